@@ -1,0 +1,31 @@
+"""Effective transport in porous domains: Bruggeman's relation, equations (7)-(9).
+
+D_l,eff = eps_l^b D_l, kappa_eff = eps_l^b kappa, sigma_eff = f^b K_CB, b = 1.5 by default.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+
+def bruggeman(fraction: float, exponent: float) -> float:
+    """Factor by which a domain's volume fraction reduces transport in it."""
+    return float(fraction**exponent)
+
+
+def carbon_factor(
+    electrolyte_fraction: float,
+    exponent: float,
+    reading: Literal["carbon_fraction", "as_printed"],
+) -> float:
+    """sigma_eff / K_CB.
+
+    Args:
+        electrolyte_fraction: eps_l of the carbon-binder domain; eps_CB = 1 - eps_l.
+        exponent: Bruggeman's exponent.
+        reading: "carbon_fraction" takes eps_CB, "as_printed" takes eps_l as equation (9) does.
+            The two differ 15-fold at eps_l = 0.857 and agree at 0.5.
+    """
+    carbon_fraction = 1 - electrolyte_fraction
+    fraction = carbon_fraction if reading == "carbon_fraction" else electrolyte_fraction
+    return bruggeman(fraction, exponent)

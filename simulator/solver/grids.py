@@ -1,0 +1,63 @@
+"""The fields as they are written: gathered on rank 0, at the vertices of each submesh."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+from dolfinx import fem
+
+from simulator.results.sample import FieldGrid
+from simulator.solver.electrode_mesh import MICROMETRE, Submesh
+
+Floats = npt.NDArray[np.float64]
+
+
+class VertexGrid:
+    """One submesh for viewing. All methods are collective and return on rank 0, None elsewhere.
+
+    Args:
+        name: "particles", "electrolyte" or "carbon".
+        submesh: the submesh.
+        dimension: 2 or 3.
+    """
+
+    def __init__(self, name: str, submesh: Submesh, dimension: int) -> None:
+        self.name, self._submesh, self._dimension = name, submesh, dimension
+        self._space = fem.functionspace(submesh.mesh, ("Lagrange", 1))
+        self._work = fem.Function(self._space)
+        self._comm = submesh.mesh.comm
+
+    def grid(self, cell_data: Mapping[str, npt.NDArray[np.generic]]) -> FieldGrid | None:
+        """Points, cells and constants of the cells, each from its owner.
+
+        Args:
+            cell_data: name -> (local cells,) values.
+        """
+        index_map = self._space.dofmap.index_map
+        points = self._space.tabulate_dof_coordinates()[: index_map.size_local, : self._dimension]
+        owned = self._submesh.mesh.topology.index_map(self._dimension).size_local
+        dofs = np.asarray(self._space.dofmap.list)[:owned]
+        cells = index_map.local_to_global(dofs.ravel().astype(np.int32)).reshape(dofs.shape)
+        all_points = self._gather(points / MICROMETRE)
+        all_cells = self._gather(np.asarray(cells))
+        data = {name: self._gather(values[:owned]) for name, values in cell_data.items()}
+        if all_points is None or all_cells is None:
+            return None
+        return FieldGrid(
+            self.name, all_points, all_cells, {k: v for k, v in data.items() if v is not None}
+        )
+
+    def values(self, function: fem.Function, scale: float) -> Floats | None:
+        """(points,) `scale` times a function of this submesh, at its vertices."""
+        if function.function_space.element.basix_element.degree == 1:
+            local = function.x.array
+        else:
+            self._work.interpolate(function)
+            local = self._work.x.array
+        return self._gather(scale * local[: self._space.dofmap.index_map.size_local])
+
+    def _gather(self, local: npt.NDArray[np.generic]) -> npt.NDArray[np.generic] | None:
+        parts = self._comm.gather(local, root=0)
+        return None if parts is None else np.concatenate(parts)

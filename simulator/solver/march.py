@@ -1,0 +1,208 @@
+"""Marching a protocol: step after step, each to the first of its cut-offs.
+
+A cut-off is located within its time step, not overshot: the step is solved again with other
+lengths until the quantity meets its value.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+from simulator.errors import SolveError
+from simulator.protocol import Rate, Step
+from simulator.solver.newton import StepRejected
+from simulator.solver.stepper import Candidate, State, Stepper
+from simulator.solver.terminal import ConstantCurrent, ConstantVoltage, TerminalControl
+
+HOUR = 3600.0
+
+VOLTAGE_PRECISION = 1e-6
+"""How near a voltage cut-off is met, V."""
+
+CURRENT_PRECISION = 1e-6
+"""How near a current cut-off is met, relative."""
+
+LONGEST_SEARCH = 30
+
+PATIENCE = 100.0
+"""Full charges a step may last before it counts as one that never ends."""
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Time steps of a march.
+
+    Attributes:
+        one_C: cell current of 1C, A.
+        area: collector area, m^2.
+        initial_step: first time step of a protocol step, s; None chooses one.
+        largest_fraction: largest time step over the time a full charge at the step's rate takes.
+    """
+
+    one_C: float
+    area: float
+    initial_step: float | None
+    largest_fraction: float
+
+    def current(self, rate: Rate) -> float:
+        """Cell current, A, of a rate."""
+        return rate.current_density(self.one_C / self.area) * self.area
+
+    def full_charge(self, current: float) -> float:
+        """Time, s, a full charge takes at a cell current, A."""
+        return HOUR * self.one_C / current
+
+
+@dataclass(frozen=True)
+class Event:
+    """A cut-off as a function that is negative before it and positive beyond.
+
+    Attributes:
+        distance: of a state, in units of the precision wanted.
+        text: for the user, when it is met.
+    """
+
+    distance: Callable[[State], float]
+    text: str
+
+
+@dataclass(frozen=True)
+class Marched:
+    """One accepted time step.
+
+    Attributes:
+        state: at its end.
+        protocol_step: index of the step under way.
+        time_step: s.
+        ended_by: the cut-off that ended the protocol step here, or "".
+        progress: of the protocol step, 0 to 1, by duration where it has one, else None.
+    """
+
+    state: State
+    protocol_step: int
+    time_step: float
+    ended_by: str
+    progress: float | None
+
+
+class _StepPlan:
+    """A protocol step in the cell's own terms."""
+
+    def __init__(self, step: Step, pace: Pace, start: State, last_current: float) -> None:
+        self.text = step.text
+        self.duration: float | None = None
+        self.events: list[Event] = []
+        current = pace.current(step.rate) if step.rate is not None else last_current
+        self.sign = -1.0 if step.kind == "discharge" else 1.0
+        self.current = current
+        self.control = self._control(step)
+        self._add_cutoffs(step, pace)
+        full = pace.full_charge(current)
+        self.largest = pace.largest_fraction * full
+        if step.kind == "rest" and self.duration is not None:
+            self.largest = min(self.largest, self.duration / 10)
+        self.first = pace.initial_step or min(1.0, 1e-4 * full)
+        self.deadline = start.time + (self.duration if self.duration is not None else PATIENCE * full)
+        self.start_time = start.time
+
+    def _control(self, step: Step) -> TerminalControl:
+        if step.kind == "hold":
+            assert step.voltage is not None
+            return ConstantVoltage(step.voltage)
+        return ConstantCurrent(0.0 if step.kind == "rest" else self.sign * self.current)
+
+    def _add_cutoffs(self, step: Step, pace: Pace) -> None:
+        for cutoff in step.cutoffs:
+            if isinstance(cutoff.value, Rate):
+                self.events.append(_current_event(pace.current(cutoff.value)))
+            elif cutoff.quantity == "time":
+                self.duration = cutoff.value
+            else:
+                self.events.append(_voltage_event(cutoff.value, self.sign))
+
+
+def _voltage_event(limit: float, sign: float) -> Event:
+    return Event(lambda state: sign * (state.V - limit) / VOLTAGE_PRECISION, f"reached {limit:g} V")
+
+
+def _current_event(limit: float) -> Event:
+    return Event(
+        lambda state: (1 - abs(state.I) / limit) / CURRENT_PRECISION, "current fell to its limit"
+    )
+
+
+def march(stepper: Stepper, steps: Sequence[Step], pace: Pace) -> Iterator[Marched]:
+    """Yield every accepted time step of a protocol. Collective.
+
+    Raises:
+        SolveError: a step cannot go on; the stepper keeps the last accepted state.
+    """
+    last_current = pace.one_C
+    for index, step in enumerate(steps):
+        plan = _StepPlan(step, pace, stepper.state, last_current)
+        last_current = plan.current
+        stepper.restart()
+        yield from _march_step(stepper, plan, index)
+
+
+def _march_step(stepper: Stepper, plan: _StepPlan, index: int) -> Iterator[Marched]:
+    length, first, ended = plan.first, True, ""
+    while not ended:
+        now = stepper.state
+        remaining = plan.deadline - now.time
+        length = min(length, plan.largest, remaining)
+        # Two even steps rather than one and a sliver.
+        if length < remaining < 2 * length:
+            length = remaining / 2
+        candidate, following = stepper.advance(length, plan.control)
+        event = next((e for e in plan.events if e.distance(candidate.state) > -1.0), None)
+        if event is not None:
+            # At the very first step the cut-off may lie beyond the jump to the new current, where
+            # there is nothing to search for.
+            if not first:
+                candidate = _locate(stepper, plan.control, event, candidate)
+            ended = event.text
+        state = stepper.accept(candidate)
+        if not ended and plan.deadline - state.time <= 1e-9 * max(plan.deadline, 1.0):
+            ended = "reached its duration"
+            if plan.duration is None:
+                raise SolveError(
+                    f"'{plan.text}' did not reach its end within {PATIENCE:g} full charges",
+                    time_s=state.time, step_s=length, voltage_V=state.V,
+                )
+        progress = None
+        if plan.duration is not None:
+            progress = (state.time - plan.start_time) / plan.duration
+        yield Marched(state, index, state.time - now.time, ended, progress)
+        length, first = following, False
+
+
+def _locate(
+    stepper: Stepper, control: TerminalControl, event: Event, beyond: Candidate
+) -> Candidate:
+    """Shorten the step until the event's distance is within one precision of zero.
+
+    Regula falsi with Illinois' halving, between the present state and the candidate beyond.
+    """
+    start = stepper.state
+    low, high = 0.0, beyond.state.time - start.time
+    f_low, f_high = event.distance(start), event.distance(beyond.state)
+    best = beyond
+    for _ in range(LONGEST_SEARCH):
+        if abs(event.distance(best.state)) <= 1.0 or f_low >= 0.0:
+            break
+        length = (low * f_high - high * f_low) / (f_high - f_low)
+        # Too short a step would not change the state: the jump lies at its very start.
+        if not 1e-12 * high < length < high:
+            break
+        try:
+            trial = stepper.attempt(length, control)
+        except StepRejected:
+            break
+        best, distance = trial, event.distance(trial.state)
+        if distance > 0.0:
+            high, f_high, f_low = length, distance, f_low / 2
+        else:
+            low, f_low, f_high = length, distance, f_high / 2
+    return best

@@ -1,0 +1,251 @@
+"""Newton's method for one time step, safeguarded: it converges to a state that makes sense or
+says in words why not, and never returns a wrong answer.
+
+The matrix is bordered by the scalars V and I: with A = dR/du,
+
+    A du + R_V dV + R_I dI = -R
+    h_u du       + h_I dI  = -h       collector
+            g_V dV + g_I dI = -g      terminals
+
+is solved by one factorisation (or preconditioner) and one solve for each right-hand side.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from mpi4py import MPI
+
+from simulator.physics.kinetics import LARGEST_EXPONENT, Flux
+from simulator.solver.layout import FIELDS, FieldLayout
+from simulator.solver.linear import LinearSolveError, LinearSolver
+from simulator.solver.system import Border, CellSystem, Residual
+from simulator.solver.terminal import TerminalControl
+
+Floats = npt.NDArray[np.float64]
+
+LOWEST_SALT = 1e-3
+"""Relative salt concentration below which the electrolyte counts as depleted."""
+
+HOPELESS = 1e8
+"""An update this many tolerances large means divergence."""
+
+
+class StepRejected(Exception):
+    """The step cannot be accepted as it is; the text says why, for the user."""
+
+
+@dataclass(frozen=True)
+class Tolerances:
+    """What counts as small.
+
+    Attributes:
+        fields: for each field, the time error it may have (s, y dimensionless, potentials in V).
+        voltage: of the cell voltage, V.
+        update: largest Newton update at convergence, as a fraction of the time errors.
+        charge: largest |sum of interface currents - I| over the current, at convergence.
+        iterations: Newton iterations before giving up.
+    """
+
+    fields: Mapping[str, float]
+    voltage: float
+    update: float
+    charge: float
+    iterations: int
+
+
+@dataclass(frozen=True)
+class Converged:
+    """A converged step.
+
+    Attributes:
+        vector: (owned,) state.
+        V, I: cell voltage, V, and current, A.
+        fluxes: surface currents at that state.
+        totals: their integrals, A.
+        charge_error: |sum of interface currents - I| relative to the current.
+        iterations: Newton iterations it took.
+    """
+
+    vector: Floats
+    V: float
+    I: float  # noqa: E741
+    fluxes: Mapping[str, Flux]
+    totals: Mapping[str, float]
+    charge_error: float
+    iterations: int
+
+
+class FieldNorms:
+    """Root-mean-square of a field over its domain, independent of mesh grading and ranks.
+
+    Args:
+        layout: positions of the fields.
+        volumes: (owned,) integral of each basis function, field by field.
+    """
+
+    def __init__(self, layout: FieldLayout, volumes: Floats) -> None:
+        self._layout, self._volumes = layout, volumes
+        self._domains = self._sums(np.ones_like(volumes))
+
+    def _sums(self, squares: Floats) -> Floats:
+        weighted = self._volumes * squares
+        local = np.array([weighted[self._layout.slices[name]].sum() for name in FIELDS])
+        total = np.empty_like(local)
+        self._layout.comm.Allreduce(local, total, op=MPI.SUM)
+        return total
+
+    def __call__(self, vector: Floats) -> dict[str, float]:
+        """Norm of each field of an owned vector. Collective."""
+        mean_squares = self._sums(vector * vector) / self._domains
+        return dict(zip(FIELDS, np.sqrt(np.abs(mean_squares)).tolist(), strict=True))
+
+
+class Newton:
+    """Solves the cell's equations at one time level.
+
+    Args:
+        system: assembles them.
+        linear: solves with their matrix.
+        norms: of the fields.
+        tolerances: what counts as small.
+        current_scale: A; charge errors are relative to the current or a thousandth of this.
+
+    Attributes:
+        iterations: Newton iterations so far, rejected steps included.
+    """
+
+    def __init__(
+        self,
+        system: CellSystem,
+        linear: LinearSolver,
+        norms: FieldNorms,
+        tolerances: Tolerances,
+        current_scale: float,
+    ) -> None:
+        self._system, self._linear, self._norms = system, linear, norms
+        self._tolerances, self._current_scale = tolerances, current_scale
+        self.iterations = 0
+
+    def solve(
+        self,
+        guess: Floats,
+        V: float,
+        I: float,  # noqa: E741
+        control: TerminalControl,
+        alpha: float,
+        beta: Floats,
+    ) -> Converged:
+        """Find u, V, I with du/dt = alpha u + beta. Collective.
+
+        Args:
+            guess: (owned,) where to start.
+            V, I: likewise, V and A.
+            control: what holds at the terminals.
+            alpha: s^-1.
+            beta: (owned,) s^-1.
+
+        Raises:
+            StepRejected: no convergence, or to a state without physical sense.
+        """
+        vector = guess
+        residual = self._system.residual(vector, alpha * vector + beta, V, I)
+        for iteration in range(1, self._tolerances.iterations + 1):
+            self.iterations += 1
+            try:
+                du, dV, dI = self._update(residual, V, I, control, alpha)
+            except LinearSolveError as error:
+                raise StepRejected(str(error)) from error
+            vector, V, I = vector + du, V + dV, I + dI  # noqa: E741
+            size = self._size(du, dV)
+            if not size < HOPELESS:
+                raise StepRejected("Newton's method diverged" + self._suspicion(vector))
+            residual = self._system.residual(vector, alpha * vector + beta, V, I)
+            totals = self._system.totals(residual.fluxes)
+            error = self._charge_error(totals, I)
+            if size < self._tolerances.update and error < self._tolerances.charge:
+                self._check_bounds(vector, residual.fluxes)
+                return Converged(vector, V, I, residual.fluxes, totals, error, iteration)
+        raise StepRejected(
+            f"Newton's method did not converge in {self._tolerances.iterations} iterations"
+            + self._suspicion(vector)
+        )
+
+    def _update(
+        self,
+        residual: Residual,
+        V: float,
+        I: float,  # noqa: E741
+        control: TerminalControl,
+        alpha: float,
+    ) -> tuple[Floats, float, float]:
+        border = self._system.border(residual.fluxes)
+        self._linear.use(self._system.jacobian(residual.fluxes, alpha))
+        g, g_V, g_I = control(V, I)
+        free = self._linear.solve(-residual.vector)
+        responses = {k: self._linear.solve(column) for k, column in border.columns.items()}
+        dV, dI = self._scalars(border, free, responses, residual.constraint, (g, g_V, g_I))
+        du = free.copy()
+        for scalar, change in (("V", dV), ("I", dI)):
+            if scalar in responses:
+                du -= change * responses[scalar]
+        return du, dV, dI
+
+    def _scalars(
+        self,
+        border: Border,
+        free: Floats,
+        responses: Mapping[str, Floats],
+        h: float,
+        terminal: tuple[float, float, float],
+    ) -> tuple[float, float]:
+        local = [border.row @ free, *(border.row @ responses[k] for k in ("V", "I") if k in responses)]
+        total = iter(np.asarray(self._system.layout.comm.allreduce(np.array(local))).tolist())
+        h_free = next(total)
+        h_V, h_I = (next(total) if k in responses else 0.0 for k in ("V", "I"))
+        g, g_V, g_I = terminal
+        matrix = np.array([[-h_V, border.corner - h_I], [g_V, g_I]])
+        try:
+            dV, dI = np.linalg.solve(matrix, np.array([-h - h_free, -g]))
+        except np.linalg.LinAlgError as error:
+            raise StepRejected("the cell's voltage does not determine its current") from error
+        return float(dV), float(dI)
+
+    def _size(self, du: Floats, dV: float) -> float:
+        norms = self._norms(du)
+        relative = [norms[name] / self._tolerances.fields[name] for name in FIELDS]
+        return float(max([*relative, abs(dV) / self._tolerances.voltage]))
+
+    def _charge_error(self, totals: Mapping[str, float], I: float) -> float:  # noqa: E741
+        return abs(totals["interface"] - I) / max(abs(I), 1e-3 * self._current_scale)
+
+    def _range(self, vector: Floats, name: str) -> tuple[float, float]:
+        part = vector[self._system.layout.slices[name]]
+        local = np.array([-np.min(part, initial=np.inf), np.max(part, initial=-np.inf)])
+        extremes = np.empty_like(local)
+        self._system.layout.comm.Allreduce(local, extremes, op=MPI.MAX)
+        return -float(extremes[0]), float(extremes[1])
+
+    def _check_bounds(self, vector: Floats, fluxes: Mapping[str, Flux]) -> None:
+        """Refuse converged states that only the smoothing of the equations made possible."""
+        low, high = self._range(vector, "s")
+        if low <= 0.0 or high >= 1.0:
+            what = "emptied of" if low <= 0.0 else "filled with"
+            raise StepRejected(f"a particle's surface is {what} lithium (fraction {low:.4f} to {high:.4f})")
+        low, _ = self._range(vector, "y")
+        if low < LOWEST_SALT:
+            raise StepRejected(f"the electrolyte is depleted of salt (lowest c_l / c_0 = {low:.2e})")
+        local = max(flux.largest_exponent for flux in fluxes.values())
+        if self._system.layout.comm.allreduce(local, op=MPI.MAX) > LARGEST_EXPONENT:
+            raise StepRejected("an overpotential left the range of the kinetic law (1.5 V)")
+
+    def _suspicion(self, vector: Floats) -> str:
+        """What the unconverged state points at, for the message."""
+        s_low, s_high = self._range(vector, "s")
+        y_low, _ = self._range(vector, "y")
+        if not np.isfinite([s_low, s_high, y_low]).all():
+            return ""
+        return f" (lithium fraction {s_low:.4f} to {s_high:.4f}, lowest c_l / c_0 = {y_low:.3g})"

@@ -1,0 +1,181 @@
+"""From one accepted state to the next: predictor, corrector, error control.
+
+A step whose error is too large, or that Newton's method rejects, is repeated with a smaller one;
+when the smallest step is rejected too, the reason goes to the user.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from simulator.errors import SolveError
+from simulator.physics.kinetics import Flux
+from simulator.solver.bdf import HIGHEST_ORDER, differentiation, extrapolation
+from simulator.solver.layout import FIELDS
+from simulator.solver.newton import FieldNorms, Newton, StepRejected, Tolerances
+from simulator.solver.terminal import TerminalControl
+
+Floats = npt.NDArray[np.float64]
+
+SAFETY = 0.9
+LARGEST_GROWTH = 2.0
+SMALLEST_SHRINK = 0.25
+AFTER_REJECTION = 0.25
+
+
+@dataclass(frozen=True)
+class State:
+    """The cell at one time.
+
+    Attributes:
+        time: s.
+        vector: (owned,) fields.
+        V: cell voltage, V.
+        I: cell current, A (A per metre of depth in 2D), positive on charge.
+        charge: passed since the start by the time scheme's own quadrature, A s.
+        fluxes: surface currents, by name; empty before the first step.
+        charge_error: relative mismatch of interface and applied current.
+    """
+
+    time: float
+    vector: Floats
+    V: float
+    I: float  # noqa: E741
+    charge: float
+    fluxes: Mapping[str, Flux]
+    charge_error: float
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A converged step that is not accepted yet.
+
+    Attributes:
+        state: at its end.
+        error: estimated time error over the tolerance, None where it cannot be told.
+        order: of the scheme that made it.
+    """
+
+    state: State
+    error: float | None
+    order: int
+
+
+class Stepper:
+    """Advances the cell in time.
+
+    Args:
+        newton: solves one time level.
+        norms, tolerances: measure the time error.
+        start: where to begin.
+        smallest_step: s.
+    """
+
+    def __init__(
+        self,
+        newton: Newton,
+        norms: FieldNorms,
+        tolerances: Tolerances,
+        start: State,
+        smallest_step: float,
+        highest_order: int = HIGHEST_ORDER,
+    ) -> None:
+        self._newton, self._norms, self._tolerances = newton, norms, tolerances
+        self._past = [start]
+        self._smallest, self._highest = smallest_step, highest_order
+        self.steps = 0
+        self.rejected = 0
+
+    @property
+    def state(self) -> State:
+        """The last accepted state."""
+        return self._past[0]
+
+    def restart(self) -> None:
+        """Forget the past beyond the last state: the terminals' control is about to jump."""
+        self._past = self._past[:1]
+
+    def attempt(self, step: float, control: TerminalControl) -> Candidate:
+        """Solve for the state `step` seconds ahead.
+
+        Raises:
+            StepRejected: see `Newton.solve`.
+        """
+        now = self.state
+        times = [state.time for state in self._past]
+        time = now.time + step
+        scheme = differentiation(time, times, self._highest)
+        beta = scheme.past([state.vector for state in self._past])
+        # Extrapolating a state that only just took up a new current would overshoot: the predictor
+        # is used from the second step on.
+        weights = extrapolation(time, times, self._highest)
+        guess = sum((w * s.vector for w, s in zip(weights, self._past, strict=False)), start=0.0)
+        V = sum(w * s.V for w, s in zip(weights, self._past, strict=False))
+        I = sum(w * s.I for w, s in zip(weights, self._past, strict=False))  # noqa: E741
+        solved = self._newton.solve(np.asarray(guess), V, I, control, scheme.alpha, beta)
+        past_charge = float(scheme.past([state.charge for state in self._past]))
+        state = State(
+            time=time,
+            vector=solved.vector,
+            V=solved.V,
+            I=solved.I,
+            charge=(solved.I - past_charge) / scheme.alpha,
+            fluxes=solved.fluxes,
+            charge_error=solved.charge_error,
+        )
+        error = None
+        if scheme.error_factor is not None:
+            difference = scheme.error_factor * (solved.vector - guess)
+            error = self._error(difference, scheme.error_factor * (solved.V - V))
+        return Candidate(state, error, scheme.order)
+
+    def _error(self, difference: Floats, dV: float) -> float:
+        norms = self._norms(difference)
+        # Potentials follow from s and y at each instant; V stands for them.
+        stored = [norms[name] / self._tolerances.fields[name] for name in FIELDS[:2]]
+        return float(max([*stored, abs(dV) / self._tolerances.voltage]))
+
+    def advance(self, step: float, control: TerminalControl) -> tuple[Candidate, float]:
+        """Find an acceptable candidate, `step` seconds ahead or less.
+
+        Returns:
+            The candidate, not yet accepted, and a step to try after it.
+
+        Raises:
+            SolveError: even the smallest step was rejected.
+        """
+        while True:
+            try:
+                candidate = self.attempt(step, control)
+            except StepRejected as rejection:
+                self.rejected += 1
+                if step <= self._smallest:
+                    now = self.state
+                    raise SolveError(
+                        str(rejection), time_s=now.time, step_s=step, voltage_V=now.V
+                    ) from rejection
+                step = max(AFTER_REJECTION * step, self._smallest)
+                continue
+            factor = self._growth(candidate)
+            if candidate.error is None or candidate.error <= 1.0 or step <= self._smallest:
+                return candidate, step * factor
+            self.rejected += 1
+            step = max(step * min(factor, SAFETY), self._smallest)
+
+    def _growth(self, candidate: Candidate) -> float:
+        if candidate.error is None:
+            return LARGEST_GROWTH
+        ideal = SAFETY * max(candidate.error, 1e-12) ** (-1 / (candidate.order + 1))
+        return float(np.clip(ideal, SMALLEST_SHRINK, LARGEST_GROWTH))
+
+    def accept(self, candidate: Candidate) -> State:
+        """Make the candidate the present state."""
+        self.steps += 1
+        # Only the present state's fluxes are ever read.
+        self._past[0] = replace(self._past[0], fluxes={})
+        self._past = [candidate.state, *self._past[: self._highest]]
+        return candidate.state

@@ -1,0 +1,139 @@
+"""Volume terms: which are constant, which follow the state, and their values in the Jacobian."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from dolfinx import fem, la
+from scipy import sparse
+
+from simulator.solver.layout import FieldLayout
+
+Floats = npt.NDArray[np.float64]
+Block = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class WeakForms:
+    """The cell's volume terms as UFL, by field.
+
+    Attributes:
+        storage: bilinear forms whose product with du/dt is a residual.
+        constant: bilinear forms whose product with u is a residual.
+        nonlinear: residuals that depend on the state.
+        derivatives: of `nonlinear`, by (row, column).
+    """
+
+    storage: Mapping[str, Any]
+    constant: Mapping[str, Any] = field(default_factory=dict)
+    nonlinear: Mapping[str, Any] = field(default_factory=dict)
+    derivatives: Mapping[Block, Any] = field(default_factory=dict)
+
+
+class _ConstantMatrix:
+    """A matrix assembled once: owned rows, local columns."""
+
+    def __init__(self, form: Any) -> None:
+        self.matrix = _assembled(fem.create_matrix(form), form)
+        self.rows: sparse.csr_matrix = self.matrix.to_scipy()
+
+    @property
+    def data(self) -> Floats:
+        return np.asarray(self.rows.data)
+
+
+def _assembled(matrix: la.MatrixCSR, form: Any) -> la.MatrixCSR:
+    matrix.set_value(0.0)
+    fem.assemble_matrix(matrix, form)
+    matrix.scatter_reverse()
+    return matrix
+
+
+class _StateMatrix:
+    """A matrix assembled anew at every linearisation, in place."""
+
+    def __init__(self, form: Any) -> None:
+        self._form = form
+        self._matrix = fem.create_matrix(form)
+        self.rows: sparse.csr_matrix = self._matrix.to_scipy()
+
+    def assemble(self) -> Floats:
+        _assembled(self._matrix, self._form)
+        return np.asarray(self.rows.data)
+
+
+class VolumeTerms:
+    """Residual and Jacobian of the volume terms; every form is compiled here, once.
+
+    Args:
+        layout: positions of the fields.
+        forms: the weak forms.
+    """
+
+    def __init__(self, layout: FieldLayout, forms: WeakForms) -> None:
+        self._layout = layout
+        self._storage = {f: _ConstantMatrix(fem.form(a)) for f, a in forms.storage.items()}
+        self._constant = {f: _ConstantMatrix(fem.form(a)) for f, a in forms.constant.items()}
+        self._nonlinear = {f: fem.form(a) for f, a in forms.nonlinear.items()}
+        self._derivatives = {b: _StateMatrix(fem.form(a)) for b, a in forms.derivatives.items()}
+        self._scratch = {
+            f: fem.Function(layout.functions[f].function_space) for f in self._storage
+        }
+        diagonal = dict.fromkeys([(f, f) for f in (*self._storage, *self._constant)])
+        self.blocks: list[Block] = list(diagonal | dict.fromkeys(self._derivatives))
+
+    def pattern(self, block: Block) -> sparse.csr_matrix:
+        """Sparsity of a block: owned rows, local columns."""
+        row = block[0]
+        if block in self._derivatives:
+            return self._derivatives[block].rows
+        return (self._storage.get(row) or self._constant[row]).rows
+
+    def stored(self, name: str, vector: Floats) -> Floats:
+        """(owned,) storage matrix of field `name` times an owned vector's part of it."""
+        local = self._layout.with_ghosts(name, vector, self._scratch[name])
+        return np.asarray(self._storage[name].rows @ local)
+
+    @property
+    def stored_fields(self) -> tuple[str, ...]:
+        return tuple(self._storage)
+
+    def add_nonlinear(self, accumulators: Mapping[str, fem.Function]) -> None:
+        """Add the state-dependent residuals to local vectors (ghost rows not yet sent home)."""
+        for name, form in self._nonlinear.items():
+            fem.assemble_vector(accumulators[name].x.array, form)
+
+    def add_linear(self, residual: Floats, values: Mapping[str, Floats], rate: Floats) -> None:
+        """Add the constant terms to an owned residual.
+
+        Args:
+            residual: (owned,) changed in place.
+            values: local values of the fields.
+            rate: (owned,) du/dt.
+        """
+        slices = self._layout.slices
+        for name in self._storage:
+            residual[slices[name]] += self.stored(name, rate)
+        for name, matrix in self._constant.items():
+            residual[slices[name]] += matrix.rows @ values[name]
+
+    def block_values(self, block: Block, leading: float) -> Floats:
+        """Values of a block of the Jacobian at the current state, over `pattern(block)`.
+
+        Args:
+            leading: d(du/dt)/du of the time scheme, s^-1.
+        """
+        row, column = block
+        parts = []
+        if row == column and row in self._storage:
+            parts.append(leading * self._storage[row].data)
+        if row == column and row in self._constant:
+            parts.append(self._constant[row].data)
+        if block in self._derivatives:
+            parts.append(self._derivatives[block].assemble())
+        total: Floats = sum(parts[1:], start=parts[0])
+        return total
