@@ -101,7 +101,7 @@ class ParticleTable:
         if missing:
             raise InputError(
                 f"{path}: not a particle table: {', '.join(missing)} missing or no rows"
-                f" (allowed columns: {', '.join(COLUMNS)}). Use a particles.csv of a results folder."
+                f" (allowed columns: {', '.join(COLUMNS)}). Use a results folder's particles.csv."
             )
         try:
             return cls(**{name: np.array([float(row[name]) for row in rows]) for name in COLUMNS})

@@ -77,9 +77,7 @@ class MeshData:
         """
         dimension = points_um.shape[1]
         if cells.shape[1] != node_count(dimension, order):
-            raise ValueError(
-                f"cells have {cells.shape[1]} nodes: not order {order} in {dimension}D"
-            )
+            raise ValueError(f"{cells.shape[1]} nodes a cell: not order {order} in {dimension}D")
         _require_domains(cell_tags)
         used, flat = np.unique(cells, return_inverse=True)
         points = np.ascontiguousarray(points_um[used], dtype=np.float64)
@@ -89,8 +87,8 @@ class MeshData:
         if not np.all(measure > 0.0):
             worst = int(np.argmin(measure))
             raise InputError(
-                f"the mesh has {int(np.sum(measure <= 0.0))} inverted cells (first worst: cell"
-                f" {worst}, {measure[worst]:.3g} um^{dimension}). Mesh it again with a finer size."
+                f"the mesh has {int(np.sum(measure <= 0.0))} inverted cells (worst: cell {worst},"
+                f" {measure[worst]:.3g} um^{dimension}). Mesh it again with a finer size."
             )
         axis = thickness_axis(dimension)
         lateral = [a for a in range(dimension) if a != axis]
@@ -180,9 +178,7 @@ def _require_domains(cell_tags: Tags) -> None:
     if strange.size:
         raise InputError(f"the mesh has cells of unknown tag {int(strange[0])}.")
     if not particles.size:
-        raise InputError(
-            "the mesh has no cells tagged 'particle_0000'. Make it by `heterode mesh`."
-        )
+        raise InputError("the mesh has no particles. Make it by `heterode mesh`.")
     missing = np.setdiff1d(np.arange(particles.max() + 1), particles)
     if missing.size:
         raise InputError(
@@ -198,7 +194,7 @@ def _measure_particles(
     index = cell_tags.astype(np.int64) - tags.PARTICLE_OFFSET
     inside = index >= 0
     count = int(index.max()) + 1
-    volume = np.bincount(index[inside], measure[inside], count)
+    volume = np.bincount(index[inside], measure[inside], count).astype(np.float64)
     centre = np.zeros((count, 3))
     for axis in range(dimension):
         centre[:, axis] = np.bincount(index[inside], moment[inside, axis], count) / volume
@@ -206,7 +202,7 @@ def _measure_particles(
     border = inside[cell_of] & (mate >= 0)
     border &= cell_tags[mate] == tags.CBD
     area, _ = integrate_cells(points, facets[border], order)
-    surface = np.bincount(index[cell_of[border]], area, count)
+    surface = np.bincount(index[cell_of[border]], area, count).astype(np.float64)
     radius = np.sqrt(volume / pi) if dimension == 2 else np.cbrt(0.75 * volume / pi)
     return ParticleTable(
         particle=np.arange(count),

@@ -117,7 +117,7 @@ def _cell_tags(names: dict[str, int], groups: Ints) -> npt.NDArray[np.int32]:
             translated[number] = known[name]
         elif name.startswith(tags.PARTICLE_PREFIX) and suffix.isascii() and suffix.isdigit():
             translated[number] = tags.PARTICLE_OFFSET + int(suffix)
-    result = translated[np.maximum(groups, 0)]
+    result: npt.NDArray[np.int32] = translated[np.maximum(groups, 0)]
     if np.any(result < 0):
         raise InputError(
             f"{int(np.sum(result < 0))} cells belong to none of the groups cbd, separator,"

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import hypot, pi, sqrt
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +23,7 @@ from scipy.spatial import cKDTree
 
 from simulator.geometry import tags
 
-Floats = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.floating[Any]]
 
 SLOPE = 0.3
 """Growth of the edge length per length of distance."""
@@ -100,7 +101,13 @@ def spaced(length: float, size: Callable[[Floats], Floats], least: int = 1) -> F
     passed = np.concatenate([[0.0], np.cumsum(0.5 * (density[1:] + density[:-1]))])
     passed *= length / SAMPLES
     edges = max(least, int(np.ceil(passed[-1] - 1e-9)))
-    return np.interp(passed[-1] * np.arange(1, edges) / edges, passed, position)
+    inner: Floats = np.interp(passed[-1] * np.arange(1, edges) / edges, passed, position)
+    return inner
+
+
+def _on_circle(centre: Floats, radius: float, angle: Floats) -> Floats:
+    points: Floats = centre + radius * np.column_stack([np.cos(angle), np.sin(angle)])
+    return points
 
 
 class _Drawing:
@@ -153,14 +160,16 @@ class _Drawing:
             chain += self._wall_line(chain[-1], a, y, cut)[1:]
             inward = 1.0 if y == 0.0 else -1.0
             arc = self._arc(int(index), a, b, inward)
-            chord = spaced(2.0 * half, lambda s, h=self.base[index]: np.full(s.shape, h))
-            back = out.add_between(
-                b, a, np.column_stack([x + half - chord, np.full(chord.size, y)])
-            )
+            back = out.add_between(b, a, self._chord(int(index), x + half, 2.0 * half, y))
             loops[int(index)] = [*arc[:-1], *back[:-1]]
             chain += arc[1:]
         chain += self._wall_line(chain[-1], end, y, cut)[1:]
         return chain, loops
+
+    def _chord(self, index: int, start: float, length: float, y: float) -> Floats:
+        size = float(self.base[index])
+        inner = start - spaced(length, lambda s: np.full(s.shape, size))
+        return np.column_stack([inner, np.full(inner.size, y)])
 
     def _wall_line(self, start: int, end: int, y: float, cut: npt.NDArray[np.intp]) -> list[int]:
         a, b = self.outline.points[start][0], self.outline.points[end][0]
@@ -209,7 +218,7 @@ class _Drawing:
         centre, radius = self.slab.centres[index], float(self.slab.radii[index])
 
         def on_circle(s: Floats) -> Floats:
-            return centre + radius * np.column_stack([np.cos(s / radius), np.sin(s / radius)])
+            return _on_circle(centre, radius, s / radius)
 
         # Start where the gap is widest, so that no seam stands in a narrow one.
         size = self._size(on_circle(np.linspace(0.0, 2.0 * pi * radius, SAMPLES + 1)), own=index)
@@ -227,8 +236,7 @@ class _Drawing:
         span = (-inward * (last - first)) % (2.0 * pi)
 
         def on_arc(s: Floats) -> Floats:
-            angle = first - inward * s / radius
-            return centre + radius * np.column_stack([np.cos(angle), np.sin(angle)])
+            return _on_circle(centre, radius, first - inward * s / radius)
 
         least = int(np.ceil(LEAST_EDGES * span / (2.0 * pi)))
         inner = spaced(span * radius, lambda s: self._size(on_arc(s), own=index), max(2, least))
@@ -266,9 +274,11 @@ class _Drawing:
                 gaps.append(slab.width - y)
             for gap in gaps:
                 np.minimum(size, self._gap_size(gap, own_radius, np.inf), out=size)
-        return np.maximum(size, min(sizes.minimum, base))
+        floored: Floats = np.maximum(size, min(sizes.minimum, base))
+        return floored
 
     def _gap_size(self, gap: Floats, first: float, second: float) -> Floats:
         curvature = 1.0 / first + 1.0 / second
         gap = np.maximum(gap, 1e-9)
-        return self.sizes.gap_factor * np.sqrt(2.0 * gap / curvature) + SLOPE * gap
+        size: Floats = self.sizes.gap_factor * np.sqrt(2.0 * gap / curvature) + SLOPE * gap
+        return size

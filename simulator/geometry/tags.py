@@ -1,7 +1,7 @@
 """Integer tags and group names of the parts of an electrode mesh.
 
 Cells carry CBD, SEPARATOR or PARTICLE_OFFSET + i; facets carry one of the names in FACET_NAMES.
-In files the same parts are named physical groups: `cbd`, `separator`, `particle_0007`, `collector`, ...
+In files the same parts are named groups: `cbd`, `separator`, `particle_0007`, `collector`, ...
 """
 
 from __future__ import annotations
