@@ -1,0 +1,42 @@
+"""Make the reference meshes of this folder anew: python3 meshes/make.py (needs gmsh).
+
+Tests and golden values belong to the files as they are shipped: gmsh versions differ, so make them
+anew only for a reason, and say so in CHANGELOG.md under "Results change".
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from simulator.geometry.meshing import mesh_slab
+from simulator.geometry.msh import write_msh
+from simulator.geometry.outline import MeshSizes, Slab
+
+FOLDER = Path(__file__).parent
+
+SINGLE_DISC = Slab(
+    centres=np.array([[5.0, 5.0]]),
+    radii=np.array([2.5]),
+    coating=10.0,
+    separator=5.0,
+    width=10.0,
+)
+FIVE_DISCS = Slab(
+    centres=np.array([[2.6, 2.7], [7.3, 2.4], [4.4, 7.6], [8.8, 6.3], [9.1, 9.6]]),
+    radii=np.array([2.3, 1.9, 2.6, 1.4, 1.2]),
+    coating=11.0,
+    separator=5.0,
+    width=11.0,
+)
+
+
+def main() -> None:
+    """Write every reference mesh."""
+    fine = MeshSizes(0.2, 0.7, 1.2, 0.02, 1.5, 2)
+    coarse = MeshSizes(0.45, 0.7, 2.0, 0.02, 2.0, 2)
+    write_msh(FOLDER / "single_disc_2d.msh", mesh_slab(SINGLE_DISC, fine))
+    write_msh(FOLDER / "five_discs_2d.msh", mesh_slab(FIVE_DISCS, coarse))
+
+
+if __name__ == "__main__":
+    main()

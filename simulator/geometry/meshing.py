@@ -1,0 +1,166 @@
+"""Packing -> conforming mesh of particles, carbon-binder domain and separator (2D, by gmsh).
+
+gmsh fills the outlines with straight triangles. The second order is made here: one node per edge,
+those on a particle's surface moved onto its circle. All other edges stay straight, so only cells at
+the surface are curved, and their Jacobians are checked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from simulator.errors import InputError
+from simulator.geometry import tags
+from simulator.geometry.mesh_data import MeshData
+from simulator.geometry.outline import MeshSizes, Outline, Slab, draw_outline
+from simulator.geometry.simplex import EDGES, jacobian_range
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Tags = npt.NDArray[np.int32]
+
+MESHER_VERSION = 1
+"""Raise when the same input would give another mesh: cached meshes are then made anew."""
+
+FRONTAL_DELAUNAY = 6
+
+
+@contextmanager
+def gmsh_session(name: str) -> Iterator[Any]:
+    """gmsh with an empty model and options of its own; leaves no trace in the process.
+
+    A session that the caller has open already is used and kept: its model stays current after.
+    """
+    import gmsh  # heavy, and absent where only meshes of files are used
+
+    opened = not gmsh.isInitialized()
+    if opened:
+        # No signal handler: Ctrl-C belongs to the program. No configuration files of the user.
+        gmsh.initialize(readConfigFiles=False, interruptible=False)
+    previous = gmsh.model.getCurrent()
+    options = {
+        "General.Terminal": 0,
+        "General.NumThreads": 1,
+        "Mesh.Algorithm": FRONTAL_DELAUNAY,
+        "Mesh.MeshSizeExtendFromBoundary": 1,
+        "Mesh.MeshSizeFromPoints": 0,
+        "Mesh.MeshSizeFromCurvature": 0,
+        "Mesh.ElementOrder": 1,
+    }
+    before = {key: gmsh.option.getNumber(key) for key in options}
+    gmsh.model.add(name)
+    try:
+        for key, value in options.items():
+            gmsh.option.setNumber(key, value)
+        yield gmsh
+    finally:
+        gmsh.model.remove()
+        if opened:
+            gmsh.finalize()
+        else:
+            for key, value in before.items():
+                gmsh.option.setNumber(key, value)
+            gmsh.model.setCurrent(previous)
+
+
+def mesh_slab(slab: Slab, sizes: MeshSizes, name: str = "") -> MeshData:
+    """Mesh discs in a slab.
+
+    Args:
+        slab: discs, which must not touch one another or the planes; side walls may cut them.
+        sizes: element sizes and order.
+        name: MeshData.hash; empty: hash of the content.
+
+    Raises:
+        InputError: gmsh failed, or a curved cell is not valid; names the remedy.
+    """
+    outline = draw_outline(slab, sizes)
+    points, cells, cell_tags = _triangulate(outline, sizes.maximum)
+    if sizes.order == 2:
+        points, cells = _second_order(points, cells, cell_tags, slab)
+        low, _ = jacobian_range(points, cells, 2)
+        if low.min() <= 0.0:
+            raise InputError(
+                f"{int(np.sum(low <= 0.0))} of {len(cells)} curved cells fold over. Make"
+                " geometry.mesh.gap_factor or geometry.minimum_gap finer or wider, respectively."
+            )
+    return MeshData.from_cells(points, cells, cell_tags, sizes.order, name)
+
+
+def _triangulate(outline: Outline, maximum: float) -> tuple[Floats, Ints, Tags]:
+    with gmsh_session("heterode") as gmsh:
+        gmsh.option.setNumber("Mesh.MeshSizeMax", maximum)
+        surfaces = _describe(gmsh.model.geo, outline)
+        gmsh.model.geo.synchronize()
+        try:
+            gmsh.model.mesh.generate(2)
+        except Exception as error:  # gmsh raises bare Exception
+            raise InputError(
+                f"gmsh could not mesh this packing ({error}). Try another seeds.packing or a wider"
+                " geometry.minimum_gap."
+            ) from None
+        numbers, coordinates, _ = gmsh.model.mesh.getNodes()
+        blocks = [gmsh.model.mesh.getElementsByType(2, surface)[1] for surface, _ in surfaces]
+    lookup = np.zeros(int(numbers.max()) + 1, dtype=np.int64)
+    lookup[numbers] = np.arange(len(numbers))
+    cells = lookup[np.concatenate(blocks)].reshape(-1, 3)
+    counts = [len(block) // 3 for block in blocks]
+    if min(counts) == 0:
+        raise InputError("gmsh left a particle without cells. Make geometry.mesh finer.")
+    cell_tags = np.repeat([tag for _, tag in surfaces], counts).astype(np.int32)
+    points = coordinates.reshape(-1, 3)[:, :2].astype(np.float64)
+    turned = jacobian_range(points, cells, 1)[0] < 0.0
+    cells[turned] = cells[turned][:, [0, 2, 1]]
+    return points, cells, cell_tags
+
+
+def _describe(geo: Any, outline: Outline) -> list[tuple[int, int]]:
+    """Hand the outline to gmsh edge by edge; returns (gmsh surface, cell tag)."""
+    nodes = [geo.addPoint(x, y, 0.0) for x, y in outline.points]
+    lines: dict[tuple[int, int], int] = {}
+
+    def line(a: int, b: int) -> int:
+        key = (min(a, b), max(a, b))
+        if key not in lines:
+            lines[key] = geo.addLine(nodes[key[0]], nodes[key[1]])
+            geo.mesh.setTransfiniteCurve(lines[key], 2)
+        return lines[key] if a < b else -lines[key]
+
+    loops: dict[tuple[int, ...], int] = {}
+
+    def curve_loop(chain: list[int]) -> int:
+        if tuple(chain) not in loops:
+            edges = zip(chain, [*chain[1:], chain[0]], strict=True)
+            loops[tuple(chain)] = geo.addCurveLoop([line(a, b) for a, b in edges])
+        return loops[tuple(chain)]
+
+    return [
+        (geo.addPlaneSurface([curve_loop(chain) for chain in chains]), tag)
+        for tag, chains in outline.surfaces
+    ]
+
+
+def _second_order(points: Floats, cells: Ints, cell_tags: Tags, slab: Slab) -> tuple[Floats, Ints]:
+    """Add a node per edge (gmsh's order) and move those on particle surfaces onto the circle."""
+    local = np.array(EDGES[2])
+    pairs = np.sort(cells[:, local].reshape(-1, 2), axis=1)
+    edges, edge_of = np.unique(pairs, axis=0, return_inverse=True)
+    edge_of = edge_of.reshape(-1)
+    owner = np.repeat(cell_tags.astype(np.int64), len(local))
+    low = np.full(len(edges), np.iinfo(np.int64).max)
+    high = np.zeros(len(edges), dtype=np.int64)
+    np.minimum.at(low, edge_of, owner)
+    np.maximum.at(high, edge_of, owner)
+    middle = points[edges].mean(axis=1)
+    surface = (low == tags.CBD) & (high >= tags.PARTICLE_OFFSET)
+    particle = high[surface] - tags.PARTICLE_OFFSET
+    offset = middle[surface] - slab.centres[particle]
+    scale = slab.radii[particle] / np.linalg.norm(offset, axis=1)
+    middle[surface] = slab.centres[particle] + scale[:, None] * offset
+    curved = np.column_stack([cells, len(points) + edge_of.reshape(-1, len(local))])
+    return np.concatenate([points, middle]), curved

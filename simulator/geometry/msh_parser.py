@@ -1,0 +1,229 @@
+"""Parser of MSH 4.1 files, ASCII and binary, without gmsh: arrays by element type, group names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from simulator.errors import InputError
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+ELEMENT_NODES = {15: 1, 1: 2, 2: 3, 4: 4, 8: 3, 9: 6, 11: 10}
+"""Nodes of the element types a simplex mesh of order 1 or 2 may contain."""
+
+ELEMENT_DIMENSION = {15: 0, 1: 1, 8: 1, 2: 2, 9: 2, 4: 3, 11: 3}
+
+
+@dataclass
+class MshContent:
+    """What a file holds.
+
+    Attributes:
+        points: (P, 3) coordinates.
+        elements: element type -> (connectivity (M, nodes) into points, physical number (M,) or 0),
+            in the order of the element numbers.
+        names: by dimension, group name -> physical number.
+        comments: `key value` lines of a $Comments section.
+    """
+
+    points: Floats
+    elements: dict[int, tuple[Ints, Ints]] = field(default_factory=dict)
+    names: dict[int, dict[str, int]] = field(default_factory=lambda: {d: {} for d in range(4)})
+    comments: dict[str, str] = field(default_factory=dict)
+
+    def elements_of(self, dimension: int) -> Iterator[tuple[Ints, Ints]]:
+        """Connectivity and groups of all element types of a dimension."""
+        for kind, content in self.elements.items():
+            if ELEMENT_DIMENSION[kind] == dimension:
+                yield content
+
+
+class _Reader(Protocol):
+    def integers(self, count: int) -> Ints: ...
+    def sizes(self, count: int) -> Ints: ...
+    def doubles(self, count: int) -> Floats: ...
+    def rows(self, count: int, width: int) -> Ints: ...
+
+
+class _Binary:
+    """Numbers from a binary section: int32 `integers`, uint64 `sizes` and `rows`."""
+
+    def __init__(self, data: bytes, order: str) -> None:
+        self.data, self.order, self.at = data, order, 0
+
+    def _take(self, count: int, kind: str) -> npt.NDArray[np.generic]:
+        if count < 0 or count > len(self.data):
+            raise ValueError("a count is out of range")
+        values = np.frombuffer(self.data, self.order + kind, count, self.at)
+        self.at += values.nbytes
+        return values
+
+    def integers(self, count: int) -> Ints:
+        return self._take(count, "i4").astype(np.int64)
+
+    def sizes(self, count: int) -> Ints:
+        return self._take(count, "u8").astype(np.int64)
+
+    def doubles(self, count: int) -> Floats:
+        return self._take(count, "f8").astype(np.float64)
+
+    def rows(self, count: int, width: int) -> Ints:
+        return self.sizes(count * width).reshape(count, width)
+
+
+class _Ascii:
+    """The same numbers from text."""
+
+    def __init__(self, data: bytes) -> None:
+        self.words, self.at = data.split(), 0
+
+    def _take(self, count: int) -> list[bytes]:
+        words = self.words[self.at : self.at + count]
+        if count < 0 or len(words) < count:
+            raise ValueError("the section ends early")
+        self.at += count
+        return words
+
+    def integers(self, count: int) -> Ints:
+        return np.array(self._take(count), dtype=np.int64)
+
+    sizes = integers
+
+    def doubles(self, count: int) -> Floats:
+        return np.array(self._take(count), dtype=np.float64)
+
+    def rows(self, count: int, width: int) -> Ints:
+        return self.integers(count * width).reshape(count, width)
+
+
+def parse_msh(path: Path | str) -> MshContent:
+    """Read an MSH 4.1 file.
+
+    Raises:
+        InputError: no such file, another format or version, cut short, or unknown elements.
+    """
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}).") from None
+    head = data[:64].split()
+    if not data.startswith(b"$MeshFormat") or len(head) < 4:
+        raise InputError(
+            f"{path}: not a gmsh mesh file (allowed: MSH 4.1). Write it with `heterode mesh`."
+        )
+    if head[1] != b"4.1":
+        version = head[1].decode("ascii", "replace")
+        raise InputError(
+            f"{path}: MSH version {version} (allowed: 4.1)."
+            " Convert it: gmsh FILE -save -format msh41 -o NEW"
+        )
+    try:
+        return _parse(data, binary=head[2] == b"1")
+    except (ValueError, IndexError, KeyError, OverflowError, MemoryError) as error:
+        raise InputError(
+            f"{path}: damaged or cut short ({error}). Rebuild it with `heterode mesh`."
+        ) from None
+
+
+def _parse(data: bytes, binary: bool) -> MshContent:
+    order = "<"
+    if binary:
+        mark = data.index(b"\n", data.index(b"\n") + 1) + 1
+        order = "<" if int.from_bytes(data[mark : mark + 4], "little") == 1 else ">"
+    nodes = _section(data, b"Nodes")
+    elements = _section(data, b"Elements")
+    entities = _section(data, b"Entities")
+
+    def reader(part: bytes) -> _Reader:
+        return _Binary(part, order) if binary else _Ascii(part)
+
+    points, number = _read_nodes(reader(nodes))
+    content = MshContent(points)
+    for line in _section(data, b"PhysicalNames", required=False).splitlines()[1:]:
+        level, tag, name = line.decode("utf-8").split(maxsplit=2)
+        content.names[int(level)][name.strip().strip('"')] = int(tag)
+    for line in _section(data, b"Comments", required=False).splitlines():
+        key, _, value = line.decode("utf-8", "replace").partition(" ")
+        content.comments[key] = value.strip()
+    groups = _read_entities(reader(entities))
+    content.elements = _read_elements(reader(elements), number, groups)
+    return content
+
+
+def _section(data: bytes, name: bytes, required: bool = True) -> bytes:
+    """Bytes between $name and $Endname, without the line breaks of the marks."""
+    start = data.find(b"$" + name + b"\n")
+    skip = 1
+    if start < 0:
+        start, skip = data.find(b"$" + name + b"\r\n"), 2
+    end = data.rfind(b"$End" + name)
+    if start < 0 or end < start:
+        if required:
+            raise ValueError(f"no complete ${name.decode()} section")
+        return b""
+    return data[start + len(name) + 1 + skip : end]
+
+
+def _read_nodes(reader: _Reader) -> tuple[Floats, Ints]:
+    """Points (P, 3) and the position of each node number (lookup by number, -1 if none)."""
+    blocks, count, _, largest = reader.sizes(4)
+    points, numbers = [], []
+    for _ in range(int(blocks)):
+        dimension, _, parametric = reader.integers(3)
+        size = int(reader.sizes(1)[0])
+        numbers.append(reader.sizes(size))
+        width = 3 + (int(dimension) if parametric else 0)
+        points.append(reader.doubles(size * width).reshape(size, width)[:, :3])
+    tags = np.concatenate(numbers) if numbers else np.zeros(0, np.int64)
+    if len(tags) != count or (tags.size and tags.max() > 100 * (count + 1000)):
+        raise ValueError(f"{len(tags)} nodes instead of {count}, largest number {largest}")
+    lookup = np.full(int(tags.max(initial=0)) + 1, -1, dtype=np.int64)
+    lookup[tags] = np.arange(len(tags))
+    return np.concatenate(points) if points else np.zeros((0, 3)), lookup
+
+
+def _read_entities(reader: _Reader) -> dict[tuple[int, int], int]:
+    """(dimension, entity) -> physical number; 0 where it belongs to no group."""
+    groups: dict[tuple[int, int], int] = {}
+    for dimension, count in enumerate(reader.sizes(4)):
+        for _ in range(int(count)):
+            entity = int(reader.integers(1)[0])
+            reader.doubles(3 if dimension == 0 else 6)
+            physical = reader.integers(int(reader.sizes(1)[0]))
+            if dimension:
+                reader.integers(int(reader.sizes(1)[0]))
+            if physical.size > 1:
+                raise ValueError(f"entity {entity} of dimension {dimension} is in two groups")
+            groups[dimension, entity] = abs(int(physical[0])) if physical.size else 0
+    return groups
+
+
+def _read_elements(
+    reader: _Reader, lookup: Ints, groups: dict[tuple[int, int], int]
+) -> dict[int, tuple[Ints, Ints]]:
+    blocks, _, _, _ = reader.sizes(4)
+    parts: dict[int, list[tuple[Ints, Ints]]] = {}
+    for _ in range(int(blocks)):
+        dimension, entity, kind = (int(v) for v in reader.integers(3))
+        size = int(reader.sizes(1)[0])
+        if kind not in ELEMENT_NODES:
+            raise ValueError(f"element type {kind} is not a simplex of order 1 or 2")
+        rows = reader.rows(size, 1 + ELEMENT_NODES[kind])
+        parts.setdefault(kind, []).append((rows, np.full(size, groups.get((dimension, entity), 0))))
+    elements = {}
+    for kind, chunks in parts.items():
+        rows = np.concatenate([chunk for chunk, _ in chunks])
+        group = np.concatenate([chunk for _, chunk in chunks])
+        rank = np.argsort(rows[:, 0], kind="stable")
+        connectivity = lookup[rows[rank, 1:]]
+        if connectivity.min(initial=0) < 0:
+            raise ValueError("an element names a node that does not exist")
+        elements[kind] = (connectivity, group[rank])
+    return elements

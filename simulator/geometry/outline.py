@@ -1,0 +1,284 @@
+r"""Boundary nodes of the planar mesh: where they stand decides size and quality of everything else.
+
+The mesh generator gets every boundary edge prescribed and grows the interior from these. On a
+surface with distance g to its neighbour, the solution varies along the surface over about
+sqrt(2 R g) with 1/R = 1/r_1 + 1/r_2 (the gap widens from g to 2 g over that length), so
+
+    h = min(factor r, maximum, gap_factor sqrt(2 R g) + slope g, factor r_neighbour + slope g).
+
+This also bounds the sag h^2 / (8 r) of a curved edge by a fraction of the gap, which keeps the
+curved cells in the gap valid. Size ~ g instead would cost several times the cells for nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from math import hypot, pi, sqrt
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.spatial import cKDTree
+
+from simulator.geometry import tags
+
+Floats = npt.NDArray[np.floating[Any]]
+
+SLOPE = 0.3
+"""Growth of the edge length per length of distance."""
+
+LEAST_EDGES = 12
+"""Edges of a full circle at least: keeps its area within 0.02 % with curved edges."""
+
+SAMPLES = 512
+"""Points per curve at which the size is evaluated before nodes are placed."""
+
+
+@dataclass(frozen=True)
+class MeshSizes:
+    """Element sizes in micrometres; see the module's docstring."""
+
+    surface_factor: float
+    gap_factor: float
+    maximum: float
+    minimum: float
+    separator: float
+    order: int
+
+
+@dataclass(frozen=True)
+class Slab:
+    """Discs in a slab: what the outline is drawn of. Discs may reach over y = 0 and y = width."""
+
+    centres: Floats
+    radii: Floats
+    coating: float
+    separator: float
+    width: float
+
+
+@dataclass
+class Outline:
+    """Boundary nodes and closed loops of node numbers.
+
+    Attributes:
+        points: (P, 2).
+        surfaces: (cell tag, loops) with the outer loop first, then the holes.
+    """
+
+    points: list[tuple[float, float]] = field(default_factory=list)
+    surfaces: list[tuple[int, list[list[int]]]] = field(default_factory=list)
+
+    def add(self, x: float, y: float) -> int:
+        """Number of a new node."""
+        self.points.append((float(x), float(y)))
+        return len(self.points) - 1
+
+    def add_between(self, start: int, end: int, inner: Floats) -> list[int]:
+        """A chain of nodes from `start` to `end` over new nodes at `inner` (n, 2)."""
+        return [start, *(self.add(x, y) for x, y in inner), end]
+
+
+def draw_outline(slab: Slab, sizes: MeshSizes) -> Outline:
+    """Nodes and loops of carbon-binder domain, separator and every particle."""
+    return _Drawing(slab, sizes).draw()
+
+
+def spaced(length: float, size: Callable[[Floats], Floats], least: int = 1) -> Floats:
+    """Interior positions that divide [0, length] into edges of about the local size.
+
+    Args:
+        length: of the curve.
+        size: edge length wanted at arc positions (S,).
+        least: number of edges at least.
+
+    Returns:
+        (n - 1,) increasing positions for n edges.
+    """
+    position = np.linspace(0.0, length, SAMPLES + 1)
+    density = 1.0 / size(position)
+    passed = np.concatenate([[0.0], np.cumsum(0.5 * (density[1:] + density[:-1]))])
+    passed *= length / SAMPLES
+    edges = max(least, int(np.ceil(passed[-1] - 1e-9)))
+    inner: Floats = np.interp(passed[-1] * np.arange(1, edges) / edges, passed, position)
+    return inner
+
+
+def _on_circle(centre: Floats, radius: float, angle: Floats) -> Floats:
+    points: Floats = centre + radius * np.column_stack([np.cos(angle), np.sin(angle)])
+    return points
+
+
+class _Drawing:
+    def __init__(self, slab: Slab, sizes: MeshSizes) -> None:
+        self.slab, self.sizes = slab, sizes
+        self.base = np.minimum(sizes.surface_factor * slab.radii, sizes.maximum)
+        self.tree = cKDTree(slab.centres)
+        self.largest = float(slab.radii.max())
+        self.outline = Outline()
+
+    def draw(self) -> Outline:
+        """Walls first (they own the end nodes of cut discs), then whole discs."""
+        slab, out = self.slab, self.outline
+        corners = [
+            out.add(x, y)
+            for x in (0.0, slab.coating, slab.coating + slab.separator)
+            for y in (0.0, slab.width)
+        ]
+        bottom, cut_bottom = self._wall(corners[0], corners[2], 0.0)
+        top, cut_top = self._wall(corners[1], corners[3], slab.width)
+        collector = self._cross(corners[0], corners[1], 0.0)
+        middle = self._cross(corners[2], corners[3], slab.coating)
+        pieces = {**cut_bottom, **cut_top}
+        for index in range(len(slab.radii)):
+            if index not in pieces:
+                pieces[index] = self._circle(index)
+        outer = [*bottom[:-1], *middle[:-1], *top[:0:-1], *collector[:0:-1]]
+        whole = [pieces[i] for i in pieces if i not in cut_bottom and i not in cut_top]
+        out.surfaces.append((tags.CBD, [outer, *whole]))
+        out.surfaces.append((tags.SEPARATOR, [self._separator(middle, corners)]))
+        for index in range(len(slab.radii)):
+            out.surfaces.append((tags.PARTICLE_OFFSET + index, [pieces[index]]))
+        return out
+
+    def _wall(self, start: int, end: int, y: float) -> tuple[list[int], dict[int, list[int]]]:
+        """Border of the carbon-binder domain along a side wall, round the discs the wall cuts.
+
+        Returns:
+            the chain of nodes from collector to separator, and the loops of the cut discs.
+        """
+        slab, out = self.slab, self.outline
+        depth = slab.radii**2 - (slab.centres[:, 1] - y) ** 2
+        cut = np.flatnonzero(depth > 0.0)
+        cut = cut[np.argsort(slab.centres[cut, 0])]
+        chain, loops = [start], {}
+        for index in cut:
+            half = sqrt(depth[index])
+            x = slab.centres[index, 0]
+            a, b = out.add(x - half, y), out.add(x + half, y)
+            chain += self._wall_line(chain[-1], a, y, cut)[1:]
+            inward = 1.0 if y == 0.0 else -1.0
+            arc = self._arc(int(index), a, b, inward)
+            back = out.add_between(b, a, self._chord(int(index), x + half, 2.0 * half, y))
+            loops[int(index)] = [*arc[:-1], *back[:-1]]
+            chain += arc[1:]
+        chain += self._wall_line(chain[-1], end, y, cut)[1:]
+        return chain, loops
+
+    def _chord(self, index: int, start: float, length: float, y: float) -> Floats:
+        size = float(self.base[index])
+        inner = start - spaced(length, lambda s: np.full(s.shape, size))
+        return np.column_stack([inner, np.full(inner.size, y)])
+
+    def _wall_line(self, start: int, end: int, y: float, cut: npt.NDArray[np.intp]) -> list[int]:
+        a, b = self.outline.points[start][0], self.outline.points[end][0]
+
+        def size(s: Floats) -> Floats:
+            return self._size(np.column_stack([a + s, np.full(s.shape, y)]), touched=set(cut))
+
+        inner = a + spaced(b - a, size)
+        return self.outline.add_between(
+            start, end, np.column_stack([inner, np.full(inner.size, y)])
+        )
+
+    def _cross(self, start: int, end: int, x: float) -> list[int]:
+        """A line across the slab, at the collector or between coating and separator."""
+        limit = self.sizes.maximum if x == 0.0 else max(self.sizes.separator, self.sizes.minimum)
+
+        def size(s: Floats) -> Floats:
+            points = np.column_stack([np.full(s.shape, x), s])
+            return np.minimum(self._size(points, touched=set()), limit)
+
+        inner = spaced(self.slab.width, size)
+        return self.outline.add_between(
+            start, end, np.column_stack([np.full(inner.size, x), inner])
+        )
+
+    def _separator(self, middle: list[int], corners: list[int]) -> list[int]:
+        """Loop of the separator; its walls grow from the size at the coating to its own."""
+        out, slab = self.outline, self.slab
+        points = np.array([out.points[i] for i in middle])
+        steps = np.hypot(*np.diff(points, axis=0).T)
+
+        def wall(start: int, end: int, first: float, y: float) -> list[int]:
+            inner = slab.coating + spaced(
+                slab.separator, lambda s: np.minimum(first + SLOPE * s, self.sizes.separator)
+            )
+            return out.add_between(start, end, np.column_stack([inner, np.full(inner.size, y)]))
+
+        low = wall(corners[2], corners[4], float(steps[0]), 0.0)
+        high = wall(corners[3], corners[5], float(steps[-1]), slab.width)
+        y = spaced(slab.width, lambda s: np.full(s.shape, self.sizes.separator))
+        far = np.column_stack([np.full(y.size, slab.coating + slab.separator), y])
+        lithium = out.add_between(corners[4], corners[5], far)
+        return [*low[:-1], *lithium[:-1], *high[:0:-1], *middle[:0:-1]]
+
+    def _circle(self, index: int) -> list[int]:
+        centre, radius = self.slab.centres[index], float(self.slab.radii[index])
+
+        def on_circle(s: Floats) -> Floats:
+            return _on_circle(centre, radius, s / radius)
+
+        # Start where the gap is widest, so that no seam stands in a narrow one.
+        size = self._size(on_circle(np.linspace(0.0, 2.0 * pi * radius, SAMPLES + 1)), own=index)
+        turn = float(np.argmax(size)) / SAMPLES * 2.0 * pi * radius
+        inner = spaced(
+            2.0 * pi * radius, lambda s: self._size(on_circle(s + turn), own=index), LEAST_EDGES
+        )
+        return [self.outline.add(*p) for p in on_circle(np.concatenate([[0.0], inner]) + turn)]
+
+    def _arc(self, index: int, a: int, b: int, inward: float) -> list[int]:
+        """Chain a to b along the part of a cut disc's circle inside the slab."""
+        centre, radius = self.slab.centres[index], float(self.slab.radii[index])
+        start, end = (np.array(self.outline.points[i]) - centre for i in (a, b))
+        first, last = (float(np.arctan2(p[1], p[0])) for p in (start, end))
+        span = (-inward * (last - first)) % (2.0 * pi)
+
+        def on_arc(s: Floats) -> Floats:
+            return _on_circle(centre, radius, first - inward * s / radius)
+
+        least = int(np.ceil(LEAST_EDGES * span / (2.0 * pi)))
+        inner = spaced(span * radius, lambda s: self._size(on_arc(s), own=index), max(2, least))
+        return self.outline.add_between(a, b, on_arc(inner))
+
+    def _size(
+        self, points: Floats, own: int | None = None, touched: set[int] | None = None
+    ) -> Floats:
+        """Edge length at points of one curve: on disc `own`, else on a straight border.
+
+        `touched` are discs that meet the border: only the growth from their own size counts.
+        """
+        slab, sizes = self.slab, self.sizes
+        base = sizes.maximum if own is None else float(self.base[own])
+        size = np.full(len(points), base)
+        middle = 0.5 * (points.min(axis=0) + points.max(axis=0))
+        reach = hypot(*(points.max(axis=0) - middle)) + base / SLOPE + self.largest
+        own_radius = np.inf if own is None else float(slab.radii[own])
+        for other in self.tree.query_ball_point(middle, reach):
+            if other == own:
+                continue
+            radius = float(slab.radii[other])
+            gap = np.hypot(*(points - slab.centres[other]).T) - radius
+            limit = self.base[other] + SLOPE * np.maximum(gap, 0.0)
+            if not (touched and other in touched):
+                limit = np.minimum(limit, self._gap_size(gap, own_radius, radius))
+            np.minimum(size, limit, out=size)
+        if own is not None:
+            x, y = points.T
+            gaps = [x, slab.coating - x]
+            centre = float(slab.centres[own, 1])
+            if centre > own_radius:
+                gaps.append(y)
+            if slab.width - centre > own_radius:
+                gaps.append(slab.width - y)
+            for gap in gaps:
+                np.minimum(size, self._gap_size(gap, own_radius, np.inf), out=size)
+        floored: Floats = np.maximum(size, min(sizes.minimum, base))
+        return floored
+
+    def _gap_size(self, gap: Floats, first: float, second: float) -> Floats:
+        curvature = 1.0 / first + 1.0 / second
+        gap = np.maximum(gap, 1e-9)
+        size: Floats = self.sizes.gap_factor * np.sqrt(2.0 * gap / curvature) + SLOPE * gap
+        return size
