@@ -1,6 +1,6 @@
 """What the solver hands to its observers on every accepted time step.
 
-Observers receive, they never steer: everything here is frozen, and the arrays must not be written to.
+Observers receive, they never steer: all is frozen, and the arrays must not be written to.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Sample:
         time_s: time since the start of the protocol, s.
         voltage_V: collector minus lithium metal, V.
         current_A_m2: current per collector area, A m^-2; positive on charge.
-        capacity_Ah_m2: charge passed per collector area since the start, A h m^-2; falls on discharge.
+        capacity_Ah_m2: charge passed per collector area, A h m^-2; discharge lowers it.
         lithium_fraction_mean: volume-weighted mean of the particles' lithium fraction.
         lithium_fraction_sd: its volume-weighted standard deviation over particles.
         cycle: cycle number, from 0.
