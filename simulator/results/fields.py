@@ -15,8 +15,9 @@ goes on.
 
 from __future__ import annotations
 
+import math
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 from xml.sax.saxutils import quoteattr
@@ -74,6 +75,7 @@ class FieldWriter:
         self._samples: dict[str, list[str]] = {name: [] for name in self._grids}
         self._static = {name: _static_xml(grid) for name, grid in self._grids.items()}
         self._count = 0
+        self._last_time = -math.inf
         try:
             (directory / "data").mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -84,34 +86,44 @@ class FieldWriter:
         """Write one sample; complete on disk, for every reader, when this returns.
 
         Args:
-            time_s: later than the samples before, s.
+            time_s: not before the last sample's, s. A second sample at the same time replaces the
+                first: ParaView shows an empty block, without an error, where a time occurs twice.
             values: domain -> field -> (P,) values at the points of that domain's grid.
 
         Raises:
             OutputError: disk full or folder gone; the samples before are intact.
+            ValueError: the time runs backwards, or the values do not fit the grids.
         """
-        self._check(values)
+        self._check(time_s, values)
         name = f"data/{self._count:06d}.h5"
         size = sum(array.nbytes for fields in values.values() for array in fields.values())
         content = hdf5_bytes(lambda file: _build_sample(file, values), size)
         write_atomically(self.directory / name, content)
-        for domain, fields in values.items():
-            attributes = "".join(
-                _attribute(field, "Node", f"{name}:/{domain}/{field}", array)
-                for field, array in fields.items()
-            )
-            self._samples[domain].append(
-                f'<Grid Name="{domain}" GridType="Uniform">\n<Time Value="{float(time_s)!r}"/>\n'
-                f"{self._static[domain]}{attributes}</Grid>\n"
-            )
+        again = time_s == self._last_time
+        self._last_time = time_s
         self._count += 1
         # The XDMF files come last: they name nothing that is not safely there.
-        for domain in values:
-            collection = f'<Grid Name="{domain}" GridType="Collection" CollectionType="Temporal">\n'
-            text = _HEAD + collection + "".join(self._samples[domain]) + _TAIL
+        for domain, fields in values.items():
+            samples = self._samples[domain]
+            if again:
+                samples.pop()
+            samples.append(self._sample_xml(domain, time_s, name, fields))
+            text = _HEAD + _collection(domain) + "".join(samples) + _TAIL
             write_atomically(self.directory / f"{domain}.xdmf", text.encode())
 
-    def _check(self, values: FieldValues) -> None:
+    def _sample_xml(self, domain: str, time_s: float, name: str, fields: Mapping[str, Any]) -> str:
+        attributes = "".join(
+            _attribute(field, "Node", f"{name}:/{domain}/{field}", array)
+            for field, array in fields.items()
+        )
+        return (
+            f'<Grid Name="{domain}" GridType="Uniform">\n<Time Value="{float(time_s)!r}"/>\n'
+            f"{self._static[domain]}{attributes}</Grid>\n"
+        )
+
+    def _check(self, time_s: float, values: FieldValues) -> None:
+        if not time_s >= self._last_time:
+            raise ValueError(f"a sample at {time_s} s after one at {self._last_time} s")
         if values.keys() != self._grids.keys():
             raise ValueError(f"fields for {sorted(values)}, but grids for {sorted(self._grids)}")
         for domain, fields in values.items():
@@ -138,6 +150,10 @@ def _build_sample(file: Any, values: FieldValues) -> None:
         for name, array in fields.items():
             file[f"{domain}/{name}"] = np.asarray(array, dtype=np.float64)
             file[f"{domain}/{name}"].attrs["unit"] = UNITS.get(name, "")
+
+
+def _collection(domain: str) -> str:
+    return f'<Grid Name="{domain}" GridType="Collection" CollectionType="Temporal">\n'
 
 
 def _size(grids: dict[str, FieldGrid]) -> int:
