@@ -1,7 +1,7 @@
 """A made-up run, shaped like a real one, for tests of what comes after the solver.
 
-Discs in a slab, a triangulation that follows them, and a charge and discharge in which every particle
-is a capacity behind a resistor of its own: R_i (x_i - dx) with dx_i/dt = -g_i (V - U(x_i)), V from the
+Discs in a slab, a triangulation that follows them, and a charge and discharge in which every
+particle is a capacity behind a resistor of its own: dx_i/dt = -g_i (V - U(x_i)), with V from the
 applied current. Spread, lag and the open-circuit curve then look like the real thing at no cost.
 """
 
@@ -35,7 +35,9 @@ class Discs:
     def write_csv(self, path: Path) -> None:
         """particles.csv with the columns of a ParticleTable."""
         rows = ["particle,x_um,y_um,z_um,radius_um,volume_um3,surface_um2,penalty"]
-        for i, ((x, y), r, p) in enumerate(zip(self.centres, self.radii, self.penalty, strict=True)):
+        for i, ((x, y), r, p) in enumerate(
+            zip(self.centres, self.radii, self.penalty, strict=True)
+        ):
             area, rim = np.pi * r**2, 2 * np.pi * r
             rows.append(f"{i},{x:.6f},{y:.6f},0.0,{r:.6f},{area:.6f},{rim:.6f},{p:.6f}")
         path.write_text("\n".join(rows) + "\n")
@@ -74,19 +76,17 @@ def write_run(path: Path, run: SyntheticRun, *, fields_every: int = 1) -> Result
 
 
 def _discs(rng: np.random.Generator) -> Discs:
-    radii = np.sort(np.clip(rng.lognormal(np.log(2.2), 0.35, 600), 0.8, 5.0))[::-1]
-    centres, kept, area = [], [], 0.0
-    for radius in radii:
-        for _ in range(60):
+    drawn = np.clip(rng.lognormal(np.log(2.2), 0.38, 600), 0.7, 5.0)
+    enough = np.searchsorted(np.cumsum(np.pi * drawn**2), 0.55 * COATING_UM * WIDTH_UM)
+    centres, kept = [], []
+    for radius in np.sort(drawn[:enough])[::-1]:
+        for _ in range(400):
             trial = rng.uniform([radius, radius], [COATING_UM - radius, WIDTH_UM - radius])
             gaps = [np.hypot(*(trial - c)) - radius - r for c, r in zip(centres, kept, strict=True)]
             if min(gaps, default=1.0) > 0.15:
                 centres.append(trial)
                 kept.append(radius)
-                area += np.pi * radius**2
                 break
-        if area > 0.52 * COATING_UM * WIDTH_UM:
-            break
     penalty = np.clip(rng.weibull(1.2, len(kept)) * 0.5, 0.02, 1.0)
     return Discs(np.array(centres), np.array(kept), penalty)
 
