@@ -1,0 +1,6 @@
+"""Figures from a results folder alone; no solver, no display."""
+
+from simulator.viewing.particle_map import draw_particle_map
+from simulator.viewing.voltage import draw_voltage
+
+__all__ = ["draw_particle_map", "draw_voltage"]

@@ -1,0 +1,260 @@
+"""fields/: the fields over the mesh, for ParaView and for the figures.
+
+    fields/particles.xdmf      lithium_fraction (points); particle, penalty (cells)
+    fields/electrolyte.xdmf    concentration (mol m^-3), potential (V)
+    fields/carbon.xdmf         potential (V)
+    fields/data/mesh.h5        the three grids, once
+    fields/data/000000.h5 ...  the fields of one sample, all three domains
+
+Each XDMF file is plain XML (no xi:include, which ends ParaView's legacy reader with a segmentation
+fault) with ONE temporal collection, and one grid per time that carries all fields of the domain:
+so it opens as one block in every XDMF reader. Points are XYZ with z = 0 in 2D. One HDF5 file per
+sample, so that none is ever changed once an XDMF file names it: ParaView may read while the run
+goes on.
+"""
+
+from __future__ import annotations
+
+import math
+import xml.etree.ElementTree as ET
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+from xml.sax.saxutils import quoteattr
+
+import h5py
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.errors import InputError
+from simulator.results.sample import FieldGrid, FieldValues, Floats
+from simulator.results.storage import OutputError, explain, hdf5_bytes, write_atomically
+
+_MESH = "data/mesh.h5"
+_TOPOLOGY = {3: "Triangle", 4: "Tetrahedron"}
+_HEAD = '<?xml version="1.0"?>\n<Xdmf Version="3.0">\n<Domain>\n'
+_TAIL = "</Grid>\n</Domain>\n</Xdmf>\n"
+UNITS = {
+    "lithium_fraction": "1",
+    "concentration": "mol m^-3",
+    "potential": "V",
+    "penalty": "1",
+    "particle": "1",
+    "points": "um",
+}
+
+
+class FieldSeries(NamedTuple):
+    """A domain's fields as read back.
+
+    Attributes:
+        grid: the mesh.
+        times_s: (T,) the times for which fields exist, s.
+        load: sample index -> {field name: (P,) values at the grid's points}.
+    """
+
+    grid: FieldGrid
+    times_s: Floats
+    load: Callable[[int], dict[str, Floats]]
+
+
+class FieldWriter:
+    """Writes the grids once and the fields of each sample.
+
+    Args:
+        directory: fields/; made here.
+        grids: the domains' grids.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+
+    def __init__(self, directory: Path, grids: Sequence[FieldGrid]) -> None:
+        self.directory = directory
+        self._grids = {grid.name: grid for grid in grids}
+        self._samples: dict[str, list[str]] = {name: [] for name in self._grids}
+        self._static = {name: _static_xml(grid) for name, grid in self._grids.items()}
+        self._count = 0
+        self._last_time = -math.inf
+        try:
+            (directory / "data").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(explain(directory, error)) from error
+        write_atomically(directory / _MESH, hdf5_bytes(self._build_mesh, _size(self._grids)))
+
+    def write(self, time_s: float, values: FieldValues) -> None:
+        """Write one sample; complete on disk, for every reader, when this returns.
+
+        Args:
+            time_s: not before the last sample's, s. A second sample at the same time replaces the
+                first: ParaView shows an empty block, without an error, where a time occurs twice.
+            values: domain -> field -> (P,) values at the points of that domain's grid.
+
+        Raises:
+            OutputError: disk full or folder gone; the samples before are intact.
+            ValueError: the time runs backwards, or the values do not fit the grids.
+        """
+        self._check(time_s, values)
+        name = f"data/{self._count:06d}.h5"
+        size = sum(array.nbytes for fields in values.values() for array in fields.values())
+        content = hdf5_bytes(lambda file: _build_sample(file, values), size)
+        write_atomically(self.directory / name, content)
+        again = time_s == self._last_time
+        self._last_time = time_s
+        self._count += 1
+        # The XDMF files come last: they name nothing that is not safely there.
+        for domain, fields in values.items():
+            samples = self._samples[domain]
+            if again:
+                samples.pop()
+            samples.append(self._sample_xml(domain, time_s, name, fields))
+            text = _HEAD + _collection(domain) + "".join(samples) + _TAIL
+            write_atomically(self.directory / f"{domain}.xdmf", text.encode())
+
+    def _sample_xml(self, domain: str, time_s: float, name: str, fields: Mapping[str, Any]) -> str:
+        attributes = "".join(
+            _attribute(field, "Node", f"{name}:/{domain}/{field}", array)
+            for field, array in fields.items()
+        )
+        return (
+            f'<Grid Name="{domain}" GridType="Uniform">\n<Time Value="{float(time_s)!r}"/>\n'
+            f"{self._static[domain]}{attributes}</Grid>\n"
+        )
+
+    def _check(self, time_s: float, values: FieldValues) -> None:
+        if not time_s >= self._last_time:
+            raise ValueError(f"a sample at {time_s} s after one at {self._last_time} s")
+        if values.keys() != self._grids.keys():
+            raise ValueError(f"fields for {sorted(values)}, but grids for {sorted(self._grids)}")
+        for domain, fields in values.items():
+            points = len(self._grids[domain].points_um)
+            for name, array in fields.items():
+                if array.shape != (points,):
+                    raise ValueError(f"{domain}/{name}: shape {array.shape}, but {points} points")
+
+    def _build_mesh(self, file: Any) -> None:
+        for grid in self._grids.values():
+            group = file.create_group(grid.name)
+            points = np.zeros((len(grid.points_um), 3))
+            points[:, : grid.dimension] = grid.points_um
+            group["points"] = points
+            group["points"].attrs["unit"] = UNITS["points"]
+            group["cells"] = grid.cells.astype(np.int32)
+            for name, array in grid.cell_data.items():
+                group[name] = _storable(array)
+                group[name].attrs["unit"] = UNITS.get(name, "")
+
+
+def _build_sample(file: Any, values: FieldValues) -> None:
+    for domain, fields in values.items():
+        for name, array in fields.items():
+            file[f"{domain}/{name}"] = np.asarray(array, dtype=np.float64)
+            file[f"{domain}/{name}"].attrs["unit"] = UNITS.get(name, "")
+
+
+def _collection(domain: str) -> str:
+    return f'<Grid Name="{domain}" GridType="Collection" CollectionType="Temporal">\n'
+
+
+def _size(grids: dict[str, FieldGrid]) -> int:
+    return sum(24 * len(g.points_um) + 4 * g.cells.size + 12 * len(g.cells) for g in grids.values())
+
+
+def _storable(array: NDArray[Any]) -> NDArray[Any]:
+    """Whole numbers as int32, all others as float64: what every XDMF reader takes."""
+    kind = np.int32 if np.issubdtype(array.dtype, np.integer) else np.float64
+    return np.asarray(array).astype(kind)
+
+
+def _static_xml(grid: FieldGrid) -> str:
+    cells = grid.cells.astype(np.int32)
+    points = np.empty((len(grid.points_um), 3))
+    return (
+        f'<Topology TopologyType="{_TOPOLOGY[cells.shape[1]]}" NumberOfElements="{len(cells)}">\n'
+        + _data_item(f"{_MESH}:/{grid.name}/cells", cells)
+        + '</Topology>\n<Geometry GeometryType="XYZ">\n'
+        + _data_item(f"{_MESH}:/{grid.name}/points", points)
+        + "</Geometry>\n"
+        + "".join(
+            _attribute(name, "Cell", f"{_MESH}:/{grid.name}/{name}", _storable(array))
+            for name, array in grid.cell_data.items()
+        )
+    )
+
+
+def _attribute(name: str, centre: str, where: str, array: NDArray[Any]) -> str:
+    return (
+        f'<Attribute Name={quoteattr(name)} AttributeType="Scalar" Center="{centre}">\n'
+        + _data_item(where, array)
+        + "</Attribute>\n"
+    )
+
+
+def _data_item(where: str, array: NDArray[Any]) -> str:
+    number = "Int" if np.issubdtype(array.dtype, np.integer) else "Float"
+    shape = " ".join(str(extent) for extent in array.shape)
+    return (
+        f'<DataItem Dimensions="{shape}" NumberType="{number}" '
+        f'Precision="{array.dtype.itemsize}" Format="HDF">{where}</DataItem>\n'
+    )
+
+
+def read_fields(folder: Path | str, domain: str) -> FieldSeries:
+    """The fields of one domain, as its XDMF file lists them.
+
+    Args:
+        folder: results folder.
+        domain: "particles", "electrolyte" or "carbon".
+
+    Returns:
+        (grid, times_s, load); also of a run that goes on or was killed.
+
+    Raises:
+        InputError: no fields of that domain there, or files are missing or damaged.
+    """
+    path = Path(folder) / "fields" / f"{domain}.xdmf"
+    try:
+        root = ET.fromstring(path.read_text(encoding="utf-8"))
+        samples = root.findall("./Domain/Grid/Grid")
+        times = np.array([float(_need(sample, "Time").attrib["Value"]) for sample in samples])
+        grid = _read_grid(path, domain, samples[0])
+    except (OSError, ET.ParseError, KeyError, IndexError, ValueError) as error:
+        raise InputError(f"{path}: not readable as fields ({error})") from error
+
+    def load(index: int) -> dict[str, Floats]:
+        try:
+            return dict(_read_attributes(path, samples[index], "Node"))
+        except (OSError, KeyError) as error:
+            raise InputError(f"{path}: sample {index} is not readable ({error})") from error
+
+    return FieldSeries(grid, times, load)
+
+
+def _read_grid(path: Path, domain: str, sample: ET.Element) -> FieldGrid:
+    cells = _read_item(path, _need(sample, "Topology/DataItem"))
+    points = _read_item(path, _need(sample, "Geometry/DataItem"))
+    dimension = cells.shape[1] - 1
+    cell_data = dict(_read_attributes(path, sample, "Cell"))
+    return FieldGrid(domain, points[:, :dimension], cells, cell_data)
+
+
+def _read_attributes(
+    path: Path, sample: ET.Element, centre: str
+) -> Iterable[tuple[str, NDArray[Any]]]:
+    for attribute in sample.findall("Attribute"):
+        if attribute.attrib["Center"] == centre:
+            item = _need(attribute, "DataItem")
+            yield attribute.attrib["Name"], _read_item(path, item)
+
+
+def _read_item(path: Path, item: ET.Element) -> NDArray[Any]:
+    name, _, dataset = (item.text or "").strip().partition(":")
+    with h5py.File(path.parent / name, "r") as file:
+        return np.asarray(file[dataset][()])
+
+
+def _need(element: ET.Element, name: str) -> ET.Element:
+    found = element.find(name)
+    if found is None:
+        raise KeyError(name)
+    return found

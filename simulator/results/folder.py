@@ -1,0 +1,165 @@
+"""The results folder: where everything lies, and who may have it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Protocol
+
+from simulator.errors import InputError
+from simulator.results.manifest import Manifest, read_manifest
+from simulator.results.storage import PARTIAL, OutputError, explain
+
+_KNOWN = {
+    "manifest.json",
+    "history.csv",
+    "particles.csv",
+    "particles.h5",
+    "fields",
+    "report",
+}
+
+
+class Table(Protocol):
+    """What can write itself as a CSV file, such as a ParticleTable."""
+
+    def write_csv(self, path: Path, /) -> Any: ...
+
+
+class ResultsFolder:
+    """The paths of a results folder; `create` makes one for a new run, `open` finds an old one.
+
+    Attributes:
+        path: the folder.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        self.manifest = self.path / "manifest.json"
+        self.history = self.path / "history.csv"
+        self.particles = self.path / "particles.csv"
+        self.particle_series = self.path / "particles.h5"
+        self.fields = self.path / "fields"
+        self.report = self.path / "report"
+
+    @classmethod
+    def create(cls, path: Path | str, *, overwrite: bool = False) -> ResultsFolder:
+        """Claim `path` for a new run: afterwards it exists, is writable and holds no older results.
+
+        Args:
+            path: a folder that is missing or empty; its parents are made.
+            overwrite: delete the results of an earlier run there. Only a folder with a manifest of
+                this program is touched, and in it only what a run writes.
+
+        Raises:
+            InputError: the folder holds something, is none, or cannot be written; it is as before.
+        """
+        folder = cls(path)
+        made = _missing_parents(folder.path)
+        try:
+            _refuse_foreign(folder, overwrite)
+            folder.path.mkdir(parents=True, exist_ok=True)
+            _try_writing(folder.path)
+            if overwrite:
+                _delete_results(folder.path)
+        except (OSError, InputError) as error:
+            for directory in made:
+                with suppress(OSError):
+                    directory.rmdir()
+            if isinstance(error, InputError):
+                raise
+            raise InputError(explain(folder.path, error)) from error
+        return folder
+
+    @classmethod
+    def open(cls, path: Path | str) -> ResultsFolder:
+        """An existing results folder.
+
+        Raises:
+            InputError: no such folder, or no manifest of this program in it.
+        """
+        folder = cls(path)
+        if not folder.path.is_dir():
+            raise InputError(f"{folder.path}: no such folder. Give the results folder of a run")
+        read_manifest(folder.manifest)
+        return folder
+
+    def start_manifest(self, **entries: Any) -> Manifest:
+        """Write the manifest with status "running"."""
+        return Manifest(self.manifest, **entries)
+
+    def write_particles(self, table: Table) -> None:
+        """Write particles.csv, whole or not at all.
+
+        Raises:
+            OutputError: the file cannot be written.
+        """
+        partial = self.particles.with_name(self.particles.name + PARTIAL)
+        try:
+            table.write_csv(partial)
+            os.replace(partial, self.particles)
+        except OSError as error:
+            with suppress(OSError):
+                partial.unlink()
+            raise OutputError(explain(self.particles, error)) from error
+
+    def make_report(self) -> Path:
+        """The folder report/, made if missing.
+
+        Raises:
+            OutputError: it cannot be made.
+        """
+        try:
+            self.report.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise OutputError(explain(self.report, error)) from error
+        return self.report
+
+
+def _missing_parents(path: Path) -> list[Path]:
+    """`path` and its parents that do not exist yet, deepest first."""
+    return [place for place in (path, *path.parents) if not os.path.lexists(place)]
+
+
+def _refuse_foreign(folder: ResultsFolder, overwrite: bool) -> None:
+    path = folder.path
+    if not os.path.lexists(path):
+        return
+    if not path.is_dir():
+        raise InputError(f"{path}: is not a folder. Choose another --out")
+    if not any(path.iterdir()):
+        return
+    if not overwrite:
+        raise InputError(
+            f"{path}: the folder is not empty. Choose another --out or pass --overwrite"
+        )
+    if any(place.is_symlink() for place in (path / name for name in _KNOWN)):
+        raise InputError(f"{path}: holds links instead of results. Choose another --out")
+    try:
+        read_manifest(folder.manifest)
+    except InputError as error:
+        raise InputError(
+            f"{path}: not a results folder, so --overwrite does not delete it. Choose another --out"
+        ) from error
+
+
+def _try_writing(path: Path) -> None:
+    probe = path / f"probe{PARTIAL}"
+    try:
+        probe.write_bytes(b"heterode\n")
+    finally:
+        with suppress(OSError):
+            probe.unlink()
+
+
+def _delete_results(path: Path) -> None:
+    # The manifest goes last: what an interrupted deletion leaves can still be overwritten.
+    for name in sorted(_KNOWN, key=lambda name: name == "manifest.json"):
+        place = path / name
+        if place.is_dir():
+            shutil.rmtree(place)
+        else:
+            place.unlink(missing_ok=True)
+        place.with_name(name + PARTIAL).unlink(missing_ok=True)

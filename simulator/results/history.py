@@ -1,0 +1,84 @@
+"""history.csv: one row per accepted time step, for the whole cell."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from simulator.errors import InputError
+from simulator.results.sample import Sample
+from simulator.results.storage import append_atomically, write_atomically
+
+COLUMNS = (
+    "time_s",
+    "voltage_V",
+    "current_A_m2",
+    "capacity_Ah_m2",
+    "lithium_fraction_mean",
+    "lithium_fraction_sd",
+    "cycle",
+    "step",
+)
+_WHOLE = {"cycle": np.int64, "step": np.int64}
+
+
+class History:
+    """Appends a row per sample; each row is on disk when `append` returns.
+
+    Args:
+        path: history.csv; started anew, with its header.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        write_atomically(path, (",".join(COLUMNS) + "\n").encode())
+
+    def append(self, sample: Sample) -> None:
+        """Write one row, numbers in full double precision.
+
+        Raises:
+            OutputError: disk full or file gone; the rows before are intact.
+        """
+        # Through float and int, as NumPy scalars print with their type.
+        cells = [
+            repr(int(value)) if name in _WHOLE else repr(float(value))
+            for name in COLUMNS
+            for value in (getattr(sample, name),)
+        ]
+        append_atomically(self.path, (",".join(cells) + "\n").encode())
+
+
+def read_history(folder: Path | str) -> pd.DataFrame:
+    """The history of a results folder, also of a run that goes on or was killed.
+
+    Args:
+        folder: results folder, or the history.csv itself.
+
+    Returns:
+        A frame with the columns `COLUMNS`, one row per accepted step. A last row without its
+        line end was cut off while being written and is left out.
+
+    Raises:
+        InputError: no such file, or its columns are not a history's.
+    """
+    path = Path(folder)
+    path = path / "history.csv" if path.is_dir() else path
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
+    whole = content[: content.rfind(b"\n") + 1]
+    header = whole.split(b"\n", 1)[0].decode(errors="replace")
+    if tuple(header.split(",")) != COLUMNS:
+        raise InputError(f"{path}: not a history; its first line must be {','.join(COLUMNS)}")
+    kinds = {name: _WHOLE.get(name, np.float64) for name in COLUMNS}
+    try:
+        return pd.read_csv(io.BytesIO(whole), dtype=kinds, float_precision="round_trip")
+    except ValueError as error:
+        raise InputError(f"{path}: {str(error).splitlines()[0]}") from error

@@ -1,0 +1,137 @@
+"""manifest.json: what was run, with what, and how it ended."""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from simulator import __version__
+from simulator.errors import InputError
+from simulator.results.storage import write_atomically
+
+Status = Literal["running", "completed", "stopped", "failed"]
+
+PROGRAM = "heterode"
+_PACKAGES = ("fenics-dolfinx", "fenics-ufl", "petsc4py", "mpi4py", "numpy", "scipy", "h5py", "gmsh")
+
+_DEFAULTS: dict[str, Any] = {
+    "program": PROGRAM,
+    "status": "running",
+    "reason": "",
+    "parameters": {},
+    "seeds": {},
+    "versions": {},
+    "mesh_hash": None,
+    "ranks": None,
+    "dofs": None,
+    "particles": None,
+    "steps": 0,
+    "newton_iterations": 0,
+    "krylov_iterations": 0,
+    "wall_s": {},
+    "peak_memory_bytes": None,
+    "balance": {"charge": None, "lithium": None, "salt": None},
+}
+
+
+class Manifest:
+    """The manifest of a run, on disk from its first moment and rewritten whole at every change.
+
+    Every key of the contract is present from the start, empty until known, so a reader never has to
+    ask whether it exists. A run that was killed keeps the status "running".
+
+    Args:
+        path: manifest.json.
+        entries: first values; see `update`.
+    """
+
+    def __init__(self, path: Path, **entries: Any) -> None:
+        self.path = path
+        self._content: dict[str, Any] = json.loads(json.dumps(_DEFAULTS))
+        self._content["started"] = _now()
+        self.update(**entries)
+
+    @property
+    def content(self) -> Mapping[str, Any]:
+        """What is on disk now."""
+        return self._content
+
+    def update(self, **entries: Any) -> None:
+        """Set entries (NumPy values welcome) and rewrite the file.
+
+        Mappings are merged one level deep: `update(wall_s={"mesh": 3.1})` keeps the other phases.
+
+        Raises:
+            OutputError: the file cannot be written.
+        """
+        for name, value in entries.items():
+            new, old = to_json(value), self._content.get(name)
+            if isinstance(new, dict) and isinstance(old, dict):
+                new = {**old, **new}
+            self._content[name] = new
+        self._content["updated"] = _now()
+        text = json.dumps(self._content, indent=2, ensure_ascii=False, allow_nan=False)
+        write_atomically(self.path, text.encode() + b"\n")
+
+    def finish(self, status: Status, reason: str, **entries: Any) -> None:
+        """The last entry: how the run ended and why, in words."""
+        self.update(status=status, reason=reason, **entries)
+
+
+def to_json(value: Any) -> Any:
+    """`value` in JSON's own types; numbers JSON cannot hold (nan, inf) become null."""
+    if isinstance(value, Mapping):
+        return {str(key): to_json(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray):
+        return to_json(value.tolist())
+    if isinstance(value, (list, tuple)):
+        return [to_json(item) for item in value]
+    if isinstance(value, np.generic):
+        return to_json(value.item())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, (bool, int, str)):
+        return value
+    return str(value)
+
+
+def collect_versions() -> dict[str, str]:
+    """Versions of heterode, Python and the installed packages that shape a result."""
+    versions = {PROGRAM: __version__, "python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return versions
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """The content of a manifest.json.
+
+    Raises:
+        InputError: no such file, or it is not a manifest of this program.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: not readable as a manifest ({_brief(error)})") from error
+    if not isinstance(content, dict) or content.get("program") != PROGRAM:
+        raise InputError(f"{path}: not a manifest written by {PROGRAM}")
+    return content
+
+
+def _brief(error: Exception) -> str:
+    return (getattr(error, "strerror", None) or str(error)).splitlines()[0]
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

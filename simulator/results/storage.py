@@ -1,0 +1,100 @@
+"""Writing files so that no moment is a bad one to be killed in.
+
+Every file of a results folder is either replaced as a whole (written beside its place, then
+renamed, which POSIX makes atomic) or, for history.csv, appended to in one `write`. A killed process
+therefore leaves each file as it was after some finished sample, and at worst a stray `*.partial`
+beside it. HDF5 files are built in memory and written as plain bytes: the HDF5 library cannot be
+relied on for a clean error, or to let go of the file, when the disk fills up under it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import h5py
+
+from simulator.errors import InputError
+
+PARTIAL = ".partial"
+"""Suffix of a file on its way; readers never look at these."""
+
+
+class OutputError(InputError):
+    """A results file can no longer be written (disk full, folder gone, no permission).
+
+    An `InputError`, as the user alone can remedy it: one line, no traceback.
+    """
+
+
+def explain(path: Path, error: OSError, *, kept: str = "") -> str:
+    """One line that says which file, why, and what to do."""
+    why = error.strerror or str(error)
+    return f"{path}: cannot be written ({why}). {kept}Free space or choose another --out"
+
+
+@contextmanager
+def _as_output_error(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        message = explain(path, error, kept="Everything written before is intact. ")
+        raise OutputError(message) from error
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Replace `path` by `content`: a reader finds the old file or the new one, whole.
+
+    Raises:
+        OutputError: the folder is gone, full or not writable; the old file is intact.
+    """
+    partial = path.with_name(path.name + PARTIAL)
+    with _as_output_error(path):
+        try:
+            with open(partial, "wb") as file:
+                file.write(content)
+            os.replace(partial, path)
+        except OSError:
+            with suppress(OSError):
+                partial.unlink()
+            raise
+
+
+def append_atomically(path: Path, content: bytes) -> None:
+    """Append `content` to an existing file, all of it or nothing.
+
+    The file is opened anew each time: a handle kept open would go on writing into a deleted file.
+
+    Raises:
+        OutputError: the file is gone, or the disk is full; the file is as it was before.
+    """
+    with _as_output_error(path):
+        handle = os.open(path, os.O_WRONLY | os.O_APPEND)
+        try:
+            before = os.fstat(handle).st_size
+            try:
+                written = 0
+                while written < len(content):
+                    written += os.write(handle, content[written:])
+            except OSError:
+                os.ftruncate(handle, before)
+                raise
+        finally:
+            os.close(handle)
+
+
+def hdf5_bytes(build: Callable[[Any], None], size_hint: int = 0) -> bytes:
+    """The bytes of an HDF5 file that `build(h5py.File)` fills in memory.
+
+    Args:
+        build: receives the open file.
+        size_hint: expected size in bytes, which saves the buffer from growing by small steps.
+    """
+    block = max(1 << 16, size_hint + size_hint // 8)
+    with h5py.File("memory", "w", driver="core", backing_store=False, block_size=block) as file:
+        build(file)
+        file.flush()
+        return bytes(file.id.get_file_image())

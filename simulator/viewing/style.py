@@ -1,0 +1,96 @@
+"""The look that all figures share: sizes for print, quiet axes, colours all eyes can tell."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Literal
+
+import matplotlib as mpl
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from simulator.results.storage import write_atomically
+
+Layout = Literal["constrained", "compressed"]
+
+DOUBLE_COLUMN_IN = 7.2  # 183 mm, the width of a journal's page
+DPI = 220
+
+CHARGE = "#0a6eb4"
+DISCHARGE = "#d1542a"
+NEUTRAL = "#7a7a76"
+INK = "#2b2b2a"
+CARBON_BINDER = "#e4e3df"
+SEPARATOR = "#f4f3f0"
+COLLECTOR = "#6f7378"
+LITHIUM_METAL = "#b9bec4"
+
+FRACTION_COLOURS = "viridis"  # perceptually uniform, readable in grey and by the colour-blind
+
+_RC: Mapping[str, Any] = MappingProxyType(
+    {
+        "font.family": "DejaVu Sans",
+        "font.size": 7.5,
+        "axes.titlesize": 7.5,
+        "axes.labelsize": 8,
+        "axes.linewidth": 0.6,
+        "axes.edgecolor": INK,
+        "axes.labelcolor": INK,
+        "axes.titlepad": 5,
+        "text.color": INK,
+        "xtick.color": INK,
+        "ytick.color": INK,
+        "xtick.direction": "in",
+        "ytick.direction": "in",
+        "xtick.major.width": 0.6,
+        "ytick.major.width": 0.6,
+        "xtick.minor.width": 0.4,
+        "ytick.minor.width": 0.4,
+        "xtick.labelsize": 7,
+        "ytick.labelsize": 7,
+        "legend.frameon": False,
+        "legend.fontsize": 7,
+        "legend.handlelength": 1.4,
+        "lines.linewidth": 1.3,
+        "mathtext.fontset": "dejavusans",
+        "savefig.facecolor": "white",
+    }
+)
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Draw inside this context to get the shared look; the caller's settings come back after it."""
+    with mpl.rc_context(dict(_RC)):
+        yield
+
+
+def new_figure(width_in: float, height_in: float, layout: Layout = "constrained") -> Figure:
+    """A figure with a canvas of its own: no display, no state shared with the caller's plots."""
+    figure = Figure(figsize=(width_in, height_in), layout=layout)
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write the figure as PNG, whole or not at all.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=DPI)
+    write_atomically(path, buffer.getvalue())
+
+
+def spoken_time(seconds: float) -> str:
+    """A time in the unit a reader would choose: "45 s", "12.5 min", "7.03 h"."""
+    if abs(seconds) < 120:
+        return f"{seconds:.3g} s"
+    if abs(seconds) < 7200:
+        return f"{seconds / 60:.3g} min"
+    return f"{seconds / 3600:.3g} h" if abs(seconds) < 3.6e6 else f"{seconds / 3600:.0f} h"
