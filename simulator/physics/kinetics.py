@@ -214,4 +214,4 @@ class UniformCollector:
 
     def __call__(self, values: Mapping[str, Floats], V: float, I: float) -> Flux:  # noqa: E741
         ones = np.ones_like(values["phi_s"])
-        return Flux(-I / self.area * ones, {"I": -ones / self.area})
+        return Flux(-I / self.area * ones, {"phi_s": 0 * ones, "I": -ones / self.area})

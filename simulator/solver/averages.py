@@ -7,9 +7,9 @@ import numpy.typing as npt
 import ufl
 from dolfinx import fem
 from mpi4py import MPI
-from scipy import sparse
 
 from simulator.physics.kinetics import Flux
+from simulator.solver.constant_matrix import ConstantMatrix
 from simulator.solver.electrode_mesh import ElectrodeMesh
 from simulator.solver.facets import FacetTrace
 
@@ -40,47 +40,46 @@ class ParticleAverages:
         quadrature_degree: int,
     ) -> None:
         self._comm, self._count = mesh.comm, len(mesh.particle_table)
-        self._weights = self._volume_weights(mesh, space, quadrature_degree)
+        self._cells, self._particle_of_row = self._cell_integrals(mesh, space, quadrature_degree)
         self._trace = interface
-        self.volumes = self._sum(np.asarray(self._weights.sum(axis=1)).ravel())
+        ones = np.ones(space.dofmap.index_map.size_local)
+        self.volumes = self._over_volumes(ones)
         facet_particle = mesh.particle_of_cell[mesh.particles.from_parent[mesh.interface.cells]]
         self.particle_of_point = facet_particle[interface.facet_of_point]
         self.surfaces = self._over_surfaces(np.ones_like(interface.weights))
 
-    def _volume_weights(
+    def _cell_integrals(
         self, mesh: ElectrodeMesh, space: fem.FunctionSpace, quadrature_degree: int
-    ) -> sparse.csr_matrix:
-        """(N, local dofs): integral of each basis function over the owned cells of a particle."""
+    ) -> tuple[ConstantMatrix, npt.NDArray[np.int64]]:
+        """Integrals over each owned cell as a matrix, and the particle of each of its rows."""
         submesh = mesh.particles.mesh
         cell_space = fem.functionspace(submesh, ("DG", 0))
         v, w = ufl.TrialFunction(space), ufl.TestFunction(cell_space)
         dx = ufl.Measure("dx", submesh, metadata={"quadrature_degree": quadrature_degree})
-        form = fem.form(v * w * dx)
-        matrix = fem.create_matrix(form)
-        matrix.set_value(0.0)
-        fem.assemble_matrix(matrix, form)
-        by_cell = matrix.to_scipy()  # owned cells only: each cell is counted once over all ranks
-        owned = by_cell.shape[0]
-        cells = np.asarray(cell_space.dofmap.list).ravel()[:owned]
-        particle = np.empty(owned, dtype=np.int64)
-        particle[cells] = mesh.particle_of_cell[:owned]
-        gather = sparse.csr_matrix(
-            (np.ones(owned), (particle, np.arange(owned))), shape=(self._count, owned)
-        )
-        return gather @ by_cell
+        by_cell = ConstantMatrix(v * w * dx)
+        owned = cell_space.dofmap.index_map.size_local
+        # Rows are numbered by the degrees of freedom of the cells.
+        cells = np.asarray(cell_space.dofmap.list).ravel()
+        particle = np.empty(cells.size, dtype=np.int64)
+        particle[cells] = mesh.particle_of_cell
+        return by_cell, particle[:owned]
 
     def _sum(self, local: Floats) -> Floats:
         total = np.empty_like(local)
         self._comm.Allreduce(np.ascontiguousarray(local), total, op=MPI.SUM)
         return total
 
+    def _over_volumes(self, owned: Floats) -> Floats:
+        by_cell = self._cells.times(owned)
+        return self._sum(np.bincount(self._particle_of_row, by_cell, minlength=self._count))
+
     def _over_surfaces(self, density: Floats) -> Floats:
         weighted = self._trace.weights * density
         return self._sum(np.bincount(self.particle_of_point, weighted, minlength=self._count))
 
     def of_volume(self, s: Floats) -> Floats:
-        """(N,) mean over each particle of a field given by its local values. Collective."""
-        return self._sum(self._weights @ s) / self.volumes
+        """(N,) mean over each particle of a field given by its owned values. Collective."""
+        return self._over_volumes(s) / self.volumes
 
     def of_surface(self, s: Floats) -> Floats:
         """(N,) mean over each particle's reacting surface. Collective."""

@@ -14,7 +14,7 @@ from dolfinx import fem
 from mpi4py import MPI
 
 Floats = npt.NDArray[np.float64]
-Ints = npt.NDArray[np.int32]
+Ints = npt.NDArray[np.int64]
 
 FIELDS = ("s", "y", "phi_l", "phi_s")
 """Lithium fraction, relative salt concentration, electrolyte and carbon potential."""
@@ -46,18 +46,30 @@ class FieldLayout:
         self.owned = int(ends[-1])
         self.total = int(comm.allreduce(self.owned))
         self.start = int(comm.exscan(self.owned) or 0)
+        self._offsets = {name: self._gather_offsets(name) for name in FIELDS}
         self.global_of = {name: self._global_positions(name) for name in FIELDS}
 
     def _owned_size(self, name: str) -> int:
         return int(self.functions[name].function_space.dofmap.index_map.size_local)
 
     def _global_positions(self, name: str) -> Ints:
-        # Global positions are exchanged as floats, exact up to 2^53, by the function itself.
-        function = fem.Function(self.functions[name].function_space)
-        part = self.slices[name]
-        function.x.array[: part.stop - part.start] = np.arange(part.start, part.stop) + self.start
-        function.x.scatter_forward()
-        return np.rint(function.x.array).astype(np.int32)
+        index_map = self.functions[name].function_space.dofmap.index_map
+        local = np.arange(index_map.size_local + index_map.num_ghosts, dtype=np.int32)
+        return self.positions(name, np.asarray(index_map.local_to_global(local)))
+
+    def positions(self, name: str, numbers: Ints) -> Ints:
+        """Positions in the global vector of a field's degrees of freedom, given by the numbers
+        its own space has for them across ranks."""
+        firsts, shifts = self._offsets[name]
+        owners = np.searchsorted(firsts, numbers, side="right") - 1
+        return np.asarray(numbers + shifts[owners], dtype=np.int64)
+
+    def _gather_offsets(self, name: str) -> tuple[Ints, Ints]:
+        """By rank: the first number it owns, and what leads from there to its position."""
+        first = int(self.functions[name].function_space.dofmap.index_map.local_range[0])
+        shift = self.start + self.slices[name].start - first
+        pairs = np.array(self.comm.allgather((first, shift)), dtype=np.int64)
+        return pairs[:, 0], pairs[:, 1]
 
     def spread(self, vector: Floats) -> dict[str, Floats]:
         """Write an owned vector into the functions, ghosts included; return their arrays."""
@@ -66,10 +78,3 @@ class FieldLayout:
             array.array[: part.stop - part.start] = vector[part]
             array.scatter_forward()
         return {name: self.functions[name].x.array for name in FIELDS}
-
-    def with_ghosts(self, name: str, vector: Floats, scratch: fem.Function) -> Floats:
-        """Local values, ghosts included, of one field of an owned vector."""
-        part = self.slices[name]
-        scratch.x.array[: part.stop - part.start] = vector[part]
-        scratch.x.scatter_forward()
-        return np.asarray(scratch.x.array)

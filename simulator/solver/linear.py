@@ -124,8 +124,6 @@ class LinearSolver:
             ]
         )
         ksp.setFromOptions()
-        for key in settings:
-            options.delValue(prefix + key)
 
 
 def _multigrid(split: str) -> dict[str, str | int | float]:

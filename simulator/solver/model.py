@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 import ufl
 from dolfinx import fem
-from dolfinx.la import InsertMode
 
 from simulator.constants import FARADAY
 from simulator.geometry import tags
@@ -23,6 +22,7 @@ from simulator.parameters import Parameters
 from simulator.physics import carbon, electrolyte, kinetics, solid
 from simulator.physics.effective import bruggeman, carbon_factor
 from simulator.solver.averages import ParticleAverages
+from simulator.solver.constant_matrix import ConstantMatrix
 from simulator.solver.electrode_mesh import ElectrodeMesh, Submesh
 from simulator.solver.facets import FacetTrace, FieldOnSubmesh, facet_trace
 from simulator.solver.layout import FIELDS, FieldLayout
@@ -287,15 +287,12 @@ class CellModel:
     def _basis_volumes(self) -> Floats:
         volumes = np.empty(self.layout.owned)
         for name, field in self._spaces.by_field.items():
-            v = ufl.TestFunction(field.space)
-            # The square of a quadratic basis function is positive at vertices too, where the
-            # function itself integrates to zero.
-            form = fem.form((v if self._spaces.degree == 1 else v * v) * self._measure(field.submesh))
-            work = fem.Function(field.space)
-            fem.assemble_vector(work.x.array, form)
-            work.x.scatter_reverse(InsertMode.add)
+            u, v = ufl.TrialFunction(field.space), ufl.TestFunction(field.space)
+            # The diagonal of the mass matrix is positive for quadratic functions too, whose own
+            # integrals vanish at vertices.
+            mass = ConstantMatrix(u * v * self._measure(field.submesh))
             part = self.layout.slices[name]
-            volumes[part] = work.x.array[: part.stop - part.start]
+            volumes[part] = mass.diagonal()
         return volumes
 
     # -- marching ---------------------------------------------------------------------------

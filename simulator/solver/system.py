@@ -9,7 +9,7 @@ metre of depth in 2D), positive on charge. All rows of R are currents.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -23,6 +23,7 @@ from petsc4py import PETSc
 from simulator.physics.kinetics import Flux, SurfaceCurrent
 from simulator.solver.facets import FacetTrace
 from simulator.solver.layout import FIELDS, FieldLayout
+from simulator.solver.matrix import CoordinateMatrix
 from simulator.solver.volume import VolumeTerms
 
 Floats = npt.NDArray[np.float64]
@@ -129,7 +130,7 @@ class CellSystem:
         for name, load in self.loads.items():
             self._accumulators[name].x.array[:] -= load
         residual = self._collect()
-        self.volume.add_linear(residual, values, rate)
+        self.volume.add_linear(residual, vector, rate)
         return Residual(residual, self._constraint(values, fluxes, I), fluxes)
 
     def _constraint(
@@ -181,8 +182,7 @@ class CellSystem:
                 for factor in term.factors.values():
                     self._values[position : position + mass.size] = factor * mass
                     position += mass.size
-        self._matrix.setValuesCOO(self._values, PETSc.InsertMode.INSERT_VALUES)
-        return self._matrix
+        return self._matrix.assemble(self._values)
 
     def border(self, fluxes: Mapping[str, Flux]) -> Border:
         """Derivatives that border the matrix, at the state last given to `residual`."""
@@ -203,26 +203,24 @@ class CellSystem:
         self._accumulators["phi_s"].x.array[collector.dofs["phi_s"]] += collector.load(density)
         return Border(columns, self._collect(), corner)
 
-    def _create_matrix(self) -> tuple[PETSc.Mat, Floats]:
+    def _create_matrix(self) -> tuple[CoordinateMatrix, Floats]:
         """Sparsity by coordinates: every term's entries one after another, repeats added up."""
         rows, columns = [], []
         positions = self.layout.global_of
         for row, column in self.volume.blocks:
-            entries = self.volume.pattern((row, column)).tocoo()
-            rows.append(positions[row][entries.row])
-            columns.append(positions[column][entries.col])
+            owned_row, global_column = self.volume.entries((row, column))
+            rows.append(positions[row][owned_row])
+            columns.append(self.layout.positions(column, global_column))
         for term in self.surfaces.values():
             trace = term.trace
             for column in term.law.fields:
                 for row in term.factors:
                     rows.append(positions[row][trace.dofs[row][trace.pair_rows]])
                     columns.append(positions[column][trace.dofs[column][trace.pair_columns]])
-        matrix = PETSc.Mat().create(self.layout.comm)
-        size = (self.layout.owned, self.layout.total)
-        matrix.setSizes((size, size))
-        matrix.setType(PETSc.Mat.Type.AIJ)
-        all_rows, all_columns = _joined(rows), _joined(columns)
-        matrix.setPreallocationCOO(all_rows, all_columns)
+        all_rows, all_columns = np.concatenate(rows), np.concatenate(columns)
+        matrix = CoordinateMatrix(
+            self.layout.comm, self.layout.owned, self.layout.total, all_rows, all_columns
+        )
         return matrix, np.zeros(all_rows.size)
 
     # -- integrals --------------------------------------------------------------------------
@@ -235,6 +233,3 @@ class CellSystem:
         self.layout.comm.Allreduce(local, total, op=MPI.SUM)
         return dict(zip(names, total.tolist(), strict=True))
 
-
-def _joined(parts: Sequence[npt.NDArray[np.int32]]) -> npt.NDArray[np.int32]:
-    return np.concatenate(parts).astype(PETSc.IntType)

@@ -8,12 +8,18 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from dolfinx import fem, la
-from scipy import sparse
+from dolfinx import fem
 
+from simulator.solver.constant_matrix import (
+    ConstantMatrix,
+    assembled,
+    global_columns,
+    owned_rows,
+)
 from simulator.solver.layout import FieldLayout
 
 Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
 Block = tuple[str, str]
 
 
@@ -34,36 +40,17 @@ class WeakForms:
     derivatives: Mapping[Block, Any] = field(default_factory=dict)
 
 
-class _ConstantMatrix:
-    """A matrix assembled once: owned rows, local columns."""
-
-    def __init__(self, form: Any) -> None:
-        self.matrix = _assembled(fem.create_matrix(form), form)
-        self.rows: sparse.csr_matrix = self.matrix.to_scipy()
-
-    @property
-    def data(self) -> Floats:
-        return np.asarray(self.rows.data)
-
-
-def _assembled(matrix: la.MatrixCSR, form: Any) -> la.MatrixCSR:
-    matrix.set_value(0.0)
-    fem.assemble_matrix(matrix, form)
-    matrix.scatter_reverse()
-    return matrix
-
-
 class _StateMatrix:
     """A matrix assembled anew at every linearisation, in place."""
 
     def __init__(self, form: Any) -> None:
         self._form = form
-        self._matrix = fem.create_matrix(form)
-        self.rows: sparse.csr_matrix = self._matrix.to_scipy()
+        self.matrix = fem.create_matrix(form)
+        self._rows = owned_rows(self.matrix)
 
     def assemble(self) -> Floats:
-        _assembled(self._matrix, self._form)
-        return np.asarray(self.rows.data)
+        assembled(self.matrix, self._form)
+        return np.asarray(self._rows.data)
 
 
 class VolumeTerms:
@@ -76,27 +63,26 @@ class VolumeTerms:
 
     def __init__(self, layout: FieldLayout, forms: WeakForms) -> None:
         self._layout = layout
-        self._storage = {f: _ConstantMatrix(fem.form(a)) for f, a in forms.storage.items()}
-        self._constant = {f: _ConstantMatrix(fem.form(a)) for f, a in forms.constant.items()}
+        self._storage = {f: ConstantMatrix(a) for f, a in forms.storage.items()}
+        self._constant = {f: ConstantMatrix(a) for f, a in forms.constant.items()}
         self._nonlinear = {f: fem.form(a) for f, a in forms.nonlinear.items()}
         self._derivatives = {b: _StateMatrix(fem.form(a)) for b, a in forms.derivatives.items()}
-        self._scratch = {
-            f: fem.Function(layout.functions[f].function_space) for f in self._storage
-        }
         diagonal = dict.fromkeys([(f, f) for f in (*self._storage, *self._constant)])
         self.blocks: list[Block] = list(diagonal | dict.fromkeys(self._derivatives))
 
-    def pattern(self, block: Block) -> sparse.csr_matrix:
-        """Sparsity of a block: owned rows, local columns."""
+    def entries(self, block: Block) -> tuple[Ints, Ints]:
+        """(row of the owned field, global column of the other field) of a block's entries."""
         row = block[0]
         if block in self._derivatives:
-            return self._derivatives[block].rows
-        return (self._storage.get(row) or self._constant[row]).rows
+            matrix = self._derivatives[block].matrix
+        else:
+            matrix = (self._storage.get(row) or self._constant[row]).matrix
+        counts = np.diff(owned_rows(matrix).indptr)
+        return np.repeat(np.arange(counts.size), counts), global_columns(matrix)
 
     def stored(self, name: str, vector: Floats) -> Floats:
         """(owned,) storage matrix of field `name` times an owned vector's part of it."""
-        local = self._layout.with_ghosts(name, vector, self._scratch[name])
-        return np.asarray(self._storage[name].rows @ local)
+        return self._storage[name].times(vector[self._layout.slices[name]])
 
     @property
     def stored_fields(self) -> tuple[str, ...]:
@@ -107,22 +93,22 @@ class VolumeTerms:
         for name, form in self._nonlinear.items():
             fem.assemble_vector(accumulators[name].x.array, form)
 
-    def add_linear(self, residual: Floats, values: Mapping[str, Floats], rate: Floats) -> None:
+    def add_linear(self, residual: Floats, vector: Floats, rate: Floats) -> None:
         """Add the constant terms to an owned residual.
 
         Args:
             residual: (owned,) changed in place.
-            values: local values of the fields.
+            vector: (owned,) state.
             rate: (owned,) du/dt.
         """
         slices = self._layout.slices
         for name in self._storage:
             residual[slices[name]] += self.stored(name, rate)
         for name, matrix in self._constant.items():
-            residual[slices[name]] += matrix.rows @ values[name]
+            residual[slices[name]] += matrix.times(vector[slices[name]])
 
     def block_values(self, block: Block, leading: float) -> Floats:
-        """Values of a block of the Jacobian at the current state, over `pattern(block)`.
+        """Values of a block of the Jacobian at the current state, in the order of `entries`.
 
         Args:
             leading: d(du/dt)/du of the time scheme, s^-1.

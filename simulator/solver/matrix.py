@@ -1,0 +1,76 @@
+"""A distributed matrix assembled from coordinates: many terms, entries repeated, rows anywhere.
+
+The sparsity is sorted out once. After that, assembling is one exchange of the values meant for
+other ranks' rows, one pass that adds up repeated entries, and one hand-over to PETSc.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from mpi4py import MPI
+from petsc4py import PETSc
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+class CoordinateMatrix:
+    """A square PETSc matrix with a fixed pattern. Construction and `assemble` are collective.
+
+    Args:
+        comm: the communicator.
+        owned, total: rows of this rank, of all.
+        rows, columns: (n,) global positions of this rank's entries; rows need not be its own.
+    """
+
+    def __init__(
+        self, comm: MPI.Comm, owned: int, total: int, rows: Ints, columns: Ints
+    ) -> None:
+        self._comm = comm
+        start = int(comm.exscan(owned) or 0)
+        starts = np.array([*comm.allgather(start), total], dtype=np.int64)
+        self._plan_exchange(starts, rows)
+        rows = self._exchange(rows.astype(np.float64)).astype(np.int64)
+        columns = self._exchange(columns.astype(np.float64)).astype(np.int64)
+        keys = (rows - start) * total + columns
+        unique, slots = np.unique(keys, return_inverse=True)
+        self._slots = slots.astype(np.int64)
+        self._nonzeros = unique.size
+        self._pointers = np.searchsorted(unique, np.arange(owned + 1) * total).astype(PETSc.IntType)
+        self._columns = (unique % total).astype(PETSc.IntType)
+        self._matrix = PETSc.Mat().createAIJ(
+            ((owned, total), (owned, total)), csr=(self._pointers, self._columns), comm=comm
+        )
+        self._matrix.setOption(PETSc.Mat.Option.NEW_NONZERO_LOCATION_ERR, True)
+
+    def _plan_exchange(self, starts: Ints, rows: Ints) -> None:
+        """Which entries stay, and where the others go."""
+        owners = np.searchsorted(starts, rows, side="right") - 1
+        self._kept = np.flatnonzero(owners == self._comm.rank)
+        sent = np.flatnonzero(owners != self._comm.rank)
+        self._sent = sent[np.argsort(owners[sent], kind="stable")]
+        self._send_counts = np.bincount(owners[sent], minlength=self._comm.size)
+        self._receive_counts = np.array(self._comm.alltoall(self._send_counts.tolist()))
+
+    def _exchange(self, values: Floats) -> Floats:
+        """This rank's own values, then those received for its rows, in a fixed order."""
+        if self._comm.size == 1:
+            return values
+        received = np.empty(int(self._receive_counts.sum()))
+        self._comm.Alltoallv(
+            [values[self._sent], self._send_counts], [received, self._receive_counts]
+        )
+        return np.concatenate([values[self._kept], received])
+
+    def assemble(self, values: Floats) -> PETSc.Mat:
+        """The matrix with these values of the entries, repeated ones added up.
+
+        Args:
+            values: (n,) in the order of the rows and columns given.
+        """
+        mine = self._exchange(values)
+        data = np.bincount(self._slots, weights=mine, minlength=self._nonzeros)
+        self._matrix.setValuesCSR(self._pointers, self._columns, data)
+        self._matrix.assemble()
+        return self._matrix
