@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from simulator.units import UnitProblem, quantity
+from simulator.units import UnitError, quantity
 
 Kind = Literal["charge", "discharge", "hold", "rest"]
 Quantity = Literal["voltage", "current", "time"]
@@ -34,7 +34,7 @@ _RATE_OVER = re.compile(rf"C\s*/\s*({_NUMBER})\Z")
 _RATE_TIMES = re.compile(rf"({_NUMBER})\s*C\Z")
 
 
-class StepProblem(ValueError):
+class StepError(ValueError):
     """A step that cannot be read; the message reads on after the step's text."""
 
 
@@ -78,7 +78,7 @@ def parse_rate(text: str) -> Rate:
     """Read "C/20", "2C", "0.5 A/m^2", "0.05 mA/cm^2".
 
     Raises:
-        StepProblem: neither form, or not above zero.
+        StepError: neither form, or not above zero.
     """
     clean = text.strip()
     over, times = _RATE_OVER.match(clean), _RATE_TIMES.match(clean)
@@ -87,15 +87,15 @@ def parse_rate(text: str) -> Rate:
     if times and float(times[1]) > 0:
         return Rate(float(times[1]), "C")
     if over or times:
-        raise StepProblem(f"has a rate '{clean}' that is not above zero")
+        raise StepError(f"has a rate '{clean}' that is not above zero")
     try:
         value = quantity(clean, "A/m^2")
-    except UnitProblem as problem:
-        raise StepProblem(
+    except UnitError as problem:
+        raise StepError(
             f"has a rate '{clean}' that is neither like C/20 or 0.5C nor a current density in A/m^2"
         ) from problem
     if value <= 0:
-        raise StepProblem(f"has a rate '{clean}' that is not above zero")
+        raise StepError(f"has a rate '{clean}' that is not above zero")
     return Rate(value, "A/m^2")
 
 
@@ -103,20 +103,20 @@ def parse_step(text: str) -> Step:
     """Read one step.
 
     Raises:
-        StepProblem: not one of the forms in the module's docstring.
+        StepError: not one of the forms in the module's docstring.
     """
     clean = " ".join(text.split())
     match = _STEP.match(clean)
     if match is None or match["kind"] not in ("charge", "discharge", "hold", "rest"):
-        raise StepProblem("is not a step")
+        raise StepError("is not a step")
     kind: Kind = match["kind"]  # type: ignore[assignment]
     level, ends = match["level"], match["ends"]
     if kind == "rest" and level is not None:
-        raise StepProblem("rests at a level: a rest has only a duration")
+        raise StepError("rests at a level: a rest has only a duration")
     if kind != "rest" and level is None:
-        raise StepProblem("lacks its rate" if kind != "hold" else "lacks its voltage")
+        raise StepError("lacks its rate" if kind != "hold" else "lacks its voltage")
     if ends is None:
-        raise StepProblem("has no end: add 'until ...' or 'for ...'")
+        raise StepError("has no end: add 'until ...' or 'for ...'")
     cutoffs = _cutoffs(kind, match["link"], ends)
     rate = parse_rate(level) if kind in ("charge", "discharge") else None
     voltage = _voltage(level) if kind == "hold" else None
@@ -131,8 +131,8 @@ def parse_steps(texts: Sequence[str]) -> tuple[Step, ...]:
 def _voltage(text: str) -> float:
     try:
         return quantity(text, "V")
-    except UnitProblem as problem:
-        raise StepProblem(f"holds at '{text}', which is not a voltage") from problem
+    except UnitError as problem:
+        raise StepError(f"holds at '{text}', which is not a voltage") from problem
 
 
 _ALLOWED: dict[str, tuple[Quantity, ...]] = {
@@ -148,11 +148,11 @@ def _cutoffs(kind: str, link: str, text: str) -> tuple[Cutoff, ...]:
     for cutoff in found:
         if cutoff.quantity not in _ALLOWED[kind]:
             allowed = " or a ".join(_ALLOWED[kind])
-            raise StepProblem(f"ends on a {cutoff.quantity}: a {kind} ends on a {allowed}")
+            raise StepError(f"ends on a {cutoff.quantity}: a {kind} ends on a {allowed}")
     if link == "for" and (len(found) > 1 or found[0].quantity != "time"):
-        raise StepProblem(f"lasts 'for {text}', which is not a duration")
+        raise StepError(f"lasts 'for {text}', which is not a duration")
     if len({cutoff.quantity for cutoff in found}) < len(found):
-        raise StepProblem("has two ends of the same kind")
+        raise StepError("has two ends of the same kind")
     return found
 
 
@@ -161,14 +161,14 @@ def _cutoff(text: str) -> Cutoff:
     for name, unit in (("voltage", "V"), ("time", "s")):
         try:
             value = quantity(text, unit)
-        except UnitProblem:
+        except UnitError:
             continue
         if name == "time" and value <= 0:
-            raise StepProblem(f"has a duration '{text}' that is not above zero")
+            raise StepError(f"has a duration '{text}' that is not above zero")
         return Cutoff("voltage" if name == "voltage" else "time", value)
     try:
         return Cutoff("current", parse_rate(text))
-    except StepProblem as problem:
-        raise StepProblem(
+    except StepError as problem:
+        raise StepError(
             f"has an end '{text}' that is no voltage, no duration and no current"
         ) from problem

@@ -66,7 +66,7 @@ _KINDS = {
 }
 
 
-class UnitProblem(ValueError):
+class UnitError(ValueError):
     """A text that is not a quantity of the wanted kind; the message says why, without the text."""
 
 
@@ -87,7 +87,9 @@ def _factor(unit: str, target: str) -> float | None:
     source, wanted = registry.Unit(unit), registry.Unit(target)
     if source.dimensionality != wanted.dimensionality:
         return None
-    return float(registry.Quantity(1.0, source).to(wanted).magnitude)
+    factor = float(registry.Quantity(1.0, source).to(wanted).magnitude)
+    # 1e-6 for a micrometre, not 0.9999999999999999e-06.
+    return float(f"{factor:.14g}")
 
 
 def kind_of(unit: str) -> str:
@@ -99,11 +101,11 @@ def convert(value: float, unit: str, target: str) -> float:
     """Convert `value` between two units of one dimension (neither with an offset).
 
     Raises:
-        UnitProblem: the dimensions differ.
+        UnitError: the dimensions differ.
     """
     factor = _factor(unit, target)
     if factor is None:
-        raise UnitProblem(f"{unit} cannot be expressed in {target}")
+        raise UnitError(f"{unit} cannot be expressed in {target}")
     return value * factor
 
 
@@ -115,21 +117,21 @@ def quantity(text: object, unit: str) -> float:
         unit: the SI unit wanted, for example "m^2/s".
 
     Raises:
-        UnitProblem: not a text, no unit, an unknown unit, another dimension, or not finite. The
+        UnitError: not a text, no unit, an unknown unit, another dimension, or not finite. The
             message reads on after the value: 'has no unit', 'is a length, not a time'.
     """
     if isinstance(text, bool) or not isinstance(text, int | float | str):
-        raise UnitProblem(f"is not a {kind_of(unit)}: a number with a unit in quotes is wanted")
+        raise UnitError(f"is not a {kind_of(unit)}: a number with a unit in quotes is wanted")
     if not isinstance(text, str):
-        raise UnitProblem("has no unit")
+        raise UnitError("has no unit")
     match = _NUMBER.match(text)
     if match is None:
-        raise UnitProblem("does not begin with a finite number")
+        raise UnitError("does not begin with a finite number")
     value, name = float(match[1]), match[2]
     if not math.isfinite(value):
-        raise UnitProblem("is not finite")
+        raise UnitError("is not finite")
     if not name:
-        raise UnitProblem("has no unit")
+        raise UnitError("has no unit")
     return _to_si(value, name, unit)
 
 
@@ -137,17 +139,19 @@ def _to_si(value: float, name: str, unit: str) -> float:
     if name in ("degC", "°C"):
         # An offset, not a factor: only a temperature on its own can be given in Celsius.
         if unit != "K":
-            raise UnitProblem(f"is a temperature, not a {kind_of(unit)}")
+            raise UnitError(f"is a temperature, not a {kind_of(unit)}")
         return value + 273.15
     _check_names(name)
     try:
         factor = _factor(name, unit)
     except Exception as error:  # pint raises many kinds, tokenizer errors among them
-        raise UnitProblem(f"has a unit that cannot be read: '{name}'") from error
+        raise UnitError(f"has a unit that cannot be read: '{name}'") from error
     if factor is None:
         dimension = _dimension(name)
-        raise UnitProblem(f"is {dimension}, not a {kind_of(unit)}")
-    return value * factor
+        raise UnitError(f"is {dimension}, not a {kind_of(unit)}")
+    # Dividing by a whole number rounds once, so that "60 um" is the float written 6e-05.
+    inverse = round(1.0 / factor) if factor < 1.0 else 1
+    return value / inverse if inverse > 1 and factor * inverse == 1.0 else value * factor
 
 
 def _check_names(name: str) -> None:
@@ -156,7 +160,7 @@ def _check_names(name: str) -> None:
         if word not in registry:
             near = difflib.get_close_matches(word, _common_units(), 1, 0.5)
             hint = f" (did you mean '{near[0]}'?)" if near else ""
-            raise UnitProblem(f"has an unknown unit '{word}'{hint}")
+            raise UnitError(f"has an unknown unit '{word}'{hint}")
 
 
 def _common_units() -> list[str]:

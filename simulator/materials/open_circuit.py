@@ -165,7 +165,7 @@ class OpenCircuitPotential:
         low, high = 2.0, 5.2
         count = round((high - low) / spacing) + 1
         # From high to low, so that x increases along the table.
-        self._U = np.linspace(high, low, count)
+        self._U: Array = np.linspace(high, low, count, dtype=np.float64)
         self._x, dxdU = galleries.lithium_fraction_and_slope(self._U)
         self._slope = 1.0 / dxdU
         self._step = np.diff(self._x)
