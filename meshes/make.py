@@ -32,8 +32,8 @@ FIVE_DISCS = Slab(
 
 def main() -> None:
     """Write every reference mesh."""
-    fine = MeshSizes(0.2, 0.7, 1.2, 0.02, 1.5, 2)
-    coarse = MeshSizes(0.45, 0.7, 2.0, 0.02, 2.0, 2)
+    fine = MeshSizes(0.2, 0.5, 1.2, 0.02, 1.5, 2)
+    coarse = MeshSizes(0.45, 0.5, 2.0, 0.02, 2.0, 2)
     write_msh(FOLDER / "single_disc_2d.msh", mesh_slab(SINGLE_DISC, fine))
     write_msh(FOLDER / "five_discs_2d.msh", mesh_slab(FIVE_DISCS, coarse))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,8 @@ import numpy.typing as npt
 from simulator.errors import InputError
 from simulator.geometry import tags
 from simulator.geometry.mesh_data import MeshData
-from simulator.geometry.outline import MeshSizes, Outline, Slab, draw_outline
+from simulator.geometry.outline import WIDEST, MeshSizes, Outline, Slab, draw_outline
+from simulator.geometry.packing import Packing
 from simulator.geometry.simplex import EDGES, jacobian_range
 
 Floats = npt.NDArray[np.float64]
@@ -27,7 +29,12 @@ Tags = npt.NDArray[np.int32]
 MESHER_VERSION = 1
 """Raise when the same input would give another mesh: cached meshes are then made anew."""
 
+GAP_FACTOR = 0.5
+"""Edge length in a gap over sqrt(2 R g) for gap_elements = 1: see the table in outline.py."""
+
 FRONTAL_DELAUNAY = 6
+
+ATTEMPTS = 4
 
 
 @contextmanager
@@ -68,6 +75,45 @@ def gmsh_session(name: str) -> Iterator[Any]:
             gmsh.model.setCurrent(previous)
 
 
+def build_mesh(packing: Packing, geometry: Any, name: str = "") -> MeshData:
+    """Mesh a packing with the sizes of a parameter file.
+
+    Args:
+        packing: 2D.
+        geometry: `Parameters.geometry` (lengths in m).
+        name: MeshData.hash; empty: hash of the content.
+
+    Raises:
+        InputError: gmsh failed, or a curved cell is not valid; names the remedy.
+    """
+    if packing.dimension != 2:
+        raise InputError("geometry.dimension = 3 is not available yet (allowed: 2). Set it to 2.")
+    slab = Slab(
+        centres=packing.centres_um,
+        radii=packing.radii_um,
+        coating=packing.coating_thickness_um,
+        separator=1e6 * geometry.separator_thickness,
+        width=packing.width_um[0],
+    )
+    return mesh_slab(slab, mesh_sizes(geometry.mesh), name)
+
+
+def mesh_sizes(settings: Any) -> MeshSizes:
+    """Sizes of [geometry.mesh] in micrometres.
+
+    gap_elements = n asks for 2 n edges along the length over which a gap doubles (outline.py).
+    """
+    elements = settings.gap_elements
+    return MeshSizes(
+        surface_factor=settings.surface_size_factor,
+        gap_factor=GAP_FACTOR / elements if elements > 0.0 else np.inf,
+        maximum=1e6 * settings.maximum_size,
+        minimum=1e6 * settings.minimum_size,
+        separator=1e6 * settings.separator_size,
+        order=settings.order,
+    )
+
+
 def mesh_slab(slab: Slab, sizes: MeshSizes, name: str = "") -> MeshData:
     """Mesh discs in a slab.
 
@@ -79,17 +125,21 @@ def mesh_slab(slab: Slab, sizes: MeshSizes, name: str = "") -> MeshData:
     Raises:
         InputError: gmsh failed, or a curved cell is not valid; names the remedy.
     """
-    outline = draw_outline(slab, sizes)
-    points, cells, cell_tags = _triangulate(outline, sizes.maximum)
-    if sizes.order == 2:
+    for _ in range(ATTEMPTS):
+        outline = draw_outline(slab, sizes)
+        points, cells, cell_tags = _triangulate(outline, sizes.maximum)
+        if sizes.order == 1:
+            return MeshData.from_cells(points, cells, cell_tags, 1, name)
         points, cells = _second_order(points, cells, cell_tags, slab)
-        low, _ = jacobian_range(points, cells, 2)
-        if low.min() <= 0.0:
-            raise InputError(
-                f"{int(np.sum(low <= 0.0))} of {len(cells)} curved cells fold over. Make"
-                " geometry.mesh.gap_factor or geometry.minimum_gap finer or wider, respectively."
-            )
-    return MeshData.from_cells(points, cells, cell_tags, sizes.order, name)
+        folded = jacobian_range(points, cells, 2)[0] <= 0.0
+        if not folded.any():
+            return MeshData.from_cells(points, cells, cell_tags, 2, name)
+        finer = 0.7 * min(sizes.gap_factor, WIDEST)
+        sizes = replace(sizes, gap_factor=finer, minimum=min(sizes.minimum, slab.radii.min() / 50))
+    raise InputError(
+        f"{int(folded.sum())} of {len(cells)} curved cells fold over. Lower"
+        " geometry.mesh.surface_size_factor or widen geometry.minimum_gap."
+    )
 
 
 def _triangulate(outline: Outline, maximum: float) -> tuple[Floats, Ints, Tags]:

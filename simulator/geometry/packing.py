@@ -1,0 +1,272 @@
+"""Seeded random packings of particles in the electrode slab.
+
+Radii are drawn first and their volumes summed, so the active fraction is exact; then the particles
+are moved until every gap is kept (relaxation.py). With walls = "cut" the packing is periodic in the
+lateral directions and the side walls cut it: what leaves by one wall enters by the other, so the
+volume inside the slab is that of the whole particles, and each piece is a particle of its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from math import ceil, pi
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from simulator.errors import InputError
+from simulator.geometry.mesh_data import thickness_axis
+from simulator.geometry.relaxation import Box, SoftBalls, relax, shake
+from simulator.geometry.sizes import diameter_sampler, size_bounds
+
+Floats = npt.NDArray[np.float64]
+Progress = Callable[[str], None]
+
+PACKER_VERSION = 1
+"""Raise when the same seed would give another packing: cached meshes are then made anew."""
+
+SHALLOWEST_CUT = 0.3
+"""Least height of a cut-off cap, in radii: 9 % of a disc's area, corners of 45 degrees."""
+
+SLACK = 2e-3
+"""Precision of relaxing, in median radii; the gap itself is kept exactly."""
+
+ITERATIONS = 4000
+SWEEPS = 60
+STARTS = 3
+
+
+@dataclass(frozen=True, eq=False)
+class Packing:
+    """Discs (2D) or spheres (3D) in a slab; lengths in micrometres.
+
+    Attributes:
+        centres_um: (N, dimension); may lie outside the slab where a side wall cuts the particle.
+        radii_um: (N,) of the whole disc or sphere, also where it is cut.
+        width_um: lateral extents, one in 2D, two in 3D.
+        coating_thickness_um: along axis 0 in 2D and axis 2 in 3D.
+        minimum_gap_um: kept between particles, to collector and separator, and to side walls that
+            do not cut the particle.
+        walls: "inside" or "cut".
+        whole: number of particles before cutting.
+    """
+
+    centres_um: Floats
+    radii_um: Floats
+    width_um: tuple[float, ...]
+    coating_thickness_um: float
+    minimum_gap_um: float
+    walls: str
+    whole: int
+
+    @property
+    def dimension(self) -> int:
+        """2 or 3."""
+        return int(self.centres_um.shape[1])
+
+    @property
+    def box_um(self) -> Floats:
+        """(dimension,) extents of the coating."""
+        return _extents(self.dimension, self.coating_thickness_um, self.width_um)
+
+    def volumes_um3(self) -> Floats:
+        """(N,) volume of each particle inside the slab (2D: area times 1 um), in closed form."""
+        volumes = ball_volume(self.radii_um, self.dimension)
+        if self.walls != "cut":
+            return volumes
+        if self.dimension != 2:
+            raise NotImplementedError("pieces of spheres cut by two walls have no closed form here")
+        for wall, inward in ((0.0, 1.0), (self.width_um[0], -1.0)):
+            height = self.radii_um - inward * (self.centres_um[:, 1] - wall)
+            volumes = volumes - _segment_area(self.radii_um, height)
+        return volumes
+
+    def active_fraction(self) -> float:
+        """Share of the coating's volume that is particle."""
+        return float(self.volumes_um3().sum() / np.prod(self.box_um))
+
+    def smallest_gap_um(self) -> float:
+        """Least distance between two particles, or of a particle to a plane that does not cut it."""
+        box = Box(self.box_um, np.zeros(self.dimension, dtype=bool))
+        reach = 2.0 * float(self.radii_um.max()) + 10.0 * self.minimum_gap_um + 1.0
+        # Cut particles have centres outside; only the distances between centres matter here.
+        i, j = Box(box.size * 3.0, box.periodic).pairs(self.centres_um + box.size, reach).T
+        apart = np.linalg.norm(self.centres_um[i] - self.centres_um[j], axis=1)
+        gaps = apart - self.radii_um[i] - self.radii_um[j]
+        radii = self.radii_um[:, None]
+        planes = np.concatenate([self.centres_um - radii, self.box_um - self.centres_um - radii])
+        if self.walls == "cut":
+            planes = np.where(planes < 0.0, np.inf, planes)
+        return float(min(gaps.min(initial=np.inf), planes.min(initial=np.inf)))
+
+
+def pack(
+    geometry: Any, seed: int | np.random.Generator, progress: Progress | None = None
+) -> Packing:
+    """Pack the particles of a parameter file's [geometry].
+
+    Args:
+        geometry: `Parameters.geometry` (lengths in m).
+        seed: seeds.packing, or a generator; the same one gives the same packing.
+        progress: called with a line of text now and then.
+
+    Raises:
+        InputError: the fraction cannot be packed with this gap and width; says what was reached.
+    """
+    size_random, place_random = np.random.default_rng(seed).spawn(2)
+    gap = 1e6 * geometry.minimum_gap
+    radii, width = _draw_radii(geometry, size_random)
+    dimension = geometry.dimension
+    lateral = (width,) * (dimension - 1)
+    size = _extents(dimension, 1e6 * geometry.coating_thickness, lateral)
+    _require_room(geometry, radii, width, gap)
+    across = np.arange(dimension) != thickness_axis(dimension)
+    cut = geometry.walls == "cut"
+    box = Box(
+        size,
+        periodic=across & cut,
+        cut_axes=tuple(int(a) for a in np.flatnonzero(across)) if cut else (),
+        shallowest_cut=SHALLOWEST_CUT,
+    )
+    centres = _place(box, radii, gap, place_random, STARTS, progress)
+    if centres is None:
+        raise _unreachable(geometry, box, radii, gap, place_random, progress)
+    centres = shake(SoftBalls(box, radii, gap), centres, place_random, SWEEPS)
+    order = np.argsort(centres[:, thickness_axis(dimension)], kind="stable")
+    centres, radii = centres[order], radii[order]
+    whole = len(radii)
+    if cut:
+        centres, radii = _with_images(box, centres, radii)
+    return Packing(
+        centres, radii, lateral, 1e6 * geometry.coating_thickness, gap, geometry.walls, whole
+    )
+
+
+def ball_volume(radii: Floats, dimension: int) -> Floats:
+    """Area of discs or volume of spheres."""
+    return pi * radii**2 if dimension == 2 else (4.0 / 3.0) * pi * radii**3
+
+
+def _extents(dimension: int, thickness: float, lateral: tuple[float, ...]) -> Floats:
+    return np.array([thickness, *lateral] if dimension == 2 else [*lateral, thickness])
+
+
+def _segment_area(radii: Floats, height: Floats) -> Floats:
+    """Area of the part of a disc beyond a line, `height` high (0 to 2 r)."""
+    h = np.clip(height, 0.0, 2.0 * radii)
+    return radii**2 * np.arccos(1.0 - h / radii) - (radii - h) * np.sqrt(h * (2.0 * radii - h))
+
+
+def _draw_radii(geometry: Any, random: np.random.Generator) -> tuple[Floats, float]:
+    """Radii whose volumes sum to the active fraction, and the width of the slab (um)."""
+    dimension, thickness = geometry.dimension, 1e6 * geometry.coating_thickness
+    draw = diameter_sampler(geometry.particle_size, random)
+    if geometry.particles is not None:
+        radii = 0.5 * draw(geometry.particles)
+        face = ball_volume(radii, dimension).sum() / (geometry.active_fraction * thickness)
+        return radii, float(face ** (1.0 / (dimension - 1)))
+    width = 1e6 * geometry.width
+    target = geometry.active_fraction * thickness * width ** (dimension - 1)
+    diameters = np.zeros(0)
+    while ball_volume(0.5 * diameters, dimension).sum() < target:
+        diameters = np.concatenate([diameters, draw(max(16, diameters.size))])
+    filled = np.cumsum(ball_volume(0.5 * diameters, dimension))
+    count = 1 + int(np.argmin(np.abs(filled - target)))
+    bounds = size_bounds(geometry.particle_size)
+    return _adjusted(0.5 * diameters[:count], target, dimension, bounds), width
+
+
+def _adjusted(radii: Floats, target: float, dimension: int, bounds: tuple[float, float]) -> Floats:
+    """Radii scaled by a factor near 1 to the exact volume, kept within the bounds if possible."""
+    low, high = 0.5 * bounds[0], 0.5 * bounds[1]
+    for _ in range(50):
+        volumes = ball_volume(radii, dimension)
+        free = (radii > low) & (radii < high)
+        lacking = target - volumes.sum()
+        if abs(lacking) < 1e-13 * target or not free.any():
+            break
+        factor = max(0.5, 1.0 + lacking / volumes[free].sum()) ** (1.0 / dimension)
+        radii = np.where(free, np.clip(radii * factor, low, high), radii)
+    # One diameter only, or a table of few: the last factor, of order 1 + 1/(4 N), is for all.
+    return radii * (target / ball_volume(radii, dimension).sum()) ** (1.0 / dimension)
+
+
+def _require_room(geometry: Any, radii: Floats, width: float, gap: float) -> None:
+    largest = 2.0 * float(radii.max())
+    for name, extent, needed in (
+        ("coating_thickness", 1e6 * geometry.coating_thickness, largest + 2.0 * gap),
+        ("width", width, largest + (gap if geometry.walls == "cut" else 2.0 * gap)),
+    ):
+        if extent < needed:
+            follows = name == "width" and geometry.width is None
+            remedy = "Raise geometry.particles" if follows else f"Raise geometry.{name}"
+            raise InputError(
+                f"geometry.{name} = {extent:.4g} um{' (from particles)' if follows else ''} is less"
+                f" than the largest particle drawn, {largest:.4g} um, and its gaps (allowed: at"
+                f" least {needed:.4g} um). {remedy} or lower the largest diameter."
+            )
+
+
+def _place(
+    box: Box,
+    radii: Floats,
+    gap: float,
+    random: np.random.Generator,
+    starts: int,
+    progress: Progress | None,
+) -> Floats | None:
+    """Centres that keep every gap, or None after `starts` random starts."""
+    slack = SLACK * float(np.median(radii))
+    share = ball_volume(radii + 0.5 * gap, len(box.size)).sum() / np.prod(box.size)
+    if share >= 1.0:
+        return None
+    margin = np.where(box.periodic, 0.0, (radii + gap)[:, None])
+    for start in range(starts):
+        centres = margin + random.random((len(radii), len(box.size))) * (box.size - 2.0 * margin)
+        if progress is not None:
+            progress(f"packing {len(radii)} particles, start {start + 1} of at most {starts}")
+        balls = SoftBalls(box, radii, gap, slack)
+        centres, lack = relax(balls, centres, slack, ITERATIONS)
+        if lack <= slack and SoftBalls(box, radii, gap).valid(centres).all():
+            return centres
+    return None
+
+
+def _unreachable(
+    geometry: Any,
+    box: Box,
+    radii: Floats,
+    gap: float,
+    random: np.random.Generator,
+    progress: Progress | None,
+) -> InputError:
+    """The message, after finding out what this box holds of these particles, shrunk alike."""
+    wanted = geometry.active_fraction
+    reached = 0.0
+    for step in range(1, ceil(wanted / 0.02)):
+        fraction = wanted - 0.02 * step
+        shrunk = radii * (fraction / wanted) ** (1.0 / len(box.size))
+        if _place(box, shrunk, gap, random, 1, progress) is not None:
+            reached = fraction
+            break
+    width = f"geometry.width = {box.size[1 - thickness_axis(len(box.size))]:.4g} um"
+    return InputError(
+        f"geometry.active_fraction = {wanted:g} could not be packed with geometry.minimum_gap ="
+        f" {gap:g} um and {width} (reached: {reached:.2f} with {len(radii)} particles)."
+        f" Lower geometry.active_fraction or geometry.minimum_gap, or"
+        f" {'raise geometry.particles' if geometry.width is None else 'raise geometry.width'}."
+    )
+
+
+def _with_images(box: Box, centres: Floats, radii: Floats) -> tuple[Floats, Floats]:
+    """Add what a wall cuts off once more at the opposite wall, after the whole particles."""
+    for axis in box.cut_axes:
+        low = centres[:, axis] < radii
+        high = box.size[axis] - centres[:, axis] < radii
+        shift = np.zeros(centres.shape[1])
+        shift[axis] = box.size[axis]
+        centres = np.concatenate([centres, centres[low] + shift, centres[high] - shift])
+        radii = np.concatenate([radii, radii[low], radii[high]])
+    return centres, radii

@@ -1,0 +1,134 @@
+"""Quality of an electrode mesh: measures per domain, as data and as a table of text.
+
+SICN: signed inverse condition number, 1 for an equilateral cell (in 2D 4 sqrt(3) A / sum l^2).
+gamma: inscribed over circumscribed radius, 1 for an equilateral cell. Both of the straight cell.
+Scaled Jacobian: least over greatest Jacobian determinant of the curved cell, 1 for a straight one.
+Source: gmsh reference manual, `Mesh.QualityType`; Johnen et al., J. Comput. Phys. 233, 359 (2013).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+import numpy.typing as npt
+
+from simulator.geometry import tags
+from simulator.geometry.mesh_data import MeshData
+from simulator.geometry.simplex import jacobian_range
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class DomainQuality:
+    """Cells of one kind.
+
+    Attributes:
+        name: "particles", "cbd" or "separator".
+        cells, vertices: counts; vertices are the nodes of first-order fields.
+        sicn_min, sicn_mean, gamma_min, angle_min_deg: of the straight triangles.
+        scaled_jacobian_min: of the curved cells; not positive means folded over.
+    """
+
+    name: str
+    cells: int
+    vertices: int
+    sicn_min: float
+    sicn_mean: float
+    gamma_min: float
+    angle_min_deg: float
+    scaled_jacobian_min: float
+
+
+@dataclass(frozen=True)
+class MeshQuality:
+    """All domains of a mesh.
+
+    Attributes:
+        domains: particles, cbd, separator.
+        particles: number of particles.
+        points: number of mesh nodes, those of curved edges included.
+        unknowns: of first-order lithium, salt, electrolyte and carbon potential.
+        area_error_max: greatest relative error of a particle's area, NaN if not compared.
+    """
+
+    domains: tuple[DomainQuality, ...]
+    particles: int
+    points: int
+    unknowns: int
+    area_error_max: float
+
+    def text(self) -> str:
+        """A table for the terminal."""
+        lines = [
+            f"{self.particles} particles, {self.points} nodes, about {self.unknowns} unknowns",
+            f"{'domain':<10}{'cells':>9}{'vertices':>10}{'SICN min':>10}{'mean':>7}"
+            f"{'gamma min':>11}{'angle min':>11}{'Jac. min':>10}",
+        ]
+        lines += [
+            f"{d.name:<10}{d.cells:>9}{d.vertices:>10}{d.sicn_min:>10.3f}{d.sicn_mean:>7.3f}"
+            f"{d.gamma_min:>11.3f}{d.angle_min_deg:>10.1f}°{d.scaled_jacobian_min:>10.3f}"
+            for d in self.domains
+        ]
+        if np.isfinite(self.area_error_max):
+            lines.append(f"largest error of a particle's area: {self.area_error_max:.1e}")
+        return "\n".join(lines)
+
+
+def mesh_quality(mesh: MeshData, expected_area_um2: Floats | None = None) -> MeshQuality:
+    """Measure a 2D mesh.
+
+    Args:
+        mesh: of triangles.
+        expected_area_um2: (N,) areas of the particles packed (`Packing.volumes_um3()`).
+    """
+    if mesh.dimension != 2:
+        raise NotImplementedError("quality of tetrahedra")
+    kinds = np.minimum(mesh.cell_tags, tags.PARTICLE_OFFSET)
+    domains = tuple(
+        _domain(mesh, name, np.asarray(mesh.cells[kinds == kind]))
+        for name, kind in (
+            ("particles", tags.PARTICLE_OFFSET),
+            ("cbd", tags.CBD),
+            ("separator", tags.SEPARATOR),
+        )
+    )
+    particles, cbd, separator = (d.vertices for d in domains)
+    both = np.isin(mesh.cell_tags, [tags.CBD, tags.SEPARATOR])
+    electrolyte = len(np.unique(mesh.cells[both, :3]))
+    error = np.nan
+    if expected_area_um2 is not None:
+        error = float(np.abs(mesh.particles.volume_um3 / expected_area_um2 - 1.0).max())
+    return MeshQuality(
+        domains=domains,
+        particles=len(mesh.particles),
+        points=len(mesh.points_um),
+        unknowns=particles + 2 * electrolyte + cbd,
+        area_error_max=error,
+    )
+
+
+def _domain(mesh: MeshData, name: str, cells: npt.NDArray[np.int64]) -> DomainQuality:
+    corners = mesh.points_um[cells[:, :3]]
+    sides = np.linalg.norm(np.roll(corners, -1, axis=1) - corners, axis=2)
+    a, b, c = sides.T
+    area = 0.5 * jacobian_range(mesh.points_um, cells[:, :3], 1)[0]
+    sicn = 4.0 * sqrt(3.0) * area / (a * a + b * b + c * c)
+    gamma = 16.0 * area * area / (a * b * c * (a + b + c))
+    # The least angle lies opposite the shortest side; its sine is 2 A over the two others.
+    longest, shortest = sides.max(axis=1), sides.min(axis=1)
+    middle = sides.sum(axis=1) - longest - shortest
+    angle = np.degrees(np.arcsin(np.clip(2.0 * area / (longest * middle), -1.0, 1.0)))
+    low, high = jacobian_range(mesh.points_um, cells, mesh.order)
+    return DomainQuality(
+        name=name,
+        cells=len(cells),
+        vertices=len(np.unique(cells[:, :3])),
+        sicn_min=float(sicn.min()),
+        sicn_mean=float(sicn.mean()),
+        gamma_min=float(gamma.min()),
+        angle_min_deg=float(angle.min()),
+        scaled_jacobian_min=float((low / high).min()),
+    )

@@ -1,0 +1,224 @@
+"""Moving overlapping balls apart: soft spheres relaxed by FIRE, then shaken as hard spheres.
+
+Works in 2D and 3D. An axis is either periodic or bounded by two hard planes.
+
+Sources: FIRE: Bitzek et al., Phys. Rev. Lett. 97, 170201 (2006). Energy: harmonic in the overlap,
+O'Hern et al., Phys. Rev. E 68, 011306 (2003).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.spatial import cKDTree
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.intp]
+
+
+@dataclass(frozen=True)
+class Box:
+    """Where ball centres may be.
+
+    Attributes:
+        size: (d,) extents; every axis starts at 0.
+        periodic: (d,) flags; the other axes have hard planes at 0 and size.
+        cut_axes: periodic axes at whose ends side walls cut the packing afterwards.
+        shallowest_cut: least height of a cut-off cap in units of the particle's radius.
+    """
+
+    size: Floats
+    periodic: npt.NDArray[np.bool_]
+    cut_axes: tuple[int, ...] = ()
+    shallowest_cut: float = 0.0
+
+    def wrap(self, centres: Floats) -> Floats:
+        """Centres with periodic coordinates in [0, size)."""
+        wrapped = np.where(self.periodic, np.mod(centres, self.size), centres)
+        # np.mod rounds a tiny negative number up to the size itself.
+        return np.where(self.periodic & (wrapped >= self.size), 0.0, wrapped)
+
+    def separation(self, difference: Floats) -> Floats:
+        """Shortest vectors between centres whose plain difference is given."""
+        return difference - np.where(
+            self.periodic, self.size * np.round(difference / self.size), 0.0
+        )
+
+    def pairs(self, centres: Floats, reach: float) -> Ints:
+        """(K, 2) pairs of centres nearer than reach, in a fixed order."""
+        # A k-d tree knows only all axes periodic or none: the others get a period never reached.
+        period = np.where(self.periodic, self.size, 4.0 * (self.size + reach))
+        inside = np.where(self.periodic, centres, np.clip(centres, 0.0, self.size))
+        tree = cKDTree(inside, boxsize=period)
+        found = tree.query_pairs(reach, output_type="ndarray")
+        return found[np.lexsort((found[:, 1], found[:, 0]))]
+
+
+class SoftBalls:
+    """Balls that repel where they come too near to one another, to a plane or to a cut.
+
+    Args:
+        box: the container.
+        radii: (N,) of the particles.
+        gap: least distance between particles, and from particle to plane.
+        slack: distance asked for beyond that, so that what is left of it after relaxing is valid.
+    """
+
+    def __init__(self, box: Box, radii: Floats, gap: float, slack: float = 0.0) -> None:
+        self.box, self.radii, self.gap, self.slack = box, radii, gap, slack
+        self.skin = 0.6 * float(np.median(radii))
+        self.pairs: Ints = np.zeros((0, 2), dtype=np.intp)
+        self.listed_at: Floats | None = None
+
+    def forces(self, centres: Floats) -> tuple[Floats, float]:
+        """Repulsion (N, d), of unit stiffness, and the distance that lacks at the worst place."""
+        i, j, apart, lack = self._near(centres)
+        length = np.sqrt(np.einsum("kd,kd->k", apart, apart))
+        push = (lack / np.maximum(length, 1e-12))[:, None] * apart
+        force = self._plane_pushes(centres) + self._cut_pushes(centres)
+        worst = max(float(lack.max(initial=0.0)), float(np.abs(force).max(initial=0.0)))
+        for axis in range(centres.shape[1]):
+            force[:, axis] += np.bincount(i, push[:, axis], len(centres))
+            force[:, axis] -= np.bincount(j, push[:, axis], len(centres))
+        return force, worst
+
+    def valid(self, centres: Floats) -> npt.NDArray[np.bool_]:
+        """(N,) False for balls too near to another, to a plane, or that a wall would graze."""
+        i, j, _, _ = self._near(centres)
+        good: npt.NDArray[np.bool_] = np.all(self._plane_pushes(centres) == 0.0, axis=1)
+        good &= np.all(self._cut_pushes(centres) == 0.0, axis=1)
+        good[i] = False
+        good[j] = False
+        return good
+
+    def _near(self, centres: Floats) -> tuple[Ints, Ints, Floats, Floats]:
+        """Pairs too near: i, j, the vector from j to i, and by how much they are too near."""
+        self._refresh(centres)
+        i, j = self.pairs.T
+        apart = self.box.separation(centres[i] - centres[j])
+        wanted = self.radii[i] + self.radii[j] + self.gap + self.slack
+        hit = np.einsum("kd,kd->k", apart, apart) < wanted**2
+        i, j, apart = i[hit], j[hit], apart[hit]
+        return i, j, apart, wanted[hit] - np.sqrt(np.einsum("kd,kd->k", apart, apart))
+
+    def _refresh(self, centres: Floats) -> None:
+        """List the pairs within reach anew once a ball has moved by half the skin."""
+        if self.listed_at is not None:
+            moved = self.box.separation(centres - self.listed_at)
+            if float(np.einsum("nd,nd->n", moved, moved).max()) < (0.5 * self.skin) ** 2:
+                return
+        wrapped = self.box.wrap(centres)
+        margin = self.gap + self.slack + self.skin
+        found = self.box.pairs(wrapped, 2.0 * float(self.radii.max()) + margin)
+        apart = self.box.separation(wrapped[found[:, 0]] - wrapped[found[:, 1]])
+        reach = self.radii[found].sum(axis=1) + margin
+        self.pairs = found[np.einsum("kd,kd->k", apart, apart) < reach**2]
+        self.listed_at = centres.copy()
+
+    def _plane_pushes(self, centres: Floats) -> Floats:
+        """Vectors (N, d) back to the gap from a plane."""
+        nearest = (self.radii + self.gap + self.slack)[:, None]
+        low = np.maximum(nearest - centres, 0.0)
+        high = np.maximum(centres + nearest - self.box.size, 0.0)
+        return np.where(self.box.periodic, 0.0, low - high)
+
+    def _cut_pushes(self, centres: Floats) -> Floats:
+        """Vectors (N, d) from where a wall would graze a ball to the nearest allowed place.
+
+        A wall may cut a particle of radius r at least `shallowest_cut` r deep, or must leave it
+        whole and the gap free.
+        """
+        push = np.zeros_like(centres)
+        for axis in self.box.cut_axes:
+            size = self.box.size[axis]
+            place = np.mod(centres[:, axis], size)
+            beyond = place > 0.5 * size
+            distance = np.where(beyond, size - place, place)
+            inner = (1.0 - self.box.shallowest_cut) * self.radii - self.slack
+            outer = self.radii + self.gap + self.slack
+            grazing = (distance > inner) & (distance < outer)
+            nearest = np.where(distance - inner < outer - distance, inner, outer)
+            step = np.where(grazing, nearest - distance, 0.0)
+            push[:, axis] = np.where(beyond, -step, step)
+        return push
+
+
+def relax(
+    balls: SoftBalls,
+    centres: Floats,
+    tolerance: float,
+    iterations: int,
+    watch: Callable[[float], None] | None = None,
+) -> tuple[Floats, float]:
+    """Minimise the overlap energy by FIRE until nothing lacks more distance than the tolerance.
+
+    Args:
+        balls: what repels.
+        centres: (N, d) start.
+        tolerance: lacking distance at which to stop.
+        iterations: most steps to take.
+        watch: called with the largest lack every 50 steps.
+
+    Returns:
+        centres and the largest lack left; above the tolerance if it did not get there.
+    """
+    centres = centres.copy()
+    velocity = np.zeros_like(centres)
+    step, longest, mix, uphill = 0.1, 1.0, 0.1, 0
+    force, worst = balls.forces(centres)
+    fastest = 0.3 * float(balls.radii.min())
+    for iteration in range(iterations):
+        if worst <= tolerance:
+            break
+        power = float(np.vdot(force, velocity))
+        if power > 0.0:
+            uphill += 1
+            scale = np.linalg.norm(velocity) / max(float(np.linalg.norm(force)), 1e-300)
+            velocity = (1.0 - mix) * velocity + mix * scale * force
+            if uphill > 5:
+                step, mix = min(1.1 * step, longest), 0.99 * mix
+        else:
+            velocity[:] = 0.0
+            step, mix, uphill = 0.5 * step, 0.1, 0
+        velocity += step * force
+        move = step * velocity
+        # Far overlaps at the random start would throw small balls across their neighbours.
+        length = np.sqrt(np.einsum("nd,nd->n", move, move))
+        move *= np.minimum(1.0, fastest / np.maximum(length, 1e-300))[:, None]
+        centres = centres + move
+        force, worst = balls.forces(centres)
+        if watch is not None and iteration % 50 == 0:
+            watch(worst)
+    return balls.box.wrap(centres), worst
+
+
+def shake(balls: SoftBalls, centres: Floats, random: np.random.Generator, sweeps: int) -> Floats:
+    """Random hard-ball moves that keep every constraint: forgets how the packing was made.
+
+    Relaxed packings end with most neighbours exactly at contact. After some tens of sweeps the
+    distances are those of hard balls at thermal equilibrium, with a spread of gaps.
+
+    Args:
+        balls: all valid at `centres`.
+        centres: (N, d).
+        random: drawn from.
+        sweeps: trial moves per ball; the length adapts to about 40 % acceptance.
+    """
+    length = 0.1 * float(np.median(balls.radii))
+    for _ in range(sweeps):
+        trial = centres + random.uniform(-length, length, centres.shape)
+        moved = np.ones(len(centres), dtype=bool)
+        while True:
+            good = balls.valid(trial)
+            if good.all():
+                break
+            # An unmoved ball can be hit by a moved one: then take back every mover near enough.
+            back = ~good & moved
+            moved &= ~back
+            trial[back] = centres[back]
+        centres = balls.box.wrap(trial)
+        length *= 1.05 if moved.mean() > 0.4 else 0.95
+    return centres
