@@ -13,6 +13,7 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import AutoMinorLocator
 
+from simulator.errors import InputError
 from simulator.results.folder import ResultsFolder
 from simulator.results.history import read_history
 from simulator.results.sample import Floats
@@ -47,8 +48,6 @@ class HalfCycle:
 
 def half_cycles(history: pd.DataFrame) -> list[HalfCycle]:
     """The protocol steps of a history, in order of time."""
-    if history.empty:
-        return []
     keys = history[["cycle", "step"]].to_numpy()
     starts = 1 + np.flatnonzero((keys[1:] != keys[:-1]).any(axis=1))
     parts = np.split(np.arange(len(history)), starts)
@@ -97,7 +96,13 @@ def differential_capacity(voltage: Floats, capacity: Floats) -> tuple[Floats, Fl
 
 
 def voltage_figure(history: pd.DataFrame) -> Figure:
-    """Both panels for a history; see `draw_voltage`."""
+    """Both panels for a history; see `draw_voltage`.
+
+    Raises:
+        InputError: the history has no rows.
+    """
+    if history.empty:
+        raise InputError("the history holds no samples yet: nothing to draw")
     steps = half_cycles(history)
     cycles = 1 + max((step.cycle for step in steps), default=0)
     with style.style():
@@ -122,7 +127,7 @@ def draw_voltage(folder: Path | str) -> Path:
         the path of the picture.
 
     Raises:
-        InputError: no readable history there.
+        InputError: no readable history there, or an empty one.
         OutputError: the picture cannot be written.
     """
     results = ResultsFolder(folder)

@@ -1,0 +1,150 @@
+"""The progress line: in place on a terminal, seldom in a log, silent when told so."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from simulator.progress import Progress, progress_line, simulated_time, wall_time
+from simulator.results import Sample
+
+SAMPLE = Sample(
+    time_s=12672.0,
+    voltage_V=3.84213,
+    current_A_m2=1.0,
+    capacity_Ah_m2=3.5,
+    lithium_fraction_mean=0.61318,
+    lithium_fraction_sd=0.02,
+    cycle=0,
+    step=0,
+    accepted=40,
+    lithium_fraction=np.zeros(3),
+    surface_lithium_fraction=np.zeros(3),
+    particle_current_A_m2=np.zeros(3),
+)
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def drive(stream: io.StringIO, updates: int, seconds: float, quiet: bool = False) -> str:
+    """A run of `updates` equal steps, `seconds` of wall time each."""
+    clock = Clock()
+    progress = Progress(stream, quiet=quiet, clock=clock)
+    for i in range(updates + 1):
+        progress.update(SAMPLE, 312.0, i / updates)
+        clock.now += seconds
+    progress.close()
+    return stream.getvalue()
+
+
+def test_the_line_says_everything() -> None:
+    line = progress_line(SAMPLE, 312.0, 0.42, 70.0)
+    assert line == " 42 %  t = 3.52 h  V = 3.8421 V  x = 0.6132  step 312 s  left 1 min 10 s"
+    assert progress_line(SAMPLE, 312.0, None, None).startswith("t = 3.52 h")
+
+
+def test_a_terminal_keeps_to_one_line() -> None:
+    text = drive(Terminal(), 50, 1.0)
+    assert text.count("\n") == 1
+    assert text.endswith("\n")
+    assert text.count("\r") >= 50
+    assert text.rindex("100 %") > text.rindex("\r")
+
+
+def test_a_terminal_is_not_flooded() -> None:
+    # 2,000 steps in 2 s at ten pictures a second.
+    assert drive(Terminal(), 2000, 1e-3).count("\r") <= 22
+
+
+def test_a_line_never_wraps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    pictures = drive(Terminal(), 3, 1.0).replace("\x1b[K", "").rstrip("\n").split("\r")
+    assert max(len(picture) for picture in pictures) == 29
+
+
+def test_a_log_gets_a_line_per_tenth() -> None:
+    text = drive(io.StringIO(), 100, 1.2)
+    assert "\r" not in text
+    assert "\x1b" not in text
+    shares = [int(line.split("%")[0]) for line in text.splitlines()]
+    assert shares == [10, 20, 30, 40, 50, 60, 70, 80, 90, 100, 100]
+
+
+def test_a_quick_run_leaves_a_short_log() -> None:
+    assert len(drive(io.StringIO(), 100, 0.01).splitlines()) <= 2
+
+
+@pytest.mark.parametrize("stream", [Terminal(), io.StringIO()])
+def test_quiet_is_silent(stream: io.StringIO) -> None:
+    assert drive(stream, 100, 1.0, quiet=True) == ""
+
+
+def test_remaining_time_follows_a_steady_pace() -> None:
+    clock, stream = Clock(), Terminal()
+    progress = Progress(stream, clock=clock)
+    for i in range(51):
+        progress.update(SAMPLE, 1.0, i / 100)
+        clock.now += 2.0
+    assert stream.getvalue().endswith("left 1 min 40 s\x1b[K")
+
+
+def test_remaining_time_forgets_a_slow_start() -> None:
+    clock, stream = Clock(), Terminal()
+    progress = Progress(stream, clock=clock)
+    # The first hundredth takes a minute, each later one a second.
+    for i in range(51):
+        progress.update(SAMPLE, 1.0, i / 100)
+        clock.now += 60.0 if i == 0 else 1.0
+    assert stream.getvalue().endswith("left 50 s\x1b[K")
+
+
+def test_the_hint_stands_in_for_the_fraction() -> None:
+    stream = Terminal()
+    Progress(stream, 2 * SAMPLE.time_s, clock=Clock()).update(SAMPLE, 1.0)
+    assert " 50 %" in stream.getvalue()
+    stream = Terminal()
+    Progress(stream, clock=Clock()).update(replace(SAMPLE, time_s=0.0), 1.0)
+    assert "%" not in stream.getvalue()
+    assert "left" not in stream.getvalue()
+
+
+def test_a_closed_stream_does_not_stop_the_run() -> None:
+    stream = Terminal()
+    progress = Progress(stream, clock=Clock())
+    stream.close()
+    progress.update(SAMPLE, 1.0, 0.5)
+    progress.close()
+
+
+def test_nothing_to_say_prints_nothing() -> None:
+    stream = Terminal()
+    Progress(stream, clock=Clock()).close()
+    assert stream.getvalue() == ""
+
+
+def test_times_read_naturally() -> None:
+    assert [simulated_time(s) for s in (0.25, 312.4, 999.7, 144_000)] == [
+        "0.25 s",
+        "312 s",
+        "0.278 h",
+        "40 h",
+    ]
+    assert [wall_time(s) for s in (0.4, 59.6, 70, 11_100)] == [
+        "0 s",
+        "1 min 00 s",
+        "1 min 10 s",
+        "3 h 05 min",
+    ]

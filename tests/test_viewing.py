@@ -1,0 +1,215 @@
+"""Figures: the numbers behind them, and that they are drawn from the results folder alone."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.image import imread
+from synthetic import SyntheticRun, synthetic_run, write_run
+
+from simulator.errors import InputError
+from simulator.results import FieldGrid, History, ResultsFolder
+from simulator.viewing import draw_particle_map, draw_voltage
+from simulator.viewing.particle_map import (
+    Layout,
+    Panel,
+    chosen_samples,
+    map_figure,
+    planar,
+    rims,
+)
+from simulator.viewing.style import spoken_time
+from simulator.viewing.voltage import differential_capacity, half_cycles, voltage_figure
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def run() -> SyntheticRun:
+    return synthetic_run(samples=6)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, run: SyntheticRun) -> ResultsFolder:
+    return write_run(tmp_path_factory.mktemp("run") / "out", run)
+
+
+def history_of(steps: list[tuple[float, list[float]]]) -> pd.DataFrame:
+    """A history of (current, voltages) per protocol step, an hour a row."""
+    rows = []
+    charge, time = 0.0, 0.0
+    for step, (current, voltages) in enumerate(steps):
+        for voltage in voltages:
+            rows.append((time, voltage, current, charge, 0.9 - charge / 50, 0.0, 0, step))
+            time += 3600.0
+            charge += current
+    columns = ["time_s", "voltage_V", "current_A_m2", "capacity_Ah_m2"]
+    columns += ["lithium_fraction_mean", "lithium_fraction_sd", "cycle", "step"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+# dQ/dV
+
+
+def peak(voltage: np.ndarray) -> np.ndarray:
+    """Capacity of one logistic gallery at 3.8 V, 2 mA h cm^-2."""
+    return 2 / (1 + np.exp(-(voltage - 3.8) / 0.02))
+
+
+def peak_slope(voltage: np.ndarray) -> np.ndarray:
+    q = peak(voltage) / 2
+    return 2 * q * (1 - q) / 0.02
+
+
+def test_straight_line_has_its_slope() -> None:
+    voltage = np.sort(np.random.default_rng(0).uniform(3.0, 4.5, 40))
+    middle, slope = differential_capacity(voltage, 3 * voltage + 1)
+    np.testing.assert_allclose(slope, 3, rtol=1e-9)
+    assert np.all(np.diff(middle) > 0)
+
+
+def test_peak_area_is_the_capacity() -> None:
+    voltage = np.linspace(3.6, 4.0, 60)
+    middle, slope = differential_capacity(voltage, peak(voltage))
+    np.testing.assert_allclose(slope, peak_slope(middle), atol=0.02 * peak_slope(3.8))
+    area = np.sum(np.diff(middle) * (slope[1:] + slope[:-1]) / 2)
+    assert area == pytest.approx(2, rel=0.01)
+
+
+def test_discharge_gives_the_same_as_charge() -> None:
+    voltage = np.linspace(3.6, 4.0, 60)
+    up = differential_capacity(voltage, peak(voltage))
+    down = differential_capacity(voltage[::-1], peak(voltage)[::-1])
+    np.testing.assert_allclose(down, up, rtol=1e-9)
+
+
+def test_dense_noise_is_averaged_and_plain_differences_are_not() -> None:
+    voltage = np.linspace(3.6, 4.0, 20_000)
+    noisy = voltage + np.random.default_rng(1).normal(0, 2e-4, voltage.size)
+    middle, slope = differential_capacity(noisy, peak(voltage))
+    # The outermost bins are cut off by the noise itself.
+    error = np.abs(slope - peak_slope(middle))[2:-2]
+    assert error.max() < 0.05 * peak_slope(3.8)
+    with np.errstate(divide="ignore"):
+        naive = np.diff(peak(voltage)) / np.diff(noisy)
+    assert np.abs(naive - peak_slope(voltage[:-1])).max() > peak_slope(3.8)
+
+
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_too_few_points_give_nothing(count: int) -> None:
+    middle, slope = differential_capacity(np.full(count, 4.0), np.arange(float(count)))
+    assert middle.size == slope.size == 0
+
+
+def test_protocol_steps_are_told_apart() -> None:
+    history = history_of(
+        [(1.0, [3.6, 3.8, 4.2]), (0.5, [4.2, 4.2, 4.2]), (0.0, [4.15, 4.1]), (-1.0, [4.0, 3.5])]
+    )
+    # The current decays while the voltage is held.
+    history.loc[3:5, "current_A_m2"] = [0.5, 0.3, 0.2]
+    kinds = [step.kind for step in half_cycles(history)]
+    assert kinds == ["charge", "hold", "rest", "discharge"]
+    figure = voltage_figure(history)
+    left, right = figure.axes
+    assert [text.get_text() for text in left.get_legend().get_texts()] == kinds
+    # dQ/dV is drawn for charge (above zero) and discharge (below) alone; the last line is zero.
+    charge, discharge, _ = (line.get_ydata() for line in right.lines)
+    assert np.all(np.asarray(charge) > 0)
+    assert np.all(np.asarray(discharge) < 0)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3])
+def test_a_run_that_ended_at_once_still_draws(tmp_path: Path, rows: int) -> None:
+    figure = voltage_figure(history_of([(1.0, [3.6, 3.7, 3.8][:rows])]))
+    figure.savefig(tmp_path / "voltage.png")
+
+
+def test_an_empty_history_is_refused(tmp_path: Path) -> None:
+    History(tmp_path / "history.csv")
+    with pytest.raises(InputError, match="no samples"):
+        draw_voltage(tmp_path)
+
+
+# Maps
+
+
+def test_start_middle_and_end_are_chosen_by_charge_passed() -> None:
+    # Ten quick rows with little charge, then few with much: the middle is not the middle row.
+    history = history_of([(1.0, list(np.linspace(3.5, 4.3, 17)))])
+    history["capacity_Ah_m2"] = [*np.linspace(0, 1, 11), 2, 3, 4, 5, 6, 10]
+    assert chosen_samples(history, history["time_s"].to_numpy()) == [0, 14, 16]
+    assert chosen_samples(history, history["time_s"].to_numpy()[[0, 11, 16]]) == [0, 1, 2]
+    assert chosen_samples(history, history["time_s"].to_numpy()[:2]) == [0, 1]
+    assert chosen_samples(history, history["time_s"].to_numpy()[:1]) == [0]
+
+
+def test_charge_and_discharge_both_count_as_passed() -> None:
+    history = history_of([(1.0, [3.5] * 5), (-1.0, [4.0] * 5)])
+    assert chosen_samples(history, history["time_s"].to_numpy())[1] in (4, 5)
+
+
+def test_rims_follow_the_particles(run: SyntheticRun) -> None:
+    grid = next(grid for grid in run.grids if grid.name == "particles")
+    edges = grid.points_um[rims(grid)]
+    length = np.linalg.norm(edges[:, 1] - edges[:, 0], axis=1).sum()
+    assert length == pytest.approx(2 * np.pi * run.discs.radii.sum(), rel=0.02)
+
+
+def test_both_pictures_come_from_the_folder_alone(folder: ResultsFolder) -> None:
+    script = (
+        "import sys\n"
+        "from simulator.viewing import draw_particle_map, draw_voltage\n"
+        f"draw_voltage({str(folder.path)!r}); draw_particle_map({str(folder.path)!r})\n"
+        "wrong = {'matplotlib.pyplot', 'dolfinx', 'petsc4py', 'mpi4py', 'gmsh'}\n"
+        "wrong &= set(sys.modules)\n"
+        "assert not wrong, wrong\n"
+    )
+    subprocess.run([sys.executable, "-W", "error", "-c", script], cwd=ROOT, check=True, timeout=60)
+    for name in ("voltage.png", "lithium_fraction.png"):
+        picture = imread(folder.report / name)
+        assert picture.shape[1] > 1200
+        assert np.ptp(picture[..., :3]) > 0.5
+
+
+def test_panels_share_one_range_of_colour(run: SyntheticRun) -> None:
+    grid = next(grid for grid in run.grids if grid.name == "particles")
+    values = [run.samples[i][1]["particles"]["lithium_fraction"] for i in (0, 6, 12)]
+    figure = map_figure(grid, [Panel("", v) for v in values], Layout(46.0, 61.0, 0.0, 60.0))
+    maps = [axes.collections[0] for axes in figure.axes[:3]]
+    low, high = min(v.min() for v in values), max(v.max() for v in values)
+    assert {drawn.get_clim() for drawn in maps} == {(low, high)}
+    assert all(axes.get_aspect() == 1 for axes in figure.axes[:3])
+
+
+@pytest.mark.parametrize(("width", "lying"), [(60.0, False), (300.0, True)])
+def test_wide_cells_lie_down(run: SyntheticRun, width: float, lying: bool) -> None:
+    grid = next(grid for grid in run.grids if grid.name == "particles")
+    panels = [Panel("", np.full(len(grid.points_um), 0.5))] * 3
+    figure = map_figure(grid, panels, Layout(46.0, 61.0, 0.0, width))
+    expected = (-0.025 * 61, 1.025 * 61) if lying else (0.0, width)
+    assert figure.axes[0].get_ylim() == pytest.approx(expected)
+    assert ("$x$" in figure.axes[0].get_ylabel()) == lying
+
+
+def test_maps_of_3d_runs_are_refused_in_words(tmp_path: Path) -> None:
+    grid = FieldGrid("particles", np.zeros((4, 3)), np.arange(4)[None])
+    with pytest.raises(InputError, match="3D"):
+        planar(grid, tmp_path)
+
+
+def test_missing_results_are_named(tmp_path: Path) -> None:
+    for draw in (draw_voltage, draw_particle_map):
+        with pytest.raises(InputError, match=r"history\.csv"):
+            draw(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0, "0 s"), (45, "45 s"), (750, "12.5 min"), (25308, "7.03 h")]
+)
+def test_times_read_naturally(seconds: float, text: str) -> None:
+    assert spoken_time(seconds) == text
