@@ -67,7 +67,7 @@ enter_userland() {
     else
         trap : INT
     fi
-    (trap '' TERM && exec bwrap "${arguments[@]}" env "${reset[@]}" "$@") <&0 &
+    (trap '' INT QUIT TERM && exec bwrap "${arguments[@]}" env "${reset[@]}" "$@") <&0 &
     inside=$!
     trap 'pass_on TERM' TERM
     while :; do

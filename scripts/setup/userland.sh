@@ -94,7 +94,9 @@ make_tree() {
     if ((EUID == 0)); then
         [[ ! -d $tree.debs ]] ||
             options+=("--setup-hook=mkdir -p \"\$1\"/var/cache/apt/archives && cp '$tree.debs'/*.deb \"\$1\"/var/cache/apt/archives/")
-        mmdebstrap --verbose --mode=root "${options[@]}" "$suite" "$tree.new" "${mirror[@]}" || return 1
+        # In a mount namespace of its own: killed, it leaves no /proc and /dev mounted in the tree.
+        unshare --mount --propagation private \
+            mmdebstrap --verbose --mode=root "${options[@]}" "$suite" "$tree.new" "${mirror[@]}" || return 1
     else
         # By way of an archive the files become the user's own, not those of a subordinate id.
         mkdir "$tree.new" || return 1
