@@ -1,0 +1,97 @@
+# shellcheck shell=bash
+# Messages, progress and paths that all of set-up shares. Sourced, never run.
+# Set-up speaks on stderr alone: stdout belongs to the command it runs.
+
+setup_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+project=${setup_dir%/scripts/setup}
+cache=${HETERODE_CACHE:-${XDG_CACHE_HOME:-${HOME:-}/.cache}/heterode}
+[[ $cache == /* ]] || cache=$PWD/$cache
+
+say() { printf 'heterode set-up: %s\n' "$*" >&2; }
+
+# fail CODE MESSAGE: one line, then out. 2: the user's input is wrong; 1: set-up cannot go on.
+fail() {
+    printf '%s: error: %s\n' "${0##*/}" "$2" >&2
+    exit "$1"
+}
+
+other_ways="Other ways: conda (conda env create -f environment.yml), Docker (docker build -t heterode .), \
+or Debian 13 with the packages of scripts/setup/packages.txt"
+
+# The entries of a list file: comments and empty lines dropped.
+entries() { sed -e 's/[[:space:]]*#.*//' -e '/^[[:space:]]*$/d' "$1"; }
+
+# digest TEXT: sixteen hexadecimal digits that name it.
+digest() {
+    local sum
+    sum=$(sha256sum <<<"$1")
+    printf '%s' "${sum:0:16}"
+}
+
+# step TITLE LOG PROGRESS COMMAND...: run COMMAND with its output in LOG, and show that it lives:
+# on a terminal one line that counts the seconds, elsewhere a line at the start, at every half
+# minute and at the end. PROGRESS is a command that prints what LOG says of it so far.
+step() {
+    local title=$1 log=$2 progress=$3 started=$SECONDS said=0 code=0 detail
+    shift 3
+    : >"$log"
+    # Job control gives COMMAND a process group of its own, so that an interrupt ends all of it.
+    set -m
+    ("$@") >"$log" 2>&1 </dev/null &
+    step_job=$!
+    set +m
+    trap 'interrupted' INT TERM HUP
+    [[ -t 2 ]] || say "$title ..."
+    while kill -0 "$step_job" 2>/dev/null; do
+        sleep 0.3
+        if [[ -t 2 ]]; then
+            detail=$("$progress" "$log")
+            printf '\r\e[Kheterode set-up: %s ... %d s  %s' "$title" $((SECONDS - started)) "$detail" >&2
+        elif ((SECONDS - started >= said + 30)); then
+            said=$((SECONDS - started))
+            say "$title ... $said s  $("$progress" "$log")"
+        fi
+    done
+    wait "$step_job" || code=$?
+    trap - INT TERM HUP
+    [[ ! -t 2 ]] || printf '\r\e[K' >&2
+    if ((code)); then
+        say "$title failed after $((SECONDS - started)) s; the end of $log:"
+        tail -n 15 "$log" >&2
+        return 1
+    fi
+    say "$title: $((SECONDS - started)) s"
+}
+
+no_progress() { :; }
+
+interrupted() {
+    trap '' INT TERM HUP
+    kill -TERM -- "-$step_job" 2>/dev/null
+    wait "$step_job" 2>/dev/null
+    printf '\n' >&2
+    say "interrupted; the next call goes on from the last finished step"
+    exit 130
+}
+
+# locked NAME COMMAND...: run COMMAND while no other set-up of this user holds the lock NAME.
+# The lock goes with the process that holds it, so a killed set-up leaves none behind.
+locked() {
+    local name=$1 lock
+    shift
+    exec {lock}>"$cache/$name.lock"
+    if ! flock --nonblock "$lock"; then
+        say "another set-up is at work in $cache; waiting for it"
+        flock "$lock"
+    fi
+    "$@"
+    exec {lock}>&-
+}
+
+prepare_cache() {
+    [[ -n ${HETERODE_CACHE:-}${XDG_CACHE_HOME:-}${HOME:-} ]] ||
+        fail 1 "there is no HOME to keep the set-up in; set HETERODE_CACHE to a folder"
+    if ! mkdir -p "$cache" 2>/dev/null || [[ ! -w $cache ]]; then
+        fail 1 "cannot write to $cache; set HETERODE_CACHE to a folder you can write to"
+    fi
+}

@@ -1,0 +1,215 @@
+# shellcheck shell=bash
+# A private Debian 13 userland with DOLFINx, for machines that have none. Sourced by setup.sh.
+#
+# Two stages, each built beside its final place and renamed when whole:
+#     $cache/tree-KEY     Debian packages (packages.txt), made by mmdebstrap
+#     $cache/venv-KEY     Python packages on top (requirements.txt); it is renamed after the
+#                         self-test, so its being there says that everything is good
+# All clones of one user share them; nothing in them names a clone.
+
+suite=trixie
+venv_inside=/.heterode/venv
+needed_kb=4000000
+
+name_userland() {
+    local packages
+    packages="$suite $(uname -m) $(entries "$setup_dir/packages.txt")"
+    tree=$cache/tree-$(digest "$packages")
+    venv=$cache/venv-$(digest "$packages $(entries "$setup_dir/requirements.txt")")
+}
+
+userland_is_ready() { [[ -d $venv && -d $tree ]]; }
+
+build_userland() {
+    userland_is_ready && return
+    local started=$SECONDS
+    if [[ ! -d $tree ]]; then
+        say "this machine has no DOLFINx 0.9 to 0.11: building a private Debian 13 userland in $cache"
+        say "once, about 3 GB and 2 to 5 minutes; it changes nothing else on this machine"
+    fi
+    require_tools
+    if [[ ! -d $tree ]]; then
+        require_space
+        step "Debian packages (1 of 3)" "$tree.log" debian_progress make_tree ||
+            fail 1 "the userland could not be built; call again to go on. $other_ways"
+    fi
+    step "Python packages (2 of 3)" "$venv.log" no_progress make_venv ||
+        fail 1 "the Python packages could not be installed; call again to go on. $other_ways"
+    step "self-test on two ranks (3 of 3)" "$venv.log" no_progress test_userland ||
+        fail 1 "the userland does not work on this machine. $other_ways"
+    mv "$venv.new" "$venv"
+    say "ready after $((SECONDS - started)) s"
+}
+
+# --- what the machine must offer ---
+
+require_tools() {
+    local -a lacking=()
+    type -P bwrap >/dev/null || lacking+=(bubblewrap)
+    if [[ ! -d $tree ]]; then
+        type -P mmdebstrap >/dev/null || lacking+=(mmdebstrap)
+        [[ -e /usr/share/keyrings/debian-archive-keyring.gpg ]] || lacking+=(debian-archive-keyring)
+        ((EUID == 0)) || type -P newuidmap >/dev/null || lacking+=(uidmap)
+    fi
+    if ((${#lacking[@]})); then
+        type -P apt-get >/dev/null ||
+            fail 1 "${lacking[*]} not found, and no apt-get to install from. $other_ways"
+        ((EUID == 0)) ||
+            fail 1 "${lacking[*]} not found; install with: sudo apt-get install ${lacking[*]}. $other_ways"
+        step "tools: ${lacking[*]}" "$cache/tools.log" no_progress install_tools "${lacking[@]}" ||
+            fail 1 "${lacking[*]} could not be installed. $other_ways"
+    fi
+    bwrap --ro-bind / / --dev-bind /dev /dev true 2>"$cache/tools.log" ||
+        fail 1 "this machine lets $(id -un) make no namespaces ($(tail -n 1 "$cache/tools.log")). $other_ways"
+}
+
+install_tools() {
+    export DEBIAN_FRONTEND=noninteractive
+    local -a install=(apt-get -o DPkg::Lock::Timeout=300 install -y --no-install-recommends "$@")
+    "${install[@]}" || { apt-get update && "${install[@]}"; }
+}
+
+require_space() {
+    local free
+    free=$(df -Pk "$cache" | awk 'NR == 2 { print $4 }')
+    ((free >= needed_kb)) ||
+        fail 1 "$cache has $((free / 1000)) MB free and $((needed_kb / 1000)) MB are needed; set HETERODE_CACHE to another folder"
+}
+
+# --- stage 1: the tree ---
+
+make_tree() {
+    local packages
+    packages=$(entries "$setup_dir/packages.txt" | paste -sd,)
+    local -a options=(--variant=apt "--include=$packages" --dpkgopt=force-unsafe-io)
+    local path
+    for path in doc man locale info lintian; do
+        options+=("--dpkgopt=path-exclude=/usr/share/$path/*")
+    done
+    keep_downloads
+    machine_apt_options
+    machine_mirror
+    # Not in the user's locale, which the tree does not have.
+    export LC_ALL=C.UTF-8
+    if ((EUID == 0)); then
+        [[ ! -d $tree.debs ]] ||
+            options+=("--setup-hook=mkdir -p \"\$1\"/var/cache/apt/archives && cp '$tree.debs'/*.deb \"\$1\"/var/cache/apt/archives/")
+        # In a mount namespace of its own: killed, it leaves no /proc and /dev mounted in the tree.
+        unshare --mount --propagation private \
+            mmdebstrap --verbose --mode=root "${options[@]}" "$suite" "$tree.new" "${mirror[@]}" || return 1
+    else
+        # By way of an archive the files become the user's own, not those of a subordinate id.
+        mkdir "$tree.new" || return 1
+        mmdebstrap --verbose --mode=unshare --format=tar "${options[@]}" "$suite" - "${mirror[@]}" |
+            tar -x --no-same-owner --exclude='./dev/*' -C "$tree.new" || return 1
+    fi
+    # Places for the machine's own files (see enter.sh): the tree is read only when entered.
+    rm -f "$tree.new/etc/resolv.conf"
+    mkdir -p "$tree.new/etc/ssl/certs" &&
+        (cd "$tree.new/etc" && touch "${machine_files[@]}" ssl/certs/ca-certificates.crt) &&
+        mv "$tree.new" "$tree" &&
+        rm -rf "$tree.debs"
+}
+
+# Begin afresh, but keep what an interrupted build has downloaded; apt checks it once more.
+keep_downloads() {
+    local deb
+    for deb in "$tree.new"/var/cache/apt/archives/*.deb; do
+        [[ -e $deb ]] || continue
+        mkdir -p "$tree.debs"
+        mv "$deb" "$tree.debs/"
+    done
+    rm -rf --one-file-system "$tree.new"
+}
+
+# What the machine's apt is told about proxies and about the dates of its mirror.
+machine_apt_options() {
+    type -P apt-config >/dev/null || return 0
+    local line
+    while read -r line; do
+        options+=("--aptopt=${line%;}")
+    done < <(apt-config dump | grep -E '^Acquire::(https?::.*[Pp]roxy|Check-Valid-Until|Check-Date) ' || true)
+}
+
+# mirror: what mmdebstrap takes packages from. The machine's own Debian mirror where it has the
+# suite (a site without Internet has no other); nothing, so mmdebstrap's default, elsewhere.
+machine_mirror() {
+    local label uri main='' security=''
+    mirror=()
+    if [[ -n ${HETERODE_MIRROR:-} ]]; then
+        mirror=("$HETERODE_MIRROR")
+        return
+    fi
+    type -P apt-get >/dev/null || return 0
+    # shellcheck disable=SC2016  # apt-get's variables, not the shell's
+    local format='$(LABEL)|$(REPO_URI)'
+    while IFS='|' read -r label uri; do
+        case $label in
+            Debian) main=${main:-$uri} ;;
+            Debian-Security) security=${security:-$uri} ;;
+        esac
+    done < <(apt-get indextargets --format "$format" 'Created-By: Packages' 2>/dev/null)
+    mirror_has "$main" "$suite" || return 0
+    mirror=("deb $main $suite main")
+    ! mirror_has "$main" "$suite-updates" || mirror+=("deb $main $suite-updates main")
+    ! mirror_has "$security" "$suite-security" || mirror+=("deb $security $suite-security main")
+    options+=(--keyring=/usr/share/keyrings/debian-archive-keyring.gpg)
+}
+
+# mirror_has URI SUITE
+mirror_has() {
+    [[ $1 == http* || $1 == file:* ]] || return 1
+    local target code=0
+    target=$(mktemp)
+    /usr/lib/apt/apt-helper download-file "${1%/}/dists/$2/InRelease" "$target" >/dev/null 2>&1 || code=1
+    rm -f "$target"
+    return "$code"
+}
+
+# debian_progress LOG: the phase apt is in, from its messages.
+debian_progress() {
+    awk '/^Get:/ { got++ } /^Unpacking / { unpacked++ } /^Setting up / { set++ }
+         END { if (set) print set " packages set up"
+               else if (unpacked) print unpacked " packages unpacked"
+               else if (got) print got " files fetched" }' "$1"
+}
+
+# --- stage 2: the venv, and the proof ---
+
+make_venv() {
+    local -a pip=("$venv_inside/bin/python3" -m pip install --only-binary :all:)
+    rm -rf "$venv.new"
+    mkdir "$venv.new" || return 1
+    # The machine's pip configuration may ask for installs beside the venv: not here.
+    export PIP_USER=0 PIP_ROOT_USER_ACTION=ignore
+    unset PIP_TARGET PIP_PREFIX
+    userland_arguments "$venv.new" --bind
+    pip_folders
+    bwrap "${arguments[@]}" /usr/bin/python3 -m venv --system-site-packages "$venv_inside" &&
+        bwrap "${arguments[@]}" "${pip[@]}" -r "$setup_dir/requirements.txt"
+}
+
+# pip_folders: bind what the machine's pip settings point to (certificates, folders of packages)
+# where the userland would hide it.
+pip_folders() {
+    local path
+    local -a files=(/etc/pip.conf /etc/xdg/pip/pip.conf "${PIP_CONFIG_FILE:-}"
+        "${XDG_CONFIG_HOME:-${HOME:-}/.config}/pip/pip.conf" "${HOME:-}/.pip/pip.conf")
+    while read -r path; do
+        [[ ! -e $path ]] || ! is_hidden "$path" || arguments+=(--ro-bind "$path" "$path")
+    done < <({
+        printf '%s\n' /etc/xdg/pip
+        { env | grep -E '^(PIP_|SSL_CERT_FILE=|REQUESTS_CA_BUNDLE=)'; cat "${files[@]}" 2>/dev/null; } |
+            grep -oE '(file://)?/[^[:space:],=]+' | sed 's,^file://,,'
+    } | sort -u)
+}
+
+test_userland() {
+    local scratch code=0
+    scratch=$(mktemp -d) || return 1
+    export XDG_CACHE_HOME=$scratch
+    userland_arguments "$venv.new" --ro-bind
+    bwrap "${arguments[@]}" mpirun -n 2 python3 "$setup_dir/selftest.py" 2 || code=1
+    rm -rf "$scratch"
+    return "$code"
+}
