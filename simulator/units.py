@@ -63,6 +63,11 @@ _KINDS = {
     "A/m^2": "current density",
     "kg/m^2": "mass per area",
     "kg/m^3": "density",
+    "kg": "mass",
+    "A": "current",
+    "m^2": "area",
+    "m^3": "volume",
+    "mol": "amount of substance",
 }
 
 

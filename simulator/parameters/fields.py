@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler
+from pydantic import BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from simulator.units import UnitError, convert, kind_of, quantity
+from simulator.units import UnitError, convert, quantity
 
 
 class MistakeError(ValueError):
@@ -121,6 +121,13 @@ class Physical:
         return core_schema.no_info_plain_validator_function(self.read)
 
 
+@dataclass(frozen=True)
+class Shown:
+    """Marks a field that validates by itself with the unit and bounds it is listed with."""
+
+    physical: Physical
+
+
 def _plain(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise UnitError("is not a plain number")
@@ -129,10 +136,15 @@ def _plain(value: Any) -> float:
     return float(value)
 
 
-def unit_kind(physical: Physical) -> str:
-    """'length', 'diffusivity', ... of a field, '' when it is dimensionless."""
-    return kind_of(physical.unit) if physical.unit else ""
+def _order(value: Any) -> Any:
+    # True equals 1 in Python, and so in a Literal.
+    if isinstance(value, bool):
+        raise MistakeError("is not a polynomial order", allowed="1, 2", remedy="Write 1 or 2.")
+    return value
 
+
+Order = Annotated[Literal[1, 2], BeforeValidator(_order)]
+"""Polynomial order."""
 
 Fraction = Annotated[float, Physical(above=0, below=1)]
 """Open interval (0, 1)."""

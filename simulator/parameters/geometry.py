@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from simulator.parameters.fields import (
     MistakeError,
+    Order,
     ParticleLength,
     Physical,
     Section,
@@ -90,7 +91,7 @@ class MeshSettings(Section):
     separator_size: ElementSize = 4e-6
     gap_elements: Annotated[float, Physical(at_least=0, up_to=10, example="1")] = 1.0
     """Elements wanted across a gap between particles; 0 switches the refinement off."""
-    order: Literal[1, 2] = 2
+    order: Order = 2
 
     @model_validator(mode="after")
     def _ordered(self) -> MeshSettings:

@@ -27,6 +27,7 @@ from simulator.parameters.fields import (
     RateConstant,
     SaltConcentration,
     Section,
+    Shown,
     Voltage,
 )
 from simulator.parameters.tables import read_penalty_table
@@ -102,7 +103,7 @@ class ActiveMaterial(Section):
     maximum_concentration: Annotated[
         float, Physical("mol/m^3", at_least=1e3, up_to=1e5, example="49200 mol/m^3")
     ]
-    diffusivity: Annotated[float | str, BeforeValidator(_solid_diffusivity)]
+    diffusivity: Annotated[float | str, BeforeValidator(_solid_diffusivity), Shown(_DIFFUSIVITY)]
     """m^2/s, or the name of a function of lithium fraction and temperature."""
     rate_constant: RateConstant | None = None
     """Sets both constants below, m/s."""

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from simulator.parameters.fields import MistakeError, Physical, Section
+from simulator.parameters.fields import MistakeError, Physical, Section, Shown
 from simulator.parameters.materials import nearest
 from simulator.parameters.model import Parameters
 
@@ -49,7 +50,9 @@ def _line(
     key = key + mistake.key
     exists, value = _lookup(data, key)
     shown = f" = {_show(value)}" if exists and not isinstance(value, dict) else ""
-    source = f"{file} with --set" if any(key[: len(c)] == c for c in changed) else str(file)
+    unknown = details["type"] == "extra_forbidden"
+    by_set = any(key[: len(c)] == c or (unknown and c[: len(key)] == key) for c in changed)
+    source = f"{file} with --set" if by_set else str(file)
     allowed = f" (allowed: {mistake.allowed})" if mistake.allowed else ""
     remedy = f" {mistake.remedy}" if mistake.remedy else ""
     name = ".".join(key).replace(".[", "[")
@@ -101,7 +104,8 @@ def _show(value: Any) -> str:
     except (TypeError, ValueError):
         text = repr(value)
     text = " ".join(text.replace("NaN", "nan").replace("Infinity", "inf").split())
-    return text if len(text) <= 70 else text[:66] + " ..."
+    # Cut in the middle: the telling part of a long path is its end.
+    return text if len(text) <= 70 else f"{text[:25]} ... {text[-40:]}"
 
 
 def _mistake(details: ErrorDetails, key: Key) -> MistakeError:
@@ -212,9 +216,15 @@ def _annotation(key: Key) -> Any:
         fields = [s.model_fields[part] for s in _sections(annotation) if part in s.model_fields]
         if not fields:
             return None
-        annotation = fields[0].annotation
-        for item in fields[0].metadata:
-            annotation = Annotated[annotation, item]
+        annotation = typed(fields[0])
+    return annotation
+
+
+def typed(field: FieldInfo) -> Any:
+    """Annotation of a field with its metadata, which pydantic keeps apart."""
+    annotation: Any = field.annotation
+    for item in field.metadata:
+        annotation = Annotated[annotation, item]
     return annotation
 
 
@@ -245,7 +255,8 @@ def _metadata(annotation: Any) -> list[Any]:
 
 def find_physical(annotation: Any) -> Physical | None:
     """Unit and bounds of an annotation, where it has them."""
-    return next((m for m in _metadata(annotation) if isinstance(m, Physical)), None)
+    found = [m.physical if isinstance(m, Shown) else m for m in _metadata(annotation)]
+    return next((m for m in found if isinstance(m, Physical)), None)
 
 
 def _choices(annotation: Any) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_serializer, field_validator
 
-from simulator.parameters.fields import MistakeError, Physical, Section
+from simulator.parameters.fields import MistakeError, Order, Physical, Section
 from simulator.protocol import FORMS, Step, StepError, parse_step
 
 Tolerance = Annotated[float, Physical(at_least=1e-14, up_to=0.1, example="1e-4")]
@@ -57,7 +57,7 @@ class Solver(Section):
     """[solver]: tolerances are per time step; all have defaults."""
 
     linear_solver: Literal["auto", "direct", "fieldsplit"] = "auto"
-    degree: Literal[1, 2] = 1
+    degree: Order = 1
     fraction_tolerance: Tolerance = 1e-4
     """Error of the lithium fraction allowed per step."""
     voltage_tolerance: Annotated[
