@@ -1,14 +1,13 @@
-"""Meshing: areas, tags, closed interfaces, valid curved cells; straight edges must fail the area."""
+"""Meshing: areas (straight edges must fail), tags, closed interfaces, valid curved cells."""
 
-from dataclasses import replace
 from math import pi
 
 import numpy as np
 import pytest
-from geometry_cases import geometry, mesh_settings, parameters
+from geometry_cases import geometry, mesh_settings
 
 from simulator.errors import InputError
-from simulator.geometry import cache, tags
+from simulator.geometry import tags
 from simulator.geometry.mesh_data import MeshData, facets_of
 from simulator.geometry.meshing import MeshSizes, Slab, build_mesh, mesh_slab
 from simulator.geometry.packing import pack
@@ -129,7 +128,7 @@ def test_quadrature_integrates_a_curved_area_exactly():
 def test_a_mesh_may_start_anywhere_and_may_hold_unused_points():
     slab = Slab(np.array([[5.0, 5.0]]), np.array([2.5]), 10.0, 5.0, 10.0)
     mesh = mesh_slab(slab, MeshSizes(0.5, 0.5, 3.0, 0.1, 3.0, 2))
-    moved = np.concatenate([[[50.0, 50.0]], mesh.points_um + [-7.0, 3.0]])
+    moved = np.concatenate([[[50.0, 50.0]], mesh.points_um + np.array([-7.0, 3.0])])
     again = MeshData.from_cells(moved, mesh.cells + 1, mesh.cell_tags, 2)
     assert np.abs(again.points_um - mesh.points_um).max() < 1e-12
     assert again.particles.x_um[0] == pytest.approx(5.0)
@@ -168,89 +167,3 @@ def test_gmsh_is_left_as_it_was_found():
         assert gmsh.option.getNumber("Mesh.Algorithm") == 5
     finally:
         gmsh.finalize()
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    monkeypatch.setenv("HETERODE_CACHE", str(tmp_path))
-    return tmp_path / "meshes"
-
-
-def test_a_mesh_is_made_once_and_reused(folder, monkeypatch):
-    chosen = parameters(particles=8)
-    made = cache.mesh_for(chosen)
-    assert [p.name for p in folder.iterdir()] == [f"{made.hash}.msh"]
-    monkeypatch.setattr(cache, "pack", lambda *_: pytest.fail("packed again"))
-    again = cache.mesh_for(chosen)
-    assert again.hash == made.hash
-    assert np.array_equal(again.points_um, made.points_um)
-    assert np.array_equal(again.cells, made.cells)
-    assert np.array_equal(again.cell_tags, made.cell_tags)
-    assert again.particles == made.particles
-
-
-@pytest.mark.parametrize("damage", ["cut short", "one bit"])
-def test_a_damaged_cached_mesh_is_made_anew(folder, damage):
-    chosen = parameters(particles=8)
-    made = cache.mesh_for(chosen)
-    path = folder / f"{made.hash}.msh"
-    content = bytearray(path.read_bytes())
-    if damage == "one bit":
-        content[content.index(b"$EndNodes") - 30] ^= 1
-    path.write_bytes(content if damage == "one bit" else content[: len(content) // 2])
-    again = cache.mesh_for(chosen)
-    assert np.array_equal(again.points_um, made.points_um)
-    assert path.read_bytes() != bytes(content)
-
-
-def test_whatever_determines_the_mesh_changes_its_hash(tmp_path, monkeypatch):
-    size = replace_size(tmp_path, "diameter_um,weight\n4,1\n")
-    variants = [
-        parameters(),
-        parameters(seed=2),
-        parameters(particles=41),
-        parameters(walls="cut"),
-        parameters(active_fraction=0.51),
-        parameters(minimum_gap=0.11e-6),
-        parameters(separator_thickness=20e-6),
-        parameters(mesh=mesh_settings(surface_size_factor=0.3)),
-        parameters(mesh=mesh_settings(order=1)),
-        parameters(particle_size=size),
-    ]
-    hashes = [cache.mesh_hash(variant) for variant in variants]
-    replace_size(tmp_path, "diameter_um,weight\n5,1\n")
-    hashes.append(cache.mesh_hash(variants[-1]))
-    monkeypatch.setattr(cache.packing, "PACKER_VERSION", -1)
-    hashes.append(cache.mesh_hash(variants[0]))
-    assert len(set(hashes)) == len(hashes)
-    # What does not touch the mesh does not change it.
-    other = parameters()
-    other.seeds.penalty = 99
-    monkeypatch.undo()
-    assert cache.mesh_hash(other) == hashes[0]
-
-
-def replace_size(folder, text):
-    from types import SimpleNamespace
-
-    (folder / "sizes.csv").write_text(text)
-    return SimpleNamespace(distribution="table", file=folder / "sizes.csv", weighting="number")
-
-
-def test_a_cache_that_cannot_be_written_does_not_stop_the_run(tmp_path, monkeypatch):
-    (tmp_path / "file").write_text("")
-    monkeypatch.setenv("HETERODE_CACHE", str(tmp_path / "file"))
-    assert len(cache.mesh_for(parameters(particles=8)).particles) == 8
-
-
-def test_errors_begin_with_the_parameter_file(folder, tmp_path):
-    with pytest.raises(InputError, match=r"^demo\.toml: geometry\.active_fraction"):
-        cache.mesh_for(parameters(active_fraction=0.65, minimum_gap=3e-6))
-    with pytest.raises(InputError, match=r"^demo\.toml: geometry\.mesh_file: .*cannot be read"):
-        cache.mesh_for(parameters(mesh_file=tmp_path / "none.msh"))
-    assert not folder.exists()
-
-
-def test_sizes_are_data_not_state():
-    sizes = MeshSizes(0.5, 0.5, 3.0, 0.1, 3.0, 2)
-    assert replace(sizes, order=1).order == 1

@@ -69,6 +69,7 @@ def test_gmsh_reads_the_file_and_its_ascii_copy_is_the_same_mesh(tmp_path):
     assert copy.particles.volume_um3 == pytest.approx(mesh.particles.volume_um3, rel=1e-12)
     assert copy.particles.surface_um2 == pytest.approx(mesh.particles.surface_um2, rel=1e-12)
     assert copy.cells.shape == mesh.cells.shape
+    assert len(copy.hash) == 32
     with pytest.raises(InputError, match=r"MSH version 2\.2 .*allowed: 4\.1"):
         read_msh(tmp_path / "old.msh")
 

@@ -1,4 +1,4 @@
-"""Packing: exact fraction, guaranteed gaps, seeds, random structure, requests that cannot be met."""
+"""Packing: exact fraction, guaranteed gaps, seeds, random structure, impossible requests."""
 
 from math import pi
 from types import SimpleNamespace
@@ -58,9 +58,8 @@ def test_pieces_of_a_cut_particle_add_up_and_none_is_a_sliver():
     distance = np.minimum(np.abs(y), np.abs(width - y))
     cut = distance < radius
     assert len(radius) == packing.whole + cut.sum() // 2
-    assert cut.sum() >= 8
+    assert cut.sum() >= 4
     # The shallower piece is r - distance high; the deeper r + distance.
-    assert (radius - distance)[cut].min() >= SHALLOWEST_CUT * radius[cut].min() - 1e-12
     assert np.all((radius - distance)[cut] >= SHALLOWEST_CUT * radius[cut] - 1e-9)
     assert (distance - radius)[~cut].min() >= 0.1
     assert (pieces / (pi * radius**2)).min() > 0.09
@@ -110,8 +109,8 @@ def test_gaps_are_spread_and_not_all_at_the_minimum():
 @pytest.mark.parametrize(
     ("case", "named"),
     [
-        ({"active_fraction": 0.65, "minimum_gap": 2e-6}, "minimum_gap = 2 um.*reached: 0.[3-5]"),
-        ({"particles": None, "width": 9e-6}, "width = 9 um is less than the largest"),
+        ({"active_fraction": 0.65, "minimum_gap": 2e-6}, "minimum_gap = 2 um.*reached: 0.[3-5]\\d"),
+        ({"particles": None, "width": 5.1e-6, "particle_size": MONODISPERSE}, "too few|is less"),
         ({"particles": 1}, "Raise geometry.particles"),
         ({"coating_thickness": 6e-6}, "coating_thickness = 6 um is less"),
         ({"particles": None, "width": 1e-6}, "too few to meet|less than the largest"),

@@ -256,19 +256,19 @@ def _unreachable(
     random: np.random.Generator,
     progress: Progress | None,
 ) -> InputError:
-    """The message, after finding out what this box holds of these particles, shrunk alike."""
+    """The message, after finding out how many of these particles the box holds."""
     wanted = geometry.active_fraction
+    filled = np.cumsum(ball_volume(radii, len(box.size))) / np.prod(box.size)
     reached = 0.0
     for step in range(1, ceil(wanted / 0.02)):
-        fraction = wanted - 0.02 * step
-        shrunk = radii * (fraction / wanted) ** (1.0 / len(box.size))
-        if _place(box, shrunk, gap, random, 1, progress) is not None:
-            reached = fraction
+        fewer = radii[filled <= wanted - 0.02 * step]
+        if not fewer.size or _place(box, fewer, gap, random, 1, progress) is not None:
+            reached = float(filled[fewer.size - 1]) if fewer.size else 0.0
             break
     width = f"geometry.width = {box.size[1 - thickness_axis(len(box.size))]:.4g} um"
     return InputError(
         f"geometry.active_fraction = {wanted:g} could not be packed with geometry.minimum_gap ="
-        f" {gap:g} um and {width} (reached: {reached:.2f} with {len(radii)} particles)."
+        f" {gap:g} um and {width} (reached: {reached:.2f})."
         f" Lower geometry.active_fraction or geometry.minimum_gap, or"
         f" {'raise geometry.particles' if geometry.width is None else 'raise geometry.width'}."
     )
