@@ -1,0 +1,104 @@
+"""What `heterode check` prints: resolved parameters with units, regimes, size. Text lines only."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from simulator.materials import open_circuit_potential
+from simulator.parameters.messages import find_physical, typed
+from simulator.parameters.model import Parameters
+from simulator.regimes import (
+    MeshSummary,
+    areal_capacity,
+    effective_radius,
+    estimate_size,
+    fastest_current,
+    regime_numbers,
+)
+
+
+def describe(parameters: Parameters, mesh: MeshSummary | None = None) -> list[str]:
+    """Every value in force, then what follows from them, the regimes and the size."""
+    lines = [f"{parameters.source_file}: {parameters.title}".rstrip(": "), ""]
+    lines += describe_parameters(parameters)
+    lines += ["", "What follows", *describe_derived(parameters, mesh)]
+    lines += ["", "Regimes", *describe_regimes(parameters, mesh)]
+    return [*lines, "", "Size", *describe_size(parameters, mesh)]
+
+
+def describe_parameters(parameters: Parameters) -> list[str]:
+    """One line per key, 'section.key  value unit'; keys without a value are left out."""
+    rows = list(_rows(parameters, ()))
+    pad = max(len(name) for name, _ in rows)
+    return [f"{name:<{pad}}  {value}" for name, value in rows]
+
+
+def _rows(section: BaseModel, above: tuple[str, ...]) -> list[tuple[str, str]]:
+    rows: list[tuple[str, str]] = []
+    for name, field in type(section).model_fields.items():
+        value = getattr(section, name)
+        if field.exclude or value is None or value == "":
+            continue
+        if isinstance(value, BaseModel):
+            rows += _rows(value, (*above, name))
+            continue
+        rows.append((".".join((*above, name)), _text(value, typed(field))))
+    return rows
+
+
+def _text(value: Any, annotation: Any) -> str:
+    physical = find_physical(annotation)
+    if physical is not None and isinstance(value, float):
+        return f"{physical.display(value):.6g} {physical.display_unit}".rstrip()
+    if isinstance(value, tuple):
+        return "; ".join(getattr(item, "text", str(item)) for item in value)
+    return str(value) if isinstance(value, str | int | Path) else f"{value:g}"
+
+
+def describe_derived(parameters: Parameters, mesh: MeshSummary | None = None) -> list[str]:
+    """Potentials, capacity and currents that the parameters imply."""
+    material = parameters.active_material
+    least, most = material.lithium_fraction_window
+    capacity = areal_capacity(parameters, mesh)
+    one_C = capacity / 3600.0
+    low, high = open_circuit_potential(material.open_circuit_potential).measured_range
+    lines = [
+        f"  open circuit at the start   {material.initial_potential:.4f} V "
+        f"(x = {material.initial_lithium_fraction:g})",
+        f"  lithium fraction            {most:.4f} at {material.voltage_window.low:g} V, "
+        f"{least:.4f} at {material.voltage_window.high:g} V (curve measured {low:.3f}-{high:.3f})",
+        f"  capacity                    {one_C:.2f} Ah/m^2 ({one_C / 10:.3f} mAh/cm^2)",
+        f"  1C                          {one_C:.2f} A/m^2",
+        f"  particle radius 3V/A        {effective_radius(parameters, mesh) * 1e6:.2f} um",
+    ]
+    if parameters.geometry.dimension == 2:
+        lines[-1] = lines[-1].replace("radius 3V/A ", "radius 2A/P ")
+    current = fastest_current(parameters, mesh)
+    if current is not None:
+        lines.append(f"  fastest step                {current:.4g} A/m^2 ({current / one_C:.3g}C)")
+    return lines
+
+
+def describe_regimes(parameters: Parameters, mesh: MeshSummary | None = None) -> list[str]:
+    """Two lines per number: name, symbol, value, what it means; then the formula."""
+    lines = []
+    for regime in regime_numbers(parameters, mesh):
+        lines.append(
+            f"  {regime.name:<36}{regime.symbol:<14}{regime.value:>9.3g}  {regime.meaning}"
+        )
+        lines.append(f"  {'':<36}{regime.formula}")
+    return lines
+
+
+def describe_size(parameters: Parameters, mesh: MeshSummary | None = None) -> list[str]:
+    """Particles, width, unknowns, memory and the linear solver that `auto` would take."""
+    size = estimate_size(parameters, mesh)
+    about = "" if mesh is not None and mesh.dofs else "about "
+    return [
+        f"  {size.particles} particles in a slab {size.width * 1e6:.1f} um wide",
+        f"  {about}{size.dofs:,} unknowns, about {size.memory_GB:.2f} GB, "
+        f"{size.solver} linear solver".replace(",", " ", 1),
+    ]

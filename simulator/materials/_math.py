@@ -1,0 +1,51 @@
+"""exp, sqrt, min and max that fit their argument: NumPy for arrays, UFL for expressions.
+
+UFL is never imported here: an argument can only be a UFL expression once somebody else has
+imported it, so NumPy users never wait for FEniCS.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from typing import Any
+
+import numpy as np
+
+
+def is_expression(*arguments: Any) -> bool:
+    """True when one of the arguments is a UFL expression (coefficients and constants included)."""
+    module = sys.modules.get("ufl.core.expr")
+    return module is not None and any(isinstance(a, module.Expr) for a in arguments)
+
+
+def exp(value: Any) -> Any:
+    """exp of an array, a number or a UFL expression."""
+    if is_expression(value):
+        import ufl
+
+        return ufl.exp(value)
+    return np.exp(value)
+
+
+def sqrt(value: Any) -> Any:
+    """Square root of an array, a number or a UFL expression."""
+    if is_expression(value):
+        import ufl
+
+        return ufl.sqrt(value)
+    return np.sqrt(value)
+
+
+def power_of_ten(value: Any) -> Any:
+    """10**value, written as exp so that UFL differentiates it without a variable exponent."""
+    return exp(math.log(10.0) * value)
+
+
+def clamp(value: Any, low: float, high: float) -> Any:
+    """`value` held inside [low, high]; the derivative is 1 inside and 0 outside."""
+    if is_expression(value):
+        import ufl
+
+        return ufl.max_value(low, ufl.min_value(value, high))
+    return np.clip(value, low, high)

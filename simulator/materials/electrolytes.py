@@ -1,0 +1,228 @@
+"""Transport properties of LiPF6 electrolytes as functions of concentration and temperature.
+
+| name | solvent | range | source |
+|---|---|---|---|
+| landesfeind | EC:EMC 3:7 w/w | 0.1-3 M, 263-323 K | Landesfeind & Gasteiger, J. Electrochem. Soc. 166, A3079 (2019), coefficients as in PyBaMM (BSD-3); the range is recalled, not re-read |
+| nyman | EC:EMC 3:7 w/w | 0.2-2 M, 298 K only | Nyman et al., Electrochim. Acta 53, 6356 (2008); D and kappa as in PyBaMM, t+ and TDF recalled from the paper (t+ at 1 M checked against PyBaMM) |
+| valoen_reimers | PC:EC:DMC 10:27:63 v/v | to 3.9 M, 263-333 K | Valoen & Reimers, J. Electrochem. Soc. 152, A882 (2005), as in PyBaMM and MPET; the range is recalled, not re-read |
+| constant | - | any | the numbers of the input file |
+
+Concentrations are mol m^-3 outside and mol l^-1 inside the formulas. Outside the range of a fit
+the concentration is held at the end of the range, so that no Newton iterate meets a polynomial
+that has turned; only the conductivity goes on falling in proportion to c towards depletion, since
+a solution without salt does not conduct. D, kappa and TDF are positive for every argument; t+ of
+Landesfeind is the apparent one and its fit turns negative by itself in concentrated cold solution.
+"""  # noqa: E501  (a table with its sources reads best on one line each)
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from simulator.materials._math import clamp, exp, power_of_ten, sqrt
+
+Property = Callable[[Any, Any], Any]
+
+DEPLETED = 1e-3
+"""mol/l: conductivity stops falling here, so that the matrix never becomes singular."""
+
+
+@dataclass(frozen=True)
+class Electrolyte:
+    """One electrolyte; every property takes (c in mol m^-3, T in K), NumPy or UFL.
+
+    Attributes:
+        range: concentrations of the fit, mol m^-3.
+        temperature_range: temperatures of the fit, K.
+        constant_transference: t+ when it is one number (and `transference_number` returns a
+            Python float), otherwise None.
+    """
+
+    name: str
+    range: tuple[float, float]
+    temperature_range: tuple[float, float]
+    source: str
+    constant_transference: float | None
+    _diffusivity: Property
+    _conductivity: Property
+    _transference: Property
+    _thermodynamic: Property
+
+    def _molar(self, c: Any) -> Any:
+        return clamp(c / 1000.0, self.range[0] / 1000.0, self.range[1] / 1000.0)
+
+    def diffusivity(self, c: Any, T: Any) -> Any:
+        """D_l, m^2/s."""
+        return self._diffusivity(self._molar(c), T)
+
+    def conductivity(self, c: Any, T: Any) -> Any:
+        """kappa, S/m."""
+        low = self.range[0] / 1000.0
+        value = self._conductivity(self._molar(c), T)
+        if self.name == "constant":
+            return value
+        return value * clamp(c / 1000.0, DEPLETED, low) / low
+
+    def transference_number(self, c: Any, T: Any) -> Any:
+        """t+, dimensionless; a Python float when it is constant."""
+        if self.constant_transference is not None:
+            return self.constant_transference
+        return self._transference(self._molar(c), T)
+
+    def thermodynamic_factor(self, c: Any, T: Any) -> Any:
+        """TDF = 1 + dln f/dln c, dimensionless."""
+        return self._thermodynamic(self._molar(c), T)
+
+
+class ElectrolyteChoice(Protocol):
+    """What `electrolyte` reads from the input file's section."""
+
+    @property
+    def model(self) -> str: ...
+    @property
+    def diffusivity(self) -> float | None: ...
+    @property
+    def conductivity(self) -> float | None: ...
+    @property
+    def transference_number(self) -> float | None: ...
+    @property
+    def thermodynamic_factor(self) -> float | None: ...
+
+
+def _landesfeind_conductivity(c: Any, T: Any) -> Any:
+    hot = exp(1000.0 / T)
+    numerator = 1.0 - 1.06 * sqrt(c) + 0.353 * (1.0 - 3.59e-3 * hot) * c
+    return 0.1 * 0.521 * (1.0 + T - 228.0) * c * numerator / (1.0 + c**4 * 1.48e-3 * hot)
+
+
+def _landesfeind_diffusivity(c: Any, T: Any) -> Any:
+    return 1.01e3 * exp(1.01 * c) * exp(-1560.0 / T) * exp(-487.0 * c / T) * 1e-10
+
+
+def _landesfeind_polynomial(p: Sequence[float]) -> Property:
+    def value(c: Any, T: Any) -> Any:
+        constant = p[0] + p[2] * T + p[5] * T * T
+        linear = p[1] + p[4] * T + p[8] * T * T
+        return constant + c * (linear + c * (p[3] + p[7] * T + p[6] * c))
+
+    return value
+
+
+_LANDESFEIND_T = (-12.8, -6.12, 0.0821, 0.904, 0.0318, -1.27e-4, 0.0175, -3.12e-3, -3.96e-5)
+_LANDESFEIND_TDF = (25.7, -45.1, -0.177, 1.94, 0.295, 3.08e-4, 0.259, -9.46e-3, -4.54e-4)
+
+
+def _nyman_diffusivity(c: Any, T: Any) -> Any:
+    return 8.794e-11 * c**2 - 3.972e-10 * c + 4.862e-10
+
+
+def _nyman_conductivity(c: Any, T: Any) -> Any:
+    return 0.1297 * c**3 - 2.51 * c * sqrt(c) + 3.329 * c
+
+
+def _nyman_transference(c: Any, T: Any) -> Any:
+    return -0.1287 * c**3 + 0.4106 * c**2 - 0.4717 * c + 0.4492
+
+
+def _nyman_thermodynamic(c: Any, T: Any) -> Any:
+    return 0.2731 * c**2 + 0.6352 * c + 0.4577
+
+
+def _valoen_diffusivity(c: Any, T: Any) -> Any:
+    return 1e-4 * power_of_ten(-4.43 - 54.0 / (T - 229.0 - 5.0 * c) - 0.22 * c)
+
+
+def _valoen_conductivity(c: Any, T: Any) -> Any:
+    constant = -10.5 + 0.0740 * T - 6.96e-5 * T * T
+    linear = 0.668 - 0.0178 * T + 2.80e-5 * T * T
+    return 0.1 * c * (constant + c * linear + c**2 * (0.494 - 8.86e-4 * T)) ** 2
+
+
+def _valoen_thermodynamic(c: Any, T: Any) -> Any:
+    product = 0.601 - 0.24 * sqrt(c) + 0.982 * (1.0 - 0.0052 * (T - 294.0)) * c * sqrt(c)
+    return product / (1.0 - 0.38)
+
+
+ELECTROLYTES: dict[str, Electrolyte] = {
+    "landesfeind": Electrolyte(
+        name="landesfeind",
+        range=(100.0, 3000.0),
+        temperature_range=(263.15, 323.15),
+        source="Landesfeind & Gasteiger, J. Electrochem. Soc. 166, A3079 (2019), EC:EMC 3:7",
+        constant_transference=None,
+        _diffusivity=_landesfeind_diffusivity,
+        _conductivity=_landesfeind_conductivity,
+        _transference=_landesfeind_polynomial(_LANDESFEIND_T),
+        _thermodynamic=_landesfeind_polynomial(_LANDESFEIND_TDF),
+    ),
+    "nyman": Electrolyte(
+        name="nyman",
+        range=(200.0, 2000.0),
+        temperature_range=(293.15, 303.15),
+        source="Nyman et al., Electrochim. Acta 53, 6356 (2008), EC:EMC 3:7, 298 K",
+        constant_transference=None,
+        _diffusivity=_nyman_diffusivity,
+        _conductivity=_nyman_conductivity,
+        _transference=_nyman_transference,
+        _thermodynamic=_nyman_thermodynamic,
+    ),
+    "valoen_reimers": Electrolyte(
+        name="valoen_reimers",
+        range=(10.0, 3900.0),
+        temperature_range=(263.15, 333.15),
+        source="Valoen & Reimers, J. Electrochem. Soc. 152, A882 (2005), PC:EC:DMC",
+        constant_transference=0.38,
+        _diffusivity=_valoen_diffusivity,
+        _conductivity=_valoen_conductivity,
+        _transference=lambda c, T: 0.38,
+        _thermodynamic=_valoen_thermodynamic,
+    ),
+}
+
+MODELS = (*ELECTROLYTES, "constant")
+"""Names accepted by `electrolyte.model` in an input file."""
+
+
+def constant_electrolyte(
+    *,
+    diffusivity: float,
+    conductivity: float,
+    transference_number: float,
+    thermodynamic_factor: float,
+) -> Electrolyte:
+    """An electrolyte whose properties are four numbers (m^2/s, S/m, -, -)."""
+    return Electrolyte(
+        name="constant",
+        range=(DEPLETED * 1000.0, 1e5),
+        temperature_range=(0.0, 1e4),
+        source="constants of the input file",
+        constant_transference=float(transference_number),
+        _diffusivity=lambda c, T: float(diffusivity),
+        _conductivity=lambda c, T: float(conductivity),
+        _transference=lambda c, T: float(transference_number),
+        _thermodynamic=lambda c, T: float(thermodynamic_factor),
+    )
+
+
+def electrolyte(choice: str | ElectrolyteChoice) -> Electrolyte:
+    """The electrolyte of a name, or of the input file's `[electrolyte]` section.
+
+    Raises:
+        KeyError: no such name.
+        ValueError: a constant electrolyte without its four numbers.
+    """
+    if isinstance(choice, str):
+        return ELECTROLYTES[choice]
+    if choice.model != "constant":
+        return ELECTROLYTES[choice.model]
+    numbers = {
+        "diffusivity": choice.diffusivity,
+        "conductivity": choice.conductivity,
+        "transference_number": choice.transference_number,
+        "thermodynamic_factor": choice.thermodynamic_factor,
+    }
+    given = {key: value for key, value in numbers.items() if value is not None}
+    if len(given) < len(numbers):
+        raise ValueError(f"a constant electrolyte needs {', '.join(numbers)}")
+    return constant_electrolyte(**given)

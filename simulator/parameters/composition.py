@@ -1,0 +1,73 @@
+"""[composition]: active fraction and electrolyte fraction from what was weighed.
+
+A coating of areal mass m (kg m^-2) and thickness L holds of each component i the volume fraction
+
+    eps_i = m w_i / (rho_i L),        w_i its mass fraction, rho_i its density.
+
+NMC is resolved as particles: geometry.active_fraction = eps_NMC. Carbon, binder and the pores
+between are one homogenised domain, of which the electrolyte takes
+carbon_binder.electrolyte_fraction = (1 - eps_NMC - eps_C - eps_B) / (1 - eps_NMC).
+
+So changing geometry.coating_thickness alone gives a coating of the same mass, calendered less.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import model_validator
+
+from simulator.parameters.fields import Fraction, MistakeError, Physical, Section
+
+ArealMass = Annotated[
+    float, Physical("kg/m^2", shown="mg/cm^2", above=0, up_to=500, example="10.8 mg/cm^2")
+]
+Density = Annotated[
+    float, Physical("kg/m^3", shown="g/cm^3", at_least=0.1, up_to=25, example="4.75 g/cm^3")
+]
+
+
+class Composition(Section):
+    """Areal mass, mass fractions (sum 1) and densities of the dry coating."""
+
+    areal_mass: ArealMass
+    active_mass_fraction: Fraction
+    carbon_mass_fraction: Fraction
+    binder_mass_fraction: Fraction
+    active_density: Density
+    carbon_density: Density
+    binder_density: Density
+
+    @model_validator(mode="after")
+    def _sum(self) -> Composition:
+        total = self.active_mass_fraction + self.carbon_mass_fraction + self.binder_mass_fraction
+        if abs(total - 1.0) > 1e-6:
+            raise MistakeError(
+                f"and the other two mass fractions sum to {total:g}",
+                allowed="a sum of 1",
+                remedy="Correct active_mass_fraction, carbon_mass_fraction, binder_mass_fraction.",
+                key=("active_mass_fraction",),
+            )
+        return self
+
+    def fractions(self, coating_thickness: float) -> tuple[float, float]:
+        """(active fraction, electrolyte fraction of the rest) of a coating this thick (m).
+
+        Raises:
+            MistakeError: the solids do not fit into the thickness.
+        """
+        per_volume = self.areal_mass / coating_thickness
+        active = per_volume * self.active_mass_fraction / self.active_density
+        rest = per_volume * (
+            self.carbon_mass_fraction / self.carbon_density
+            + self.binder_mass_fraction / self.binder_density
+        )
+        if active + rest >= 1.0:
+            raise MistakeError(
+                f"does not fit into the coating: its solids would fill {active + rest:.0%} of it",
+                allowed=f"below {100 * self.areal_mass / (active + rest):.3g} mg/cm^2 "
+                "at this thickness",
+                remedy="Raise geometry.coating_thickness or lower the areal mass.",
+                key=("composition", "areal_mass"),
+            )
+        return active, (1.0 - active - rest) / (1.0 - active)

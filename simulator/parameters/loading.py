@@ -1,0 +1,140 @@
+"""From a TOML file and `--set key=value` texts to `Parameters`, or one line that says why not."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from simulator.errors import InputError
+from simulator.parameters.messages import first_line
+from simulator.parameters.model import Parameters
+
+Key = tuple[str, ...]
+
+_PATH_KEYS: tuple[Key, ...] = (
+    ("geometry", "mesh_file"),
+    ("geometry", "particle_size", "file"),
+    ("penalty", "file"),
+)
+
+_ALTERNATIVES: dict[Key, tuple[Key, ...]] = {
+    ("geometry", "width"): (("geometry", "particles"),),
+    ("geometry", "particles"): (("geometry", "width"),),
+    ("active_material", "rate_constant"): (
+        ("active_material", "rate_constant_cathodic"),
+        ("active_material", "rate_constant_anodic"),
+    ),
+}
+"""Keys that stand for one another: `--set` of the first takes the others out of the file's."""
+
+
+def load_parameters(path: str | Path, overrides: Sequence[str] = ()) -> Parameters:
+    """Read, override, validate and convert an input file.
+
+    Args:
+        path: the TOML file. Tables it names (particle sizes, penalties, a mesh) are looked for
+            beside it; those named by an override, in the working folder.
+        overrides: texts "section.key=value", later ones win. The value is read as TOML, and as a
+            plain text when it is none, so that quotes may be left out: "geometry.width=80 um".
+
+    Raises:
+        InputError: one line that names file, key, value, what is allowed and the remedy.
+    """
+    file = Path(path)
+    data = _read_toml(file)
+    _resolve_paths(data, file.parent)
+    changed = _apply_overrides(data, overrides)
+    try:
+        parameters = Parameters.model_validate(data)
+    except ValidationError as error:
+        raise InputError(first_line(error, data, file, changed)) from None
+    return parameters.model_copy(update={"source_file": file})
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        text = file.read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        raise InputError(f"{file}: no such file. Give the path of a parameter file.") from None
+    except IsADirectoryError:
+        raise InputError(f"{file}: is a directory, not a parameter file (TOML).") from None
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{file}: is not UTF-8 text (byte {error.start}). Save it as UTF-8."
+        ) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"{file}: cannot be read: {reason}.") from None
+    try:
+        return tomllib.loads(text.removeprefix("\ufeff"))
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{file}: is not valid TOML: {_one_line(str(error))}.") from None
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _resolve_paths(data: dict[str, Any], folder: Path) -> None:
+    for key in _PATH_KEYS:
+        table = _table(data, key[:-1])
+        if table is not None and isinstance(table.get(key[-1]), str):
+            table[key[-1]] = str(folder / table[key[-1]])
+
+
+def _table(data: dict[str, Any], key: Key) -> dict[str, Any] | None:
+    """The table at `key`, or None when there is none."""
+    found: Any = data
+    for part in key:
+        found = found.get(part) if isinstance(found, dict) else None
+    return found if isinstance(found, dict) else None
+
+
+def _apply_overrides(data: dict[str, Any], overrides: Sequence[str]) -> set[Key]:
+    """Change `data` in place; returns the keys that were set."""
+    parsed = [_parse_override(text) for text in overrides]
+    changed = {key for key, _ in parsed}
+    for key, value in parsed:
+        for other in _ALTERNATIVES.get(key, ()):
+            table = _table(data, other[:-1])
+            if table is not None and other not in changed:
+                table.pop(other[-1], None)
+        _set(data, key, value)
+    return changed
+
+
+def _parse_override(text: str) -> tuple[Key, Any]:
+    name, equals, value = text.partition("=")
+    key = tuple(part.strip() for part in name.split("."))
+    if not equals or not all(key):
+        raise InputError(
+            f"--set {_one_line(text)!r}: is not of the form section.key=value. "
+            "Write for example --set 'geometry.coating_thickness=60 um'."
+        )
+    return key, _parse_value(value.strip())
+
+
+def _parse_value(text: str) -> Any:
+    """As TOML; a text that is no TOML value stands for itself ("60 um", weibull, C/20)."""
+    try:
+        parsed = tomllib.loads(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        return text
+    return parsed["value"] if len(parsed) == 1 else text
+
+
+def _set(data: dict[str, Any], key: Key, value: Any) -> None:
+    table = data
+    for depth, part in enumerate(key[:-1]):
+        below = table.setdefault(part, {})
+        if not isinstance(below, dict):
+            raise InputError(
+                f"--set {'.'.join(key)}: {'.'.join(key[: depth + 1])} is a value, not a section. "
+                f"Set {'.'.join(key[: depth + 1])} itself."
+            )
+        table = below
+    table[key[-1]] = value

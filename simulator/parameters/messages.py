@@ -1,0 +1,267 @@
+"""One line for the first of pydantic's findings, in the words of the input file.
+
+FILE: key.path = VALUE <what is wrong> (allowed: RANGE). <remedy> (and N more)
+"""
+
+from __future__ import annotations
+
+import json
+import types
+from collections.abc import Set as AbstractSet
+from pathlib import Path
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from simulator.parameters.fields import MistakeError, Physical, Section, Shown
+from simulator.parameters.materials import nearest
+from simulator.parameters.model import Parameters
+
+Key = tuple[str, ...]
+
+_RANK = {"extra_forbidden": 0, "missing": 2}
+"""A misspelt key is usually missing as well: the spelling is the news, so it comes first."""
+
+_ALIASES = {"rate_constant_cathodic": "rate_constant", "rate_constant_anodic": "rate_constant"}
+
+
+def first_line(
+    error: ValidationError, data: dict[str, Any], file: Path, changed: AbstractSet[Key]
+) -> str:
+    """The message of an InputError.
+
+    Args:
+        data: the raw file after overrides, for the values.
+        changed: keys that `--set` gave.
+    """
+    found = sorted(error.errors(), key=lambda e: _RANK.get(e["type"], 1))
+    lines = list(dict.fromkeys(_line(details, data, file, changed) for details in found))
+    more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
+    return lines[0] + more
+
+
+def _line(
+    details: ErrorDetails, data: dict[str, Any], file: Path, changed: AbstractSet[Key]
+) -> str:
+    key = _alias(_written_key(details["loc"], data), data)
+    mistake = _mistake(details, key)
+    key = key + mistake.key
+    exists, value = _lookup(data, key)
+    shown = f" = {_show(value)}" if exists and not isinstance(value, dict) else ""
+    unknown = details["type"] == "extra_forbidden"
+    by_set = any(key[: len(c)] == c or (unknown and c[: len(key)] == key) for c in changed)
+    source = f"{file} with --set" if by_set else str(file)
+    allowed = f" (allowed: {mistake.allowed})" if mistake.allowed else ""
+    remedy = f" {mistake.remedy}" if mistake.remedy else ""
+    name = ".".join(key).replace(".[", "[")
+    return f"{source}: {name}{shown} {mistake.problem}{allowed}.{remedy}"
+
+
+def _written_key(loc: tuple[int | str, ...], data: dict[str, Any]) -> Key:
+    """Location without the tags pydantic adds for a choice between tables."""
+    key: list[str] = []
+    table: Any = data
+    for position, part in enumerate(loc):
+        last = position == len(loc) - 1
+        known = isinstance(table, dict) and part in table
+        if not known and not last and isinstance(table, dict) and part in table.values():
+            continue
+        if not known and last and isinstance(table, dict) and part == table.get("distribution"):
+            continue
+        key.append(part if isinstance(part, str) else f"[{part}]")
+        table = table[part] if known else None
+    return tuple(key)
+
+
+def _alias(key: Key, data: dict[str, Any]) -> Key:
+    """rate_constant stands for the two constants it sets, unless one of them was written."""
+    if not key or key[-1] not in _ALIASES or _lookup(data, key)[0]:
+        return key
+    partners = [(*key[:-1], name) for name in _ALIASES if name != key[-1]]
+    if any(_lookup(data, partner)[0] for partner in partners):
+        return key
+    return (*key[:-1], _ALIASES[key[-1]])
+
+
+def _lookup(data: Any, key: Key) -> tuple[bool, Any]:
+    value = data
+    for part in key:
+        if isinstance(value, dict) and part in value:
+            value = value[part]
+        elif isinstance(value, list) and part.startswith("["):
+            value = value[int(part[1:-1])]
+        else:
+            return False, None
+    return True, value
+
+
+def _show(value: Any) -> str:
+    """The value as TOML would write it, on one line and not too long."""
+    try:
+        text = json.dumps(value, ensure_ascii=False, default=str)
+    except (TypeError, ValueError):
+        text = repr(value)
+    text = " ".join(text.replace("NaN", "nan").replace("Infinity", "inf").split())
+    # Cut in the middle: the telling part of a long path is its end.
+    return text if len(text) <= 70 else f"{text[:25]} ... {text[-40:]}"
+
+
+def _mistake(details: ErrorDetails, key: Key) -> MistakeError:
+    kind, context = details["type"], details.get("ctx", {})
+    error = context.get("error")
+    if isinstance(error, MistakeError):
+        return error
+    if kind == "extra_forbidden":
+        return _unknown(key)
+    if kind in ("missing", "union_tag_not_found"):
+        return _missing(key if kind == "missing" else (*key, "distribution"), kind)
+    if kind in ("literal_error", "union_tag_invalid"):
+        return _not_a_choice(details)
+    if kind.startswith(("greater_than", "less_than")):
+        return _out_of_range(key)
+    return _wrong_type(kind, key)
+
+
+def _unknown(key: Key) -> MistakeError:
+    names = _names(key[:-1])
+    hint = nearest(key[-1], names)
+    elsewhere = [where for where in _all_keys(Parameters) if where[-1] == key[-1]]
+    if elsewhere:
+        hint = f"Did you mean '{'.'.join(elsewhere[0])}'?"
+    where = f"[{'.'.join(key[:-1])}]" if key[:-1] else "the file"
+    return MistakeError(
+        f"is not a key of {where}", remedy=hint or "Remove it.", allowed=", ".join(names)
+    )
+
+
+def _missing(key: Key, kind: str) -> MistakeError:
+    relative = ("distribution",) if kind == "union_tag_not_found" else ()
+    annotation = _annotation(key)
+    if _sections(annotation):
+        return MistakeError("is missing", remedy=f"Add a section [{'.'.join(key)}].", key=relative)
+    physical = find_physical(annotation)
+    choices = _choices(annotation)
+    allowed = physical.allowed() if physical else choices
+    remedy = physical.remedy() if physical else "Add it."
+    return MistakeError("is missing", allowed=allowed, remedy=remedy, key=relative)
+
+
+def _not_a_choice(details: ErrorDetails) -> MistakeError:
+    context = details.get("ctx", {})
+    text = str(context.get("expected_tags") or context.get("expected") or "")
+    names = [name.strip(" '") for name in text.replace(" or ", ",").split(",") if name.strip(" '")]
+    value = details["input"]
+    relative: Key = ()
+    if details["type"] == "union_tag_invalid":
+        relative = ("distribution",)
+        value = value.get("distribution") if isinstance(value, dict) else value
+    hint = nearest(value, names) if isinstance(value, str) else ""
+    return MistakeError(
+        "is not one of the choices",
+        allowed=", ".join(names),
+        remedy=hint or "Choose one of these.",
+        key=relative,
+    )
+
+
+def _out_of_range(key: Key) -> MistakeError:
+    bounds = []
+    for item in _metadata(_annotation(key)):
+        for name, word in (("ge", "at least"), ("gt", "above"), ("le", "up to"), ("lt", "below")):
+            if getattr(item, name, None) is not None:
+                bounds.append(f"{word} {getattr(item, name):,}".replace(",", " "))
+    return MistakeError(
+        "is out of range",
+        allowed="whole numbers " + ", ".join(dict.fromkeys(bounds)),
+        remedy="Change the value.",
+    )
+
+
+_TYPES = {
+    "int": ("a whole number", "Write a whole number without quotes or decimal point."),
+    "string": ("a text", "Write it in quotes."),
+    "bool": ("true or false", "Write true or false without quotes."),
+    "model": ("a section", "Write it as a table with keys of its own."),
+    "path": ("a path", "Write the path in quotes."),
+    "is_instance": ("a path", "Write the path in quotes."),
+    "dict": ("a section", "Write it as a table with keys of its own."),
+}
+
+
+def _wrong_type(kind: str, key: Key) -> MistakeError:
+    for prefix, (name, remedy) in _TYPES.items():
+        if kind.startswith(prefix):
+            return MistakeError(f"is not {name}", allowed=name, remedy=remedy)
+    return MistakeError("cannot be read", remedy="See the parameter files in params/.")
+
+
+# The schema, walked by key -------------------------------------------------------------------
+
+
+def _sections(annotation: Any) -> list[type[BaseModel]]:
+    """The section types an annotation allows (several for a choice of tables)."""
+    if isinstance(annotation, type) and issubclass(annotation, Section):
+        return [annotation]
+    if get_origin(annotation) in (Annotated, Union, types.UnionType):
+        return [s for part in get_args(annotation) for s in _sections(part)]
+    return []
+
+
+def _annotation(key: Key) -> Any:
+    """Annotation (with its metadata) of a key, or None."""
+    annotation: Any = Parameters
+    for part in key:
+        fields = [s.model_fields[part] for s in _sections(annotation) if part in s.model_fields]
+        if not fields:
+            return None
+        annotation = typed(fields[0])
+    return annotation
+
+
+def typed(field: FieldInfo) -> Any:
+    """Annotation of a field with its metadata, which pydantic keeps apart."""
+    annotation: Any = field.annotation
+    for item in field.metadata:
+        annotation = Annotated[annotation, item]
+    return annotation
+
+
+def _names(key: Key) -> list[str]:
+    names = [n for s in _sections(_annotation(key)) for n in s.model_fields]
+    return [n for n in dict.fromkeys(names) if n != "source_file"]
+
+
+def _all_keys(section: type[BaseModel], above: Key = ()) -> list[Key]:
+    keys: list[Key] = []
+    for name, field in section.model_fields.items():
+        below = _sections(field.annotation)
+        keys.append((*above, name))
+        for inner in below:
+            keys.extend(_all_keys(inner, (*above, name)))
+    return keys
+
+
+def _metadata(annotation: Any) -> list[Any]:
+    if get_origin(annotation) is Annotated:
+        inner, *items = get_args(annotation)
+        flat = [m for item in items for m in (item, *getattr(item, "metadata", ()))]
+        return flat + _metadata(inner)
+    if get_origin(annotation) in (Union, types.UnionType):
+        return [m for part in get_args(annotation) for m in _metadata(part)]
+    return []
+
+
+def find_physical(annotation: Any) -> Physical | None:
+    """Unit and bounds of an annotation, where it has them."""
+    found = [m.physical if isinstance(m, Shown) else m for m in _metadata(annotation)]
+    return next((m for m in found if isinstance(m, Physical)), None)
+
+
+def _choices(annotation: Any) -> str:
+    if get_origin(annotation) is Annotated:
+        return _choices(get_args(annotation)[0])
+    if get_origin(annotation) is Literal:
+        return ", ".join(str(value) for value in get_args(annotation))
+    return ""

@@ -1,0 +1,151 @@
+"""The whole input file as one frozen record in SI, and the checks that span sections."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, ValidationError, model_validator
+
+from simulator.materials.open_circuit import VOLTAGE_RANGE
+from simulator.parameters.composition import Composition
+from simulator.parameters.fields import MistakeError, Physical, Section, Temperature
+from simulator.parameters.geometry import PACKING_LIMIT, Geometry
+from simulator.parameters.materials import (
+    ActiveMaterial,
+    CarbonBinder,
+    Collector,
+    ElectrolyteSection,
+    LithiumMetal,
+    Penalty,
+    Separator,
+)
+from simulator.parameters.operation import Output, Protocol, Seeds, Solver
+from simulator.protocol import Step
+
+
+class Parameters(Section):
+    """Everything a run is made from. Floats are SI; paths are as the file gave them, made
+    absolute against the file's folder."""
+
+    title: str = ""
+    temperature: Temperature
+    geometry: Geometry
+    composition: Composition | None = None
+    active_material: ActiveMaterial
+    penalty: Penalty
+    electrolyte: ElectrolyteSection
+    carbon_binder: CarbonBinder
+    separator: Separator
+    lithium_metal: LithiumMetal = LithiumMetal()
+    collector: Collector = Collector()
+    protocol: Protocol
+    solver: Solver = Solver()
+    output: Output = Output()
+    seeds: Seeds = Seeds()
+    source_file: Path = Field(default=Path(), exclude=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _derive_fractions(cls, data: Any) -> Any:
+        return derive_fractions(data) if isinstance(data, dict) else data
+
+    @model_validator(mode="after")
+    def _temperature_range(self) -> Parameters:
+        low, high = self.electrolyte.functions.temperature_range
+        if not low <= self.temperature <= high:
+            raise MistakeError(
+                f"lies outside the range of the electrolyte {self.electrolyte.model}",
+                allowed=f"from {low:g} to {high:g} K",
+                remedy="Change the temperature or electrolyte.model.",
+                key=("temperature",),
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _protocol_fits_material(self) -> Parameters:
+        known: float | None = self.active_material.initial_potential
+        for index, step in enumerate(self.protocol.steps):
+            check_step(step, ("protocol", "steps", f"[{index}]"), known)
+            known = potential_after(step)
+        return self
+
+    def to_si_dict(self) -> dict[str, Any]:
+        """Plain numbers, texts and lists, ready for JSON; floats in SI, steps as their text."""
+        return self.model_dump(mode="json")
+
+
+def derive_fractions(data: dict[str, Any]) -> dict[str, Any]:
+    """Fill in the two fractions that follow from [composition], where the file leaves them out."""
+    geometry, binder = data.get("geometry"), data.get("carbon_binder")
+    if "composition" not in data or not isinstance(geometry, dict) or not isinstance(binder, dict):
+        return data
+    if "active_fraction" in geometry and "electrolyte_fraction" in binder:
+        return data
+    try:
+        composition = Composition.model_validate(data["composition"])
+        field = Geometry.model_fields["coating_thickness"]
+        thickness = next(m for m in field.metadata if isinstance(m, Physical))
+        active, electrolyte = composition.fractions(thickness.read(geometry["coating_thickness"]))
+    except (ValidationError, KeyError):
+        # The section's own mistake is reported by its own validation; these two values only
+        # keep "is missing" from being reported beside it.
+        active, electrolyte = 0.4, 0.8
+    except MistakeError as error:
+        if error.key:
+            raise
+        active, electrolyte = 0.4, 0.8
+    if active > PACKING_LIMIT and "active_fraction" not in geometry:
+        raise MistakeError(
+            f"packs the active material to a fraction of {active:.3f} of the coating",
+            allowed=f"an active fraction up to {PACKING_LIMIT:g}",
+            remedy="Thicken the coating or lower composition.areal_mass.",
+            key=("geometry", "coating_thickness"),
+        )
+    return data | {
+        "geometry": {"active_fraction": active} | geometry,
+        "carbon_binder": {"electrolyte_fraction": electrolyte} | binder,
+    }
+
+
+def check_step(step: Step, key: tuple[str, ...], start: float | None) -> None:
+    """Refuse a step outside the open-circuit curve, or that starts beyond its own end.
+
+    Args:
+        start: potential at which the step starts, V, when it is known.
+    """
+    low, high = VOLTAGE_RANGE
+    end = step.voltage if step.kind == "hold" else step.cutoff("voltage")
+    if not isinstance(end, float):
+        return
+    if not low <= end <= high:
+        raise MistakeError(
+            f"asks for {end:g} V, outside the range of the open-circuit curve",
+            allowed=f"from {low:g} to {high:g} V",
+            remedy="Change the voltage.",
+            key=key,
+        )
+    if start is None or step.kind == "hold":
+        return
+    if step.kind == "charge" and end <= start:
+        raise MistakeError(
+            f"would end at once: the cell starts it at {start:.3f} V already",
+            allowed=f"above {start:.3f} V, up to {high:g} V",
+            remedy="Raise the cut-off, or charge from a higher lithium fraction.",
+            key=key,
+        )
+    if step.kind == "discharge" and end >= start:
+        raise MistakeError(
+            f"would end at once: the cell starts it at {start:.3f} V already",
+            allowed=f"from {low:g} V, below {start:.3f} V",
+            remedy="Lower the cut-off, or charge first.",
+            key=key,
+        )
+
+
+def potential_after(step: Step) -> float | None:
+    """Cell potential when the step ends, V, where the step alone decides it."""
+    if step.kind == "hold":
+        return step.voltage
+    end = step.cutoff("voltage")
+    return end if isinstance(end, float) and len(step.cutoffs) == 1 else None

@@ -1,0 +1,90 @@
+"""The two small CSV files an input file may name: measured particle sizes and given penalties."""
+
+from __future__ import annotations
+
+import csv
+import math
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.parameters.fields import MistakeError
+
+Array = NDArray[np.float64]
+
+
+def read_size_table(path: Path) -> tuple[Array, Array]:
+    """Particle sizes: (diameters in m, weights), both (K,), from columns diameter_um, weight.
+
+    Raises:
+        MistakeError: no such file, other columns, no rows, or a value outside its range.
+    """
+    rows = _columns(path, ("diameter_um", "weight"))
+    for line, diameter, weight in rows:
+        if not 0.0 < diameter <= 100.0:
+            raise _bad(path, line, f"diameter_um = {diameter:g}", "above 0, up to 100")
+        if not weight >= 0.0:
+            raise _bad(path, line, f"weight = {weight:g}", "at least 0")
+    table = np.array([row[1:] for row in rows], dtype=np.float64)
+    if not table[:, 1].sum() > 0.0:
+        raise _bad(path, rows[-1][0], "the sum of all weights is 0", "above 0")
+    return table[:, 0] * 1e-6, table[:, 1]
+
+
+def read_penalty_table(path: Path) -> Array:
+    """Penalty factors (N,), sorted by particle, from columns particle, penalty.
+
+    Raises:
+        MistakeError: no such file, other columns, numbers that are not 0..N-1 once each, or a
+            penalty outside (0, 1].
+    """
+    rows = _columns(path, ("particle", "penalty"))
+    for line, particle, penalty in rows:
+        if particle != int(particle):
+            raise _bad(path, line, f"particle = {particle:g}", "whole numbers from 0")
+        if not 0.0 < penalty <= 1.0:
+            raise _bad(path, line, f"penalty = {penalty:g}", "above 0, up to 1")
+    rows = sorted(rows, key=lambda row: row[1])
+    for expected, (line, particle, _) in enumerate(rows):
+        if int(particle) != expected:
+            raise _bad(path, line, f"particle = {particle:g}", "0, 1, 2, ... once each")
+    return np.array([row[2] for row in rows], dtype=np.float64)
+
+
+def _bad(path: Path, line: int, what: str, allowed: str) -> MistakeError:
+    return MistakeError(
+        f"holds a bad value in line {line}: {what}", allowed=allowed, remedy="Correct the table."
+    )
+
+
+def _columns(path: Path, names: tuple[str, str]) -> list[tuple[int, float, float]]:
+    """(line number, first, second) of every row; the two columns may be anywhere."""
+    wanted = f"a CSV file with the columns {', '.join(names)}"
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        reason = "is a directory" if path.is_dir() else "cannot be read"
+        reason = reason if path.exists() else "does not exist"
+        raise MistakeError(reason, allowed=wanted, remedy="Correct the path.") from error
+    except UnicodeDecodeError as error:
+        raise MistakeError("is not UTF-8 text", allowed=wanted) from error
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    skipped = len(text.splitlines()) - len(lines)
+    reader = csv.DictReader(lines, skipinitialspace=True)
+    if not set(names) <= set(reader.fieldnames or ()):
+        found = ", ".join(reader.fieldnames or ()) or "nothing"
+        raise MistakeError(f"has the columns {found}", allowed=wanted, remedy="Rename them.")
+    rows = []
+    for row in reader:
+        line = reader.line_num + skipped
+        try:
+            values = float(row[names[0]]), float(row[names[1]])
+        except (TypeError, ValueError) as error:
+            raise _bad(path, line, "a number is missing or unreadable", wanted) from error
+        if not all(math.isfinite(value) for value in values):
+            raise _bad(path, line, "a number is not finite", wanted)
+        rows.append((line, *values))
+    if not rows:
+        raise MistakeError("has no rows", allowed=wanted, remedy="Fill the table.")
+    return rows

@@ -1,0 +1,355 @@
+"""Regime numbers: what will limit a run, known before it is run; and how large it will be.
+
+Reference state: lithium fraction x = 0.7, where |dU/dx| of NMC is near its least and the spread
+between particles near its greatest; salt at its initial concentration; the median penalty.
+
+    R     surface-equivalent radius, dim * volume / surface of all particles (3 V/A, in 2D 2 A/P)
+    i0    F k c_max (1 - x)^aa x^ac (c_l / c_l,ref)^aa
+    I     current density of the fastest step, per collector area; t = capacity / I
+    i     I / (a L), the mean current density on particle surfaces, a = dim * eps_AM / R
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.constants import FARADAY, GAS_CONSTANT
+from simulator.materials import diffusivity_of_fraction, open_circuit_potential
+from simulator.parameters.geometry import LognormalSize, MonodisperseSize
+from simulator.parameters.model import Parameters
+from simulator.parameters.tables import read_penalty_table, read_size_table
+
+Array = NDArray[np.float64]
+
+REFERENCE_FRACTION = 0.7
+
+
+@dataclass(frozen=True)
+class Regime:
+    """One dimensionless number (or a quantity in `unit`), its formula, and what it means."""
+
+    name: str
+    symbol: str
+    value: float
+    formula: str
+    meaning: str
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class MeshSummary:
+    """What a mesh measures, for numbers that otherwise come from the nominal geometry.
+
+    Attributes:
+        particles: number of particles.
+        active_fraction: particle volume over cathode volume.
+        specific_surface: particle surface over cathode volume, m^-1.
+        dofs: degrees of freedom, when counted.
+    """
+
+    particles: int
+    active_fraction: float
+    specific_surface: float
+    dofs: int | None = None
+
+
+@dataclass(frozen=True)
+class SizeEstimate:
+    """Expected size of a run; within a factor of about two unless `dofs` was counted."""
+
+    particles: int
+    width: float
+    dofs: int
+    memory_GB: float
+    solver: str
+
+
+def size_moment(parameters: Parameters, power: float) -> float:
+    """Number-weighted mean of radius**power over the size distribution, m**power."""
+    size = parameters.geometry.particle_size
+    if isinstance(size, MonodisperseSize):
+        return float((0.5 * size.diameter) ** power)
+    if isinstance(size, LognormalSize):
+        log = np.linspace(math.log(size.minimum), math.log(size.maximum), 801)
+        weight = np.exp(-0.5 * ((log - math.log(size.median)) / size.sigma) ** 2)
+        diameter = np.exp(log)
+    else:
+        diameter, weight = read_size_table(size.file)
+        if size.weighting == "volume":
+            weight = weight / diameter**parameters.geometry.dimension
+    return float(np.sum(weight * (0.5 * diameter) ** power) / np.sum(weight))
+
+
+def effective_radius(parameters: Parameters, mesh: MeshSummary | None = None) -> float:
+    """dim * volume / surface of all particles, m."""
+    dimension = parameters.geometry.dimension
+    if mesh is not None:
+        return dimension * mesh.active_fraction / mesh.specific_surface
+    return size_moment(parameters, dimension) / size_moment(parameters, dimension - 1)
+
+
+def areal_capacity(parameters: Parameters, mesh: MeshSummary | None = None) -> float:
+    """Capacity between the ends of the voltage window per collector area, C m^-2.
+
+    F c_max (x_low - x_high) eps_AM L. Divided by 3600 s it is the 1C current density, A m^-2.
+    """
+    material, geometry = parameters.active_material, parameters.geometry
+    least, most = material.lithium_fraction_window
+    fraction = geometry.active_fraction if mesh is None else mesh.active_fraction
+    stored = FARADAY * material.maximum_concentration * (most - least)
+    return stored * fraction * geometry.coating_thickness
+
+
+def fastest_current(parameters: Parameters, mesh: MeshSummary | None = None) -> float | None:
+    """Largest current density of any charge or discharge step, A m^-2; None without one."""
+    one_C = areal_capacity(parameters, mesh) / 3600.0
+    rates = [step.rate.current_density(one_C) for step in parameters.protocol.steps if step.rate]
+    return max(rates, default=None)
+
+
+def median_penalty(parameters: Parameters) -> float:
+    """Median of the penalty factors that will be drawn (of the table, when one is given)."""
+    penalty = parameters.penalty
+    if penalty.distribution == "none":
+        return 1.0
+    if penalty.distribution == "table" and penalty.file is not None:
+        return float(np.median(read_penalty_table(penalty.file)))
+    assert penalty.shape is not None
+    assert penalty.scale is not None
+    below_one = 1.0 - math.exp(-((1.0 / penalty.scale) ** penalty.shape))
+    total = below_one if penalty.restriction == "truncate" else 1.0
+    median = penalty.scale * (-math.log1p(-0.5 * total)) ** (1.0 / penalty.shape)
+    if penalty.restriction == "rescale":
+        # The largest of N draws lies near the quantile 1 - 1/N.
+        count = max(2, expected_particles(parameters))
+        median /= penalty.scale * math.log(count) ** (1.0 / penalty.shape)
+    return float(min(1.0, max(penalty.minimum, median)))
+
+
+def exchange_current(parameters: Parameters, lithium_fraction: float) -> float:
+    """i0 of equation (13) at the initial salt concentration, without penalty, A m^-2."""
+    m = parameters.active_material
+    k = m.rate_constant_cathodic**m.anodic_transfer * m.rate_constant_anodic**m.cathodic_transfer
+    salt = parameters.electrolyte.initial_concentration / m.reference_concentration
+    filled = (1.0 - lithium_fraction) ** m.anodic_transfer * lithium_fraction**m.cathodic_transfer
+    return float(FARADAY * k * m.maximum_concentration * filled * salt**m.anodic_transfer)
+
+
+@dataclass(frozen=True)
+class _State:
+    """The quantities of the module's docstring, SI."""
+
+    L: float
+    R: float
+    a: float
+    D: float
+    i0: float
+    pen: float
+    slope: float
+    f: float
+    sigma: float
+    kappa: float
+
+
+def _state(p: Parameters, mesh: MeshSummary | None) -> _State:
+    x = REFERENCE_FRACTION
+    R = effective_radius(p, mesh)
+    fraction = p.geometry.active_fraction if mesh is None else mesh.active_fraction
+    binder, c = p.carbon_binder, p.electrolyte.initial_concentration
+    pores = binder.electrolyte_fraction**binder.bruggeman_exponent
+    return _State(
+        L=p.geometry.coating_thickness,
+        R=R,
+        a=p.geometry.dimension * fraction / R,
+        D=float(diffusivity_of_fraction(p.active_material.diffusivity)(x, p.temperature)),
+        i0=exchange_current(p, x),
+        pen=median_penalty(p),
+        slope=abs(float(open_circuit_potential(p.active_material.open_circuit_potential).slope(x))),
+        f=FARADAY / (GAS_CONSTANT * p.temperature),
+        sigma=binder.effective_conductivity,
+        kappa=float(p.electrolyte.functions.conductivity(c, p.temperature)) * pores,
+    )
+
+
+def regime_numbers(parameters: Parameters, mesh: MeshSummary | None = None) -> list[Regime]:
+    """The numbers a user should see before a run, in the order in which they are read.
+
+    Args:
+        mesh: measured active fraction and surface; without it the nominal geometry counts.
+    """
+    s = _state(parameters, mesh)
+    current = fastest_current(parameters, mesh)
+    numbers = []
+    if current is not None:
+        numbers += _of_current(parameters, s, current, areal_capacity(parameters, mesh))
+    return numbers + _of_state(parameters, s)
+
+
+def _of_current(p: Parameters, s: _State, current: float, capacity: float) -> list[Regime]:
+    time = capacity / current
+    diffusion = s.R**2 / (s.D * time)
+    ratio = current / (s.a * s.L) / (2.0 * s.pen * s.i0)
+    overpotential = 2.0 / s.f * math.asinh(ratio)
+    drop = _salt_drop(p, current) / p.electrolyte.initial_concentration
+    return [
+        Regime(
+            "diffusion in the particles",
+            "R^2/(D t)",
+            diffusion,
+            f"R = {s.R * 1e6:.2f} um, D = {s.D:.2g} m^2/s, t = {time / 3600:.3g} h",
+            _read(
+                diffusion,
+                (0.02, "lithium is nearly uniform inside a particle"),
+                (0.3, "lithium varies moderately from core to surface"),
+                (math.inf, "diffusion inside the particles limits the rate"),
+            ),
+        ),
+        Regime(
+            "current against exchange",
+            "I*",
+            ratio,
+            f"i/(2 pen i0), pen = {s.pen:.2g}, i0 = {s.i0:.3g} A/m^2: "
+            f"overpotential {overpotential * 1e3:.3g} mV",
+            _read(
+                ratio,
+                (0.02, "near equilibrium: differences in kinetics hardly show"),
+                (0.3, "kinetics are felt: weakly penalised particles lead a little"),
+                (math.inf, "kinetics limit: particles differ as their penalty and size do"),
+            ),
+        ),
+        Regime(
+            "salt against its initial content",
+            "dc/c0",
+            drop,
+            "steady concentration difference from lithium face to collector over c0",
+            _read(
+                drop,
+                (0.1, "the salt stays nearly uniform"),
+                (0.8, "the salt varies across the cell"),
+                (math.inf, "salt depletion ends the run before the cut-off"),
+            ),
+        ),
+    ]
+
+
+def _salt_drop(p: Parameters, current: float) -> float:
+    """I (1 - t+)/F (L_sep/D_sep + L/(2 D_cathode)), mol m^-3.
+
+    Here the way around the particles counts too: (1 - eps_AM)^1.5, Bruggeman's estimate.
+    """
+    c, T = p.electrolyte.initial_concentration, p.temperature
+    functions, binder, separator = p.electrolyte.functions, p.carbon_binder, p.separator
+    D = float(functions.diffusivity(c, T))
+    around = float((1.0 - p.geometry.active_fraction) ** 1.5)
+    D_cathode = D * around * binder.electrolyte_fraction**binder.bruggeman_exponent
+    D_separator = D * separator.porosity**separator.bruggeman_exponent
+    path = p.geometry.separator_thickness / D_separator
+    path += 0.5 * p.geometry.coating_thickness / D_cathode
+    flux = current * (1.0 - float(functions.transference_number(c, T))) / FARADAY
+    return float(flux * path)
+
+
+def _of_state(p: Parameters, s: _State) -> list[Regime]:
+    transfer = s.pen * s.i0 * s.f
+    biot = transfer * s.slope / (FARADAY * p.active_material.maximum_concentration) * s.R / s.D
+    carbon, ions = (s.L**2 * s.a * transfer / k for k in (s.sigma, s.kappa))
+    return [
+        Regime(
+            "interface against diffusion (Biot)",
+            "h R/D",
+            biot,
+            f"h = pen i0 (F/RT)|U'|/(F c_max), |U'| = {s.slope:.2f} V at x = {REFERENCE_FRACTION}",
+            _read(
+                biot,
+                (0.1, "the interface holds lithium back: each particle is uniform inside"),
+                (10.0, "interface and diffusion share the resistance"),
+                (math.inf, "diffusion holds lithium back: surfaces are in equilibrium"),
+            ),
+        ),
+        Regime(
+            "conduction by carbon",
+            "nu^2 (sigma)",
+            carbon,
+            f"L^2 a pen i0 (F/RT)/sigma, sigma = {s.sigma:.3g} S/m",
+            _conduction(carbon, "the carbon", "the collector"),
+        ),
+        Regime(
+            "conduction by electrolyte",
+            "nu^2 (kappa)",
+            ions,
+            f"L^2 a pen i0 (F/RT)/kappa, kappa = {s.kappa:.3g} S/m",
+            _conduction(ions, "the electrolyte", "the separator"),
+        ),
+    ]
+
+
+def _conduction(value: float, conductor: str, side: str) -> str:
+    return _read(
+        value,
+        (0.1, f"{conductor} conducts well: the depth in the coating does not matter"),
+        (10.0, f"{conductor} is felt: particles near {side} lead a little"),
+        (math.inf, f"{conductor} limits: the reaction begins at {side}"),
+    )
+
+
+def _read(value: float, *bands: tuple[float, str]) -> str:
+    return next(text for limit, text in bands if value <= limit)
+
+
+# Size ----------------------------------------------------------------------------------------
+
+
+def expected_width(parameters: Parameters) -> float:
+    """Lateral width, m: the file's, or the one that holds its number of particles."""
+    geometry = parameters.geometry
+    if geometry.width is not None:
+        return geometry.width
+    assert geometry.particles is not None
+    area = geometry.particles * math.pi * size_moment(parameters, 2)
+    return area / (geometry.active_fraction * geometry.coating_thickness)
+
+
+def expected_particles(parameters: Parameters) -> int:
+    """Number of particles: the file's, or as many as fill the width."""
+    geometry = parameters.geometry
+    if geometry.particles is not None:
+        return geometry.particles
+    assert geometry.width is not None
+    area = geometry.width * geometry.coating_thickness * geometry.active_fraction
+    return max(1, round(area / (math.pi * size_moment(parameters, 2))))
+
+
+def estimate_size(parameters: Parameters, mesh: MeshSummary | None = None) -> SizeEstimate:
+    """Degrees of freedom and memory before (or after) meshing.
+
+    Vertices: one per sqrt(3)/2 h^2 of area, half of that along edges, h = factor * radius at a
+    particle and growing away from it. Particles carry one unknown a vertex, the carbon-binder
+    domain three, the separator two; degree 2 has about four times as many.
+    Memory per rank total: measured 0.51 GB at 64k and 5.6 GB at 1.0M unknowns in 3D, 0.27 GB at
+    34k in 2D, of which about 0.16 GB is the interpreter with its libraries.
+    """
+    count, width = expected_particles(parameters), expected_width(parameters)
+    if mesh is not None:
+        count = mesh.particles
+    dofs = mesh.dofs if mesh is not None and mesh.dofs else _dofs(parameters, count, width)
+    per_dof = 3.3e-6 if parameters.geometry.dimension == 2 else 5.4e-6
+    solver = parameters.solver.linear_solver
+    if solver == "auto":
+        solver = "direct" if dofs <= parameters.solver.direct_limit else "fieldsplit"
+    return SizeEstimate(count, width, dofs, 0.16 + per_dof * dofs, solver)
+
+
+def _dofs(p: Parameters, count: int, width: float) -> int:
+    geometry, mesh = p.geometry, p.geometry.mesh
+    factor, cell = mesh.surface_size_factor, math.sqrt(3.0) / 2.0
+    inside = count * (math.pi / (cell * factor**2) + math.pi / factor)
+    h = min(mesh.maximum_size, factor * size_moment(p, 1))
+    matrix = (1.0 - geometry.active_fraction) * geometry.coating_thickness * width
+    between = matrix / (cell * h**2) + count * math.pi / factor
+    separator = geometry.separator_thickness * width / (cell * mesh.separator_size**2)
+    unknowns = inside + 3.0 * between + 2.0 * separator
+    return round(unknowns * (4.0 if p.solver.degree == 2 else 1.0))

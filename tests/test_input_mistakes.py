@@ -1,0 +1,493 @@
+"""Every mistake in an input file gives one line: file, key, value, what is allowed, the remedy."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from simulator.errors import InputError
+from simulator.parameters import load_parameters
+
+PARAMS = Path(__file__).parents[1] / "params"
+BASE = (PARAMS / "nmc532.toml").read_text(encoding="utf-8")
+
+
+def write(tmp_path, *edits):
+    """The NMC532 preset with every (pattern, text) replaced exactly once."""
+    text = BASE
+    for pattern, replacement in edits:
+        text, count = re.subn(pattern, lambda _, new=replacement: new, text, flags=re.MULTILINE)
+        assert count == 1, f"{pattern!r} found {count} times"
+    file = tmp_path / "demo.toml"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def message(file, overrides=()):
+    with pytest.raises(InputError) as caught:
+        load_parameters(file, overrides)
+    text = str(caught.value)
+    print(text)
+    assert "\n" not in text
+    assert len(text) < 700
+    for jargon in ("pydantic", "Traceback", "validation error", "ValueError", "NoneType"):
+        assert jargon not in text
+    return text
+
+
+def line(key):
+    return rf"^{key} = .*$"
+
+
+EDITS = {
+    # name: (edits, fragments that the line must contain)
+    "unknown unit": (
+        [(line("coating_thickness"), 'coating_thickness = "46 umm"')],
+        ['geometry.coating_thickness = "46 umm"', "unknown unit 'umm'", "'um'", "up to 10000 um"],
+    ),
+    "wrong dimension": (
+        [(line("coating_thickness"), 'coating_thickness = "46 s"')],
+        ['geometry.coating_thickness = "46 s"', "is a time, not a length", 'like "46 um"'],
+    ),
+    "missing unit": (
+        [(line("coating_thickness"), 'coating_thickness = "46"')],
+        ["geometry.coating_thickness", "has no unit"],
+    ),
+    "bare number": (
+        [(line("diffusivity"), "diffusivity = 3e-15")],
+        ["active_material.diffusivity = 3e-15", "has no unit", '"3e-15 m^2/s"'],
+    ),
+    "number in quotes": (
+        [(line("sigma"), 'sigma = "0.4"')],
+        ['geometry.particle_size.sigma = "0.4"', "not a plain number", "without quotes"],
+    ),
+    "negative length": (
+        [(line("coating_thickness"), 'coating_thickness = "-46 um"')],
+        ['geometry.coating_thickness = "-46 um"', "out of range", "above 0"],
+    ),
+    "diffusivity zero": (
+        [(line("diffusivity"), 'diffusivity = "0 m^2/s"')],
+        ['active_material.diffusivity = "0 m^2/s"', "out of range"],
+    ),
+    "fraction above one": (
+        [(line("porosity"), "porosity = 1.4")],
+        ["separator.porosity = 1.4", "out of range", "above 0, up to 1"],
+    ),
+    "nan": (
+        [(line("porosity"), "porosity = nan")],
+        ["separator.porosity = nan", "not finite"],
+    ),
+    "infinite": (
+        [(line("sigma"), "sigma = inf")],
+        ["geometry.particle_size.sigma = inf", "not finite"],
+    ),
+    "infinite quantity": (
+        [(line("diffusivity"), 'diffusivity = "inf m^2/s"')],
+        ["active_material.diffusivity", "does not begin with a finite number"],
+    ),
+    "bool for a number": (
+        [(line("porosity"), "porosity = true")],
+        ["separator.porosity = true", "not a plain number"],
+    ),
+    "bool for a whole number": (
+        [(r"^packing = 1$", "packing = true")],
+        ["seeds.packing = true", "not a whole number"],
+    ),
+    "bool for a choice": (
+        [(r"^\[seeds\]$", "[solver]\ndegree = true\n[seeds]")],
+        ["solver.degree = true", "1, 2"],
+    ),
+    "list for a number": (
+        [(line("porosity"), "porosity = [0.3]")],
+        ["separator.porosity = [0.3]", "not a plain number"],
+    ),
+    "unknown key": (
+        [(line("coating_thickness"), 'coating_thicknes = "46 um"')],
+        ["geometry.coating_thicknes", "is not a key of [geometry]", "'coating_thickness'"],
+    ),
+    "key of another section": (
+        [(line("minimum_gap"), 'minimum_gap = "0.1 um"\nporosity = 0.4')],
+        ["geometry.porosity = 0.4", "Did you mean 'separator.porosity'"],
+    ),
+    "unknown key in a choice of tables": (
+        [(line("median"), 'median = "5 um"\nsgma = 0.4')],
+        ["geometry.particle_size.sgma", "is not a key of [geometry.particle_size]", "'sigma'"],
+    ),
+    "unknown section": (
+        [(r"^\[separator\]$", "[seperator]")],
+        ["seperator", "is not a key of the file", "'separator'"],
+    ),
+    "missing key": (
+        [(line("separator_thickness"), "")],
+        ["geometry.separator_thickness is missing", "up to 10000 um"],
+    ),
+    "missing rate constant": (
+        [(r"^rate_constant = \"1e-9 m/s\".*$", "")],
+        ["rate_constant is missing"],
+    ),
+    "missing section": (
+        [(r"^\[penalty\]$(.|\n)*?(?=^\[electrolyte\])", "")],
+        ["penalty is missing", "[penalty]"],
+    ),
+    "section is a value": (
+        [
+            (r"^\[separator\]$(.|\n)*?(?=^\[lithium_metal\])", ""),
+            (r"^title = .*$", "separator = 3"),
+        ],
+        ["separator = 3", "not a section"],
+    ),
+    "unknown distribution": (
+        [(r"^distribution = .*$(?=\nmedian)", 'distribution = "lognorml"')],
+        ['geometry.particle_size.distribution = "lognorml"', "'lognormal'", "monodisperse"],
+    ),
+    "distribution missing": (
+        [(r"^distribution = .*$(?=\nmedian)", "")],
+        ["geometry.particle_size.distribution is missing"],
+    ),
+    "width and particles": (
+        [(line("particles"), 'particles = 60\nwidth = "100 um"')],
+        ["geometry.particles = 60", "together with width", "exactly one"],
+    ),
+    "neither width nor particles": (
+        [(line("particles"), "")],
+        ["geometry.particles is missing, and so is width", "exactly one"],
+    ),
+    "no particles": (
+        [(line("particles"), "particles = 0")],
+        ["geometry.particles = 0", "out of range", "at least 1"],
+    ),
+    "half a particle": (
+        [(line("particles"), "particles = 60.5")],
+        ["geometry.particles = 60.5", "not a whole number"],
+    ),
+    "impossible area fraction": (
+        [(line("particles"), "particles = 60\nactive_fraction = 0.8")],
+        ["geometry.active_fraction = 0.8", "out of range", "up to 0.65"],
+    ),
+    "impossible area fraction by composition": (
+        [(line("areal_mass"), 'areal_mass = "16 mg/cm^2"')],
+        ["geometry.coating_thickness", "fraction of 0.688", "up to 0.65", "composition.areal_mass"],
+    ),
+    "mass does not fit": (
+        [(line("areal_mass"), 'areal_mass = "30 mg/cm^2"')],
+        ['composition.areal_mass = "30 mg/cm^2"', "does not fit", "below 20 mg/cm^2"],
+    ),
+    "mass fractions": (
+        [(line("carbon_mass_fraction"), "carbon_mass_fraction = 0.3")],
+        ["composition.active_mass_fraction = 0.94", "sum to 1.27"],
+    ),
+    "bad composition does not hide": (
+        [(line("active_density"), 'active_density = "4.75 g"')],
+        ["composition.active_density", "is a mass, not a density"],
+    ),
+    "sizes reversed": (
+        [(r"^minimum = \"1 um\".*$", 'minimum = "20 um"')],
+        ['geometry.particle_size.minimum = "20 um"', "not below the maximum of 10 um"],
+    ),
+    "median outside": (
+        [(line("median"), 'median = "12 um"')],
+        ['geometry.particle_size.median = "12 um"', "from 1 to 10 um"],
+    ),
+    "coating thinner than a particle": (
+        [
+            (line("coating_thickness"), 'coating_thickness = "8 um"'),
+            (line("areal_mass"), 'areal_mass = "1 mg/cm^2"'),
+        ],
+        ["geometry.coating_thickness", "too thin for the largest particle", "above 10.1 um"],
+    ),
+    "negative gap": (
+        [(line("minimum_gap"), 'minimum_gap = "-0.1 um"')],
+        ['geometry.minimum_gap = "-0.1 um"', "at least 0"],
+    ),
+    "gap larger than particles": (
+        [(line("minimum_gap"), 'minimum_gap = "6 um"')],
+        ['geometry.minimum_gap = "6 um"', "as large as the particles"],
+    ),
+    "gap leaves no room": (
+        [(line("minimum_gap"), 'minimum_gap = "2 um"')],
+        ['geometry.minimum_gap = "2 um"', "no room"],
+    ),
+    "three dimensions": (
+        [(line("dimension"), "dimension = 3")],
+        ["geometry.dimension = 3", "3 is not available yet", "(allowed: 2)"],
+    ),
+    "walls": (
+        [(line("walls"), 'walls = "insid"')],
+        ['geometry.walls = "insid"', "inside, cut", "'inside'"],
+    ),
+    "mesh file missing": (
+        [(line("minimum_gap"), 'mesh_file = "none.msh"')],
+        ["geometry.mesh_file", "none.msh", "does not exist"],
+    ),
+    "unknown material": (
+        [(line("open_circuit_potential"), 'open_circuit_potential = "NMC523"')],
+        ['active_material.open_circuit_potential = "NMC523"', "NMC532, NMC622", "'NMC5"],
+    ),
+    "unknown diffusivity function": (
+        [(line("diffusivity"), 'diffusivity = "colclasure"')],
+        ['active_material.diffusivity = "colclasure"', "'colclasure_nmc532'"],
+    ),
+    "unknown electrolyte": (
+        [(r"^model = .*$", 'model = "landsfeind"')],
+        ['electrolyte.model = "landsfeind"', "'landesfeind'", "valoen_reimers"],
+    ),
+    "constant electrolyte without numbers": (
+        [(r"^model = .*$", 'model = "constant"')],
+        ["electrolyte.diffusivity is missing", "a constant electrolyte needs it"],
+    ),
+    "numbers with a model": (
+        [(r"^model = .*$", 'model = "nyman"\nconductivity = "1 S/m"')],
+        ['electrolyte.conductivity = "1 S/m"', "the model nyman computes it", "Remove"],
+    ),
+    "salt outside the electrolyte's range": (
+        [(line("initial_concentration"), 'initial_concentration = "3.5 mol/l"')],
+        ["electrolyte.initial_concentration", "range of landesfeind", "to 3000 mol/m^3"],
+    ),
+    "temperature in bare Celsius": (
+        [(r"^temperature = .*$", 'temperature = "25 C"')],
+        ['temperature = "25 C"', "unknown unit 'C'", "298.15 K"],
+    ),
+    "temperature outside the electrolyte's range": (
+        [(r"^temperature = .*$", 'temperature = "330 K"')],
+        ['temperature = "330 K"', "range of the electrolyte landesfeind", "323.15 K"],
+    ),
+    "transfer coefficients": (
+        [(line("anodic_transfer") + "(?=\ncathodic)", "anodic_transfer = 0.6")],
+        ["active_material.anodic_transfer = 0.6", "do not sum to 1", "equation (13)"],
+    ),
+    "two ways to give the rate constant": (
+        [(r"^anodic_transfer = .*$(?=\ncath)", 'rate_constant_anodic = "1e-9 m/s"')],
+        ["active_material.rate_constant", "together with rate_constant_anodic"],
+    ),
+    "window reversed": (
+        [(line("voltage_window"), 'voltage_window = { low = "4.5 V", high = "2.8 V" }')],
+        ['active_material.voltage_window.low = "4.5 V"', "not below", "Exchange"],
+    ),
+    "window outside the curve": (
+        [(line("voltage_window"), 'voltage_window = { low = "2.8 V", high = "5 V" }')],
+        ['active_material.voltage_window.high = "5 V"', "open-circuit curve", "from 2.8 to 4.6 V"],
+    ),
+    "start outside the window": (
+        [(line("initial_lithium_fraction"), "initial_lithium_fraction = 0.1")],
+        ["active_material.initial_lithium_fraction = 0.1", "window 2.8-4.5 V", "above 0.2482"],
+    ),
+    "start at one": (
+        [(line("initial_lithium_fraction"), "initial_lithium_fraction = 1")],
+        ["active_material.initial_lithium_fraction = 1", "out of range"],
+    ),
+    "weibull without shape": (
+        [(r"^shape = .*$", "")],
+        ["penalty.shape is missing", "weibull penalty needs it"],
+    ),
+    "penalty minimum": (
+        [(r"^minimum = 1e-3.*$", "minimum = 2")],
+        ["penalty.minimum = 2", "below 1"],
+    ),
+    "penalty table missing": (
+        [(r"^distribution = \"weibull\"$", 'distribution = "table"\nfile = "pen.csv"')],
+        ["penalty.file", "pen.csv", "does not exist", "particle, penalty"],
+    ),
+    "contact resistance zero": (
+        [(line("contact_resistance"), 'contact_resistance = "0 ohm cm^2"')],
+        ["collector.contact_resistance", "out of range"],
+    ),
+    "steps empty": (
+        [(line("steps"), "steps = []")],
+        ["protocol.steps = []", "is empty", "charge at C/20 until 4.5 V"],
+    ),
+    "steps a text": (
+        [(line("steps"), 'steps = "charge at C/20 until 4.5 V"')],
+        ["protocol.steps", "not a list of steps"],
+    ),
+    "step a number": ([(line("steps"), "steps = [3]")], ["protocol.steps[0] = 3", "not a text"]),
+    "step unreadable": (
+        [(line("steps"), 'steps = ["chrge at C/40 until 4.5 V"]')],
+        ['protocol.steps[0] = "chrge at C/40 until 4.5 V"', "is not a step", "rest for 1 h"],
+    ),
+    "second step without end": (
+        [(line("steps"), 'steps = ["charge at C/40 until 4.5 V", "discharge at C/40"]')],
+        ['protocol.steps[1] = "discharge at C/40"', "has no end"],
+    ),
+    "cut-off outside the curve": (
+        [(line("steps"), 'steps = ["charge at C/40 until 4.9 V"]')],
+        ["protocol.steps[0]", "4.9 V", "outside the range of the open-circuit curve", "2.8 to 4.6"],
+    ),
+    "charge to below the start": (
+        [(line("steps"), 'steps = ["charge at C/40 until 3 V"]')],
+        ["protocol.steps[0]", "would end at once", "3.534 V already", "Raise the cut-off"],
+    ),
+    "second charge to where the first ended": (
+        [(line("steps"), 'steps = ["charge at C/40 until 4.5 V", "charge at C/9 until 4.4 V"]')],
+        ["protocol.steps[1]", "would end at once", "4.500 V already"],
+    ),
+    "discharge upwards": (
+        [(line("steps"), 'steps = ["discharge at C/40 until 4 V"]')],
+        ["protocol.steps[0]", "would end at once", "charge first"],
+    ),
+    "rate of zero": (
+        [(line("steps"), 'steps = ["charge at C/0 until 4.5 V"]')],
+        ["protocol.steps[0]", "not above zero"],
+    ),
+    "negative seed": (
+        [(r"^packing = 1$", "packing = -1")],
+        ["seeds.packing = -1", "out of range", "at least 0"],
+    ),
+    "newton iterations": (
+        [(r"^\[seeds\]$", "[solver]\nnewton_iterations = 1\n[seeds]")],
+        ["solver.newton_iterations = 1", "at least 2"],
+    ),
+    "mesh sizes reversed": (
+        [(r"^\[composition\]$", '[geometry.mesh]\nminimum_size = "9 um"\n[composition]')],
+        ['geometry.mesh.minimum_size = "9 um"', "larger than maximum_size"],
+    ),
+    "output directory a number": (
+        [(r"^\[seeds\]$", "[output]\ndirectory = 3\n[seeds]")],
+        ["output.directory = 3", "not a path"],
+    ),
+    "a date": (
+        [(line("porosity"), "porosity = 2026-01-01")],
+        ["separator.porosity", "not a plain number"],
+    ),
+    "title a number": ([(line("title"), "title = 3")], ["title = 3", "not a text"]),
+}
+
+
+@pytest.mark.parametrize("name", EDITS)
+def test_mistake_in_the_file(name, tmp_path):
+    edits, fragments = EDITS[name]
+    file = write(tmp_path, *edits)
+    text = message(file)
+    assert text.startswith(f"{file}: ")
+    for fragment in fragments:
+        assert fragment in text
+
+
+def test_unedited_file_loads(tmp_path):
+    """The negative twin of all the above: without an edit there is no mistake to report."""
+    assert load_parameters(write(tmp_path)).title.startswith("NMC532")
+
+
+def test_missing_file(tmp_path):
+    assert "no such file" in message(tmp_path / "none.toml")
+
+
+def test_directory(tmp_path):
+    assert "is a directory" in message(tmp_path)
+
+
+def test_not_utf8(tmp_path):
+    file = tmp_path / "demo.toml"
+    file.write_bytes(b'title = "\xe9lectrode"\n')
+    assert "not UTF-8 text (byte 9)" in message(file)
+
+
+def test_binary(tmp_path):
+    file = tmp_path / "demo.toml"
+    file.write_bytes(b"\x00\x01\x02")
+    assert "not valid TOML" in message(file)
+
+
+def test_bad_toml_names_the_line(tmp_path):
+    file = write(tmp_path, (line("dimension"), "dimension = = 2"))
+    number = BASE.splitlines().index(next(s for s in BASE.splitlines() if s.startswith("dimension")))
+    assert f"not valid TOML: Invalid value (at line {number + 1}," in message(file)
+
+
+def test_key_twice(tmp_path):
+    file = write(tmp_path, (line("dimension"), "dimension = 2\ndimension = 2"))
+    assert "not valid TOML: Cannot overwrite a value" in message(file)
+
+
+def test_empty_file(tmp_path):
+    file = tmp_path / "demo.toml"
+    file.write_text("")
+    text = message(file)
+    assert "temperature is missing" in text
+    assert text.endswith("more)")
+
+
+def test_several_mistakes_report_the_first_and_count_the_rest(tmp_path):
+    file = write(
+        tmp_path,
+        (line("porosity"), "porosity = 3"),
+        (line("sigma"), "sigma = -1"),
+        (line("walls"), "wals = 3"),
+    )
+    text = message(file)
+    assert "geometry.wals = 3 is not a key" in text
+    assert text.endswith("(and 2 more)")
+
+
+OVERRIDES = {
+    "no equals sign": ("geometry.width", ["--set", "section.key=value"]),
+    "no key": ("=3", ["--set", "section.key=value"]),
+    "empty part": ("geometry..width=3", ["--set", "section.key=value"]),
+    "unknown key": ("geometry.widht=80 um", ["with --set: geometry.widht", "'width'"]),
+    "unknown section": ("geometri.width=80 um", ["with --set: geometri", "'geometry'"]),
+    "below a value": ("temperature.x=3", ["--set temperature.x", "is a value, not a section"]),
+    "bad unit": ("geometry.coating_thickness=60 s", ['= "60 s"', "is a time, not a length"]),
+    "bare number": ("geometry.coating_thickness=60", ["= 60 has no unit"]),
+    "empty value": ("geometry.coating_thickness=", ['= ""', "does not begin"]),
+    "second line": ("seeds.packing=1\nx=2", ["seeds.packing", "not a whole number"]),
+    "text for a table": (
+        "geometry.particle_size=lognormal",
+        ['with --set: geometry.particle_size = "lognormal" is not a section'],
+    ),
+    "dimension": ("geometry.dimension=3", ["with --set: geometry.dimension = 3", "not available"]),
+}
+
+
+@pytest.mark.parametrize("name", OVERRIDES)
+def test_mistake_in_an_override(name):
+    override, fragments = OVERRIDES[name]
+    text = message(PARAMS / "nmc532.toml", [override])
+    for fragment in fragments:
+        assert fragment in text
+
+
+SIZE_TABLES = {
+    "columns": ("d,w\n1,2\n", "has the columns d, w"),
+    "empty": ("", "has the columns nothing"),
+    "no rows": ("diameter_um,weight\n", "has no rows"),
+    "text": ("diameter_um,weight\n5,1\nfive,1\n", "line 3: a number is missing or unreadable"),
+    "short row": ("diameter_um,weight\n5\n", "line 2: a number is missing"),
+    "negative": ("# measured\ndiameter_um,weight\n-5,1\n", "line 3: diameter_um = -5"),
+    "weight": ("diameter_um,weight\n5,-1\n", "line 2: weight = -1"),
+    "all zero": ("diameter_um,weight\n5,0\n", "sum of all weights is 0"),
+    "nan": ("diameter_um,weight\nnan,1\n", "line 2: a number is not finite"),
+}
+
+
+@pytest.mark.parametrize("name", SIZE_TABLES)
+def test_mistake_in_a_size_table(name, tmp_path):
+    content, says = SIZE_TABLES[name]
+    (tmp_path / "sizes.csv").write_text(content)
+    file = write(tmp_path)
+    table = f'geometry.particle_size={{distribution="table", file="{tmp_path}/sizes.csv"}}'
+    text = message(file, [table])
+    assert "geometry.particle_size.file" in text
+    assert says in text
+
+
+PENALTY_TABLES = {
+    "gap in the numbers": ("particle,penalty\n0,1\n2,1\n", "line 3: particle = 2"),
+    "twice": ("particle,penalty\n0,1\n0,1\n", "particle = 0"),
+    "half": ("particle,penalty\n0.5,1\n", "particle = 0.5"),
+    "zero": ("particle,penalty\n0,0\n", "penalty = 0"),
+    "above one": ("particle,penalty\n0,1.5\n", "penalty = 1.5"),
+}
+
+
+@pytest.mark.parametrize("name", PENALTY_TABLES)
+def test_mistake_in_a_penalty_table(name, tmp_path):
+    content, says = PENALTY_TABLES[name]
+    (tmp_path / "pen.csv").write_text(content)
+    file = write(tmp_path, (r"^distribution = \"weibull\"$", 'distribution = "table"\nfile = "pen.csv"'))
+    text = message(file)
+    assert "penalty.file" in text
+    assert says in text
+
+
+def test_table_is_a_directory(tmp_path):
+    file = write(tmp_path, (r"^distribution = \"weibull\"$", 'distribution = "table"\nfile = "."'))
+    assert "is a directory" in message(file)
