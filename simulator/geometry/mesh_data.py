@@ -183,7 +183,8 @@ def _require_domains(cell_tags: Tags) -> None:
     if missing.size:
         raise InputError(
             f"the mesh has no cells tagged '{tags.particle_name(int(missing[0]))}', though"
-            f" '{tags.particle_name(int(particles.max()))}' exists: number particles from 0 up."
+            f" '{tags.particle_name(int(particles.max()))}' exists."
+            " Number them from 0 up, as `heterode mesh` does."
         )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +26,9 @@ CELL_TYPES = {(2, 1): 2, (2, 2): 9, (3, 1): 4, (3, 2): 11}
 """gmsh's element type of a cell, by (dimension, order)."""
 
 FACET_TYPES = {(2, 1): 1, (2, 2): 8, (3, 1): 2, (3, 2): 9}
+
+UNKNOWN = 12 * "?"
+"""Stands for the size of the file until it is known."""
 
 REBUILD = "Rebuild it with `heterode mesh`."
 
@@ -46,8 +50,7 @@ def write_msh(path: Path | str, mesh: MeshData) -> None:
         os.umask(umask)
         os.chmod(temporary, 0o666 & ~umask)
         with os.fdopen(handle, "wb") as stream:
-            for part in _sections(mesh):
-                stream.write(part)
+            stream.write(_file_content(mesh))
             stream.flush()
             os.fsync(stream.fileno())
         os.replace(temporary, path)
@@ -61,7 +64,7 @@ def write_msh(path: Path | str, mesh: MeshData) -> None:
 def read_msh(path: Path | str) -> MeshData:
     """Read a mesh of order 1 or 2 with the groups named above, from heterode or elsewhere.
 
-    A file written by heterode is checked against the checksum it carries.
+    A file as heterode wrote it is checked against the checksum it carries.
 
     Raises:
         InputError: not a readable MSH 4.1 file, damaged, or a group missing; names the remedy.
@@ -77,15 +80,20 @@ def read_msh(path: Path | str) -> MeshData:
     cells, groups = content.elements[CELL_TYPES[dimension, order]]
     try:
         cell_tags = _cell_tags(content.names[dimension], groups)
-        mesh = MeshData.from_cells(
-            content.points[:, :dimension], cells, cell_tags, order, content.comments.get("hash", "")
-        )
+        name = content.notes.get("hash", "")
+        # Damage can make coordinates huge; what overflows fails the checks that follow.
+        with np.errstate(over="ignore", invalid="ignore"):
+            points = content.points[:, :dimension]
+            mesh = MeshData.from_cells(points, cells, cell_tags, order, name)
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-    expected = content.comments.get("content")
-    if expected and expected != content_hash(mesh.points_um, mesh.cells, mesh.cell_tags):
+    found = content_hash(mesh.points_um, mesh.cells, mesh.cell_tags)
+    if content.notes.get("content", found) == found:
+        return mesh
+    if content.notes.get("bytes") == f"{content.size:012d}":
         raise InputError(f"{path}: the mesh differs from its checksum: damaged. {REBUILD}")
-    return mesh
+    # gmsh copies the section with the checksum when it writes the mesh anew, changed or not.
+    return replace(mesh, hash=found)
 
 
 def _require_groups(path: Path | str, content: MshContent, dimension: int) -> None:
@@ -126,7 +134,7 @@ def _cell_tags(names: dict[str, int], groups: Ints) -> npt.NDArray[np.int32]:
     return result
 
 
-def _sections(mesh: MeshData) -> list[bytes]:
+def _file_content(mesh: MeshData) -> bytes:
     dimension, order = mesh.dimension, mesh.order
     facets, facet_tags = facets_of(mesh.points_um, mesh.cells, mesh.cell_tags, order)
     count = len(mesh.particles)
@@ -135,10 +143,10 @@ def _sections(mesh: MeshData) -> list[bytes]:
     names = [(dimension - 1, tag, name) for tag, name in tags.FACET_NAMES.items()]
     names += [(dimension, tag, name) for tag, name in volumes.items()]
     digest = content_hash(mesh.points_um, mesh.cells, mesh.cell_tags)
-    return [
+    sections = [
         b"$MeshFormat\n4.1 1 8\n" + np.array([1], "<i4").tobytes() + b"\n$EndMeshFormat\n",
-        b"$Comments\nheterode mesh, lengths in micrometres\n"
-        + f"hash {mesh.hash}\ncontent {digest}\n$EndComments\n".encode(),
+        b"$Heterode\nlengths micrometres\n"
+        + f"hash {mesh.hash}\ncontent {digest}\nbytes {UNKNOWN}\n$EndHeterode\n".encode(),
         "\n".join(
             ["$PhysicalNames", str(len(names))]
             + [f'{level} {tag} "{name}"' for level, tag, name in names]
@@ -148,6 +156,9 @@ def _sections(mesh: MeshData) -> list[bytes]:
         _nodes(mesh),
         _elements(mesh, facets, facet_tags),
     ]
+    size = sum(len(section) for section in sections)
+    sections[1] = sections[1].replace(UNKNOWN.encode(), b"%012d" % size)
+    return b"".join(sections)
 
 
 def _entities(mesh: MeshData, facets: Ints, facet_tags: Ints) -> bytes:

@@ -27,16 +27,18 @@ class MshContent:
 
     Attributes:
         points: (P, 3) coordinates.
+        size: of the file in bytes.
         elements: element type -> (connectivity (M, nodes) into points, physical number (M,) or 0),
             in the order of the element numbers.
         names: by dimension, group name -> physical number.
-        comments: `key value` lines of a $Comments section.
+        notes: `key value` lines of a $Heterode section, which other programs skip (gmsh copies it).
     """
 
     points: Floats
+    size: int
     elements: dict[int, tuple[Ints, Ints]] = field(default_factory=dict)
     names: dict[int, dict[str, int]] = field(default_factory=lambda: {d: {} for d in range(4)})
-    comments: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
 
     def elements_of(self, dimension: int) -> Iterator[tuple[Ints, Ints]]:
         """Connectivity and groups of all element types of a dimension."""
@@ -145,13 +147,13 @@ def _parse(data: bytes, binary: bool) -> MshContent:
         return _Binary(part, order) if binary else _Ascii(part)
 
     points, number = _read_nodes(reader(nodes))
-    content = MshContent(points)
+    content = MshContent(points, len(data))
     for line in _section(data, b"PhysicalNames", required=False).splitlines()[1:]:
         level, tag, name = line.decode("utf-8").split(maxsplit=2)
         content.names[int(level)][name.strip().strip('"')] = int(tag)
-    for line in _section(data, b"Comments", required=False).splitlines():
+    for line in _section(data, b"Heterode", required=False).splitlines():
         key, _, value = line.decode("utf-8", "replace").partition(" ")
-        content.comments[key] = value.strip()
+        content.notes[key] = value.strip()
     groups = _read_entities(reader(entities))
     content.elements = _read_elements(reader(elements), number, groups)
     return content

@@ -4,7 +4,7 @@ The mesh generator gets every boundary edge prescribed and grows the interior fr
 surface with distance g to its neighbour, the solution varies along the surface over about
 sqrt(2 R g) with 1/R = 1/r_1 + 1/r_2 (the gap widens from g to 2 g over that length), so
 
-    h = min(factor r, maximum, gap_factor sqrt(2 R g), factor r_neighbour + slope g).
+    h = min(factor r, maximum, gap_factor sqrt(2 R g) + slope g, factor r_neighbour + slope g).
 
 This also bounds the sag h^2 / (8 r) of a curved edge by a fraction of the gap, which keeps the
 curved cells in the gap valid. Least scaled Jacobian, SICN and unknowns measured with 60 particles,
@@ -268,7 +268,7 @@ class _Drawing:
         slab, sizes = self.slab, self.sizes
         base = sizes.maximum if own is None else float(self.base[own])
         size = np.full(len(points), base)
-        throat = np.full(len(points), np.inf)
+        throat, nearest = np.full(len(points), np.inf), np.full(len(points), np.inf)
         middle = 0.5 * (points.min(axis=0) + points.max(axis=0))
         reach = hypot(*(points.max(axis=0) - middle)) + base / SLOPE + self.largest
         own_radius = np.inf if own is None else float(slab.radii[own])
@@ -280,6 +280,7 @@ class _Drawing:
             np.minimum(size, self.base[other] + SLOPE * np.maximum(gap, 0.0), out=size)
             if not (touched and other in touched):
                 np.minimum(throat, _throat(gap, own_radius, radius), out=throat)
+                np.minimum(nearest, gap, out=nearest)
         if own is not None:
             x, y = points.T
             gaps = [x, slab.coating - x]
@@ -290,6 +291,9 @@ class _Drawing:
                 gaps.append(slab.width - y)
             for gap in gaps:
                 np.minimum(throat, _throat(gap, own_radius, np.inf), out=throat)
-        np.minimum(size, sizes.gap_factor * throat, out=size)
+                np.minimum(nearest, gap, out=nearest)
+        growth = SLOPE * nearest
+        np.minimum(size, sizes.gap_factor * throat + growth, out=size)
         np.maximum(size, min(sizes.minimum, base), out=size)
-        return np.minimum(size, WIDEST * throat)
+        capped: Floats = np.minimum(size, WIDEST * throat + growth)
+        return capped

@@ -33,6 +33,9 @@ SHALLOWEST_CUT = 0.3
 SLACK = 2e-3
 """Precision of relaxing, in median radii; the gap itself is kept exactly."""
 
+MOST_SCALING = 0.05
+"""Most that drawn diameters may be scaled to meet the active fraction exactly."""
+
 ITERATIONS = 4000
 SWEEPS = 60
 STARTS = 3
@@ -88,7 +91,7 @@ class Packing:
         return float(self.volumes_um3().sum() / np.prod(self.box_um))
 
     def smallest_gap_um(self) -> float:
-        """Least distance between two particles, or of a particle to a plane that does not cut it."""
+        """Least distance of two particles, or of a particle to a plane not cutting it."""
         box = Box(self.box_um, np.zeros(self.dimension, dtype=bool))
         reach = 2.0 * float(self.radii_um.max()) + 10.0 * self.minimum_gap_um + 1.0
         # Cut particles have centres outside; only the distances between centres matter here.
@@ -146,7 +149,8 @@ def pack(
 
 def ball_volume(radii: Floats, dimension: int) -> Floats:
     """Area of discs or volume of spheres."""
-    return pi * radii**2 if dimension == 2 else (4.0 / 3.0) * pi * radii**3
+    volumes: Floats = pi * radii**2 if dimension == 2 else (4.0 / 3.0) * pi * radii**3
+    return volumes
 
 
 def _extents(dimension: int, thickness: float, lateral: tuple[float, ...]) -> Floats:
@@ -156,7 +160,9 @@ def _extents(dimension: int, thickness: float, lateral: tuple[float, ...]) -> Fl
 def _segment_area(radii: Floats, height: Floats) -> Floats:
     """Area of the part of a disc beyond a line, `height` high (0 to 2 r)."""
     h = np.clip(height, 0.0, 2.0 * radii)
-    return radii**2 * np.arccos(1.0 - h / radii) - (radii - h) * np.sqrt(h * (2.0 * radii - h))
+    triangle = (radii - h) * np.sqrt(h * (2.0 * radii - h))
+    area: Floats = radii**2 * np.arccos(1.0 - h / radii) - triangle
+    return area
 
 
 def _draw_radii(geometry: Any, random: np.random.Generator) -> tuple[Floats, float]:
@@ -169,7 +175,7 @@ def _draw_radii(geometry: Any, random: np.random.Generator) -> tuple[Floats, flo
         return radii, float(face ** (1.0 / (dimension - 1)))
     width = 1e6 * geometry.width
     target = geometry.active_fraction * thickness * width ** (dimension - 1)
-    diameters = np.zeros(0)
+    diameters: Floats = np.zeros(0)
     while ball_volume(0.5 * diameters, dimension).sum() < target:
         diameters = np.concatenate([diameters, draw(max(16, diameters.size))])
     filled = np.cumsum(ball_volume(0.5 * diameters, dimension))
@@ -190,7 +196,15 @@ def _adjusted(radii: Floats, target: float, dimension: int, bounds: tuple[float,
         factor = max(0.5, 1.0 + lacking / volumes[free].sum()) ** (1.0 / dimension)
         radii = np.where(free, np.clip(radii * factor, low, high), radii)
     # One diameter only, or a table of few: the last factor, of order 1 + 1/(4 N), is for all.
-    return radii * (target / ball_volume(radii, dimension).sum()) ** (1.0 / dimension)
+    factor = float(target / ball_volume(radii, dimension).sum()) ** (1.0 / dimension)
+    if abs(factor - 1.0) > MOST_SCALING:
+        raise InputError(
+            f"geometry.width holds about {radii.size} particles: too few to meet"
+            " geometry.active_fraction with these sizes. Raise geometry.width, or give"
+            " geometry.particles instead, from which the width follows."
+        )
+    scaled: Floats = radii * factor
+    return scaled
 
 
 def _require_room(geometry: Any, radii: Floats, width: float, gap: float) -> None:
@@ -242,19 +256,19 @@ def _unreachable(
     random: np.random.Generator,
     progress: Progress | None,
 ) -> InputError:
-    """The message, after finding out what this box holds of these particles, shrunk alike."""
+    """The message, after finding out how many of these particles the box holds."""
     wanted = geometry.active_fraction
+    filled = np.cumsum(ball_volume(radii, len(box.size))) / np.prod(box.size)
     reached = 0.0
     for step in range(1, ceil(wanted / 0.02)):
-        fraction = wanted - 0.02 * step
-        shrunk = radii * (fraction / wanted) ** (1.0 / len(box.size))
-        if _place(box, shrunk, gap, random, 1, progress) is not None:
-            reached = fraction
+        fewer = radii[filled <= wanted - 0.02 * step]
+        if not fewer.size or _place(box, fewer, gap, random, 1, progress) is not None:
+            reached = float(filled[fewer.size - 1]) if fewer.size else 0.0
             break
     width = f"geometry.width = {box.size[1 - thickness_axis(len(box.size))]:.4g} um"
     return InputError(
         f"geometry.active_fraction = {wanted:g} could not be packed with geometry.minimum_gap ="
-        f" {gap:g} um and {width} (reached: {reached:.2f} with {len(radii)} particles)."
+        f" {gap:g} um and {width} (reached: {reached:.2f})."
         f" Lower geometry.active_fraction or geometry.minimum_gap, or"
         f" {'raise geometry.particles' if geometry.width is None else 'raise geometry.width'}."
     )

@@ -95,7 +95,7 @@ def mesh_quality(mesh: MeshData, expected_area_um2: Floats | None = None) -> Mes
             ("separator", tags.SEPARATOR),
         )
     )
-    particles, cbd, separator = (d.vertices for d in domains)
+    particles, cbd, _ = (d.vertices for d in domains)
     both = np.isin(mesh.cell_tags, [tags.CBD, tags.SEPARATOR])
     electrolyte = len(np.unique(mesh.cells[both, :3]))
     error = np.nan

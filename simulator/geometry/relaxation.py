@@ -43,9 +43,8 @@ class Box:
 
     def separation(self, difference: Floats) -> Floats:
         """Shortest vectors between centres whose plain difference is given."""
-        return difference - np.where(
-            self.periodic, self.size * np.round(difference / self.size), 0.0
-        )
+        turns = np.where(self.periodic, np.round(difference / self.size), 0.0)
+        return difference - turns * self.size
 
     def pairs(self, centres: Floats, reach: float) -> Ints:
         """(K, 2) pairs of centres nearer than reach, in a fixed order."""
@@ -54,7 +53,8 @@ class Box:
         inside = np.where(self.periodic, centres, np.clip(centres, 0.0, self.size))
         tree = cKDTree(inside, boxsize=period)
         found = tree.query_pairs(reach, output_type="ndarray")
-        return found[np.lexsort((found[:, 1], found[:, 0]))]
+        ordered: Ints = found[np.lexsort((found[:, 1], found[:, 0]))]
+        return ordered
 
 
 class SoftBalls:

@@ -85,7 +85,7 @@ def _lognormal(
         )
 
     def draw(count: int) -> Floats:
-        kept = np.zeros(0)
+        kept: Floats = np.zeros(0)
         while kept.size < count:
             wanted = math.ceil(1.2 * (count - kept.size) / share) + 8
             trial = median * np.exp(sigma * random.standard_normal(wanted))

@@ -1,0 +1,157 @@
+"""The mesh of a parameter file: packed and meshed once, then reused from the user's cache folder.
+
+A mesh is kept under the hash of all that determines it, as ${HETERODE_CACHE:-~/.cache/heterode}
+/meshes/HASH.msh, written to a temporary file and renamed. A damaged file is made anew. Call these
+functions on rank 0 only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+from simulator.errors import InputError
+from simulator.geometry import meshing, packing
+from simulator.geometry.mesh_data import MeshData
+from simulator.geometry.msh import read_msh, write_msh
+from simulator.geometry.packing import Packing, Progress, pack
+
+Result = TypeVar("Result")
+
+MANY = 500
+"""Particles from which packing and meshing take seconds and say so on a terminal."""
+
+
+def mesh_for(parameters: Any) -> MeshData:
+    """Read geometry.mesh_file, or reuse or make the mesh that the parameters ask for.
+
+    Raises:
+        InputError: a mesh file that does not serve, or a packing that cannot be had.
+    """
+    geometry = parameters.geometry
+    if geometry.mesh_file is not None:
+        return _named(parameters, lambda: read_msh(geometry.mesh_file), "geometry.mesh_file: ")
+    name = _named(parameters, lambda: mesh_hash(parameters))
+    path = cache_folder() / f"{name}.msh"
+    if path.is_file():
+        try:
+            mesh = read_msh(path)
+        except InputError:
+            mesh = None
+        if mesh is not None and mesh.hash == name:
+            return mesh
+    packed = packing_for(parameters)
+    progress = _terminal_progress(len(packed.radii_um))
+    if progress is not None:
+        progress(f"meshing {len(packed.radii_um)} particles")
+    mesh = _named(parameters, lambda: meshing.build_mesh(packed, geometry, name))
+    _store(path, mesh)
+    return mesh
+
+
+def packing_for(parameters: Any) -> Packing:
+    """The packing that `mesh_for` meshes; the same one for the same parameters and seed.
+
+    Raises:
+        InputError: the packing cannot be had; or geometry.mesh_file is given, so there is none.
+    """
+    geometry = parameters.geometry
+    if geometry.mesh_file is not None:
+        raise InputError(
+            f"{parameters.source_file}: geometry.mesh_file = {geometry.mesh_file} is a mesh"
+            " already: there is nothing to pack. Remove it to pack particles."
+        )
+    progress = _terminal_progress(geometry.particles or MANY)
+    return _named(parameters, lambda: pack(geometry, parameters.seeds.packing, progress))
+
+
+def mesh_hash(parameters: Any) -> str:
+    """Hash of everything that determines the mesh, 32 hexadecimal digits.
+
+    Raises:
+        InputError: the table of particle sizes cannot be read, or gmsh is not installed.
+    """
+    geometry = parameters.geometry
+    size = _plain(geometry.particle_size)
+    if size.get("file") is not None:
+        # The content counts: a table edited in place is another one, a moved table is not.
+        size["file"] = _file_hash(Path(size["file"]))
+    determined_by = {
+        "packer": packing.PACKER_VERSION,
+        "mesher": meshing.MESHER_VERSION,
+        "gmsh": _gmsh_version(),
+        "seed": parameters.seeds.packing,
+        "dimension": geometry.dimension,
+        "coating_thickness": geometry.coating_thickness,
+        "separator_thickness": geometry.separator_thickness,
+        "width": geometry.width,
+        "particles": geometry.particles,
+        "active_fraction": geometry.active_fraction,
+        "minimum_gap": geometry.minimum_gap,
+        "walls": geometry.walls,
+        "particle_size": size,
+        "mesh": _plain(geometry.mesh),
+    }
+    text = json.dumps(determined_by, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+def cache_folder() -> Path:
+    """Where meshes are kept; it need not exist."""
+    root = os.environ.get("HETERODE_CACHE")
+    return (Path(root) if root else Path.home() / ".cache" / "heterode") / "meshes"
+
+
+def _store(path: Path, mesh: MeshData) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_msh(path, mesh)
+    except (OSError, InputError):
+        # A cache that cannot be written costs time on the next run, nothing else.
+        return
+
+
+def _named(parameters: Any, make: Callable[[], Result], key: str = "") -> Result:
+    """Run `make`; an InputError then begins with the parameter file's name."""
+    try:
+        return make()
+    except InputError as error:
+        raise InputError(f"{parameters.source_file}: {key}{error}") from None
+
+
+def _plain(section: Any) -> dict[str, Any]:
+    """A section of the parameters as a dictionary."""
+    return dict(section.model_dump()) if hasattr(section, "model_dump") else dict(vars(section))
+
+
+def _file_hash(path: Path) -> str:
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError as error:
+        raise InputError(
+            f"geometry.particle_size.file = {path} cannot be read ({error.strerror})."
+            " Give a CSV file with the columns diameter_um,weight."
+        ) from None
+
+
+def _gmsh_version() -> str:
+    try:
+        import gmsh  # heavy: only where a mesh may have to be made
+    except (ImportError, OSError) as error:
+        raise InputError(
+            f"gmsh is needed to make a mesh and cannot be loaded ({error}). Install it, or name a"
+            " mesh made elsewhere by geometry.mesh_file."
+        ) from None
+    return str(gmsh.__version__)
+
+
+def _terminal_progress(particles: int) -> Progress | None:
+    """Writes to a terminal, where there is one and something to wait for."""
+    if particles < MANY or not sys.stderr.isatty():
+        return None
+    return lambda text: print(text, file=sys.stderr, flush=True)
