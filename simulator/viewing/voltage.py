@@ -139,7 +139,8 @@ def draw_voltage(folder: Path | str) -> Path:
 
 
 def _draw_voltage(axes: Any, steps: Sequence[HalfCycle], cycles: int) -> None:
-    named: set[str] = set()
+    # Named in order of appearance, shown in the full colour of the last cycle.
+    handles: dict[str, Any] = {}
     end: tuple[float, float] | None = None
     for step in steps:
         charge, voltage = PER_AH_M2 * step.capacity_Ah_m2, step.voltage_V
@@ -147,14 +148,11 @@ def _draw_voltage(axes: Any, steps: Sequence[HalfCycle], cycles: int) -> None:
             # From the last point of the step before, so that the jump in voltage is seen.
             charge, voltage = np.r_[end[0], charge], np.r_[end[1], voltage]
         end = (charge[-1], voltage[-1])
-        label = None if step.kind in named else step.kind
-        named.add(step.kind)
-        axes.plot(charge, voltage, label=label, **_line(step, cycles))
+        (handles[step.kind],) = axes.plot(charge, voltage, **_line(step, cycles))
     axes.margins(x=0.03, y=0.05)
     axes.set_xlabel("areal capacity / mA h cm$^{-2}$")
     axes.set_ylabel("cell voltage / V")
-    if named:
-        axes.legend(loc="best")
+    axes.legend(list(handles.values()), list(handles), loc="best")
 
 
 def _draw_fraction_axis(axes: Any, history: pd.DataFrame) -> None:
