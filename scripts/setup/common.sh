@@ -81,8 +81,8 @@ locked() {
     shift
     exec {lock}>"$cache/$name.lock"
     if ! flock --nonblock "$lock"; then
-        say "another set-up is at work in $cache; waiting for it"
-        flock "$lock"
+        say "another set-up is at work in $cache; waiting for it ..."
+        until flock --timeout 30 "$lock"; do say "still waiting ..."; done
     fi
     "$@"
     exec {lock}>&-

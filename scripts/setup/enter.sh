@@ -14,10 +14,12 @@ is_hidden() {
     [[ $system_folders == *" ${top%%/*} "* ]]
 }
 
-# userland_arguments VENV --bind|--ro-bind: set `arguments`, how bwrap enters the userland, and
-# clear the environment of what would lead a program there back to the machine's libraries.
+# userland_arguments VENV --bind|--ro-bind: set `bwrap` and its `arguments` for entering the
+# userland, and clear the environment of what would lead a program there back to the machine's
+# libraries.
 userland_arguments() {
     local folder file bundle
+    bwrap=$(type -P bwrap)
     arguments=(--ro-bind "$tree/usr" /usr --ro-bind "$tree/etc" /etc --tmpfs /usr/local
         --dir /run --dir /var --symlink ../run /var/run
         --ro-bind "$tree/var/lib/dpkg" /var/lib/dpkg --ro-bind-try "$tree/var/cache/fontconfig" /var/cache/fontconfig
@@ -52,7 +54,7 @@ userland_arguments() {
 
 # enter_userland COMMAND...: run it and return its exit code; whatever ends this shell ends it too.
 enter_userland() {
-    local code inside
+    local code inside bwrap
     local -a arguments=() reset=(--default-signal=TERM --default-signal=QUIT)
     userland_arguments "$venv" --ro-bind
     # bwrap waits for the command, so the signals that the command answers must not end bwrap:
@@ -67,7 +69,7 @@ enter_userland() {
     else
         trap : INT
     fi
-    (trap '' INT QUIT TERM && exec bwrap "${arguments[@]}" env "${reset[@]}" "$@") <&0 &
+    (trap '' INT QUIT TERM && exec "$bwrap" "${arguments[@]}" env "${reset[@]}" "$@") <&0 &
     inside=$!
     trap 'pass_on TERM' TERM
     while :; do

@@ -177,6 +177,8 @@ debian_progress() {
 # --- stage 2: the venv, and the proof ---
 
 make_venv() {
+    local bwrap
+    local -a arguments
     local -a pip=("$venv_inside/bin/python3" -m pip install --only-binary :all:)
     rm -rf "$venv.new"
     mkdir "$venv.new" || return 1
@@ -185,8 +187,8 @@ make_venv() {
     unset PIP_TARGET PIP_PREFIX
     userland_arguments "$venv.new" --bind
     pip_folders
-    bwrap "${arguments[@]}" /usr/bin/python3 -m venv --system-site-packages "$venv_inside" &&
-        bwrap "${arguments[@]}" "${pip[@]}" -r "$setup_dir/requirements.txt"
+    "$bwrap" "${arguments[@]}" /usr/bin/python3 -m venv --system-site-packages "$venv_inside" &&
+        "$bwrap" "${arguments[@]}" "${pip[@]}" -r "$setup_dir/requirements.txt"
 }
 
 # pip_folders: bind what the machine's pip settings point to (certificates, folders of packages)
@@ -205,11 +207,12 @@ pip_folders() {
 }
 
 test_userland() {
-    local scratch code=0
+    local scratch bwrap code=0
+    local -a arguments
     scratch=$(mktemp -d) || return 1
     export XDG_CACHE_HOME=$scratch
     userland_arguments "$venv.new" --ro-bind
-    bwrap "${arguments[@]}" mpirun -n 2 python3 "$setup_dir/selftest.py" 2 || code=1
+    "$bwrap" "${arguments[@]}" mpirun -n 2 python3 "$setup_dir/selftest.py" 2 || code=1
     rm -rf "$scratch"
     return "$code"
 }
