@@ -74,6 +74,22 @@ class ResultsFolder:
         return folder
 
     @classmethod
+    def check(cls, path: Path | str, *, overwrite: bool = False) -> None:
+        """Refuse early what `create` would refuse, changing nothing.
+
+        Raises:
+            InputError: as in `create`.
+        """
+        folder = cls(path)
+        try:
+            _refuse_foreign(folder, overwrite)
+            present = next(p for p in (folder.path, *folder.path.parents) if os.path.lexists(p))
+            if not present.is_dir() or not os.access(present, os.W_OK | os.X_OK):
+                raise InputError(f"{folder.path}: cannot be written. Choose another --out")
+        except OSError as error:
+            raise InputError(explain(folder.path, error)) from error
+
+    @classmethod
     def open(cls, path: Path | str) -> ResultsFolder:
         """An existing results folder.
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from dolfinx import fem
 
 from simulator.results.sample import FieldGrid
-from simulator.solver.electrode_mesh import MICROMETRE, Submesh
+from simulator.solver.electrode_mesh import MICROMETRE, ElectrodeMesh, Submesh
 
 Floats = npt.NDArray[np.float64]
 
@@ -61,3 +61,57 @@ class VertexGrid:
     def _gather(self, local: npt.NDArray[np.generic]) -> npt.NDArray[np.generic] | None:
         parts = self._comm.gather(local, root=0)
         return None if parts is None else np.concatenate(parts)
+
+
+class FieldViewer:
+    """The cell's fields on the grids of its three domains.
+
+    Potentials are given against the lithium metal (phi_l) and so that the collector lies at the
+    cell voltage (phi_s).
+
+    Args:
+        mesh: the electrode's mesh.
+        functions: the fields; the solver's own.
+        penalty: (N,) factor of each particle.
+        c_0: initial salt concentration, mol m^-3.
+    """
+
+    def __init__(
+        self,
+        mesh: ElectrodeMesh,
+        functions: Mapping[str, fem.Function],
+        penalty: Floats,
+        c_0: float,
+    ) -> None:
+        self._functions, self._c_0 = functions, c_0
+        self._grids = {
+            "particles": VertexGrid("particles", mesh.particles, mesh.dimension),
+            "electrolyte": VertexGrid("electrolyte", mesh.electrolyte, mesh.dimension),
+            "carbon": VertexGrid("carbon", mesh.carbon, mesh.dimension),
+        }
+        particle = mesh.particle_of_cell
+        self._cell_data = {"particles": {"particle": particle, "penalty": penalty[particle]}}
+
+    def grids(self) -> list[FieldGrid]:
+        """The three grids on rank 0, nothing elsewhere. Collective."""
+        grids = [g.grid(self._cell_data.get(name, {})) for name, g in self._grids.items()]
+        return [grid for grid in grids if grid is not None]
+
+    def values(self, voltage: float) -> dict[str, dict[str, Floats]] | None:
+        """Domain -> field -> values at the grid's points; None away from rank 0. Collective.
+
+        Args:
+            voltage: cell voltage, V.
+        """
+        f, g = self._functions, self._grids
+        s = g["particles"].values(f["s"], 1.0)
+        c_l = g["electrolyte"].values(f["y"], self._c_0)
+        phi_l = g["electrolyte"].values(f["phi_l"], 1.0)
+        phi_s = g["carbon"].values(f["phi_s"], 1.0)
+        if s is None or c_l is None or phi_l is None or phi_s is None:
+            return None
+        return {
+            "particles": {"lithium_fraction": s},
+            "electrolyte": {"concentration": c_l, "potential": phi_l},
+            "carbon": {"potential": phi_s + voltage},
+        }

@@ -20,11 +20,13 @@ from simulator.materials import diffusivity_of_fraction, lithium_metal_exchange_
 from simulator.materials import open_circuit_potential
 from simulator.parameters import Parameters
 from simulator.physics import carbon, electrolyte, kinetics, solid
+from simulator.results.sample import Sample
 from simulator.physics.effective import bruggeman, carbon_factor
 from simulator.solver.averages import ParticleAverages
 from simulator.solver.constant_matrix import ConstantMatrix
 from simulator.solver.electrode_mesh import ElectrodeMesh, Submesh
 from simulator.solver.facets import FacetTrace, FieldOnSubmesh, facet_trace
+from simulator.solver.grids import FieldViewer
 from simulator.solver.layout import FIELDS, FieldLayout
 from simulator.solver.linear import LinearSolver, Preset
 from simulator.solver.march import HOUR, Pace
@@ -336,6 +338,37 @@ class CellModel:
         solver = self.parameters.solver
         return Pace(
             self.one_C, self.mesh.collector_area, solver.initial_step, solver.maximum_step_fraction)
+
+    # -- what observers see -----------------------------------------------------------------
+
+    def sample(self, state: State, *, step: int, accepted: int, cycle: int = 0) -> Sample:
+        """Cell and particle quantities of a state. Collective; the same on every rank."""
+        area = self.mesh.collector_area
+        s = self.layout.spread(state.vector)["s"]
+        fractions = self.averages.of_volume(state.vector[self.layout.slices["s"]])
+        share = self.averages.volumes / self.averages.volumes.sum()
+        mean = float(share @ fractions)
+        return Sample(
+            time_s=state.time,
+            voltage_V=state.V,
+            current_A_m2=state.I / area,
+            capacity_Ah_m2=state.charge / area / HOUR,
+            lithium_fraction_mean=mean,
+            lithium_fraction_sd=float(np.sqrt(share @ (fractions - mean) ** 2)),
+            cycle=cycle,
+            step=step,
+            accepted=accepted,
+            lithium_fraction=fractions,
+            surface_lithium_fraction=self.averages.of_surface(s),
+            particle_current_A_m2=self.averages.of_current(state.fluxes["interface"]),
+        )
+
+    def viewer(self) -> FieldViewer:
+        """Hands out the fields at the vertices, for writing."""
+        return FieldViewer(
+            self.mesh, self._functions, self.penalty,
+            self.parameters.electrolyte.initial_concentration,
+        )
 
 
 def merged(*parts: WeakForms) -> WeakForms:

@@ -1,0 +1,190 @@
+"""The command line: parses, calls, prints. Nothing else touches argv.
+
+Exit codes: 0 done, 2 the input is wrong (one line on stderr), 3 the solve failed (what was computed
+is on disk), 128 + n stopped by signal n.
+
+Only the input file's schema is imported before the input is known to be right.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from simulator import __version__
+from simulator.errors import InputError
+from simulator.ranks import launched_in_parallel, together
+
+if TYPE_CHECKING:
+    from simulator.parameters import Parameters
+
+DONE, WRONG_INPUT, SOLVE_FAILED = 0, 2, 3
+
+
+class _Parser(argparse.ArgumentParser):
+    """Reports wrong usage as every other mistake: by an exception, in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message}. See `{self.prog} --help`")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    comm = _communicator()
+    try:
+        options = together(comm, lambda: _parser().parse_args(arguments))
+        code: int = options.command(options, comm)
+        return code
+    except InputError as error:
+        if comm.rank == 0:
+            print(f"heterode: error: {error}", file=sys.stderr, flush=True)
+        # A launcher ends the other ranks as soon as one leaves with an error: not before it spoke.
+        comm.barrier()
+        return WRONG_INPUT
+
+
+class _Alone:
+    """Stands for the communicator where there is one process, so that MPI need not be loaded."""
+
+    rank, size = 0, 1
+
+    def bcast(self, value: Any, root: int = 0) -> Any:
+        return value
+
+    def allgather(self, value: Any) -> list[Any]:
+        return [value]
+
+    def barrier(self) -> None:
+        return None
+
+
+def _communicator() -> Any:
+    if not launched_in_parallel():
+        return _Alone()
+    from mpi4py import MPI
+
+    return MPI.COMM_WORLD
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="heterode",
+        description="Reaction heterogeneity in composite battery electrodes, particle by particle.",
+    )
+    parser.add_argument("--version", action="version", version=f"heterode {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+
+    run = _with_parameters(commands, "run", _run, "pack, mesh and solve; write a results folder")
+    run.add_argument(
+        "--out", type=Path, metavar="DIR", help="results folder (default: results/<name of PARAMS>)"
+    )
+    run.add_argument("--overwrite", action="store_true", help="replace earlier results in --out")
+    run.add_argument("--quiet", action="store_true", help="print nothing but errors")
+
+    _with_parameters(
+        commands, "check", _check, "validate; print parameters, regimes and size; solve nothing"
+    )
+
+    mesh = _with_parameters(commands, "mesh", _mesh, "packing and mesh only, with a quality table")
+    mesh.add_argument("-o", "--output", type=Path, metavar="FILE", required=True, help=".msh file")
+    return parser
+
+
+def _with_parameters(
+    commands: Any, name: str, action: Callable[[argparse.Namespace, Any], int], text: str
+) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
+    command.add_argument("parameters", type=Path, metavar="PARAMS", help="input file, TOML")
+    command.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="overrides",
+        help="change a value of the file, as in --set geometry.coating_thickness='60 um'",
+    )
+    command.set_defaults(command=action)
+    return command
+
+
+def _load(options: argparse.Namespace, comm: Any) -> Parameters:
+    from simulator.parameters import load_parameters
+
+    return together(comm, lambda: load_parameters(options.parameters, options.overrides))
+
+
+def _run(options: argparse.Namespace, comm: Any) -> int:
+    parameters = _load(options, comm)
+    if comm.rank == 0 and not options.quiet:
+        from simulator.describe import describe_regimes
+
+        print("\n".join(["Regimes", *describe_regimes(parameters)]), flush=True)
+    from mpi4py import MPI
+
+    from simulator.simulation import Simulation
+
+    folder = options.out or parameters.output.directory or _free_folder(parameters, comm)
+    simulation = Simulation(
+        parameters, folder, MPI.COMM_WORLD, quiet=options.quiet, overwrite=options.overwrite
+    )
+    outcome = simulation.run()
+    if comm.rank == 0:
+        if outcome.status == "failed":
+            print(f"heterode: failed: {outcome.reason}. Results so far: {folder}", file=sys.stderr)
+        elif not options.quiet:
+            print(f"{outcome.status}: {outcome.reason}\nresults: {folder}")
+    comm.barrier()
+    if outcome.status == "failed":
+        return SOLVE_FAILED
+    return 128 + outcome.signal if outcome.signal else DONE
+
+
+def _free_folder(parameters: Parameters, comm: Any) -> Path:
+    """results/<name>, or with the first number behind it that is not taken."""
+
+    def first_free() -> Path:
+        name = parameters.source_file.stem
+        candidates = [Path("results") / (name if n == 1 else f"{name}-{n}") for n in range(1, 10000)]
+        return next(path for path in candidates if not path.exists())
+
+    chosen: Path = comm.bcast(first_free() if comm.rank == 0 else None, root=0)
+    return chosen
+
+
+def _check(options: argparse.Namespace, comm: Any) -> int:
+    parameters = _load(options, comm)
+    from simulator.describe import describe
+
+    if comm.rank == 0:
+        print("\n".join(describe(parameters)))
+    return DONE
+
+
+def _mesh(options: argparse.Namespace, comm: Any) -> int:
+    parameters = _load(options, comm)
+    from simulator.geometry.cache import mesh_for
+    from simulator.geometry.msh import write_msh
+    from simulator.geometry.quality import mesh_quality
+    from simulator.ranks import on_root
+
+    def make() -> None:
+        if options.output.suffix != ".msh":
+            raise InputError(f"--output {options.output} does not end in .msh, the format written")
+        if not options.output.absolute().parent.is_dir():
+            raise InputError(f"--output {options.output}: no such folder. Make it first")
+        mesh = mesh_for(parameters)
+        try:
+            write_msh(options.output, mesh)
+        except OSError as error:
+            raise InputError(f"--output {options.output}: {error.strerror}") from error
+        print(mesh_quality(mesh).text())
+
+    on_root(comm, make)
+    return DONE
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,48 @@
+"""Ending a run between two time steps when a signal asks for it."""
+
+from __future__ import annotations
+
+import signal
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+from mpi4py import MPI
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interruption:
+    """Notes SIGINT and SIGTERM while it is entered, for all ranks to agree on later.
+
+    A second signal of the same kind has its usual effect.
+
+    Args:
+        comm: the ranks.
+    """
+
+    def __init__(self, comm: MPI.Comm) -> None:
+        self._comm = comm
+        self._noted = 0
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        for number in SIGNALS:
+            self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self._noted = number
+        signal.signal(number, self._before[number])
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def agreed(self) -> int:
+        """The signal any rank has received, 0 for none. Collective."""
+        return int(self._comm.allreduce(self._noted, op=MPI.MAX))

@@ -1,0 +1,75 @@
+"""Doing things once, or agreeing on them, when several ranks run one command.
+
+A failure on one rank is told to all before any raises: a rank that left alone would leave the
+others waiting for ever.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
+
+_SIZE_VARIABLES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_SIZE", "MPI_LOCALNRANKS")
+
+
+def launched_in_parallel() -> bool:
+    """Whether a launcher started several ranks; told from the environment, without MPI."""
+    sizes = (os.environ.get(name, "") for name in _SIZE_VARIABLES)
+    if any(size.isdigit() and int(size) > 1 for size in sizes):
+        return True
+    # srun sets the number of tasks for one-task batch scripts as well, but a step id only in a step.
+    tasks = os.environ.get("SLURM_STEP_NUM_TASKS", "")
+    return tasks.isdigit() and int(tasks) > 1
+
+
+def on_root(comm: Any, action: Callable[[], Result]) -> Result | None:
+    """Run `action` on rank 0; raise its exception on every rank. Collective.
+
+    Returns:
+        Its result on rank 0, None elsewhere.
+    """
+    result, error = None, None
+    if comm.rank == 0:
+        try:
+            result = action()
+        except Exception as caught:
+            error = caught
+    shared = comm.bcast(_portable(error), root=0)
+    if error is not None:
+        raise error
+    if shared is not None:
+        raise shared
+    return result
+
+
+def together(comm: Any, action: Callable[[], Result]) -> Result:
+    """Run `action` on every rank; if it fails on any, raise on all. Collective.
+
+    The action itself must not communicate.
+    """
+    result: Result | None = None
+    error = None
+    try:
+        result = action()
+    except Exception as caught:
+        error = caught
+    errors = comm.allgather(_portable(error))
+    first = next((e for e in errors if e is not None), None)
+    if error is not None:
+        raise error
+    if first is not None:
+        raise first
+    return result  # type: ignore[return-value]
+
+
+def _portable(error: Exception | None) -> Exception | None:
+    """The exception in a form that can be sent: its own class where that takes one message."""
+    if error is None:
+        return None
+    try:
+        return type(error)(str(error))
+    except Exception:
+        return RuntimeError(f"{type(error).__name__}: {error}")

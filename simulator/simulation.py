@@ -1,0 +1,314 @@
+"""One run from parameters to a complete results folder.
+
+    Parameters -> mesh -> CellModel -> march -> samples and fields on disk -> figures
+
+All ranks take part; files, figures and progress are rank 0's alone.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+from mpi4py import MPI
+
+from simulator.errors import InputError, SolveError
+from simulator.geometry.cache import mesh_for
+from simulator.geometry.mesh_data import MeshData
+from simulator.interruption import Interruption
+from simulator.parameters import Parameters
+from simulator.parameters.tables import read_penalty_table
+from simulator.particles import ParticleTable
+from simulator.physics.penalty import draw_weibull
+from simulator.progress import Progress
+from simulator.protocol import Step
+from simulator.ranks import on_root
+from simulator.results.folder import ResultsFolder
+from simulator.results.manifest import Manifest, Status, collect_versions
+from simulator.results.recorder import Recorder
+from simulator.results.sample import Sample
+from simulator.results.storage import OutputError
+from simulator.solver.balances import Balances
+from simulator.solver.electrode_mesh import ElectrodeMesh, distribute
+from simulator.solver.march import Marched, march
+from simulator.solver.model import CellModel
+from simulator.solver.stepper import State, Stepper
+from simulator.viewing import draw_particle_map, draw_voltage
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+        status: completed, stopped (by a signal) or failed.
+        reason: in words.
+        signal: number of the signal that stopped it, 0 otherwise.
+    """
+
+    status: Status
+    reason: str
+    signal: int = 0
+
+
+class Phases:
+    """Wall-clock seconds by phase of the run."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextmanager
+    def timed(self, name: str) -> Iterator[None]:
+        """Add what happens inside to the phase `name`."""
+        begin = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - begin
+
+
+def penalty_factors(parameters: Parameters, count: int) -> np.ndarray:
+    """(N,) factors as the parameters ask for: drawn from their own seed, given, or all 1.
+
+    Raises:
+        InputError: a table for another number of particles.
+    """
+    penalty = parameters.penalty
+    if penalty.distribution == "none":
+        return np.ones(count)
+    if penalty.distribution == "table":
+        assert penalty.file is not None
+        given = read_penalty_table(penalty.file)
+        if given.size != count:
+            raise InputError(
+                f"{parameters.source_file}: penalty.file = {penalty.file} has {given.size} rows, "
+                f"but the electrode has {count} particles (allowed: one row per particle). "
+                "See particles.csv of a run, or `heterode mesh`, for their numbers."
+            )
+        return given
+    assert penalty.shape is not None
+    assert penalty.scale is not None
+    rng = np.random.default_rng(parameters.seeds.penalty)
+    return draw_weibull(
+        count,
+        rng,
+        shape=penalty.shape,
+        scale=penalty.scale,
+        minimum=penalty.minimum,
+        restriction=penalty.restriction,
+    )
+
+
+class Simulation:
+    """A run under way. Construction is collective: it meshes, claims the folder, compiles.
+
+    Args:
+        parameters: validated.
+        folder: where the results go; missing or empty, or an earlier run's with `overwrite`.
+        comm: the ranks.
+        stream: for progress, on rank 0.
+        quiet: no progress.
+        overwrite: replace an earlier run's results.
+
+    Raises:
+        InputError: on every rank; nothing has been written then.
+    """
+
+    def __init__(
+        self,
+        parameters: Parameters,
+        folder: Path,
+        comm: MPI.Comm = MPI.COMM_WORLD,
+        *,
+        stream: TextIO = sys.stderr,
+        quiet: bool = False,
+        overwrite: bool = False,
+    ) -> None:
+        self.parameters, self.comm, self.phases = parameters, comm, Phases()
+        self._say = _speaker(stream, quiet or comm.rank != 0)
+        on_root(comm, lambda: ResultsFolder.check(folder, overwrite=overwrite))
+        with self.phases.timed("mesh"):
+            data = on_root(comm, self._mesh)
+            self.mesh = distribute(comm, data)
+        self.particles = self._with_penalties()
+        self._folder = on_root(comm, lambda: ResultsFolder.create(folder, overwrite=overwrite))
+        self._manifest = on_root(comm, self._first_entries)
+        with self.phases.timed("setup"):
+            self._say("compiling the equations")
+            self.model = CellModel(self.mesh, parameters, self.particles.penalty)
+        start = self.model.start()
+        self.stepper = self.model.stepper(start)
+        self.balances = Balances(self.model.system, start)
+        self._viewer = self.model.viewer()
+        self._recorder = self._open_recorder()
+        self._progress = Progress(stream, quiet=quiet or comm.rank != 0)
+        self._say(
+            f"{len(self.particles)} particles, {self.model.layout.total} unknowns on "
+            f"{comm.size} rank{'s' if comm.size > 1 else ''}, {self.model.preset} solver, "
+            f"1C = {self.model.one_C / self.mesh.collector_area:.4g} A/m^2"
+        )
+
+    # -- preparation ------------------------------------------------------------------------
+
+    def _mesh(self) -> MeshData:
+        return mesh_for(self.parameters)
+
+    def _with_penalties(self) -> ParticleTable:
+        table = self.mesh.particle_table
+        return table.with_penalty(penalty_factors(self.parameters, len(table)))
+
+    def _first_entries(self) -> Manifest:
+        assert self._folder is not None
+        manifest = self._folder.start_manifest(
+            title=self.parameters.title,
+            parameters=self.parameters.to_si_dict(),
+            parameter_file=str(self.parameters.source_file),
+            seeds=self.parameters.seeds.model_dump(),
+            versions=collect_versions(),
+            mesh_hash=self.mesh.mesh_hash,
+            ranks=self.comm.size,
+            particles=len(self.particles),
+        )
+        self._folder.write_particles(self.particles)
+        return manifest
+
+    def _open_recorder(self) -> Recorder | None:
+        grids = self._viewer.grids()
+
+        def create() -> Recorder:
+            assert self._folder is not None
+            return Recorder(self._folder, len(self.particles), grids)
+
+        return on_root(self.comm, create)
+
+    # -- running ----------------------------------------------------------------------------
+
+    def run(self) -> Outcome:
+        """March the protocol, write as it goes, finish the folder whatever happens. Collective.
+
+        Returns:
+            How it ended; a failed solve is an outcome, not an exception.
+        """
+        steps = self.parameters.protocol.steps
+        with Interruption(self.comm) as interruption:
+            try:
+                outcome = self._march(steps, interruption)
+            except SolveError as error:
+                outcome = Outcome("failed", str(error))
+            except OutputError as error:
+                outcome = Outcome("failed", f"the results cannot be written: {error}")
+        self._finish(outcome)
+        return outcome
+
+    def _march(self, steps: tuple[Step, ...], interruption: Interruption) -> Outcome:
+        self._record(self.stepper.state, 0, last=False)
+        ended = ""
+        marching = march(self.stepper, steps, self.model.pace)
+        while (marched := self._next(marching)) is not None:
+            self.balances.update(marched.state)
+            sample = self._record(marched.state, marched.protocol_step, last=bool(marched.ended_by))
+            self._show(sample, marched, steps)
+            ended = marched.ended_by or ended
+            if (signal := interruption.agreed()) != 0:
+                # What is skipped by output.*_every must not be lost with the rest of the run.
+                self._record(marched.state, marched.protocol_step, last=True)
+                return Outcome("stopped", f"stopped by signal {signal}", signal)
+        return Outcome("completed", f"protocol done: {steps[-1].text}, {ended}")
+
+    def _next(self, marching: Iterator[Marched]) -> Marched | None:
+        with self.phases.timed("solve"):
+            return next(marching, None)
+
+    def _record(self, state: State, step: int, *, last: bool) -> Sample:
+        """Write a sample. Collective."""
+        with self.phases.timed("output"):
+            output, accepted = self.parameters.output, self.stepper.steps
+            sample = self.model.sample(state, step=step, accepted=accepted)
+            fields = None
+            if last or accepted % output.fields_every == 0:
+                fields = self._viewer.values(state.V)
+            particles = last or accepted % output.particles_every == 0
+
+            def write() -> None:
+                assert self._recorder is not None
+                self._recorder.record(sample, fields, particles=particles)
+
+            on_root(self.comm, write)
+        return sample
+
+    def _show(self, sample: Sample, marched: Marched, steps: tuple[Step, ...]) -> None:
+        inside = marched.progress
+        if inside is None:
+            inside = self._voltage_progress(sample, steps[marched.protocol_step])
+        done = None if inside is None else (marched.protocol_step + inside) / len(steps)
+        self._progress.update(sample, marched.time_step, done)
+
+    def _voltage_progress(self, sample: Sample, step: Step) -> float | None:
+        """How far the mean lithium fraction is on its way to the step's cut-off voltage."""
+        end = step.cutoff("voltage")
+        if not isinstance(end, float):
+            return None
+        begin = self._fraction_at_begin(step, sample)
+        target = float(self.model.curve.lithium_fraction(np.array([end]))[0])
+        if begin == target:
+            return None
+        return float(np.clip((begin - sample.lithium_fraction_mean) / (begin - target), 0.0, 1.0))
+
+    def _fraction_at_begin(self, step: Step, sample: Sample) -> float:
+        begun = getattr(self, "_begun", None)
+        if begun is None or begun[0] != sample.step:
+            self._begun = begun = (sample.step, sample.lithium_fraction_mean)
+        return begun[1]
+
+    # -- the end ----------------------------------------------------------------------------
+
+    def _finish(self, outcome: Outcome) -> None:
+        peak = self.comm.allreduce(_peak_memory(), op=MPI.SUM)
+        self._progress.close()
+
+        def write() -> None:
+            assert self._recorder is not None
+            assert self._folder is not None
+            assert self._manifest is not None
+            self._recorder.close()
+            entries = {
+                "dofs": self.model.layout.total,
+                "linear_solver": self.model.preset,
+                "steps": self.stepper.steps,
+                "rejected_steps": self.stepper.rejected,
+                "newton_iterations": self.model.newton.iterations,
+                "krylov_iterations": self.model.linear.iterations,
+                "peak_memory_bytes": peak,
+                "balance": self.balances.as_dict(),
+            }
+            # First how it ended: figures that fail must not leave a run that seems to go on.
+            self._manifest.finish(
+                outcome.status, outcome.reason, wall_s=self.phases.seconds, **entries
+            )
+            with self.phases.timed("report"):
+                draw_voltage(self._folder.path)
+                draw_particle_map(self._folder.path)
+            self._manifest.update(wall_s=self.phases.seconds)
+
+        on_root(self.comm, write)
+
+
+def _speaker(stream: TextIO, silent: bool) -> Callable[[str], None]:
+    def say(text: str) -> None:
+        if not silent:
+            print(f"heterode: {text}", file=stream, flush=True)
+
+    return say
+
+
+def _peak_memory() -> int:
+    """Largest resident memory of this rank so far, bytes."""
+    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return int(kilobytes * (1 if sys.platform == "darwin" else 1024))
