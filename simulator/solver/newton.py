@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from mpi4py import MPI
+from scipy.optimize import brentq
 
 from simulator.physics.kinetics import LARGEST_EXPONENT, Flux
 from simulator.solver.layout import FIELDS, FieldLayout
@@ -29,6 +30,9 @@ Floats = npt.NDArray[np.float64]
 
 LOWEST_SALT = 1e-3
 """Relative salt concentration below which the electrolyte counts as depleted."""
+
+VOLTAGE_SEARCH = 2.0
+"""How far from the last voltage a new one is looked for after a jump of the current, V."""
 
 HOPELESS = 1e8
 """An update this many tolerances large means divergence."""
@@ -173,6 +177,32 @@ class Newton:
             f"Newton's method did not converge in {self._tolerances.iterations} iterations"
             + self._suspicion(vector)
         )
+
+    def consistent_voltage(
+        self, vector: Floats, V: float, I: float, control: TerminalControl  # noqa: E741
+    ) -> float:
+        """The voltage at which the interface carries the prescribed current. Collective.
+
+        All fields are kept. After a jump of the current it is where Newton's method should start:
+        from the old voltage its first update, by the tangent at small currents, would overshoot,
+        and come back by no more than 2RT/F an iteration, since the current is exponential.
+
+        Returns:
+            V as given where the control prescribes the voltage, or none is found within 2 V.
+        """
+        g, g_V, g_I = control(V, I)
+        if g_V != 0.0 or g_I == 0.0:
+            return V
+        wanted = I - g / g_I
+        values = self._system.layout.spread(vector)
+
+        def excess(voltage: float) -> float:
+            return self._system.interface_current(values, voltage, wanted) - wanted
+
+        low, high = V - VOLTAGE_SEARCH, V + VOLTAGE_SEARCH
+        if excess(low) * excess(high) >= 0.0:
+            return V
+        return float(brentq(excess, low, high, xtol=1e-6))
 
     def _update(
         self,

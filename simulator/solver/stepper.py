@@ -110,12 +110,12 @@ class Stepper:
         time = now.time + step
         scheme = differentiation(time, times, self._highest)
         beta = scheme.past([state.vector for state in self._past])
-        # Extrapolating a state that only just took up a new current would overshoot: the predictor
-        # is used from the second step on.
         weights = extrapolation(time, times, self._highest)
         guess = sum((w * s.vector for w, s in zip(weights, self._past, strict=False)), start=0.0)
         V = sum(w * s.V for w, s in zip(weights, self._past, strict=False))
         I = sum(w * s.I for w, s in zip(weights, self._past, strict=False))  # noqa: E741
+        if len(self._past) == 1:
+            V = self._newton.consistent_voltage(np.asarray(guess), V, I, control)
         solved = self._newton.solve(np.asarray(guess), V, I, control, scheme.alpha, beta)
         past_charge = float(scheme.past([state.charge for state in self._past]))
         state = State(

@@ -225,6 +225,11 @@ class CellSystem:
 
     # -- integrals --------------------------------------------------------------------------
 
+    def interface_current(self, values: Mapping[str, Floats], V: float, I: float) -> float:  # noqa: E741
+        """Integral of the interface current for given local fields, A. Collective."""
+        term = self.surfaces["interface"]
+        return float(self.layout.comm.allreduce(term.integral(term.flux(values, V, I))))
+
     def totals(self, fluxes: Mapping[str, Flux]) -> dict[str, float]:
         """Surface integrals of the currents, A, the same on every rank. Collective."""
         names = list(self.surfaces)
