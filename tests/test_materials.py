@@ -251,4 +251,4 @@ def _p1(ufl):
 
 
 def test_thermal_voltage_of_the_constants():
-    assert GAS_CONSTANT * T0 / FARADAY == pytest.approx(0.025693, rel=1e-4)
+    assert pytest.approx(0.025693, rel=1e-4) == GAS_CONSTANT * T0 / FARADAY
