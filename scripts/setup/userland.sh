@@ -26,8 +26,8 @@ build_userland() {
     require_tools
     if [[ ! -d $tree ]]; then
         require_space
-        say "no DOLFINx 0.9 to 0.11 here: building a private Debian 13 userland in $cache"
-        say "once, about 3 GB and 2 to 5 minutes; it changes nothing else on this machine"
+        say "no DOLFINx 0.9 to 0.11 here: building a private Debian 13 userland, once (2 to 5 minutes)"
+        say "it takes 3 GB in $cache, and nothing outside is changed"
         step "Debian packages (1 of 3)" "$tree.log" debian_progress make_tree ||
             fail 1 "the userland could not be built; call again to go on. $other_ways"
     fi
@@ -35,7 +35,8 @@ build_userland() {
         fail 1 "the Python packages could not be installed; call again to go on. $other_ways"
     step "self-test on two ranks (3 of 3)" "$venv.log" no_progress test_userland ||
         fail 1 "the userland does not work on this machine. $other_ways"
-    mv "$venv.new" "$venv"
+    # A venv may have outlived its tree, if that was deleted alone.
+    rm -rf "$venv" && mv -T "$venv.new" "$venv" || fail 1 "cannot put $venv in its place"
     say "ready after $((SECONDS - started)) s"
 }
 
@@ -54,7 +55,7 @@ require_tools() {
             fail 1 "no DOLFINx 0.9 to 0.11 here, and no apt-get to install ${lacking[*]} from, to build one. $other_ways"
         ((EUID == 0)) ||
             fail 1 "no DOLFINx 0.9 to 0.11 here; to build one, first: sudo apt-get install ${lacking[*]}. $other_ways"
-        step "tools: ${lacking[*]}" "$cache/tools.log" no_progress install_tools "${lacking[@]}" ||
+        step "installing ${lacking[*]}, to build a userland with" "$cache/tools.log" no_progress install_tools "${lacking[@]}" ||
             fail 1 "${lacking[*]} could not be installed. $other_ways"
     fi
     bwrap --ro-bind / / --dev-bind /dev /dev true 2>"$cache/tools.log" ||
@@ -105,7 +106,7 @@ make_tree() {
     rm -f "$tree.new/etc/resolv.conf"
     mkdir -p "$tree.new/etc/ssl/certs" &&
         (cd "$tree.new/etc" && touch "${machine_files[@]}" ssl/certs/ca-certificates.crt) &&
-        mv "$tree.new" "$tree" &&
+        mv -T "$tree.new" "$tree" &&
         rm -rf "$tree.debs"
 }
 
