@@ -36,7 +36,8 @@ build_userland() {
     step "self-test on two ranks (3 of 3)" "$venv.log" no_progress test_userland ||
         fail 1 "the userland does not work on this machine. $other_ways"
     # A venv may have outlived its tree, if that was deleted alone.
-    rm -rf "$venv" && mv -T "$venv.new" "$venv" || fail 1 "cannot put $venv in its place"
+    rm -rf "$venv"
+    mv -T "$venv.new" "$venv" || fail 1 "cannot put $venv in its place"
     say "ready after $((SECONDS - started)) s"
 }
 
