@@ -389,7 +389,9 @@ def test_binary(tmp_path):
 
 def test_bad_toml_names_the_line(tmp_path):
     file = write(tmp_path, (line("dimension"), "dimension = = 2"))
-    number = BASE.splitlines().index(next(s for s in BASE.splitlines() if s.startswith("dimension")))
+    number = BASE.splitlines().index(
+        next(s for s in BASE.splitlines() if s.startswith("dimension"))
+    )
     assert f"not valid TOML: Invalid value (at line {number + 1}," in message(file)
 
 
@@ -482,7 +484,9 @@ PENALTY_TABLES = {
 def test_mistake_in_a_penalty_table(name, tmp_path):
     content, says = PENALTY_TABLES[name]
     (tmp_path / "pen.csv").write_text(content)
-    file = write(tmp_path, (r"^distribution = \"weibull\"$", 'distribution = "table"\nfile = "pen.csv"'))
+    file = write(
+        tmp_path, (r"^distribution = \"weibull\"$", 'distribution = "table"\nfile = "pen.csv"')
+    )
     text = message(file)
     assert "penalty.file" in text
     assert says in text
