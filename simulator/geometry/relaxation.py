@@ -8,7 +8,6 @@ O'Hern et al., Phys. Rev. E 68, 011306 (2003).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +16,10 @@ from scipy.spatial import cKDTree
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
+
+
+STAGNATION = 300
+"""Steps within which the worst overlap must shrink by a fifth, else the balls are jammed."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +154,6 @@ def relax(
     centres: Floats,
     tolerance: float,
     iterations: int,
-    watch: Callable[[float], None] | None = None,
 ) -> tuple[Floats, float]:
     """Minimise the overlap energy by FIRE until nothing lacks more distance than the tolerance.
 
@@ -159,8 +161,7 @@ def relax(
         balls: what repels.
         centres: (N, d) start.
         tolerance: lacking distance at which to stop.
-        iterations: most steps to take.
-        watch: called with the largest lack every 50 steps.
+        iterations: most steps to take; a jammed packing ends it before.
 
     Returns:
         centres and the largest lack left; above the tolerance if it did not get there.
@@ -170,9 +171,14 @@ def relax(
     step, longest, mix, uphill = 0.1, 1.0, 0.1, 0
     force, worst = balls.forces(centres)
     fastest = 0.3 * float(balls.radii.min())
+    before = np.inf
     for iteration in range(iterations):
         if worst <= tolerance:
             break
+        if iteration % STAGNATION == STAGNATION - 1:
+            if worst > 0.8 * before:
+                break
+            before = worst
         power = float(np.vdot(force, velocity))
         if power > 0.0:
             uphill += 1
@@ -190,8 +196,6 @@ def relax(
         move *= np.minimum(1.0, fastest / np.maximum(length, 1e-300))[:, None]
         centres = centres + move
         force, worst = balls.forces(centres)
-        if watch is not None and iteration % 50 == 0:
-            watch(worst)
     return balls.box.wrap(centres), worst
 
 
