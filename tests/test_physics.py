@@ -9,10 +9,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from cells import NO_TRANSPORT_LOSS, cell, run
 from scipy.special import jn_zeros
 
 from simulator.constants import FARADAY, GAS_CONSTANT
-from cells import NO_TRANSPORT_LOSS, cell, run
 
 RADIUS = 2.5e-6  # of the disc in single_disc_2d.msh, m
 
@@ -115,8 +115,8 @@ class TestNearEquilibrium:
         samples, _ = run(model)
         x = np.array([sample.lithium_fraction_mean for sample in samples])
         V = np.array([sample.voltage_V for sample in samples])
-        # Above, U is so steep (5 V per unit at 0.98) that the particle's small gradient shows.
-        return np.max(np.abs(V - model.curve.potential(x))[x < 0.97])
+        # Above, U is so steep (5 V per unit at 0.98) that a gradient of 7e-4 alone makes 4 mV.
+        return np.max(np.abs(V - model.curve.potential(x))[x < 0.96])
 
     def test_voltage_follows_the_open_circuit_potential(self):
         assert self.distance("1e-9") < 2.5e-3
