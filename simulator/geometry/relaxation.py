@@ -135,21 +135,45 @@ class SoftBalls:
         """Vectors (N, d) from where a wall would graze a ball to the nearest allowed place.
 
         A wall may cut a particle of radius r at least `shallowest_cut` r deep, or must leave it
-        whole and the gap free.
+        whole and the gap free. Where two walls cut it, their common edge must do so as deeply: a
+        ball that reaches over both walls but hardly over the edge would leave a splinter there.
         """
         push = np.zeros_like(centres)
+        inner = (1.0 - self.box.shallowest_cut) * self.radii - self.slack
+        outer = self.radii + self.gap + self.slack
+        distances, signs = [], []
         for axis in self.box.cut_axes:
             size = self.box.size[axis]
             place = np.mod(centres[:, axis], size)
             beyond = place > 0.5 * size
             distance = np.where(beyond, size - place, place)
-            inner = (1.0 - self.box.shallowest_cut) * self.radii - self.slack
-            outer = self.radii + self.gap + self.slack
             grazing = (distance > inner) & (distance < outer)
             nearest = np.where(distance - inner < outer - distance, inner, outer)
-            step = np.where(grazing, nearest - distance, 0.0)
-            push[:, axis] = np.where(beyond, -step, step)
+            sign = np.where(beyond, -1.0, 1.0)
+            push[:, axis] = sign * np.where(grazing, nearest - distance, 0.0)
+            distances.append(distance)
+            signs.append(sign)
+        if len(distances) == 2:
+            x, y = distances
+            from_edge = np.hypot(x, y)
+            splinter = (x < outer) & (y < outer) & (from_edge > inner)
+            # The short way is over the edge, or back from the farther of the two walls.
+            over = splinter & (from_edge - inner < outer - np.maximum(x, y))
+            shrink = inner / np.maximum(from_edge, 1e-12) - 1.0
+            back = splinter & ~over
+            for axis, own, sign in zip(self.box.cut_axes, distances, signs, strict=True):
+                farther = back & (own == np.maximum(x, y))
+                push[:, axis] = np.where(over, sign * shrink * own, push[:, axis])
+                push[:, axis] = np.where(farther, sign * (outer - own), push[:, axis])
         return push
+
+    def pressures(self, centres: Floats) -> Floats:
+        """(N,) sum of what lacks round each ball: the energy's derivative by its radius."""
+        i, j, _, lack = self._near(centres)
+        pressure = np.bincount(i, lack, len(centres)) + np.bincount(j, lack, len(centres))
+        walls = np.abs(self._plane_pushes(centres)) + np.abs(self._cut_pushes(centres))
+        total: Floats = pressure + walls.sum(axis=1)
+        return total
 
 
 def relax(
@@ -200,6 +224,26 @@ def relax(
         centres = centres + move
         force, worst = balls.forces(centres)
     return balls.box.wrap(centres), worst
+
+
+def exchange(balls: SoftBalls, centres: Floats, first: int) -> Floats:
+    """Radii after pairs of neighbouring rank swap where the larger ball is pressed harder.
+
+    Each swap lowers the energy. Jammed spheres of many sizes come loose so (Brito, Lerner and
+    Wyart, Phys. Rev. X 8, 031050, 2018), with the same set of radii.
+
+    Args:
+        balls: with the radii as they are.
+        centres: (N, d).
+        first: 0 or 1, the rank pairing begins with.
+    """
+    radii = balls.radii.copy()
+    pressure = balls.pressures(centres)
+    rank = np.argsort(radii, kind="stable")[first:]
+    pairs = rank[: len(rank) // 2 * 2].reshape(-1, 2)
+    small, large = pairs[pressure[pairs[:, 1]] > pressure[pairs[:, 0]]].T
+    radii[small], radii[large] = balls.radii[large], balls.radii[small]
+    return radii
 
 
 def shake(balls: SoftBalls, centres: Floats, random: np.random.Generator, sweeps: int) -> Floats:

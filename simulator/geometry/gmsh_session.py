@@ -1,0 +1,52 @@
+"""gmsh with an empty model, left as it was found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+FRONTAL_DELAUNAY = 6
+
+
+@contextmanager
+def gmsh_session(name: str, options: Mapping[str, float] | None = None) -> Iterator[Any]:
+    """gmsh with an empty model and options of its own; leaves no trace in the process.
+
+    A session that the caller has open already is used and kept: its model stays current after.
+
+    Args:
+        name: of the model.
+        options: beside the defaults below.
+    """
+    import gmsh  # heavy, and absent where only meshes of files are used
+
+    opened = not gmsh.isInitialized()
+    if opened:
+        # No signal handler: Ctrl-C belongs to the program. No configuration files of the user.
+        gmsh.initialize(readConfigFiles=False, interruptible=False)
+    previous = gmsh.model.getCurrent()
+    wanted = {
+        "General.Terminal": 0,
+        "General.NumThreads": 1,
+        "Mesh.Algorithm": FRONTAL_DELAUNAY,
+        "Mesh.MeshSizeExtendFromBoundary": 1,
+        "Mesh.MeshSizeFromPoints": 0,
+        "Mesh.MeshSizeFromCurvature": 0,
+        "Mesh.ElementOrder": 1,
+        **(options or {}),
+    }
+    before = {key: gmsh.option.getNumber(key) for key in wanted}
+    gmsh.model.add(name)
+    try:
+        for key, value in wanted.items():
+            gmsh.option.setNumber(key, value)
+        yield gmsh
+    finally:
+        gmsh.model.remove()
+        if opened:
+            gmsh.finalize()
+        else:
+            for key, value in before.items():
+                gmsh.option.setNumber(key, value)
+            gmsh.model.setCurrent(previous)
