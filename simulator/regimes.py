@@ -303,14 +303,22 @@ def _read(value: float, *bands: tuple[float, str]) -> str:
 # Size ----------------------------------------------------------------------------------------
 
 
+def _mean_ball(parameters: Parameters) -> float:
+    """Mean area of a disc, m^2, or volume of a sphere, m^3."""
+    dimension = parameters.geometry.dimension
+    factor = math.pi if dimension == 2 else 4.0 / 3.0 * math.pi
+    return factor * size_moment(parameters, dimension)
+
+
 def expected_width(parameters: Parameters) -> float:
     """Lateral width, m: the file's, or the one that holds its number of particles."""
     geometry = parameters.geometry
     if geometry.width is not None:
         return geometry.width
     assert geometry.particles is not None
-    area = geometry.particles * math.pi * size_moment(parameters, 2)
-    return area / (geometry.active_fraction * geometry.coating_thickness)
+    solid = geometry.particles * _mean_ball(parameters)
+    face = solid / (geometry.active_fraction * geometry.coating_thickness)
+    return float(face ** (1.0 / (geometry.dimension - 1)))
 
 
 def expected_particles(parameters: Parameters) -> int:
@@ -319,8 +327,9 @@ def expected_particles(parameters: Parameters) -> int:
     if geometry.particles is not None:
         return geometry.particles
     assert geometry.width is not None
-    area = geometry.width * geometry.coating_thickness * geometry.active_fraction
-    return max(1, round(area / (math.pi * size_moment(parameters, 2))))
+    face = geometry.width ** (geometry.dimension - 1)
+    solid = face * geometry.coating_thickness * geometry.active_fraction
+    return max(1, round(solid / _mean_ball(parameters)))
 
 
 def estimate_size(parameters: Parameters, mesh: MeshSummary | None = None) -> SizeEstimate:

@@ -1,14 +1,12 @@
-"""Packing -> conforming mesh of particles, carbon-binder domain and separator (2D, by gmsh).
+"""Packing -> conforming mesh of particles, carbon-binder domain and separator, by gmsh.
 
-gmsh fills the outlines with straight triangles. The second order is made here: one node per edge,
+Spheres: meshing_3d.py. In 2D gmsh fills the outlines with straight triangles. The second order is made here: one node per edge,
 those on a particle's surface moved onto its circle. All other edges stay straight, so only cells at
 the surface are curved, and their Jacobians are checked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -17,7 +15,9 @@ import numpy.typing as npt
 
 from simulator.errors import InputError
 from simulator.geometry import tags
+from simulator.geometry.gmsh_session import gmsh_session
 from simulator.geometry.mesh_data import MeshData
+from simulator.geometry.meshing_3d import mesh_spheres
 from simulator.geometry.outline import WIDEST, MeshSizes, Outline, Slab, draw_outline
 from simulator.geometry.packing import Packing
 from simulator.geometry.simplex import EDGES, jacobian_range
@@ -32,62 +32,22 @@ MESHER_VERSION = 1
 GAP_FACTOR = 0.25
 """Edge length in a gap over sqrt(2 R g) for gap_elements = 1: see the tables in outline.py."""
 
-FRONTAL_DELAUNAY = 6
-
 ATTEMPTS = 4
-
-
-@contextmanager
-def gmsh_session(name: str) -> Iterator[Any]:
-    """gmsh with an empty model and options of its own; leaves no trace in the process.
-
-    A session that the caller has open already is used and kept: its model stays current after.
-    """
-    import gmsh  # heavy, and absent where only meshes of files are used
-
-    opened = not gmsh.isInitialized()
-    if opened:
-        # No signal handler: Ctrl-C belongs to the program. No configuration files of the user.
-        gmsh.initialize(readConfigFiles=False, interruptible=False)
-    previous = gmsh.model.getCurrent()
-    options = {
-        "General.Terminal": 0,
-        "General.NumThreads": 1,
-        "Mesh.Algorithm": FRONTAL_DELAUNAY,
-        "Mesh.MeshSizeExtendFromBoundary": 1,
-        "Mesh.MeshSizeFromPoints": 0,
-        "Mesh.MeshSizeFromCurvature": 0,
-        "Mesh.ElementOrder": 1,
-    }
-    before = {key: gmsh.option.getNumber(key) for key in options}
-    gmsh.model.add(name)
-    try:
-        for key, value in options.items():
-            gmsh.option.setNumber(key, value)
-        yield gmsh
-    finally:
-        gmsh.model.remove()
-        if opened:
-            gmsh.finalize()
-        else:
-            for key, value in before.items():
-                gmsh.option.setNumber(key, value)
-            gmsh.model.setCurrent(previous)
 
 
 def build_mesh(packing: Packing, geometry: Any, name: str = "") -> MeshData:
     """Mesh a packing with the sizes of a parameter file.
 
     Args:
-        packing: 2D.
+        packing: 2D or 3D.
         geometry: `Parameters.geometry` (lengths in m).
         name: MeshData.hash; empty: hash of the content.
 
     Raises:
         InputError: gmsh failed, or a curved cell is not valid; names the remedy.
     """
-    if packing.dimension != 2:
-        raise InputError("geometry.dimension = 3 is not available yet (allowed: 2). Set it to 2.")
+    if packing.dimension == 3:
+        return mesh_spheres(packing, geometry.mesh, 1e6 * geometry.separator_thickness, name)
     slab = Slab(
         centres=packing.centres_um,
         radii=packing.radii_um,

@@ -1,6 +1,7 @@
 """Quality of an electrode mesh: measures per domain, as data and as a table of text.
 
 SICN: signed inverse condition number, 1 for an equilateral cell (in 2D 4 sqrt(3) A / sum l^2).
+Angles are those of triangles, in 3D those between the faces of a tetrahedron.
 gamma: inscribed over circumscribed radius, 1 for an equilateral cell. Both of the straight cell.
 Scaled Jacobian: least over greatest Jacobian determinant of the curved cell, 1 for a straight one.
 Source: gmsh reference manual, `Mesh.QualityType`; Johnen et al., J. Comput. Phys. 233, 359 (2013).
@@ -16,7 +17,7 @@ import numpy.typing as npt
 
 from simulator.geometry import tags
 from simulator.geometry.mesh_data import MeshData
-from simulator.geometry.simplex import jacobian_range
+from simulator.geometry.simplex import jacobian_range, tetrahedron_sicn
 
 Floats = npt.NDArray[np.float64]
 
@@ -51,7 +52,7 @@ class MeshQuality:
         particles: number of particles.
         points: number of mesh nodes, those of curved edges included.
         unknowns: of first-order lithium, salt, electrolyte and carbon potential.
-        area_error_max: greatest relative error of a particle's area, NaN if not compared.
+        area_error_max: greatest relative error of a particle's area or volume, NaN if not compared.
     """
 
     domains: tuple[DomainQuality, ...]
@@ -59,6 +60,7 @@ class MeshQuality:
     points: int
     unknowns: int
     area_error_max: float
+    dimension: int = 2
 
     def text(self) -> str:
         """A table for the terminal."""
@@ -73,19 +75,18 @@ class MeshQuality:
             for d in self.domains
         ]
         if np.isfinite(self.area_error_max):
-            lines.append(f"largest error of a particle's area: {self.area_error_max:.1e}")
+            lines.append(f"largest error of a particle's {'area' if self.dimension == 2 else 'volume'}: {self.area_error_max:.1e}")
         return "\n".join(lines)
 
 
 def mesh_quality(mesh: MeshData, expected_area_um2: Floats | None = None) -> MeshQuality:
-    """Measure a 2D mesh.
+    """Measure a mesh.
 
     Args:
-        mesh: of triangles.
-        expected_area_um2: (N,) areas of the particles packed (`Packing.volumes_um3()`).
+        mesh: of triangles or tetrahedra.
+        expected_area_um2: (N,) areas of the particles packed, in 3D their volumes
+            (`Packing.volumes_um3()`).
     """
-    if mesh.dimension != 2:
-        raise NotImplementedError("quality of tetrahedra")
     kinds = np.minimum(mesh.cell_tags, tags.PARTICLE_OFFSET)
     domains = tuple(
         _domain(mesh, name, np.asarray(mesh.cells[kinds == kind]))
@@ -97,7 +98,7 @@ def mesh_quality(mesh: MeshData, expected_area_um2: Floats | None = None) -> Mes
     )
     particles, cbd, _ = (d.vertices for d in domains)
     both = np.isin(mesh.cell_tags, [tags.CBD, tags.SEPARATOR])
-    electrolyte = len(np.unique(mesh.cells[both, :3]))
+    electrolyte = len(np.unique(mesh.cells[both, : mesh.dimension + 1]))
     error = np.nan
     if expected_area_um2 is not None:
         error = float(np.abs(mesh.particles.volume_um3 / expected_area_um2 - 1.0).max())
@@ -107,10 +108,13 @@ def mesh_quality(mesh: MeshData, expected_area_um2: Floats | None = None) -> Mes
         points=len(mesh.points_um),
         unknowns=particles + 2 * electrolyte + cbd,
         area_error_max=error,
+        dimension=mesh.dimension,
     )
 
 
 def _domain(mesh: MeshData, name: str, cells: npt.NDArray[np.int64]) -> DomainQuality:
+    if mesh.dimension == 3:
+        return _solid_domain(mesh, name, cells)
     corners = mesh.points_um[cells[:, :3]]
     sides = np.linalg.norm(np.roll(corners, -1, axis=1) - corners, axis=2)
     a, b, c = sides.T
@@ -132,3 +136,44 @@ def _domain(mesh: MeshData, name: str, cells: npt.NDArray[np.int64]) -> DomainQu
         angle_min_deg=float(angle.min()),
         scaled_jacobian_min=float((low / high).min()),
     )
+
+
+def _solid_domain(mesh: MeshData, name: str, cells: npt.NDArray[np.int64]) -> DomainQuality:
+    corners = mesh.points_um[cells[:, :4]]
+    sicn = tetrahedron_sicn(corners)
+    gamma, angle = _radius_ratio_and_angle(corners)
+    jacobian = 1.0
+    if mesh.order == 2:
+        low, high = jacobian_range(mesh.points_um, cells, 2)
+        jacobian = float((low / high).min())
+    return DomainQuality(
+        name=name,
+        cells=len(cells),
+        vertices=len(np.unique(cells[:, :4])),
+        sicn_min=float(sicn.min()),
+        sicn_mean=float(sicn.mean()),
+        gamma_min=float(gamma.min()),
+        angle_min_deg=float(angle),
+        scaled_jacobian_min=jacobian,
+    )
+
+
+def _radius_ratio_and_angle(corners: Floats) -> tuple[Floats, float]:
+    """gamma = 3 inradius / circumradius (M,) and the least dihedral angle, degrees."""
+    a, b, c = (corners[:, k] - corners[:, 0] for k in (1, 2, 3))
+    normals = np.stack(
+        [np.cross(c - a, b - a), np.cross(b, c), np.cross(c, a), np.cross(a, b)], axis=1
+    )
+    areas = np.linalg.norm(normals, axis=2)
+    volume = np.einsum("ij,ij->i", a, normals[:, 1])
+    squares = [np.einsum("ij,ij->i", edge, edge)[:, None] for edge in (a, b, c)]
+    centre = sum(s * normals[:, k] for k, s in enumerate(squares, start=1))
+    circumradius = np.linalg.norm(centre, axis=1) / (2.0 * volume)
+    gamma: Floats = 3.0 * volume / areas.sum(axis=1) / circumradius
+    unit = normals / areas[:, :, None]
+    cosine = max(
+        float((-np.einsum("ij,ij->i", unit[:, i], unit[:, j])).max())
+        for i in range(4)
+        for j in range(i)
+    )
+    return gamma, float(np.degrees(np.arccos(np.clip(cosine, -1.0, 1.0))))

@@ -7,7 +7,7 @@ Node order of a cell: its vertices, then one node per edge in the order of EDGES
 from __future__ import annotations
 
 from functools import cache
-from math import factorial
+from math import factorial, sqrt
 
 import numpy as np
 import numpy.typing as npt
@@ -144,6 +144,23 @@ def _integrate_straight(points: Floats, cells: Ints) -> tuple[Floats, Floats]:
     measure = scale / factorial(dimension)
     moment = measure[:, None] * (first + sum(edges) / (dimension + 1.0))
     return measure, moment
+
+
+def tetrahedron_sicn(corners: Floats) -> Floats:
+    """Signed inverse condition number (M,) of straight tetrahedra (M, 4, 3), 1 if equilateral.
+
+    3 / (|A| |A^-1|) in Frobenius norms, A the map from the equilateral tetrahedron.
+    Source: Freitag and Knupp, Int. J. Numer. Meth. Engng. 53, 1377 (2002).
+    """
+    edges = corners[:, 1:] - corners[:, :1]
+    a = edges[:, 0]
+    b = (2.0 * edges[:, 1] - a) / sqrt(3.0)
+    c = (3.0 * edges[:, 2] - edges[:, 0] - edges[:, 1]) / sqrt(6.0)
+    faces = np.stack([np.cross(b, c), np.cross(c, a), np.cross(a, b)], axis=1)
+    determinant = np.einsum("ij,ij->i", a, faces[:, 0])
+    squares = (a * a + b * b + c * c).sum(axis=1) * (faces * faces).sum(axis=(1, 2))
+    sicn: Floats = 3.0 * determinant / np.sqrt(np.maximum(squares, 1e-300))
+    return sicn
 
 
 def jacobian_range(points: Floats, cells: Ints, order: int) -> tuple[Floats, Floats]:

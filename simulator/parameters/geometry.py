@@ -86,7 +86,11 @@ ParticleSize = Annotated[
 
 
 class MeshSettings(Section):
-    """[geometry.mesh]: element sizes. h at a particle's surface = surface_size_factor * radius."""
+    """[geometry.mesh]: element sizes. h at a particle's surface = surface_size_factor * radius.
+
+    `order` and `gap_elements` are for 2D: in 3D edges are straight, and each particle has its exact
+    volume all the same.
+    """
 
     surface_size_factor: Factor = 0.35
     minimum_size: ElementSize = 0.15e-6
@@ -111,6 +115,8 @@ class MeshSettings(Section):
 
 class Geometry(Section):
     """The slab: cathode of `coating_thickness`, then the separator; `width` is lateral.
+
+    In 3D the cross-section is a square of that width.
 
     Exactly one of `width` and `particles` is given: with `particles`, the packing chooses the
     width that holds that many at the wanted active fraction.
@@ -142,14 +148,8 @@ class Geometry(Section):
     @field_validator("dimension")
     @classmethod
     def _dimension(cls, value: int) -> int:
-        if value == 3:
-            raise MistakeError(
-                "cannot be solved by this version: 3 is not available yet",
-                allowed="2",
-                remedy="Set it to 2.",
-            )
-        if value != 2:
-            raise MistakeError("is no dimension of an electrode", allowed="2")
+        if value not in (2, 3):
+            raise MistakeError("is no dimension of an electrode", allowed="2 or 3")
         return value
 
     @property
@@ -213,7 +213,7 @@ class Geometry(Section):
                 key=("minimum_gap",),
             )
         # A gap g around a disc of diameter d takes the room of a disc of diameter d + g.
-        swollen = self.active_fraction * (1.0 + self.minimum_gap / typical) ** 2
+        swollen = self.active_fraction * (1.0 + self.minimum_gap / typical) ** self.dimension
         if swollen > 0.80:
             raise MistakeError(
                 f"leaves no room for the particles: with their gaps they would fill "
