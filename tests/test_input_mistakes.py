@@ -210,9 +210,9 @@ EDITS = {
         [(line("minimum_gap"), 'minimum_gap = "2 um"')],
         ['geometry.minimum_gap = "2 um"', "no room"],
     ),
-    "three dimensions": (
-        [(line("dimension"), "dimension = 3")],
-        ["geometry.dimension = 3", "3 is not available yet", "(allowed: 2)"],
+    "four dimensions": (
+        [(line("dimension"), "dimension = 4")],
+        ["geometry.dimension = 4", "no dimension of an electrode", "(allowed: 2 or 3)"],
     ),
     "walls": (
         [(line("walls"), 'walls = "insid"')],
@@ -443,7 +443,7 @@ OVERRIDES = {
         "geometry.particle_size=lognormal",
         ['with --set: geometry.particle_size = "lognormal" is not a section'],
     ),
-    "dimension": ("geometry.dimension=3", ["with --set: geometry.dimension = 3", "not available"]),
+    "dimension": ("geometry.dimension=1", ["with --set: geometry.dimension = 1", "(allowed: 2 or"]),
 }
 
 

@@ -78,15 +78,18 @@ def restore_volumes(
     particle = kinds[on_sphere]
     solid = cells[cell_tags >= tags.PARTICLE_OFFSET]
     owner = cell_tags[cell_tags >= tags.PARTICLE_OFFSET] - tags.PARTICLE_OFFSET
+    # Relative error -> relative height: a third on a whole sphere, more on pieces, whose cuts stay.
+    gain, before = np.full(len(volumes), 1.0 / 3.0), np.zeros(len(volumes))
     for _ in range(RESTORING):
         measure, _ = integrate_cells(points, solid, 1)
-        found = np.bincount(owner, measure, len(volumes))
-        error = 1.0 - found / volumes
-        if np.abs(error).max() < 1e-7:
+        error = 1.0 - np.bincount(owner, measure, len(volumes)) / volumes
+        if np.abs(error).max() < 1e-9:
             break
+        known = np.abs(before) > 1e-8
+        gain[known] *= np.clip(before[known] / (before - error)[known], 0.5, 3.0)
         outward = points[on_sphere] - centres[particle]
-        # A third for a whole sphere; of a piece less than the whole surface moves.
-        points[on_sphere] += (error[particle] / 3.0)[:, None] * outward
+        points[on_sphere] += (gain * error)[particle][:, None] * outward
+        before = error
     return points
 
 

@@ -1,9 +1,12 @@
-"""report/lithium_fraction.png: the lithium in the particles at start, middle and end."""
+"""report/lithium_fraction.png: the lithium in the particles at start, middle and end.
+
+A 3D run is shown in the plane half-way across, y = const.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,7 @@ from simulator.results.folder import ResultsFolder
 from simulator.results.history import read_history
 from simulator.results.sample import FieldGrid, Floats, Integers
 from simulator.viewing import style
+from simulator.viewing.section import Section, mid_section
 
 _NAMES = ("start", "middle", "end")
 _LYING_FROM = 2.2  # width over thickness from which the layers lie flat and the panels are stacked
@@ -41,12 +45,16 @@ class Panel:
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the cell's layers lie, um: collector at 0, coating, separator, lithium metal."""
+    """Where the cell's layers lie, um: collector at 0, coating, separator, lithium metal.
+
+    `names` label the axes along the thickness and across it.
+    """
 
     coating_um: float
     cell_um: float
     bottom_um: float
     top_um: float
+    names: tuple[str, str] = ("$x$ / µm", "$y$ / µm")
 
     @property
     def aspect(self) -> float:
@@ -116,7 +124,7 @@ def map_figure(grid: FieldGrid, panels: Sequence[Panel], layout: Layout) -> Figu
 
 def _canvas(layout: Layout, count: int) -> tuple[Figure, list[Any]]:
     """A figure of the right height, and its axes: side by side, or stacked if the cell is wide."""
-    across, along = ("$y$ / µm", "$x$ / µm") if layout.lying else ("$x$ / µm", "$y$ / µm")
+    across, along = layout.names[::-1] if layout.lying else layout.names
     if layout.lying:
         height = (style.DOUBLE_COLUMN_IN - 1.2) / layout.aspect + 0.45
         figure = style.new_figure(style.DOUBLE_COLUMN_IN, count * height + 0.3, "compressed")
@@ -141,31 +149,20 @@ def draw_particle_map(folder: Path | str) -> Path:
         the path of the picture.
 
     Raises:
-        InputError: no readable fields or history there, or a 3D run.
+        InputError: no readable fields or history there.
         OutputError: the picture cannot be written.
     """
     results = ResultsFolder(folder)
     history = read_history(results.path)
     series = read_fields(results.path, "particles")
-    grid = planar(series.grid, results.path)
+    section = mid_section(series.grid)
     chosen = chosen_samples(history, series.times_s)
-    panels = [_panel(series, history, index, name) for index, name in _named(chosen)]
-    figure = map_figure(grid, panels, _layout(results.path, grid))
+    panels = [_panel(series, section, history, index, name) for index, name in _named(chosen)]
+    figure = map_figure(section.grid, panels, _layout(results.path, section))
     path = results.make_report() / "lithium_fraction.png"
     with style.style():
         style.save(figure, path)
     return path
-
-
-def planar(grid: FieldGrid, source: Path) -> FieldGrid:
-    """The grid to draw: the mesh itself in 2D. A cut through a 3D mesh belongs here.
-
-    Raises:
-        InputError: a 3D mesh.
-    """
-    if grid.dimension != 2:
-        raise InputError(f"{source}: maps of 3D runs are not available yet. Open fields/*.xdmf")
-    return grid
 
 
 def _named(chosen: Sequence[int]) -> list[tuple[int, str]]:
@@ -173,7 +170,9 @@ def _named(chosen: Sequence[int]) -> list[tuple[int, str]]:
     return list(zip(chosen, names, strict=True))
 
 
-def _panel(series: FieldSeries, history: pd.DataFrame, index: int, name: str) -> Panel:
+def _panel(
+    series: FieldSeries, section: Section, history: pd.DataFrame, index: int, name: str
+) -> Panel:
     time = float(series.times_s[index])
     # The last row at that time: it is the state after a change of the protocol's step.
     row = history.iloc[np.abs(history["time_s"].to_numpy() - time)[::-1].argmin() * -1 - 1]
@@ -182,21 +181,26 @@ def _panel(series: FieldSeries, history: pd.DataFrame, index: int, name: str) ->
         f"{name}: {style.spoken_time(time)}, {row['voltage_V']:.3f} V\n"
         f"mean {mean:.3f}, particle s.d. {spread:.3f}"
     )
-    return Panel(title, series.load(index)["lithium_fraction"])
+    return Panel(title, section.values(series.load(index)["lithium_fraction"]))
 
 
-def _layout(folder: Path, particles: FieldGrid) -> Layout:
+def _layout(folder: Path, section: Section) -> Layout:
     """Layers from the extents of the grids; without the others, the particles' own."""
-    grids = [particles]
+    planar = section.across_um is None
+    grids = [section.grid.points_um]
     for domain in ("carbon", "electrolyte"):
         try:
-            grids.append(read_fields(folder, domain).grid)
+            points = read_fields(folder, domain).grid.points_um
+            grids.append(points if planar else points[:, [2, 0]])
         except InputError:
-            grids.append(particles)
-    x_ends = [float(grid.points_um[:, 0].max()) for grid in grids]
-    y_all = np.concatenate([grid.points_um[:, 1] for grid in grids])
+            grids.append(section.grid.points_um)
+    x_ends = [float(points[:, 0].max()) for points in grids]
+    y_all = np.concatenate([points[:, 1] for points in grids])
     coating = max(x_ends[:2])
-    return Layout(coating, max(x_ends), float(y_all.min()), float(y_all.max()))
+    layout = Layout(coating, max(x_ends), float(y_all.min()), float(y_all.max()))
+    if planar:
+        return layout
+    return replace(layout, names=("$z$ / µm", f"$x$ / µm, at $y$ = {section.across_um:.3g} µm"))
 
 
 def _draw_layers(axes: Any, layout: Layout) -> None:
