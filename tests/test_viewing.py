@@ -9,10 +9,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from geometry_cases import REFERENCE_MESHES
 from matplotlib.image import imread
 from synthetic import SyntheticRun, synthetic_run, write_run
 
 from simulator.errors import InputError
+from simulator.geometry.msh import read_msh
+from simulator.geometry.tags import PARTICLE_OFFSET
 from simulator.results import FieldGrid, History, ResultsFolder
 from simulator.viewing import draw_particle_map, draw_voltage
 from simulator.viewing.particle_map import (
@@ -20,9 +23,9 @@ from simulator.viewing.particle_map import (
     Panel,
     chosen_samples,
     map_figure,
-    planar,
     rims,
 )
+from simulator.viewing.section import mid_section
 from simulator.viewing.style import spoken_time
 from simulator.viewing.voltage import differential_capacity, half_cycles, voltage_figure
 
@@ -196,10 +199,38 @@ def test_wide_cells_lie_down(run: SyntheticRun, width: float, lying: bool) -> No
     assert ("$x$" in figure.axes[0].get_ylabel()) == lying
 
 
-def test_maps_of_3d_runs_are_refused_in_words(tmp_path: Path) -> None:
-    grid = FieldGrid("particles", np.zeros((4, 3)), np.arange(4)[None])
-    with pytest.raises(InputError, match="3D"):
-        planar(grid, tmp_path)
+def test_a_cut_through_tetrahedra_has_the_area_and_the_values_of_the_plane() -> None:
+    mesh = read_msh(REFERENCE_MESHES / "spheres_3d.msh")
+    solid = mesh.cell_tags >= PARTICLE_OFFSET
+    particle = mesh.cell_tags[solid] - PARTICLE_OFFSET
+    whole = FieldGrid("particles", mesh.points_um, mesh.cells, {"tag": mesh.cell_tags})
+    grid = FieldGrid("particles", mesh.points_um, mesh.cells[solid], {"particle": particle})
+    for place in (None, 3.0):
+        section = mid_section(whole, place)
+        assert triangle_areas(section.grid).sum() == pytest.approx(13.0 * 8.5, rel=1e-9)
+        x, y, z = mesh.points_um.T
+        drawn = section.values(2.0 * x - 0.5 * y + z)
+        expected = 2.0 * section.grid.points_um[:, 1] + section.grid.points_um[:, 0]
+        assert drawn == pytest.approx(expected - 0.5 * section.across_um, abs=1e-9)
+    section = mid_section(grid, 3.1)
+    area = np.bincount(section.grid.cell_data["particle"], triangle_areas(section.grid))
+    assert area[0] == pytest.approx(np.pi * 2.0**2, rel=0.05)
+    # The outline of a section is closed: each of its points ends two edges.
+    ends = np.bincount(rims(section.grid).ravel(), minlength=len(section.grid.points_um))
+    assert set(ends) <= {0, 2}
+
+
+def triangle_areas(grid: FieldGrid) -> np.ndarray:
+    a, b, c = (grid.points_um[grid.cells[:, k]] for k in range(3))
+    return 0.5 * np.abs((b - a)[:, 0] * (c - a)[:, 1] - (b - a)[:, 1] * (c - a)[:, 0])
+
+
+def test_a_planar_grid_is_its_own_section(run: SyntheticRun) -> None:
+    grid = next(grid for grid in run.grids if grid.name == "particles")
+    section = mid_section(grid)
+    assert section.grid is grid
+    values = np.arange(len(grid.points_um), dtype=float)
+    assert np.array_equal(section.values(values), values)
 
 
 def test_missing_results_are_named(tmp_path: Path) -> None:

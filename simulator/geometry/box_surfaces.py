@@ -11,6 +11,7 @@ import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -176,7 +177,9 @@ class _Drawing:
             if other and any(p == particle for p, _ in self._borders(1, j)):
                 low, high = int(border.nodes[0]), int(border.nodes[-1])
                 height = float(self.surfaces[particle].points[low, 2])
-                cut.append((height, particle, self._node(particle, low), self._node(particle, high)))
+                cut.append(
+                    (height, particle, self._node(particle, low), self._node(particle, high))
+                )
         parts, at = [], self._corner[i, j, 0]
         for _, particle, low, high in sorted(cut):
             parts += [(-1, at, low), (particle, low, high)]
@@ -195,7 +198,7 @@ class _Drawing:
                 holes.append(loop)
                 self._plane([loop], domains)
             else:
-                arc = [self._line(a, b, True) for a, b in zip(chain, chain[1:], strict=False)]
+                arc = [self._line(a, b, True) for a, b in pairwise(chain)]
                 arcs[particle] = arc
                 self._plane([[*arc, self._line(chain[-1], chain[0])]], domains)
         up = self._along(self._upright[second], arcs)
@@ -215,8 +218,10 @@ class _Drawing:
 
     def _separator_wall(self, axis: int, side: int) -> None:
         first, second = [(side, k) if axis == 0 else (k, side) for k in (0, 1)]
-        ring = [self._corner[*place, k] for place, k in
-                ((first, 1), (second, 1), (second, 2), (first, 2))]
+        ring = [
+            self._corner[*place, k]
+            for place, k in ((first, 1), (second, 1), (second, 2), (first, 2))
+        ]
         self._plane([[self._line(a, b) for a, b in _around(ring)]], (tags.SEPARATOR,))
 
 

@@ -1,8 +1,8 @@
 """Packing -> conforming mesh of particles, carbon-binder domain and separator, by gmsh.
 
-Spheres: meshing_3d.py. In 2D gmsh fills the outlines with straight triangles. The second order is made here: one node per edge,
-those on a particle's surface moved onto its circle. All other edges stay straight, so only cells at
-the surface are curved, and their Jacobians are checked.
+Spheres: meshing_3d.py. In 2D gmsh fills the outlines with straight triangles. The second order is
+made here: one node per edge, those on a particle's surface moved onto its circle. All other edges
+stay straight, so only cells at the surface are curved, and their Jacobians are checked.
 """
 
 from __future__ import annotations

@@ -92,7 +92,7 @@ def _filled(points: Floats, parts: list[Part]) -> tuple[Floats, Ints, Tags]:
             reason = " ".join(str(error).split())
             continue
         wanted = {domain for _, domains in parts for domain in domains}
-        if wanted == set(np.unique(cell_tags).tolist()):
+        if wanted == {int(tag) for tag in np.unique(cell_tags)}:
             return points_filled, cells, cell_tags
         reason = "a domain was left without cells"
     raise InputError(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from math import ceil, pi
 from typing import Any
 
@@ -197,7 +198,7 @@ def wedge_volume(a: float, b: float) -> float:
     kink = float(np.sqrt(1.0 - b * b))
     ends = np.clip([-1.0, -kink, kink, 1.0], max(a, -1.0), 1.0)
     total = 0.0
-    for low, high in zip(ends[:-1], ends[1:], strict=True):
+    for low, high in pairwise(ends):
         # The disc at x begins to be cut like (x - kink)^(3/2): this substitution smooths it.
         x = low + (high - low) * u * u * (3.0 - 2.0 * u)
         disc = np.sqrt(np.maximum(1.0 - x * x, 1e-300))

@@ -29,9 +29,7 @@ LONGEST_MOVE = 0.35
 """In units of the shortest edge at the node."""
 
 
-def polish(
-    points: Floats, cells: Ints, cell_tags: Tags, centres: Floats, wanted: float
-) -> Floats:
+def polish(points: Floats, cells: Ints, cell_tags: Tags, centres: Floats, wanted: float) -> Floats:
     """Nodes after moving those of cells with a SICN below `wanted`.
 
     Args:
@@ -79,7 +77,8 @@ def restore_volumes(
     solid = cells[cell_tags >= tags.PARTICLE_OFFSET]
     owner = cell_tags[cell_tags >= tags.PARTICLE_OFFSET] - tags.PARTICLE_OFFSET
     # Relative error -> relative height: a third on a whole sphere, more on pieces, whose cuts stay.
-    gain, before = np.full(len(volumes), 1.0 / 3.0), np.zeros(len(volumes))
+    gain: Floats = np.full(len(volumes), 1.0 / 3.0)
+    before: Floats = np.zeros(len(volumes))
     for _ in range(RESTORING):
         measure, _ = integrate_cells(points, solid, 1)
         error = 1.0 - np.bincount(owner, measure, len(volumes)) / volumes

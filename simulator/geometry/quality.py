@@ -75,7 +75,8 @@ class MeshQuality:
             for d in self.domains
         ]
         if np.isfinite(self.area_error_max):
-            lines.append(f"largest error of a particle's {'area' if self.dimension == 2 else 'volume'}: {self.area_error_max:.1e}")
+            measure = "area" if self.dimension == 2 else "volume"
+            lines.append(f"largest error of a particle's {measure}: {self.area_error_max:.1e}")
         return "\n".join(lines)
 
 

@@ -104,7 +104,7 @@ class SphereSurfaces:
         walls = self._walls(index)
         for _ in range(REFINEMENTS):
             points, held, borders = _sphere_nodes(centre, radius, size, walls, self._packing, index)
-            triangles = _cap_triangles(points, held, centre)
+            triangles = _cap_triangles(points, held)
             surface = Surface(points, triangles, size, borders)
             if not raise_nodes:
                 break
@@ -176,7 +176,8 @@ class SphereSurfaces:
             for position in (0.0, float(packing.box_um[axis])):
                 if (axis, position) not in cut:
                     np.minimum(nearest, np.abs(points[:, axis] - position), out=nearest)
-        return np.maximum(nearest, 0.0)
+        np.maximum(nearest, 0.0, out=nearest)
+        return nearest
 
 
 def fibonacci_points(count: int) -> Floats:
@@ -231,7 +232,7 @@ def _sphere_nodes(
 
 def _smoothed(points: Floats, held: Flags, centre: Floats, radius: float, fixed: int) -> Floats:
     """Free nodes moved to the mean of their neighbours and back onto the sphere."""
-    triangles = _cap_triangles(points, held, centre)
+    triangles = _cap_triangles(points, held)
     pairs = triangles[:, [0, 1, 1, 2, 2, 0, 1, 0, 2, 1, 0, 2]].reshape(-1, 2)
     total = np.zeros_like(points)
     np.add.at(total, pairs[:, 0], points[pairs[:, 1]])
@@ -272,26 +273,26 @@ def _border_nodes(
             _, limit, inward = next(wall for wall in walls if wall[0] == across)
             end = float(np.arccos(np.clip((limit - centre[across]) * inward / ring, -1.0, 1.0)))
             count = max(3, ceil(2.0 * end * ring / size))
-            angles = np.linspace(-end, end, count + 1)[1:-1]
-        chain = np.arange(len(points), len(points) + len(angles))
+            angles = end * (2.0 * np.arange(1, count) / count - 1.0)
+        chain = list(range(len(points), len(points) + len(angles)))
         for angle in angles:
             point = middle.copy()
             point[across] += inward * ring * np.cos(angle)
             point[2] += ring * np.sin(angle)
             points.append(point)
             held.append(np.arange(3) == axis)
-        if ends:
-            chain = np.concatenate([[ends[0]], chain, [ends[1]]])
-        borders.append(Border(axis, position, chain, not ends))
+        chain = [*ends[:1], *chain, *ends[1:]]
+        borders.append(Border(axis, position, np.array(chain, dtype=np.int64), not ends))
     if not points:
         return np.zeros((0, 3)), np.zeros((0, 3), dtype=bool), ()
     return np.array(points), np.array(held), tuple(borders)
 
 
-def _cap_triangles(points: Floats, held: Flags, centre: Floats) -> Ints:
+def _cap_triangles(points: Floats, held: Flags) -> Ints:
     """Triangles of the convex hull that do not lie in a wall, seen from outside anticlockwise."""
-    triangles = ConvexHull(points).simplices.astype(np.int64)
-    triangles = triangles[~held[triangles].all(axis=1).any(axis=1)]
+    triangles: Ints = ConvexHull(points).simplices.astype(np.int64)
+    in_wall = np.asarray(held[triangles]).all(axis=1)
+    triangles = triangles[~np.any(in_wall, axis=1)]
     a, b, c = (points[triangles[:, k]] for k in range(3))
     inner = points.mean(axis=0)
     inward = np.einsum("ij,ij->i", np.cross(b - a, c - a), a - inner) < 0.0

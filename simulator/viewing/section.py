@@ -48,7 +48,9 @@ def mid_section(grid: FieldGrid, across_um: float | None = None) -> Section:
     # A point in the plane would make triangles of no area: it counts as just above.
     above = height >= 0.0
     triangles, cell_of = _cut_cells(grid.cells, above)
-    pairs, corner = np.unique(np.sort(triangles.reshape(-1, 2), axis=1), axis=0, return_inverse=True)
+    pairs, corner = np.unique(
+        np.sort(triangles.reshape(-1, 2), axis=1), axis=0, return_inverse=True
+    )
     first, second = pairs.T
     weight = height[first] / (height[first] - height[second])
     points = grid.points_um[first] + weight[:, None] * (
@@ -71,9 +73,7 @@ def _cut_cells(cells: Integers, above: NDArray[np.bool_]) -> tuple[Integers, Int
         chosen = np.flatnonzero(number == count)
         tip = np.argmax(sides[chosen] == alone, axis=1)
         others = np.array([[k for k in range(4) if k != t] for t in range(4)])[tip]
-        ends = np.stack(
-            [np.repeat(tip[:, None], 3, axis=1), others], axis=2
-        )
+        ends = np.stack([np.repeat(tip[:, None], 3, axis=1), others], axis=2)
         triangles.append(cells[chosen[:, None, None], ends])
         owners.append(chosen)
     # Two and two: a quadrangle, a-c a-d b-d b-c round its border, as two triangles.

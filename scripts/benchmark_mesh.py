@@ -1,0 +1,79 @@
+"""Pack and mesh spheres and print what it took: python3 scripts/benchmark_mesh.py [CASE ...].
+
+A case is N:FRACTION:WALLS, as in 1000:0.53:inside. Seconds are wall-clock: say on what machine,
+and that it was idle, beside any number that is kept.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import numpy as np
+
+from simulator.geometry.meshing import build_mesh
+from simulator.geometry.packing import pack
+from simulator.geometry.quality import mesh_quality
+from simulator.parameters.geometry import Geometry, LognormalSize, MeshSettings
+
+CASES = ("100:0.40:inside", "1000:0.53:inside", "1000:0.60:cut", "3000:0.55:inside")
+
+COLUMNS = (
+    f"{'particles':>9}{'pieces':>8}{'fraction':>10}{'walls':>8}{'tets':>10}{'unknowns':>10}"
+    f"{'pack s':>8}{'mesh s':>8}{'SICN':>7}{'gamma':>7}{'volume':>9}{'surface':>9}"
+)
+
+
+def geometry_of(case: str) -> Geometry:
+    """The slab of MESH's table: 60 um thick, diameters lognormal about 5 um, gap 0.1 um."""
+    count, fraction, walls = case.split(":")
+    size = LognormalSize.model_construct(
+        distribution="lognormal", median=5e-6, sigma=0.4, minimum=1e-6, maximum=10e-6
+    )
+    mesh = MeshSettings.model_construct(**{**MeshSettings().model_dump(), "maximum_size": 1.5e-6})
+    return Geometry.model_construct(
+        dimension=3,
+        coating_thickness=60e-6,
+        separator_thickness=25e-6,
+        width=None,
+        particles=int(count),
+        active_fraction=float(fraction),
+        minimum_gap=0.1e-6,
+        walls=walls,
+        particle_size=size,
+        mesh_file=None,
+        mesh=mesh,
+    )
+
+
+def row(case: str) -> str:
+    """One line of the table."""
+    geometry = geometry_of(case)
+    start = time.perf_counter()
+    packing = pack(geometry, 1)
+    packed = time.perf_counter()
+    mesh = build_mesh(packing, geometry)
+    meshed = time.perf_counter()
+    quality = mesh_quality(mesh, packing.volumes_um3())
+    whole = packing.volumes_um3() > 4.188 * packing.radii_um**3
+    sphere = 4.0 * np.pi * packing.radii_um[whole] ** 2
+    surface = np.abs(mesh.particles.surface_um2[whole] / sphere - 1.0).max()
+    return (
+        f"{packing.whole:>9}{quality.particles:>8}{packing.active_fraction():>10.4f}"
+        f"{packing.walls:>8}{len(mesh.cells):>10}{quality.unknowns:>10}"
+        f"{packed - start:>8.1f}{meshed - packed:>8.1f}"
+        f"{min(d.sicn_min for d in quality.domains):>7.3f}"
+        f"{min(d.gamma_min for d in quality.domains):>7.3f}"
+        f"{quality.area_error_max:>9.0e}{surface:>9.1e}"
+    )
+
+
+def main() -> None:
+    """Print the table of the cases named, or of all."""
+    print(COLUMNS)
+    for case in sys.argv[1:] or CASES:
+        print(row(case), flush=True)
+
+
+if __name__ == "__main__":
+    main()
