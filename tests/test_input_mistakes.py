@@ -210,6 +210,10 @@ EDITS = {
         [(line("minimum_gap"), 'minimum_gap = "2 um"')],
         ['geometry.minimum_gap = "2 um"', "no room"],
     ),
+    "curved cells in 3D": (
+        [(line("dimension"), "dimension = 3\nmesh = { order = 2 }")],
+        ["geometry.mesh.order = 2", "not made in 3D", "(allowed: 1 in 3D)"],
+    ),
     "four dimensions": (
         [(line("dimension"), "dimension = 4")],
         ["geometry.dimension = 4", "no dimension of an electrode", "(allowed: 2 or 3)"],

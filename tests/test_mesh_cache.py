@@ -10,6 +10,7 @@ from simulator.errors import InputError
 from simulator.geometry import cache
 from simulator.geometry.quality import mesh_quality
 from simulator.parameters import load_parameters
+from simulator.regimes import estimate_size
 
 
 @pytest.fixture
@@ -88,6 +89,24 @@ def test_the_presets_mesh_well(preset, folder):
     assert quality.area_error_max < 1e-3
     assert min(domain.sicn_min for domain in quality.domains) > 0.2
     assert 10_000 < quality.unknowns < 40_000
+
+
+def test_the_smallest_preset_in_3d_meshes_well(folder):
+    chosen = load_parameters(REFERENCE_MESHES.parent / "params" / "cube_50.toml")
+    packing = cache.packing_for(chosen)
+    mesh = cache.mesh_for(chosen)
+    quality = mesh_quality(mesh, packing.volumes_um3())
+    assert packing.whole == 50
+    assert packing.active_fraction() == pytest.approx(chosen.geometry.active_fraction, rel=1e-9)
+    assert quality.area_error_max < 1e-6
+    assert min(domain.sicn_min for domain in quality.domains) > 0.1
+    estimate = estimate_size(chosen)
+    assert estimate.dofs == pytest.approx(quality.unknowns, rel=0.3)
+    assert estimate.width == pytest.approx(1e-6 * packing.width_um[0], rel=0.15)
+    again = cache.mesh_for(chosen)
+    assert np.array_equal(again.points_um, mesh.points_um)
+    assert np.array_equal(again.cells, mesh.cells)
+    assert again.particles == mesh.particles
 
 
 def test_a_cache_that_cannot_be_written_does_not_stop_the_run(tmp_path, monkeypatch):

@@ -37,6 +37,13 @@ def test_every_file_loads_and_describes_itself(file):
     assert all("\n" not in s for s in lines)
 
 
+def test_edges_are_straight_in_3d_and_curved_in_2d():
+    assert load_parameters(PARAMS / "cube_50.toml").geometry.mesh.order == 1
+    assert load_parameters(PARAMS / "quickstart.toml").geometry.mesh.order == 2
+    turned = load_parameters(PARAMS / "quickstart.toml", ["geometry.dimension=3"])
+    assert turned.geometry.mesh.order == 1
+
+
 @pytest.mark.parametrize("file", FILES, ids=lambda f: f.stem)
 def test_every_number_has_a_source(file):
     """A physical number stands with a mark of its source on its line or the next."""

@@ -88,8 +88,8 @@ ParticleSize = Annotated[
 class MeshSettings(Section):
     """[geometry.mesh]: element sizes. h at a particle's surface = surface_size_factor * radius.
 
-    `order` and `gap_elements` are for 2D: in 3D edges are straight, and each particle has its exact
-    volume all the same.
+    In 3D edges are straight (`order` is 1 there by default), and each particle has its exact volume
+    all the same; `gap_elements` is for 2D.
     """
 
     surface_size_factor: Factor = 0.35
@@ -151,6 +151,26 @@ class Geometry(Section):
         if value not in (2, 3):
             raise MistakeError("is no dimension of an electrode", allowed="2 or 3")
         return value
+
+    @model_validator(mode="before")
+    @classmethod
+    def _straight_in_3d(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("dimension") == 3:
+            mesh = data.get("mesh", {})
+            if isinstance(mesh, dict):
+                return {**data, "mesh": {"order": 1, **mesh}}
+        return data
+
+    @model_validator(mode="after")
+    def _no_curved_tetrahedra(self) -> Geometry:
+        if self.dimension == 3 and self.mesh.order != 1 and self.mesh_file is None:
+            raise MistakeError(
+                "is not made in 3D, where edges are straight and volumes exact all the same",
+                allowed="1 in 3D",
+                remedy="Remove the key.",
+                key=("mesh", "order"),
+            )
+        return self
 
     @property
     def largest_diameter(self) -> float:
