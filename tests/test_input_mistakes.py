@@ -27,7 +27,6 @@ def message(file, overrides=()):
     with pytest.raises(InputError) as caught:
         load_parameters(file, overrides)
     text = str(caught.value)
-    print(text)
     assert "\n" not in text
     assert len(text) < 700
     for jargon in ("pydantic", "Traceback", "validation error", "ValueError", "NoneType"):
@@ -142,7 +141,7 @@ EDITS = {
     ),
     "distribution missing": (
         [(r"^distribution = .*$(?=\nmedian)", "")],
-        ["geometry.particle_size.distribution is missing"],
+        ["geometry.particle_size.distribution is missing", "lognormal, monodisperse, table"],
     ),
     "width and particles": (
         [(line("particles"), 'particles = 60\nwidth = "100 um"')],
@@ -171,6 +170,10 @@ EDITS = {
     "mass does not fit": (
         [(line("areal_mass"), 'areal_mass = "30 mg/cm^2"')],
         ['composition.areal_mass = "30 mg/cm^2"', "does not fit", "below 20 mg/cm^2"],
+    ),
+    "no composition and no fraction": (
+        [(r"^\[composition\]$(.|\n)*?(?=^\[active_material\])", "")],
+        ["geometry.active_fraction is missing", "up to 0.65", "[composition]", "(and 1 more)"],
     ),
     "mass fractions": (
         [(line("carbon_mass_fraction"), "carbon_mass_fraction = 0.3")],
@@ -389,7 +392,9 @@ def test_binary(tmp_path):
 
 def test_bad_toml_names_the_line(tmp_path):
     file = write(tmp_path, (line("dimension"), "dimension = = 2"))
-    number = BASE.splitlines().index(next(s for s in BASE.splitlines() if s.startswith("dimension")))
+    number = BASE.splitlines().index(
+        next(s for s in BASE.splitlines() if s.startswith("dimension"))
+    )
     assert f"not valid TOML: Invalid value (at line {number + 1}," in message(file)
 
 
@@ -482,7 +487,9 @@ PENALTY_TABLES = {
 def test_mistake_in_a_penalty_table(name, tmp_path):
     content, says = PENALTY_TABLES[name]
     (tmp_path / "pen.csv").write_text(content)
-    file = write(tmp_path, (r"^distribution = \"weibull\"$", 'distribution = "table"\nfile = "pen.csv"'))
+    file = write(
+        tmp_path, (r"^distribution = \"weibull\"$", 'distribution = "table"\nfile = "pen.csv"')
+    )
     text = message(file)
     assert "penalty.file" in text
     assert says in text

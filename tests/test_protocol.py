@@ -21,7 +21,10 @@ def test_charge_until_a_voltage():
         ("discharge at 0.5 A/m^2 until 2.8 V", [("voltage", 2.8)]),
         ("discharge at 1C for 10 min", [("time", 600.0)]),
         ("hold at 4.5 V until C/100", [("current", Rate(0.01, "C"))]),
-        ("hold at 4.5 V until 0.1 A/m^2 or 2 h", [("current", Rate(0.1, "A/m^2")), ("time", 7200.0)]),
+        (
+            "hold at 4.5 V until 0.1 A/m^2 or 2 h",
+            [("current", Rate(0.1, "A/m^2")), ("time", 7200.0)],
+        ),
         ("hold at 4.5 V for 2 h", [("time", 7200.0)]),
         ("rest for 1 h", [("time", 3600.0)]),
         ("  rest   until  1 h ", [("time", 3600.0)]),
