@@ -1,3 +1,3 @@
-"""heterode: heterogeneity of composite battery electrodes, simulated and measured with one ruler."""
+"""heterode: heterogeneity of battery electrodes, simulated and measured with one ruler."""
 
 __version__ = "0.1.0"

@@ -147,7 +147,9 @@ def _free_folder(parameters: Parameters, comm: Any) -> Path:
 
     def first_free() -> Path:
         name = parameters.source_file.stem
-        candidates = [Path("results") / (name if n == 1 else f"{name}-{n}") for n in range(1, 10000)]
+        candidates = [
+            Path("results") / (name if n == 1 else f"{name}-{n}") for n in range(1, 10000)
+        ]
         return next(path for path in candidates if not path.exists())
 
     chosen: Path = comm.bcast(first_free() if comm.rank == 0 else None, root=0)

@@ -20,7 +20,7 @@ def launched_in_parallel() -> bool:
     sizes = (os.environ.get(name, "") for name in _SIZE_VARIABLES)
     if any(size.isdigit() and int(size) > 1 for size in sizes):
         return True
-    # srun sets the number of tasks for one-task batch scripts as well, but a step id only in a step.
+    # srun sets SLURM_NTASKS in batch scripts of one process as well; this one only in a step.
     tasks = os.environ.get("SLURM_STEP_NUM_TASKS", "")
     return tasks.isdigit() and int(tasks) > 1
 

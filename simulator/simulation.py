@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TextIO
 
 import numpy as np
+import numpy.typing as npt
 from mpi4py import MPI
 
 from simulator.errors import InputError, SolveError
@@ -36,10 +37,10 @@ from simulator.results.recorder import Recorder
 from simulator.results.sample import Sample
 from simulator.results.storage import OutputError
 from simulator.solver.balances import Balances
-from simulator.solver.electrode_mesh import ElectrodeMesh, distribute
+from simulator.solver.electrode_mesh import distribute
 from simulator.solver.march import Marched, march
 from simulator.solver.model import CellModel
-from simulator.solver.stepper import State, Stepper
+from simulator.solver.stepper import State
 from simulator.viewing import draw_particle_map, draw_voltage
 
 
@@ -74,7 +75,7 @@ class Phases:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - begin
 
 
-def penalty_factors(parameters: Parameters, count: int) -> np.ndarray:
+def penalty_factors(parameters: Parameters, count: int) -> npt.NDArray[np.float64]:
     """(N,) factors as the parameters ask for: drawn from their own seed, given, or all 1.
 
     Raises:

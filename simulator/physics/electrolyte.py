@@ -69,17 +69,25 @@ def ionic_current(y: Any, phi_l: Any, *, k: ElectrolyteCoefficients, T: float) -
 
 
 def salt_transport(
-    y: Any, phi_l: Any, w: Any, *, k: ElectrolyteCoefficients, t_ref: float, c_0: float, T: float,
+    y: Any,
+    phi_l: Any,
+    w: Any,
+    *,
+    k: ElectrolyteCoefficients,
+    t_ref: float,
+    c_0: float,
+    T: float,
     dx: Any,
 ) -> Any:
     """Weak form: integral of F c_0 D grad y . grad w - (t+ - t_ref) i_l . grad w."""
     form = FARADAY * c_0 * k.D * inner(grad(y), grad(w)) * dx
-    if isinstance(k.t_plus, float):
-        if k.t_plus == t_ref:
-            return form
+    if isinstance(k.t_plus, float) and k.t_plus == t_ref:
+        return form
     return form - (k.t_plus - t_ref) * inner(ionic_current(y, phi_l, k=k, T=T), grad(w)) * dx
 
 
-def ionic_charge(y: Any, phi_l: Any, w: Any, *, k: ElectrolyteCoefficients, T: float, dx: Any) -> Any:
+def ionic_charge(
+    y: Any, phi_l: Any, w: Any, *, k: ElectrolyteCoefficients, T: float, dx: Any
+) -> Any:
     """Weak form: integral of -i_l . grad w."""
     return -inner(ionic_current(y, phi_l, k=k, T=T), grad(w)) * dx

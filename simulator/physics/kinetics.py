@@ -55,9 +55,11 @@ class Flux:
 class SurfaceCurrent(Protocol):
     """A law for the current through a surface."""
 
-    fields: tuple[str, ...]
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """The fields whose values it needs, in the order of its derivatives."""
 
-    def __call__(self, values: Mapping[str, Floats], V: float, I: float) -> Flux:  # noqa: E741
+    def __call__(self, values: Mapping[str, Floats], V: float, I: float) -> Flux:
         """The current at the surface's quadrature points from the fields' values there."""
 
 
@@ -119,7 +121,7 @@ class ButlerVolmer:
             scale * vacant * filled * d_salt,
         )
 
-    def __call__(self, values: Mapping[str, Floats], V: float, I: float) -> Flux:  # noqa: E741
+    def __call__(self, values: Mapping[str, Floats], V: float, I: float) -> Flux:
         s, y = values["s"], values["y"]
         U, dU = self.curve.potential_and_slope(s)
         eta = values["phi_s"] + V - values["phi_l"] - U
@@ -161,7 +163,7 @@ class LithiumMetal:
     temperature: float
     fields: tuple[str, ...] = ("y", "phi_l")
 
-    def __call__(self, values: Mapping[str, Floats], V: float, I: float) -> Flux:  # noqa: E741
+    def __call__(self, values: Mapping[str, Floats], V: float, I: float) -> Flux:
         f = FARADAY / (GAS_CONSTANT * self.temperature)
         phi_l = values["phi_l"]
         salt, d_salt = _power(values["y"], self.order)
@@ -195,7 +197,7 @@ class Contact:
     def fields(self) -> tuple[str, ...]:
         return (self.field,)
 
-    def __call__(self, values: Mapping[str, Floats], V: float, I: float) -> Flux:  # noqa: E741
+    def __call__(self, values: Mapping[str, Floats], V: float, I: float) -> Flux:
         potential = values[self.field]
         conductance = np.full_like(potential, 1 / self.resistance)
         return Flux(potential * conductance, {self.field: conductance})
@@ -212,6 +214,8 @@ class UniformCollector:
     area: float
     fields: tuple[str, ...] = ("phi_s",)
 
-    def __call__(self, values: Mapping[str, Floats], V: float, I: float) -> Flux:  # noqa: E741
+    def __call__(self, values: Mapping[str, Floats], V: float, I: float) -> Flux:
         ones = np.ones_like(values["phi_s"])
-        return Flux(-I / self.area * ones, {"phi_s": 0 * ones, "I": -ones / self.area})
+        return Flux(
+            -I / self.area * ones, {"phi_s": 0 * ones, "I": np.full_like(ones, -1 / self.area)}
+        )

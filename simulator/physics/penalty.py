@@ -48,7 +48,7 @@ def draw_weibull(
     u = rng.random(count)
     if restriction == "truncate":
         u = u * weibull_distribution(1.0, shape, scale)
-    pen = scale * (-np.log1p(-u)) ** (1 / shape)
+    pen = np.asarray(scale * (-np.log1p(-u)) ** (1 / shape))
     if restriction == "rescale":
-        pen = pen / max(1.0, float(np.max(pen, initial=0.0)))
-    return np.clip(pen, minimum, 1.0)
+        pen = np.asarray(pen / max(1.0, float(np.max(pen, initial=0.0))))
+    return np.clip(pen, minimum, 1.0).astype(np.float64)

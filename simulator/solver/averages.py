@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import ufl
@@ -64,9 +66,10 @@ class ParticleAverages:
         particle[cells] = mesh.particle_of_cell
         return by_cell, particle[:owned]
 
-    def _sum(self, local: Floats) -> Floats:
-        total = np.empty_like(local)
-        self._comm.Allreduce(np.ascontiguousarray(local), total, op=MPI.SUM)
+    def _sum(self, local: npt.NDArray[Any]) -> Floats:
+        mine = np.ascontiguousarray(local, dtype=np.float64)
+        total = np.empty_like(mine)
+        self._comm.Allreduce(mine, total, op=MPI.SUM)
         return total
 
     def _over_volumes(self, owned: Floats) -> Floats:

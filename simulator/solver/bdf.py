@@ -45,7 +45,8 @@ class Differentiation:
 
     def past(self, values: Sequence[Floats] | Sequence[float]) -> Floats:
         """beta: the past values' part of du/dt."""
-        return np.sum([w * np.asarray(v) for w, v in zip(self.weights, values, strict=False)], axis=0)
+        past = zip(self.weights, values, strict=False)
+        return np.asarray(np.sum([weight * np.asarray(value) for weight, value in past], axis=0))
 
 
 def differentiation(time: float, past_times: Sequence[float], highest: int) -> Differentiation:

@@ -189,7 +189,8 @@ def _local_facets(parent: dmesh.Mesh, cells: Ints, facets: Ints) -> Ints:
     dim = parent.topology.dim
     links = parent.topology.connectivity(dim, dim - 1)
     table = np.asarray(links.array).reshape(-1, dim + 1)
-    return np.argmax(table[cells] == facets[:, None], axis=1).astype(np.int32)
+    local: Ints = np.argmax(table[cells] == facets[:, None], axis=1).astype(np.int32)
+    return local
 
 
 def _interface(parent: dmesh.Mesh, parent_tags: Ints) -> FacetSet:
@@ -240,4 +241,5 @@ def facet_vertices(mesh: dmesh.Mesh, cells: Ints, local_facets: Ints) -> Floats:
     corners = np.asarray(mesh.geometry.dofmap)[:, : dim + 1][cells]
     keep = np.array([[v for v in range(dim + 1) if v != i] for i in range(dim + 1)])
     nodes = np.take_along_axis(corners, keep[local_facets], axis=1)
-    return np.asarray(mesh.geometry.x)[nodes]
+    vertices: Floats = np.asarray(mesh.geometry.x)[nodes]
+    return vertices

@@ -106,7 +106,7 @@ def facet_trace(
 
     first = next(iter(node_dofs.values()))
     _, unique, node_of = np.unique(first, return_index=True, return_inverse=True)
-    node_of = node_of.reshape(first.shape)
+    node_of = node_of.reshape(first.shape).astype(np.int32)
     n_points, n_nodes = points.shape[0], unique.size
     per_facet = barycentric.shape[0]
     interpolation = _interpolation(node_of, basis, n_nodes)
@@ -163,7 +163,8 @@ def _local_corners(cell_corners: Floats, corners: Floats) -> Ints:
     distance = np.abs(cell_corners[:, None, :, :] - corners[:, :, None, :]).sum(axis=-1)
     if distance.size and np.any(distance.min(axis=2) > 0):
         raise RuntimeError("a submesh does not share its vertex coordinates with its parent")
-    return np.argmin(distance, axis=2).astype(np.int32)
+    local: Ints = np.argmin(distance, axis=2).astype(np.int32)
+    return local
 
 
 def _edge_table(dimension: int) -> Ints:
@@ -185,9 +186,7 @@ def _facet_dofs(field: FieldOnSubmesh, cells: Ints, corners: Floats, degree: int
     at_vertex = np.array([layout.entity_dofs(0, v)[0] for v in range(dim + 1)])
     chosen = at_vertex[local]
     if degree == 2:
-        on_edge = np.array(
-            [layout.entity_dofs(1, e)[0] for e in range(dim * (dim + 1) // 2)]
-        )
+        on_edge = np.array([layout.entity_dofs(1, e)[0] for e in range(dim * (dim + 1) // 2)])
         table = _edge_table(dim)
         edges = [on_edge[table[local[:, a], local[:, b]]] for a, b in _edges(dim)]
         chosen = np.column_stack([chosen, *edges])
@@ -208,9 +207,7 @@ def _geometry(
         local = _local_corners(x[dofmap[:, : dim + 1]], corners)
         table = _edge_table(dim)
         middles = [
-            np.take_along_axis(
-                dofmap, dim + 1 + table[local[:, a], local[:, b]][:, None], axis=1
-            )
+            np.take_along_axis(dofmap, dim + 1 + table[local[:, a], local[:, b]][:, None], axis=1)
             for a, b in _edges(dim)
         ]
         nodes = np.concatenate([corners, x[np.concatenate(middles, axis=1)]], axis=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -29,7 +30,7 @@ class VertexGrid:
         self._work = fem.Function(self._space)
         self._comm = submesh.mesh.comm
 
-    def grid(self, cell_data: Mapping[str, npt.NDArray[np.generic]]) -> FieldGrid | None:
+    def grid(self, cell_data: Mapping[str, npt.NDArray[Any]]) -> FieldGrid | None:
         """Points, cells and constants of the cells, each from its owner.
 
         Args:
@@ -58,7 +59,7 @@ class VertexGrid:
             local = self._work.x.array
         return self._gather(scale * local[: self._space.dofmap.index_map.size_local])
 
-    def _gather(self, local: npt.NDArray[np.generic]) -> npt.NDArray[np.generic] | None:
+    def _gather(self, local: npt.NDArray[Any]) -> npt.NDArray[Any] | None:
         parts = self._comm.gather(local, root=0)
         return None if parts is None else np.concatenate(parts)
 
@@ -90,7 +91,9 @@ class FieldViewer:
             "carbon": VertexGrid("carbon", mesh.carbon, mesh.dimension),
         }
         particle = mesh.particle_of_cell
-        self._cell_data = {"particles": {"particle": particle, "penalty": penalty[particle]}}
+        self._cell_data: dict[str, dict[str, npt.NDArray[Any]]] = {
+            "particles": {"particle": particle, "penalty": penalty[particle]}
+        }
 
     def grids(self) -> list[FieldGrid]:
         """The three grids on rank 0, nothing elsewhere. Collective."""

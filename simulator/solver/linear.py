@@ -102,7 +102,10 @@ class LinearSolver:
     def _split_by_field(self, ksp: PETSc.KSP) -> None:
         prefix = f"heterode_{id(self)}_"
         options = PETSc.Options()
-        settings = {"pc_type": "fieldsplit", "pc_fieldsplit_type": "multiplicative"}
+        settings: dict[str, str | int | float] = {
+            "pc_type": "fieldsplit",
+            "pc_fieldsplit_type": "multiplicative",
+        }
         for name in FIELDS:
             split = f"fieldsplit_{name}_"
             settings[split + "ksp_type"] = "preonly"
@@ -118,8 +121,12 @@ class LinearSolver:
         start = self._layout.start
         pc.setFieldSplitIS(
             *[
-                (name, PETSc.IS().createStride(
-                    part.stop - part.start, start + part.start, 1, comm=self._layout.comm))
+                (
+                    name,
+                    PETSc.IS().createStride(
+                        part.stop - part.start, start + part.start, 1, comm=self._layout.comm
+                    ),
+                )
                 for name, part in self._layout.slices.items()
             ]
         )

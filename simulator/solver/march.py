@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from simulator.errors import SolveError
 from simulator.protocol import Rate, Step
-from simulator.solver.newton import StepRejected
+from simulator.solver.newton import StepRejectedError
 from simulator.solver.stepper import Candidate, State, Stepper
 from simulator.solver.terminal import ConstantCurrent, ConstantVoltage, TerminalControl
 
@@ -103,7 +103,9 @@ class _StepPlan:
         if step.kind == "rest" and self.duration is not None:
             self.largest = min(self.largest, self.duration / 10)
         self.first = pace.initial_step or min(1.0, 1e-4 * full)
-        self.deadline = start.time + (self.duration if self.duration is not None else PATIENCE * full)
+        self.deadline = start.time + (
+            self.duration if self.duration is not None else PATIENCE * full
+        )
         self.start_time = start.time
 
     def _control(self, step: Step) -> TerminalControl:
@@ -169,7 +171,9 @@ def _march_step(stepper: Stepper, plan: _StepPlan, index: int) -> Iterator[March
             if plan.duration is None:
                 raise SolveError(
                     f"'{plan.text}' did not reach its end within {PATIENCE:g} full charges",
-                    time_s=state.time, step_s=length, voltage_V=state.V,
+                    time_s=state.time,
+                    step_s=length,
+                    voltage_V=state.V,
                 )
         progress = None
         if plan.duration is not None:
@@ -198,7 +202,7 @@ def _locate(
             break
         try:
             trial = stepper.attempt(length, control)
-        except StepRejected:
+        except StepRejectedError:
             break
         best, distance = trial, event.distance(trial.state)
         if distance > 0.0:

@@ -24,9 +24,7 @@ class CoordinateMatrix:
         rows, columns: (n,) global positions of this rank's entries; rows need not be its own.
     """
 
-    def __init__(
-        self, comm: MPI.Comm, owned: int, total: int, rows: Ints, columns: Ints
-    ) -> None:
+    def __init__(self, comm: MPI.Comm, owned: int, total: int, rows: Ints, columns: Ints) -> None:
         self._comm = comm
         start = int(comm.exscan(owned) or 0)
         starts = np.array([*comm.allgather(start), total], dtype=np.int64)

@@ -1,6 +1,6 @@
 """The cell: parameters and a mesh made into equations, ready to march.
 
-    CellModel(mesh, parameters, penalty)  ->  start()  ->  march  ->  sample(), field_values()
+CellModel(mesh, parameters, penalty)  ->  start()  ->  march  ->  sample(), field_values()
 """
 
 from __future__ import annotations
@@ -16,12 +16,15 @@ from dolfinx import fem
 
 from simulator.constants import FARADAY
 from simulator.geometry import tags
-from simulator.materials import diffusivity_of_fraction, lithium_metal_exchange_current
-from simulator.materials import open_circuit_potential
+from simulator.materials import (
+    diffusivity_of_fraction,
+    lithium_metal_exchange_current,
+    open_circuit_potential,
+)
 from simulator.parameters import Parameters
 from simulator.physics import carbon, electrolyte, kinetics, solid
-from simulator.results.sample import Sample
 from simulator.physics.effective import bruggeman, carbon_factor
+from simulator.results.sample import Sample
 from simulator.solver.averages import ParticleAverages
 from simulator.solver.constant_matrix import ConstantMatrix
 from simulator.solver.electrode_mesh import ElectrodeMesh, Submesh
@@ -99,7 +102,9 @@ class CellModel:
         self.layout = FieldLayout(mesh.comm, self._functions)
         traces = self._traces()
         self.averages = ParticleAverages(
-            mesh, self._spaces.by_field["s"].space, traces["interface"],
+            mesh,
+            self._spaces.by_field["s"].space,
+            traces["interface"],
             self._spaces.quadrature_degree,
         )
         self.curve = open_circuit_potential(parameters.active_material.open_circuit_potential)
@@ -126,16 +131,24 @@ class CellModel:
     def _solid_forms(self) -> WeakForms:
         material, dx = self.parameters.active_material, self._measure(self.mesh.particles)
         space, s = self._spaces.by_field["s"].space, self._functions["s"]
-        u, v, c_max = ufl.TrialFunction(space), ufl.TestFunction(space), material.maximum_concentration
+        u, v, c_max = (
+            ufl.TrialFunction(space),
+            ufl.TestFunction(space),
+            material.maximum_concentration,
+        )
         storage = {"s": solid.lithium_storage(u, v, c_max=c_max, dx=dx)}
         if isinstance(material.diffusivity, float):
-            D_s = fem.Constant(self.mesh.particles.mesh, material.diffusivity)
-            return WeakForms(storage, constant={
-                "s": solid.solid_diffusion(u, v, D_s=D_s, c_max=c_max, dx=dx)})
+            D_s = fem.Constant(self.mesh.particles.mesh, np.float64(material.diffusivity))
+            return WeakForms(
+                storage, constant={"s": solid.solid_diffusion(u, v, D_s=D_s, c_max=c_max, dx=dx)}
+            )
         D_s = diffusivity_of_fraction(material.diffusivity)(s, self.parameters.temperature)
         residual = solid.solid_diffusion(s, v, D_s=D_s, c_max=c_max, dx=dx)
-        return WeakForms(storage, nonlinear={"s": residual},
-                         derivatives={("s", "s"): ufl.derivative(residual, s, u)})
+        return WeakForms(
+            storage,
+            nonlinear={"s": residual},
+            derivatives={("s", "s"): ufl.derivative(residual, s, u)},
+        )
 
     def _electrolyte_forms(self) -> WeakForms:
         p, dx = self.parameters, self._measure(self.mesh.electrolyte)
@@ -146,7 +159,8 @@ class CellModel:
         porosity, transport = self._porous_properties()
         k = self._electrolyte_coefficients(y, transport)
         salt = electrolyte.salt_transport(
-            y, phi_l, w, k=k, t_ref=self.reference_transference, c_0=c_0, T=T, dx=dx)
+            y, phi_l, w, k=k, t_ref=self.reference_transference, c_0=c_0, T=T, dx=dx
+        )
         charge = electrolyte.ionic_charge(y, phi_l, w, k=k, T=T, dx=dx)
         derivatives = {
             ("y", "y"): ufl.derivative(salt, y, u),
@@ -166,8 +180,9 @@ class CellModel:
         u, w = ufl.TrialFunction(space), ufl.TestFunction(space)
         binder = self.parameters.carbon_binder
         factor = carbon_factor(
-            binder.electrolyte_fraction, binder.bruggeman_exponent, binder.bruggeman_carbon)
-        sigma = fem.Constant(self.mesh.carbon.mesh, binder.conductivity * factor)
+            binder.electrolyte_fraction, binder.bruggeman_exponent, binder.bruggeman_carbon
+        )
+        sigma = fem.Constant(self.mesh.carbon.mesh, np.float64(binder.conductivity * factor))
         return WeakForms({}, constant={"phi_s": carbon.electronic_charge(u, w, sigma=sigma, dx=dx)})
 
     def _porous_properties(self) -> tuple[fem.Function, fem.Function]:
@@ -180,9 +195,11 @@ class CellModel:
         in_binder = part.cell_tags == tags.CBD
         pairs = (
             (porosity, binder.electrolyte_fraction, separator.porosity),
-            (transport,
-             bruggeman(binder.electrolyte_fraction, binder.bruggeman_exponent),
-             bruggeman(separator.porosity, separator.bruggeman_exponent)),
+            (
+                transport,
+                bruggeman(binder.electrolyte_fraction, binder.bruggeman_exponent),
+                bruggeman(separator.porosity, separator.bruggeman_exponent),
+            ),
         )
         for function, inside, outside in pairs:
             function.x.array[cells] = np.where(in_binder, inside, outside)
@@ -215,8 +232,12 @@ class CellModel:
 
         def trace(facets: Any, names: tuple[str, ...], opposite: frozenset[str]) -> FacetTrace:
             return facet_trace(
-                self.mesh, facets, {name: fields[name] for name in names}, opposite,
-                degree=self._spaces.degree, quadrature_degree=self._spaces.quadrature_degree,
+                self.mesh,
+                facets,
+                {name: fields[name] for name in names},
+                opposite,
+                degree=self._spaces.degree,
+                quadrature_degree=self._spaces.quadrature_degree,
             )
 
         return {
@@ -231,9 +252,11 @@ class CellModel:
         return {
             "interface": SurfaceTerm(traces["interface"], self._insertion(), interface),
             "lithium": SurfaceTerm(
-                traces["lithium"], self._lithium_metal(), {"y": salt, "phi_l": 1.0}),
+                traces["lithium"], self._lithium_metal(), {"y": salt, "phi_l": 1.0}
+            ),
             "collector": SurfaceTerm(
-                traces["collector"], self._collector(traces["collector"]), {"phi_s": 1.0}),
+                traces["collector"], self._collector(traces["collector"]), {"phi_s": 1.0}
+            ),
         }
 
     def _insertion(self) -> kinetics.ButlerVolmer:
@@ -261,7 +284,8 @@ class CellModel:
             anodic_transfer=metal.anodic_transfer,
         )
         return kinetics.LithiumMetal(
-            float(scale), metal.anodic_transfer, metal.symmetry, p.temperature)
+            float(scale), metal.anodic_transfer, metal.symmetry, p.temperature
+        )
 
     def _collector(self, trace: FacetTrace) -> kinetics.SurfaceCurrent:
         if self.parameters.collector.connection == "uniform_flux":
@@ -330,14 +354,16 @@ class CellModel:
         """A stepper that begins at `start`."""
         self.newton = Newton(self.system, self.linear, self.norms, self.tolerances, self.one_C)
         return Stepper(
-            self.newton, self.norms, self.tolerances, start, self.parameters.solver.minimum_step)
+            self.newton, self.norms, self.tolerances, start, self.parameters.solver.minimum_step
+        )
 
     @property
     def pace(self) -> Pace:
         """Currents and time steps of a march."""
         solver = self.parameters.solver
         return Pace(
-            self.one_C, self.mesh.collector_area, solver.initial_step, solver.maximum_step_fraction)
+            self.one_C, self.mesh.collector_area, solver.initial_step, solver.maximum_step_fraction
+        )
 
     # -- what observers see -----------------------------------------------------------------
 
@@ -366,7 +392,9 @@ class CellModel:
     def viewer(self) -> FieldViewer:
         """Hands out the fields at the vertices, for writing."""
         return FieldViewer(
-            self.mesh, self._functions, self.penalty,
+            self.mesh,
+            self._functions,
+            self.penalty,
             self.parameters.electrolyte.initial_concentration,
         )
 

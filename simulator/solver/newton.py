@@ -38,7 +38,7 @@ HOPELESS = 1e8
 """An update this many tolerances large means divergence."""
 
 
-class StepRejected(Exception):
+class StepRejectedError(Exception):
     """The step cannot be accepted as it is; the text says why, for the user."""
 
 
@@ -76,7 +76,7 @@ class Converged:
 
     vector: Floats
     V: float
-    I: float  # noqa: E741
+    I: float
     fluxes: Mapping[str, Flux]
     totals: Mapping[str, float]
     charge_error: float
@@ -138,7 +138,7 @@ class Newton:
         self,
         guess: Floats,
         V: float,
-        I: float,  # noqa: E741
+        I: float,
         control: TerminalControl,
         alpha: float,
         beta: Floats,
@@ -153,7 +153,7 @@ class Newton:
             beta: (owned,) s^-1.
 
         Raises:
-            StepRejected: no convergence, or to a state without physical sense.
+            StepRejectedError: no convergence, or to a state without physical sense.
         """
         vector = guess
         residual = self._system.residual(vector, alpha * vector + beta, V, I)
@@ -161,25 +161,25 @@ class Newton:
             self.iterations += 1
             try:
                 du, dV, dI = self._update(residual, V, I, control, alpha)
-            except LinearSolveError as error:
-                raise StepRejected(str(error)) from error
-            vector, V, I = vector + du, V + dV, I + dI  # noqa: E741
+            except LinearSolveError as failure:
+                raise StepRejectedError(str(failure)) from failure
+            vector, V, I = vector + du, V + dV, I + dI
             size = self._size(du, dV)
             if not size < HOPELESS:
-                raise StepRejected("Newton's method diverged" + self._suspicion(vector))
+                raise StepRejectedError("Newton's method diverged" + self._suspicion(vector))
             residual = self._system.residual(vector, alpha * vector + beta, V, I)
             totals = self._system.totals(residual.fluxes)
             error = self._charge_error(totals, I)
             if size < self._tolerances.update and error < self._tolerances.charge:
                 self._check_bounds(vector, residual.fluxes)
                 return Converged(vector, V, I, residual.fluxes, totals, error, iteration)
-        raise StepRejected(
+        raise StepRejectedError(
             f"Newton's method did not converge in {self._tolerances.iterations} iterations"
             + self._suspicion(vector)
         )
 
     def consistent_voltage(
-        self, vector: Floats, V: float, I: float, control: TerminalControl  # noqa: E741
+        self, vector: Floats, V: float, I: float, control: TerminalControl
     ) -> float:
         """The voltage at which the interface carries the prescribed current. Collective.
 
@@ -208,7 +208,7 @@ class Newton:
         self,
         residual: Residual,
         V: float,
-        I: float,  # noqa: E741
+        I: float,
         control: TerminalControl,
         alpha: float,
     ) -> tuple[Floats, float, float]:
@@ -232,16 +232,19 @@ class Newton:
         h: float,
         terminal: tuple[float, float, float],
     ) -> tuple[float, float]:
-        local = [border.row @ free, *(border.row @ responses[k] for k in ("V", "I") if k in responses)]
-        total = iter(np.asarray(self._system.layout.comm.allreduce(np.array(local))).tolist())
-        h_free = next(total)
-        h_V, h_I = (next(total) if k in responses else 0.0 for k in ("V", "I"))
+        local = [
+            border.row @ free,
+            *(border.row @ responses[k] for k in ("V", "I") if k in responses),
+        ]
+        total = list(self._system.layout.comm.allreduce(np.array(local)))
+        h_free = float(total.pop(0))
+        h_V, h_I = (float(total.pop(0)) if k in responses else 0.0 for k in ("V", "I"))
         g, g_V, g_I = terminal
         matrix = np.array([[-h_V, border.corner - h_I], [g_V, g_I]])
         try:
             dV, dI = np.linalg.solve(matrix, np.array([-h - h_free, -g]))
         except np.linalg.LinAlgError as error:
-            raise StepRejected("the cell's voltage does not determine its current") from error
+            raise StepRejectedError("the cell's voltage does not determine its current") from error
         return float(dV), float(dI)
 
     def _size(self, du: Floats, dV: float) -> float:
@@ -249,7 +252,7 @@ class Newton:
         relative = [norms[name] / self._tolerances.fields[name] for name in FIELDS]
         return float(max([*relative, abs(dV) / self._tolerances.voltage]))
 
-    def _charge_error(self, totals: Mapping[str, float], I: float) -> float:  # noqa: E741
+    def _charge_error(self, totals: Mapping[str, float], I: float) -> float:
         return abs(totals["interface"] - I) / max(abs(I), 1e-3 * self._current_scale)
 
     def _range(self, vector: Floats, name: str) -> tuple[float, float]:
@@ -264,13 +267,17 @@ class Newton:
         low, high = self._range(vector, "s")
         if low <= 0.0 or high >= 1.0:
             what = "emptied of" if low <= 0.0 else "filled with"
-            raise StepRejected(f"a particle's surface is {what} lithium (fraction {low:.4f} to {high:.4f})")
+            raise StepRejectedError(
+                f"a particle's surface is {what} lithium (fraction {low:.4f} to {high:.4f})"
+            )
         low, _ = self._range(vector, "y")
         if low < LOWEST_SALT:
-            raise StepRejected(f"the electrolyte is depleted of salt (lowest c_l / c_0 = {low:.2e})")
+            raise StepRejectedError(
+                f"the electrolyte is depleted of salt (lowest c_l / c_0 = {low:.2e})"
+            )
         local = max(flux.largest_exponent for flux in fluxes.values())
         if self._system.layout.comm.allreduce(local, op=MPI.MAX) > LARGEST_EXPONENT:
-            raise StepRejected("an overpotential left the range of the kinetic law (1.5 V)")
+            raise StepRejectedError("an overpotential left the range of the kinetic law (1.5 V)")
 
     def _suspicion(self, vector: Floats) -> str:
         """What the unconverged state points at, for the message."""

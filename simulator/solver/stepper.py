@@ -16,7 +16,7 @@ from simulator.errors import SolveError
 from simulator.physics.kinetics import Flux
 from simulator.solver.bdf import HIGHEST_ORDER, differentiation, extrapolation
 from simulator.solver.layout import FIELDS
-from simulator.solver.newton import FieldNorms, Newton, StepRejected, Tolerances
+from simulator.solver.newton import FieldNorms, Newton, StepRejectedError, Tolerances
 from simulator.solver.terminal import TerminalControl
 
 Floats = npt.NDArray[np.float64]
@@ -44,7 +44,7 @@ class State:
     time: float
     vector: Floats
     V: float
-    I: float  # noqa: E741
+    I: float
     charge: float
     fluxes: Mapping[str, Flux]
     charge_error: float
@@ -103,7 +103,7 @@ class Stepper:
         """Solve for the state `step` seconds ahead.
 
         Raises:
-            StepRejected: see `Newton.solve`.
+            StepRejectedError: see `Newton.solve`.
         """
         now = self.state
         times = [state.time for state in self._past]
@@ -113,7 +113,7 @@ class Stepper:
         weights = extrapolation(time, times, self._highest)
         guess = sum((w * s.vector for w, s in zip(weights, self._past, strict=False)), start=0.0)
         V = sum(w * s.V for w, s in zip(weights, self._past, strict=False))
-        I = sum(w * s.I for w, s in zip(weights, self._past, strict=False))  # noqa: E741
+        I = sum(w * s.I for w, s in zip(weights, self._past, strict=False))
         if len(self._past) == 1:
             V = self._newton.consistent_voltage(np.asarray(guess), V, I, control)
         solved = self._newton.solve(np.asarray(guess), V, I, control, scheme.alpha, beta)
@@ -151,7 +151,7 @@ class Stepper:
         while True:
             try:
                 candidate = self.attempt(step, control)
-            except StepRejected as rejection:
+            except StepRejectedError as rejection:
                 self.rejected += 1
                 if step <= self._smallest:
                     now = self.state

@@ -44,7 +44,7 @@ class SurfaceTerm:
     law: SurfaceCurrent
     factors: Mapping[str, float]
 
-    def flux(self, values: Mapping[str, Floats], V: float, I: float) -> Flux:  # noqa: E741
+    def flux(self, values: Mapping[str, Floats], V: float, I: float) -> Flux:
         """The current density at the quadrature points."""
         at_points = {f: self.trace.at_points(f, values[f]) for f in self.law.fields}
         return self.law(at_points, V, I)
@@ -112,7 +112,7 @@ class CellSystem:
 
     # -- residual ---------------------------------------------------------------------------
 
-    def residual(self, vector: Floats, rate: Floats, V: float, I: float) -> Residual:  # noqa: E741
+    def residual(self, vector: Floats, rate: Floats, V: float, I: float) -> Residual:
         """R and h. Collective; leaves the fields' functions at `vector`.
 
         Args:
@@ -134,7 +134,7 @@ class CellSystem:
         return Residual(residual, self._constraint(values, fluxes, I), fluxes)
 
     def _constraint(
-        self, values: Mapping[str, Floats], fluxes: Mapping[str, Flux], I: float  # noqa: E741
+        self, values: Mapping[str, Floats], fluxes: Mapping[str, Flux], I: float
     ) -> float:
         collector = self.surfaces["collector"]
         if self._collector_kind == "current":
@@ -225,7 +225,7 @@ class CellSystem:
 
     # -- integrals --------------------------------------------------------------------------
 
-    def interface_current(self, values: Mapping[str, Floats], V: float, I: float) -> float:  # noqa: E741
+    def interface_current(self, values: Mapping[str, Floats], V: float, I: float) -> float:
         """Integral of the interface current for given local fields, A. Collective."""
         term = self.surfaces["interface"]
         return float(self.layout.comm.allreduce(term.integral(term.flux(values, V, I))))
@@ -237,4 +237,3 @@ class CellSystem:
         total = np.empty_like(local)
         self.layout.comm.Allreduce(local, total, op=MPI.SUM)
         return dict(zip(names, total.tolist(), strict=True))
-

@@ -13,7 +13,7 @@ from typing import Protocol
 class TerminalControl(Protocol):
     """A relation between voltage and current."""
 
-    def __call__(self, V: float, I: float) -> tuple[float, float, float]:  # noqa: E741
+    def __call__(self, V: float, I: float) -> tuple[float, float, float]:
         """g, dg/dV, dg/dI."""
 
 
@@ -23,7 +23,7 @@ class ConstantCurrent:
 
     current: float
 
-    def __call__(self, V: float, I: float) -> tuple[float, float, float]:  # noqa: E741
+    def __call__(self, V: float, I: float) -> tuple[float, float, float]:
         return I - self.current, 0.0, 1.0
 
 
@@ -33,5 +33,5 @@ class ConstantVoltage:
 
     voltage: float
 
-    def __call__(self, V: float, I: float) -> tuple[float, float, float]:  # noqa: E741
+    def __call__(self, V: float, I: float) -> tuple[float, float, float]:
         return V - self.voltage, 1.0, 0.0
