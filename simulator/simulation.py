@@ -124,7 +124,7 @@ class Simulation:
         parameters: validated.
         folder: where the results go; missing or empty, or an earlier run's with `overwrite`.
         comm: the ranks.
-        stream: for progress, on rank 0.
+        stream: for progress, on rank 0; None is stderr.
         quiet: no progress.
         overwrite: replace an earlier run's results.
 
@@ -138,12 +138,13 @@ class Simulation:
         folder: Path,
         comm: MPI.Comm = MPI.COMM_WORLD,
         *,
-        stream: TextIO = sys.stderr,
+        stream: TextIO | None = None,
         quiet: bool = False,
         overwrite: bool = False,
     ) -> None:
         self.parameters, self.comm, self.phases = parameters, comm, Phases()
         self._path, self._overwrite = folder, overwrite
+        stream = sys.stderr if stream is None else stream
         self._say = _speaker(stream, quiet or comm.rank != 0)
         self._progress = Progress(stream, quiet=quiet or comm.rank != 0)
         self._folder: ResultsFolder | None = None
@@ -245,12 +246,13 @@ class Simulation:
         marching = march(cell.stepper, steps, cell.model.pace)
         while (marched := self._next(marching)) is not None:
             cell.balances.update(marched.state)
-            sample = self._record(marched.state, marched.protocol_step, last=bool(marched.ended_by))
+            signal = interruption.agreed()
+            # What is skipped by output.*_every must not be lost with the rest of the run.
+            last = bool(marched.ended_by) or signal != 0
+            sample = self._record(marched.state, marched.protocol_step, last=last)
             self._show(sample, marched, steps)
             ended = marched.ended_by or ended
-            if (signal := interruption.agreed()) != 0:
-                # What is skipped by output.*_every must not be lost with the rest of the run.
-                self._record(marched.state, marched.protocol_step, last=True)
+            if signal != 0:
                 return stopped_by(signal)
         return Outcome("completed", f"protocol done: {steps[-1].text}, {ended}")
 
