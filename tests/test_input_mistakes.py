@@ -62,7 +62,7 @@ EDITS = {
     ),
     "negative length": (
         [(line("coating_thickness"), 'coating_thickness = "-46 um"')],
-        ['geometry.coating_thickness = "-46 um"', "out of range", "above 0"],
+        ['geometry.coating_thickness = "-46 um"', "out of range", "at least 0.01"],
     ),
     "diffusivity zero": (
         [(line("diffusivity"), 'diffusivity = "0 m^2/s"')],
@@ -433,6 +433,11 @@ OVERRIDES = {
     "bad unit": ("geometry.coating_thickness=60 s", ['= "60 s"', "is a time, not a length"]),
     "bare number": ("geometry.coating_thickness=60", ["= 60 has no unit"]),
     "empty value": ("geometry.coating_thickness=", ['= ""', "does not begin"]),
+    "very small": ("geometry.mesh.separator_size=1e-320 m", ["out of range", "0.001"]),
+    "internal name": ("source_file=x", ['source_file = "x" is not a key of the file']),
+    "unprintable": ("seeds.a\x1bb\nc=1", ["seeds.a?b c = 1 is not a key"]),
+    "whole number too long": ("separator.porosity=1" + "0" * 400, ["is not finite"]),
+    "list nested too deeply": ("separator.porosity=" + "[" * 3000, ["not a plain number"]),
     "second line": ("seeds.packing=1\nx=2", ["seeds.packing", "not a whole number"]),
     "text for a table": (
         "geometry.particle_size=lognormal",

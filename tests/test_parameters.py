@@ -106,7 +106,7 @@ def test_si_dictionary_is_json_and_complete():
     assert plain["geometry"]["coating_thickness"] == 46e-6
     assert plain["protocol"]["steps"] == ["charge at C/40 until 4.5 V"]
     assert "source_file" not in plain
-    assert set(plain) == set(Parameters.model_fields) - {"source_file"}
+    assert set(plain) == set(Parameters.model_fields)
 
 
 def test_overrides():

@@ -50,6 +50,8 @@ userland_arguments() {
     export LC_ALL=C.UTF-8 PYTHONNOUSERSITE=1 PYTHONPATH=$project
     export PATH=$setup_dir/bin:$venv_inside/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin
     export "${mpi_settings[@]}" OMPI_MCA_btl=self,sm HETERODE_INSIDE=userland
+    # Slurm's own launcher is not in the userland; on one node nothing needs it.
+    export PRTE_MCA_plm=^slurm
 }
 
 # enter_userland COMMAND...: run it and return its exit code; whatever ends this shell ends it too.

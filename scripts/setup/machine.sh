@@ -3,7 +3,7 @@
 #
 # The answer is kept in the cache and looked up again only when a folder that decides it has
 # changed (package managers touch site-packages), so that it costs nothing on every later call.
-# The file: `ready PYTHON`, `venv PYTHON` or `none`, then the folders to watch.
+# The file: `ready PYTHON` or `none`, then the folders to watch.
 
 machine_python=
 
@@ -52,21 +52,28 @@ machine_ask() {
     local verdict=none
     if [[ -n $version && -z $problem ]]; then
         say "trying this machine's DOLFINx $version ($python)"
-        machine_complete "$file" "$python" "${lacking[@]}" || problem="its self-test fails, see above"
-        [[ -n $problem ]] || verdict="ready $machine_python"
+        machine_complete "$file" "$python" "${lacking[@]}"
+        case $? in
+            0) verdict="ready $machine_python" ;;
+            1) problem="its self-test fails, see above" ;;
+            *) problem="the Python packages it lacks could not be added, see above" ;;
+        esac
     fi
     [[ -z $problem ]] || say "this machine's DOLFINx $version cannot serve: $problem"
+    # A package index out of reach may be back at the next call: that answer is not kept.
+    [[ $problem != *"could not be added"* ]] || return 0
     printf '%s\n' "$verdict" "${watched[@]}" >"$file.new"
     mv "$file.new" "$file"
 }
 
 # machine_complete FILE PYTHON [REQUIREMENT...]: add what is missing in a venv, then test.
+# Returns 1 if the test fails, 2 if the venv does.
 machine_complete() {
     local file=$1 python=$2 scratch code=0
     shift 2
     if (($#)); then
         say "this machine's Python lacks $*: adding them in a venv of heterode's own"
-        step "Python packages" "$file.log" no_progress machine_venv "$file.venv" "$python" "$@" || return 1
+        step "Python packages" "$file.log" no_progress machine_venv "$file.venv" "$python" "$@" || return 2
         python=$file.venv/bin/python3
     fi
     scratch=$(mktemp -d) || return 1

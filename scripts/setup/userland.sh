@@ -23,13 +23,11 @@ userland_is_ready() { [[ -d $venv && -d $tree ]]; }
 build_userland() {
     userland_is_ready && return
     local started=$SECONDS
-    if [[ ! -d $tree ]]; then
-        say "this machine has no DOLFINx 0.9 to 0.11: building a private Debian 13 userland in $cache"
-        say "once, about 3 GB and 2 to 5 minutes; it changes nothing else on this machine"
-    fi
     require_tools
     if [[ ! -d $tree ]]; then
         require_space
+        say "no DOLFINx 0.9 to 0.11 here: building a private Debian 13 userland, once (2 to 5 minutes)"
+        say "it takes 3 GB in $cache, and nothing outside is changed"
         step "Debian packages (1 of 3)" "$tree.log" debian_progress make_tree ||
             fail 1 "the userland could not be built; call again to go on. $other_ways"
     fi
@@ -37,7 +35,9 @@ build_userland() {
         fail 1 "the Python packages could not be installed; call again to go on. $other_ways"
     step "self-test on two ranks (3 of 3)" "$venv.log" no_progress test_userland ||
         fail 1 "the userland does not work on this machine. $other_ways"
-    mv "$venv.new" "$venv"
+    # A venv may have outlived its tree, if that was deleted alone.
+    rm -rf "$venv"
+    mv -T "$venv.new" "$venv" || fail 1 "cannot put $venv in its place"
     say "ready after $((SECONDS - started)) s"
 }
 
@@ -53,14 +53,14 @@ require_tools() {
     fi
     if ((${#lacking[@]})); then
         type -P apt-get >/dev/null ||
-            fail 1 "${lacking[*]} not found, and no apt-get to install from. $other_ways"
+            fail 1 "no DOLFINx 0.9 to 0.11 here, and no apt-get to install ${lacking[*]} from, to build one. $other_ways"
         ((EUID == 0)) ||
-            fail 1 "${lacking[*]} not found; install with: sudo apt-get install ${lacking[*]}. $other_ways"
-        step "tools: ${lacking[*]}" "$cache/tools.log" no_progress install_tools "${lacking[@]}" ||
+            fail 1 "no DOLFINx 0.9 to 0.11 here; to build one, first: sudo apt-get install ${lacking[*]}. $other_ways"
+        step "installing ${lacking[*]}, to build a userland with" "$cache/tools.log" no_progress install_tools "${lacking[@]}" ||
             fail 1 "${lacking[*]} could not be installed. $other_ways"
     fi
     bwrap --ro-bind / / --dev-bind /dev /dev true 2>"$cache/tools.log" ||
-        fail 1 "this machine lets $(id -un) make no namespaces ($(tail -n 1 "$cache/tools.log")). $other_ways"
+        fail 1 "no DOLFINx 0.9 to 0.11 here, and this machine lets $(id -un) make no namespaces to build one in ($(tail -n 1 "$cache/tools.log")). $other_ways"
 }
 
 install_tools() {
@@ -107,7 +107,7 @@ make_tree() {
     rm -f "$tree.new/etc/resolv.conf"
     mkdir -p "$tree.new/etc/ssl/certs" &&
         (cd "$tree.new/etc" && touch "${machine_files[@]}" ssl/certs/ca-certificates.crt) &&
-        mv "$tree.new" "$tree" &&
+        mv -T "$tree.new" "$tree" &&
         rm -rf "$tree.debs"
 }
 
@@ -166,12 +166,13 @@ mirror_has() {
     return "$code"
 }
 
-# debian_progress LOG: the phase apt is in, from its messages.
+# debian_progress LOG: where apt is, from its messages: "312 of 547 packages unpacked".
 debian_progress() {
-    awk '/^Get:/ { got++ } /^Unpacking / { unpacked++ } /^Setting up / { set++ }
-         END { if (set) print set " packages set up"
-               else if (unpacked) print unpacked " packages unpacked"
-               else if (got) print got " files fetched" }' "$1"
+    awk '/newly installed/ { total = $3; split("", count) }
+         /^Get:/ { phase = "fetched" } /^Unpacking / { phase = "unpacked" }
+         /^Setting up / { phase = "set up" }
+         /^(Get:|Unpacking |Setting up )/ { count[phase]++ }
+         END { if (total && phase) print count[phase] " of " total " packages " phase }' "$1"
 }
 
 # --- stage 2: the venv, and the proof ---

@@ -55,8 +55,10 @@ def _line(
     source = f"{file} with --set" if by_set else str(file)
     allowed = f" (allowed: {mistake.allowed})" if mistake.allowed else ""
     remedy = f" {mistake.remedy}" if mistake.remedy else ""
-    name = ".".join(key).replace(".[", "[")
-    return f"{source}: {name}{shown} {mistake.problem}{allowed}.{remedy}"
+    name = _shorten(".".join(key).replace(".[", "["))
+    line = f"{source}: {name}{shown} {mistake.problem}{allowed}.{remedy}"
+    # Keys and values may hold anything TOML can quote; a message stays one printable line.
+    return "".join(c if c.isprintable() else "?" for c in " ".join(line.split()))
 
 
 def _written_key(loc: tuple[int | str, ...], data: dict[str, Any]) -> Key:
@@ -104,6 +106,10 @@ def _show(value: Any) -> str:
     except (TypeError, ValueError):
         text = repr(value)
     text = " ".join(text.replace("NaN", "nan").replace("Infinity", "inf").split())
+    return _shorten(text)
+
+
+def _shorten(text: str) -> str:
     # Cut in the middle: the telling part of a long path is its end.
     return text if len(text) <= 70 else f"{text[:25]} ... {text[-40:]}"
 
@@ -244,7 +250,7 @@ def _tables(key: Key) -> list[type[BaseModel]]:
 
 def _names(key: Key) -> list[str]:
     names = [n for s in _tables(key) for n in s.model_fields]
-    return [n for n in dict.fromkeys(names) if n != "source_file"]
+    return list(dict.fromkeys(names))
 
 
 def _all_keys(section: type[BaseModel], above: Key = ()) -> list[Key]:

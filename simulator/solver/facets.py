@@ -105,8 +105,8 @@ def facet_trace(
     points, elements = _geometry(mesh, facets, corners, barycentric)
 
     first = next(iter(node_dofs.values()))
-    _, unique, node_of = np.unique(first, return_index=True, return_inverse=True)
-    node_of = node_of.reshape(first.shape).astype(np.int32)
+    _, unique, inverse = np.unique(first, return_index=True, return_inverse=True)
+    node_of: Ints = inverse.reshape(first.shape).astype(np.int32)
     n_points, n_nodes = points.shape[0], unique.size
     per_facet = barycentric.shape[0]
     interpolation = _interpolation(node_of, basis, n_nodes)

@@ -26,6 +26,7 @@ from simulator.physics import carbon, electrolyte, kinetics, solid
 from simulator.physics.effective import bruggeman, carbon_factor
 from simulator.results.sample import Sample
 from simulator.solver.averages import ParticleAverages
+from simulator.solver.bordered import BorderedSolver
 from simulator.solver.constant_matrix import ConstantMatrix
 from simulator.solver.electrode_mesh import ElectrodeMesh, Submesh
 from simulator.solver.facets import FacetTrace, FieldOnSubmesh, facet_trace
@@ -352,7 +353,15 @@ class CellModel:
 
     def stepper(self, start: State) -> Stepper:
         """A stepper that begins at `start`."""
-        self.newton = Newton(self.system, self.linear, self.norms, self.tolerances, self.one_C)
+        self.newton = Newton(
+            self.system,
+            BorderedSolver(self.system, self.linear),
+            self.norms,
+            self.tolerances,
+            self.one_C,
+            # A Krylov solve costs as much as assembling anew, which halves the iterations.
+            keep=self.preset == "direct",
+        )
         return Stepper(
             self.newton, self.norms, self.tolerances, start, self.parameters.solver.minimum_step
         )

@@ -1,13 +1,9 @@
 """Newton's method for one time step, safeguarded: it converges to a state that makes sense or
 says in words why not, and never returns a wrong answer.
 
-The matrix is bordered by the scalars V and I: with A = dR/du,
-
-    A du + R_V dV + R_I dI = -R
-    h_u du       + h_I dI  = -h       collector
-            g_V dV + g_I dI = -g      terminals
-
-is solved by one factorisation (or preconditioner) and one solve for each right-hand side.
+With a direct solver, factorising costs more than everything else together. The linearisation is
+therefore kept, from iteration to iteration and from step to step, as long as the updates shrink
+fast; since only the residual decides when the equations are met, the answer is the same.
 """
 
 from __future__ import annotations
@@ -21,9 +17,10 @@ from mpi4py import MPI
 from scipy.optimize import brentq
 
 from simulator.physics.kinetics import LARGEST_EXPONENT, Flux
+from simulator.solver.bordered import BorderedSolver
 from simulator.solver.layout import FIELDS, FieldLayout
-from simulator.solver.linear import LinearSolveError, LinearSolver
-from simulator.solver.system import Border, CellSystem, Residual
+from simulator.solver.linear import LinearSolveError
+from simulator.solver.system import CellSystem
 from simulator.solver.terminal import TerminalControl
 
 Floats = npt.NDArray[np.float64]
@@ -33,6 +30,15 @@ LOWEST_SALT = 1e-3
 
 VOLTAGE_SEARCH = 2.0
 """How far from the last voltage a new one is looked for after a jump of the current, V."""
+
+STALE = 0.3
+"""Relative change of alpha beyond which an older linearisation is not tried."""
+
+SLOW = 0.2
+"""An update not smaller than this times the one before calls for a new linearisation."""
+
+LARGE = 100.0
+"""A first update this many tolerances large calls for a new linearisation as well."""
 
 HOPELESS = 1e8
 """An update this many tolerances large means divergence."""
@@ -113,10 +119,11 @@ class Newton:
 
     Args:
         system: assembles them.
-        linear: solves with their matrix.
+        bordered: solves with their linearisation.
         norms: of the fields.
         tolerances: what counts as small.
         current_scale: A; charge errors are relative to the current or a thousandth of this.
+        keep: whether a linearisation may serve more than one iteration.
 
     Attributes:
         iterations: Newton iterations so far, rejected steps included.
@@ -125,13 +132,16 @@ class Newton:
     def __init__(
         self,
         system: CellSystem,
-        linear: LinearSolver,
+        bordered: BorderedSolver,
         norms: FieldNorms,
         tolerances: Tolerances,
         current_scale: float,
+        *,
+        keep: bool,
     ) -> None:
-        self._system, self._linear, self._norms = system, linear, norms
+        self._system, self._bordered, self._norms = system, bordered, norms
         self._tolerances, self._current_scale = tolerances, current_scale
+        self._keep = keep
         self.iterations = 0
 
     def solve(
@@ -157,15 +167,19 @@ class Newton:
         """
         vector = guess
         residual = self._system.residual(vector, alpha * vector + beta, V, I)
+        current, before = self._still_good(alpha), np.inf
         for iteration in range(1, self._tolerances.iterations + 1):
             self.iterations += 1
             try:
-                du, dV, dI = self._update(residual, V, I, control, alpha)
+                if not current:
+                    self._bordered.linearise(residual.fluxes, alpha)
+                du, dV, dI = self._bordered.update(residual, control(V, I))
             except LinearSolveError as failure:
                 raise StepRejectedError(str(failure)) from failure
             vector, V, I = vector + du, V + dV, I + dI
             size = self._size(du, dV)
             if not size < HOPELESS:
+                self._bordered.alpha = None
                 raise StepRejectedError("Newton's method diverged" + self._suspicion(vector))
             residual = self._system.residual(vector, alpha * vector + beta, V, I)
             totals = self._system.totals(residual.fluxes)
@@ -173,10 +187,19 @@ class Newton:
             if size < self._tolerances.update and error < self._tolerances.charge:
                 self._check_bounds(vector, residual.fluxes)
                 return Converged(vector, V, I, residual.fluxes, totals, error, iteration)
+            # The first update says nothing yet of how fast they shrink.
+            current = self._keep and size < (SLOW * before if iteration > 1 else LARGE)
+            before = size
+        self._bordered.alpha = None
         raise StepRejectedError(
             f"Newton's method did not converge in {self._tolerances.iterations} iterations"
             + self._suspicion(vector)
         )
+
+    def _still_good(self, alpha: float) -> bool:
+        """Whether the linearisation in hand may serve at this time step too."""
+        old = self._bordered.alpha
+        return self._keep and old is not None and abs(alpha / old - 1) < STALE
 
     def consistent_voltage(
         self, vector: Floats, V: float, I: float, control: TerminalControl
@@ -203,49 +226,6 @@ class Newton:
         if excess(low) * excess(high) >= 0.0:
             return V
         return float(brentq(excess, low, high, xtol=1e-6))
-
-    def _update(
-        self,
-        residual: Residual,
-        V: float,
-        I: float,
-        control: TerminalControl,
-        alpha: float,
-    ) -> tuple[Floats, float, float]:
-        border = self._system.border(residual.fluxes)
-        self._linear.use(self._system.jacobian(residual.fluxes, alpha))
-        g, g_V, g_I = control(V, I)
-        free = self._linear.solve(-residual.vector)
-        responses = {k: self._linear.solve(column) for k, column in border.columns.items()}
-        dV, dI = self._scalars(border, free, responses, residual.constraint, (g, g_V, g_I))
-        du = free.copy()
-        for scalar, change in (("V", dV), ("I", dI)):
-            if scalar in responses:
-                du -= change * responses[scalar]
-        return du, dV, dI
-
-    def _scalars(
-        self,
-        border: Border,
-        free: Floats,
-        responses: Mapping[str, Floats],
-        h: float,
-        terminal: tuple[float, float, float],
-    ) -> tuple[float, float]:
-        local = [
-            border.row @ free,
-            *(border.row @ responses[k] for k in ("V", "I") if k in responses),
-        ]
-        total = list(self._system.layout.comm.allreduce(np.array(local)))
-        h_free = float(total.pop(0))
-        h_V, h_I = (float(total.pop(0)) if k in responses else 0.0 for k in ("V", "I"))
-        g, g_V, g_I = terminal
-        matrix = np.array([[-h_V, border.corner - h_I], [g_V, g_I]])
-        try:
-            dV, dI = np.linalg.solve(matrix, np.array([-h - h_free, -g]))
-        except np.linalg.LinAlgError as error:
-            raise StepRejectedError("the cell's voltage does not determine its current") from error
-        return float(dV), float(dI)
 
     def _size(self, du: Floats, dV: float) -> float:
         norms = self._norms(du)

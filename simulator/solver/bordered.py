@@ -1,0 +1,89 @@
+"""One linearisation of the cell, bordered by the scalars V and I.
+
+With A = dR/du,
+
+    A du + R_V dV + R_I dI = -R
+    h_u du       + h_I dI  = -h       collector
+            g_V dV + g_I dI = -g      terminals
+
+is solved by one factorisation (or preconditioner) of A and one solve for each right-hand side. The
+responses A^-1 R_V and A^-1 R_I belong to the linearisation and are kept with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from simulator.physics.kinetics import Flux
+from simulator.solver.linear import LinearSolveError, LinearSolver
+from simulator.solver.system import SCALARS, CellSystem, Residual
+
+Floats = npt.NDArray[np.float64]
+
+
+class BorderedSolver:
+    """Newton updates of u, V and I from a linearisation that may be older than the residual.
+
+    Args:
+        system: assembles matrix and border.
+        linear: solves with the matrix.
+
+    Attributes:
+        alpha: d(du/dt)/du of the linearisation in hand, s^-1; None before the first.
+        linearisations: how many were made so far.
+    """
+
+    def __init__(self, system: CellSystem, linear: LinearSolver) -> None:
+        self._system, self._linear = system, linear
+        self.alpha: float | None = None
+        self.linearisations = 0
+
+    def linearise(self, fluxes: Mapping[str, Flux], alpha: float) -> None:
+        """Take the state last given to `CellSystem.residual`. Collective.
+
+        Raises:
+            LinearSolveError: the matrix is singular.
+        """
+        self.alpha = None
+        self.linearisations += 1
+        border = self._system.border(fluxes)
+        self._linear.use(self._system.jacobian(fluxes, alpha))
+        self._responses = {k: self._linear.solve(column) for k, column in border.columns.items()}
+        self._row, self._corner = border.row, border.corner
+        # h_u A^-1 R_V and h_u A^-1 R_I, zero for a scalar that does not enter R.
+        self._h = [self._product(self._responses.get(scalar)) for scalar in SCALARS]
+        self.alpha = alpha
+
+    def _product(self, vector: Floats | None) -> float:
+        if vector is None:
+            return 0.0
+        return float(self._system.layout.comm.allreduce(float(self._row @ vector)))
+
+    def update(
+        self, residual: Residual, terminal: tuple[float, float, float]
+    ) -> tuple[Floats, float, float]:
+        """du, dV, dI that make the linearised equations vanish. Collective.
+
+        Args:
+            residual: R and h.
+            terminal: g, dg/dV, dg/dI.
+
+        Raises:
+            LinearSolveError: no finite update.
+        """
+        g, g_V, g_I = terminal
+        free = self._linear.solve(-residual.vector)
+        h_V, h_I = self._h
+        matrix = np.array([[-h_V, self._corner - h_I], [g_V, g_I]])
+        rhs = np.array([-residual.constraint - self._product(free), -g])
+        try:
+            dV, dI = (float(change) for change in np.linalg.solve(matrix, rhs))
+        except np.linalg.LinAlgError as error:
+            raise LinearSolveError("the cell's voltage does not determine its current") from error
+        for scalar, change in zip(SCALARS, (dV, dI), strict=True):
+            if scalar in self._responses:
+                free -= change * self._responses[scalar]
+        return free, dV, dI
