@@ -27,6 +27,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -35,20 +36,22 @@ import numpy.typing as npt
 import ufl
 from dolfinx import fem
 from dolfinx import mesh as dmesh
+from mapped_grid import Blocks, MappedGrid
 from mpi4py import MPI
 from ufl import cos, dx, exp, grad, inner, sin
 
 from simulator.constants import FARADAY, GAS_CONSTANT
 from simulator.geometry import tags
+from simulator.geometry.mesh_data import thickness_axis
 from simulator.materials import diffusivity_of_fraction
 from simulator.parameters import Parameters, load_parameters
 from simulator.solver.bordered import BorderedSolver
 from simulator.solver.electrode_mesh import Submesh, distribute, facet_vertices
 from simulator.solver.layout import FIELDS
+from simulator.solver.linear import Preset
 from simulator.solver.model import CellModel
 from simulator.solver.newton import Converged, Newton
 from simulator.solver.terminal import TerminalControl
-from mapped_grid import Blocks, MappedGrid
 
 Floats = npt.NDArray[np.float64]
 PRESET = Path(__file__).parent.parent / "params" / "nmc532.toml"
@@ -86,11 +89,14 @@ PENALTY = np.array([0.8, 0.3])
 
 
 def bend(points: Floats) -> Floats:
-    """A smooth map of the slab TWO_BLOCKS onto itself under which no inner grid line is straight."""
+    """A smooth map of the slab TWO_BLOCKS onto itself that leaves no inner grid line straight."""
     x, y = points.T
     wave_x, wave_y = np.pi * x / 6.0, np.pi * y / 4.0
     return np.column_stack(
-        [x + 0.25 * np.sin(wave_x) * np.cos(2 * wave_y), y + 0.2 * np.cos(3 * wave_x) * np.sin(wave_y)]
+        [
+            x + 0.25 * np.sin(wave_x) * np.cos(2 * wave_y),
+            y + 0.2 * np.cos(3 * wave_x) * np.sin(wave_y),
+        ]
     )
 
 
@@ -109,20 +115,22 @@ def exact_fields(mesh: dmesh.Mesh) -> dict[str, Any]:
     """The exact fields in UFL on any mesh of the electrode."""
     x = ufl.SpatialCoordinate(mesh)
     X, Y = x[0] / MICROMETRE, x[1] / MICROMETRE
+    # Nothing in the plane; in space all fields vary along the third axis too.
+    depth = 0.4 * x[2] / MICROMETRE if mesh.geometry.dim == 3 else 0.0
     return {
-        "s": 0.6 + 0.08 * cos(1.1 * X + 0.3) * sin(0.9 * Y + 0.2),
-        "y": 1.0 + 0.2 * sin(0.6 * X + 0.4) * cos(0.7 * Y + 0.1),
-        "phi_l": 0.012 * cos(0.8 * X + 0.2) * cos(0.9 * Y - 0.4),
-        "phi_s": 0.015 * sin(0.9 * X + 0.8) * cos(0.8 * Y + 0.3),
+        "s": 0.6 + 0.08 * cos(1.1 * X + 0.3 + depth) * sin(0.9 * Y + 0.2),
+        "y": 1.0 + 0.2 * sin(0.6 * X + 0.4 + depth) * cos(0.7 * Y + 0.1),
+        "phi_l": 0.012 * cos(0.8 * X + 0.2 - depth) * cos(0.9 * Y - 0.4),
+        "phi_s": 0.015 * sin(0.9 * X + 0.8 - depth) * cos(0.8 * Y + 0.3),
     }
 
 
-def cell(grid: MappedGrid, *settings: str, degree: int = 1) -> CellModel:
+def cell(grid: MappedGrid, *settings: str, degree: int = 1, preset: Preset = "direct") -> CellModel:
     """The simulator's own model of the electrode, with the smooth open-circuit potential."""
     parameters = load_parameters(PRESET, [*SETTINGS, f"solver.degree={degree}", *settings])
     mesh = distribute(MPI.COMM_WORLD, grid.data if MPI.COMM_WORLD.rank == 0 else None)
     penalty = np.resize(PENALTY, len(mesh.particle_table))
-    model = CellModel(mesh, parameters, penalty, preset="direct")
+    model = CellModel(mesh, parameters, penalty, preset)
     interface = model.system.surfaces["interface"]
     replace_law(model, "interface", replace(interface.law, curve=SmoothCurve()))
     return model
@@ -180,7 +188,11 @@ def rows(model: CellModel) -> dict[str, Row]:
     """The exact fields put into the four equations."""
     p, mesh = model.parameters, model.mesh
     particles, liquid, carbon = (m.mesh for m in (mesh.particles, mesh.electrolyte, mesh.carbon))
-    T, c_0, c_max = p.temperature, p.electrolyte.initial_concentration, p.active_material.maximum_concentration
+    T, c_0, c_max = (
+        p.temperature,
+        p.electrolyte.initial_concentration,
+        p.active_material.maximum_concentration,
+    )
     e, x = exact_fields(particles), ufl.SpatialCoordinate(particles)
     D_s = diffusivity_of_fraction(p.active_material.diffusivity)(e["s"], T)
     lithium = Row(
@@ -241,12 +253,13 @@ def outer_facets(grid: MappedGrid, mesh: dmesh.Mesh) -> dmesh.MeshTags:
     local = np.array([list(to_facet.links(c)).index(f) for c, f in zip(cells, facets, strict=True)])
     vertices = facet_vertices(mesh, cells, local)[:, :, :dimension]
     sides = grid.facet_sides(vertices / MICROMETRE)
-    middle = vertices.mean(axis=1)[:, 0] / MICROMETRE
+    axis = thickness_axis(dimension)
+    middle = vertices.mean(axis=1)[:, axis] / MICROMETRE
     outside = sides[:, 0] == 0
     kind = np.zeros(facets.size, dtype=np.int32)
     kind[(sides[:, 0] == tags.CBD) & (sides[:, 1] >= tags.PARTICLE_OFFSET)] = tags.INTERFACE
     kind[outside & (sides[:, 1] == tags.CBD) & (middle < 1e-6)] = tags.COLLECTOR
-    at_lithium = middle > grid.blocks.lengths[0] - 1e-6
+    at_lithium = middle > grid.blocks.lengths[axis] - 1e-6
     kind[outside & (sides[:, 1] == tags.SEPARATOR) & at_lithium] = tags.LITHIUM
     return dmesh.meshtags(mesh, dimension - 1, facets, kind)
 
@@ -333,4 +346,4 @@ def integral(integrand: Any, mesh: dmesh.Mesh) -> float:
 
 def orders(values: list[float]) -> list[float]:
     """Between meshes of which each is twice as fine as the one before."""
-    return [float(np.log2(coarse / fine)) for coarse, fine in zip(values, values[1:], strict=False)]
+    return [float(np.log2(coarse / fine)) for coarse, fine in pairwise(values)]
