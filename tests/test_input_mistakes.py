@@ -27,7 +27,6 @@ def message(file, overrides=()):
     with pytest.raises(InputError) as caught:
         load_parameters(file, overrides)
     text = str(caught.value)
-    print(text)
     assert "\n" not in text
     assert len(text) < 700
     for jargon in ("pydantic", "Traceback", "validation error", "ValueError", "NoneType"):
@@ -63,7 +62,7 @@ EDITS = {
     ),
     "negative length": (
         [(line("coating_thickness"), 'coating_thickness = "-46 um"')],
-        ['geometry.coating_thickness = "-46 um"', "out of range", "above 0"],
+        ['geometry.coating_thickness = "-46 um"', "out of range", "at least 0.01"],
     ),
     "diffusivity zero": (
         [(line("diffusivity"), 'diffusivity = "0 m^2/s"')],
@@ -142,7 +141,7 @@ EDITS = {
     ),
     "distribution missing": (
         [(r"^distribution = .*$(?=\nmedian)", "")],
-        ["geometry.particle_size.distribution is missing"],
+        ["geometry.particle_size.distribution is missing", "lognormal, monodisperse, table"],
     ),
     "width and particles": (
         [(line("particles"), 'particles = 60\nwidth = "100 um"')],
@@ -171,6 +170,10 @@ EDITS = {
     "mass does not fit": (
         [(line("areal_mass"), 'areal_mass = "30 mg/cm^2"')],
         ['composition.areal_mass = "30 mg/cm^2"', "does not fit", "below 20 mg/cm^2"],
+    ),
+    "no composition and no fraction": (
+        [(r"^\[composition\]$(.|\n)*?(?=^\[active_material\])", "")],
+        ["geometry.active_fraction is missing", "up to 0.65", "[composition]", "(and 1 more)"],
     ),
     "mass fractions": (
         [(line("carbon_mass_fraction"), "carbon_mass_fraction = 0.3")],
@@ -430,6 +433,11 @@ OVERRIDES = {
     "bad unit": ("geometry.coating_thickness=60 s", ['= "60 s"', "is a time, not a length"]),
     "bare number": ("geometry.coating_thickness=60", ["= 60 has no unit"]),
     "empty value": ("geometry.coating_thickness=", ['= ""', "does not begin"]),
+    "very small": ("geometry.mesh.separator_size=1e-320 m", ["out of range", "0.001"]),
+    "internal name": ("source_file=x", ['source_file = "x" is not a key of the file']),
+    "unprintable": ("seeds.a\x1bb\nc=1", ["seeds.a?b c = 1 is not a key"]),
+    "whole number too long": ("separator.porosity=1" + "0" * 400, ["is not finite"]),
+    "list nested too deeply": ("separator.porosity=" + "[" * 3000, ["not a plain number"]),
     "second line": ("seeds.packing=1\nx=2", ["seeds.packing", "not a whole number"]),
     "text for a table": (
         "geometry.particle_size=lognormal",

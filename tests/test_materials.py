@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from simulator.constants import FARADAY, GAS_CONSTANT
+from simulator.constants import FARADAY
 from simulator.materials import (
     diffusivity_of_fraction,
     electrolyte,
@@ -248,7 +248,3 @@ def _p1(ufl):
     from ufl.sobolevspace import H1
 
     return FiniteElement("Lagrange", ufl.triangle, 1, (2,), identity_pullback, H1)
-
-
-def test_thermal_voltage_of_the_constants():
-    assert pytest.approx(0.025693, rel=1e-4) == GAS_CONSTANT * T0 / FARADAY

@@ -4,10 +4,12 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from geometry_cases import mesh_settings, parameters
+from geometry_cases import REFERENCE_MESHES, mesh_settings, parameters
 
 from simulator.errors import InputError
 from simulator.geometry import cache
+from simulator.geometry.quality import mesh_quality
+from simulator.parameters import load_parameters
 
 
 @pytest.fixture
@@ -75,6 +77,17 @@ def test_whatever_determines_the_mesh_changes_its_hash(tmp_path, monkeypatch):
 def replace_size(folder, text):
     (folder / "sizes.csv").write_text(text)
     return SimpleNamespace(distribution="table", file=folder / "sizes.csv", weighting="number")
+
+
+@pytest.mark.parametrize("preset", ["quickstart", "nmc532"])
+def test_the_presets_mesh_well(preset, folder):
+    chosen = load_parameters(REFERENCE_MESHES.parent / "params" / f"{preset}.toml")
+    packing = cache.packing_for(chosen)
+    quality = mesh_quality(cache.mesh_for(chosen), packing.volumes_um3())
+    assert packing.active_fraction() == pytest.approx(chosen.geometry.active_fraction, rel=1e-12)
+    assert quality.area_error_max < 1e-3
+    assert min(domain.sicn_min for domain in quality.domains) > 0.2
+    assert 10_000 < quality.unknowns < 40_000
 
 
 def test_a_cache_that_cannot_be_written_does_not_stop_the_run(tmp_path, monkeypatch):

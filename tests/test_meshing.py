@@ -104,6 +104,14 @@ def test_every_curved_cell_is_valid_and_well_shaped(meshed):
     assert f"{len(mesh.particles)} particles" in quality.text()
 
 
+def test_a_narrow_gap_anywhere_along_a_wide_slab_is_refined():
+    # A gap that falls between two samples of the collector's line would leave needles there.
+    centres = np.array([[2.55, 301.3], [2.55, 777.7], [2.55, 1444.1]])
+    slab = Slab(centres, np.full(3, 2.5), 10.0, 5.0, 2000.0)
+    quality = mesh_quality(mesh_slab(slab, MeshSizes(0.35, 0.5, 3.0, 0.15, 4.0, 2)))
+    assert quality.domains[1].sicn_min > 0.25
+
+
 def test_quality_of_an_equilateral_triangle_is_one_and_a_folded_cell_is_seen():
     corners = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, np.sqrt(0.75)]])
     middle = 0.5 * (corners + np.roll(corners, -1, axis=0))

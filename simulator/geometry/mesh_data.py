@@ -83,6 +83,7 @@ class MeshData:
         points = np.ascontiguousarray(points_um[used], dtype=np.float64)
         cells = np.ascontiguousarray(flat.reshape(cells.shape), dtype=np.int64)
         points = points - points.min(axis=0)
+        cell_tags = np.array(cell_tags, dtype=np.int32)
         measure, moment = integrate_cells(points, cells, order)
         if not np.all(measure > 0.0):
             worst = int(np.argmin(measure))

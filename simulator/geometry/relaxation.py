@@ -8,7 +8,6 @@ O'Hern et al., Phys. Rev. E 68, 011306 (2003).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +16,10 @@ from scipy.spatial import cKDTree
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
+
+
+STAGNATION = 300
+"""Steps within which the worst overlap must shrink by a fifth, else the balls are jammed."""
 
 
 @dataclass(frozen=True)
@@ -65,10 +68,13 @@ class SoftBalls:
         radii: (N,) of the particles.
         gap: least distance between particles, and from particle to plane.
         slack: distance asked for beyond that, so that what is left of it after relaxing is valid.
+        swell: factor on the radii as other balls see them; planes see the true radii.
     """
 
-    def __init__(self, box: Box, radii: Floats, gap: float, slack: float = 0.0) -> None:
-        self.box, self.radii, self.gap, self.slack = box, radii, gap, slack
+    def __init__(
+        self, box: Box, radii: Floats, gap: float, slack: float = 0.0, swell: float = 1.0
+    ) -> None:
+        self.box, self.radii, self.gap, self.slack, self.swell = box, radii, gap, slack, swell
         self.skin = 0.6 * float(np.median(radii))
         self.pairs: Ints = np.zeros((0, 2), dtype=np.intp)
         self.listed_at: Floats | None = None
@@ -99,7 +105,7 @@ class SoftBalls:
         self._refresh(centres)
         i, j = self.pairs.T
         apart = self.box.separation(centres[i] - centres[j])
-        wanted = self.radii[i] + self.radii[j] + self.gap + self.slack
+        wanted = self.swell * (self.radii[i] + self.radii[j]) + self.gap + self.slack
         hit = np.einsum("kd,kd->k", apart, apart) < wanted**2
         i, j, apart = i[hit], j[hit], apart[hit]
         return i, j, apart, wanted[hit] - np.sqrt(np.einsum("kd,kd->k", apart, apart))
@@ -112,9 +118,9 @@ class SoftBalls:
                 return
         wrapped = self.box.wrap(centres)
         margin = self.gap + self.slack + self.skin
-        found = self.box.pairs(wrapped, 2.0 * float(self.radii.max()) + margin)
+        found = self.box.pairs(wrapped, 2.0 * self.swell * float(self.radii.max()) + margin)
         apart = self.box.separation(wrapped[found[:, 0]] - wrapped[found[:, 1]])
-        reach = self.radii[found].sum(axis=1) + margin
+        reach = self.swell * self.radii[found].sum(axis=1) + margin
         self.pairs = found[np.einsum("kd,kd->k", apart, apart) < reach**2]
         self.listed_at = centres.copy()
 
@@ -151,7 +157,6 @@ def relax(
     centres: Floats,
     tolerance: float,
     iterations: int,
-    watch: Callable[[float], None] | None = None,
 ) -> tuple[Floats, float]:
     """Minimise the overlap energy by FIRE until nothing lacks more distance than the tolerance.
 
@@ -159,8 +164,7 @@ def relax(
         balls: what repels.
         centres: (N, d) start.
         tolerance: lacking distance at which to stop.
-        iterations: most steps to take.
-        watch: called with the largest lack every 50 steps.
+        iterations: most steps to take; a jammed packing ends it before.
 
     Returns:
         centres and the largest lack left; above the tolerance if it did not get there.
@@ -170,9 +174,14 @@ def relax(
     step, longest, mix, uphill = 0.1, 1.0, 0.1, 0
     force, worst = balls.forces(centres)
     fastest = 0.3 * float(balls.radii.min())
+    before = np.inf
     for iteration in range(iterations):
         if worst <= tolerance:
             break
+        if iteration % STAGNATION == STAGNATION - 1:
+            if worst > 0.8 * before:
+                break
+            before = worst
         power = float(np.vdot(force, velocity))
         if power > 0.0:
             uphill += 1
@@ -190,8 +199,6 @@ def relax(
         move *= np.minimum(1.0, fastest / np.maximum(length, 1e-300))[:, None]
         centres = centres + move
         force, worst = balls.forces(centres)
-        if watch is not None and iteration % 50 == 0:
-            watch(worst)
     return balls.box.wrap(centres), worst
 
 

@@ -116,13 +116,13 @@ def integrate_cells(points: Floats, cells: Ints, order: int) -> tuple[Floats, Fl
     moment = np.zeros((len(cells), space))
     corners = points[cells]
     for weight, value, gradient in zip(weights, values, gradients, strict=True):
-        jacobian = np.einsum("mnx,nd->mxd", corners, gradient)
+        jacobian = gradient.T @ corners
         if dimension == space:
             scale = np.linalg.det(jacobian)
         else:
-            scale = np.sqrt(np.linalg.det(np.einsum("mxd,mxe->mde", jacobian, jacobian)))
+            scale = np.sqrt(np.linalg.det(jacobian @ jacobian.transpose(0, 2, 1)))
         measure += weight * scale
-        moment += weight * scale[:, None] * np.einsum("mnx,n->mx", corners, value)
+        moment += weight * scale[:, None] * (value @ corners)
     return measure, moment
 
 
@@ -139,9 +139,7 @@ def jacobian_range(points: Floats, cells: Ints, order: int) -> tuple[Floats, Flo
         lattice += [0.5 * (corner[a] + corner[b]) for a, b in EDGES[dimension]]
     gradients = basis_gradients(dimension, order, np.array(lattice))
     nodes = points[cells]
-    determinant = np.stack(
-        [np.linalg.det(np.einsum("mnx,nd->mxd", nodes, gradient)) for gradient in gradients], axis=1
-    )
+    determinant = np.stack([np.linalg.det(gradient.T @ nodes) for gradient in gradients], axis=1)
     if order == 2 and dimension == 2:
         for row, (a, b) in enumerate(EDGES[2]):
             ends = determinant[:, a] + determinant[:, b]

@@ -131,9 +131,13 @@ class Shown:
 def _plain(value: Any) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise UnitError("is not a plain number")
-    if not math.isfinite(value):
+    try:
+        number = float(value)
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
         raise UnitError("is not finite")
-    return float(value)
+    return number
 
 
 def _order(value: Any) -> Any:
@@ -156,10 +160,14 @@ Temperature = Annotated[float, Physical("K", at_least=263.15, up_to=333.15, exam
 
 Voltage = Annotated[float, Physical("V", above=0, up_to=6, example="4.5 V")]
 
-ParticleLength = Annotated[float, Physical("m", shown="um", above=0, up_to=100, example="5 um")]
+ParticleLength = Annotated[
+    float, Physical("m", shown="um", at_least=0.001, up_to=100, example="5 um")
+]
 """A particle's diameter, m."""
 
-SlabLength = Annotated[float, Physical("m", shown="um", above=0, up_to=10000, example="46 um")]
+SlabLength = Annotated[
+    float, Physical("m", shown="um", at_least=0.01, up_to=10000, example="46 um")
+]
 """A thickness or a width of the slab, m."""
 
 SaltConcentration = Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -19,7 +20,9 @@ from simulator.parameters.fields import (
 from simulator.parameters.tables import read_size_table
 
 Gap = Annotated[float, Physical("m", shown="um", at_least=0, up_to=100, example="0.1 um")]
-ElementSize = Annotated[float, Physical("m", shown="um", above=0, up_to=1000, example="1 um")]
+ElementSize = Annotated[
+    float, Physical("m", shown="um", at_least=0.001, up_to=1000, example="1 um")
+]
 Factor = Annotated[float, Physical(at_least=0.05, up_to=1.5, example="0.35")]
 
 PACKING_LIMIT = 0.65
@@ -90,7 +93,8 @@ class MeshSettings(Section):
     maximum_size: ElementSize = 3e-6
     separator_size: ElementSize = 4e-6
     gap_elements: Annotated[float, Physical(at_least=0, up_to=10, example="1")] = 1.0
-    """Elements wanted across a gap between particles; 0 switches the refinement off."""
+    """Refinement at gaps: 4 times this many edges along sqrt(2 R g), over which a gap of width g
+    between particles of radius R doubles; 0 leaves only what curved cells need to stay valid."""
     order: Order = 2
 
     @model_validator(mode="after")
@@ -127,7 +131,7 @@ class Geometry(Section):
     @field_validator("mesh_file", mode="before")
     @classmethod
     def _path(cls, value: Any) -> Any:
-        if isinstance(value, str) and not Path(value).is_file():
+        if isinstance(value, str) and not os.path.isfile(value):
             raise MistakeError(
                 "does not exist",
                 allowed="a .msh file made by 'heterode mesh'",

@@ -49,10 +49,9 @@ def load_parameters(path: str | Path, overrides: Sequence[str] = ()) -> Paramete
     _resolve_paths(data, file.parent)
     changed = _apply_overrides(data, overrides)
     try:
-        parameters = Parameters.model_validate(data)
+        return Parameters.of_file(data, file)
     except ValidationError as error:
         raise InputError(first_line(error, data, file, changed)) from None
-    return parameters.model_copy(update={"source_file": file})
 
 
 def _read_toml(file: Path) -> dict[str, Any]:
@@ -71,7 +70,7 @@ def _read_toml(file: Path) -> dict[str, Any]:
         raise InputError(f"{file}: cannot be read: {reason}.") from None
     try:
         return tomllib.loads(text.removeprefix("\ufeff"))
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # ValueError too: a number of 5000 digits
         raise InputError(f"{file}: is not valid TOML: {_one_line(str(error))}.") from None
 
 
@@ -122,7 +121,7 @@ def _parse_value(text: str) -> Any:
     """As TOML; a text that is no TOML value stands for itself ("60 um", weibull, C/20)."""
     try:
         parsed = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError:
+    except (ValueError, RecursionError):
         return text
     return parsed["value"] if len(parsed) == 1 else text
 

@@ -81,7 +81,7 @@ class VoltageWindow(Section):
         if not self.low < self.high:
             raise MistakeError(
                 f"is not below the window's upper end of {self.high:g} V",
-                allowed=f"from {VOLTAGE_RANGE[0]:g} V, below {self.high:g} V",
+                allowed=f"low below high, both from {VOLTAGE_RANGE[0]:g} to {VOLTAGE_RANGE[1]:g} V",
                 remedy="Exchange low and high.",
                 key=("low",),
             )

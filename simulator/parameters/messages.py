@@ -55,8 +55,10 @@ def _line(
     source = f"{file} with --set" if by_set else str(file)
     allowed = f" (allowed: {mistake.allowed})" if mistake.allowed else ""
     remedy = f" {mistake.remedy}" if mistake.remedy else ""
-    name = ".".join(key).replace(".[", "[")
-    return f"{source}: {name}{shown} {mistake.problem}{allowed}.{remedy}"
+    name = _shorten(".".join(key).replace(".[", "["))
+    line = f"{source}: {name}{shown} {mistake.problem}{allowed}.{remedy}"
+    # Keys and values may hold anything TOML can quote; a message stays one printable line.
+    return "".join(c if c.isprintable() else "?" for c in " ".join(line.split()))
 
 
 def _written_key(loc: tuple[int | str, ...], data: dict[str, Any]) -> Key:
@@ -104,6 +106,10 @@ def _show(value: Any) -> str:
     except (TypeError, ValueError):
         text = repr(value)
     text = " ".join(text.replace("NaN", "nan").replace("Infinity", "inf").split())
+    return _shorten(text)
+
+
+def _shorten(text: str) -> str:
     # Cut in the middle: the telling part of a long path is its end.
     return text if len(text) <= 70 else f"{text[:25]} ... {text[-40:]}"
 
@@ -142,9 +148,14 @@ def _missing(key: Key, kind: str) -> MistakeError:
     if _sections(annotation):
         return MistakeError("is missing", remedy=f"Add a section [{'.'.join(key)}].", key=relative)
     physical = find_physical(annotation)
-    choices = _choices(annotation)
+    if relative:
+        choices = ", ".join(_choices(typed(s.model_fields[key[-1]])) for s in _tables(key[:-1]))
+    else:
+        choices = _choices(annotation)
     allowed = physical.allowed() if physical else choices
     remedy = physical.remedy() if physical else "Add it."
+    if key in (("geometry", "active_fraction"), ("carbon_binder", "electrolyte_fraction")):
+        remedy = "Give it, or a section [composition] from which it follows."
     return MistakeError("is missing", allowed=allowed, remedy=remedy, key=relative)
 
 
@@ -167,20 +178,19 @@ def _not_a_choice(details: ErrorDetails) -> MistakeError:
 
 
 def _out_of_range(key: Key) -> MistakeError:
+    return MistakeError("is out of range", allowed=_whole_numbers(key), remedy="Change the value.")
+
+
+def _whole_numbers(key: Key) -> str:
     bounds = []
     for item in _metadata(_annotation(key)):
         for name, word in (("ge", "at least"), ("gt", "above"), ("le", "up to"), ("lt", "below")):
             if getattr(item, name, None) is not None:
                 bounds.append(f"{word} {getattr(item, name):,}".replace(",", " "))
-    return MistakeError(
-        "is out of range",
-        allowed="whole numbers " + ", ".join(dict.fromkeys(bounds)),
-        remedy="Change the value.",
-    )
+    return "whole numbers " + ", ".join(dict.fromkeys(bounds))
 
 
 _TYPES = {
-    "int": ("a whole number", "Write a whole number without quotes or decimal point."),
     "string": ("a text", "Write it in quotes."),
     "bool": ("true or false", "Write true or false without quotes."),
     "model": ("a section", "Write it as a table with keys of its own."),
@@ -191,9 +201,15 @@ _TYPES = {
 
 
 def _wrong_type(kind: str, key: Key) -> MistakeError:
+    if kind.startswith("int"):
+        return MistakeError(
+            "is not a whole number",
+            allowed=_whole_numbers(key),
+            remedy="Write a whole number without quotes or decimal point.",
+        )
     for prefix, (name, remedy) in _TYPES.items():
         if kind.startswith(prefix):
-            return MistakeError(f"is not {name}", allowed=name, remedy=remedy)
+            return MistakeError(f"is not {name}", remedy=remedy)
     return MistakeError("cannot be read", remedy="See the parameter files in params/.")
 
 
@@ -228,9 +244,13 @@ def typed(field: FieldInfo) -> Any:
     return annotation
 
 
+def _tables(key: Key) -> list[type[BaseModel]]:
+    return _sections(_annotation(key))
+
+
 def _names(key: Key) -> list[str]:
-    names = [n for s in _sections(_annotation(key)) for n in s.model_fields]
-    return [n for n in dict.fromkeys(names) if n != "source_file"]
+    names = [n for s in _tables(key) for n in s.model_fields]
+    return list(dict.fromkeys(names))
 
 
 def _all_keys(section: type[BaseModel], above: Key = ()) -> list[Key]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import PrivateAttr, ValidationError, model_validator
 
 from simulator.materials.open_circuit import VOLTAGE_RANGE
 from simulator.parameters.composition import Composition
@@ -43,7 +43,7 @@ class Parameters(Section):
     solver: Solver = Solver()
     output: Output = Output()
     seeds: Seeds = Seeds()
-    source_file: Path = Field(default=Path(), exclude=True)
+    _source_file: Path = PrivateAttr(default=Path())
 
     @model_validator(mode="before")
     @classmethod
@@ -69,6 +69,22 @@ class Parameters(Section):
             check_step(step, ("protocol", "steps", f"[{index}]"), known)
             known = potential_after(step)
         return self
+
+    @classmethod
+    def of_file(cls, data: dict[str, Any], file: Path) -> Parameters:
+        """Validate the tables read from `file`, and remember where they came from.
+
+        Raises:
+            pydantic.ValidationError: see `simulator.parameters.messages`.
+        """
+        parameters = cls.model_validate(data)
+        parameters._source_file = file
+        return parameters
+
+    @property
+    def source_file(self) -> Path:
+        """The input file, for messages."""
+        return self._source_file
 
     def to_si_dict(self) -> dict[str, Any]:
         """Plain numbers, texts and lists, ready for JSON; floats in SI, steps as their text."""

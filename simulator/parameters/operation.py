@@ -12,7 +12,7 @@ from simulator.protocol import FORMS, Step, StepError, parse_step
 
 Tolerance = Annotated[float, Physical(at_least=1e-14, up_to=0.1, example="1e-4")]
 Duration = Annotated[float, Physical("s", above=0, up_to=1e9, example="10 s")]
-Seed = Annotated[int, Field(ge=0, le=2**63 - 1)]
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 
 
 class Protocol(Section):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -63,20 +64,21 @@ def _columns(path: Path, names: tuple[str, str]) -> list[tuple[int, float, float
     wanted = f"a CSV file with the columns {', '.join(names)}"
     try:
         text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        reason = "is a directory" if path.is_dir() else "cannot be read"
-        reason = reason if path.exists() else "does not exist"
-        raise MistakeError(reason, allowed=wanted, remedy="Correct the path.") from error
     except UnicodeDecodeError as error:
         raise MistakeError("is not UTF-8 text", allowed=wanted) from error
+    except (OSError, ValueError) as error:  # ValueError: a null character in the path
+        reason = "does not exist" if isinstance(error, FileNotFoundError) else "cannot be read"
+        reason = "is a directory" if isinstance(error, IsADirectoryError) else reason
+        raise MistakeError(reason, allowed=wanted, remedy="Correct the path.") from error
     lines = [line for line in text.splitlines() if not line.startswith("#")]
     skipped = len(text.splitlines()) - len(lines)
     reader = csv.DictReader(lines, skipinitialspace=True)
-    if not set(names) <= set(reader.fieldnames or ()):
-        found = ", ".join(reader.fieldnames or ()) or "nothing"
+    columns = _header(reader, wanted)
+    if not set(names) <= set(columns):
+        found = ", ".join(columns)[:80] or "nothing"
         raise MistakeError(f"has the columns {found}", allowed=wanted, remedy="Rename them.")
     rows = []
-    for row in reader:
+    for row in _rows(reader, wanted):
         line = reader.line_num + skipped
         try:
             values = float(row[names[0]]), float(row[names[1]])
@@ -88,3 +90,17 @@ def _columns(path: Path, names: tuple[str, str]) -> list[tuple[int, float, float
     if not rows:
         raise MistakeError("has no rows", allowed=wanted, remedy="Fill the table.")
     return rows
+
+
+def _header(reader: csv.DictReader[str], wanted: str) -> list[str]:
+    try:
+        return list(reader.fieldnames or ())
+    except csv.Error as error:
+        raise MistakeError(f"cannot be read as CSV: {error}", allowed=wanted) from error
+
+
+def _rows(reader: csv.DictReader[str], wanted: str) -> Iterator[dict[str, str]]:
+    try:
+        yield from reader
+    except csv.Error as error:
+        raise MistakeError(f"cannot be read as CSV: {error}", allowed=wanted) from error

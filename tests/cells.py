@@ -1,0 +1,60 @@
+"""Small cells on the shipped meshes, for tests of the physics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from simulator.geometry.msh import read_msh
+from simulator.parameters import Parameters, load_parameters
+from simulator.results.sample import Sample
+from simulator.solver.balances import Balances
+from simulator.solver.electrode_mesh import distribute
+from simulator.solver.march import march
+from simulator.solver.model import CellModel
+
+ROOT = Path(__file__).parents[1]
+
+NO_TRANSPORT_LOSS = (
+    'electrolyte.model="constant"',
+    'electrolyte.diffusivity="1e-6 m^2/s"',
+    'electrolyte.conductivity="1e4 S/m"',
+    "electrolyte.transference_number=0.4",
+    "electrolyte.thermodynamic_factor=1.0",
+    'carbon_binder.conductivity="1e5 S/m"',
+    'lithium_metal.kinetics="ideal"',
+    'collector.contact_resistance="1e-8 ohm m^2"',
+)
+"""Overrides under which potentials and salt are uniform and the lithium metal costs nothing."""
+
+
+def parameters(overrides: Sequence[str] = ()) -> Parameters:
+    """The quickstart's parameters, changed."""
+    return load_parameters(ROOT / "params" / "quickstart.toml", list(overrides))
+
+
+def cell(
+    mesh: str, overrides: Sequence[str] = (), penalty: Sequence[float] | None = None
+) -> CellModel:
+    """A cell on meshes/<mesh>.msh; penalties 1 unless given."""
+    from mpi4py import MPI
+
+    electrode = distribute(MPI.COMM_SELF, read_msh(ROOT / "meshes" / f"{mesh}.msh"))
+    factors = np.ones(len(electrode.particle_table)) if penalty is None else np.array(penalty)
+    return CellModel(electrode, parameters(overrides), factors)
+
+
+def run(model: CellModel) -> tuple[list[Sample], Balances]:
+    """March the cell's protocol; a sample per accepted step, the initial state first."""
+    start = model.start()
+    stepper = model.stepper(start)
+    balances = Balances(model.system, start)
+    samples = [model.sample(start, step=0, accepted=0)]
+    for marched in march(stepper, model.parameters.protocol.steps, model.pace):
+        balances.update(marched.state)
+        samples.append(
+            model.sample(marched.state, step=marched.protocol_step, accepted=stepper.steps)
+        )
+    return samples, balances
