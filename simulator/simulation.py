@@ -27,8 +27,7 @@ from simulator.parameters import Parameters
 from simulator.parameters.tables import read_penalty_table
 from simulator.particles import ParticleTable
 from simulator.physics.penalty import draw_weibull
-from simulator.progress import Progress
-from simulator.protocol import Step
+from simulator.progress import Journey, Progress
 from simulator.ranks import on_root
 from simulator.results.folder import ResultsFolder
 from simulator.results.manifest import Manifest, Status, collect_versions
@@ -241,6 +240,7 @@ class Simulation:
 
     def _march(self, cell: Cell, interruption: Interruption) -> Outcome:
         steps = self.parameters.protocol.steps
+        journey = Journey(steps, cell.model.curve.lithium_fraction)
         self._record(cell.stepper.state, 0, last=False)
         ended = ""
         marching = march(cell.stepper, steps, cell.model.pace)
@@ -250,7 +250,8 @@ class Simulation:
             # What is skipped by output.*_every must not be lost with the rest of the run.
             last = bool(marched.ended_by) or signal != 0
             sample = self._record(marched.state, marched.protocol_step, last=last)
-            self._show(sample, marched, steps)
+            done = journey.fraction_done(sample, marched.progress)
+            self._progress.update(sample, marched.time_step, done)
             ended = marched.ended_by or ended
             if signal != 0:
                 return stopped_by(signal)
@@ -278,31 +279,6 @@ class Simulation:
 
             on_root(self.comm, write)
         return sample
-
-    def _show(self, sample: Sample, marched: Marched, steps: tuple[Step, ...]) -> None:
-        inside = marched.progress
-        if inside is None:
-            inside = self._voltage_progress(sample, steps[marched.protocol_step])
-        done = None if inside is None else (marched.protocol_step + inside) / len(steps)
-        self._progress.update(sample, marched.time_step, done)
-
-    def _voltage_progress(self, sample: Sample, step: Step) -> float | None:
-        """How far the mean lithium fraction is on its way to the step's cut-off voltage."""
-        end = step.cutoff("voltage")
-        if not isinstance(end, float):
-            return None
-        begin = self._fraction_at_begin(step, sample)
-        assert self._cell is not None
-        target = float(self._cell.model.curve.lithium_fraction(np.array([end]))[0])
-        if begin == target:
-            return None
-        return float(np.clip((begin - sample.lithium_fraction_mean) / (begin - target), 0.0, 1.0))
-
-    def _fraction_at_begin(self, step: Step, sample: Sample) -> float:
-        begun = getattr(self, "_begun", None)
-        if begun is None or begun[0] != sample.step:
-            self._begun = begun = (sample.step, sample.lithium_fraction_mean)
-        return begun[1]
 
     # -- the end ----------------------------------------------------------------------------
 
