@@ -37,6 +37,12 @@ STALE = 0.3
 SLOW = 0.2
 """An update not smaller than this times the one before calls for a new linearisation."""
 
+STALLED = 0.5
+"""An imbalance that does not shrink even to this times the one before is left to rounding."""
+
+ROUNDED = 1000.0
+"""Tolerances that rounding may cost: at currents far below the exchange current, say."""
+
 LARGE = 100.0
 """A first update this many tolerances large calls for a new linearisation as well."""
 
@@ -168,7 +174,7 @@ class Newton:
         """
         vector = guess
         residual = self._system.residual(vector, alpha * vector + beta, V, I)
-        current, before = self._still_good(alpha), np.inf
+        current, before, imbalance_before = self._still_good(alpha), np.inf, np.inf
         for iteration in range(1, self._tolerances.iterations + 1):
             self.iterations += 1
             try:
@@ -185,18 +191,24 @@ class Newton:
             residual = self._system.residual(vector, alpha * vector + beta, V, I)
             totals = self._system.totals(residual.fluxes)
             error = self._charge_error(totals, I)
-            leak = self._leak(residual.vector, I)
-            if size < self._tolerances.update and max(error, leak) < self._tolerances.charge:
+            imbalance = max(error, self._leak(residual.vector, I))
+            if size < self._tolerances.update and self._balanced(imbalance, imbalance_before):
                 self._check_bounds(vector, residual.fluxes)
                 return Converged(vector, V, I, residual.fluxes, totals, error, iteration)
             # The first update says nothing yet of how fast they shrink.
             current = self._keep and size < (SLOW * before if iteration > 1 else LARGE)
-            before = size
+            before, imbalance_before = size, imbalance
         self._bordered.alpha = None
         raise StepRejectedError(
             f"Newton's method did not converge in {self._tolerances.iterations} iterations"
             + self._suspicion(vector)
         )
+
+    def _balanced(self, imbalance: float, before: float) -> bool:
+        """Whether charge and lithium balance, to the tolerance or as far as rounding lets them."""
+        tolerance = self._tolerances.charge
+        stalled = imbalance > STALLED * before
+        return imbalance < tolerance or (stalled and imbalance < ROUNDED * tolerance)
 
     def _still_good(self, alpha: float) -> bool:
         """Whether the linearisation in hand may serve at this time step too."""
