@@ -9,8 +9,8 @@ from typing import Any, Self
 from mpi4py import MPI
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
-"""SIGUSR1 is the one that mpirun and batch systems pass on and leave it at that: half a second
-after SIGINT or SIGTERM, Open MPI's mpirun kills the ranks."""
+"""SIGUSR1 is for mpirun and batch systems, which only pass it on: half a second after SIGINT or
+SIGTERM, Open MPI's mpirun kills the ranks."""
 
 
 class Interruption:

@@ -58,7 +58,7 @@ def run_on(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Written]:
             folder = tmp_path_factory.mktemp("ranks") / "out"
             words = command(ranks, [*CASES[case], *more, "--out", folder, "--quiet"])
             process = subprocess.run(
-                words, env=environment(), capture_output=True, text=True, timeout=180
+                words, env=environment(), capture_output=True, text=True, timeout=300
             )
             ended = Ended(process.returncode, process.stdout, process.stderr)
             assert ended == Ended(0, "", "")
@@ -126,10 +126,15 @@ def test_fieldsplit_agrees_with_the_direct_solver(run_on: Callable[..., Written]
     assert direct.manifest["linear_solver"] == "direct"
     assert fieldsplit.manifest["linear_solver"] == "fieldsplit"
     assert fieldsplit.manifest["krylov_iterations"] > len(fieldsplit.history)
-    found = differences(direct, fieldsplit)
+    # Their Newton paths differ, so may the time steps: compared where each protocol step ends,
+    # to the tolerances of time integration (1e-4 V, 1e-4).
+    ends = [run.history.groupby("step").last() for run in (direct, fieldsplit)]
+    found = (ends[0] - ends[1]).abs().max()
     print(found)
-    assert found["voltage_V (history)"] <= 1e-6, found
-    assert found["lithium_fraction"] <= 1e-5, found
+    assert found["time_s"] < 1e-6
+    assert found["voltage_V"] < 1e-4
+    assert found["lithium_fraction_mean"] < 1e-6
+    assert found["lithium_fraction_sd"] < 1e-4
 
 
 def test_cases_are_what_they_say(run_on: Callable[..., Written]) -> None:

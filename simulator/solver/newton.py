@@ -192,11 +192,14 @@ class Newton:
             totals = self._system.totals(residual.fluxes)
             error = self._charge_error(totals, I)
             imbalance = max(error, self._leak(residual.vector, I))
-            if size < self._tolerances.update and self._balanced(imbalance, imbalance_before):
+            if size < self._tolerances.update and (
+                self._balanced(imbalance, imbalance_before, fresh=not current)
+            ):
                 self._check_bounds(vector, residual.fluxes)
                 return Converged(vector, V, I, residual.fluxes, totals, error, iteration)
             # The first update says nothing yet of how fast they shrink.
-            current = self._keep and size < (SLOW * before if iteration > 1 else LARGE)
+            shrinking = size < (SLOW * before if iteration > 1 else LARGE)
+            current = self._keep and shrinking and imbalance <= STALLED * imbalance_before
             before, imbalance_before = size, imbalance
         self._bordered.alpha = None
         raise StepRejectedError(
@@ -204,10 +207,11 @@ class Newton:
             + self._suspicion(vector)
         )
 
-    def _balanced(self, imbalance: float, before: float) -> bool:
+    def _balanced(self, imbalance: float, before: float, *, fresh: bool) -> bool:
         """Whether charge and lithium balance, to the tolerance or as far as rounding lets them."""
         tolerance = self._tolerances.charge
-        stalled = imbalance > STALLED * before
+        # What a linearisation made at the last iterate cannot mend is rounding.
+        stalled = fresh and imbalance > STALLED * before
         return imbalance < tolerance or (stalled and imbalance < ROUNDED * tolerance)
 
     def _still_good(self, alpha: float) -> bool:
