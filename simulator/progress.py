@@ -121,20 +121,21 @@ class _Remaining:
     def __init__(self, start: float) -> None:
         self._at = start
         self._done: float | None = None
-        self._pace: float | None = None
+        self._spent = self._gained = 0.0
 
     def estimate(self, now: float, done: float | None) -> float | None:
         if done is None:
             return None
         if self._done is not None and done > self._done:
-            pace = (now - self._at) / (done - self._done)
-            old = pace if self._pace is None else self._pace
-            # Weighted by progress: many tiny steps count no more than one that spans them.
-            weight = 1 - (1 - _FORGET) ** (100 * (done - self._done))
-            self._pace = old + weight * (pace - old)
+            gained = done - self._done
+            # A ratio of faded sums, not a mean of ratios: the first steps gain next to nothing,
+            # and their own pace would rule the estimate long after them.
+            fading = (1 - _FORGET) ** (100 * gained)
+            self._spent = fading * self._spent + now - self._at
+            self._gained = fading * self._gained + gained
         if self._done is None or done > self._done:
             self._at, self._done = now, done
-        return None if self._pace is None else self._pace * (1 - done)
+        return self._spent / self._gained * (1 - done) if self._gained > 0 else None
 
 
 def progress_line(

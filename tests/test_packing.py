@@ -99,6 +99,23 @@ def hexatic_order(box, centres):
     return float(np.abs(order.mean()))
 
 
+def spread_of_density(seeds):
+    """Standard deviation over seeds of the share of volume next to the collector."""
+    shares = []
+    for seed in seeds:
+        packing = pack(geometry(particles=60, active_fraction=0.6), seed)
+        near = packing.centres_um[:, 0] < 23.0
+        shares.append(packing.volumes_um3()[near].sum() / packing.volumes_um3().sum())
+    return np.std(shares)
+
+
+def test_particles_fill_the_slab_evenly(monkeypatch):
+    assert spread_of_density(range(16)) < 0.04
+    # Twin: parting the overlaps of random points alone leaves their crowds and holes.
+    monkeypatch.setattr("simulator.geometry.packing.EVENING_STEPS", 0)
+    assert spread_of_density(range(16)) > 0.04
+
+
 def test_gaps_are_spread_and_not_all_at_the_minimum():
     packing = pack(geometry(particles=500, active_fraction=0.5), 1)
     gaps = gaps_by_brute_force(packing)

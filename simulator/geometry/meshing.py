@@ -29,8 +29,8 @@ Tags = npt.NDArray[np.int32]
 MESHER_VERSION = 1
 """Raise when the same input would give another mesh: cached meshes are then made anew."""
 
-GAP_FACTOR = 0.5
-"""Edge length in a gap over sqrt(2 R g) for gap_elements = 1: see the table in outline.py."""
+GAP_FACTOR = 0.25
+"""Edge length in a gap over sqrt(2 R g) for gap_elements = 1: see the tables in outline.py."""
 
 FRONTAL_DELAUNAY = 6
 
@@ -101,7 +101,7 @@ def build_mesh(packing: Packing, geometry: Any, name: str = "") -> MeshData:
 def mesh_sizes(settings: Any) -> MeshSizes:
     """Sizes of [geometry.mesh] in micrometres.
 
-    gap_elements = n asks for 2 n edges along the length over which a gap doubles (outline.py).
+    gap_elements = n asks for 4 n edges along the length over which a gap doubles (outline.py).
     """
     elements = settings.gap_elements
     return MeshSizes(

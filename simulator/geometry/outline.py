@@ -14,6 +14,14 @@ fraction 0.65, gap 0.05 um, four seeds:
     Jacobian      -2.5   -0.95  -0.30   0.20   0.47    0.63
     SICN           0.07   0.11   0.15   0.21   0.24    0.40
     unknowns      10.2k  11.6k  12.7k  14.7k  16.5k   21.7k
+
+Error of the carbon-binder domain's conductance (first-order Laplace, against 5 to 10 times the
+unknowns), and unknowns, with fraction 0.465 and gap 0.1 um / fraction 0.65 and gap 0.05 um:
+
+    gap_factor 0.5, factor 0.35       2.9 %  13.9k  /  5.9 %  15.5k
+    gap_factor 0.5, factor 0.25       1.7 %  22.4k  /  4.9 %  20.1k
+    gap_factor 0.25, factor 0.35      1.9 %  17.2k  /  1.9 %  27.1k
+    gap_factor 0.25, factor 0.5       2.5 %  14.4k  /  2.0 %  26.4k
 """
 
 from __future__ import annotations

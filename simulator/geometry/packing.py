@@ -36,6 +36,15 @@ SLACK = 2e-3
 MOST_SCALING = 0.05
 """Most that drawn diameters may be scaled to meet the active fraction exactly."""
 
+CROWDED = {2: 0.78, 3: 0.58}
+"""Volume fraction, by dimension, of the swollen balls, below jamming (0.84, 0.64: O'Hern et al.).
+
+Discs, 60 sweeps: density, bond order and layers come out as after 2,000 sweeps of plain hard discs
+(spread between halves 0.021 against 0.023, hexatic order of equal discs 0.19 against 0.18). At 0.86
+equal discs crystallise (0.29); without this step the halves differ twice as much (0.044).
+"""
+
+EVENING_STEPS = 200
 ITERATIONS = 4000
 SWEEPS = 60
 STARTS = 3
@@ -241,8 +250,11 @@ def _place(
         centres = margin + random.random((len(radii), len(box.size))) * (box.size - 2.0 * margin)
         if progress is not None:
             progress(f"packing {len(radii)} particles, start {start + 1} of at most {starts}")
-        balls = SoftBalls(box, radii, gap, slack)
-        centres, lack = relax(balls, centres, slack, ITERATIONS)
+        # Relaxing only parts what overlaps: random crowds and holes would stay. Swollen balls fill
+        # the slab evenly first.
+        swell = max(1.0, (CROWDED[len(box.size)] / share) ** (1.0 / len(box.size)))
+        centres, _ = relax(SoftBalls(box, radii, gap, swell=swell), centres, 0.0, EVENING_STEPS)
+        centres, lack = relax(SoftBalls(box, radii, gap, slack), centres, slack, ITERATIONS)
         if lack <= slack and SoftBalls(box, radii, gap).valid(centres).all():
             return centres
     return None

@@ -68,10 +68,13 @@ class SoftBalls:
         radii: (N,) of the particles.
         gap: least distance between particles, and from particle to plane.
         slack: distance asked for beyond that, so that what is left of it after relaxing is valid.
+        swell: factor on the radii as other balls see them; planes see the true radii.
     """
 
-    def __init__(self, box: Box, radii: Floats, gap: float, slack: float = 0.0) -> None:
-        self.box, self.radii, self.gap, self.slack = box, radii, gap, slack
+    def __init__(
+        self, box: Box, radii: Floats, gap: float, slack: float = 0.0, swell: float = 1.0
+    ) -> None:
+        self.box, self.radii, self.gap, self.slack, self.swell = box, radii, gap, slack, swell
         self.skin = 0.6 * float(np.median(radii))
         self.pairs: Ints = np.zeros((0, 2), dtype=np.intp)
         self.listed_at: Floats | None = None
@@ -102,7 +105,7 @@ class SoftBalls:
         self._refresh(centres)
         i, j = self.pairs.T
         apart = self.box.separation(centres[i] - centres[j])
-        wanted = self.radii[i] + self.radii[j] + self.gap + self.slack
+        wanted = self.swell * (self.radii[i] + self.radii[j]) + self.gap + self.slack
         hit = np.einsum("kd,kd->k", apart, apart) < wanted**2
         i, j, apart = i[hit], j[hit], apart[hit]
         return i, j, apart, wanted[hit] - np.sqrt(np.einsum("kd,kd->k", apart, apart))
@@ -115,9 +118,9 @@ class SoftBalls:
                 return
         wrapped = self.box.wrap(centres)
         margin = self.gap + self.slack + self.skin
-        found = self.box.pairs(wrapped, 2.0 * float(self.radii.max()) + margin)
+        found = self.box.pairs(wrapped, 2.0 * self.swell * float(self.radii.max()) + margin)
         apart = self.box.separation(wrapped[found[:, 0]] - wrapped[found[:, 1]])
-        reach = self.radii[found].sum(axis=1) + margin
+        reach = self.swell * self.radii[found].sum(axis=1) + margin
         self.pairs = found[np.einsum("kd,kd->k", apart, apart) < reach**2]
         self.listed_at = centres.copy()
 

@@ -93,7 +93,8 @@ class MeshSettings(Section):
     maximum_size: ElementSize = 3e-6
     separator_size: ElementSize = 4e-6
     gap_elements: Annotated[float, Physical(at_least=0, up_to=10, example="1")] = 1.0
-    """Elements wanted across a gap between particles; 0 switches the refinement off."""
+    """Refinement at gaps: 4 times this many edges along sqrt(2 R g), over which a gap of width g
+    between particles of radius R doubles; 0 leaves only what curved cells need to stay valid."""
     order: Order = 2
 
     @model_validator(mode="after")
