@@ -245,6 +245,10 @@ class Simulation:
         ended = ""
         marching = march(cell.stepper, steps, cell.model.pace)
         while (marched := self._next(marching)) is not None:
+            ended = marched.ended_by or ended
+            if marched.time_step == 0.0:
+                self._say(f"'{steps[marched.protocol_step].text}' {ended}")
+                continue
             cell.balances.update(marched.state)
             signal = interruption.agreed()
             # What is skipped by output.*_every must not be lost with the rest of the run.
@@ -252,7 +256,6 @@ class Simulation:
             sample = self._record(marched.state, marched.protocol_step, last=last)
             done = journey.fraction_done(sample, marched.progress)
             self._progress.update(sample, marched.time_step, done)
-            ended = marched.ended_by or ended
             if signal != 0:
                 return stopped_by(signal)
         return Outcome("completed", f"protocol done: {steps[-1].text}, {ended}")

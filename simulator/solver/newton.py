@@ -133,6 +133,7 @@ class Newton:
         keep: whether a linearisation may serve more than one iteration.
 
     Attributes:
+        stored: length of the part of an owned vector that is stored (s, y), not instantaneous.
         iterations: Newton iterations so far, rejected steps included.
     """
 
@@ -149,6 +150,7 @@ class Newton:
         self._system, self._bordered, self._norms = system, bordered, norms
         self._tolerances, self._current_scale = tolerances, current_scale
         self._keep = keep
+        self.stored = system.layout.slices["phi_l"].start
         self.iterations = 0
 
     def solve(
