@@ -29,7 +29,7 @@ def test_voltage_cut_offs_are_met_from_either_side():
 def test_a_hold_ends_at_its_current():
     steps, model = marched("charge at C/2 until 4.1 V", "hold at 4.1 V until C/5")
     hold = [step.state for step in steps if step.protocol_step == 1]
-    assert hold[-1].I == pytest.approx(model.one_C / 5, rel=1e-5)
+    assert pytest.approx(model.one_C / 5, rel=1e-5) == hold[-1].I
     assert all(abs(state.V - 4.1) < 1e-9 for state in hold)
 
 
@@ -54,4 +54,4 @@ def test_the_jump_alone_does_not_end_a_step():
     steps, _ = marched("charge at C/10 for 5 h", "discharge at 1C until 3.5 V")
     discharge = [step for step in steps if step.protocol_step == 1]
     assert len(discharge) > 10
-    assert discharge[-1].state.V == pytest.approx(3.5, abs=1e-5)
+    assert pytest.approx(3.5, abs=1e-5) == discharge[-1].state.V
