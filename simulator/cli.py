@@ -1,7 +1,7 @@
 """The command line: parses, calls, prints. Nothing else touches argv.
 
 Exit codes: 0 done, 2 the input is wrong (one line on stderr), 3 the solve failed (what was computed
-is on disk), 128 + n stopped by signal n.
+is on disk), 128 + n stopped by signal n (SIGINT, SIGTERM, SIGUSR1; under mpirun use the last).
 
 Only the input file's schema is imported before the input is known to be right.
 """
@@ -10,7 +10,10 @@ from __future__ import annotations
 
 import argparse
 import sys
+import traceback
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext, redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -21,7 +24,7 @@ from simulator.ranks import launched_in_parallel, together
 if TYPE_CHECKING:
     from simulator.parameters import Parameters
 
-DONE, WRONG_INPUT, SOLVE_FAILED = 0, 2, 3
+DONE, WRONG_INPUT, SOLVE_FAILED, INTERRUPTED = 0, 2, 3, 128 + 2
 
 
 class _Parser(argparse.ArgumentParser):
@@ -35,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     comm = _communicator()
     try:
-        options = together(comm, lambda: _parser().parse_args(arguments))
+        options = together(comm, lambda: _parse(arguments, silent=comm.rank != 0))
         code: int = options.command(options, comm)
         return code
     except InputError as error:
@@ -44,6 +47,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # A launcher ends the other ranks as soon as one leaves with an error: not before it spoke.
         comm.barrier()
         return WRONG_INPUT
+    except KeyboardInterrupt:
+        if comm.rank == 0:
+            print("heterode: interrupted", file=sys.stderr, flush=True)
+        return _leave(comm, INTERRUPTED)
+    except Exception:
+        if comm.size == 1:
+            raise
+        traceback.print_exc()
+        sys.stderr.flush()
+        return _leave(comm, 1)
+
+
+def _leave(comm: Any, code: int) -> int:
+    """End all ranks: the others may be waiting for this one, and would for ever."""
+    if comm.size > 1:
+        comm.Abort(code)
+    return code
+
+
+def _parse(arguments: Sequence[str] | None, *, silent: bool) -> argparse.Namespace:
+    """Arguments; --help and --version print, unless silent, and leave."""
+    with redirect_stdout(StringIO()) if silent else nullcontext():
+        return _parser().parse_args(arguments)
 
 
 class _Alone:
@@ -118,10 +144,6 @@ def _load(options: argparse.Namespace, comm: Any) -> Parameters:
 
 def _run(options: argparse.Namespace, comm: Any) -> int:
     parameters = _load(options, comm)
-    if comm.rank == 0 and not options.quiet:
-        from simulator.describe import describe_regimes
-
-        print("\n".join(["Regimes", *describe_regimes(parameters)]), flush=True)
     from mpi4py import MPI
 
     from simulator.simulation import Simulation
@@ -130,6 +152,10 @@ def _run(options: argparse.Namespace, comm: Any) -> int:
     simulation = Simulation(
         parameters, folder, MPI.COMM_WORLD, quiet=options.quiet, overwrite=options.overwrite
     )
+    if comm.rank == 0 and not options.quiet:
+        from simulator.describe import describe_regimes
+
+        print("\n".join(["Regimes", *describe_regimes(parameters)]), flush=True)
     outcome = simulation.run()
     if comm.rank == 0:
         if outcome.status == "failed":

@@ -1,4 +1,4 @@
-"""The two ways a command can fail, one per exit code."""
+"""The ways a command can fail: exit code 2 for wrong input, 3 for all that comes later."""
 
 from __future__ import annotations
 
@@ -28,3 +28,7 @@ class SolveError(Exception):
         self.time_s = time_s
         self.step_s = step_s
         self.voltage_V = voltage_V
+
+
+class CompileError(Exception):
+    """The equations cannot be compiled on this machine: exit code 3. The message has the remedy."""

@@ -8,11 +8,13 @@ from typing import Any, Self
 
 from mpi4py import MPI
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
+"""SIGUSR1 is for mpirun and batch systems, which only pass it on: half a second after SIGINT or
+SIGTERM, Open MPI's mpirun kills the ranks."""
 
 
 class Interruption:
-    """Notes SIGINT and SIGTERM while it is entered, for all ranks to agree on later.
+    """Notes `SIGNALS` while it is entered, for all ranks to agree on later.
 
     A second signal of the same kind has its usual effect.
 

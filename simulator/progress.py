@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TextIO
 
+import numpy as np
+import numpy.typing as npt
+
+from simulator.protocol import Step
 from simulator.results.sample import Sample
+
+Floats = npt.NDArray[np.float64]
 
 _REDRAW_S = 0.1
 _PLAIN_SHARE = 0.1  # without a terminal: a line per tenth of the run ...
@@ -110,6 +116,43 @@ class Progress:
         except (OSError, ValueError):
             # Nobody listens any more (a closed terminal or pipe); the run itself is not concerned.
             self._quiet = True
+
+
+class Journey:
+    """How far a protocol has come, as the user sees it: evenly over its steps.
+
+    Within a step it is the share of its duration or, where a voltage ends it, of the way of the
+    mean lithium fraction to the open-circuit value at that voltage.
+
+    Args:
+        steps: the protocol.
+        lithium_fraction: open-circuit lithium fraction of voltages, V.
+    """
+
+    def __init__(self, steps: Sequence[Step], lithium_fraction: Callable[[Floats], Floats]) -> None:
+        self._steps, self._fraction = steps, lithium_fraction
+        self._step, self._begin = -1, 0.0
+
+    def fraction_done(self, sample: Sample, of_duration: float | None) -> float | None:
+        """0 to 1, or None where nothing tells.
+
+        Args:
+            sample: the state.
+            of_duration: share of the step's duration that has passed; None if it has none.
+        """
+        if sample.step != self._step:
+            self._step, self._begin = sample.step, sample.lithium_fraction_mean
+        inside = of_duration if of_duration is not None else self._of_voltage(sample)
+        return None if inside is None else (sample.step + inside) / len(self._steps)
+
+    def _of_voltage(self, sample: Sample) -> float | None:
+        voltage = self._steps[sample.step].cutoff("voltage")
+        if not isinstance(voltage, float):
+            return None
+        way = self._begin - float(self._fraction(np.array([voltage]))[0])
+        if way == 0.0:
+            return None
+        return float(np.clip((self._begin - sample.lithium_fraction_mean) / way, 0.0, 1.0))
 
 
 class _Remaining:

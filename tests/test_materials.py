@@ -220,7 +220,8 @@ def test_ufl_gives_the_numbers_of_numpy():
     ufl = pytest.importorskip("ufl")
     from ufl.algorithms.apply_derivatives import apply_derivatives
 
-    mesh = ufl.Mesh(_p1(ufl))
+    element = pytest.importorskip("basix.ufl").element
+    mesh = ufl.Mesh(element("Lagrange", "triangle", 1, shape=(2,)))
     c = ufl.variable(ufl.Constant(mesh))
     for name in ELECTROLYTES:
         e = electrolyte(name)
@@ -240,11 +241,3 @@ def test_ufl_gives_the_numbers_of_numpy():
 
 def _constant(variable):
     return variable.ufl_operands[0]
-
-
-def _p1(ufl):
-    from ufl.finiteelement import FiniteElement
-    from ufl.pullback import identity_pullback
-    from ufl.sobolevspace import H1
-
-    return FiniteElement("Lagrange", ufl.triangle, 1, (2,), identity_pullback, H1)

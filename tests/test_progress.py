@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from simulator.progress import Progress, progress_line, simulated_time, wall_time
+from simulator.progress import Journey, Progress, progress_line, simulated_time, wall_time
+from simulator.protocol import parse_steps
 from simulator.results import Sample
 
 SAMPLE = Sample(
@@ -148,3 +149,26 @@ def test_times_read_naturally() -> None:
         "1 min 10 s",
         "3 h 05 min",
     ]
+
+
+class TestJourney:
+    """Share of a protocol that is done."""
+
+    STEPS = parse_steps(["charge at C/10 until 4.5 V", "rest for 1 h"])
+
+    def at(self, step, mean, of_duration=None, journey=None):
+        journey = journey or Journey(self.STEPS, lambda voltage: 0.0 * voltage + 0.25)
+        sample = replace(SAMPLE, step=step, lithium_fraction_mean=mean)
+        return journey, journey.fraction_done(sample, of_duration)
+
+    def test_follows_the_lithium_fraction_to_a_voltage(self):
+        journey, begin = self.at(0, 0.85)
+        _, middle = self.at(0, 0.55, journey=journey)
+        _, end = self.at(0, 0.2, journey=journey)
+        assert (begin, middle, end) == (0.0, pytest.approx(0.25), 0.5)
+
+    def test_follows_the_duration_of_a_rest(self):
+        assert self.at(1, 0.2, of_duration=0.5)[1] == 0.75
+
+    def test_is_unknown_where_nothing_tells(self):
+        assert self.at(1, 0.2)[1] is None

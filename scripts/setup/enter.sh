@@ -57,7 +57,7 @@ userland_arguments() {
 # enter_userland COMMAND...: run it and return its exit code; whatever ends this shell ends it too.
 enter_userland() {
     local code inside bwrap
-    local -a arguments=() reset=(--default-signal=TERM --default-signal=QUIT)
+    local -a arguments=() reset=(--default-signal=TERM --default-signal=QUIT --default-signal=USR1)
     userland_arguments "$venv" --ro-bind
     # bwrap waits for the command, so the signals that the command answers must not end bwrap:
     # it starts with them ignored and `env` gives them back to the command (unless the caller of
@@ -71,9 +71,10 @@ enter_userland() {
     else
         trap : INT
     fi
-    (trap '' INT QUIT TERM && exec "$bwrap" "${arguments[@]}" env "${reset[@]}" "$@") <&0 &
+    (trap '' INT QUIT TERM USR1 && exec "$bwrap" "${arguments[@]}" env "${reset[@]}" "$@") <&0 &
     inside=$!
     trap 'pass_on TERM' TERM
+    trap 'pass_on USR1' USR1
     while :; do
         wait "$inside"
         code=$?

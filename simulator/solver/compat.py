@@ -70,3 +70,12 @@ def create_submesh(
         own = np.arange(topology_map.size_local + topology_map.num_ghosts, dtype=np.int32)
         entity_map = entity_map.sub_topology_to_topology(own, inverse=False)
     return submesh, np.asarray(entity_map, dtype=np.int32)
+
+
+def cell_nodes(mesh: dmesh.Mesh) -> npt.NDArray[np.int32]:
+    """(local cells, nodes) row of `mesh.geometry.x` of each node: vertices first, then edges."""
+    try:
+        nodes = mesh.geometry.dofmaps[0]
+    except (AttributeError, TypeError):  # before 0.11, where `dofmap` is deprecated
+        nodes = mesh.geometry.dofmap
+    return np.asarray(nodes, dtype=np.int32)

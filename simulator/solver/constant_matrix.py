@@ -9,6 +9,8 @@ import numpy.typing as npt
 from dolfinx import fem, la
 from scipy import sparse
 
+from simulator.solver.compilation import compiled
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
@@ -43,8 +45,8 @@ class ConstantMatrix:
     """
 
     def __init__(self, form: Any) -> None:
-        compiled = fem.form(form)
-        self.matrix = assembled(fem.create_matrix(compiled), compiled)
+        bilinear = compiled(form)
+        self.matrix = assembled(fem.create_matrix(bilinear), bilinear)
         self._rows = owned_rows(self.matrix)
         self._columns = la.vector(self.matrix.index_map(1))
         self._owned_columns = self.matrix.index_map(1).size_local

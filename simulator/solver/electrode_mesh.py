@@ -19,7 +19,7 @@ from mpi4py import MPI
 from simulator.geometry import tags
 from simulator.geometry.mesh_data import MeshData
 from simulator.particles import ParticleTable
-from simulator.solver.compat import create_curved_mesh, create_submesh
+from simulator.solver.compat import cell_nodes, create_curved_mesh, create_submesh
 
 MICROMETRE = 1e-6
 
@@ -238,7 +238,7 @@ def facet_vertices(mesh: dmesh.Mesh, cells: Ints, local_facets: Ints) -> Floats:
     Facet i of a simplex is the one opposite vertex i.
     """
     dim = mesh.topology.dim
-    corners = np.asarray(mesh.geometry.dofmap)[:, : dim + 1][cells]
+    corners = cell_nodes(mesh)[:, : dim + 1][cells]
     keep = np.array([[v for v in range(dim + 1) if v != i] for i in range(dim + 1)])
     nodes = np.take_along_axis(corners, keep[local_facets], axis=1)
     vertices: Floats = np.asarray(mesh.geometry.x)[nodes]

@@ -24,6 +24,7 @@ import numpy.typing as npt
 from dolfinx import fem
 from scipy import sparse
 
+from simulator.solver.compat import cell_nodes
 from simulator.solver.electrode_mesh import ElectrodeMesh, FacetSet, Submesh, facet_vertices
 
 Ints = npt.NDArray[np.int32]
@@ -180,7 +181,7 @@ def _facet_dofs(field: FieldOnSubmesh, cells: Ints, corners: Floats, degree: int
     """(F, n) degrees of freedom on each facet, in the order of its corners and their edges."""
     mesh = field.submesh.mesh
     dim = mesh.topology.dim
-    geometry = np.asarray(mesh.geometry.dofmap)[:, : dim + 1][cells]
+    geometry = cell_nodes(mesh)[:, : dim + 1][cells]
     local = _local_corners(np.asarray(mesh.geometry.x)[geometry], corners)
     layout, cell_dofs = field.space.dofmap.dof_layout, np.asarray(field.space.dofmap.list)[cells]
     at_vertex = np.array([layout.entity_dofs(0, v)[0] for v in range(dim + 1)])
@@ -199,7 +200,7 @@ def _geometry(
     """Points (F Q, 3), m, and surface elements (F, Q), m^(dim-1), of the curved facets."""
     parent = mesh.parent
     dim = mesh.dimension
-    dofmap = np.asarray(parent.geometry.dofmap)[facets.cells]
+    dofmap = cell_nodes(parent)[facets.cells]
     x = np.asarray(parent.geometry.x)
     nodes, order = corners, 1
     if dofmap.shape[1] > dim + 1:

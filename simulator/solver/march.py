@@ -69,12 +69,12 @@ class Event:
 
 @dataclass(frozen=True)
 class Marched:
-    """One accepted time step.
+    """One accepted time step, or a protocol step that ended before its first.
 
     Attributes:
         state: at its end.
         protocol_step: index of the step under way.
-        time_step: s.
+        time_step: s; 0 where the change of control alone led beyond a cut-off.
         ended_by: the cut-off that ended the protocol step here, or "".
         progress: of the protocol step, 0 to 1, by duration where it has one, else None.
     """
@@ -113,6 +113,10 @@ class _StepPlan:
             assert step.voltage is not None
             return ConstantVoltage(step.voltage)
         return ConstantCurrent(0.0 if step.kind == "rest" else self.sign * self.current)
+
+    def reached(self, state: State) -> Event | None:
+        """The cut-off that lies at a state or before it."""
+        return next((event for event in self.events if event.distance(state) > -1.0), None)
 
     def _add_cutoffs(self, step: Step, pace: Pace) -> None:
         for cutoff in step.cutoffs:
@@ -158,12 +162,17 @@ def _march_step(stepper: Stepper, plan: _StepPlan, index: int) -> Iterator[March
         if length < remaining < 2 * length:
             length = remaining / 2
         candidate, following = stepper.advance(length, plan.control)
-        event = next((e for e in plan.events if e.distance(candidate.state) > -1.0), None)
+        event = plan.reached(candidate.state)
+        if event is not None and first:
+            # The jump to the new control alone may lead beyond the cut-off. Then the step ends
+            # where it begins; otherwise the shortest step leads to where a search can begin.
+            candidate, _ = stepper.advance(stepper.smallest_step, plan.control)
+            if plan.reached(candidate.state) is not None:
+                yield Marched(now, index, 0.0, f"{event.text} at once", None)
+                return
+            event, following = None, length
         if event is not None:
-            # At the very first step the cut-off may lie beyond the jump to the new current, where
-            # there is nothing to search for.
-            if not first:
-                candidate = _locate(stepper, plan.control, event, candidate)
+            candidate = _locate(stepper, plan.control, event, candidate)
             ended = event.text
         state = stepper.accept(candidate)
         if not ended and plan.deadline - state.time <= 1e-9 * max(plan.deadline, 1.0):

@@ -37,6 +37,12 @@ STALE = 0.3
 SLOW = 0.2
 """An update not smaller than this times the one before calls for a new linearisation."""
 
+STALLED = 0.5
+"""An imbalance that does not shrink even to this times the one before is left to rounding."""
+
+ROUNDED = 1000.0
+"""Tolerances that rounding may cost: at currents far below the exchange current, say."""
+
 LARGE = 100.0
 """A first update this many tolerances large calls for a new linearisation as well."""
 
@@ -56,7 +62,8 @@ class Tolerances:
         fields: for each field, the time error it may have (s, y dimensionless, potentials in V).
         voltage: of the cell voltage, V.
         update: largest Newton update at convergence, as a fraction of the time errors.
-        charge: largest |sum of interface currents - I| over the current, at convergence.
+        charge: largest |sum of interface currents - I| over the current, at convergence, and
+            likewise the lithium the particles lose beside what their surfaces pass.
         iterations: Newton iterations before giving up.
     """
 
@@ -126,6 +133,7 @@ class Newton:
         keep: whether a linearisation may serve more than one iteration.
 
     Attributes:
+        stored: length of the part of an owned vector that is stored (s, y), not instantaneous.
         iterations: Newton iterations so far, rejected steps included.
     """
 
@@ -142,6 +150,7 @@ class Newton:
         self._system, self._bordered, self._norms = system, bordered, norms
         self._tolerances, self._current_scale = tolerances, current_scale
         self._keep = keep
+        self.stored = system.layout.slices["phi_l"].start
         self.iterations = 0
 
     def solve(
@@ -167,7 +176,7 @@ class Newton:
         """
         vector = guess
         residual = self._system.residual(vector, alpha * vector + beta, V, I)
-        current, before = self._still_good(alpha), np.inf
+        current, before, imbalance_before = self._still_good(alpha), np.inf, np.inf
         for iteration in range(1, self._tolerances.iterations + 1):
             self.iterations += 1
             try:
@@ -184,17 +193,28 @@ class Newton:
             residual = self._system.residual(vector, alpha * vector + beta, V, I)
             totals = self._system.totals(residual.fluxes)
             error = self._charge_error(totals, I)
-            if size < self._tolerances.update and error < self._tolerances.charge:
+            imbalance = max(error, self._leak(residual.vector, I))
+            if size < self._tolerances.update and (
+                self._balanced(imbalance, imbalance_before, fresh=not current)
+            ):
                 self._check_bounds(vector, residual.fluxes)
                 return Converged(vector, V, I, residual.fluxes, totals, error, iteration)
             # The first update says nothing yet of how fast they shrink.
-            current = self._keep and size < (SLOW * before if iteration > 1 else LARGE)
-            before = size
+            shrinking = size < (SLOW * before if iteration > 1 else LARGE)
+            current = self._keep and shrinking and imbalance <= STALLED * imbalance_before
+            before, imbalance_before = size, imbalance
         self._bordered.alpha = None
         raise StepRejectedError(
             f"Newton's method did not converge in {self._tolerances.iterations} iterations"
             + self._suspicion(vector)
         )
+
+    def _balanced(self, imbalance: float, before: float, *, fresh: bool) -> bool:
+        """Whether charge and lithium balance, to the tolerance or as far as rounding lets them."""
+        tolerance = self._tolerances.charge
+        # What a linearisation made at the last iterate cannot mend is rounding.
+        stalled = fresh and imbalance > STALLED * before
+        return imbalance < tolerance or (stalled and imbalance < ROUNDED * tolerance)
 
     def _still_good(self, alpha: float) -> bool:
         """Whether the linearisation in hand may serve at this time step too."""
@@ -233,10 +253,21 @@ class Newton:
         return float(max([*relative, abs(dV) / self._tolerances.voltage]))
 
     def _charge_error(self, totals: Mapping[str, float], I: float) -> float:
-        return abs(totals["interface"] - I) / max(abs(I), 1e-3 * self._current_scale)
+        return abs(totals["interface"] - I) / self._scale(I)
+
+    def _leak(self, residual: Floats, I: float) -> float:
+        """Lithium that leaves the particles but not through their surfaces, over the current."""
+        rows = float(residual[self._system.layout.slices["s"]].sum())
+        return abs(float(self._system.layout.comm.allreduce(rows))) / self._scale(I)
+
+    def _scale(self, I: float) -> float:
+        return max(abs(I), 1e-3 * self._current_scale)
 
     def _range(self, vector: Floats, name: str) -> tuple[float, float]:
-        part = vector[self._system.layout.slices[name]]
+        return self._extremes(vector[self._system.layout.slices[name]])
+
+    def _extremes(self, part: Floats) -> tuple[float, float]:
+        """Least and largest value over all ranks."""
         local = np.array([-np.min(part, initial=np.inf), np.max(part, initial=-np.inf)])
         extremes = np.empty_like(local)
         self._system.layout.comm.Allreduce(local, extremes, op=MPI.MAX)
@@ -244,7 +275,10 @@ class Newton:
 
     def _check_bounds(self, vector: Floats, fluxes: Mapping[str, Flux]) -> None:
         """Refuse converged states that only the smoothing of the equations made possible."""
-        low, high = self._range(vector, "s")
+        # Surfaces alone: inside a particle, linear elements overshoot for a while ahead of a
+        # front they do not resolve, which touches no kinetics and passes as the front widens.
+        trace = self._system.surfaces["interface"].trace
+        low, high = self._extremes(self._system.layout.functions["s"].x.array[trace.dofs["s"]])
         if low <= 0.0 or high >= 1.0:
             what = "emptied of" if low <= 0.0 else "filled with"
             raise StepRejectedError(

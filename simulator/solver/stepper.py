@@ -86,7 +86,8 @@ class Stepper:
     ) -> None:
         self._newton, self._norms, self._tolerances = newton, norms, tolerances
         self._past = [start]
-        self._smallest, self._highest = smallest_step, highest_order
+        self._jump = start.time
+        self.smallest_step, self._highest = smallest_step, highest_order
         self.steps = 0
         self.rejected = 0
 
@@ -98,6 +99,7 @@ class Stepper:
     def restart(self) -> None:
         """Forget the past beyond the last state: the terminals' control is about to jump."""
         self._past = self._past[:1]
+        self._jump = self.state.time
 
     def attempt(self, step: float, control: TerminalControl) -> Candidate:
         """Solve for the state `step` seconds ahead.
@@ -110,13 +112,10 @@ class Stepper:
         time = now.time + step
         scheme = differentiation(time, times, self._highest)
         beta = scheme.past([state.vector for state in self._past])
-        weights = extrapolation(time, times, self._highest)
-        guess = sum((w * s.vector for w, s in zip(weights, self._past, strict=False)), start=0.0)
-        V = sum(w * s.V for w, s in zip(weights, self._past, strict=False))
-        I = sum(w * s.I for w, s in zip(weights, self._past, strict=False))
-        if len(self._past) == 1:
-            V = self._newton.consistent_voltage(np.asarray(guess), V, I, control)
-        solved = self._newton.solve(np.asarray(guess), V, I, control, scheme.alpha, beta)
+        guess, V, I = self._predicted(time)
+        if now.time <= self._jump:
+            V = self._newton.consistent_voltage(guess, V, I, control)
+        solved = self._newton.solve(guess, V, I, control, scheme.alpha, beta)
         past_charge = float(scheme.past([state.charge for state in self._past]))
         state = State(
             time=time,
@@ -129,9 +128,30 @@ class Stepper:
         )
         error = None
         if scheme.error_factor is not None:
-            difference = scheme.error_factor * (solved.vector - guess)
-            error = self._error(difference, scheme.error_factor * (solved.V - V))
+            # V was predicted to the same order only where enough states lie behind the jump.
+            smooth = len(self._since_jump()) > scheme.order
+            dV = scheme.error_factor * (solved.V - V) if smooth else 0.0
+            error = self._error(scheme.error_factor * (solved.vector - guess), dV)
         return Candidate(state, error, scheme.order)
+
+    def _since_jump(self) -> list[State]:
+        """Past states under the present control; the last state where there is none yet."""
+        return [state for state in self._past if state.time > self._jump] or self._past[:1]
+
+    def _predicted(self, time: float) -> tuple[Floats, float, float]:
+        """Vector, V and I extrapolated to `time`.
+
+        Lithium and salt go on from where the control jumped; potentials, V and I jump with it, and
+        are extrapolated from the states behind the jump alone.
+        """
+        past, since = self._past, self._since_jump()
+        weights = extrapolation(time, [state.time for state in past], self._highest)
+        guess = np.asarray(sum(w * s.vector for w, s in zip(weights, past, strict=False)))
+        weights = extrapolation(time, [state.time for state in since], self._highest)
+        behind = list(zip(weights, since, strict=False))
+        stored = self._newton.stored
+        guess[stored:] = sum(w * s.vector[stored:] for w, s in behind)
+        return guess, sum(w * s.V for w, s in behind), sum(w * s.I for w, s in behind)
 
     def _error(self, difference: Floats, dV: float) -> float:
         norms = self._norms(difference)
@@ -153,18 +173,18 @@ class Stepper:
                 candidate = self.attempt(step, control)
             except StepRejectedError as rejection:
                 self.rejected += 1
-                if step <= self._smallest:
+                if step <= self.smallest_step:
                     now = self.state
                     raise SolveError(
                         str(rejection), time_s=now.time, step_s=step, voltage_V=now.V
                     ) from rejection
-                step = max(AFTER_REJECTION * step, self._smallest)
+                step = max(AFTER_REJECTION * step, self.smallest_step)
                 continue
             factor = self._growth(candidate)
-            if candidate.error is None or candidate.error <= 1.0 or step <= self._smallest:
+            if candidate.error is None or candidate.error <= 1.0 or step <= self.smallest_step:
                 return candidate, step * factor
             self.rejected += 1
-            step = max(step * min(factor, SAFETY), self._smallest)
+            step = max(step * min(factor, SAFETY), self.smallest_step)
 
     def _growth(self, candidate: Candidate) -> float:
         if candidate.error is None:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from dolfinx import fem
 
+from simulator.solver.compilation import compiled
 from simulator.solver.constant_matrix import (
     ConstantMatrix,
     assembled,
@@ -65,8 +66,8 @@ class VolumeTerms:
         self._layout = layout
         self._storage = {f: ConstantMatrix(a) for f, a in forms.storage.items()}
         self._constant = {f: ConstantMatrix(a) for f, a in forms.constant.items()}
-        self._nonlinear = {f: fem.form(a) for f, a in forms.nonlinear.items()}
-        self._derivatives = {b: _StateMatrix(fem.form(a)) for b, a in forms.derivatives.items()}
+        self._nonlinear = {f: compiled(a) for f, a in forms.nonlinear.items()}
+        self._derivatives = {b: _StateMatrix(compiled(a)) for b, a in forms.derivatives.items()}
         diagonal = dict.fromkeys([(f, f) for f in (*self._storage, *self._constant)])
         self.blocks: list[Block] = list(diagonal | dict.fromkeys(self._derivatives))
 

@@ -1,0 +1,334 @@
+"""However a run ends (signal, kill, failed solve, full disk, fault), its results can be read."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import PRESET, command, environment, settings, short_run
+
+from simulator.results import read_fields, read_history, read_manifest, read_particle_series
+
+ENDLESS = "charge at C/500 until 4.5 V"
+PATIENCE = 180.0
+
+
+def check_readable(folder: Path, *, whole: bool) -> int:
+    """Every reader works, and a row of the history promises all the rest; returns the rows.
+
+    Args:
+        whole: the series ends with the history, as after any orderly end.
+    """
+    rows = read_history(folder)
+    series = read_particle_series(folder)
+    assert series.lithium_fraction.shape == (len(series.time_s), 5)
+    assert np.all(np.isfinite(series.lithium_fraction))
+    for domain in ("particles", "electrolyte", "carbon"):
+        fields = read_fields(folder, domain)
+        assert len(fields.times_s) >= len(rows)
+        for index in (0, len(fields.times_s) - 1):
+            assert all(np.all(np.isfinite(values)) for values in fields.load(index).values())
+    if whole:
+        assert np.array_equal(series.time_s, rows["time_s"])
+    return len(rows)
+
+
+def start_endless(place: Path, ranks: int = 0) -> subprocess.Popen[str]:
+    """An endless run in `place`/out, some rows into its history."""
+    arguments = [*short_run(ENDLESS, solver__initial_step="1 s"), "--out", "out"]
+    process = subprocess.Popen(
+        command(ranks, arguments),
+        cwd=place,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    history, deadline = place / "out" / "history.csv", time.monotonic() + PATIENCE
+    while not history.exists() or history.read_bytes().count(b"\n") < 6:
+        if process.poll() is not None or time.monotonic() > deadline:
+            process.kill()
+            pytest.fail(f"the run did not get going: {process.communicate()}")
+        time.sleep(0.05)
+    return process
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
+def test_signal_stops_the_run(number: signal.Signals, tmp_path: Path) -> None:
+    process = start_endless(tmp_path)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 128 + number
+    assert "Traceback" not in err
+    assert f"stopped by signal {int(number)}" in out
+    check_stopped(tmp_path / "out", number)
+
+
+def test_interrupted_before_the_run(tmp_path: Path) -> None:
+    many = settings(geometry__particles="5000")
+    process = subprocess.Popen(
+        command(0, ["mesh", PRESET, "-o", "many.msh", *many]),
+        cwd=tmp_path,
+        env=environment(HETERODE_CACHE=str(tmp_path / "cache")),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(2.0)  # packing takes ten times as long
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=PATIENCE) == ("", "heterode: interrupted\n")
+    assert process.returncode == 128 + signal.SIGINT
+    assert list(tmp_path.iterdir()) == []
+
+
+def check_stopped(folder: Path, number: signal.Signals) -> None:
+    manifest = read_manifest(folder / "manifest.json")
+    assert (manifest["status"], manifest["reason"]) == ("stopped", f"stopped by signal {number}")
+    assert check_readable(folder, whole=True) == manifest["steps"] + 1
+    assert (folder / "report" / "voltage.png").exists()
+    assert (folder / "report" / "lithium_fraction.png").exists()
+    assert not list(folder.rglob("*.partial"))
+
+
+@pytest.mark.mpi
+def test_forwarded_signal_stops_two_ranks(tmp_path: Path) -> None:
+    process = start_endless(tmp_path, ranks=2)
+    process.send_signal(signal.SIGUSR1)
+    _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 128 + signal.SIGUSR1
+    assert "Traceback" not in err
+    check_stopped(tmp_path / "out", signal.SIGUSR1)
+
+
+@pytest.mark.mpi
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_that_ends_mpirun_leaves_readable_files(
+    number: signal.Signals, tmp_path: Path
+) -> None:
+    # The launcher passes SIGTERM on and kills half a second later: figures may be missing, the
+    # exit code is its own.
+    process = start_endless(tmp_path, ranks=2)
+    process.send_signal(number)
+    _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode != 0
+    assert "Traceback" not in err
+    assert read_manifest(tmp_path / "out" / "manifest.json")["status"] in ("stopped", "running")
+    assert check_readable(tmp_path / "out", whole=False) >= 5
+
+
+def test_killed_run_leaves_readable_files(tmp_path: Path) -> None:
+    process = start_endless(tmp_path)
+    process.kill()
+    process.communicate(timeout=PATIENCE)
+    assert process.returncode == -signal.SIGKILL
+    assert check_readable(tmp_path / "out", whole=False) >= 5
+    # Nobody was left to say so.
+    assert read_manifest(tmp_path / "out" / "manifest.json")["status"] == "running"
+
+
+FAILING = {
+    # what it is about: the run
+    "filled with lithium": short_run(
+        "charge at 2C for 1 min",
+        "discharge at 300C for 1 h",
+        active_material__rate_constant="1e-7 m/s",
+    ),
+    "depleted of salt": short_run(
+        "charge at 100C until 4.5 V",
+        active_material__rate_constant="1e-6 m/s",
+        separator__porosity="0.05",
+        penalty__distribution="none",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("about", "ranks"),
+    [
+        ("filled with lithium", 0),
+        ("depleted of salt", 0),
+        pytest.param("depleted of salt", 2, marks=pytest.mark.mpi),
+    ],
+)
+def test_failed_solve(about: str, ranks: int, tmp_path: Path, heterode: Callable) -> None:
+    arguments = [*FAILING[about], "--out", "out", "--quiet"]
+    ended = heterode(*arguments, cwd=tmp_path, ranks=ranks)
+    assert (ended.code, ended.out) == (3, "")
+    line = the_line(ended.err)
+    manifest = read_manifest(tmp_path / "out" / "manifest.json")
+    assert manifest["status"] == "failed"
+    assert line == f"heterode: failed: {manifest['reason']}. Results so far: out"
+    for part in ("at t = ", "V = ", "time step ", about):
+        assert part in line
+    assert check_readable(tmp_path / "out", whole=True) == manifest["steps"] + 1
+    assert (tmp_path / "out" / "report" / "voltage.png").exists()
+
+
+def the_line(err: str) -> str:
+    """The one line of ours among a launcher's remarks."""
+    assert "Traceback" not in err
+    (line,) = [line for line in err.splitlines() if line.startswith("heterode: ")]
+    return line
+
+
+def run_script(
+    script: str, place: Path, arguments: list[str], ranks: int
+) -> subprocess.CompletedProcess[str]:
+    """A program of its own around the command line, on ranks of its own."""
+    (place / "script.py").write_text(script)
+    words = command(ranks, arguments)
+    at = words.index("-m")
+    words[at : at + 2] = ["script.py"]
+    return subprocess.run(
+        words, cwd=place, env=environment(), capture_output=True, text=True, timeout=PATIENCE
+    )
+
+
+# The limit is set when MPI has the files it shares memory by.
+SMALL_DISK = """
+import resource
+import sys
+from mpi4py import MPI
+from simulator import cli
+
+resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
+sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize("ranks", [0, pytest.param(2, marks=pytest.mark.mpi)])
+def test_disk_that_fills_up(ranks: int, tmp_path: Path) -> None:
+    # Enough for the mesh, too little for the list of samples that grows.
+    script = SMALL_DISK.replace("{limit}", "45_000")
+    steps = short_run("charge at C/2 until 4.5 V")
+    ended = run_script(script, tmp_path, [*steps, "--out", "out", "--quiet"], ranks)
+    assert (ended.returncode, ended.stdout) == (3, "")
+    line = the_line(ended.stderr)
+    assert line.startswith("heterode: failed: the results cannot be written: out/")
+    manifest = read_manifest(tmp_path / "out" / "manifest.json")
+    assert manifest["status"] == "failed"
+    assert manifest["reason"] in line
+    assert check_readable(tmp_path / "out", whole=False) >= 5
+    assert not list(tmp_path.rglob("*.partial"))
+
+
+def test_disk_that_is_full_from_the_start(tmp_path: Path) -> None:
+    script = SMALL_DISK.replace("{limit}", "0")
+    ended = run_script(script, tmp_path, [*short_run(), "--out", "out", "--quiet"], 0)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert the_line(ended.stderr).startswith("heterode: error: out: cannot be written")
+    assert [path.name for path in tmp_path.iterdir()] == ["script.py"]
+
+
+FAULT = """
+import sys
+from mpi4py import MPI
+from simulator import cli
+from simulator.solver.model import CellModel
+
+sample = CellModel.sample
+
+def faulty(self, state, **which):
+    if which["accepted"] == 3 and MPI.COMM_WORLD.rank in {ranks}:
+        raise ZeroDivisionError("a fault nobody foresaw")
+    return sample(self, state, **which)
+
+CellModel.sample = faulty
+sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("ranks", "faulty"),
+    [
+        (0, [0]),
+        pytest.param(2, [1], marks=pytest.mark.mpi),
+        pytest.param(2, [0], marks=pytest.mark.mpi),
+    ],
+)
+def test_fault_in_the_program(ranks: int, faulty: list[int], tmp_path: Path) -> None:
+    script = FAULT.replace("{ranks}", str(faulty))
+    done = run_script(script, tmp_path, [*short_run(ENDLESS), "--out", "out", "--quiet"], ranks)
+    assert done.returncode == 1
+    assert done.stderr.count("Traceback") == 1
+    assert "ZeroDivisionError: a fault nobody foresaw" in done.stderr
+    assert check_readable(tmp_path / "out", whole=0 in faulty) == 3
+    manifest = read_manifest(tmp_path / "out" / "manifest.json")
+    if 0 in faulty:
+        assert manifest["status"] == "failed"
+        assert manifest["reason"] == "ZeroDivisionError: a fault nobody foresaw"
+
+
+COMPILE = """
+import sys
+import ufl
+from dolfinx import fem, mesh
+from mpi4py import MPI
+from simulator.errors import CompileError
+from simulator.solver.compilation import cache_folder, compiled
+
+square = mesh.create_unit_square(MPI.COMM_WORLD, 2, 2)
+space = fem.functionspace(square, ("Lagrange", 1))
+mass = ufl.TrialFunction(space) * ufl.TestFunction(space) * ufl.dx
+if "plainly" in sys.argv:
+    fem.form(mass, jit_options={"cache_dir": cache_folder(), "timeout": 1})
+else:
+    try:
+        compiled(mass)
+    except CompileError as error:
+        sys.exit(f"CompileError: {error}")
+"""
+
+
+def compile_form(cache: Path, *how: str, ranks: int = 0) -> subprocess.CompletedProcess[str]:
+    """Compile one small form into a cache folder of its own."""
+    words = command(ranks, [])
+    words[words.index("-m") :] = ["-c", COMPILE, *how]
+    own = environment(XDG_CACHE_HOME=str(cache), HOME=str(cache))
+    return subprocess.run(words, env=own, capture_output=True, text=True, timeout=PATIENCE)
+
+
+@pytest.mark.parametrize("ranks", [0, pytest.param(2, marks=pytest.mark.mpi)])
+def test_killed_compilation_is_repeated(ranks: int, tmp_path: Path) -> None:
+    assert compile_form(tmp_path, ranks=ranks).returncode == 0
+    (mark,) = tmp_path.rglob("*.c.cached")
+    mark.unlink()
+    # The negative twin: DOLFINx alone waits for a result that will never come.
+    twin = compile_form(tmp_path, "plainly", ranks=ranks)
+    assert twin.returncode != 0
+    assert "JIT compilation timed out" in twin.stderr
+    assert not mark.exists()
+    done = compile_form(tmp_path, ranks=ranks)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert mark.exists()
+
+
+def test_compilation_that_fails_names_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "fenics").write_text("a file where the cache should be\n")
+    done = compile_form(tmp_path)
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert done.stderr.startswith("CompileError: the equations cannot be compiled")
+    assert str(tmp_path / "fenics" / "heterode") in done.stderr
+
+
+def test_run_without_a_compiler_cache(tmp_path: Path, heterode: Callable) -> None:
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "fenics").write_text("a file where the cache should be\n")
+    ended = heterode(
+        *short_run(),
+        *settings(electrolyte__initial_concentration="1001 mol/m^3"),
+        "--out",
+        "out",
+        "--quiet",
+        cwd=tmp_path,
+        env={"XDG_CACHE_HOME": str(tmp_path / "home")},
+    )
+    assert (ended.code, ended.out) == (3, "")
+    assert "the equations cannot be compiled" in the_line(ended.err)
+    assert read_manifest(tmp_path / "out" / "manifest.json")["status"] == "failed"

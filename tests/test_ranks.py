@@ -1,0 +1,142 @@
+"""The same run on 1, 2 and 3 ranks gives the same numbers."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import Ended, command, environment, packed_run, short_run
+
+from simulator.particles import ParticleTable
+from simulator.results import (
+    ParticleHistory,
+    read_history,
+    read_manifest,
+    read_particle_series,
+)
+
+pytestmark = pytest.mark.mpi
+
+RANKS = (1, 2, 3)
+PROTOCOL = ("charge at C/2 for 4 min", "hold at 3.9 V for 1 min")
+
+CASES = {
+    "five discs": short_run(*PROTOCOL, solver__linear_solver="direct"),
+    "packed": packed_run(*PROTOCOL, solver__linear_solver="direct"),
+    "fieldsplit": short_run(*PROTOCOL, solver__linear_solver="fieldsplit"),
+}
+
+# Largest difference to one rank. Measured: 1e-12 at most, with either solver.
+VOLTAGE_BOUND = 1e-8  # V
+PARTICLE_BOUND = 1e-7
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a run on some ranks left."""
+
+    ranks: int
+    history: pd.DataFrame
+    series: ParticleHistory
+    table: ParticleTable
+    manifest: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+def run_on(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Written]:
+    """run_on(case, ranks, *more arguments), each combination run once."""
+    done: dict[tuple[str, ...], Written] = {}
+
+    def run(case: str, ranks: int, *more: str) -> Written:
+        key = (case, str(ranks), *more)
+        if key not in done:
+            folder = tmp_path_factory.mktemp("ranks") / "out"
+            words = command(ranks, [*CASES[case], *more, "--out", folder, "--quiet"])
+            process = subprocess.run(
+                words, env=environment(), capture_output=True, text=True, timeout=300
+            )
+            ended = Ended(process.returncode, process.stdout, process.stderr)
+            assert ended == Ended(0, "", "")
+            manifest = read_manifest(folder / "manifest.json")
+            assert manifest["ranks"] == ranks
+            done[key] = Written(
+                ranks,
+                read_history(folder),
+                read_particle_series(folder),
+                ParticleTable.read_csv(folder / "particles.csv"),
+                manifest,
+            )
+        return done[key]
+
+    return run
+
+
+def differences(one: Written, many: Written) -> dict[str, float]:
+    """Largest absolute difference of each quantity over all samples."""
+    names = ("time_s", "lithium_fraction", "surface_lithium_fraction", "current_A_m2")
+    found = {
+        f"{name} (history)": float(np.abs(one.history[name] - many.history[name]).max())
+        for name in ("time_s", "voltage_V", "lithium_fraction_sd")
+    }
+    for name in names:
+        a, b = getattr(one.series, name), getattr(many.series, name)
+        found[name] = float(np.abs(a - b).max())
+    return found
+
+
+@pytest.mark.parametrize("ranks", RANKS[1:])
+@pytest.mark.parametrize("case", CASES)
+def test_same_numbers(case: str, ranks: int, run_on: Callable[..., Written]) -> None:
+    one, many = run_on(case, 1), run_on(case, ranks)
+    assert len(one.history) == len(many.history)
+    assert len(one.history) > 20
+    # Particle order, geometry and penalties to the last digit: rank 0 alone makes them.
+    assert one.table == many.table
+    found = differences(one, many)
+    print(f"{case} on {ranks} ranks against 1:", {k: f"{v:.1e}" for k, v in found.items()})
+    assert found["voltage_V (history)"] <= VOLTAGE_BOUND, found
+    for name in ("lithium_fraction", "surface_lithium_fraction", "current_A_m2"):
+        assert found[name] <= PARTICLE_BOUND, found
+
+
+def test_another_run_is_told_apart(run_on: Callable[..., Written]) -> None:
+    """The negative twin: other penalties violate every bound."""
+    one = run_on("five discs", 1)
+    other = run_on("five discs", 2, "--set", "seeds.penalty=2")
+    assert one.table != other.table
+    last = -1
+    found = {
+        "voltage": abs(one.history["voltage_V"].iloc[10] - other.history["voltage_V"].iloc[10]),
+        "fraction": np.abs(
+            one.series.lithium_fraction[last] - other.series.lithium_fraction[last]
+        ).max(),
+    }
+    print(found)
+    assert found["voltage"] > 1e4 * VOLTAGE_BOUND, found
+    assert found["fraction"] > 1e4 * PARTICLE_BOUND, found
+
+
+def test_fieldsplit_agrees_with_the_direct_solver(run_on: Callable[..., Written]) -> None:
+    direct, fieldsplit = run_on("five discs", 1), run_on("fieldsplit", 1)
+    assert direct.manifest["linear_solver"] == "direct"
+    assert fieldsplit.manifest["linear_solver"] == "fieldsplit"
+    assert fieldsplit.manifest["krylov_iterations"] > len(fieldsplit.history)
+    # Their Newton paths differ, so may the time steps: compared where each protocol step ends,
+    # to the tolerances of time integration (1e-4 V, 1e-4).
+    ends = [run.history.groupby("step").last() for run in (direct, fieldsplit)]
+    found = (ends[0] - ends[1]).abs().max()
+    print(found)
+    assert found["time_s"] < 1e-6
+    assert found["voltage_V"] < 1e-4
+    assert found["lithium_fraction_mean"] < 1e-6
+    assert found["lithium_fraction_sd"] < 1e-4
+
+
+def test_cases_are_what_they_say(run_on: Callable[..., Written]) -> None:
+    assert len(run_on("five discs", 1).table) == 5
+    assert 10 <= len(run_on("packed", 1).table) <= 14

@@ -1,0 +1,89 @@
+"""The README's commands, run word for word in a fresh copy of the project."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+LEFT_OUT = {"scripts/test"}  # it is what runs this test
+COPIED = ("simulator", "params", "meshes", "scripts", "pyproject.toml", "README.md")
+
+
+def blocks(language: str) -> list[str]:
+    """The README's code blocks of one language."""
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+def commands() -> list[str]:
+    lines = [line for block in blocks("sh") for line in block.splitlines() if line.strip()]
+    return [line for line in lines if line not in LEFT_OUT]
+
+
+@pytest.fixture(scope="module")
+def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project as a user has it, without results or caches."""
+    folder = tmp_path_factory.mktemp("readme") / "heterode"
+    for name in COPIED:
+        source = ROOT / name
+        if source.is_dir():
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, folder / name)
+    return folder
+
+
+def shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["bash", "-c", command],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+def test_every_command_does_what_it_says(clone: Path) -> None:
+    assert "scripts/run" in commands()
+    for command in commands():
+        done = shell(command, clone)
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    for folder in ("quickstart", "nmc811", "seven"):
+        report = clone / "results" / folder / "report"
+        assert (report / "voltage.png").stat().st_size > 10_000
+        assert (report / "lithium_fraction.png").stat().st_size > 10_000
+    assert (clone / "quickstart.msh").is_file()
+
+    for number, program in enumerate(blocks("python")):
+        path = clone / f"example_{number}.py"
+        path.write_text(program)
+        done = subprocess.run(
+            [sys.executable, path], cwd=clone, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        assert len(done.stdout.splitlines()) == 21  # a heading and 20 particles
+
+    (script,) = blocks("bash")
+    done = shell(
+        f"SLURM_NTASKS=2 SLURM_JOB_ID=1\n{script.rstrip()} "
+        "--set 'protocol.steps=[\"charge at C/40 for 1 min\"]' --quiet",
+        clone,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (clone / "results" / "nmc532-1" / "manifest.json").is_file()
+
+
+def test_files_it_names_exist() -> None:
+    names = re.findall(r"`((?:params|simulator|scripts|docs)/[\w./-]+)`", README)
+    names += re.findall(r"\]\(([\w./-]+)\)", README)
+    assert len(names) > 10
+    missing = [name for name in names if not (ROOT / name).exists()]
+    assert not missing
