@@ -115,6 +115,14 @@ def test_a_cache_that_cannot_be_written_does_not_stop_the_run(tmp_path, monkeypa
     assert len(cache.mesh_for(parameters(particles=12)).particles) == 12
 
 
+def test_a_mesh_file_of_another_dimension_is_refused():
+    chosen = parameters(mesh_file=REFERENCE_MESHES / "spheres_3d.msh")
+    with pytest.raises(InputError, match=r"geometry\.dimension = 2, but .*3D"):
+        cache.mesh_for(chosen)
+    chosen = parameters(mesh_file=REFERENCE_MESHES / "spheres_3d.msh", dimension=3)
+    assert cache.mesh_for(chosen).dimension == 3
+
+
 def test_errors_begin_with_the_parameter_file(folder, tmp_path):
     with pytest.raises(InputError, match=r"^demo\.toml: geometry\.active_fraction"):
         cache.mesh_for(parameters(active_fraction=0.65, minimum_gap=3e-6))

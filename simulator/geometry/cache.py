@@ -35,7 +35,14 @@ def mesh_for(parameters: Any) -> MeshData:
     """
     geometry = parameters.geometry
     if geometry.mesh_file is not None:
-        return _named(parameters, lambda: read_msh(geometry.mesh_file), "geometry.mesh_file: ")
+        mesh = _named(parameters, lambda: read_msh(geometry.mesh_file), "geometry.mesh_file: ")
+        if mesh.dimension != geometry.dimension:
+            raise InputError(
+                f"{parameters.source_file}: geometry.dimension = {geometry.dimension}, but"
+                f" geometry.mesh_file = {geometry.mesh_file} holds a mesh in {mesh.dimension}D."
+                f" Set geometry.dimension to {mesh.dimension}, or name another mesh."
+            )
+        return mesh
     name = _named(parameters, lambda: mesh_hash(parameters))
     path = cache_folder() / f"{name}.msh"
     if path.is_file():
