@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -89,7 +90,8 @@ def mesh_box(
         drawing = _Drawing(gmsh.model.geo, packing, surfaces, separator_um)
         drawing.draw()
         gmsh.model.geo.synchronize()
-        with _size_field(gmsh, packing, surfaces, separator_um, sizes):
+        own = np.array([surface.size for surface in surfaces])
+        with _size_field(gmsh, size_grid(packing, own, separator_um, sizes)):
             try:
                 gmsh.model.mesh.generate(2)
             except Exception as error:  # gmsh raises bare Exception
@@ -254,32 +256,20 @@ def size_grid(
     return grid
 
 
-class _size_field:  # noqa: N801
+@contextmanager
+def _size_field(gmsh: Any, grid: Floats) -> Iterator[None]:
     """gmsh's background field from `size_grid`, by a temporary file."""
-
-    def __init__(
-        self,
-        gmsh: Any,
-        packing: Packing,
-        surfaces: Sequence[Surface],
-        separator_um: float,
-        sizes: BoxSizes,
-    ) -> None:
-        grid = size_grid(packing, np.array([s.size for s in surfaces]), separator_um, sizes)
-        handle, name = tempfile.mkstemp(suffix=".sizes")
-        self._path = Path(name)
+    handle, name = tempfile.mkstemp(suffix=".sizes")
+    try:
         with os.fdopen(handle, "wb") as stream:
             stream.write(np.full(3, -GRID).tobytes() + np.full(3, GRID).tobytes())
             stream.write(np.array(grid.shape, dtype=np.int32).tobytes())
             stream.write(np.ascontiguousarray(grid).tobytes())
         fields = gmsh.model.mesh.field
-        self._field = fields.add("Structured")
-        fields.setString(self._field, "FileName", name)
-        fields.setNumber(self._field, "TextFormat", 0)
-        fields.setAsBackgroundMesh(self._field)
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, *_: object) -> None:
-        self._path.unlink(missing_ok=True)
+        number = fields.add("Structured")
+        fields.setString(number, "FileName", name)
+        fields.setNumber(number, "TextFormat", 0)
+        fields.setAsBackgroundMesh(number)
+        yield
+    finally:
+        Path(name).unlink(missing_ok=True)

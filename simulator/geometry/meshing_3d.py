@@ -23,6 +23,7 @@ from simulator.geometry.gmsh_session import gmsh_session
 from simulator.geometry.mesh_data import MeshData
 from simulator.geometry.packing import Packing
 from simulator.geometry.polishing import polish, restore_volumes
+from simulator.geometry.simplex import integrate_cells
 from simulator.geometry.spheres import SphereSurfaces, Surface
 
 Floats = npt.NDArray[np.float64]
@@ -59,8 +60,13 @@ def mesh_spheres(packing: Packing, settings: Any, separator_um: float, name: str
     sizes = BoxSizes(maximum, 1e6 * settings.separator_size)
     points, parts = _joined(mesh_box(packing, surfaces, separator_um, sizes), surfaces)
     points, cells, cell_tags = _filled(points, parts)
-    points = polish(points, cells, cell_tags, packing.centres_um, WANTED_SICN)
-    points = restore_volumes(points, cells, cell_tags, packing.centres_um, packing.volumes_um3())
+    polished = polish(points, cells, cell_tags, packing.centres_um, WANTED_SICN)
+    polished = restore_volumes(
+        polished, cells, cell_tags, packing.centres_um, packing.volumes_um3()
+    )
+    # In gaps of nanometres restoring the volumes could push one surface through another.
+    if np.all(integrate_cells(polished, cells, 1)[0] > 0.0):
+        points = polished
     return MeshData.from_cells(points, cells, cell_tags, 1, name)
 
 
