@@ -35,14 +35,7 @@ def mesh_for(parameters: Any) -> MeshData:
     """
     geometry = parameters.geometry
     if geometry.mesh_file is not None:
-        mesh = _named(parameters, lambda: read_msh(geometry.mesh_file), "geometry.mesh_file: ")
-        if mesh.dimension != geometry.dimension:
-            raise InputError(
-                f"{parameters.source_file}: geometry.dimension = {geometry.dimension}, but"
-                f" geometry.mesh_file = {geometry.mesh_file} holds a mesh in {mesh.dimension}D."
-                f" Set geometry.dimension to {mesh.dimension}, or name another mesh."
-            )
-        return mesh
+        return _foreign_mesh(parameters)
     name = _named(parameters, lambda: mesh_hash(parameters))
     path = cache_folder() / f"{name}.msh"
     if path.is_file():
@@ -58,6 +51,19 @@ def mesh_for(parameters: Any) -> MeshData:
         progress(f"meshing {len(packed.radii_um)} particles")
     mesh = _named(parameters, lambda: meshing.build_mesh(packed, geometry, name))
     _store(path, mesh)
+    return mesh
+
+
+def _foreign_mesh(parameters: Any) -> MeshData:
+    """The mesh of geometry.mesh_file."""
+    geometry = parameters.geometry
+    mesh = _named(parameters, lambda: read_msh(geometry.mesh_file), "geometry.mesh_file: ")
+    if mesh.dimension != geometry.dimension:
+        raise InputError(
+            f"{parameters.source_file}: geometry.dimension = {geometry.dimension}, but"
+            f" geometry.mesh_file = {geometry.mesh_file} holds a mesh in {mesh.dimension}D."
+            f" Set geometry.dimension to {mesh.dimension}, or name another mesh."
+        )
     return mesh
 
 
