@@ -1,6 +1,6 @@
 """The cell: parameters and a mesh made into equations, ready to march.
 
-CellModel(mesh, parameters, penalty)  ->  start()  ->  march  ->  sample(), field_values()
+CellModel(mesh, parameters, penalty)  ->  start()  ->  march  ->  sample(), viewer()
 """
 
 from __future__ import annotations
