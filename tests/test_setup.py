@@ -268,4 +268,7 @@ def test_every_way_provides_every_dependency():
 def test_conda_pins_the_tools_as_the_venv_does():
     text = (PROJECT / "environment.yml").read_text()
     for pin in listed("requirements.txt"):
-        assert f"- {pin.replace('==', ' =')}\n" in text
+        name = pin.split("==")[0]
+        # Checkers judge differently from version to version; a library is only called.
+        wanted = pin.replace("==", " =") if name in ("mypy", "ruff") else name
+        assert f"- {wanted}\n" in text
