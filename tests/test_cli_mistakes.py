@@ -102,7 +102,7 @@ MISTAKES: dict[str, tuple[Arguments, tuple[str, ...]]] = {
     "unknown electrolyte": (a_set(electrolyte__model="water"), ("electrolyte.model",)),
     "unknown solver": (a_set(solver__linear_solver="magic"), ("solver.linear_solver",)),
     "aa + ac": (a_set(active_material__anodic_transfer="0.6"), ("transfer",)),
-    "three dimensions": (a_set(geometry__dimension="3"), ("geometry.dimension", "not available")),
+    "four dimensions": (a_set(geometry__dimension="4"), ("geometry.dimension",)),
     "negative seed": (a_set(seeds__packing="-1"), ("seeds.packing",)),
     "width and particles": (
         a_set(geometry__width="80 um", geometry__particles="60"),
