@@ -309,7 +309,7 @@ def solve(
     # With loads, the interface's current is not the collector's: no charge to balance.
     tolerances = replace(model.tolerances, charge=np.inf)
     bordered = BorderedSolver(model.system, model.linear)
-    newton = Newton(model.system, bordered, model.norms, tolerances, model.one_C, keep=False)
+    newton = Newton(model.system, bordered, model.norms, tolerances, model.one_C)
     guess = interpolated(model)
     return newton.solve(guess, V_EXACT, I, control, alpha, np.zeros_like(guess))
 

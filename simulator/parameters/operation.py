@@ -74,7 +74,8 @@ class Solver(Section):
         1.0 / 80.0
     )
     """Largest time step, as a fraction of the time a full charge at the step's rate takes."""
-    krylov_tolerance: Tolerance = 1e-9
+    krylov_tolerance: Tolerance = 1e-4
+    """Of each linear solve; the nonlinear equations are met to their own tolerance all the same."""
     direct_limit: Annotated[int, Field(ge=0)] = 60_000
     """`auto` solves directly up to this many degrees of freedom."""
 

@@ -158,8 +158,6 @@ class CellModel:
             self.norms,
             self.tolerances,
             self.one_C,
-            # A Krylov solve costs as much as assembling anew, which halves the iterations.
-            keep=self.preset == "direct",
         )
         return Stepper(
             self.newton, self.norms, self.tolerances, start, self.parameters.solver.minimum_step

@@ -1,9 +1,10 @@
 """Newton's method for one time step, safeguarded: it converges to a state that makes sense or
 says in words why not, and never returns a wrong answer.
 
-With a direct solver, factorising costs more than everything else together. The linearisation is
-therefore kept, from iteration to iteration and from step to step, as long as the updates shrink
-fast; since only the residual decides when the equations are met, the answer is the same.
+Assembling and factorising a matrix, or setting up its preconditioner, costs more than everything
+else together. The linearisation is therefore kept, from iteration to iteration and from step to
+step, as long as the updates shrink fast; since only the residual decides when the equations are
+met, the answer is the same. For the same reason a Krylov solve need not be exact.
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ SLOW = 0.2
 STALLED = 0.5
 """An imbalance that does not shrink even to this times the one before is left to rounding."""
 
-ROUNDED = 1000.0
-"""Tolerances that rounding may cost: at currents far below the exchange current, say."""
+ROUNDED = 1e-7
+"""Imbalance that rounding may cost, at currents far below the exchange current, say."""
 
 LARGE = 100.0
 """A first update this many tolerances large calls for a new linearisation as well."""
@@ -130,7 +131,6 @@ class Newton:
         norms: of the fields.
         tolerances: what counts as small.
         current_scale: A; charge errors are relative to the current or a thousandth of this.
-        keep: whether a linearisation may serve more than one iteration.
 
     Attributes:
         stored: length of the part of an owned vector that is stored (s, y), not instantaneous.
@@ -144,12 +144,9 @@ class Newton:
         norms: FieldNorms,
         tolerances: Tolerances,
         current_scale: float,
-        *,
-        keep: bool,
     ) -> None:
         self._system, self._bordered, self._norms = system, bordered, norms
         self._tolerances, self._current_scale = tolerances, current_scale
-        self._keep = keep
         self.stored = system.layout.slices["phi_l"].start
         self.iterations = 0
 
@@ -201,7 +198,7 @@ class Newton:
                 return Converged(vector, V, I, residual.fluxes, totals, error, iteration)
             # The first update says nothing yet of how fast they shrink.
             shrinking = size < (SLOW * before if iteration > 1 else LARGE)
-            current = self._keep and shrinking and imbalance <= STALLED * imbalance_before
+            current = shrinking and imbalance <= STALLED * imbalance_before
             before, imbalance_before = size, imbalance
         self._bordered.alpha = None
         raise StepRejectedError(
@@ -214,12 +211,12 @@ class Newton:
         tolerance = self._tolerances.charge
         # What a linearisation made at the last iterate cannot mend is rounding.
         stalled = fresh and imbalance > STALLED * before
-        return imbalance < tolerance or (stalled and imbalance < ROUNDED * tolerance)
+        return imbalance < tolerance or (stalled and imbalance < ROUNDED)
 
     def _still_good(self, alpha: float) -> bool:
         """Whether the linearisation in hand may serve at this time step too."""
         old = self._bordered.alpha
-        return self._keep and old is not None and abs(alpha / old - 1) < STALE
+        return old is not None and abs(alpha / old - 1) < STALE
 
     def consistent_voltage(
         self, vector: Floats, V: float, I: float, control: TerminalControl
