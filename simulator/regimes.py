@@ -22,6 +22,7 @@ from simulator.materials import diffusivity_of_fraction, open_circuit_potential
 from simulator.parameters.geometry import LognormalSize, MonodisperseSize
 from simulator.parameters.model import Parameters
 from simulator.parameters.tables import read_penalty_table, read_size_table
+from simulator.physics.effective import bruggeman, carbon_factor
 
 Array = NDArray[np.float64]
 
@@ -160,7 +161,10 @@ def _state(p: Parameters, mesh: MeshSummary | None) -> _State:
     R = effective_radius(p, mesh)
     fraction = p.geometry.active_fraction if mesh is None else mesh.active_fraction
     binder, c = p.carbon_binder, p.electrolyte.initial_concentration
-    pores = binder.electrolyte_fraction**binder.bruggeman_exponent
+    pores = bruggeman(binder.electrolyte_fraction, binder.bruggeman_exponent)
+    carbon = carbon_factor(
+        binder.electrolyte_fraction, binder.bruggeman_exponent, binder.bruggeman_carbon
+    )
     return _State(
         L=p.geometry.coating_thickness,
         R=R,
@@ -170,7 +174,7 @@ def _state(p: Parameters, mesh: MeshSummary | None) -> _State:
         pen=median_penalty(p),
         slope=abs(float(open_circuit_potential(p.active_material.open_circuit_potential).slope(x))),
         f=FARADAY / (GAS_CONSTANT * p.temperature),
-        sigma=binder.effective_conductivity,
+        sigma=binder.conductivity * carbon,
         kappa=float(p.electrolyte.functions.conductivity(c, p.temperature)) * pores,
     )
 
@@ -245,8 +249,8 @@ def _salt_drop(p: Parameters, current: float) -> float:
     functions, binder, separator = p.electrolyte.functions, p.carbon_binder, p.separator
     D = float(functions.diffusivity(c, T))
     around = float((1.0 - p.geometry.active_fraction) ** 1.5)
-    D_cathode = D * around * binder.electrolyte_fraction**binder.bruggeman_exponent
-    D_separator = D * separator.porosity**separator.bruggeman_exponent
+    D_cathode = D * around * bruggeman(binder.electrolyte_fraction, binder.bruggeman_exponent)
+    D_separator = D * bruggeman(separator.porosity, separator.bruggeman_exponent)
     path = p.geometry.separator_thickness / D_separator
     path += 0.5 * p.geometry.coating_thickness / D_cathode
     flux = current * (1.0 - float(functions.transference_number(c, T))) / FARADAY

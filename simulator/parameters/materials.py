@@ -259,13 +259,6 @@ class CarbonBinder(Section):
     bruggeman_exponent: Exponent = 1.5
     bruggeman_carbon: Literal["carbon_fraction", "as_printed"] = "carbon_fraction"
 
-    @property
-    def effective_conductivity(self) -> float:
-        """sigma_eff, S/m."""
-        carbon = 1.0 - self.electrolyte_fraction
-        f = carbon if self.bruggeman_carbon == "carbon_fraction" else self.electrolyte_fraction
-        return float(self.conductivity * f**self.bruggeman_exponent)
-
 
 class Separator(Section):
     """[separator]: its pores; the thickness stands in [geometry]."""

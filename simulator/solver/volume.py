@@ -85,10 +85,6 @@ class VolumeTerms:
         """(owned,) storage matrix of field `name` times an owned vector's part of it."""
         return self._storage[name].times(vector[self._layout.slices[name]])
 
-    @property
-    def stored_fields(self) -> tuple[str, ...]:
-        return tuple(self._storage)
-
     def add_nonlinear(self, accumulators: Mapping[str, fem.Function]) -> None:
         """Add the state-dependent residuals to local vectors (ghost rows not yet sent home)."""
         for name, form in self._nonlinear.items():
