@@ -23,6 +23,7 @@ from simulator.parameters.geometry import LognormalSize, MonodisperseSize
 from simulator.parameters.model import Parameters
 from simulator.parameters.tables import read_penalty_table, read_size_table
 from simulator.physics.effective import bruggeman, carbon_factor
+from simulator.physics.kinetics import exchange_scale
 
 Array = NDArray[np.float64]
 
@@ -134,10 +135,17 @@ def median_penalty(parameters: Parameters) -> float:
 def exchange_current(parameters: Parameters, lithium_fraction: float) -> float:
     """i0 of equation (13) at the initial salt concentration, without penalty, A m^-2."""
     m = parameters.active_material
-    k = m.rate_constant_cathodic**m.anodic_transfer * m.rate_constant_anodic**m.cathodic_transfer
-    salt = parameters.electrolyte.initial_concentration / m.reference_concentration
-    filled = (1.0 - lithium_fraction) ** m.anodic_transfer * lithium_fraction**m.cathodic_transfer
-    return float(FARADAY * k * m.maximum_concentration * filled * salt**m.anodic_transfer)
+    scale = exchange_scale(
+        k_c=m.rate_constant_cathodic,
+        k_a=m.rate_constant_anodic,
+        aa=m.anodic_transfer,
+        ac=m.cathodic_transfer,
+        c_max=m.maximum_concentration,
+        salt=parameters.electrolyte.initial_concentration / m.reference_concentration,
+    )
+    return (
+        scale * (1 - lithium_fraction) ** m.anodic_transfer * lithium_fraction**m.cathodic_transfer
+    )
 
 
 @dataclass(frozen=True)

@@ -89,6 +89,20 @@ def _power(z: Floats, exponent: float) -> tuple[Floats, Floats]:
     return power, exponent * power / root  # d positive / dz = positive / root
 
 
+def exchange_scale(
+    *, k_c: float, k_a: float, aa: float, ac: float, c_max: float, salt: float
+) -> float:
+    """F k_c^aa k_a^ac c_max salt^aa, A m^-2: i0 of equation (13) over (1 - s)^aa s^ac.
+
+    Args:
+        k_c, k_a: rate constants, m s^-1.
+        aa, ac: transfer coefficients.
+        c_max: mol m^-3.
+        salt: c_l / c_l,ref.
+    """
+    return float(FARADAY * k_c**aa * k_a**ac * c_max * salt**aa)
+
+
 @dataclass(frozen=True)
 class ButlerVolmer:
     """Insertion current of the active material, equations (12)-(14).

@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 from mpi4py import MPI
 
-from simulator.constants import FARADAY
 from simulator.materials import lithium_metal_exchange_current
 from simulator.parameters import Parameters
 from simulator.physics import kinetics
@@ -79,11 +78,16 @@ def _insertion(
 ) -> kinetics.ButlerVolmer:
     material = p.active_material
     aa, ac = material.anodic_transfer, material.cathodic_transfer
-    salt = (p.electrolyte.initial_concentration / material.reference_concentration) ** aa
-    rate = material.rate_constant_cathodic**aa * material.rate_constant_anodic**ac
     return kinetics.ButlerVolmer(
         curve=curve,
-        exchange_scale=FARADAY * rate * material.maximum_concentration * salt,
+        exchange_scale=kinetics.exchange_scale(
+            k_c=material.rate_constant_cathodic,
+            k_a=material.rate_constant_anodic,
+            aa=aa,
+            ac=ac,
+            c_max=material.maximum_concentration,
+            salt=p.electrolyte.initial_concentration / material.reference_concentration,
+        ),
         anodic=aa,
         cathodic=ac,
         temperature=p.temperature,
