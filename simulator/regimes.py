@@ -143,9 +143,8 @@ def exchange_current(parameters: Parameters, lithium_fraction: float) -> float:
         c_max=m.maximum_concentration,
         salt=parameters.electrolyte.initial_concentration / m.reference_concentration,
     )
-    return (
-        scale * (1 - lithium_fraction) ** m.anodic_transfer * lithium_fraction**m.cathodic_transfer
-    )
+    vacant, filled = 1.0 - lithium_fraction, lithium_fraction
+    return float(scale * vacant**m.anodic_transfer * filled**m.cathodic_transfer)
 
 
 @dataclass(frozen=True)
