@@ -65,8 +65,8 @@ class Solver(Section):
     ] = 1e-4
     concentration_tolerance: Tolerance = 1e-3
     """Error of c_l / c_l,initial allowed per step."""
-    newton_tolerance: Tolerance = 1e-3
-    """Size of the last Newton update, as a fraction of the tolerances above."""
+    newton_tolerance: Tolerance = 1e-5
+    """Error that Newton's method may leave, as a fraction of the tolerances above."""
     newton_iterations: Annotated[int, Field(ge=2, le=200)] = 15
     initial_step: Duration | None = None
     minimum_step: Duration = 1e-3
@@ -74,7 +74,7 @@ class Solver(Section):
         1.0 / 80.0
     )
     """Largest time step, as a fraction of the time a full charge at the step's rate takes."""
-    krylov_tolerance: Tolerance = 1e-4
+    krylov_tolerance: Tolerance = 3e-3
     """Of each linear solve; the nonlinear equations are met to their own tolerance all the same."""
     direct_limit: Annotated[int, Field(ge=0)] = 60_000
     """`auto` solves directly up to this many degrees of freedom."""

@@ -34,28 +34,57 @@ class BorderedSolver:
     Attributes:
         alpha: d(du/dt)/du of the linearisation in hand, s^-1; None before the first.
         linearisations: how many were made so far.
+        multigrid_alpha: alpha the multigrids and the volume terms were last made with.
     """
 
     def __init__(self, system: CellSystem, linear: LinearSolver) -> None:
         self._system, self._linear = system, linear
         self.alpha: float | None = None
         self.linearisations = 0
+        self.multigrid_alpha: float | None = None
+        self._responses: dict[str, Floats] = {}
 
-    def linearise(self, fluxes: Mapping[str, Flux], alpha: float) -> None:
+    @property
+    def iterative(self) -> bool:
+        """Whether a linearisation in part is much cheaper than a whole one."""
+        return self._linear.iterative
+
+    def linearise(
+        self, fluxes: Mapping[str, Flux], alpha: float, *, in_part: bool = False
+    ) -> None:
         """Take the state last given to `CellSystem.residual`. Collective.
+
+        Args:
+            fluxes: of that residual.
+            alpha: s^-1.
+            in_part: renew what is cheap and changes fast (storage, surface terms, the solid's
+                preconditioner), and keep the electrolyte's volume terms and the multigrids.
 
         Raises:
             LinearSolveError: the matrix is singular.
         """
+        in_part = in_part and self.iterative and self.alpha is not None
         self.alpha = None
         self.linearisations += 1
         border = self._system.border(fluxes)
-        self._linear.use(self._system.jacobian(fluxes, alpha))
-        self._responses = {k: self._linear.solve(column) for k, column in border.columns.items()}
+        matrix = self._system.jacobian(fluxes, alpha, keep_volume=in_part)
+        self._linear.use(matrix, keep_multigrid=in_part)
+        # The responses change slowly: an iterative solve starts from the last ones.
+        self._responses = {
+            scalar: self._linear.solve(column, self._responses.get(scalar))
+            for scalar, column in border.columns.items()
+        }
         self._row, self._corner = border.row, border.corner
         # h_u A^-1 R_V and h_u A^-1 R_I, zero for a scalar that does not enter R.
         self._h = [self._product(self._responses.get(scalar)) for scalar in SCALARS]
         self.alpha = alpha
+        if not in_part:
+            self.multigrid_alpha = alpha
+
+    @property
+    def worn(self) -> bool:
+        """Whether the multigrids no longer serve the matrix well."""
+        return self._linear.worn
 
     def _product(self, vector: Floats | None) -> float:
         if vector is None:

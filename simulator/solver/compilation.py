@@ -22,6 +22,20 @@ from simulator.errors import CompileError
 from simulator.ranks import together
 
 
+FLAGS = (
+    "-O3",
+    "-g0",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-fno-signed-zeros",
+    "-fassociative-math",
+    "-freciprocal-math",
+)
+"""For the C compiler: sums may be reordered, which halves the time of the electrolyte's forms.
+NaN and infinity keep their meaning (no -ffast-math), and the code runs on every machine that
+shares the cache folder (no -march=native)."""
+
+
 def cache_folder() -> Path:
     """Where compiled forms are kept: below the folder DOLFINx is told to use."""
     return Path(jit.get_options()["cache_dir"]) / "heterode"
@@ -43,7 +57,9 @@ def compiled(form: Any) -> fem.Form:
         try:
             # Rank 0 compiles; the others wait for it inside and then read the cache.
             with _alone_in(folder, wanted=comm.rank == 0):
-                return fem.form(form, jit_options={"cache_dir": folder})
+                return fem.form(
+                    form, jit_options={"cache_dir": folder, "cffi_extra_compile_args": [*FLAGS]}
+                )
         except (OSError, RuntimeError, ImportError, VerificationError) as error:
             raise CompileError(_explained(error, folder)) from error
 

@@ -20,6 +20,10 @@ Floats = npt.NDArray[np.float64]
 Preset = Literal["direct", "fieldsplit"]
 
 
+WORN = 1.5
+"""Times the iterations of a fresh preconditioner at which it counts as worn."""
+
+
 class LinearSolveError(Exception):
     """The linear solve broke down; a smaller time step may help."""
 
@@ -33,47 +37,93 @@ class LinearSolver:
         relative_tolerance: of the iterative solve's residual.
 
     Attributes:
+        iterative: whether solves are iterative.
         iterations: Krylov iterations so far; 0 with the direct preset.
     """
 
     def __init__(self, layout: FieldLayout, preset: Preset, relative_tolerance: float) -> None:
         self._layout, self._preset, self._tolerance = layout, preset, relative_tolerance
+        self.iterative = preset == "fieldsplit"
         self.iterations = 0
+        self._fresh_iterations: int | None = None
+        self._last_iterations = 0
         self._rhs = PETSc.Vec().createMPI((layout.owned, layout.total), comm=layout.comm)
         self._solution = self._rhs.duplicate()
         self._ksp: PETSc.KSP | None = None
 
-    def use(self, matrix: PETSc.Mat) -> None:
-        """Take the matrix whose values changed: factorise, or set up the preconditioner."""
+    @property
+    def worn(self) -> bool:
+        """Whether solves take many more iterations than when the multigrids were made."""
+        fresh = self._fresh_iterations
+        return fresh is not None and self._last_iterations > WORN * fresh + 2
+
+    def use(self, matrix: PETSc.Mat, *, keep_multigrid: bool = False) -> None:
+        """Take the matrix whose values changed: factorise, or set up the preconditioner.
+
+        Args:
+            matrix: always the same one.
+            keep_multigrid: precondition with the multigrids of the matrix before, which cost
+                more than all else in the set-up and wear slowly.
+        """
         if self._ksp is None:
-            self._ksp = self._create()
+            self._ksp, keep_multigrid = self._create(), False
+            self._ksp.setOperators(matrix)
+            self._ksp.setUp()
+        if not keep_multigrid:
+            self._fresh_iterations = None
         self._ksp.setOperators(matrix)
         try:
+            if self.iterative:
+                self._keep_multigrid(self._ksp, keep_multigrid)
             self._ksp.setUp()
         except PETSc.Error as error:
             self._forget()
             raise LinearSolveError(f"the matrix could not be factorised ({error})") from error
 
-    def solve(self, rhs: Floats) -> Floats:
-        """Owned part of A^-1 rhs. Collective."""
+    def _keep_multigrid(self, ksp: PETSc.KSP, keep: bool) -> None:
+        for name, split in zip(FIELDS, ksp.getPC().getFieldSplitSubKSP(), strict=True):
+            split.getPC().setReusePreconditioner(keep and name != "s")
+
+    def solve(self, rhs: Floats, guess: Floats | None = None) -> Floats:
+        """Owned part of A^-1 rhs. Collective.
+
+        Args:
+            rhs: (owned,).
+            guess: (owned,) where an iterative solve starts; None is zero.
+        """
         # An exception inside KSPSolve would leave its vectors locked, so bad numbers stop here.
         if not self._layout.comm.allreduce(int(not np.all(np.isfinite(rhs)))) == 0:
             raise LinearSolveError("the residual is not finite")
         assert self._ksp is not None, "use() comes first"
         self._rhs.array[:] = rhs
-        self._solution.set(0.0)
+        self._start_from(guess)
         try:
             self._ksp.solve(self._rhs, self._solution)
         except PETSc.Error as error:
             self._forget()
             raise LinearSolveError(f"the linear solver broke down ({error})") from error
         reason = self._ksp.getConvergedReason()
-        if self._preset == "fieldsplit":
-            self.iterations += self._ksp.getIterationNumber()
+        if self.iterative:
+            self._count(self._ksp.getIterationNumber(), from_zero=guess is None)
         if reason < 0:
             self._forget()
             raise LinearSolveError(f"the linear solver stopped unconverged (PETSc reason {reason})")
         return np.array(self._solution.array_r)
+
+    def _start_from(self, guess: Floats | None) -> None:
+        assert self._ksp is not None
+        if guess is not None and self.iterative:
+            self._solution.array[:] = guess
+        else:
+            self._solution.set(0.0)
+        self._ksp.setInitialGuessNonzero(guess is not None and self.iterative)
+
+    def _count(self, iterations: int, *, from_zero: bool) -> None:
+        self.iterations += iterations
+        if from_zero:
+            self._last_iterations = iterations
+            if self._fresh_iterations is None:
+                self._fresh_iterations = iterations
 
     def _forget(self) -> None:
         # A solver that failed keeps state that poisons later solves: make a new one.
@@ -142,5 +192,5 @@ def _multigrid(split: str) -> dict[str, str | int | float]:
         amg + "coarsen_type": "HMIS",
         amg + "interp_type": "ext+i",
         amg + "P_max": 4,
-        amg + "strong_threshold": 0.5,
+        amg + "strong_threshold": 0.25,
     }

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 
 import numpy as np
 import numpy.typing as npt
@@ -49,6 +50,18 @@ LARGE = 100.0
 
 HOPELESS = 1e8
 """An update this many tolerances large means divergence."""
+
+
+OUTGROWN = 4.0
+"""Factor between two alphas beyond which multigrids made for one do not serve the other."""
+
+
+class Renewal(Enum):
+    """How much of a linearisation is made anew."""
+
+    NONE = 0
+    IN_PART = 1
+    WHOLE = 2
 
 
 class StepRejectedError(Exception):
@@ -95,6 +108,15 @@ class Converged:
     totals: Mapping[str, float]
     charge_error: float
     iterations: int
+
+
+def _remaining(size: float, before: float) -> float:
+    """Error left after an update, from how fast updates shrink; the update itself if unknown.
+
+    Source: Hairer and Wanner, Solving Ordinary Differential Equations II, 2nd ed., IV.8.
+    """
+    rate = size / before
+    return size * rate / (1 - rate) if 0 < rate < 1 else size
 
 
 class FieldNorms:
@@ -173,12 +195,13 @@ class Newton:
         """
         vector = guess
         residual = self._system.residual(vector, alpha * vector + beta, V, I)
-        current, before, imbalance_before = self._still_good(alpha), np.inf, np.inf
+        renewal, before, imbalance_before = self._first_renewal(alpha), np.inf, np.inf
         for iteration in range(1, self._tolerances.iterations + 1):
             self.iterations += 1
             try:
-                if not current:
-                    self._bordered.linearise(residual.fluxes, alpha)
+                if renewal is not Renewal.NONE:
+                    in_part = renewal is Renewal.IN_PART
+                    self._bordered.linearise(residual.fluxes, alpha, in_part=in_part)
                 du, dV, dI = self._bordered.update(residual, control(V, I))
             except LinearSolveError as failure:
                 raise StepRejectedError(str(failure)) from failure
@@ -191,14 +214,18 @@ class Newton:
             totals = self._system.totals(residual.fluxes)
             error = self._charge_error(totals, I)
             imbalance = max(error, self._leak(residual.vector, I))
-            if size < self._tolerances.update and (
-                self._balanced(imbalance, imbalance_before, fresh=not current)
+            fresh = renewal is not Renewal.NONE
+            if _remaining(size, before) < self._tolerances.update and (
+                self._balanced(imbalance, imbalance_before, fresh=fresh)
             ):
                 self._check_bounds(vector, residual.fluxes)
                 return Converged(vector, V, I, residual.fluxes, totals, error, iteration)
             # The first update says nothing yet of how fast they shrink.
             shrinking = size < (SLOW * before if iteration > 1 else LARGE)
-            current = shrinking and imbalance <= STALLED * imbalance_before
+            if shrinking and imbalance <= STALLED * imbalance_before:
+                renewal = Renewal.NONE
+            else:
+                renewal = self._next_renewal(renewal, first=iteration == 1)
             before, imbalance_before = size, imbalance
         self._bordered.alpha = None
         raise StepRejectedError(
@@ -206,17 +233,32 @@ class Newton:
             + self._suspicion(vector)
         )
 
+    def _first_renewal(self, alpha: float) -> Renewal:
+        """What a time step begins with."""
+        bordered = self._bordered
+        old = bordered.alpha
+        if old is None:
+            return Renewal.WHOLE
+        if not bordered.iterative:
+            return Renewal.NONE if abs(alpha / old - 1) < STALE else Renewal.WHOLE
+        assert bordered.multigrid_alpha is not None
+        ratio = alpha / bordered.multigrid_alpha
+        if bordered.worn or not 1 / OUTGROWN < ratio < OUTGROWN:
+            return Renewal.WHOLE
+        return Renewal.IN_PART
+
+    def _next_renewal(self, last: Renewal, *, first: bool) -> Renewal:
+        """What to do about updates that do not shrink fast."""
+        if self._bordered.iterative and (first or last is Renewal.NONE):
+            return Renewal.IN_PART
+        return Renewal.WHOLE
+
     def _balanced(self, imbalance: float, before: float, *, fresh: bool) -> bool:
         """Whether charge and lithium balance, to the tolerance or as far as rounding lets them."""
         tolerance = self._tolerances.charge
         # What a linearisation made at the last iterate cannot mend is rounding.
         stalled = fresh and imbalance > STALLED * before
         return imbalance < tolerance or (stalled and imbalance < ROUNDED)
-
-    def _still_good(self, alpha: float) -> bool:
-        """Whether the linearisation in hand may serve at this time step too."""
-        old = self._bordered.alpha
-        return old is not None and abs(alpha / old - 1) < STALE
 
     def consistent_voltage(
         self, vector: Floats, V: float, I: float, control: TerminalControl

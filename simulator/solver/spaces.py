@@ -44,4 +44,15 @@ class Spaces:
 
     def measure(self, part: Submesh) -> Any:
         """dx on a submesh."""
-        return ufl.Measure("dx", part.mesh, metadata={"quadrature_degree": self.quadrature_degree})
+        return _measure(part, self.quadrature_degree)
+
+    def gradient_measure(self, part: Submesh) -> Any:
+        """dx on a submesh for products of two gradients with a coefficient that varies slowly."""
+        # On straight-sided cells the gradients of linear fields are constant, so that the
+        # coefficient at the centroid is as accurate as the elements, at a third of the time.
+        straight = part.mesh.geometry.cmap.degree == 1
+        return _measure(part, 1 if self.degree == 1 and straight else self.quadrature_degree)
+
+
+def _measure(part: Submesh, degree: int) -> Any:
+    return ufl.Measure("dx", part.mesh, metadata={"quadrature_degree": degree})

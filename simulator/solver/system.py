@@ -164,13 +164,19 @@ class CellSystem:
 
     # -- Jacobian ---------------------------------------------------------------------------
 
-    def jacobian(self, fluxes: Mapping[str, Flux], leading: float) -> PETSc.Mat:
+    def jacobian(
+        self, fluxes: Mapping[str, Flux], leading: float, *, keep_volume: bool = False
+    ) -> PETSc.Mat:
         """dR/du at the state last given to `residual`. Collective.
 
         Args:
             fluxes: of that residual.
             leading: d(du/dt)/du of the time scheme, s^-1.
+            keep_volume: leave the state-dependent volume terms as they were linearised before;
+                surface terms and storage, which change faster, are new all the same.
         """
+        if not keep_volume:
+            self.volume.linearise()
         position = 0
         for block in self.volume.blocks:
             values = self.volume.block_values(block, leading)

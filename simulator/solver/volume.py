@@ -49,8 +49,11 @@ class _StateMatrix:
         self.matrix = fem.create_matrix(form)
         self._rows = owned_rows(self.matrix)
 
-    def assemble(self) -> Floats:
+    def assemble(self) -> None:
         assembled(self.matrix, self._form)
+
+    @property
+    def data(self) -> Floats:
         return np.asarray(self._rows.data)
 
 
@@ -104,8 +107,15 @@ class VolumeTerms:
         for name, matrix in self._constant.items():
             residual[slices[name]] += matrix.times(vector[slices[name]])
 
+    def linearise(self) -> None:
+        """Assemble the derivatives of the state-dependent terms at the current state."""
+        for matrix in self._derivatives.values():
+            matrix.assemble()
+
     def block_values(self, block: Block, leading: float) -> Floats:
-        """Values of a block of the Jacobian at the current state, in the order of `entries`.
+        """Values of a block of the Jacobian, in the order of `entries`.
+
+        State-dependent terms are those of the last `linearise`.
 
         Args:
             leading: d(du/dt)/du of the time scheme, s^-1.
@@ -117,6 +127,6 @@ class VolumeTerms:
         if row == column and row in self._constant:
             parts.append(self._constant[row].data)
         if block in self._derivatives:
-            parts.append(self._derivatives[block].assemble())
+            parts.append(self._derivatives[block].data)
         total: Floats = sum(parts[1:], start=parts[0])
         return total

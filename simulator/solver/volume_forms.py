@@ -60,7 +60,8 @@ class CellForms:
         )
 
     def _electrolyte_forms(self) -> WeakForms:
-        p, dx = self._parameters, self._spaces.measure(self._mesh.electrolyte)
+        p, part = self._parameters, self._mesh.electrolyte
+        dx, flux_dx = self._spaces.measure(part), self._spaces.gradient_measure(part)
         c_0, T = p.electrolyte.initial_concentration, p.temperature
         space = self._spaces.by_field["y"].space
         y, phi_l = self._spaces.functions["y"], self._spaces.functions["phi_l"]
@@ -68,9 +69,9 @@ class CellForms:
         porosity, transport = self._porous_properties()
         k = self._electrolyte_coefficients(y, transport)
         salt = electrolyte.salt_transport(
-            y, phi_l, w, k=k, t_ref=reference_transference(p), c_0=c_0, T=T, dx=dx
+            y, phi_l, w, k=k, t_ref=reference_transference(p), c_0=c_0, T=T, dx=flux_dx
         )
-        charge = electrolyte.ionic_charge(y, phi_l, w, k=k, T=T, dx=dx)
+        charge = electrolyte.ionic_charge(y, phi_l, w, k=k, T=T, dx=flux_dx)
         derivatives = {
             ("y", "y"): ufl.derivative(salt, y, u),
             ("phi_l", "y"): ufl.derivative(charge, y, u),
