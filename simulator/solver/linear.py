@@ -1,9 +1,8 @@
 """Two ways to solve with the cell's matrix.
 
 direct       MUMPS: exact, the better choice in 2D up to some 1e5 unknowns.
-fieldsplit   flexible GMRES, multiplicative over the fields (s, y, phi_l, phi_s), incomplete
-             factors on s, which storage dominates, algebraic multigrid on the others: memory and
-             time grow nearly linearly with the unknowns, which a direct solver in 3D cannot do.
+fieldsplit   flexible GMRES, preconditioned by a sweep over the fields (see `FieldSweep`): memory
+             and time grow nearly linearly with the unknowns, which a direct solver in 3D cannot do.
 """
 
 from __future__ import annotations
@@ -14,7 +13,8 @@ import numpy as np
 import numpy.typing as npt
 from petsc4py import PETSc
 
-from simulator.solver.layout import FIELDS, FieldLayout
+from simulator.solver.field_sweep import FieldSweep
+from simulator.solver.layout import FieldLayout
 
 Floats = npt.NDArray[np.float64]
 Preset = Literal["direct", "fieldsplit"]
@@ -50,6 +50,7 @@ class LinearSolver:
         self._rhs = PETSc.Vec().createMPI((layout.owned, layout.total), comm=layout.comm)
         self._solution = self._rhs.duplicate()
         self._ksp: PETSc.KSP | None = None
+        self._sweep: FieldSweep | None = None
 
     @property
     def worn(self) -> bool:
@@ -67,22 +68,16 @@ class LinearSolver:
         """
         if self._ksp is None:
             self._ksp, keep_multigrid = self._create(), False
-            self._ksp.setOperators(matrix)
-            self._ksp.setUp()
+        if self._sweep is not None:
+            self._sweep.keep_multigrid = keep_multigrid
         if not keep_multigrid:
             self._fresh_iterations = None
         self._ksp.setOperators(matrix)
         try:
-            if self.iterative:
-                self._keep_multigrid(self._ksp, keep_multigrid)
             self._ksp.setUp()
         except PETSc.Error as error:
             self._forget()
             raise LinearSolveError(f"the matrix could not be factorised ({error})") from error
-
-    def _keep_multigrid(self, ksp: PETSc.KSP, keep: bool) -> None:
-        for name, split in zip(FIELDS, ksp.getPC().getFieldSplitSubKSP(), strict=True):
-            split.getPC().setReusePreconditioner(keep and name != "s")
 
     def solve(self, rhs: Floats, guess: Floats | None = None) -> Floats:
         """Owned part of A^-1 rhs. Collective.
@@ -129,7 +124,7 @@ class LinearSolver:
         # A solver that failed keeps state that poisons later solves: make a new one.
         if self._ksp is not None:
             self._ksp.destroy()
-        self._ksp = None
+        self._ksp, self._sweep = None, None
         self._rhs = PETSc.Vec().createMPI(
             (self._layout.owned, self._layout.total), comm=self._layout.comm
         )
@@ -146,51 +141,8 @@ class LinearSolver:
         ksp.setType(PETSc.KSP.Type.FGMRES)
         ksp.setGMRESRestart(60)
         ksp.setTolerances(rtol=self._tolerance, atol=0.0, max_it=300)
-        self._split_by_field(ksp)
-        return ksp
-
-    def _split_by_field(self, ksp: PETSc.KSP) -> None:
-        prefix = f"heterode_{id(self)}_"
-        options = PETSc.Options()
-        settings: dict[str, str | int | float] = {
-            "pc_type": "fieldsplit",
-            "pc_fieldsplit_type": "multiplicative",
-        }
-        for name in FIELDS:
-            split = f"fieldsplit_{name}_"
-            settings[split + "ksp_type"] = "preonly"
-            if name == "s":
-                settings |= {split + "pc_type": "bjacobi", split + "sub_pc_type": "ilu"}
-            else:
-                settings |= _multigrid(split)
-        for key, value in settings.items():
-            options[prefix + key] = value
-        ksp.setOptionsPrefix(prefix)
+        self._sweep = FieldSweep(self._layout, f"heterode_{id(self)}_")
         pc = ksp.getPC()
-        pc.setType(PETSc.PC.Type.FIELDSPLIT)
-        start = self._layout.start
-        pc.setFieldSplitIS(
-            *[
-                (
-                    name,
-                    PETSc.IS().createStride(
-                        part.stop - part.start, start + part.start, 1, comm=self._layout.comm
-                    ),
-                )
-                for name, part in self._layout.slices.items()
-            ]
-        )
-        ksp.setFromOptions()
-
-
-def _multigrid(split: str) -> dict[str, str | int | float]:
-    """BoomerAMG as it served best in 3D: HMIS, extended+i interpolation, four entries a row."""
-    amg = split + "pc_hypre_boomeramg_"
-    return {
-        split + "pc_type": "hypre",
-        split + "pc_hypre_type": "boomeramg",
-        amg + "coarsen_type": "HMIS",
-        amg + "interp_type": "ext+i",
-        amg + "P_max": 4,
-        amg + "strong_threshold": 0.25,
-    }
+        pc.setType(PETSc.PC.Type.PYTHON)
+        pc.setPythonContext(self._sweep)
+        return ksp
