@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from simulator.results.manifest import Manifest
+
 ROOT = Path(__file__).parents[1]
 SBATCH = ROOT / "scripts" / "cluster" / "heterode.sbatch"
 RECIPE = ROOT / "scripts" / "cluster" / "heterode.def"
@@ -101,7 +103,8 @@ def submit(tmp_path: Path) -> Callable[..., Job]:
     def start(*arguments: str, script: Path = SBATCH, **settings: object) -> Job:
         given = {"SLURM_JOB_ID": 17, "SLURM_NTASKS": 64, "SLURM_JOB_NUM_NODES": 2}
         given |= {"RUN": "work", "CODE": 138, "LEAVES": "stopped", "CHECKPOINT": 0, "SCONTROL": 0}
-        environment = {k: v for k, v in os.environ.items() if not k.startswith("HETERODE_")}
+        theirs = ("HETERODE_", "SLURM_")
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(theirs)}
         environment |= {name: str(value) for name, value in (given | settings).items()}
         environment["PATH"] = f"{stubs}:{environment['PATH']}"
         process = subprocess.Popen(
@@ -256,6 +259,15 @@ def test_one_node_may_take_the_userland(submit: Callable[..., Job], tmp_path: Pa
     assert job.ended()[0] == 138
     assert job.calls()[0] == "run -n 64 -- heterode run a.toml --out results --resume"
     assert job.requeued()
+
+
+def test_the_script_finds_the_status_where_heterode_writes_it(tmp_path: Path) -> None:
+    (pattern,) = re.findall(r"grep -qE '(.*)' ", SBATCH.read_text())
+    manifest = Manifest(tmp_path / "manifest.json", title='"status": "stopped"')
+    words = ["grep", "-cE", pattern, manifest.path]
+    assert subprocess.run(words, capture_output=True, text=True).stdout == "0\n"
+    manifest.finish("stopped", "stopped by signal 10")
+    assert subprocess.run(words, capture_output=True, text=True).stdout == "1\n"
 
 
 def test_slurm_is_asked_for_what_the_script_needs() -> None:
