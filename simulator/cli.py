@@ -9,6 +9,7 @@ Only the input file's schema is imported before the input is known to be right.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import traceback
 from collections.abc import Callable, Sequence
@@ -110,13 +111,29 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--overwrite", action="store_true", help="replace earlier results in --out")
     run.add_argument("--quiet", action="store_true", help="print nothing but errors")
 
-    _with_parameters(
-        commands, "check", _check, "validate; print parameters, regimes and size; solve nothing"
+    check = _with_parameters(
+        commands,
+        "check",
+        _check,
+        "validate; print parameters, regimes, size, time and memory; solve nothing",
+    )
+    check.add_argument(
+        "--ranks",
+        type=_count,
+        metavar="N",
+        default=_count(os.environ.get("SLURM_NTASKS", "") or "1"),
+        help="MPI ranks that the run will have (default: those of a Slurm job, else 1)",
     )
 
     mesh = _with_parameters(commands, "mesh", _mesh, "packing and mesh only, with a quality table")
     mesh.add_argument("-o", "--output", type=Path, metavar="FILE", required=True, help=".msh file")
     return parser
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"'{text}' is not a number of ranks (allowed: 1, 2, ...)")
+    return int(text)
 
 
 def _with_parameters(
@@ -185,9 +202,18 @@ def _free_folder(parameters: Parameters, comm: Any) -> Path:
 def _check(options: argparse.Namespace, comm: Any) -> int:
     parameters = _load(options, comm)
     from simulator.describe import describe
+    from simulator.estimate import count_unknowns, summarise
+    from simulator.geometry.cache import mesh_for
+    from simulator.ranks import on_root
 
-    if comm.rank == 0:
-        print("\n".join(describe(parameters)))
+    def tell() -> None:
+        mesh, dofs = None, None
+        if parameters.geometry.mesh_file is not None:
+            data = mesh_for(parameters)
+            mesh, dofs = summarise(data), count_unknowns(data, parameters.solver.degree)
+        print("\n".join(describe(parameters, mesh, dofs=dofs, ranks=options.ranks)))
+
+    on_root(comm, tell)
     return DONE
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from simulator.estimate import Limits, chosen_solver, expected_unknowns, forecast
 from simulator.materials import open_circuit_potential
 from simulator.parameters.messages import find_physical, typed
 from simulator.parameters.model import Parameters
@@ -14,19 +15,31 @@ from simulator.regimes import (
     MeshSummary,
     areal_capacity,
     effective_radius,
-    estimate_size,
+    expected_particles,
+    expected_width,
     fastest_current,
     regime_numbers,
 )
 
 
-def describe(parameters: Parameters, mesh: MeshSummary | None = None) -> list[str]:
-    """Every value in force, then what follows from them, the regimes and the size."""
+def describe(
+    parameters: Parameters,
+    mesh: MeshSummary | None = None,
+    *,
+    dofs: int | None = None,
+    ranks: int = 1,
+) -> list[str]:
+    """Every value in force, then what follows from them, the regimes and the size.
+
+    Args:
+        mesh, dofs: of the mesh, where there is one already.
+        ranks: for which time and memory are estimated.
+    """
     lines = [f"{parameters.source_file}: {parameters.title}".rstrip(": "), ""]
     lines += describe_parameters(parameters)
     lines += ["", "What follows", *describe_derived(parameters, mesh)]
     lines += ["", "Regimes", *describe_regimes(parameters, mesh)]
-    return [*lines, "", "Size", *describe_size(parameters, mesh)]
+    return [*lines, "", "Size", *describe_size(parameters, mesh, dofs=dofs, ranks=ranks)]
 
 
 def describe_parameters(parameters: Parameters) -> list[str]:
@@ -93,12 +106,34 @@ def describe_regimes(parameters: Parameters, mesh: MeshSummary | None = None) ->
     return lines
 
 
-def describe_size(parameters: Parameters, mesh: MeshSummary | None = None) -> list[str]:
-    """Particles, width, unknowns, memory and the linear solver that `auto` would take."""
-    size = estimate_size(parameters, mesh)
-    about = "" if mesh is not None and mesh.dofs else "about "
-    return [
-        f"  {size.particles} particles in a slab {size.width * 1e6:.1f} um wide",
-        f"  {about}{size.dofs:,} unknowns, about {size.memory_GB:.2f} GB, "
-        f"{size.solver} linear solver".replace(",", " ", 1),
-    ]
+def describe_size(
+    parameters: Parameters,
+    mesh: MeshSummary | None = None,
+    *,
+    dofs: int | None = None,
+    ranks: int = 1,
+    limits: Limits | None = None,
+) -> list[str]:
+    """Particles, width, unknowns, the linear solver, time and memory; what does not fit.
+
+    Args:
+        dofs: unknowns, where they have been counted.
+        ranks: that will share the run.
+        limits: None: those of this machine or job.
+    """
+    about = "about " if dofs is None else ""
+    particles = expected_particles(parameters) if mesh is None else mesh.particles
+    dofs = _leading_digits(expected_unknowns(parameters)) if dofs is None else dofs
+    solver = chosen_solver(parameters, dofs)
+    lines = [f"{particles} particles"]
+    if parameters.geometry.mesh_file is None:
+        lines[0] += f" in a slab {expected_width(parameters) * 1e6:.1f} um wide"
+    spaced = f"{dofs:,}".replace(",", " ")
+    lines.append(f"{about}{spaced} unknowns, {solver} linear solver")
+    lines += forecast(parameters, dofs, ranks, solver, limits)
+    return [f"  {line}" for line in lines]
+
+
+def _leading_digits(count: int) -> int:
+    """Rounded to the two digits that an estimate has."""
+    return int(float(f"{count:.2g}"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from types import FrameType, TracebackType
 from typing import Any, Self
 
@@ -12,11 +13,16 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
 """SIGUSR1 is for mpirun and batch systems, which only pass it on: half a second after SIGINT or
 SIGTERM, Open MPI's mpirun kills the ranks."""
 
+ECHO_S = 1.0
+"""A signal that comes again this soon is the same one, delivered on two ways: Slurm signals every
+process of a step, and a container's own process passes what it gets on to the program inside."""
+
 
 class Interruption:
     """Notes `SIGNALS` while it is entered, for all ranks to agree on later.
 
-    A second signal of the same kind has its usual effect.
+    A second SIGINT or SIGTERM has its usual effect, unless it is an echo of the first. A second
+    SIGUSR1 has none: its usual effect would cost the run the orderly end that the first asked for.
 
     Args:
         comm: the ranks.
@@ -26,6 +32,7 @@ class Interruption:
         self._comm = comm
         self._noted = 0
         self._before: dict[int, Any] = {}
+        self._first_at: dict[int, float] = {}
 
     def __enter__(self) -> Self:
         for number in SIGNALS:
@@ -34,7 +41,11 @@ class Interruption:
 
     def _note(self, number: int, frame: FrameType | None) -> None:
         self._noted = number
-        signal.signal(number, self._before[number])
+        now = time.monotonic()
+        first_at = self._first_at.setdefault(number, now)
+        if first_at < now - ECHO_S and number != signal.SIGUSR1:
+            signal.signal(number, self._before[number])
+            signal.raise_signal(number)
 
     def __exit__(
         self,

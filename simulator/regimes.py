@@ -1,4 +1,4 @@
-"""Regime numbers: what will limit a run, known before it is run; and how large it will be.
+"""Regime numbers: what will limit a run, known before it is run.
 
 Reference state: lithium fraction x = 0.7, where |dU/dx| of NMC is near its least and the spread
 between particles near its greatest; salt at its initial concentration; the median penalty.
@@ -50,31 +50,18 @@ class MeshSummary:
         particles: number of particles.
         active_fraction: particle volume over cathode volume.
         specific_surface: particle surface over cathode volume, m^-1.
-        dofs: degrees of freedom, when counted.
     """
 
     particles: int
     active_fraction: float
     specific_surface: float
-    dofs: int | None = None
 
 
-@dataclass(frozen=True)
-class SizeEstimate:
-    """Expected size of a run; within a factor of about two unless `dofs` was counted."""
-
-    particles: int
-    width: float
-    dofs: int
-    memory_GB: float
-    solver: str
-
-
-def size_moment(parameters: Parameters, power: float) -> float:
-    """Number-weighted mean of radius**power over the size distribution, m**power."""
+def size_distribution(parameters: Parameters) -> tuple[Array, Array]:
+    """Radii (B,), m, and the share of particles (B,) that have them; the shares sum to 1."""
     size = parameters.geometry.particle_size
     if isinstance(size, MonodisperseSize):
-        return float((0.5 * size.diameter) ** power)
+        return np.array([0.5 * size.diameter]), np.ones(1)
     if isinstance(size, LognormalSize):
         log = np.linspace(math.log(size.minimum), math.log(size.maximum), 801)
         weight = np.exp(-0.5 * ((log - math.log(size.median)) / size.sigma) ** 2)
@@ -83,7 +70,13 @@ def size_moment(parameters: Parameters, power: float) -> float:
         diameter, weight = read_size_table(size.file)
         if size.weighting == "volume":
             weight = weight / diameter**parameters.geometry.dimension
-    return float(np.sum(weight * (0.5 * diameter) ** power) / np.sum(weight))
+    return 0.5 * diameter, weight / np.sum(weight)
+
+
+def size_moment(parameters: Parameters, power: float) -> float:
+    """Number-weighted mean of radius**power over the size distribution, m**power."""
+    radius, share = size_distribution(parameters)
+    return float(np.sum(share * radius**power))
 
 
 def effective_radius(parameters: Parameters, mesh: MeshSummary | None = None) -> float:
@@ -341,51 +334,3 @@ def expected_particles(parameters: Parameters) -> int:
     face = geometry.width ** (geometry.dimension - 1)
     solid = face * geometry.coating_thickness * geometry.active_fraction
     return max(1, round(solid / _mean_ball(parameters)))
-
-
-def estimate_size(parameters: Parameters, mesh: MeshSummary | None = None) -> SizeEstimate:
-    """Degrees of freedom and memory before (or after) meshing.
-
-    Vertices: one per sqrt(3)/2 h^2 of area, half of that along edges, h = factor * radius at a
-    particle and growing away from it. Particles carry one unknown a vertex, the carbon-binder
-    domain three, the separator two; degree 2 has about four times as many. The count is raised
-    by a fifth, which graded meshes of 60 and 100 particles were found to have more (2D).
-    Memory per rank total: measured 0.51 GB at 64k and 5.6 GB at 1.0M unknowns in 3D, 0.27 GB at
-    34k in 2D, of which about 0.16 GB is the interpreter with its libraries.
-    """
-    count, width = expected_particles(parameters), expected_width(parameters)
-    if mesh is not None:
-        count = mesh.particles
-    dofs = mesh.dofs if mesh is not None and mesh.dofs else _dofs(parameters, count, width)
-    per_dof = 3.3e-6 if parameters.geometry.dimension == 2 else 5.4e-6
-    solver = parameters.solver.linear_solver
-    if solver == "auto":
-        # Factors of 3D matrices fill in so much more that direct solvers end ten times sooner.
-        limit = parameters.solver.direct_limit // (1 if parameters.geometry.dimension == 2 else 10)
-        solver = "direct" if dofs <= limit else "fieldsplit"
-    return SizeEstimate(count, width, dofs, 0.16 + per_dof * dofs, solver)
-
-
-def _dofs(p: Parameters, count: int, width: float) -> int:
-    geometry, mesh = p.geometry, p.geometry.mesh
-    if geometry.dimension == 3:
-        return _dofs_3d(p, count, width)
-    factor, cell = mesh.surface_size_factor, math.sqrt(3.0) / 2.0
-    inside = count * (math.pi / (cell * factor**2) + math.pi / factor)
-    h = min(mesh.maximum_size, factor * size_moment(p, 1))
-    matrix = (1.0 - geometry.active_fraction) * geometry.coating_thickness * width
-    between = matrix / (cell * h**2) + count * math.pi / factor
-    separator = geometry.separator_thickness * width / (cell * mesh.separator_size**2)
-    unknowns = 1.2 * (inside + 3.0 * between + 2.0 * separator)
-    return round(unknowns * (4.0 if p.solver.degree == 2 else 1.0))
-
-
-def _dofs_3d(p: Parameters, count: int, width: float) -> int:
-    """As in 2D; the vertices per surface node are those of 40 to 1000 spheres that were meshed."""
-    mesh, cell = p.geometry.mesh, math.sqrt(3.0) / 2.0
-    on_surfaces = count * max(40.0, 4.0 * math.pi / (cell * mesh.surface_size_factor**2))
-    near, far = min(mesh.maximum_size, 1.5e-6), mesh.separator_size
-    separator = 3.0 * width**2 / (cell * near**2)
-    separator += p.geometry.separator_thickness * width**2 / (0.7 * far**3)
-    unknowns = (1.25 + 3.0 * 1.27) * on_surfaces + 2.0 * separator
-    return round(unknowns * (8.0 if p.solver.degree == 2 else 1.0))

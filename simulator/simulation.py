@@ -21,6 +21,7 @@ import numpy.typing as npt
 from mpi4py import MPI
 
 from simulator.errors import CompileError, InputError, SolveError
+from simulator.estimate import forecast
 from simulator.geometry.cache import mesh_for
 from simulator.interruption import Interruption
 from simulator.parameters import Parameters
@@ -204,6 +205,8 @@ class Simulation:
             f"{ranks} rank{'s' if ranks > 1 else ''}, {model.preset} solver, "
             f"1C = {one_C:.4g} A/m^2"
         )
+        for line in forecast(self.parameters, model.layout.total, ranks, model.preset):
+            self._say(line)
         return self._march(cell, interruption)
 
     def _first_entries(self) -> Manifest:

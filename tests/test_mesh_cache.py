@@ -7,10 +7,11 @@ import pytest
 from geometry_cases import REFERENCE_MESHES, mesh_settings, parameters
 
 from simulator.errors import InputError
+from simulator.estimate import expected_unknowns
 from simulator.geometry import cache
 from simulator.geometry.quality import mesh_quality
 from simulator.parameters import load_parameters
-from simulator.regimes import estimate_size
+from simulator.regimes import expected_width
 
 
 @pytest.fixture
@@ -85,6 +86,7 @@ def test_the_presets_mesh_well(preset, folder):
     chosen = load_parameters(REFERENCE_MESHES.parent / "params" / f"{preset}.toml")
     packing = cache.packing_for(chosen)
     quality = mesh_quality(cache.mesh_for(chosen), packing.volumes_um3())
+    assert expected_unknowns(chosen) == pytest.approx(quality.unknowns, rel=0.1)
     assert packing.active_fraction() == pytest.approx(chosen.geometry.active_fraction, rel=1e-12)
     assert quality.area_error_max < 1e-3
     assert min(domain.sicn_min for domain in quality.domains) > 0.2
@@ -100,9 +102,8 @@ def test_the_smallest_preset_in_3d_meshes_well(folder):
     assert packing.active_fraction() == pytest.approx(chosen.geometry.active_fraction, rel=1e-9)
     assert quality.area_error_max < 1e-6
     assert min(domain.sicn_min for domain in quality.domains) > 0.1
-    estimate = estimate_size(chosen)
-    assert estimate.dofs == pytest.approx(quality.unknowns, rel=0.3)
-    assert estimate.width == pytest.approx(1e-6 * packing.width_um[0], rel=0.15)
+    assert expected_unknowns(chosen) == pytest.approx(quality.unknowns, rel=0.1)
+    assert expected_width(chosen) == pytest.approx(1e-6 * packing.width_um[0], rel=0.15)
     again = cache.mesh_for(chosen)
     assert np.array_equal(again.points_um, mesh.points_um)
     assert np.array_equal(again.cells, mesh.cells)

@@ -71,15 +71,6 @@ def test_every_command_does_what_it_says(clone: Path) -> None:
         assert done.returncode == 0, done.stderr
         assert len(done.stdout.splitlines()) == 21  # a heading and 20 particles
 
-    (script,) = blocks("bash")
-    done = shell(
-        f"SLURM_NTASKS=2 SLURM_JOB_ID=1\n{script.rstrip()} "
-        "--set 'protocol.steps=[\"charge at C/40 for 1 min\"]' --quiet",
-        clone,
-    )
-    assert done.returncode == 0, done.stderr
-    assert (clone / "results" / "nmc532-1" / "manifest.json").is_file()
-
 
 def test_files_it_names_exist() -> None:
     names = re.findall(r"`((?:params|simulator|scripts|docs)/[\w./-]+)`", README)

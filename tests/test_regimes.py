@@ -11,7 +11,6 @@ from simulator.regimes import (
     MeshSummary,
     areal_capacity,
     effective_radius,
-    estimate_size,
     exchange_current,
     expected_particles,
     expected_width,
@@ -153,21 +152,8 @@ def test_measured_mesh_replaces_nominal_geometry():
         particles=7,
         active_fraction=p.geometry.active_fraction,
         specific_surface=2 * p.geometry.active_fraction / 2.5e-6,
-        dofs=12345,
     )
     assert values(p, mesh) == pytest.approx(values(p))
-    size = estimate_size(p, mesh)
-    assert (size.particles, size.dofs) == (7, 12345)
-
-
-def test_size_estimate_follows_the_measured_table():
-    size = estimate_size(load("quickstart"))
-    assert size.solver == "direct"
-    assert size.memory_GB < 1
-    measured = estimate_size(load(), MeshSummary(100, 0.46, 3e5, 33_700))
-    assert measured.memory_GB == pytest.approx(0.27, abs=0.02)
-    fine = load("nmc532", "geometry.particles=2000", "geometry.mesh.surface_size_factor=0.15")
-    assert estimate_size(fine).solver == "fieldsplit"
 
 
 def test_every_regime_says_what_it_means():

@@ -1,0 +1,19 @@
+"""How large a run will be, what it will take, and whether that is there: before it is run."""
+
+from simulator.estimate.cost import Cost, Preset, chosen_solver, expected_cost
+from simulator.estimate.limits import Limits, forecast, present_limits, warnings
+from simulator.estimate.unknowns import count_unknowns, expected_unknowns, summarise
+
+__all__ = [
+    "Cost",
+    "Limits",
+    "Preset",
+    "chosen_solver",
+    "count_unknowns",
+    "expected_cost",
+    "expected_unknowns",
+    "forecast",
+    "present_limits",
+    "summarise",
+    "warnings",
+]

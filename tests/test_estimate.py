@@ -1,0 +1,416 @@
+"""Size, time and memory told before a run, and what does not fit."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import PRESET, ROOT, settings
+
+from simulator.cli import main
+from simulator.estimate import (
+    Limits,
+    chosen_solver,
+    count_unknowns,
+    expected_cost,
+    expected_unknowns,
+    forecast,
+    present_limits,
+    summarise,
+)
+from simulator.estimate import warnings as unfit
+from simulator.estimate.cost import (
+    RANKS_BEYOND,
+    Cost,
+    Measured,
+    expected_steps,
+    measured_runs,
+    read_runs,
+)
+from simulator.geometry.cache import mesh_for
+from simulator.geometry.msh import read_msh
+from simulator.geometry.quality import mesh_quality
+from simulator.parameters import Parameters, load_parameters
+from simulator.regimes import effective_radius
+
+GB = 10**9
+AMPLE = Limits(memory_bytes=1e15, seconds=None, source="on this machine")
+
+
+def load(preset: str = "quickstart", **values: str) -> Parameters:
+    sets = settings(**values)[1::2]
+    return load_parameters(ROOT / "params" / f"{preset}.toml", sets)
+
+
+# -- unknowns -------------------------------------------------------------------------------------
+
+SMALL = [
+    ("quickstart", {"particles": "20"}),
+    ("quickstart", {"particles": "20", "mesh__surface_size_factor": "0.2"}),
+    ("quickstart", {"particles": "20", "mesh__maximum_size": "0.7 um"}),
+    ("quickstart", {"particles": "20", "mesh__gap_elements": "2", "coating_thickness": "60 um"}),
+    ("quickstart", {"particles": "20", "walls": "cut", "separator_thickness": "60 um"}),
+    ("cube_50", {"particles": "12"}),
+    ("cube_50", {"particles": "12", "mesh__surface_size_factor": "0.6"}),
+    ("cube_50", {"particles": "15", "walls": "inside", "coating_thickness": "30 um"}),
+]
+
+
+@pytest.mark.parametrize(("preset", "geometry"), SMALL)
+def test_unknowns_are_those_of_the_mesh_within_a_quarter(
+    preset: str, geometry: dict[str, str]
+) -> None:
+    parameters = load(preset, **{f"geometry__{key}": text for key, text in geometry.items()})
+    exact = mesh_quality(mesh_for(parameters)).unknowns
+    assert expected_unknowns(parameters) == pytest.approx(exact, rel=0.25)
+
+
+def test_the_count_of_a_coarse_mesh_would_not_do_for_a_fine_one() -> None:
+    # That the tolerance of a quarter can fail: settings that change a mesh change the estimate.
+    coarse, fine = (load("cube_50", geometry__mesh__surface_size_factor=f) for f in ("0.5", "0.3"))
+    assert expected_unknowns(fine) > 1.5 * expected_unknowns(coarse)
+
+
+def test_second_degree_counts_edges() -> None:
+    for preset, dimension in (("quickstart", 2), ("cube_50", 3)):
+        parameters = load(preset, geometry__particles="12", solver__degree="2")
+        assert parameters.geometry.dimension == dimension
+        exact = count_unknowns(mesh_for(parameters), 2)
+        assert expected_unknowns(parameters) == pytest.approx(exact, rel=0.25)
+
+
+@pytest.mark.parametrize("name", ["five_discs_2d.msh", "spheres_3d.msh"])
+def test_a_mesh_file_is_counted_exactly(name: str) -> None:
+    mesh = read_msh(ROOT / "meshes" / name)
+    assert count_unknowns(mesh, 1) == mesh_quality(mesh).unknowns
+
+
+def test_a_mesh_measures_as_its_parameters_say() -> None:
+    parameters = load("quickstart", geometry__particles="20")
+    measured = summarise(mesh_for(parameters))
+    assert measured.active_fraction == pytest.approx(parameters.geometry.active_fraction, rel=2e-3)
+    assert effective_radius(parameters, measured) == pytest.approx(
+        effective_radius(parameters), rel=0.2
+    )
+
+
+# -- time and memory ------------------------------------------------------------------------------
+
+
+def run_of(dofs: int, ranks: int, seconds: float, memory: float, **other: object) -> Measured:
+    """A row: 3D, Krylov solver, 100 steps, a tenth of the time outside of the solver."""
+    row = Measured(
+        3, "fieldsplit", dofs, ranks, 100, 400, 3500, seconds, 0.9 * seconds, memory, "a"
+    )
+    return dataclasses.replace(row, **other)  # type: ignore[arg-type]
+
+
+TABLE = (
+    run_of(10_000, 1, 10.0, 0.4e9),
+    run_of(100_000, 1, 130.0, 1.0e9),
+    run_of(100_000, 4, 40.0, 1.6e9),
+    run_of(1_000_000, 4, 520.0, 6.0e9),
+    run_of(1_000_000, 16, 180.0, 8.0e9),
+)
+
+
+def cost(dofs: int, ranks: int = 1, runs: tuple[Measured, ...] = TABLE) -> Cost:
+    """The estimate for a protocol of as many steps as the runs had."""
+    found = expected_cost(load("cube_50"), dofs, ranks, solver="fieldsplit", runs=runs)
+    assert found is not None
+    return found
+
+
+@pytest.fixture
+def hundred_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("simulator.estimate.cost.expected_steps", lambda parameters: 100)
+
+
+@pytest.mark.usefixtures("hundred_steps")
+@pytest.mark.parametrize("row", TABLE)
+def test_on_a_measured_run_the_estimate_is_that_run(row: Measured) -> None:
+    found = cost(row.dofs, row.ranks)
+    assert found.seconds == pytest.approx(row.seconds_total, rel=1e-9)
+    assert found.memory_bytes == pytest.approx(row.memory_bytes, rel=1e-9)
+    assert found.beyond == ""
+
+
+@pytest.mark.usefixtures("hundred_steps")
+def test_between_two_runs_it_follows_a_power_of_the_unknowns() -> None:
+    middle = round(math.sqrt(10_000 * 100_000))
+    assert cost(middle).seconds == pytest.approx(math.sqrt(10.0 * 130.0), rel=1e-3)
+
+
+@pytest.mark.usefixtures("hundred_steps")
+@pytest.mark.parametrize("ranks", [1, 2, 4, 8, 16, 100])
+def test_more_unknowns_take_longer_and_more_memory(ranks: int) -> None:
+    sizes = np.geomspace(1e3, 1e8, 60).astype(int)
+    found = [cost(int(size), ranks) for size in sizes]
+    assert np.all(np.diff([c.seconds for c in found]) > 0)
+    assert np.all(np.diff([c.memory_bytes for c in found]) > 0)
+
+
+@pytest.mark.usefixtures("hundred_steps")
+def test_more_ranks_are_faster_up_to_a_stated_number() -> None:
+    most = 16 * RANKS_BEYOND
+    seconds = [cost(1_000_000, ranks).seconds for ranks in (1, 2, 4, 8, 16, 32, most, 4 * most)]
+    assert np.all(np.diff(seconds[:-1]) < 0)
+    assert seconds[-1] == seconds[-2]
+    # The efficiency of the most ranks measured stays, it does not return to that of one.
+    assert seconds[5] == pytest.approx(seconds[4] / 2, rel=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("dofs", "ranks", "named"),
+    [
+        (100_000, 4, ""),
+        (3_000_000, 4, "at most 1 000 000 unknowns"),
+        (1_000, 1, "at least 10 000 unknowns"),
+        (100_000, 64, "at most 16 ranks, whose efficiency is assumed up to 256"),
+    ],
+)
+def test_what_lies_beyond_the_measured_runs_is_said(dofs: int, ranks: int, named: str) -> None:
+    beyond = cost(dofs, ranks).beyond
+    assert named in beyond
+    assert bool(beyond) == bool(named)
+
+
+def test_a_direct_solver_is_no_match_for_a_million_unknowns_in_3d() -> None:
+    parameters = load("cube_50", solver__linear_solver="direct")
+    large = expected_cost(parameters, 1_000_000)
+    assert large is not None
+    assert large.memory_bytes > 24 * GB
+    krylov = expected_cost(parameters, 1_000_000, solver="fieldsplit")
+    assert krylov is not None
+    assert large.seconds > 10 * krylov.seconds
+
+
+@pytest.mark.parametrize("row", measured_runs(), ids=lambda r: f"{r.dimension}D-{r.dofs}-{r.ranks}")
+def test_the_table_that_comes_with_heterode_is_sound(row: Measured) -> None:
+    assert row.dimension in (2, 3)
+    assert 0 < row.seconds_solve <= row.seconds_total
+    assert row.newton_iterations >= row.steps > 0
+    assert (row.krylov_iterations == 0) == (row.linear_solver == "direct")
+    assert 1e8 < row.memory_bytes < 1e13
+    assert row.machine
+
+
+def test_all_presets_have_an_estimate() -> None:
+    for path in sorted((ROOT / "params").glob("*.toml")):
+        parameters = load_parameters(path, [])
+        assert expected_cost(parameters, expected_unknowns(parameters)) is not None, path
+
+
+def test_two_rows_for_one_case_are_refused() -> None:
+    names = ",".join(field.name for field in dataclasses.fields(Measured))
+    row = ",".join(str(value) for value in dataclasses.astuple(TABLE[0]))
+    assert read_runs(f"{names}\n{row}\n") == (TABLE[0],)
+    with pytest.raises(ValueError, match="two rows"):
+        read_runs(f"{names}\n{row}\n{row}\n")
+    with pytest.raises(ValueError, match="linear_solver 'gmres'"):
+        read_runs(f"{names}\n{row.replace('fieldsplit', 'gmres')}\n")
+
+
+def test_the_table_is_packaged() -> None:
+    tables = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    patterns = tables["package-data"]["simulator.measured"]
+    folder = ROOT / "simulator" / "measured"
+    assert [p for pattern in patterns for p in folder.glob(pattern)]
+
+
+# -- steps ----------------------------------------------------------------------------------------
+
+# Counted in runs: quickstart 99, nmc532 108, cube_50 94, ten minutes at C/2 30.
+COUNTED = [
+    ("quickstart", {}, 99),
+    ("nmc532", {}, 108),
+    ("cube_50", {}, 94),
+    ("cube_50", {"protocol__steps": '["charge at C/2 for 10 min"]'}, 30),
+    ("cube_50", {"protocol__steps": '["charge at C/2 for 1 min"]'}, 17),
+]
+
+
+@pytest.mark.parametrize(("preset", "values", "counted"), COUNTED)
+def test_steps_are_about_those_counted(preset: str, values: dict[str, str], counted: int) -> None:
+    assert expected_steps(load(preset, **values)) == pytest.approx(counted, rel=0.25)
+
+
+def test_steps_follow_the_protocol() -> None:
+    def steps(*texts: str, **values: str) -> int:
+        listed = "[" + ", ".join(f'"{text}"' for text in texts) + "]"
+        return expected_steps(load(protocol__steps=listed, **values))
+
+    charge = "charge at C/10 until 4.5 V"
+    alone = steps(charge)
+    assert steps(charge, solver__maximum_step_fraction="0.003125") > 3 * alone
+    assert steps(charge, "discharge at C/10 until 2.8 V") == pytest.approx(2 * alone, rel=0.15)
+    assert steps(charge, "rest for 1 h") > alone + 10
+    assert steps("hold at 4.5 V until C/100") > 10
+    # From 3.534 V on: hardly anything to do.
+    assert steps("charge at C/10 until 3.54 V") < 0.4 * alone
+
+
+# -- limits ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Path:
+    """/proc and /sys of a machine with 8 GB free and no other limit."""
+    (tmp_path / "proc" / "self").mkdir(parents=True)
+    (tmp_path / "proc" / "meminfo").write_text("MemTotal: 9 kB\nMemAvailable:  8000000 kB\n")
+    (tmp_path / "proc" / "self" / "cgroup").write_text("0::/jobs/one\n")
+    (tmp_path / "sys" / "fs" / "cgroup" / "jobs" / "one").mkdir(parents=True)
+    return tmp_path
+
+
+def test_the_machine_s_memory_is_the_limit(machine: Path) -> None:
+    assert present_limits({}, machine) == Limits(8_000_000 * 1024, None, "on this machine")
+    assert present_limits({}, machine / "nowhere") == Limits(None, None, "")
+
+
+def test_the_real_machine_has_memory() -> None:
+    limits = present_limits({})
+    assert limits.memory_bytes is not None
+    assert limits.memory_bytes > 1e7
+
+
+def test_control_groups_limit_it_further(machine: Path) -> None:
+    groups = machine / "sys" / "fs" / "cgroup"
+    (groups / "jobs" / "one" / "memory.max").write_text("max\n")
+    assert present_limits({}, machine).source == "on this machine"
+    (groups / "jobs" / "memory.max").write_text("3000000000\n")
+    assert present_limits({}, machine).memory_bytes == 3e9
+
+    (machine / "proc" / "self" / "cgroup").write_text("9:cpu:/\n8:memory,hugetlb:/old\n")
+    old = groups / "memory" / "old"
+    old.mkdir(parents=True)
+    (old / "memory.limit_in_bytes").write_text("9223372036854771712\n")
+    assert present_limits({}, machine).source == "on this machine"
+    (old / "memory.limit_in_bytes").write_text("2000000000\n")
+    assert present_limits({}, machine) == Limits(2e9, None, "in this control group")
+
+
+@pytest.mark.parametrize(
+    ("variables", "memory"),
+    [
+        ({"SLURM_MEM_PER_NODE": "4096"}, 4 * 2**30),
+        ({"SLURM_MEM_PER_NODE": "4096", "SLURM_JOB_NUM_NODES": "3"}, 12 * 2**30),
+        ({"SLURM_MEM_PER_CPU": "1024", "SLURM_NTASKS": "2"}, 2 * 2**30),
+        (
+            {"SLURM_MEM_PER_CPU": "1024", "SLURM_NTASKS": "2", "SLURM_CPUS_PER_TASK": "3"},
+            6 * 2**30,
+        ),
+        # 0 asks Slurm for all that a node has.
+        ({"SLURM_MEM_PER_NODE": "0", "SLURM_JOB_NUM_NODES": "2"}, 2 * 8_000_000 * 1024),
+    ],
+)
+def test_a_slurm_job_has_the_memory_it_asked_for(
+    machine: Path, variables: dict[str, str], memory: float
+) -> None:
+    assert present_limits(variables, machine).memory_bytes == memory
+
+
+def test_a_slurm_job_has_an_end(machine: Path) -> None:
+    variables = {"SLURM_JOB_END_TIME": "5000"}
+    assert present_limits(variables, machine, now=2000.0).seconds == 3000.0
+    assert present_limits(variables, machine, now=9000.0).seconds == 0.0
+
+
+# -- warnings -------------------------------------------------------------------------------------
+
+
+def test_too_little_memory_is_one_line_with_the_remedies() -> None:
+    parameters = load("cube_1000")
+    small = Limits(2e9, None, "in this job (SLURM_MEM_PER_NODE)")
+    lines = forecast(parameters, 640_000, 4, "fieldsplit", small)
+    (warning,) = (line for line in lines if line.startswith("warning: "))
+    for part in ("2 GB", "SLURM_MEM_PER_NODE", "surface_size_factor (0.35", "particles", "nodes"):
+        assert part in warning
+    assert not any(
+        "warning" in line for line in forecast(parameters, 640_000, 4, "fieldsplit", AMPLE)
+    )
+
+
+def test_too_little_time_is_said() -> None:
+    parameters = load("cube_1000")
+    short = dataclasses.replace(AMPLE, seconds=60.0)
+    (line,) = unfit(parameters, 9, 2, "fieldsplit", Cost(100, 7000.0, 1e9, "", "a"), short)
+    assert "about 1.9 h" in line
+    assert "ends in 60 s" in line
+    assert "--resume" in line
+    enough = dataclasses.replace(AMPLE, seconds=8000.0)
+    assert unfit(parameters, 9, 2, "fieldsplit", Cost(100, 7000.0, 1e9, "", "a"), enough) == []
+
+
+def test_a_direct_solver_in_3d_is_warned_of_where_it_is_large() -> None:
+    spatial, planar = load("cube_50"), load("quickstart")
+    (line,) = unfit(spatial, 300_000, 1, "direct", None, AMPLE)
+    assert 'solver.linear_solver = "direct"' in line
+    assert "fieldsplit" in line
+    assert unfit(spatial, 5_000, 1, "direct", None, AMPLE) == []
+    assert unfit(spatial, 300_000, 1, "fieldsplit", None, AMPLE) == []
+    assert unfit(planar, 300_000, 1, "direct", None, AMPLE) == []
+
+
+def test_auto_chooses_by_dimension_and_size() -> None:
+    assert chosen_solver(load("quickstart"), 16_000) == "direct"
+    assert chosen_solver(load("quickstart"), 70_000) == "fieldsplit"
+    assert chosen_solver(load("cube_50"), 16_000) == "fieldsplit"
+    forced = load("cube_50", solver__linear_solver="direct")
+    assert chosen_solver(forced, 16_000_000) == "direct"
+
+
+# -- the command ----------------------------------------------------------------------------------
+
+
+def test_check_estimates_and_a_warning_is_no_error(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in os.environ if name.startswith("SLURM_")]:
+        monkeypatch.delenv(name)
+    assert main(["check", str(PRESET)]) == 0
+    before = capsys.readouterr().out
+    assert "about 17 000 unknowns, direct linear solver" in before
+    assert "on 1 rank, about" in before
+    assert "warning" not in before
+    monkeypatch.setenv("SLURM_MEM_PER_NODE", "64")
+    monkeypatch.setenv("SLURM_NTASKS", "8")
+    assert main(["check", str(PRESET)]) == 0
+    out = capsys.readouterr().out
+    assert "on 8 ranks" in out
+    assert out.count("warning: ") == 1
+    assert main(["check", str(PRESET), "--ranks", "2"]) == 0
+    assert "on 2 ranks" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("ranks", ["0", "-1", "two", "1.5"])
+def test_a_wrong_number_of_ranks_is_refused(ranks: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(PRESET), f"--ranks={ranks}"]) == 2
+    error = capsys.readouterr().err
+    assert "--ranks" in error
+    assert ranks in error
+    assert error.count("\n") == 1
+
+
+def test_check_counts_a_given_mesh(capsys: pytest.CaptureFixture[str]) -> None:
+    path = ROOT / "meshes" / "five_discs_2d.msh"
+    assert main(["check", str(PRESET), "--set", f"geometry.mesh_file={path}"]) == 0
+    exact = f"{mesh_quality(read_msh(path)).unknowns:,}".replace(",", " ")
+    out = capsys.readouterr().out
+    assert f"  5 particles\n  {exact} unknowns" in out
+
+
+def test_no_mesher_and_no_solver_is_loaded_for_an_estimate() -> None:
+    script = "import sys, simulator.estimate; print(*sys.modules)"
+    words = [sys.executable, "-c", script]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = {name.partition(".")[0] for name in done.stdout.split()}
+    assert "numpy" in loaded
+    assert not loaded & {"dolfinx", "petsc4py", "mpi4py", "gmsh"}
