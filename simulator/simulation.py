@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import resource
 import sys
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
@@ -27,6 +26,7 @@ from simulator.interruption import Interruption
 from simulator.parameters import Parameters
 from simulator.parameters.tables import read_penalty_table
 from simulator.particles import ParticleTable
+from simulator.phases import Phases
 from simulator.physics.penalty import draw_weibull
 from simulator.progress import Journey, Progress
 from simulator.ranks import on_root
@@ -57,22 +57,6 @@ class Outcome:
     status: Status
     reason: str
     signal: int = 0
-
-
-class Phases:
-    """Wall-clock seconds by phase of the run."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-
-    @contextmanager
-    def timed(self, name: str) -> Iterator[None]:
-        """Add what happens inside to the phase `name`."""
-        begin = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - begin
 
 
 def penalty_factors(parameters: Parameters, count: int) -> npt.NDArray[np.float64]:
@@ -329,6 +313,7 @@ class Simulation:
             "rejected_steps": stepper.rejected,
             "newton_iterations": model.newton.iterations,
             "krylov_iterations": model.linear.iterations,
+            "solve_s": dict(model.phases.seconds),
             "balance": self._cell.balances.as_dict(),
         }
 

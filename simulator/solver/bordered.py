@@ -17,6 +17,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
+from simulator.phases import Phases
 from simulator.physics.kinetics import Flux
 from simulator.solver.linear import LinearSolveError, LinearSolver
 from simulator.solver.system import SCALARS, CellSystem, Residual
@@ -30,15 +31,17 @@ class BorderedSolver:
     Args:
         system: assembles matrix and border.
         linear: solves with the matrix.
+        phases: where seconds are added up.
 
     Attributes:
         alpha: d(du/dt)/du of the linearisation in hand, s^-1; None before the first.
         linearisations: how many were made so far.
         multigrid_alpha: alpha the multigrids and the volume terms were last made with.
+        phases: seconds of the parts of a solve.
     """
 
-    def __init__(self, system: CellSystem, linear: LinearSolver) -> None:
-        self._system, self._linear = system, linear
+    def __init__(self, system: CellSystem, linear: LinearSolver, phases: Phases) -> None:
+        self._system, self._linear, self.phases = system, linear, phases
         self.alpha: float | None = None
         self.linearisations = 0
         self.multigrid_alpha: float | None = None
@@ -49,9 +52,7 @@ class BorderedSolver:
         """Whether a linearisation in part is much cheaper than a whole one."""
         return self._linear.iterative
 
-    def linearise(
-        self, fluxes: Mapping[str, Flux], alpha: float, *, in_part: bool = False
-    ) -> None:
+    def linearise(self, fluxes: Mapping[str, Flux], alpha: float, *, in_part: bool = False) -> None:
         """Take the state last given to `CellSystem.residual`. Collective.
 
         Args:
@@ -66,14 +67,17 @@ class BorderedSolver:
         in_part = in_part and self.iterative and self.alpha is not None
         self.alpha = None
         self.linearisations += 1
-        border = self._system.border(fluxes)
-        matrix = self._system.jacobian(fluxes, alpha, keep_volume=in_part)
-        self._linear.use(matrix, keep_multigrid=in_part)
+        with self.phases.timed("assembly"):
+            border = self._system.border(fluxes)
+            matrix = self._system.jacobian(fluxes, alpha, keep_volume=in_part)
+        with self.phases.timed("preconditioner"):
+            self._linear.use(matrix, keep_multigrid=in_part)
         # The responses change slowly: an iterative solve starts from the last ones.
-        self._responses = {
-            scalar: self._linear.solve(column, self._responses.get(scalar))
-            for scalar, column in border.columns.items()
-        }
+        with self.phases.timed("linear solves"):
+            self._responses = {
+                scalar: self._linear.solve(column, self._responses.get(scalar))
+                for scalar, column in border.columns.items()
+            }
         self._row, self._corner = border.row, border.corner
         # h_u A^-1 R_V and h_u A^-1 R_I, zero for a scalar that does not enter R.
         self._h = [self._product(self._responses.get(scalar)) for scalar in SCALARS]
@@ -104,7 +108,8 @@ class BorderedSolver:
             LinearSolveError: no finite update.
         """
         g, g_V, g_I = terminal
-        free = self._linear.solve(-residual.vector)
+        with self.phases.timed("linear solves"):
+            free = self._linear.solve(-residual.vector)
         h_V, h_I = self._h
         matrix = np.array([[-h_V, self._corner - h_I], [g_V, g_I]])
         rhs = np.array([-residual.constraint - self._product(free), -g])

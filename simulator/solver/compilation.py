@@ -21,7 +21,6 @@ from mpi4py import MPI
 from simulator.errors import CompileError
 from simulator.ranks import together
 
-
 FLAGS = (
     "-O3",
     "-g0",

@@ -14,6 +14,7 @@ import ufl
 from simulator.constants import FARADAY
 from simulator.materials import open_circuit_potential
 from simulator.parameters import Parameters
+from simulator.phases import Phases
 from simulator.results.sample import Sample
 from simulator.solver.averages import ParticleAverages
 from simulator.solver.bordered import BorderedSolver
@@ -54,6 +55,7 @@ class CellModel:
         one_C: cell current of 1C, A (A per metre of depth in 2D): the capacity of the active
             material that was meshed, between the ends of the voltage window, in one hour.
         preset: the linear solver in use.
+        phases: seconds of the parts of a solve: assembly, preconditioner, linear solves.
     """
 
     def __init__(
@@ -92,6 +94,7 @@ class CellModel:
         self.preset: Preset = preset or self._chosen_preset()
         self.linear = LinearSolver(self.layout, self.preset, parameters.solver.krylov_tolerance)
         self.norms = FieldNorms(self.layout, self._basis_volumes())
+        self.phases = Phases()
 
     # -- sizes ------------------------------------------------------------------------------
 
@@ -154,7 +157,7 @@ class CellModel:
         """A stepper that begins at `start`."""
         self.newton = Newton(
             self.system,
-            BorderedSolver(self.system, self.linear),
+            BorderedSolver(self.system, self.linear, self.phases),
             self.norms,
             self.tolerances,
             self.one_C,

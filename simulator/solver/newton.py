@@ -22,7 +22,7 @@ from simulator.physics.kinetics import LARGEST_EXPONENT, Flux
 from simulator.solver.bordered import BorderedSolver
 from simulator.solver.layout import FIELDS, FieldLayout
 from simulator.solver.linear import LinearSolveError
-from simulator.solver.system import CellSystem
+from simulator.solver.system import CellSystem, Residual
 from simulator.solver.terminal import TerminalControl
 
 Floats = npt.NDArray[np.float64]
@@ -194,7 +194,7 @@ class Newton:
             StepRejectedError: no convergence, or to a state without physical sense.
         """
         vector = guess
-        residual = self._system.residual(vector, alpha * vector + beta, V, I)
+        residual = self._residual(vector, alpha * vector + beta, V, I)
         renewal, before, imbalance_before = self._first_renewal(alpha), np.inf, np.inf
         for iteration in range(1, self._tolerances.iterations + 1):
             self.iterations += 1
@@ -210,7 +210,7 @@ class Newton:
             if not size < HOPELESS:
                 self._bordered.alpha = None
                 raise StepRejectedError("Newton's method diverged" + self._suspicion(vector))
-            residual = self._system.residual(vector, alpha * vector + beta, V, I)
+            residual = self._residual(vector, alpha * vector + beta, V, I)
             totals = self._system.totals(residual.fluxes)
             error = self._charge_error(totals, I)
             imbalance = max(error, self._leak(residual.vector, I))
@@ -232,6 +232,10 @@ class Newton:
             f"Newton's method did not converge in {self._tolerances.iterations} iterations"
             + self._suspicion(vector)
         )
+
+    def _residual(self, vector: Floats, rate: Floats, V: float, I: float) -> Residual:
+        with self._bordered.phases.timed("assembly"):
+            return self._system.residual(vector, rate, V, I)
 
     def _first_renewal(self, alpha: float) -> Renewal:
         """What a time step begins with."""
