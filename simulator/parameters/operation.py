@@ -65,7 +65,7 @@ class Solver(Section):
     ] = 1e-4
     concentration_tolerance: Tolerance = 1e-3
     """Error of c_l / c_l,initial allowed per step."""
-    newton_tolerance: Tolerance = 1e-5
+    newton_tolerance: Tolerance = 1e-7
     """Error that Newton's method may leave, as a fraction of the tolerances above."""
     newton_iterations: Annotated[int, Field(ge=2, le=200)] = 15
     initial_step: Duration | None = None

@@ -34,7 +34,7 @@ from simulator.solver.volume_forms import CellForms, reference_transference
 
 Floats = npt.NDArray[np.float64]
 
-CHARGE_TOLERANCE: Mapping[Preset, float] = {"direct": 1e-10, "fieldsplit": 1e-7}
+CHARGE_TOLERANCE: Mapping[Preset, float] = {"direct": 1e-10, "fieldsplit": 1e-9}
 """Mismatch of interface and applied current at which Newton's method stops."""
 
 

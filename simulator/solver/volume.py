@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import ufl
 from dolfinx import fem
 
 from simulator.solver.compilation import compiled
@@ -57,6 +58,58 @@ class _StateMatrix:
         return np.asarray(self._rows.data)
 
 
+class _Together:
+    """Residuals of fields of one space, assembled in one pass over the cells.
+
+    What the fields' equations share (coefficients, gradients, the way to the cells' data) is then
+    computed once. They are the components of one form, whose vector is numbered node by node.
+
+    Args:
+        forms: residual of each field.
+        space: of all of them.
+    """
+
+    def __init__(self, forms: Mapping[str, Any], space: fem.FunctionSpace) -> None:
+        self._names = list(forms)
+        count = len(self._names)
+        shape = (count,) if count > 1 else ()
+        degree = space.element.basix_element.degree
+        together = fem.functionspace(space.mesh, ("Lagrange", degree, shape))
+        if not np.array_equal(together.dofmap.list, space.dofmap.list):
+            raise RuntimeError("scalar and vector functions number the nodes differently")
+        test = ufl.TestFunction(together)
+        parts = [test[k] for k in range(count)] if count > 1 else [test]
+        self._form = compiled(
+            sum(
+                ufl.replace(form, {form.arguments()[0]: part})
+                for form, part in zip(forms.values(), parts, strict=True)
+            )
+        )
+        index_map = space.dofmap.index_map
+        self._vector = np.zeros(count * (index_map.size_local + index_map.num_ghosts))
+
+    def add_to(self, accumulators: Mapping[str, fem.Function]) -> None:
+        self._vector[:] = 0.0
+        fem.assemble_vector(self._vector, self._form)
+        for k, name in enumerate(self._names):
+            accumulators[name].x.array[:] += self._vector[k :: len(self._names)]
+
+
+def _by_space(
+    forms: Mapping[str, Any], functions: Mapping[str, fem.Function]
+) -> list[tuple[dict[str, Any], fem.FunctionSpace]]:
+    """The forms of each space."""
+    groups: list[tuple[dict[str, Any], fem.FunctionSpace]] = []
+    for name, form in forms.items():
+        space = functions[name].function_space
+        group = next((g for g, of in groups if of == space), None)
+        if group is None:
+            groups.append(({name: form}, space))
+        else:
+            group[name] = form
+    return groups
+
+
 class VolumeTerms:
     """Residual and Jacobian of the volume terms; every form is compiled here, once.
 
@@ -69,7 +122,9 @@ class VolumeTerms:
         self._layout = layout
         self._storage = {f: ConstantMatrix(a) for f, a in forms.storage.items()}
         self._constant = {f: ConstantMatrix(a) for f, a in forms.constant.items()}
-        self._nonlinear = {f: compiled(a) for f, a in forms.nonlinear.items()}
+        self._nonlinear = [
+            _Together(group, space) for group, space in _by_space(forms.nonlinear, layout.functions)
+        ]
         self._derivatives = {b: _StateMatrix(compiled(a)) for b, a in forms.derivatives.items()}
         diagonal = dict.fromkeys([(f, f) for f in (*self._storage, *self._constant)])
         self.blocks: list[Block] = list(diagonal | dict.fromkeys(self._derivatives))
@@ -90,8 +145,8 @@ class VolumeTerms:
 
     def add_nonlinear(self, accumulators: Mapping[str, fem.Function]) -> None:
         """Add the state-dependent residuals to local vectors (ghost rows not yet sent home)."""
-        for name, form in self._nonlinear.items():
-            fem.assemble_vector(accumulators[name].x.array, form)
+        for group in self._nonlinear:
+            group.add_to(accumulators)
 
     def add_linear(self, residual: Floats, vector: Floats, rate: Floats) -> None:
         """Add the constant terms to an owned residual.
