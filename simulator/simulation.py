@@ -312,6 +312,7 @@ class Simulation:
             "steps": stepper.steps,
             "rejected_steps": stepper.rejected,
             "newton_iterations": model.newton.iterations,
+            "linearisations": model.bordered.linearisations,
             "krylov_iterations": model.linear.iterations,
             "solve_s": dict(model.phases.seconds),
             "balance": self._cell.balances.as_dict(),

@@ -43,6 +43,9 @@ class CoordinateMatrix:
         comm: the communicator.
         owned, total: rows of this rank, of all.
         rows, columns: (n,) global positions of this rank's entries; rows need not be its own.
+
+    Attributes:
+        matrix: with the values last assembled.
     """
 
     def __init__(
@@ -59,10 +62,10 @@ class CoordinateMatrix:
         self._nonzeros = unique.size
         self._pointers = np.searchsorted(unique, np.arange(owned + 1) * total).astype(PETSc.IntType)
         self._columns = (unique % total).astype(PETSc.IntType)
-        self._matrix = PETSc.Mat().createAIJ(
+        self.matrix = PETSc.Mat().createAIJ(
             ((owned, total), (owned, total)), csr=(self._pointers, self._columns), comm=comm
         )
-        self._matrix.setOption(PETSc.Mat.Option.NEW_NONZERO_LOCATION_ERR, True)
+        self.matrix.setOption(PETSc.Mat.Option.NEW_NONZERO_LOCATION_ERR, True)
 
     def _plan_exchange(self, starts: Ints, rows: Indices) -> None:
         """Which entries stay, and where the others go."""
@@ -93,6 +96,6 @@ class CoordinateMatrix:
         """
         mine = self._exchange(values)
         data = np.bincount(self._slots, weights=mine, minlength=self._nonzeros)
-        self._matrix.setValuesCSR(self._pointers, self._columns, data)
-        self._matrix.assemble()
-        return self._matrix
+        self.matrix.setValuesCSR(self._pointers, self._columns, data)
+        self.matrix.assemble()
+        return self.matrix

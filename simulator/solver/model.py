@@ -155,9 +155,10 @@ class CellModel:
 
     def stepper(self, start: State) -> Stepper:
         """A stepper that begins at `start`."""
+        self.bordered = BorderedSolver(self.system, self.linear, self.phases)
         self.newton = Newton(
             self.system,
-            BorderedSolver(self.system, self.linear, self.phases),
+            self.bordered,
             self.norms,
             self.tolerances,
             self.one_C,

@@ -239,6 +239,11 @@ class CellSystem:
         )
         return matrix, np.zeros(all_rows.size)
 
+    @property
+    def matrix(self) -> PETSc.Mat:
+        """The matrix that `jacobian` fills, with the values of its last call."""
+        return self._matrix.matrix
+
     # -- integrals --------------------------------------------------------------------------
 
     def interface_current(self, values: Mapping[str, Floats], V: float, I: float) -> float:

@@ -1,0 +1,313 @@
+"""Measures the solver, a table for each question: scripts/benchmark [TABLE ...] [--write].
+
+    runs         full C/2 charges from 5e4 to 2e6 unknowns: time by phase, iterations, memory,
+                 growth
+    direct       the iterative solver against MUMPS on one matrix of 64k unknowns
+    agreement    voltages of the iterative and the direct solver, and of 1, 2 and 3 ranks
+    profile      where the time of a solve goes, and what bounds it, beside a STREAM triad
+
+Without names all of them, in about an hour on 2 cores. --write puts them into docs/performance.md,
+and the runs into the table that `heterode check` estimates from. Seconds are wall-clock: the
+machine must be idle otherwise.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+import math
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+PROJECT = Path(__file__).resolve().parent.parent
+PAGE = PROJECT / "docs" / "performance.md"
+MEASURED = PROJECT / "simulator" / "measured" / "performance.csv"
+WORKERS = Path(__file__).with_name("benchmark_workers.py")
+
+Table = list[list[str]]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A run: a preset, what is changed of it, and the ranks."""
+
+    preset: str
+    changes: tuple[str, ...]
+    ranks: int
+
+
+def thousand(size_factor: float, ranks: int) -> Case:
+    """1,000 spheres, with edges of `size_factor` radii."""
+    return Case("cube_1000", (f"geometry.mesh.surface_size_factor={size_factor}",), ranks)
+
+
+RUNS = (
+    Case("cube_50", ("geometry.particles=72",), 1),
+    Case("cube_50", ("geometry.particles=72",), 2),
+    Case("cube_200", (), 1),
+    Case("cube_200", (), 2),
+    thousand(0.395, 1),
+    thousand(0.395, 2),
+    thousand(0.29, 2),
+    thousand(0.213, 2),
+)
+TWO_DIMENSIONS = (
+    Case("quickstart", (), 1),
+    Case("quickstart", (), 2),
+    Case("nmc532", (), 1),
+    Case(
+        "nmc532", ("solver.linear_solver=fieldsplit", "geometry.mesh.surface_size_factor=0.15"), 1
+    ),
+)
+SPARSE = ("geometry.particles=91",)
+"""For cube_50: 64k unknowns."""
+
+
+def launched(ranks: int, command: Sequence[str], environment: dict[str, str]) -> str:
+    """Standard output of a command on some ranks."""
+    prefix = ["mpirun", "-n", str(ranks)] if ranks > 1 else []
+    done = subprocess.run(
+        [*prefix, *command], env={**os.environ, **environment}, stdout=subprocess.PIPE, text=True
+    )
+    if done.returncode != 0:
+        raise SystemExit(f"benchmark: {' '.join(command)} ended with {done.returncode}")
+    return done.stdout
+
+
+def run(case: Case, folder: Path) -> dict[str, Any]:
+    """Run heterode and return its manifest. Meshes are made anew, equations compiled before."""
+    changes = [part for change in case.changes for part in ("--set", change)]
+    preset = str(PROJECT / "params" / f"{case.preset}.toml")
+    command = [
+        sys.executable,
+        "-m",
+        "simulator.cli",
+        "run",
+        preset,
+        "--out",
+        str(folder),
+        "--quiet",
+    ]
+    launched(case.ranks, [*command, *changes], {"PYTHONPATH": str(PROJECT)})
+    return dict(json.loads((folder / "manifest.json").read_text(encoding="utf-8")))
+
+
+def worker(name: str, *arguments: str, ranks: int = 1) -> dict[str, Any]:
+    """What a function of benchmark_workers.py found."""
+    command = [sys.executable, str(WORKERS), name, *arguments]
+    lines = launched(ranks, command, {"PYTHONPATH": str(PROJECT)}).splitlines()
+    return dict(json.loads(lines[-1]))
+
+
+# -- tables -----------------------------------------------------------------------------------
+
+
+def runs(note: Callable[[dict[str, Any]], None]) -> Table:
+    """A row a run; the exponents are against the nearest smaller run on as many ranks."""
+    table = [
+        [
+            "preset",
+            "DOFs",
+            "ranks",
+            "steps",
+            "Newton",
+            "Krylov",
+            "Krylov per solve",
+            "mesh s",
+            "set-up s",
+            "assembly s",
+            "preconditioner s",
+            "linear solves s",
+            "solve s",
+            "output s",
+            "total s",
+            "GB",
+            "exponent",
+        ]
+    ]
+    before: dict[int, tuple[int, float]] = {}
+    for case in (*RUNS, *TWO_DIMENSIONS):
+        with tempfile.TemporaryDirectory() as folder:
+            m = run(case, Path(folder) / "run")
+        note(m)
+        wall, parts, dofs = m["wall_s"], m["solve_s"], m["dofs"]
+        exponent = ""
+        if case in RUNS and case.ranks in before:
+            least_dofs, least = before[case.ranks]
+            exponent = f"{math.log(wall['solve'] / least) / math.log(dofs / least_dofs):.2f}"
+        if case in RUNS:
+            before[case.ranks] = dofs, wall["solve"]
+        solves = m["newton_iterations"] + m["linearisations"]
+        seconds = [wall["mesh"], wall["setup"], parts["assembly"], parts["preconditioner"]]
+        seconds += [parts["linear solves"], wall["solve"], wall["output"], sum(wall.values())]
+        counts = [dofs, case.ranks, m["steps"], m["newton_iterations"], m["krylov_iterations"]]
+        table.append(
+            [
+                case.preset,
+                *[str(count) for count in counts],
+                f"{m['krylov_iterations'] / solves:.1f}",
+                *[f"{second:.1f}" for second in seconds],
+                f"{m['peak_memory_bytes'] / 1e9:.2f}",
+                exponent,
+            ]
+        )
+        print("  ".join(table[-1]), file=sys.stderr, flush=True)
+    return table
+
+
+def direct() -> Table:
+    """One matrix, two solvers, in one go."""
+    table = [
+        ["solver", "DOFs", "set-up s", "two solves s", "per Newton iteration s", "GB", "error"]
+    ]
+    found = {name: worker("one_matrix", name, *SPARSE) for name in ("fieldsplit", "direct")}
+    for name, f in found.items():
+        whole = f["setup_s"] + f["solves_s"]
+        seconds = [f"{second:.2f}" for second in (f["setup_s"], f["solves_s"], whole)]
+        memory = f"{f['memory_bytes'] / 1e9:.3f}"
+        table.append([name, str(f["dofs"]), *seconds, memory, f"{f['error']:.0e}"])
+    per_iteration = [found[n]["setup_s"] + found[n]["solves_s"] for n in ("direct", "fieldsplit")]
+    bytes_taken = [found[n]["memory_bytes"] for n in ("direct", "fieldsplit")]
+    times = [f"{a / b:.1f}" for a, b in (per_iteration, bytes_taken)]
+    table.append(["direct / fieldsplit", "", "", "", times[0], times[1], ""])
+    return table
+
+
+def agreement() -> Table:
+    """Largest differences of the voltage over a full charge, V."""
+    cases = {
+        "1 rank": Case("cube_50", (), 1),
+        "2 ranks": Case("cube_50", (), 2),
+        "3 ranks": Case("cube_50", (), 3),
+        "direct, 2 ranks": Case("cube_50", ("solver.linear_solver=direct",), 2),
+    }
+    table = [["against 1 rank, iterative", "DOFs", "steps", "largest voltage difference V"]]
+    voltages: dict[str, list[float]] = {}
+    for name, case in cases.items():
+        with tempfile.TemporaryDirectory() as folder:
+            manifest = run(case, Path(folder) / "run")
+            with open(Path(folder) / "run" / "history.csv", encoding="utf-8") as file:
+                voltages[name] = [float(row["voltage_V"]) for row in csv.DictReader(file)]
+        pairs = list(zip(voltages[name], voltages["1 rank"], strict=True))
+        largest = max(abs(a - b) for a, b in pairs)
+        table.append([name, f"{manifest['dofs']}", f"{manifest['steps']}", f"{largest:.1e}"])
+        print("  ".join(table[-1]), file=sys.stderr, flush=True)
+    return table[:1] + table[2:]
+
+
+def profile() -> Table:
+    """Seconds of the parts of ten time steps at 5e5 unknowns, and their memory traffic."""
+    table = [["ranks", "part", "calls", "seconds", "share %", "GB/s", "of STREAM triad %"]]
+    for ranks in (1, 2):
+        found = worker("parts", *thousand(0.395, 1).changes, ranks=ranks)
+        triad = worker("triad", ranks=ranks)["bytes_per_s"]
+        table.append([f"{ranks}", "STREAM triad", "", "", "", f"{triad / 1e9:.1f}", "100"])
+        for part in found["parts"]:
+            speed = ["", ""]
+            if part["bytes"]:
+                rate = part["bytes"] / part["seconds"]
+                speed = [f"{rate / 1e9:.1f}", f"{100 * rate / triad:.0f}"]
+            share = f"{100 * part['seconds'] / found['seconds']:.0f}"
+            table.append(
+                [
+                    str(ranks),
+                    part["name"],
+                    str(part["calls"]),
+                    f"{part['seconds']:.2f}",
+                    share,
+                    *speed,
+                ]
+            )
+    return table
+
+
+# -- printing and keeping ---------------------------------------------------------------------
+
+
+def text_of(table: Table) -> str:
+    """A table in Markdown, columns aligned."""
+    widths = [max(len(row[k]) for row in table) for k in range(len(table[0]))]
+    lines = [
+        "| " + " | ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) + " |"
+        for row in table
+    ]
+    rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
+    return "\n".join([lines[0], rule, *lines[1:]])
+
+
+def keep_on_page(name: str, text: str) -> None:
+    """Replace the table between its marks in docs/performance.md."""
+    begin, end = f"<!-- table: {name} -->\n", f"<!-- end: {name} -->"
+    page = PAGE.read_text(encoding="utf-8")
+    head, rest = page.split(begin)
+    PAGE.write_text(head + begin + text + "\n" + end + rest.split(end)[1], encoding="utf-8")
+
+
+def keep_as_measured(manifests: Sequence[dict[str, Any]]) -> None:
+    """Write the table that estimates are made from."""
+    from simulator.estimate.cost import Measured
+
+    with open(MEASURED, "w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, [f.name for f in fields(Measured)], lineterminator="\n")
+        writer.writeheader()
+        for m in manifests:
+            writer.writerow(
+                {
+                    "dimension": m["parameters"]["geometry"]["dimension"],
+                    **{key: m[key] for key in ("linear_solver", "dofs", "ranks", "steps")},
+                    **{key: m[key] for key in ("newton_iterations", "krylov_iterations")},
+                    "seconds_total": round(sum(m["wall_s"].values()), 1),
+                    "seconds_solve": round(m["wall_s"]["solve"], 1),
+                    "memory_bytes": m["peak_memory_bytes"],
+                    "machine": machine(),
+                }
+            )
+
+
+def machine() -> str:
+    """Processor and cores."""
+    names = [
+        line.partition(":")[2].strip()
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        if line.startswith("model name")
+    ]
+    return f"{len(names)} cores of {names[0]}"
+
+
+def main() -> None:
+    """Print the tables asked for."""
+    manifests: list[dict[str, Any]] = []
+    tables: dict[str, Callable[[], Table]] = {
+        "runs": lambda: runs(manifests.append),
+        "direct": direct,
+        "agreement": agreement,
+        "profile": profile,
+    }
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("tables", nargs="*", metavar="TABLE", help=f"of {', '.join(tables)}")
+    parser.add_argument("--write", action="store_true", help="keep the tables in docs/ as well")
+    options = parser.parse_args()
+    unknown = [name for name in options.tables if name not in tables]
+    if unknown:
+        parser.error(f"no table {unknown[0]!r}; there are {', '.join(tables)}")
+    with tempfile.TemporaryDirectory() as cache:
+        os.environ["HETERODE_CACHE"] = cache
+        worker("compile")
+        for name in options.tables or tables:
+            text = text_of(tables[name]())
+            print(f"\n{name}, {machine()}\n\n{text}", flush=True)
+            if options.write:
+                keep_on_page(name, text)
+    if options.write and manifests:
+        keep_as_measured(manifests)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,173 @@
+"""What scripts/benchmark.py runs in processes of their own: prints one JSON object on rank 0.
+
+python3 scripts/benchmark_workers.py FUNCTION [ARGUMENT ...]
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import sys
+import time
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mpi4py import MPI
+from petsc4py import PETSc
+
+from simulator.geometry.cache import mesh_for
+from simulator.parameters import load_parameters
+from simulator.ranks import on_root
+from simulator.simulation import penalty_factors
+from simulator.solver.electrode_mesh import distribute
+from simulator.solver.linear import LinearSolver
+from simulator.solver.march import march
+from simulator.solver.model import CellModel
+from simulator.solver.stepper import Stepper
+
+PARAMS = Path(__file__).resolve().parent.parent / "params"
+COMM = MPI.COMM_WORLD
+
+TIGHT = 1e-6
+"""Relative residual that the iterative solver must reach beside MUMPS; Newton's needs 3e-3."""
+
+TRIAD = 20_000_000
+"""Numbers in each of the triad's vectors, over all ranks: far more than caches hold."""
+
+
+def cell(preset: str, changes: tuple[str, ...]) -> tuple[CellModel, Stepper]:
+    """A cell at rest and its stepper."""
+    parameters = load_parameters(PARAMS / f"{preset}.toml", changes)
+    mesh = distribute(COMM, on_root(COMM, lambda: mesh_for(parameters)))
+    model = CellModel(mesh, parameters, penalty_factors(parameters, len(mesh.particle_table)))
+    return model, model.stepper(model.start())
+
+
+def advanced(model: CellModel, stepper: Stepper, steps: int) -> None:
+    """March some time steps of the protocol."""
+    for _ in islice(march(stepper, model.parameters.protocol.steps, model.pace), steps):
+        pass
+
+
+def compile_forms() -> dict[str, Any]:
+    """Compile the equations of 2D and 3D, which no run measured should have to."""
+    for preset in ("quickstart", "cube_50"):
+        cell(preset, ("geometry.particles=12",))
+    return {}
+
+
+def one_matrix(name: str, *changes: str) -> dict[str, Any]:
+    """Set-up and two solves, as a Newton iteration needs them, with one of the solvers."""
+    model, stepper = cell("cube_50", (*changes, "solver.linear_solver=fieldsplit"))
+    advanced(model, stepper, 6)
+    state = stepper.state
+    residual = model.system.residual(
+        state.vector, np.zeros_like(state.vector), state.V + 1e-3, state.I
+    )
+    column = model.system.border(residual.fluxes).columns["V"]
+    model.system.jacobian(residual.fluxes, 1.0 / 90.0)
+    before = resident()
+    linear = LinearSolver(model.layout, name, TIGHT)  # type: ignore[arg-type]
+    linear.use(model.system.jacobian(residual.fluxes, 1.5 / 80.0))
+    linear.solve(column)
+    # The second time nothing is analysed or allocated any more.
+    matrix = model.system.jacobian(residual.fluxes, 1.5 / 90.0)
+    begin = time.perf_counter()
+    linear.use(matrix)
+    made = time.perf_counter()
+    linear.solve(column)
+    update = linear.solve(-residual.vector)
+    solved = time.perf_counter()
+    x, b = matrix.createVecs()
+    x.array_w[:] = update
+    matrix.mult(x, b)
+    error = np.linalg.norm(b.array_r + residual.vector) / np.linalg.norm(residual.vector)
+    return {
+        "dofs": model.layout.total,
+        "setup_s": made - begin,
+        "solves_s": solved - made,
+        "memory_bytes": resident() - before,
+        "error": error,
+    }
+
+
+def resident() -> int:
+    """Memory of this process, bytes, without what it has freed."""
+    ctypes.CDLL("libc.so.6").malloc_trim(0)
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    return 1024 * int(status.split("VmRSS:")[1].split()[0])
+
+
+def triad() -> dict[str, Any]:
+    """a = b + 3 c on all ranks at once, the best of ten: McCalpin's STREAM, 24 bytes a number."""
+    a, b, c = (PETSc.Vec().createMPI(TRIAD, comm=COMM) for _ in range(3))
+    b.set(1.0)
+    c.set(2.0)
+    best = np.inf
+    for _ in range(10):
+        COMM.barrier()
+        begin = time.perf_counter()
+        a.waxpy(3.0, c, b)
+        best = min(best, COMM.allreduce(time.perf_counter() - begin, op=MPI.MAX))
+    return {"bytes_per_s": 24 * TRIAD / best}
+
+
+def parts(*changes: str) -> dict[str, Any]:
+    """Where the seconds of ten time steps go."""
+    PETSc.Log.begin()
+    model, stepper = cell("cube_1000", (*changes, "solver.initial_step='20 s'"))
+    advanced(model, stepper, 2)
+    names = {
+        "product with the matrix": "MatMult",
+        "coupling blocks": "MatMultAdd",
+        "incomplete factors": "MatSolve",
+        "orthogonalisation": "KSPGMRESOrthog",
+        "preconditioner": "PCApply",
+    }
+    before = {name: performance(event) for name, event in names.items()}
+    phases = dict(model.phases.seconds)
+    begin = time.perf_counter()
+    advanced(model, stepper, 10)
+    whole = time.perf_counter() - begin
+    spent = {}
+    for name, event in names.items():
+        calls, seconds = performance(event)
+        spent[name] = (calls - before[name][0], seconds - before[name][1])
+    matrix = model.system.matrix
+    nonzeros, rows = matrix.getInfo(PETSc.Mat.InfoType.GLOBAL_SUM)["nz_used"], model.layout.total
+    traffic = {
+        "product with the matrix": 12.0 * nonzeros + 20.0 * rows,
+        "coupling blocks": 0.0,
+    }
+    calls, seconds = spent.pop("preconditioner")
+    inside = spent["coupling blocks"][1] + spent["incomplete factors"][1]
+    spent["multigrid cycles"] = (3 * calls, seconds - inside)
+    for name in ("assembly", "preconditioner"):
+        label = "preconditioner's set-up" if name == "preconditioner" else name
+        spent[label] = (0, model.phases.seconds[name] - phases[name])
+    spent["else"] = (0, whole - sum(seconds for _, seconds in spent.values()))
+    found = [
+        {"name": name, "calls": calls or "", "seconds": s, "bytes": calls * traffic.get(name, 0.0)}
+        for name, (calls, s) in sorted(spent.items(), key=lambda item: -item[1][1])
+    ]
+    return {"seconds": whole, "parts": found}
+
+
+def performance(event: str) -> tuple[int, float]:
+    """Calls and seconds of a PETSc event so far."""
+    info = PETSc.Log.Event(event).getPerfInfo()
+    return int(info["count"]), float(info["time"])
+
+
+def main() -> None:
+    """Run the function named and print what it returns."""
+    functions = {"compile": compile_forms, "one_matrix": one_matrix, "triad": triad, "parts": parts}
+    found = functions[sys.argv[1]](*sys.argv[2:])
+    if COMM.rank == 0:
+        print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
