@@ -70,9 +70,10 @@ def stage(folder: Path, parameters: Parameters) -> Stage:
             f"{folder}: not a results folder, so --resume finds no run there. Choose another --out"
         ) from error
     compare(folder, manifest["parameters"], parameters)
-    if manifest["status"] == "completed":
-        return "completed"
-    return "under way" if list_checkpoints(ResultsFolder(folder).checkpoint) else "begun"
+    if list_checkpoints(ResultsFolder(folder).checkpoint):
+        # Checkpoints go last: a run killed while it drew its figures draws them again.
+        return "under way"
+    return "completed" if manifest["status"] == "completed" else "begun"
 
 
 def compare(folder: Path, earlier: Mapping[str, Any], parameters: Parameters) -> None:
@@ -216,7 +217,7 @@ class Intent:
         try:
             reached = stage(self.path, self.parameters) if self.resume else "unborn"
             found = None
-            if reached in ("under way", "completed"):
+            if reached == "under way":
                 found = newest(folder, self.parameters, hashes)
             else:
                 overwrite = self.overwrite or reached == "begun"

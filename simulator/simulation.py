@@ -298,7 +298,6 @@ class Simulation:
                 self._recorder.record(sample, fields, particles=particles)
 
             on_root(self.comm, write)
-        self._protocol_step = step
         return sample
 
     # -- checkpoints ------------------------------------------------------------------------
@@ -342,7 +341,8 @@ class Simulation:
         self._save()
         model, stepper = self._cell.model, self._cell.stepper
         with self.phases.timed("output"):
-            sample = model.sample(stepper.state, step=self._protocol_step, accepted=stepper.steps)
+            # Its row is there already: the number of the protocol step goes nowhere.
+            sample = model.sample(stepper.state, step=0, accepted=stepper.steps)
             fields = self._cell.viewer.values(stepper.state.V)
 
             def write() -> None:
