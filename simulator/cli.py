@@ -1,7 +1,8 @@
 """The command line: parses, calls, prints. Nothing else touches argv.
 
-Exit codes: 0 done, 2 the input is wrong (one line on stderr), 3 the solve failed (what was computed
-is on disk), 128 + n stopped by signal n (SIGINT, SIGTERM, SIGUSR1; under mpirun use the last).
+Exit codes: 0 done, 2 the input is wrong (one line on stderr), 3 the solve failed, the disk is full,
+no checkpoint is usable or the program has a fault (what was computed is on disk), 128 + n stopped
+by signal n (SIGINT, SIGTERM, SIGUSR1; under mpirun use the last).
 
 Only the input file's schema is imported before the input is known to be right.
 """
