@@ -408,11 +408,11 @@ def test_killed_very_often(seed: int, unbroken: Path, tmp_path: Path) -> None:
 # -- ranks ------------------------------------------------------------------------------------
 
 
-def start(words: list[str], out: Path, ranks: int, rows: int) -> subprocess.Popen[str]:
+def start(program: list[str], out: Path, rows: int, **more: str) -> subprocess.Popen[str]:
     """A run, some rows into its history."""
     process = subprocess.Popen(
-        command(ranks, [*words, "--out", out, "--resume"]),
-        env=environment(),
+        program,
+        env=environment(**more),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -427,7 +427,7 @@ def start(words: list[str], out: Path, ranks: int, rows: int) -> subprocess.Pope
 
 
 def broken_on(ranks: int, rows: int, words: list[str], out: Path) -> None:
-    process = start(words, out, ranks, rows)
+    process = start(command(ranks, [*words, "--out", out, "--resume"]), out, rows)
     process.send_signal(signal.SIGUSR1)
     _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 128 + signal.SIGUSR1, err
@@ -467,14 +467,28 @@ def test_spheres_by_fieldsplit_on_other_ranks(
     assert found <= TOLERANCE
 
 
+def descendants(process: int) -> list[int]:
+    """Processes below one, parents before children."""
+    children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    return [below for child in map(int, children) for below in (child, *descendants(child))]
+
+
 @pytest.mark.mpi
 def test_a_rank_that_dies(unbroken: Path, tmp_path: Path) -> None:
     words, out = arguments(output__checkpoint_every="0.05 s"), tmp_path / "out"
-    process = start(words, out, 2, 40)
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    os.kill(int(children[-1]), signal.SIGKILL)
-    process.communicate(timeout=PATIENCE)
-    assert process.returncode != 0
+    program = [str(ROOT / "scripts" / "run"), "-n", "2", *words[1:], "--out", str(out), "--resume"]
+    process = start(program, out, 40, HETERODE_INSIDE="test")
+    ranks = [
+        number
+        for number in descendants(process.pid)
+        if b"simulator.cli" in Path(f"/proc/{number}/cmdline").read_bytes()
+    ]
+    os.kill(ranks[-1], signal.SIGKILL)
+    _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 3
+    line = the_line(err)
+    assert line.startswith("heterode: failed: a rank was ended by signal 9 (SIGKILL")
+    assert "--resume" in line
     assert read_manifest(out / "manifest.json")["status"] == "running"
     assert len(read_history(out)) > 30
     assert list_checkpoints(out / "checkpoint")
