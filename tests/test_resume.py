@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 import signal
 import subprocess
@@ -496,3 +497,38 @@ def test_a_rank_that_dies(unbroken: Path, tmp_path: Path) -> None:
     check_completed(out)
     assert len(read_history(out)) == len(read_history(unbroken))
     assert difference(unbroken, out) < 1e-6  # two ranks at default tolerances, see TIGHT
+
+
+@pytest.mark.slow
+@pytest.mark.mpi
+def test_killed_often_on_changing_ranks(tmp_path: Path) -> None:
+    words = arguments(output__checkpoint_every="0.05 s", **TIGHT)
+    whole, out, chance = tmp_path / "whole", tmp_path / "out", random.Random(7)
+    assert main([*words, "--out", str(whole)]) == 0
+    launcher = str(ROOT / "scripts" / "run")
+    for kill in range(15):
+        program = [launcher, "-n", str(1 + kill % 3), *words[1:], "--out", str(out), "--resume"]
+        process = subprocess.Popen(
+            program,
+            env=environment(HETERODE_INSIDE="test"),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        time.sleep(chance.uniform(1.5, 3.2))
+        # Whoever is killed, launcher or rank, takes all the others along.
+        alive = [process.pid, *descendants(process.pid)] if process.poll() is None else []
+        for victim in chance.sample(alive, min(1, len(alive))):
+            os.kill(victim, signal.SIGKILL)
+        code = process.wait(PATIENCE)
+        if not alive:
+            assert code == 0
+            break
+        time.sleep(1.0)
+    assert kill > 2
+    assert main([*words, "--out", str(out), "--resume"]) == 0
+    check_completed(out)
+    found = difference(whole, out)
+    pieces = [(p["ranks"], p["from_step"]) for p in read_manifest(out / "manifest.json")["pieces"]]
+    print(f"{kill} kills: {found:.1e} {pieces}")
+    assert len({ranks for ranks, _ in pieces}) > 1
+    assert found <= TOLERANCE
