@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -271,6 +271,9 @@ class Simulation:
         with self.phases.timed("setup"):
             snapshot = None if kept is None else Snapshot(kept.header["march"], kept.arrays)
             position = cell.snapshots.restore(snapshot)
+        if self._claimed is not None:
+            # Its arrays are as large as the cell's whole state.
+            self._claimed = replace(self._claimed, found=None)
         self._ended = header["ended"]
         self._journey.recall(header["journey"])
         state = cell.stepper.state

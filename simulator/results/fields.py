@@ -9,7 +9,7 @@
 Each XDMF file is plain XML (no xi:include, which ends ParaView's legacy reader with a segmentation
 fault) with ONE temporal collection, and one grid per time that carries all fields of the domain:
 so it opens as one block in every XDMF reader. Points are XYZ with z = 0 in 2D. One HDF5 file per
-sample, so that none is ever changed once an XDMF file names it: ParaView may read while the run
+sample, so that none is ever changed while an XDMF file names it: ParaView may read while the run
 goes on.
 """
 
