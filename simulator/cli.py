@@ -1,7 +1,8 @@
 """The command line: parses, calls, prints. Nothing else touches argv.
 
-Exit codes: 0 done, 2 the input is wrong (one line on stderr), 3 the solve failed (what was computed
-is on disk), 128 + n stopped by signal n (SIGINT, SIGTERM, SIGUSR1; under mpirun use the last).
+Exit codes: 0 done, 2 the input is wrong (one line on stderr), 3 the solve failed, the disk is full,
+no checkpoint is usable or the program has a fault (what was computed is on disk), 128 + n stopped
+by signal n (SIGINT, SIGTERM, SIGUSR1; under mpirun use the last).
 
 Only the input file's schema is imported before the input is known to be right.
 """
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from simulator import __version__
-from simulator.errors import InputError
+from simulator.errors import InputError, ResumeError
 from simulator.ranks import launched_in_parallel, together
 
 if TYPE_CHECKING:
@@ -48,6 +49,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # A launcher ends the other ranks as soon as one leaves with an error: not before it spoke.
         comm.barrier()
         return WRONG_INPUT
+    except ResumeError as error:
+        if comm.rank == 0:
+            print(f"heterode: error: {error}", file=sys.stderr, flush=True)
+        comm.barrier()
+        return SOLVE_FAILED
     except KeyboardInterrupt:
         if comm.rank == 0:
             print("heterode: interrupted", file=sys.stderr, flush=True)
@@ -109,6 +115,12 @@ def _parser() -> argparse.ArgumentParser:
         "--out", type=Path, metavar="DIR", help="results folder (default: results/<name of PARAMS>)"
     )
     run.add_argument("--overwrite", action="store_true", help="replace earlier results in --out")
+    run.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with the run in --out (without --out: the last of results/<name of PARAMS>); "
+        "start it if there is none",
+    )
     run.add_argument("--quiet", action="store_true", help="print nothing but errors")
 
     check = _with_parameters(
@@ -160,20 +172,39 @@ def _load(options: argparse.Namespace, comm: Any) -> Parameters:
 
 
 def _run(options: argparse.Namespace, comm: Any) -> int:
+    if options.resume and options.overwrite:
+        raise InputError(
+            "--resume goes on with the run in the folder, --overwrite deletes it. Pass one of them"
+        )
     parameters = _load(options, comm)
+    folder = options.out or parameters.output.directory
+    folder = folder or _default_folder(parameters, comm, latest=options.resume)
+    if options.resume and _is_completed(folder, parameters, comm):
+        if comm.rank == 0 and not options.quiet:
+            print(f"completed already\nresults: {folder}")
+        return DONE
     from mpi4py import MPI
 
     from simulator.simulation import Simulation
 
-    folder = options.out or parameters.output.directory or _free_folder(parameters, comm)
     simulation = Simulation(
-        parameters, folder, MPI.COMM_WORLD, quiet=options.quiet, overwrite=options.overwrite
+        parameters,
+        folder,
+        MPI.COMM_WORLD,
+        quiet=options.quiet,
+        overwrite=options.overwrite,
+        resume=options.resume,
     )
     if comm.rank == 0 and not options.quiet:
         from simulator.describe import describe_regimes
 
         print("\n".join(["Regimes", *describe_regimes(parameters)]), flush=True)
-    outcome = simulation.run()
+    try:
+        outcome = simulation.run()
+    except (InputError, ResumeError):
+        raise
+    except Exception as error:
+        return _fault(error, folder, comm)
     if comm.rank == 0:
         if outcome.status == "failed":
             print(f"heterode: failed: {outcome.reason}. Results so far: {folder}", file=sys.stderr)
@@ -185,18 +216,44 @@ def _run(options: argparse.Namespace, comm: Any) -> int:
     return 128 + outcome.signal if outcome.signal else DONE
 
 
-def _free_folder(parameters: Parameters, comm: Any) -> Path:
-    """results/<name>, or with the first number behind it that is not taken."""
+def _fault(error: Exception, folder: Path, comm: Any) -> int:
+    """A fault of the program, on this rank perhaps alone: say so, and end all ranks."""
+    traceback.print_exc()
+    reason = " ".join(f"{type(error).__name__}: {error}".split())
+    where = f" on rank {comm.rank} of {comm.size}" if comm.size > 1 else ""
+    print(
+        f"heterode: failed: a fault of the program{where} ({reason}). Results so far: {folder}; "
+        "--resume goes on from the last checkpoint",
+        file=sys.stderr,
+        flush=True,
+    )
+    return _leave(comm, SOLVE_FAILED)
 
-    def first_free() -> Path:
+
+def _default_folder(parameters: Parameters, comm: Any, *, latest: bool) -> Path:
+    """results/<name>, or with the first number behind it that is not taken; the last one that is
+    taken if `latest` is wanted, and there is one."""
+
+    def choose() -> Path:
         name = parameters.source_file.stem
-        candidates = [
-            Path("results") / (name if n == 1 else f"{name}-{n}") for n in range(1, 10000)
-        ]
-        return next(path for path in candidates if not path.exists())
+        taken = None
+        for n in range(1, 10000):
+            path = Path("results") / (name if n == 1 else f"{name}-{n}")
+            if not path.exists():
+                break
+            taken = path
+        return taken if latest and taken is not None else path
 
-    chosen: Path = comm.bcast(first_free() if comm.rank == 0 else None, root=0)
+    chosen: Path = comm.bcast(choose() if comm.rank == 0 else None, root=0)
     return chosen
+
+
+def _is_completed(folder: Path, parameters: Parameters, comm: Any) -> bool:
+    from simulator.ranks import on_root
+    from simulator.resuming import stage
+
+    completed = on_root(comm, lambda: stage(folder, parameters) == "completed")
+    return bool(comm.bcast(completed, root=0))
 
 
 def _check(options: argparse.Namespace, comm: Any) -> int:

@@ -10,6 +10,10 @@ class InputError(Exception):
     """
 
 
+class ResumeError(Exception):
+    """A run cannot be gone on with (its checkpoints are damaged): exit code 3, nothing changed."""
+
+
 class SolveError(Exception):
     """The solve cannot go on: exit code 3; everything computed so far is on disk.
 

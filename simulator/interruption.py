@@ -1,4 +1,4 @@
-"""Ending a run between two time steps when a signal asks for it."""
+"""Ending a run when a signal asks for it, with all ranks at the same point."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import time
 from types import FrameType, TracebackType
 from typing import Any, Self
 
+import numpy as np
 from mpi4py import MPI
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
@@ -58,4 +59,11 @@ class Interruption:
 
     def agreed(self) -> int:
         """The signal any rank has received, 0 for none. Collective."""
-        return int(self._comm.allreduce(self._noted, op=MPI.MAX))
+        return self.agreed_with(False)[0]
+
+    def agreed_with(self, wish: bool) -> tuple[int, bool]:
+        """The signal any rank has received, and whether any rank has this wish. Collective."""
+        local = np.array([self._noted, int(wish)], dtype=np.int64)
+        found = np.empty_like(local)
+        self._comm.Allreduce(local, found, op=MPI.MAX)
+        return int(found[0]), bool(found[1])

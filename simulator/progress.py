@@ -145,6 +145,15 @@ class Journey:
         inside = of_duration if of_duration is not None else self._of_voltage(sample)
         return None if inside is None else (sample.step + inside) / len(self._steps)
 
+    @property
+    def memory(self) -> tuple[int, float]:
+        """The step under way, and the mean lithium fraction it began at."""
+        return self._step, self._begin
+
+    def recall(self, memory: tuple[int, float]) -> None:
+        """Go on from the memory of an earlier run's journey."""
+        self._step, self._begin = memory
+
     def _of_voltage(self, sample: Sample) -> float | None:
         voltage = self._steps[sample.step].cutoff("voltage")
         if not isinstance(voltage, float):

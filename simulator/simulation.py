@@ -7,39 +7,42 @@ All ranks take part; files, figures and progress are rank 0's alone.
 
 from __future__ import annotations
 
-import resource
+import hashlib
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO
 
 import numpy as np
-import numpy.typing as npt
 from mpi4py import MPI
 
+from simulator import __version__
+from simulator.accounting import Phases, peak_memory
 from simulator.errors import CompileError, InputError, SolveError
 from simulator.estimate import forecast
 from simulator.geometry.cache import mesh_for
 from simulator.interruption import Interruption
 from simulator.parameters import Parameters
-from simulator.parameters.tables import read_penalty_table
 from simulator.particles import ParticleTable
-from simulator.phases import Phases
-from simulator.physics.penalty import draw_weibull
+from simulator.penalties import penalty_factors
 from simulator.progress import Journey, Progress
 from simulator.ranks import on_root
-from simulator.results.folder import ResultsFolder
+from simulator.results.checkpoint import Checkpoint
 from simulator.results.manifest import Manifest, Status, collect_versions
 from simulator.results.recorder import Recorder
 from simulator.results.sample import Sample
 from simulator.results.storage import OutputError
+from simulator.resuming import Claim, Intent
 from simulator.solver.balances import Balances
 from simulator.solver.electrode_mesh import distribute
 from simulator.solver.grids import FieldViewer
-from simulator.solver.march import Marched, march
+from simulator.solver.march import BEGINNING, Marched, Position, march
 from simulator.solver.model import CellModel
+from simulator.solver.newton import StepAbandonedError
+from simulator.solver.snapshot import Snapshot, Snapshots
 from simulator.solver.stepper import State, Stepper
 from simulator.viewing import draw_particle_map, draw_voltage
 
@@ -59,38 +62,6 @@ class Outcome:
     signal: int = 0
 
 
-def penalty_factors(parameters: Parameters, count: int) -> npt.NDArray[np.float64]:
-    """(N,) factors as the parameters ask for: drawn from their own seed, given, or all 1.
-
-    Raises:
-        InputError: a table for another number of particles.
-    """
-    penalty = parameters.penalty
-    if penalty.distribution == "none":
-        return np.ones(count)
-    if penalty.distribution == "table":
-        assert penalty.file is not None
-        given = read_penalty_table(penalty.file)
-        if given.size != count:
-            raise InputError(
-                f"{parameters.source_file}: penalty.file = {penalty.file} has {given.size} rows, "
-                f"but the electrode has {count} particles (allowed: one row per particle). "
-                "See particles.csv of a run, or `heterode mesh`, for their numbers."
-            )
-        return given
-    assert penalty.shape is not None
-    assert penalty.scale is not None
-    rng = np.random.default_rng(parameters.seeds.penalty)
-    return draw_weibull(
-        count,
-        rng,
-        shape=penalty.shape,
-        scale=penalty.scale,
-        minimum=penalty.minimum,
-        restriction=penalty.restriction,
-    )
-
-
 @dataclass(frozen=True)
 class Cell:
     """What marches: the model, its stepper and who watches them."""
@@ -99,6 +70,7 @@ class Cell:
     stepper: Stepper
     balances: Balances
     viewer: FieldViewer
+    snapshots: Snapshots
 
 
 class Simulation:
@@ -111,6 +83,7 @@ class Simulation:
         stream: for progress, on rank 0; None is stderr.
         quiet: no progress.
         overwrite: replace an earlier run's results.
+        resume: go on with the run that is in the folder, if there is one.
 
     Raises:
         InputError: on every rank; nothing has been written then.
@@ -125,17 +98,19 @@ class Simulation:
         stream: TextIO | None = None,
         quiet: bool = False,
         overwrite: bool = False,
+        resume: bool = False,
     ) -> None:
         self.parameters, self.comm, self.phases = parameters, comm, Phases()
-        self._path, self._overwrite = folder, overwrite
         stream = sys.stderr if stream is None else stream
         self._say = _speaker(stream, quiet or comm.rank != 0)
         self._progress = Progress(stream, quiet=quiet or comm.rank != 0)
-        self._folder: ResultsFolder | None = None
+        self._intent = Intent(folder, parameters, overwrite=overwrite, resume=resume)
+        self._claimed: Claim | None = None
         self._manifest: Manifest | None = None
         self._recorder: Recorder | None = None
         self._cell: Cell | None = None
-        on_root(comm, lambda: ResultsFolder.check(folder, overwrite=overwrite))
+        self._ended, self._saved_at = "", time.monotonic()
+        on_root(comm, self._intent.check)
         with self.phases.timed("mesh"):
             data = on_root(comm, lambda: mesh_for(parameters))
             self.mesh = distribute(comm, data)
@@ -153,34 +128,52 @@ class Simulation:
 
         Raises:
             InputError: the folder cannot be had; on every rank, and nothing has been written.
+            ResumeError: its checkpoints are damaged; likewise.
         """
         with Interruption(self.comm) as interruption:
-            self._folder = on_root(self.comm, self._claim)
             try:
-                outcome = self._solve(interruption)
-            except (SolveError, CompileError) as error:
-                outcome = Outcome("failed", str(error))
-            except OutputError as error:
-                outcome = Outcome("failed", f"the results cannot be written: {error}")
-            except BaseException as error:
-                self._abandon(error)
-                raise
+                self._claimed = on_root(self.comm, self._claim)
+                return self._finish(self._outcome(interruption))
+            finally:
+                if self._claimed is not None:
+                    self._claimed.release()
+
+    def _outcome(self, interruption: Interruption) -> Outcome:
+        try:
+            return self._solve(interruption)
+        except (SolveError, CompileError) as error:
             # A compiler that was interrupted at the keyboard fails, too.
             signal = interruption.agreed()
-            if signal != 0 and outcome.status == "failed":
-                outcome = stopped_by(signal)
-            return self._finish(outcome)
+            return stopped_by(signal) if signal != 0 else Outcome("failed", str(error))
+        except OutputError as error:
+            return Outcome("failed", f"the results cannot be written: {error}")
+        except BaseException as error:
+            self._abandon(error)
+            raise
 
     # -- preparation ------------------------------------------------------------------------
 
-    def _claim(self) -> ResultsFolder:
-        return ResultsFolder.create(self._path, overwrite=self._overwrite)
+    def _claim(self) -> Claim:
+        claim = self._intent.claim(self._hashes())
+        if claim.found is not None:
+            for remark in claim.found.remarks:
+                print(f"heterode: warning: {remark}", file=sys.stderr, flush=True)
+            for phase, seconds in claim.found.checkpoint.header["wall_s"].items():
+                self.phases.add(phase, seconds)
+        return claim
+
+    def _hashes(self) -> dict[str, str]:
+        penalties = np.ascontiguousarray(self.particles.penalty).tobytes()
+        return {
+            "mesh": self.mesh.mesh_hash,
+            "penalty": hashlib.sha256(penalties).hexdigest(),
+        }
 
     def _solve(self, interruption: Interruption) -> Outcome:
         self._manifest = on_root(self.comm, self._first_entries)
         with self.phases.timed("setup"):
             self._say("compiling the equations")
-            self._cell = cell = self._build()
+            self._cell = cell = self._build(interruption)
         self._recorder = self._open_recorder(cell.viewer)
         model, ranks = cell.model, self.comm.size
         one_C = model.one_C / self.mesh.collector_area
@@ -191,35 +184,56 @@ class Simulation:
         )
         for line in forecast(self.parameters, model.layout.total, ranks, model.preset):
             self._say(line)
-        return self._march(cell, interruption)
+        try:
+            return self._march(cell, interruption)
+        except StepAbandonedError:
+            self._leave_off()
+            return stopped_by(interruption.agreed())
+        except SolveError:
+            # Where the disk is full as well, the failed solve is the telling reason.
+            with suppress(OutputError):
+                self._leave_off()
+            raise
 
     def _first_entries(self) -> Manifest:
-        assert self._folder is not None
-        manifest = self._folder.start_manifest(
-            title=self.parameters.title,
-            parameters=self.parameters.to_si_dict(),
-            parameter_file=str(self.parameters.source_file),
-            seeds=self.parameters.seeds.model_dump(),
-            versions=collect_versions(),
-            mesh_hash=self.mesh.mesh_hash,
-            ranks=self.comm.size,
-            particles=len(self.particles),
-        )
-        self._folder.write_particles(self.particles)
+        assert self._claimed is not None
+        folder, found = self._claimed.folder, self._claimed.found
+        entries = {
+            "title": self.parameters.title,
+            "parameters": self.parameters.to_si_dict(),
+            "parameter_file": str(self.parameters.source_file),
+            "seeds": self.parameters.seeds.model_dump(),
+            "versions": collect_versions(),
+            "mesh_hash": self.mesh.mesh_hash,
+            "ranks": self.comm.size,
+            "particles": len(self.particles),
+        }
+        begin = {"from_time_s": 0.0, "from_step": 0}
+        if found is None:
+            manifest = folder.start_manifest(**entries)
+            folder.write_particles(self.particles)
+        else:
+            manifest = folder.continue_manifest(**entries)
+            begin = found.checkpoint.header["at"]
+        manifest.add_piece(**begin, ranks=self.comm.size, versions=collect_versions())
         return manifest
 
-    def _build(self) -> Cell:
+    def _build(self, interruption: Interruption) -> Cell:
         model = CellModel(self.mesh, self.parameters, self.particles.penalty)
         start = model.start()
         balances = Balances(model.system, start)
-        return Cell(model, model.stepper(start), balances, model.viewer())
+        stepper = model.stepper(start, lambda: interruption.agreed() != 0)
+        snapshots = Snapshots(model, stepper, balances)
+        return Cell(model, stepper, balances, model.viewer(), snapshots)
 
     def _open_recorder(self, viewer: FieldViewer) -> Recorder | None:
         grids = viewer.grids()
 
         def create() -> Recorder:
-            assert self._folder is not None
-            return Recorder(self._folder, len(self.particles), grids)
+            assert self._claimed is not None
+            found = self._claimed.found
+            keep = None if found is None else found.written
+            return Recorder(self._claimed.folder, len(self.particles), grids, keep=keep)
 
         return on_root(self.comm, create)
 
@@ -227,25 +241,47 @@ class Simulation:
 
     def _march(self, cell: Cell, interruption: Interruption) -> Outcome:
         steps = self.parameters.protocol.steps
-        journey = Journey(steps, cell.model.curve.lithium_fraction)
-        self._record(cell.stepper.state, 0, last=False)
-        ended = ""
-        marching = march(cell.stepper, steps, cell.model.pace)
+        self._journey = Journey(steps, cell.model.curve.lithium_fraction)
+        position = self._begin(cell)
+        marching = march(cell.stepper, steps, cell.model.pace, position)
         while (marched := self._next(marching)) is not None:
-            ended = marched.ended_by or ended
+            self._ended = marched.ended_by or self._ended
             if marched.time_step == 0.0:
-                self._say(f"'{steps[marched.protocol_step].text}' {ended}")
+                cell.snapshots.note(marched.position)
+                self._say(f"'{steps[marched.protocol_step].text}' {self._ended}")
                 continue
             cell.balances.update(marched.state)
-            signal = interruption.agreed()
-            # What is skipped by output.*_every must not be lost with the rest of the run.
-            last = bool(marched.ended_by) or signal != 0
-            sample = self._record(marched.state, marched.protocol_step, last=last)
-            done = journey.fraction_done(sample, marched.progress)
+            cell.snapshots.note(marched.position)
+            signal, due = interruption.agreed_with(self._due())
+            sample = self._record(marched.state, marched.protocol_step, last=bool(marched.ended_by))
+            done = self._journey.fraction_done(sample, marched.progress)
             self._progress.update(sample, marched.time_step, done)
             if signal != 0:
+                self._leave_off()
                 return stopped_by(signal)
-        return Outcome("completed", f"protocol done: {steps[-1].text}, {ended}")
+            if due or marched.ended_by:
+                self._save()
+        return Outcome("completed", f"protocol done: {steps[-1].text}, {self._ended}")
+
+    def _begin(self, cell: Cell) -> Position:
+        """Write the first sample, or put everything where the checkpoint has it. Collective."""
+        found = None if self._claimed is None else self._claimed.found
+        kept = None if found is None else found.checkpoint
+        header = self.comm.bcast(None if kept is None else dict(kept.header), root=0)
+        if header is None:
+            self._record(cell.stepper.state, 0, last=False)
+            return BEGINNING
+        with self.phases.timed("setup"):
+            snapshot = None if kept is None else Snapshot(kept.header["march"], kept.arrays)
+            position = cell.snapshots.restore(snapshot)
+        if self._claimed is not None:
+            # Its arrays are as large as the cell's whole state.
+            self._claimed = replace(self._claimed, found=None)
+        self._ended = header["ended"]
+        self._journey.recall(header["journey"])
+        state = cell.stepper.state
+        self._say(f"going on from t = {state.time:.6g} s, V = {state.V:.4f} V")
+        return position
 
     def _next(self, marching: Iterator[Marched]) -> Marched | None:
         with self.phases.timed("solve"):
@@ -270,11 +306,63 @@ class Simulation:
             on_root(self.comm, write)
         return sample
 
+    # -- checkpoints ------------------------------------------------------------------------
+
+    def _due(self) -> bool:
+        """Whether the clock asks for a checkpoint; rank 0's alone counts."""
+        every = self.parameters.output.checkpoint_every
+        return self.comm.rank == 0 and 0 < every <= time.monotonic() - self._saved_at
+
+    def _save(self) -> None:
+        """Write a checkpoint of the last accepted state. Collective."""
+        assert self._cell is not None
+        with self.phases.timed("output"):
+            snapshot = self._cell.snapshots.take()
+            on_root(self.comm, lambda: self._write_checkpoint(snapshot))
+        self._saved_at = time.monotonic()
+
+    def _write_checkpoint(self, snapshot: Snapshot | None) -> None:
+        assert snapshot is not None
+        assert self._recorder is not None
+        assert self._claimed is not None
+        # A checkpoint counts on the samples before it.
+        self._recorder.make_durable()
+        steps, time_s = snapshot.entries["counts"]["steps"], snapshot.entries["past"][0]["time"]
+        header = {
+            "version": __version__,
+            "at": {"from_time_s": time_s, "from_step": steps},
+            "parameters": self.parameters.to_si_dict(),
+            "hashes": self._hashes(),
+            "written": asdict(self._recorder.written),
+            "wall_s": self.phases.seconds,
+            "ended": self._ended,
+            "journey": self._journey.memory,
+            "march": snapshot.entries,
+        }
+        self._claimed.checkpoints.write(steps, Checkpoint(header, snapshot.arrays))
+
+    def _leave_off(self) -> None:
+        """Save the last accepted state, and what output.*_every skipped of it. Collective."""
+        assert self._cell is not None
+        self._save()
+        model, stepper = self._cell.model, self._cell.stepper
+        with self.phases.timed("output"):
+            # Its row is there already: the number of the protocol step goes nowhere.
+            sample = model.sample(stepper.state, step=0, accepted=stepper.steps)
+            fields = self._cell.viewer.values(stepper.state.V)
+
+            def write() -> None:
+                assert self._recorder is not None
+                assert fields is not None
+                self._recorder.complete(sample, fields)
+
+            on_root(self.comm, write)
+
     # -- the end ----------------------------------------------------------------------------
 
     def _finish(self, outcome: Outcome) -> Outcome:
         """Close the files, say how it ended, draw. Returns the outcome, worse if this failed."""
-        peak = self.comm.allreduce(_peak_memory(), op=MPI.SUM)
+        peak = self.comm.allreduce(peak_memory(), op=MPI.SUM)
         self._progress.close()
         try:
             on_root(self.comm, lambda: self._close(outcome, peak))
@@ -319,15 +407,17 @@ class Simulation:
         }
 
     def _draw(self) -> None:
-        assert self._folder is not None
+        assert self._claimed is not None
         if self._recorder is not None:
-            draw_voltage(self._folder.path)
-            draw_particle_map(self._folder.path)
+            draw_voltage(self._claimed.folder.path)
+            draw_particle_map(self._claimed.folder.path)
 
     def _last_entries(self, outcome: Outcome) -> None:
         if self._manifest is not None:
             with suppress(OutputError):
                 self._manifest.finish(outcome.status, outcome.reason, wall_s=self.phases.seconds)
+        if self._claimed is not None and outcome.status == "completed":
+            self._claimed.checkpoints.delete()
 
     def _abandon(self, error: BaseException) -> None:
         """Leave the folder in order after a fault in the program. Not collective: ranks differ."""
@@ -351,9 +441,3 @@ def _speaker(stream: TextIO, silent: bool) -> Callable[[str], None]:
             print(f"heterode: {text}", file=stream, flush=True)
 
     return say
-
-
-def _peak_memory() -> int:
-    """Largest resident memory of this rank so far, bytes."""
-    kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return int(kilobytes * (1 if sys.platform == "darwin" else 1024))

@@ -18,7 +18,7 @@ LONGEST = 450
 
 # Modules and packages of simulator/, lowest first: each may import from lower layers and itself.
 LAYERS = (
-    {"constants", "errors", "ranks", "interruption"},
+    {"constants", "errors", "ranks", "interruption", "accounting"},
     {"units"},
     {"materials", "protocol"},
     {"parameters"},
@@ -26,7 +26,7 @@ LAYERS = (
     {"geometry"},
     {"physics"},
     {"results"},
-    {"regimes", "heterogeneity", "optics", "measured"},
+    {"regimes", "heterogeneity", "optics", "measured", "resuming", "penalties"},
     {"estimate"},
     {"solver", "viewing", "progress", "describe"},
     {"simulation"},

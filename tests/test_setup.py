@@ -6,6 +6,7 @@ programs set-up calls (bwrap, mpirun, python3) are replaced by stubs at the fron
 
 import os
 import re
+import signal
 import subprocess
 import time
 import tomllib
@@ -125,6 +126,43 @@ def test_ranks_go_to_mpirun(tmp_path, arguments):
     assert re.fullmatch(
         r"mpirun -n 3 (setpriv --pdeathsig KILL )?heterode run my.toml\n", answer.stdout
     )
+
+
+ENDINGS = {"exit 0": 0, "exit 2": 2, "exit 3": 3, "exit 138": 138, "exit 130": 130}
+KILLED = {"exit 137": "a rank was", "exit 139": "a rank was", "kill -9 $$": "mpirun was"}
+
+
+@pytest.mark.parametrize(("body", "code"), ENDINGS.items())
+def test_exit_code_of_ranks_passes_through(tmp_path, body, code):
+    stub(tmp_path / "stubs", "mpirun", body)
+    answer = call("-n", "2", "my.toml", stubs=tmp_path / "stubs", HETERODE_INSIDE="test")
+    assert (answer.returncode, answer.stdout, answer.stderr) == (code, "", "")
+
+
+@pytest.mark.parametrize(("body", "who"), KILLED.items())
+def test_killed_ranks_are_reported_with_code_3(tmp_path, body, who):
+    stub(tmp_path / "stubs", "mpirun", body)
+    answer = call("-n", "2", "my.toml", stubs=tmp_path / "stubs", HETERODE_INSIDE="test")
+    assert (answer.returncode, answer.stdout) == (3, "")
+    (line,) = answer.stderr.splitlines()
+    assert line.startswith(f"heterode: failed: {who} ended by signal ")
+    assert "--resume" in line
+
+
+@pytest.mark.parametrize("name", ["INT", "TERM", "USR1"])
+def test_a_signal_reaches_mpirun_once(tmp_path, name):
+    counting = f"trap 'echo {name}' {name}\necho ready\nfor i in 1 2 3 4 5; do sleep 0.2; done\n"
+    stub(tmp_path / "stubs", "mpirun", counting)
+    environment = os.environ | {
+        "PATH": f"{tmp_path / 'stubs'}:{os.environ['PATH']}",
+        "HETERODE_INSIDE": "test",
+    }
+    words = [RUN, "-n", "2", "my.toml"]
+    process = subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(getattr(signal, f"SIG{name}"))
+    out, _ = process.communicate(timeout=30)
+    assert (process.returncode, out) == (0, f"{name}\n")
 
 
 def test_test_script_passes_its_arguments_to_pytest(tmp_path):

@@ -81,11 +81,17 @@ class Solver(Section):
 
 
 class Output(Section):
-    """[output]: the folder (None: the command chooses) and how often fields are kept."""
+    """[output]: the folder (None: the command chooses) and how often fields and checkpoints are
+    kept."""
 
     directory: Path | None = None
     fields_every: Annotated[int, Field(ge=1)] = 1
     particles_every: Annotated[int, Field(ge=1)] = 1
+    checkpoint_every: Annotated[
+        float, Physical("s", shown="min", at_least=0, up_to=1e5, example="10 min")
+    ] = 600.0
+    """Wall-clock time between checkpoints, s; 0 leaves those at signals and at the ends of protocol
+    steps alone."""
 
     @field_validator("directory", mode="before")
     @classmethod

@@ -1,6 +1,6 @@
 """The results folder: writers for a run, readers for everyone. Rank 0 only; no MPI, no DOLFINx.
 
-manifest.json, history.csv, particles.csv, particles.h5, fields/*.xdmf, report/.
+manifest.json, history.csv, particles.csv, particles.h5, fields/*.xdmf, report/, checkpoint/.
 """
 
 from simulator.results.fields import FieldSeries, FieldWriter, read_fields

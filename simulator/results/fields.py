@@ -9,13 +9,14 @@
 Each XDMF file is plain XML (no xi:include, which ends ParaView's legacy reader with a segmentation
 fault) with ONE temporal collection, and one grid per time that carries all fields of the domain:
 so it opens as one block in every XDMF reader. Points are XYZ with z = 0 in 2D. One HDF5 file per
-sample, so that none is ever changed once an XDMF file names it: ParaView may read while the run
+sample, so that none is ever changed while an XDMF file names it: ParaView may read while the run
 goes on.
 """
 
 from __future__ import annotations
 
 import math
+import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
@@ -28,12 +29,21 @@ from numpy.typing import NDArray
 
 from simulator.errors import InputError
 from simulator.results.sample import FieldGrid, FieldValues, Floats
-from simulator.results.storage import OutputError, explain, hdf5_bytes, write_atomically
+from simulator.results.storage import (
+    OutputError,
+    TruncatedError,
+    explain,
+    hdf5_bytes,
+    make_durable,
+    write_atomically,
+)
 
 _MESH = "data/mesh.h5"
 _TOPOLOGY = {3: "Triangle", 4: "Tetrahedron"}
 _HEAD = '<?xml version="1.0"?>\n<Xdmf Version="3.0">\n<Domain>\n'
 _TAIL = "</Grid>\n</Domain>\n</Xdmf>\n"
+_DATA = re.compile(r">data/(\d+)\.h5:")
+_TIME = re.compile(r'<Time Value="([^"]*)"')
 UNITS = {
     "lithium_fraction": "1",
     "concentration": "mol m^-3",
@@ -64,18 +74,29 @@ class FieldWriter:
     Args:
         directory: fields/; made here.
         grids: the domains' grids.
+        keep: how many samples of an earlier run's files to go on from; None starts anew.
+
+    Attributes:
+        samples: how many there are.
 
     Raises:
         OutputError: the folder cannot be written.
+        TruncatedError: an earlier run's files list fewer samples.
     """
 
-    def __init__(self, directory: Path, grids: Sequence[FieldGrid]) -> None:
+    def __init__(
+        self, directory: Path, grids: Sequence[FieldGrid], *, keep: int | None = None
+    ) -> None:
         self.directory = directory
         self._grids = {grid.name: grid for grid in grids}
         self._samples: dict[str, list[str]] = {name: [] for name in self._grids}
         self._static = {name: _static_xml(grid) for name, grid in self._grids.items()}
-        self._count = 0
+        self.samples = self._next = 0
         self._last_time = -math.inf
+        self._unsynced: set[Path] = set()
+        if keep is not None:
+            self._go_on(keep)
+            return
         try:
             (directory / "data").mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -95,21 +116,49 @@ class FieldWriter:
             ValueError: the time runs backwards, or the values do not fit the grids.
         """
         self._check(time_s, values)
-        name = f"data/{self._count:06d}.h5"
+        name = f"data/{self._next:06d}.h5"
         size = sum(array.nbytes for fields in values.values() for array in fields.values())
         content = hdf5_bytes(lambda file: _build_sample(file, values), size)
         write_atomically(self.directory / name, content)
         again = time_s == self._last_time
         self._last_time = time_s
-        self._count += 1
+        self._next += 1
+        self.samples += not again
         # The XDMF files come last: they name nothing that is not safely there.
         for domain, fields in values.items():
             samples = self._samples[domain]
             if again:
                 samples.pop()
             samples.append(self._sample_xml(domain, time_s, name, fields))
-            text = _HEAD + _collection(domain) + "".join(samples) + _TAIL
-            write_atomically(self.directory / f"{domain}.xdmf", text.encode())
+            self._list(domain)
+        self._unsynced.add(self.directory / name)
+
+    def make_durable(self) -> None:
+        """Wait until every sample would survive a power cut.
+
+        Raises:
+            OutputError: files are gone, or the disk fails.
+        """
+        make_durable(self._unsynced | {self.directory / f"{name}.xdmf" for name in self._grids})
+        self._unsynced = set()
+
+    def _list(self, domain: str) -> None:
+        """Write the XDMF file of the samples there are."""
+        text = _HEAD + _collection(domain) + "".join(self._samples[domain]) + _TAIL
+        write_atomically(self.directory / f"{domain}.xdmf", text.encode())
+
+    def _go_on(self, count: int) -> None:
+        """Take over the first samples of an earlier run's files, and delete those behind them."""
+        for domain in self._samples:
+            self._samples[domain] = first_samples(self.directory, domain, count)
+        last = next(iter(self._samples.values()))[-1]
+        self.samples, self._next = count, int(_DATA.findall(last)[-1]) + 1
+        self._last_time = float(_TIME.findall(last)[-1])
+        for domain in self._samples:
+            self._list(domain)
+        for file in (self.directory / "data").glob("*[0-9].h5"):
+            if int(file.stem) >= self._next:
+                file.unlink()
 
     def _sample_xml(self, domain: str, time_s: float, name: str, fields: Mapping[str, Any]) -> str:
         attributes = "".join(
@@ -117,7 +166,7 @@ class FieldWriter:
             for field, array in fields.items()
         )
         return (
-            f'<Grid Name="{domain}" GridType="Uniform">\n<Time Value="{float(time_s)!r}"/>\n'
+            f'{_sample(domain)}<Time Value="{float(time_s)!r}"/>\n'
             f"{self._static[domain]}{attributes}</Grid>\n"
         )
 
@@ -143,6 +192,38 @@ class FieldWriter:
             for name, array in grid.cell_data.items():
                 group[name] = _storable(array)
                 group[name].attrs["unit"] = UNITS.get(name, "")
+
+
+def first_samples(directory: Path, domain: str, count: int) -> list[str]:
+    """The first samples of an earlier run's XDMF file, each as its own text.
+
+    Args:
+        directory: fields/.
+        domain: "particles", "electrolyte" or "carbon".
+        count: how many, at least 1.
+
+    Raises:
+        TruncatedError: it lists fewer, or files that it names are missing.
+    """
+    path = directory / f"{domain}.xdmf"
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise TruncatedError(f"{path}: cannot be read ({error})") from error
+    found = text.removesuffix(_TAIL).split(_sample(domain))[1:]
+    if len(found) < count:
+        raise TruncatedError(f"{path}: lists {len(found)} samples, but {count} were written")
+    samples = [_sample(domain) + rest for rest in found[:count]]
+    files = [_MESH, *(f"data/{number}.h5" for text in samples for number in _DATA.findall(text))]
+    for name in dict.fromkeys(files):
+        if not (directory / name).is_file():
+            raise TruncatedError(f"{directory / name}: is missing")
+    return samples
+
+
+def _sample(domain: str) -> str:
+    """How each sample begins."""
+    return f'<Grid Name="{domain}" GridType="Uniform">\n'
 
 
 def _build_sample(file: Any, values: FieldValues) -> None:

@@ -19,7 +19,14 @@ _KNOWN = {
     "particles.h5",
     "fields",
     "report",
+    "checkpoint",
 }
+LOCK = "lock"
+"""Held by the run that writes to a folder; see `simulator.results.lock`."""
+
+
+_FIRST = (f"probe{PARTIAL}", f"manifest.json{PARTIAL}")
+"""What can lie in a folder before its manifest does."""
 
 
 class Table(Protocol):
@@ -43,6 +50,8 @@ class ResultsFolder:
         self.particle_series = self.path / "particles.h5"
         self.fields = self.path / "fields"
         self.report = self.path / "report"
+        self.checkpoint = self.path / "checkpoint"
+        self.lock = self.path / LOCK
 
     @classmethod
     def create(cls, path: Path | str, *, overwrite: bool = False) -> ResultsFolder:
@@ -102,6 +111,10 @@ class ResultsFolder:
         read_manifest(folder.manifest)
         return folder
 
+    def continue_manifest(self, **entries: Any) -> Manifest:
+        """The manifest of the run to go on with, its status "running" again."""
+        return Manifest(self.manifest, read_manifest(self.manifest), **entries)
+
     def start_manifest(self, **entries: Any) -> Manifest:
         """Write the manifest with status "running"."""
         return Manifest(self.manifest, **entries)
@@ -145,7 +158,7 @@ def _refuse_foreign(folder: ResultsFolder, overwrite: bool) -> None:
         return
     if not path.is_dir():
         raise InputError(f"{path}: is not a folder. Choose another --out")
-    if not any(path.iterdir()):
+    if is_unborn(path):
         return
     if not overwrite:
         raise InputError(
@@ -161,8 +174,15 @@ def _refuse_foreign(folder: ResultsFolder, overwrite: bool) -> None:
         ) from error
 
 
+def is_unborn(path: Path) -> bool:
+    """Whether a folder is missing, empty, or holds what the first moment of a run may leave."""
+    if not path.is_dir():
+        return not os.path.lexists(path)
+    return all(place.name in (LOCK, *_FIRST) for place in path.iterdir())
+
+
 def _try_writing(path: Path) -> None:
-    probe = path / f"probe{PARTIAL}"
+    probe = path / _FIRST[0]
     try:
         probe.write_bytes(b"heterode\n")
     finally:
@@ -171,7 +191,9 @@ def _try_writing(path: Path) -> None:
 
 
 def _delete_results(path: Path) -> None:
-    # The manifest goes last: what an interrupted deletion leaves can still be overwritten.
+    # The manifest goes last: what an interrupted deletion leaves can still be overwritten. It must
+    # not be taken for a whole run's by then.
+    Manifest(path / "manifest.json").finish("failed", "being overwritten")
     for name in sorted(_KNOWN, key=lambda name: name == "manifest.json"):
         place = path / name
         if place.is_dir():

@@ -10,7 +10,7 @@ import pandas as pd
 
 from simulator.errors import InputError
 from simulator.results.sample import Sample
-from simulator.results.storage import append_atomically, write_atomically
+from simulator.results.storage import TruncatedError, append_atomically, write_atomically
 
 COLUMNS = (
     "time_s",
@@ -29,15 +29,21 @@ class History:
     """Appends a row per sample; each row is on disk when `append` returns.
 
     Args:
-        path: history.csv; started anew, with its header.
+        path: history.csv.
+        keep: how many rows of an earlier run's file to go on from; None starts anew.
+
+    Attributes:
+        rows: how many there are.
 
     Raises:
         OutputError: the file cannot be written.
+        TruncatedError: an earlier run's file has fewer rows.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        write_atomically(path, (",".join(COLUMNS) + "\n").encode())
+    def __init__(self, path: Path, *, keep: int | None = None) -> None:
+        self.path, self.rows = path, keep or 0
+        new = (",".join(COLUMNS) + "\n").encode()
+        write_atomically(path, new if keep is None else first_rows(path, keep))
 
     def append(self, sample: Sample) -> None:
         """Write one row, numbers in full double precision.
@@ -52,6 +58,23 @@ class History:
             for value in (getattr(sample, name),)
         ]
         append_atomically(self.path, (",".join(cells) + "\n").encode())
+        self.rows += 1
+
+
+def first_rows(path: Path, rows: int) -> bytes:
+    """Header and first rows of an earlier run's history.
+
+    Raises:
+        TruncatedError: it has fewer rows.
+    """
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except OSError as error:
+        raise TruncatedError(f"{path}: cannot be read ({error.strerror})") from error
+    # What follows the last line end is a row cut off while being written, or nothing.
+    if len(lines) - 2 < rows:
+        raise TruncatedError(f"{path}: has {max(len(lines) - 2, 0)} rows, but {rows} were written")
+    return b"\n".join(lines[: rows + 1]) + b"\n"
 
 
 def read_history(folder: Path | str) -> pd.DataFrame:

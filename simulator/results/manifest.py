@@ -39,6 +39,7 @@ _DEFAULTS: dict[str, Any] = {
     "wall_s": {},
     "peak_memory_bytes": None,
     "balance": {"charge": None, "lithium": None, "salt": None},
+    "pieces": [],
 }
 
 
@@ -50,14 +51,24 @@ class Manifest:
 
     Args:
         path: manifest.json.
+        earlier: content to go on from; None starts anew.
         entries: first values; see `update`.
     """
 
-    def __init__(self, path: Path, **entries: Any) -> None:
+    def __init__(
+        self, path: Path, earlier: Mapping[str, Any] | None = None, **entries: Any
+    ) -> None:
         self.path = path
         self._content: dict[str, Any] = json.loads(json.dumps(_DEFAULTS))
-        self._content["started"] = _now()
+        if earlier is None:
+            self._content["started"] = _now()
+        else:
+            self._content.update(earlier, status="running", reason="")
         self.update(**entries)
+
+    def add_piece(self, **entries: Any) -> None:
+        """Note that a piece of the run starts: the first, or one that goes on from a checkpoint."""
+        self.update(pieces=[*self._content["pieces"], {"started": _now(), **entries}])
 
     @property
     def content(self) -> Mapping[str, Any]:

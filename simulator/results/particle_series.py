@@ -23,7 +23,7 @@ import numpy as np
 
 from simulator.errors import InputError
 from simulator.results.sample import Floats, Sample
-from simulator.results.storage import hdf5_bytes, write_atomically
+from simulator.results.storage import TruncatedError, hdf5_bytes, write_atomically
 
 _UNITS = {
     "lithium_fraction": "1",
@@ -56,12 +56,21 @@ class ParticleSeries:
         path: particles.h5.
         particles: N.
         wall_share: share of the wall time rewriting may take; infinity rewrites at each sample.
+        keep: how many samples of an earlier run's file to go on from; None starts anew.
 
     Raises:
         OutputError: the file cannot be written.
+        TruncatedError: an earlier run's file has fewer samples.
     """
 
-    def __init__(self, path: Path, particles: int, *, wall_share: float = 0.02) -> None:
+    def __init__(
+        self,
+        path: Path,
+        particles: int,
+        *,
+        wall_share: float = 0.02,
+        keep: int | None = None,
+    ) -> None:
         self.path = path
         self.particles = particles
         self._wall_share = wall_share
@@ -70,7 +79,14 @@ class ParticleSeries:
         self._time: Floats = np.empty(64)
         self._values = {name: np.empty((64, particles)) for name in _UNITS}
         self._not_before = 0.0
+        if keep is not None:
+            self._load(keep)
         self.flush()
+
+    @property
+    def samples(self) -> int:
+        """How many there are."""
+        return self._count
 
     def append(self, sample: Sample) -> None:
         """Take a sample; on disk at once, or after a moment while the file is large.
@@ -117,6 +133,15 @@ class ParticleSeries:
             file[name] = self._values[name][: self._count]
             file[name].attrs["unit"] = unit
 
+    def _load(self, count: int) -> None:
+        earlier = first_samples(self.path, count)
+        while len(self._time) < count:
+            self._grow()
+        self._time[:count] = earlier.time_s
+        for name, values in self._values.items():
+            values[:count] = getattr(earlier, name)
+        self._count = count
+
     def _grow(self) -> None:
         more = 2 * len(self._time)
         self._time = np.concatenate([self._time, np.empty(more - len(self._time))])
@@ -124,6 +149,21 @@ class ParticleSeries:
             new = np.empty((more, self.particles))
             new[: len(old)] = old
             self._values[name] = new
+
+
+def first_samples(path: Path, count: int) -> ParticleHistory:
+    """The first samples of an earlier run's particles.h5.
+
+    Raises:
+        TruncatedError: it has fewer.
+    """
+    try:
+        found = read_particle_series(path)
+    except InputError as error:
+        raise TruncatedError(str(error)) from error
+    if len(found.time_s) < count:
+        raise TruncatedError(f"{path}: has {len(found.time_s)} samples, but {count} were written")
+    return ParticleHistory(*(values[:count] for values in vars(found).values()))
 
 
 def read_particle_series(folder: Path | str) -> ParticleHistory:

@@ -10,7 +10,7 @@ relied on for a clean error, or to let go of the file, when the disk fills up un
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -30,6 +30,10 @@ class OutputError(InputError):
     """
 
 
+class TruncatedError(OutputError):
+    """A results file to go on from holds less than was written: damaged, or not that run's."""
+
+
 def explain(path: Path, error: OSError, *, kept: str = "") -> str:
     """One line that says which file, why, and what to do."""
     why = error.strerror or str(error)
@@ -45,8 +49,13 @@ def _as_output_error(path: Path) -> Iterator[None]:
         raise OutputError(message) from error
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes, *, durable: bool = False) -> None:
     """Replace `path` by `content`: a reader finds the old file or the new one, whole.
+
+    Args:
+        path: the file.
+        content: all of it.
+        durable: wait until it would survive a power cut as well.
 
     Raises:
         OutputError: the folder is gone, full or not writable; the old file is intact.
@@ -56,11 +65,36 @@ def write_atomically(path: Path, content: bytes) -> None:
         try:
             with open(partial, "wb") as file:
                 file.write(content)
+                if durable:
+                    file.flush()
+                    os.fsync(file.fileno())
             os.replace(partial, path)
+            if durable:
+                _sync(path.parent)
         except OSError:
             with suppress(OSError):
                 partial.unlink()
             raise
+
+
+def make_durable(paths: Iterable[Path]) -> None:
+    """Wait until files, and their places in their folders, would survive a power cut.
+
+    Raises:
+        OutputError: one is gone, or the disk fails.
+    """
+    files = set(paths)
+    for path in sorted(files) + sorted({path.parent for path in files}):
+        with _as_output_error(path):
+            _sync(path)
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def append_atomically(path: Path, content: bytes) -> None:

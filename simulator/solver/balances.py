@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from simulator.solver.stepper import State
 from simulator.solver.system import CellSystem
 
@@ -41,6 +43,24 @@ class Balances:
             missing = abs(self._lithium_0 - lithium - state.charge)
             self.lithium = max(self.lithium, missing / self._throughput)
         self.salt = max(self.salt, abs(salt - self._salt_0) / self._salt_0)
+
+    @property
+    def memory(self) -> dict[str, float]:
+        """All that `update` depends on."""
+        return {
+            "lithium_0": self._lithium_0,
+            "salt_0": self._salt_0,
+            "time": self._time,
+            "throughput": self._throughput,
+            **self.as_dict(),
+        }
+
+    def recall(self, memory: Mapping[str, float]) -> None:
+        """Go on from the memory of another run's balances."""
+        self._lithium_0, self._salt_0 = memory["lithium_0"], memory["salt_0"]
+        self._time, self._throughput = memory["time"], memory["throughput"]
+        self.charge, self.lithium = memory["charge"], memory["lithium"]
+        self.salt = memory["salt"]
 
     def as_dict(self) -> dict[str, float]:
         """For the manifest."""

@@ -17,7 +17,7 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from simulator.phases import Phases
+from simulator.accounting import Phases
 from simulator.physics.kinetics import Flux
 from simulator.solver.linear import LinearSolveError, LinearSolver
 from simulator.solver.system import SCALARS, CellSystem, Residual

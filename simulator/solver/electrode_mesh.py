@@ -33,12 +33,14 @@ class Submesh:
 
     Attributes:
         mesh: the DOLFINx mesh of the part.
+        parent: the mesh it is part of.
         parent_cells: (n,) parent cell of each local cell.
         from_parent: (parent cells,) local cell of each parent cell, -1 where it has none.
         cell_tags: (n,) tag of each local cell.
     """
 
     mesh: dmesh.Mesh
+    parent: dmesh.Mesh
     parent_cells: Ints
     from_parent: Ints
     cell_tags: Ints
@@ -70,6 +72,7 @@ class ElectrodeMesh:
         interface: particle/CBD facets, seen from the particle.
         collector: CBD facets on the collector plane.
         lithium: separator facets on the lithium-metal plane.
+        vertices: nodes of the mesh file; the numbers of its vertices are below it.
         particle_table: one row per particle, the same on every rank.
         coating_thickness, separator_thickness: m.
         collector_area: m^2 (2D: m^2 per metre of depth).
@@ -85,6 +88,7 @@ class ElectrodeMesh:
     interface: FacetSet
     collector: FacetSet
     lithium: FacetSet
+    vertices: int
     particle_table: ParticleTable
     coating_thickness: float
     separator_thickness: float
@@ -104,6 +108,7 @@ class _Header:
     dimension: int
     order: int
     nodes: int
+    points: int
     cell_tags: Ints
     particles: ParticleTable
     coating_um: float
@@ -117,6 +122,7 @@ class _Header:
             dimension=data.dimension,
             order=data.order,
             nodes=data.cells.shape[1],
+            points=len(data.points_um),
             cell_tags=data.cell_tags,
             particles=data.particles,
             coating_um=data.coating_thickness_um,
@@ -156,6 +162,7 @@ def distribute(comm: MPI.Comm, data: MeshData | None) -> ElectrodeMesh:
         interface=_interface(parent, parent_tags),
         collector=boundary.on_plane(0.0, tags.CBD, thickness),
         lithium=boundary.on_plane(thickness, tags.SEPARATOR, thickness),
+        vertices=header.points,
         particle_table=header.particles,
         coating_thickness=header.coating_um * MICROMETRE,
         separator_thickness=header.separator_um * MICROMETRE,
@@ -169,7 +176,7 @@ def _submesh(parent: dmesh.Mesh, parent_tags: Ints, chosen: npt.NDArray[np.bool_
     mesh, parent_cells = create_submesh(parent, cells)
     from_parent = np.full(parent_tags.size, -1, dtype=np.int32)
     from_parent[parent_cells] = np.arange(parent_cells.size, dtype=np.int32)
-    return Submesh(mesh, parent_cells, from_parent, parent_tags[parent_cells])
+    return Submesh(mesh, parent, parent_cells, from_parent, parent_tags[parent_cells])
 
 
 def _cells_of_owned_facets(parent: dmesh.Mesh) -> tuple[Ints, Ints, Ints]:

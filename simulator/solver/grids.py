@@ -10,7 +10,9 @@ import numpy.typing as npt
 from dolfinx import fem
 
 from simulator.results.sample import FieldGrid
+from simulator.solver.compat import cell_nodes
 from simulator.solver.electrode_mesh import MICROMETRE, ElectrodeMesh, Submesh
+from simulator.solver.numbering import Order, cell_numbers, vertex_numbers
 
 Floats = npt.NDArray[np.float64]
 
@@ -18,17 +20,30 @@ Floats = npt.NDArray[np.float64]
 class VertexGrid:
     """One submesh for viewing. All methods are collective and return on rank 0, None elsewhere.
 
+    Points and cells follow the mesh file, so that no number of ranks changes what is written.
+
     Args:
         name: "particles", "electrolyte" or "carbon".
         submesh: the submesh.
-        dimension: 2 or 3.
+        space: a Lagrange space on it; of degree 2, edges are left out.
     """
 
-    def __init__(self, name: str, submesh: Submesh, dimension: int) -> None:
-        self.name, self._submesh, self._dimension = name, submesh, dimension
-        self._space = fem.functionspace(submesh.mesh, ("Lagrange", 1))
-        self._work = fem.Function(self._space)
-        self._comm = submesh.mesh.comm
+    def __init__(self, name: str, submesh: Submesh, space: fem.FunctionSpace) -> None:
+        self.name, self._submesh = name, submesh
+        mesh = submesh.mesh
+        self._dimension = mesh.topology.dim
+        numbers, dofs = vertex_numbers(submesh), np.asarray(space.dofmap.list)
+        corners = [space.dofmap.dof_layout.entity_dofs(0, i)[0] for i in range(self._dimension + 1)]
+        number_of = np.full(int(dofs.max(initial=-1)) + 1, -1, dtype=np.int64)
+        number_of[dofs[:, corners]] = numbers
+        node_of = np.zeros_like(number_of)
+        node_of[dofs[:, corners]] = cell_nodes(mesh)[:, : self._dimension + 1]
+        owned = number_of[: space.dofmap.index_map.size_local]
+        self._dofs = np.flatnonzero(owned >= 0)
+        self._points = np.asarray(mesh.geometry.x)[node_of[self._dofs], : self._dimension]
+        self._order = Order(mesh.comm, owned[self._dofs])
+        self._owned_cells = mesh.topology.index_map(self._dimension).size_local
+        self._cells = numbers[: self._owned_cells]
 
     def grid(self, cell_data: Mapping[str, npt.NDArray[Any]]) -> FieldGrid | None:
         """Points, cells and constants of the cells, each from its owner.
@@ -36,32 +51,21 @@ class VertexGrid:
         Args:
             cell_data: name -> (local cells,) values.
         """
-        index_map = self._space.dofmap.index_map
-        points = self._space.tabulate_dof_coordinates()[: index_map.size_local, : self._dimension]
-        owned = self._submesh.mesh.topology.index_map(self._dimension).size_local
-        dofs = np.asarray(self._space.dofmap.list)[:owned]
-        cells = index_map.local_to_global(dofs.ravel().astype(np.int32)).reshape(dofs.shape)
-        all_points = self._gather(points / MICROMETRE)
-        all_cells = self._gather(np.asarray(cells))
-        data = {name: self._gather(values[:owned]) for name, values in cell_data.items()}
-        if all_points is None or all_cells is None:
+        order = Order(self._submesh.mesh.comm, cell_numbers(self._submesh)[: self._owned_cells])
+        points, cells = self._order.gather(self._points / MICROMETRE), order.gather(self._cells)
+        data = {name: order.gather(v[: self._owned_cells]) for name, v in cell_data.items()}
+        if points is None or cells is None or self._order.keys is None:
             return None
         return FieldGrid(
-            self.name, all_points, all_cells, {k: v for k, v in data.items() if v is not None}
+            self.name,
+            points,
+            np.searchsorted(self._order.keys, cells),
+            {name: values for name, values in data.items() if values is not None},
         )
 
     def values(self, function: fem.Function, scale: float) -> Floats | None:
-        """(points,) `scale` times a function of this submesh, at its vertices."""
-        if function.function_space.element.basix_element.degree == 1:
-            local = function.x.array
-        else:
-            self._work.interpolate(function)
-            local = self._work.x.array
-        return self._gather(scale * local[: self._space.dofmap.index_map.size_local])
-
-    def _gather(self, local: npt.NDArray[Any]) -> npt.NDArray[Any] | None:
-        parts = self._comm.gather(local, root=0)
-        return None if parts is None else np.concatenate(parts)
+        """(points,) `scale` times a function of the grid's space, at the vertices."""
+        return self._order.gather(scale * function.x.array[self._dofs])
 
 
 class FieldViewer:
@@ -85,10 +89,14 @@ class FieldViewer:
         c_0: float,
     ) -> None:
         self._functions, self._c_0 = functions, c_0
+        parts = {
+            "particles": (mesh.particles, functions["s"]),
+            "electrolyte": (mesh.electrolyte, functions["y"]),
+            "carbon": (mesh.carbon, functions["phi_s"]),
+        }
         self._grids = {
-            "particles": VertexGrid("particles", mesh.particles, mesh.dimension),
-            "electrolyte": VertexGrid("electrolyte", mesh.electrolyte, mesh.dimension),
-            "carbon": VertexGrid("carbon", mesh.carbon, mesh.dimension),
+            name: VertexGrid(name, part, function.function_space)
+            for name, (part, function) in parts.items()
         }
         particle = mesh.particle_of_cell
         self._cell_data: dict[str, dict[str, npt.NDArray[Any]]] = {

@@ -68,6 +68,26 @@ class Event:
 
 
 @dataclass(frozen=True)
+class Position:
+    """Where a march stands between two time steps; with the stepper's memory, all that matters.
+
+    Attributes:
+        step: index of the protocol step under way, or of the next one.
+        begun: time it began, s; None when it has not taken its first time step.
+        length: time step to try next, s; None likewise.
+        last_current: size of the last current that a protocol step named, A; None before any.
+    """
+
+    step: int = 0
+    begun: float | None = None
+    length: float | None = None
+    last_current: float | None = None
+
+
+BEGINNING = Position()
+
+
+@dataclass(frozen=True)
 class Marched:
     """One accepted time step, or a protocol step that ended before its first.
 
@@ -77,6 +97,7 @@ class Marched:
         time_step: s; 0 where the change of control alone led beyond a cut-off.
         ended_by: the cut-off that ended the protocol step here, or "".
         progress: of the protocol step, 0 to 1, by duration where it has one, else None.
+        position: from where `march` goes on after it.
     """
 
     state: State
@@ -84,12 +105,13 @@ class Marched:
     time_step: float
     ended_by: str
     progress: float | None
+    position: Position
 
 
 class _StepPlan:
     """A protocol step in the cell's own terms."""
 
-    def __init__(self, step: Step, pace: Pace, start: State, last_current: float) -> None:
+    def __init__(self, step: Step, pace: Pace, begin: float, last_current: float) -> None:
         self.text = step.text
         self.duration: float | None = None
         self.events: list[Event] = []
@@ -103,10 +125,8 @@ class _StepPlan:
         if step.kind == "rest" and self.duration is not None:
             self.largest = min(self.largest, self.duration / 10)
         self.first = pace.initial_step or min(1.0, 1e-4 * full)
-        self.deadline = start.time + (
-            self.duration if self.duration is not None else PATIENCE * full
-        )
-        self.start_time = start.time
+        self.begin = begin
+        self.deadline = begin + (self.duration if self.duration is not None else PATIENCE * full)
 
     def _control(self, step: Step) -> TerminalControl:
         if step.kind == "hold":
@@ -138,22 +158,37 @@ def _current_event(limit: float) -> Event:
     )
 
 
-def march(stepper: Stepper, steps: Sequence[Step], pace: Pace) -> Iterator[Marched]:
+def march(
+    stepper: Stepper, steps: Sequence[Step], pace: Pace, position: Position = BEGINNING
+) -> Iterator[Marched]:
     """Yield every accepted time step of a protocol. Collective.
+
+    Args:
+        stepper: holds the state at `position`.
+        steps: the protocol.
+        pace: currents and time steps.
+        position: where an earlier march stood.
 
     Raises:
         SolveError: a step cannot go on; the stepper keeps the last accepted state.
     """
-    last_current = pace.one_C
-    for index, step in enumerate(steps):
-        plan = _StepPlan(step, pace, stepper.state, last_current)
+    last_current = pace.one_C if position.last_current is None else position.last_current
+    for index in range(position.step, len(steps)):
+        begun, length = position.begun, position.length
+        if index > position.step or begun is None:
+            begun, length = stepper.state.time, None
+            stepper.restart()
+        plan = _StepPlan(steps[index], pace, begun, last_current)
         last_current = plan.current
-        stepper.restart()
-        yield from _march_step(stepper, plan, index)
+        yield from _march_step(stepper, plan, index, length)
 
 
-def _march_step(stepper: Stepper, plan: _StepPlan, index: int) -> Iterator[Marched]:
-    length, first, ended = plan.first, True, ""
+def _march_step(
+    stepper: Stepper, plan: _StepPlan, index: int, given: float | None
+) -> Iterator[Marched]:
+    """Time steps of a protocol step to its end; the first of them where no length is `given`."""
+    length, first, ended = plan.first if given is None else given, given is None, ""
+    beyond = Position(index + 1, last_current=plan.current)
     while not ended:
         now = stepper.state
         remaining = plan.deadline - now.time
@@ -168,7 +203,7 @@ def _march_step(stepper: Stepper, plan: _StepPlan, index: int) -> Iterator[March
             # where it begins; otherwise the shortest step leads to where a search can begin.
             candidate, _ = stepper.advance(stepper.smallest_step, plan.control)
             if plan.reached(candidate.state) is not None:
-                yield Marched(now, index, 0.0, f"{event.text} at once", None)
+                yield Marched(now, index, 0.0, f"{event.text} at once", None, beyond)
                 return
             event, following = None, length
         if event is not None:
@@ -186,8 +221,9 @@ def _march_step(stepper: Stepper, plan: _StepPlan, index: int) -> Iterator[March
                 )
         progress = None
         if plan.duration is not None:
-            progress = (state.time - plan.start_time) / plan.duration
-        yield Marched(state, index, state.time - now.time, ended, progress)
+            progress = (state.time - plan.begin) / plan.duration
+        here = beyond if ended else Position(index, plan.begin, following, plan.current)
+        yield Marched(state, index, state.time - now.time, ended, progress, here)
         length, first = following, False
 
 

@@ -5,16 +5,16 @@ CellModel(mesh, parameters, penalty)  ->  start()  ->  march  ->  sample(), view
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import numpy.typing as npt
 import ufl
 
+from simulator.accounting import Phases
 from simulator.constants import FARADAY
 from simulator.materials import open_circuit_potential
 from simulator.parameters import Parameters
-from simulator.phases import Phases
 from simulator.results.sample import Sample
 from simulator.solver.averages import ParticleAverages
 from simulator.solver.bordered import BorderedSolver
@@ -25,6 +25,7 @@ from simulator.solver.layout import FieldLayout
 from simulator.solver.linear import LinearSolver, Preset
 from simulator.solver.march import HOUR, Pace
 from simulator.solver.newton import FieldNorms, Newton, Tolerances
+from simulator.solver.numbering import StateOrder
 from simulator.solver.spaces import Spaces
 from simulator.solver.stepper import State, Stepper
 from simulator.solver.surface_terms import surface_terms, surface_traces
@@ -153,8 +154,8 @@ class CellModel:
             iterations=solver.newton_iterations,
         )
 
-    def stepper(self, start: State) -> Stepper:
-        """A stepper that begins at `start`."""
+    def stepper(self, start: State, abandon: Callable[[], bool] = lambda: False) -> Stepper:
+        """A stepper that begins at `start` and gives up a step when `abandon` (collective) is."""
         self.bordered = BorderedSolver(self.system, self.linear, self.phases)
         self.newton = Newton(
             self.system,
@@ -162,6 +163,7 @@ class CellModel:
             self.norms,
             self.tolerances,
             self.one_C,
+            abandon,
         )
         return Stepper(
             self.newton, self.norms, self.tolerances, start, self.parameters.solver.minimum_step
@@ -174,6 +176,10 @@ class CellModel:
         return Pace(
             self.one_C, self.mesh.collector_area, solver.initial_step, solver.maximum_step_fraction
         )
+
+    def order(self) -> StateOrder:
+        """Puts owned vectors in an order that no number of ranks changes. Collective."""
+        return StateOrder(self.layout, self._spaces.by_field, self.mesh.vertices)
 
     # -- what observers see -----------------------------------------------------------------
 

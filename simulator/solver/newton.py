@@ -9,7 +9,7 @@ met, the answer is the same. For the same reason a Krylov solve need not be exac
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
@@ -88,6 +88,26 @@ class Tolerances:
     iterations: int
 
 
+class StepAbandonedError(Exception):
+    """The run is asked to end: the step under way is given up, without a verdict on it."""
+
+
+@dataclass(frozen=True)
+class Linearised:
+    """Where the linearisation in hand was made; it can be made again from this.
+
+    Attributes:
+        vector: (owned,) state.
+        V, I: cell voltage, V, and current, A.
+        alpha: d(du/dt)/du, s^-1.
+    """
+
+    vector: Floats
+    V: float
+    I: float
+    alpha: float
+
+
 @dataclass(frozen=True)
 class Converged:
     """A converged step.
@@ -153,6 +173,8 @@ class Newton:
         norms: of the fields.
         tolerances: what counts as small.
         current_scale: A; charge errors are relative to the current or a thousandth of this.
+        abandon: asked before each iteration whether to give up, by `StepAbandonedError`;
+            collective.
 
     Attributes:
         stored: length of the part of an owned vector that is stored (s, y), not instantaneous.
@@ -166,7 +188,10 @@ class Newton:
         norms: FieldNorms,
         tolerances: Tolerances,
         current_scale: float,
+        abandon: Callable[[], bool] = lambda: False,
     ) -> None:
+        self._abandon = abandon
+        self._at: Linearised | None = None
         self._system, self._bordered, self._norms = system, bordered, norms
         self._tolerances, self._current_scale = tolerances, current_scale
         self.stored = system.layout.slices["phi_l"].start
@@ -192,16 +217,21 @@ class Newton:
 
         Raises:
             StepRejectedError: no convergence, or to a state without physical sense.
+            StepAbandonedError: `abandon` says so.
         """
         vector = guess
         residual = self._residual(vector, alpha * vector + beta, V, I)
         renewal, before, imbalance_before = self._first_renewal(alpha), np.inf, np.inf
         for iteration in range(1, self._tolerances.iterations + 1):
+            if self._abandon():
+                raise StepAbandonedError
             self.iterations += 1
             try:
                 if renewal is not Renewal.NONE:
                     in_part = renewal is Renewal.IN_PART
                     self._bordered.linearise(residual.fluxes, alpha, in_part=in_part)
+                    if not in_part:
+                        self._at = Linearised(vector, V, I, alpha)
                 du, dV, dI = self._bordered.update(residual, control(V, I))
             except LinearSolveError as failure:
                 raise StepRejectedError(str(failure)) from failure
@@ -256,6 +286,26 @@ class Newton:
         if self._bordered.iterative and (first or last is Renewal.NONE):
             return Renewal.IN_PART
         return Renewal.WHOLE
+
+    @property
+    def linearised(self) -> Linearised | None:
+        """Where the linearisation in hand was made; None when the next solve makes its own."""
+        return self._at if self._bordered.alpha is not None else None
+
+    def relinearise(self, at: Linearised | None) -> None:
+        """Take in hand the linearisation of another run, made at `at`, or none. Collective.
+
+        Without it the iterates, and so the last digits of each step, would not be that run's.
+        """
+        self._at, self._bordered.alpha = at, None
+        if at is None:
+            return
+        residual = self._system.residual(at.vector, at.alpha * at.vector, at.V, at.I)
+        try:
+            self._bordered.linearise(residual.fluxes, at.alpha)
+        except LinearSolveError:
+            # The next solve makes its own.
+            self._at = None
 
     def _balanced(self, imbalance: float, before: float, *, fresh: bool) -> bool:
         """Whether charge and lithium balance, to the tolerance or as far as rounding lets them."""

@@ -65,6 +65,22 @@ class Candidate:
     order: int
 
 
+@dataclass(frozen=True)
+class Memory:
+    """What a stepper remembers.
+
+    Attributes:
+        past: the last accepted states, newest first.
+        jump: when the terminals' control last jumped, s.
+        steps, rejected: time steps so far.
+    """
+
+    past: tuple[State, ...]
+    jump: float
+    steps: int
+    rejected: int
+
+
 class Stepper:
     """Advances the cell in time.
 
@@ -95,6 +111,16 @@ class Stepper:
     def state(self) -> State:
         """The last accepted state."""
         return self._past[0]
+
+    @property
+    def memory(self) -> Memory:
+        """All that the next steps depend on beside their control."""
+        return Memory(tuple(self._past), self._jump, self.steps, self.rejected)
+
+    def recall(self, memory: Memory) -> None:
+        """Go on from the memory of another stepper."""
+        self._past, self._jump = list(memory.past), memory.jump
+        self.steps, self.rejected = memory.steps, memory.rejected
 
     def restart(self) -> None:
         """Forget the past beyond the last state: the terminals' control is about to jump."""

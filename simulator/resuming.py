@@ -1,0 +1,230 @@
+"""Going on with a run that ended early: whether it can be, and from which checkpoint.
+
+What may differ between the pieces of one run is [output], the title, and where files lie.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from simulator import __version__
+from simulator.errors import InputError, ResumeError
+from simulator.parameters import Parameters
+from simulator.results.checkpoint import (
+    Checkpoint,
+    Checkpoints,
+    CorruptError,
+    list_checkpoints,
+    read_checkpoint,
+)
+from simulator.results.folder import ResultsFolder, is_unborn
+from simulator.results.lock import FolderLock
+from simulator.results.manifest import read_manifest
+from simulator.results.recorder import Written, check_written
+from simulator.results.storage import TruncatedError
+
+Stage = Literal["unborn", "begun", "under way", "completed"]
+
+_FREE_SECTIONS = {"title", "output"}
+_FREE_KEYS = {"file", "mesh_file"}
+"""Paths: the mesh and the penalties are compared themselves."""
+
+_ANEW = "Start anew with another --out, or with --overwrite instead of --resume"
+
+
+@dataclass(frozen=True)
+class Found:
+    """A checkpoint to go on from.
+
+    Attributes:
+        path: its file.
+        checkpoint: its content.
+        written: what the results files held then.
+        remarks: for the user: damaged checkpoints passed over, another program version.
+    """
+
+    path: Path
+    checkpoint: Checkpoint
+    written: Written
+    remarks: tuple[str, ...]
+
+
+def stage(folder: Path, parameters: Parameters) -> Stage:
+    """How far the run in a folder came.
+
+    Returns:
+        "unborn": there is none; "begun": none of its checkpoints; "under way"; or "completed".
+
+    Raises:
+        InputError: it is another run's folder, or none at all.
+    """
+    if is_unborn(folder):
+        return "unborn"
+    try:
+        manifest = read_manifest(ResultsFolder(folder).manifest)
+    except InputError as error:
+        raise InputError(
+            f"{folder}: not a results folder, so --resume finds no run there. Choose another --out"
+        ) from error
+    compare(folder, manifest["parameters"], parameters)
+    if list_checkpoints(ResultsFolder(folder).checkpoint):
+        # Checkpoints go last: a run killed while it drew its figures draws them again.
+        return "under way"
+    return "completed" if manifest["status"] == "completed" else "begun"
+
+
+def compare(folder: Path, earlier: Mapping[str, Any], parameters: Parameters) -> None:
+    """Refuse to go on with other parameters.
+
+    Args:
+        folder: for the message.
+        earlier: parameters of the run so far, from its manifest or checkpoint.
+        parameters: those given now.
+
+    Raises:
+        InputError: the first key that differs, with both values.
+    """
+    now = dict(_leaves(parameters.to_si_dict()))
+    # Keys that the earlier run's version did not have yet keep their defaults.
+    for key, before in _leaves(earlier):
+        if now.get(key) != before:
+            raise InputError(
+                f"{parameters.source_file}: {key} = {_shown(now.get(key))}, but the run in "
+                f"{folder} has {_shown(before)} (SI units; allowed: changes in [output]). "
+                f"Give the same value. {_ANEW}"
+            )
+
+
+def _leaves(table: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in table.items():
+        if (not above and name in _FREE_SECTIONS) or name in _FREE_KEYS:
+            continue
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{above}{name}.")
+        else:
+            yield above + name, value
+
+
+def _shown(value: Any) -> str:
+    return "none" if value is None else str(value)
+
+
+def newest(
+    folder: ResultsFolder, parameters: Parameters, hashes: Mapping[str, str | None]
+) -> Found:
+    """The newest checkpoint that is whole, with the results files it counts on.
+
+    Args:
+        folder: a run under way.
+        parameters: those given now.
+        hashes: by name ("mesh", "penalty"), of what the parameters lead to now.
+
+    Raises:
+        InputError: the checkpoint is of other parameters, another mesh or other penalties.
+        ResumeError: none is usable.
+    """
+    damaged: list[str] = []
+    for path in list_checkpoints(folder.checkpoint):
+        try:
+            checkpoint = read_checkpoint(path)
+            written = Written(**checkpoint.header["written"])
+            check_written(folder, written)
+        except (CorruptError, TruncatedError) as error:
+            damaged.append(str(error))
+            continue
+        header = checkpoint.header
+        compare(folder.path, header["parameters"], parameters)
+        for name, value in hashes.items():
+            if header["hashes"][name] != value:
+                raise InputError(
+                    f"{folder.path}: its {name} has the hash {header['hashes'][name]}, but the "
+                    f"parameters now lead to {value}. Use the same files and the gmsh of the first "
+                    f"run, or give its mesh as geometry.mesh_file. {_ANEW}"
+                )
+        remarks = [f"{problem}; going on from {path}" for problem in damaged]
+        if header["version"] != __version__:
+            remarks.append(f"{path} was written by heterode {header['version']}")
+        return Found(path, checkpoint, written, tuple(remarks))
+    raise ResumeError(
+        f"{folder.path}: no checkpoint is usable ({'; '.join(damaged)}). Nothing was changed. "
+        f"{_ANEW}"
+    )
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A folder that is this run's to write to.
+
+    Attributes:
+        folder: the folder.
+        lock: keeps other runs out.
+        checkpoints: its checkpoints.
+        found: the checkpoint to go on from; None where the run starts.
+    """
+
+    folder: ResultsFolder
+    lock: FolderLock
+    checkpoints: Checkpoints
+    found: Found | None = None
+
+    def release(self) -> None:
+        """Let other runs in."""
+        self.lock.release()
+
+
+@dataclass(frozen=True)
+class Intent:
+    """What a run wants with its folder.
+
+    Attributes:
+        path: the folder.
+        parameters: of the run.
+        overwrite: replace an earlier run's results.
+        resume: go on with the run that is there, if there is one.
+    """
+
+    path: Path
+    parameters: Parameters
+    overwrite: bool = False
+    resume: bool = False
+
+    def check(self) -> None:
+        """Refuse early what `claim` would refuse, changing nothing.
+
+        Raises:
+            InputError: as in `claim`.
+        """
+        if not self.resume:
+            ResultsFolder.check(self.path, overwrite=self.overwrite)
+        elif stage(self.path, self.parameters) == "unborn":
+            ResultsFolder.check(self.path)
+
+    def claim(self, hashes: Mapping[str, str | None]) -> Claim:
+        """Take the folder for this run, and find the checkpoint to go on from.
+
+        Args:
+            hashes: see `newest`.
+
+        Raises:
+            InputError: the folder is another run's or cannot be written; it is as before.
+            ResumeError: no checkpoint is usable; likewise.
+        """
+        folder = ResultsFolder(self.path)
+        lock = FolderLock(folder) if self.path.is_dir() else None
+        try:
+            reached = stage(self.path, self.parameters) if self.resume else "unborn"
+            found = None
+            if reached == "under way":
+                found = newest(folder, self.parameters, hashes)
+            else:
+                overwrite = self.overwrite or reached == "begun"
+                folder = ResultsFolder.create(self.path, overwrite=overwrite)
+            kept = Checkpoints(folder.checkpoint, None if found is None else found.path)
+            return Claim(folder, lock or FolderLock(folder), kept, found)
+        except BaseException:
+            if lock is not None:
+                lock.release()
+            raise

@@ -1,0 +1,153 @@
+"""The march as plain data: all that its next steps depend on, whatever the number of ranks.
+
+Beside the last states this includes the linearisation in hand: Newton's method keeps it from step
+to step, and a new one would lead to other iterates, which differ by Newton's tolerance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from simulator.solver.balances import Balances
+from simulator.solver.march import BEGINNING, Position
+from simulator.solver.model import CellModel
+from simulator.solver.newton import Linearised
+from simulator.solver.stepper import Memory, State, Stepper
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What was taken.
+
+    Attributes:
+        entries: numbers, ready for JSON.
+        arrays: (total,) by name, in the order of the mesh file.
+    """
+
+    entries: Mapping[str, Any]
+    arrays: Mapping[str, Floats]
+
+
+@dataclass(frozen=True)
+class _Moment:
+    position: Position
+    memory: Memory
+    linearised: Linearised | None
+    balances: Mapping[str, float]
+    counts: Mapping[str, int]
+
+
+class Snapshots:
+    """Takes snapshots of a march, and leads one back to a snapshot. Construction is collective.
+
+    A snapshot is of the moment last noted, since a time step that fails or is abandoned later may
+    change the linearisation in hand, which the run that goes on must find as it was.
+
+    Args:
+        model: the cell.
+        stepper: its stepper.
+        balances: its balances.
+    """
+
+    def __init__(self, model: CellModel, stepper: Stepper, balances: Balances) -> None:
+        self._model, self._stepper, self._balances = model, stepper, balances
+        self._order = model.order()
+        self.note(BEGINNING)
+
+    def note(self, position: Position) -> None:
+        """Remember the march as it stands, at `position`. Copies no vector."""
+        self._noted = _Moment(
+            position,
+            self._stepper.memory,
+            self._model.newton.linearised,
+            self._balances.memory,
+            self._counts(),
+        )
+
+    def take(self) -> Snapshot | None:
+        """The march as last noted, on rank 0; None elsewhere. Collective."""
+        noted = self._noted
+        memory, linearised = noted.memory, noted.linearised
+        vectors = {f"past_{i}": state.vector for i, state in enumerate(memory.past)}
+        if linearised is not None:
+            vectors["linearised"] = linearised.vector
+        gathered = {name: self._order.gather(vector) for name, vector in vectors.items()}
+        arrays = {name: array for name, array in gathered.items() if array is not None}
+        if not arrays:
+            return None
+        entries = {
+            "position": asdict(noted.position),
+            "past": [_numbers(state) for state in memory.past],
+            "jump": memory.jump,
+            "linearised": None if linearised is None else _numbers(linearised),
+            "balances": noted.balances,
+            "counts": noted.counts,
+        }
+        return Snapshot(entries, arrays)
+
+    def restore(self, snapshot: Snapshot | None) -> Position:
+        """Put the cell where it stood when the snapshot was taken. Collective.
+
+        Args:
+            snapshot: on rank 0, None elsewhere.
+
+        Returns:
+            From where to march on.
+        """
+        comm = self._model.layout.comm
+        entries = comm.bcast(None if snapshot is None else snapshot.entries, root=0)
+
+        def vector(name: str) -> Floats:
+            return self._order.scatter(None if snapshot is None else snapshot.arrays[name])
+
+        past = [
+            State(vector=vector(f"past_{i}"), fluxes={}, **numbers)
+            for i, numbers in enumerate(entries["past"])
+        ]
+        past[0] = self._with_fluxes(past[0])
+        at = entries["linearised"]
+        linearised = None if at is None else Linearised(vector=vector("linearised"), **at)
+        counts = entries["counts"]
+        self._stepper.recall(
+            Memory(tuple(past), entries["jump"], counts["steps"], counts["rejected_steps"])
+        )
+        self._balances.recall(entries["balances"])
+        self._model.newton.relinearise(linearised)
+        # Last: linearising has just counted iterations of its own.
+        self._model.newton.iterations = counts["newton_iterations"]
+        self._model.linear.iterations = counts["krylov_iterations"]
+        self._model.bordered.linearisations = counts["linearisations"]
+        position = Position(**entries["position"])
+        self.note(position)
+        return position
+
+    def _with_fluxes(self, state: State) -> State:
+        """The surface currents of a state, which follow from it. Collective."""
+        rest = np.zeros_like(state.vector)
+        residual = self._model.system.residual(state.vector, rest, state.V, state.I)
+        return replace(state, fluxes=residual.fluxes)
+
+    def _counts(self) -> dict[str, int]:
+        return {
+            "steps": self._stepper.steps,
+            "rejected_steps": self._stepper.rejected,
+            "newton_iterations": self._model.newton.iterations,
+            "krylov_iterations": self._model.linear.iterations,
+            "linearisations": self._model.bordered.linearisations,
+        }
+
+
+def _numbers(record: State | Linearised) -> dict[str, float]:
+    """Its scalars by name."""
+    return {
+        name: float(value)
+        for name, value in vars(record).items()
+        if name not in ("vector", "fluxes")
+    }

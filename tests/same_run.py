@@ -1,0 +1,49 @@
+"""Whether two results folders hold the same run: the same samples, the same numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from simulator.results import read_fields, read_history, read_manifest, read_particle_series
+
+TOLERANCE = 1e-9
+
+SCALES = {"time_s": 1e3, "concentration": 1e3}
+"""Sizes of quantities that are not of order one; the largest difference is taken relative to it."""
+
+
+def difference(one: Path, other: Path) -> float:
+    """Largest difference of two runs over everything they wrote; inf where samples are missing."""
+    rows = [read_history(folder) for folder in (one, other)]
+    series = [vars(read_particle_series(folder)) for folder in (one, other)]
+    pairs = [(name, *(table[name].to_numpy() for table in rows)) for name in rows[0]]
+    pairs += [(name, *(values[name] for values in series)) for name in series[0]]
+    for domain in ("particles", "electrolyte", "carbon"):
+        a, b = (read_fields(folder, domain) for folder in (one, other))
+        pairs.append(("time_s", a.times_s, b.times_s))
+        pairs.append(("points", a.grid.points_um, b.grid.points_um))
+        pairs.append(("cells", a.grid.cells, b.grid.cells))
+        pairs += [(name, v, b.grid.cell_data[name]) for name, v in a.grid.cell_data.items()]
+        for i in range(min(len(a.times_s), len(b.times_s))):
+            there = b.load(i)
+            pairs += [(name, values, there[name]) for name, values in a.load(i).items()]
+    return max(_apart(x, y) / SCALES.get(name, 1.0) for name, x, y in pairs)
+
+
+def _apart(x: np.ndarray, y: np.ndarray) -> float:
+    return float(np.abs(x - y).max()) if x.shape == y.shape else np.inf
+
+
+def check_completed(folder: Path) -> None:
+    """As an unbroken run leaves it: no checkpoints, no strays, as many rows as steps."""
+    manifest = read_manifest(folder / "manifest.json")
+    assert manifest["status"] == "completed"
+    assert manifest["steps"] + 1 == len(read_history(folder))
+    assert not list(folder.rglob("*.partial"))
+    assert {path.name for path in folder.iterdir()} == {
+        *("manifest.json", "history.csv", "particles.csv", "particles.h5", "fields", "report"),
+    }
+    samples = len(read_fields(folder, "carbon").times_s)
+    assert len(list((folder / "fields" / "data").glob("0*.h5"))) == samples
