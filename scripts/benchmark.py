@@ -113,23 +113,9 @@ def runs(note: Callable[[dict[str, Any]], None]) -> Table:
     """A row a run; the exponents are against the nearest smaller run on as many ranks."""
     table = [
         [
-            "preset",
-            "DOFs",
-            "ranks",
-            "steps",
-            "Newton",
-            "Krylov",
-            "Krylov per solve",
-            "mesh s",
-            "set-up s",
-            "assembly s",
-            "preconditioner s",
-            "linear solves s",
-            "solve s",
-            "output s",
-            "total s",
-            "GB",
-            "exponent",
+            *("preset", "DOFs", "ranks", "steps", "Newton", "Krylov", "Krylov per solve"),
+            *("mesh s", "set-up s", "assembly s", "preconditioner s", "linear solves s"),
+            *("solve s", "output s", "total s", "GB", "exponent"),
         ]
     ]
     before: dict[int, tuple[int, float]] = {}

@@ -67,7 +67,7 @@ class Solver(Section):
     """Error of c_l / c_l,initial allowed per step."""
     newton_tolerance: Tolerance = 1e-7
     """Error that Newton's method may leave, as a fraction of the tolerances above."""
-    newton_iterations: Annotated[int, Field(ge=2, le=200)] = 15
+    newton_iterations: Annotated[int, Field(ge=2, le=200)] = 20
     initial_step: Duration | None = None
     minimum_step: Duration = 1e-3
     maximum_step_fraction: Annotated[float, Physical(above=0, up_to=1, example="0.0125")] = (

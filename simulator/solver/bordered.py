@@ -31,7 +31,7 @@ class BorderedSolver:
     Args:
         system: assembles matrix and border.
         linear: solves with the matrix.
-        phases: where seconds are added up.
+        phases: where seconds are added up; None adds them up apart.
 
     Attributes:
         alpha: d(du/dt)/du of the linearisation in hand, s^-1; None before the first.
@@ -40,8 +40,11 @@ class BorderedSolver:
         phases: seconds of the parts of a solve.
     """
 
-    def __init__(self, system: CellSystem, linear: LinearSolver, phases: Phases) -> None:
-        self._system, self._linear, self.phases = system, linear, phases
+    def __init__(
+        self, system: CellSystem, linear: LinearSolver, phases: Phases | None = None
+    ) -> None:
+        self._system, self._linear = system, linear
+        self.phases = phases or Phases()
         self.alpha: float | None = None
         self.linearisations = 0
         self.multigrid_alpha: float | None = None

@@ -283,7 +283,7 @@ class Newton:
 
     def _next_renewal(self, last: Renewal, *, first: bool) -> Renewal:
         """What to do about updates that do not shrink fast."""
-        if self._bordered.iterative and (first or last is Renewal.NONE):
+        if self._bordered.iterative and last is Renewal.NONE and not first:
             return Renewal.IN_PART
         return Renewal.WHOLE
 
