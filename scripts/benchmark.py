@@ -4,6 +4,7 @@
                  growth
     direct       the iterative solver against MUMPS on one matrix of 64k unknowns
     agreement    voltages of the iterative and the direct solver, and of 1, 2 and 3 ranks
+    ranks        what 2 ranks gain, beside two runs of 1 rank at once: more the machine cannot give
     profile      where the time of a solve goes, and what bounds it, beside a STREAM triad
 
 Without names all of them, in about an hour on 2 cores. --write puts them into docs/performance.md,
@@ -22,6 +23,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -106,6 +108,12 @@ def worker(name: str, *arguments: str, ranks: int = 1) -> dict[str, Any]:
     return dict(json.loads(lines[-1]))
 
 
+def workers_at_once(count: int, name: str, *arguments: str) -> list[dict[str, Any]]:
+    """The same on 1 rank, several times at once."""
+    with ThreadPoolExecutor(count) as pool:
+        return list(pool.map(lambda _: worker(name, *arguments), range(count)))
+
+
 # -- tables -----------------------------------------------------------------------------------
 
 
@@ -186,6 +194,20 @@ def agreement() -> Table:
         table.append([name, f"{manifest['dofs']}", f"{manifest['steps']}", f"{largest:.1e}"])
         print("  ".join(table[-1]), file=sys.stderr, flush=True)
     return table[:1] + table[2:]
+
+
+def ranks() -> Table:
+    """Ten time steps at 5e5 unknowns, in different company."""
+    changes = thousand(0.395, 1).changes
+    alone = worker("parts", *changes)["seconds"]
+    together = max(found["seconds"] for found in workers_at_once(2, "parts", *changes))
+    two = worker("parts", *changes, ranks=2)["seconds"]
+    return [
+        ["", "seconds", "times 1 rank"],
+        ["1 rank", f"{alone:.1f}", "1.00"],
+        ["2 ranks", f"{two:.1f}", f"{alone / two:.2f}"],
+        ["two runs of 1 rank at once", f"{together:.1f}", f"{2 * alone / together:.2f}"],
+    ]
 
 
 def profile() -> Table:
@@ -274,6 +296,7 @@ def main() -> None:
         "runs": lambda: runs(manifests.append),
         "direct": direct,
         "agreement": agreement,
+        "ranks": ranks,
         "profile": profile,
     }
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
