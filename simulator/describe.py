@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from simulator.estimate import Limits, chosen_solver, expected_unknowns, forecas
 from simulator.materials import open_circuit_potential
 from simulator.parameters.messages import find_physical, typed
 from simulator.parameters.model import Parameters
+from simulator.protocol import Group, Item
 from simulator.regimes import (
     MeshSummary,
     areal_capacity,
@@ -37,6 +39,7 @@ def describe(
     """
     lines = [f"{parameters.source_file}: {parameters.title}".rstrip(": "), ""]
     lines += describe_parameters(parameters)
+    lines += ["", "Protocol", *describe_protocol(parameters, mesh)]
     lines += ["", "What follows", *describe_derived(parameters, mesh)]
     lines += ["", "Regimes", *describe_regimes(parameters, mesh)]
     return [*lines, "", "Size", *describe_size(parameters, mesh, dofs=dofs, ranks=ranks)]
@@ -67,8 +70,44 @@ def _text(value: Any, annotation: Any) -> str:
     if physical is not None and isinstance(value, float):
         return f"{physical.display(value):.6g} {physical.display_unit}".rstrip()
     if isinstance(value, tuple):
-        return "; ".join(getattr(item, "text", str(item)) for item in value)
+        return "; ".join(getattr(item, "text", str(item)) for item in value) or "none"
     return str(value) if isinstance(value, str | int | Path) else f"{value:g}"
+
+
+def describe_protocol(parameters: Parameters, mesh: MeshSummary | None = None) -> list[str]:
+    """A line per step, with the current that it comes to; groups indented; how cycles count."""
+    protocol = parameters.protocol
+    lines = _described(protocol.steps, parameters, mesh, "  ")
+    if protocol.repeat > 1:
+        lines.append(f"  all of it {protocol.repeat} times, each a cycle")
+    if protocol.stops:
+        stops = ", ".join(f"{voltage:g}" for voltage in protocol.stops)
+        lines.append(f"  stops at {stops} V: a table of the particles each in stops/")
+    return lines
+
+
+def _described(
+    items: Sequence[Item], parameters: Parameters, mesh: MeshSummary | None, indent: str
+) -> list[str]:
+    lines = []
+    one_C = areal_capacity(parameters, mesh) / 3600.0
+    for item in items:
+        if isinstance(item, Group):
+            how = f"until {item.ends}" if item.repeat is None else f"{item.repeat} times"
+            lines.append(f"{indent}repeated {how}:")
+            lines += _described(item.steps, parameters, mesh, indent + "  ")
+            continue
+        current = item.current_density(one_C, parameters.active_material.mean_potential)
+        comes_to = ""
+        if item.table is not None:
+            kind = "stepwise" if item.table.stepwise else "linear between rows"
+            comes_to = f"  ({len(item.table.times)} rows, {kind}, {item.table.duration:g} s, "
+            comes_to += f"up to {item.table.peak:.4g} A/m^2)"
+        elif current is not None:
+            about = "about " if item.power is not None else ""
+            comes_to = f"  ({about}{current:.4g} A/m^2, {current / one_C:.3g}C)"
+        lines.append(f"{indent}{item.text}{comes_to}")
+    return lines
 
 
 def describe_derived(parameters: Parameters, mesh: MeshSummary | None = None) -> list[str]:

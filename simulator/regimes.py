@@ -24,6 +24,7 @@ from simulator.parameters.model import Parameters
 from simulator.parameters.tables import read_penalty_table, read_size_table
 from simulator.physics.effective import bruggeman, carbon_factor
 from simulator.physics.kinetics import exchange_scale
+from simulator.protocol.records import each_step
 
 Array = NDArray[np.float64]
 
@@ -100,10 +101,12 @@ def areal_capacity(parameters: Parameters, mesh: MeshSummary | None = None) -> f
 
 
 def fastest_current(parameters: Parameters, mesh: MeshSummary | None = None) -> float | None:
-    """Largest current density of any charge or discharge step, A m^-2; None without one."""
+    """Largest current density that any step names, A m^-2; None without one."""
     one_C = areal_capacity(parameters, mesh) / 3600.0
-    rates = [step.rate.current_density(one_C) for step in parameters.protocol.steps if step.rate]
-    return max(rates, default=None)
+    potential = parameters.active_material.mean_potential
+    steps = each_step(parameters.protocol.steps)
+    named = [step.current_density(one_C, potential) for step in steps]
+    return max((current for current in named if current is not None), default=None)
 
 
 def median_penalty(parameters: Parameters) -> float:

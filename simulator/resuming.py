@@ -138,9 +138,10 @@ def newest(
         header = checkpoint.header
         compare(folder.path, header["parameters"], parameters)
         for name, value in hashes.items():
-            if header["hashes"][name] != value:
+            before = header["hashes"].get(name)
+            if before != value:
                 raise InputError(
-                    f"{folder.path}: its {name} has the hash {header['hashes'][name]}, but the "
+                    f"{folder.path}: its {name} has the hash {before}, but the "
                     f"parameters now lead to {value}. Use the same files and the gmsh of the first "
                     f"run, or give its mesh as geometry.mesh_file. {_ANEW}"
                 )

@@ -31,7 +31,7 @@ from simulator.penalties import penalty_factors
 from simulator.progress import Journey, Progress
 from simulator.ranks import on_root
 from simulator.results.checkpoint import Checkpoint
-from simulator.results.manifest import Manifest, Status, collect_versions
+from simulator.results.manifest import Manifest, Outcome, collect_versions, stopped_by
 from simulator.results.recorder import Recorder
 from simulator.results.sample import Sample
 from simulator.results.storage import OutputError
@@ -44,22 +44,7 @@ from simulator.solver.model import CellModel
 from simulator.solver.newton import StepAbandonedError
 from simulator.solver.snapshot import Snapshot, Snapshots
 from simulator.solver.stepper import State, Stepper
-from simulator.viewing import draw_particle_map, draw_voltage
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a run ended.
-
-    Attributes:
-        status: completed, stopped (by a signal) or failed.
-        reason: in words.
-        signal: number of the signal that stopped it, 0 otherwise.
-    """
-
-    status: Status
-    reason: str
-    signal: int = 0
+from simulator.viewing import draw_differential, draw_particle_map, draw_voltage
 
 
 @dataclass(frozen=True)
@@ -167,6 +152,7 @@ class Simulation:
         return {
             "mesh": self.mesh.mesh_hash,
             "penalty": hashlib.sha256(penalties).hexdigest(),
+            **self.parameters.protocol.digests,
         }
 
     def _solve(self, interruption: Interruption) -> Outcome:
@@ -233,35 +219,43 @@ class Simulation:
             assert self._claimed is not None
             found = self._claimed.found
             keep = None if found is None else found.written
-            return Recorder(self._claimed.folder, len(self.particles), grids, keep=keep)
+            folder, table = self._claimed.folder, self.particles
+            return Recorder(folder, len(table), grids, keep=keep, table=table)
 
         return on_root(self.comm, create)
 
     # -- running ----------------------------------------------------------------------------
 
     def _march(self, cell: Cell, interruption: Interruption) -> Outcome:
-        steps = self.parameters.protocol.steps
-        self._journey = Journey(steps, cell.model.curve.lithium_fraction)
+        protocol = self.parameters.protocol
+        self._journey = Journey(protocol.sequence, cell.model.curve.lithium_fraction)
         position = self._begin(cell)
-        marching = march(cell.stepper, steps, cell.model.pace, position)
+        pace, stops = cell.model.pace, protocol.stops
+        marching = march(cell.stepper, protocol.sequence, pace, position, stops)
         while (marched := self._next(marching)) is not None:
             self._ended = marched.ended_by or self._ended
             if marched.time_step == 0.0:
                 cell.snapshots.note(marched.position)
-                self._say(f"'{steps[marched.protocol_step].text}' {self._ended}")
+                self._say(f"'{marched.text}' {self._ended}")
                 continue
             cell.balances.update(marched.state)
             cell.snapshots.note(marched.position)
             signal, due = interruption.agreed_with(self._due())
-            sample = self._record(marched.state, marched.protocol_step, last=bool(marched.ended_by))
-            done = self._journey.fraction_done(sample, marched.progress)
+            sample = self._record(
+                marched.state,
+                marched.protocol_step,
+                last=bool(marched.ended_by),
+                cycle=marched.cycle,
+                stop=marched.stop,
+            )
+            done = self._journey.fraction_done(sample, marched.progress, marched.place)
             self._progress.update(sample, marched.time_step, done)
             if signal != 0:
                 self._leave_off()
                 return stopped_by(signal)
             if due or marched.ended_by:
                 self._save()
-        return Outcome("completed", f"protocol done: {steps[-1].text}, {self._ended}")
+        return Outcome("completed", f"protocol done: {protocol.steps[-1].text}, {self._ended}")
 
     def _begin(self, cell: Cell) -> Position:
         """Write the first sample, or put everything where the checkpoint has it. Collective."""
@@ -287,21 +281,23 @@ class Simulation:
         with self.phases.timed("solve"):
             return next(marching, None)
 
-    def _record(self, state: State, step: int, *, last: bool) -> Sample:
-        """Write a sample. Collective."""
+    def _record(
+        self, state: State, step: int, *, last: bool, cycle: int = 0, stop: float | None = None
+    ) -> Sample:
+        """Write a sample, at a stop with its table of the particles. Collective."""
         assert self._cell is not None
         model, viewer = self._cell.model, self._cell.viewer
         with self.phases.timed("output"):
             output, accepted = self.parameters.output, self._cell.stepper.steps
-            sample = model.sample(state, step=step, accepted=accepted)
-            fields = None
-            if last or accepted % output.fields_every == 0:
+            sample = model.sample(state, step=step, accepted=accepted, cycle=cycle)
+            fields, told = None, last or stop is not None
+            if told or accepted % output.fields_every == 0:
                 fields = viewer.values(state.V)
-            particles = last or accepted % output.particles_every == 0
+            particles = told or accepted % output.particles_every == 0
 
             def write() -> None:
                 assert self._recorder is not None
-                self._recorder.record(sample, fields, particles=particles)
+                self._recorder.record(sample, fields, particles=particles, stop=stop)
 
             on_root(self.comm, write)
         return sample
@@ -410,6 +406,7 @@ class Simulation:
         assert self._claimed is not None
         if self._recorder is not None:
             draw_voltage(self._claimed.folder.path)
+            draw_differential(self._claimed.folder.path)
             draw_particle_map(self._claimed.folder.path)
 
     def _last_entries(self, outcome: Outcome) -> None:
@@ -428,11 +425,6 @@ class Simulation:
         with suppress(Exception):
             if self._manifest is not None:
                 self._manifest.finish("failed", reason, **self._numbers())
-
-
-def stopped_by(signal: int) -> Outcome:
-    """The outcome of a run that a signal ended."""
-    return Outcome("stopped", f"stopped by signal {signal}", signal)
 
 
 def _speaker(stream: TextIO, silent: bool) -> Callable[[str], None]:

@@ -42,6 +42,7 @@ newton = kilogram * metre / second ** 2 = N
 joule = newton * metre = J
 watt = joule / second = W
 coulomb = ampere * second = coulomb
+ampere_hour = 3600 * coulomb = Ah
 volt = joule / coulomb = V
 ohm = volt / ampere = Ω
 siemens = ampere / volt = S
@@ -61,6 +62,8 @@ _KINDS = {
     "S/m": "conductivity",
     "ohm*m^2": "area-specific resistance",
     "A/m^2": "current density",
+    "W/m^2": "power per area",
+    "A*s/m^2": "capacity per area",
     "kg/m^2": "mass per area",
     "kg/m^3": "density",
     "kg": "mass",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from simulator.results import read_fields, read_history, read_manifest, read_particle_series
 
@@ -29,6 +30,12 @@ def difference(one: Path, other: Path) -> float:
         for i in range(min(len(a.times_s), len(b.times_s))):
             there = b.load(i)
             pairs += [(name, values, there[name]) for name, values in a.load(i).items()]
+    tables = [sorted((folder / "stops").glob("*.csv")) for folder in (one, other)]
+    if [path.name for path in tables[0]] != [path.name for path in tables[1]]:
+        return np.inf
+    for path_a, path_b in zip(*tables, strict=True):
+        frames = [pd.read_csv(path) for path in (path_a, path_b)]
+        pairs += [(name, *(frame[name].to_numpy() for frame in frames)) for name in frames[0]]
     return max(_apart(x, y) / SCALES.get(name, 1.0) for name, x, y in pairs)
 
 
@@ -42,7 +49,7 @@ def check_completed(folder: Path) -> None:
     assert manifest["status"] == "completed"
     assert manifest["steps"] + 1 == len(read_history(folder))
     assert not list(folder.rglob("*.partial"))
-    assert {path.name for path in folder.iterdir()} == {
+    assert {path.name for path in folder.iterdir()} - {"stops"} == {
         *("manifest.json", "history.csv", "particles.csv", "particles.h5", "fields", "report"),
     }
     samples = len(read_fields(folder, "carbon").times_s)

@@ -257,6 +257,36 @@ def test_steps_follow_the_protocol() -> None:
     assert steps("charge at C/10 until 3.54 V") < 0.4 * alone
 
 
+def test_steps_of_every_kind_are_counted(tmp_path: Path) -> None:
+    def steps(text: str, **values: str) -> int:
+        return expected_steps(load(protocol__steps=f"[{text}]", **values))
+
+    charge = '"charge at C/10 until 4.5 V"'
+    alone = steps(charge)
+    down = '"discharge at C/10 until 2.8 V"'
+    # 1C is 21 A/m^2, at 3.9 V 82 W/m^2; the capacity 21 A h/m^2.
+    assert steps('"charge at 8.2 W/m^2 until 4.5 V"') == pytest.approx(alone, rel=0.1)
+    assert steps('"charge at C/10 until 8 A h/m^2"') == pytest.approx(0.5 * alone, rel=0.4)
+    assert steps('"charge at C/10 until x = 0.6"') == pytest.approx(0.6 * alone, rel=0.3)
+    three = steps(f"{charge}, {down}", protocol__repeat="3")
+    assert three == pytest.approx(3 * steps(f"{charge}, {down}"), rel=0.02)
+    assert steps(f"{{repeat = 3, steps = [{charge}, {down}]}}") == three
+    # Pulses of a fortieth: as many to nearly the end of the curve, and rests.
+    pulse, rest = '"charge at C/4 for 6 min"', '"rest for 1 h"'
+    one = steps(f"{pulse}, {rest}")
+    titration = steps('"gitt: charge at C/4 for 6 min, rest for 1 h, until 4.5 V"')
+    assert titration == pytest.approx(40 * one, rel=0.05)
+    assert steps('"gitt: charge at C/4 for 6 min, rest for 1 h, 7 times"') == 7 * one
+    table = tmp_path / "drive.csv"
+    rows = [f"{10 * i},{(-1) ** i * 5}" for i in range(101)]
+    table.write_text("time_s,current_A_m2\n" + "\n".join(rows) + "\n")
+    followed = steps(f'"follow {table}"')
+    assert 100 * 2 < followed < 100 * 20
+    assert steps(f'"follow {table} until 500 s"') == pytest.approx(followed / 2, rel=0.02)
+    # 100 000 times are not walked one by one.
+    assert steps(pulse, protocol__repeat="100000") == pytest.approx(1e5 * steps(pulse), rel=0.01)
+
+
 # -- limits ---------------------------------------------------------------------------------------
 
 

@@ -22,6 +22,7 @@ def test_the_presets_are_there():
         "nmc532.toml",
         "nmc622.toml",
         "nmc811.toml",
+        "ex_situ.toml",
         "cube_50.toml",
         "cube_200.toml",
         "cube_1000.toml",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from simulator.progress import Journey, Progress, progress_line, simulated_time, wall_time
-from simulator.protocol import parse_steps
+from simulator.protocol import Group, parse_item, parse_steps
 from simulator.results import Sample
 
 SAMPLE = Sample(
@@ -169,6 +170,31 @@ class TestJourney:
 
     def test_follows_the_duration_of_a_rest(self):
         assert self.at(1, 0.2, of_duration=0.5)[1] == 0.75
+
+    def test_repeats_count_as_often_as_they_run(self):
+        protocol = Group((*self.STEPS, Group(self.STEPS, 2)), 2)
+        journey = Journey(protocol, lambda voltage: 0.0 * voltage + 0.25)
+        sample = replace(SAMPLE, step=9)
+        for place, done in [
+            (((0, 0),), 0.5),
+            (((1, 0),), 1.5),
+            (((2, 0), (0, 0)), 2.5),
+            (((2, 0), (1, 1)), 5.5),
+            (((2, 1), (1, 1)), 11.5),
+        ]:
+            assert journey.fraction_done(sample, 0.5, place) == pytest.approx(done / 12)
+
+    def test_a_titration_counts_its_way_as_a_whole(self):
+        gitt = parse_item("gitt: charge at C/20 for 10 min, rest for 1 h, until 4.5 V")
+        journey = Journey([*self.STEPS, gitt], lambda voltage: 0.0 * voltage + 0.25)
+        places = [((2, 0), (0, 0)), ((2, 0), (1, 7)), ((2, 0), (0, 30))]
+        found = []
+        for number, (place, mean) in enumerate(zip(places, (0.85, 0.55, 0.25), strict=True)):
+            sample = replace(SAMPLE, step=number, lithium_fraction_mean=mean)
+            found.append(journey.fraction_done(sample, 0.9, place))
+            # What a resumed run is told of its journey.
+            journey.recall(json.loads(json.dumps(journey.memory)))
+        assert found == pytest.approx([2 / 3, 5 / 6, 1.0])
 
     def test_is_unknown_where_nothing_tells(self):
         assert self.at(1, 0.2)[1] is None

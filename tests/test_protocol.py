@@ -1,8 +1,21 @@
 """The protocol's language."""
 
+from pathlib import Path
+
 import pytest
 
-from simulator.protocol import Cutoff, Rate, StepError, parse_step, parse_steps
+from simulator.protocol import (
+    CurrentTable,
+    Cutoff,
+    Group,
+    Rate,
+    StepError,
+    parse_item,
+    parse_step,
+    parse_steps,
+    resolved,
+)
+from simulator.protocol.language import is_stepwise
 
 
 def test_charge_until_a_voltage():
@@ -28,6 +41,11 @@ def test_charge_until_a_voltage():
         ("hold at 4.5 V for 2 h", [("time", 7200.0)]),
         ("rest for 1 h", [("time", 3600.0)]),
         ("  rest   until  1 h ", [("time", 3600.0)]),
+        ("charge at C/10 until 1 mAh/cm^2", [("capacity", 36000.0)]),
+        ("discharge at C/10 until 10 A h/m^2", [("capacity", 36000.0)]),
+        ("charge at C/10 until x = 0.5", [("lithium fraction", 0.5)]),
+        ("charge at C/10 until x below 0.5", [("lithium fraction", 0.5)]),
+        ("charge at 5 W/m^2 until 4.5 V or x=.5", [("voltage", 4.5), ("lithium fraction", 0.5)]),
     ],
 )
 def test_ends(text, cutoffs):
@@ -82,8 +100,110 @@ def test_a_hold_keeps_its_voltage():
         ("rest", "has no end"),
         ("rest at C/3 for 1 h", "rests at a level"),
         ("rest for 0 s", "not above zero"),
+        ("charge at 0 W/m^2 until 4.5 V", "power '0 W/m\\^2' that is not above zero"),
+        ("charge at 5 W until 4.5 V", "nor a power in W/m\\^2"),
+        ("charge at C/20 until 5 W/m^2", "no voltage, no duration and no current"),
+        ("charge at C/20 until 1 mAh", "no voltage, no duration and no current"),
+        ("charge at C/20 until 0 mAh/cm^2", "capacity '0 mAh/cm\\^2' that is not above zero"),
+        ("charge at C/20 until x = 1.5", "not between 0 and 1"),
+        ("charge at C/20 until x = half", "no voltage"),
+        ("charge at C/20 until below 3 V", "a charge ends above it"),
+        ("discharge at C/20 until x below 0.5", "a discharge ends above it"),
+        ("hold at 4.5 V until x = 0.5", "without its side"),
+        ("rest until x below 0.5", "a rest ends on a time"),
+        ("charge at C/20 until above 2 h", "only voltage and x have sides"),
+        ("follow", "is not a step"),
+        ("follow drive.csv until 2.8 V", "without its side"),
+        ("follow drive.csv until C/3", "ends on a current"),
+        ("follow drive.csv until below 2.8 V or below 3 V", "two ends of the same kind"),
     ],
 )
 def test_refuses(text, says):
     with pytest.raises(StepError, match=says):
         parse_step(text)
+
+
+def test_a_power_is_no_rate():
+    step = parse_step("discharge at 2 mW/cm^2 until 2.8 V")
+    assert step.rate is None
+    assert step.power == pytest.approx(20.0)
+    assert step.current_density(21.0, 4.0) == pytest.approx(5.0)
+    assert parse_step("discharge at 5 A/m^2 until 2.8 V").power is None
+
+
+@pytest.mark.parametrize(
+    ("text", "file", "stepwise", "cutoffs"),
+    [
+        ("follow drive.csv", "drive.csv", False, ()),
+        ("follow a b/my drive.csv stepwise", "a b/my drive.csv", True, ()),
+        (
+            "follow drive.csv stepwise until below 2.8 V or above 4.4 V or 1 h",
+            "drive.csv",
+            True,
+            (
+                Cutoff("voltage", 2.8, "below"),
+                Cutoff("voltage", 4.4, "above"),
+                Cutoff("time", 3600),
+            ),
+        ),
+        (
+            "follow drive.csv until x above 0.9",
+            "drive.csv",
+            False,
+            (Cutoff("lithium fraction", 0.9, "above"),),
+        ),
+    ],
+)
+def test_current_tables(text, file, stepwise, cutoffs):
+    step = parse_step(text)
+    assert (step.kind, step.file, step.cutoffs) == ("follow", Path(file), cutoffs)
+    assert is_stepwise(step) == stepwise
+    assert resolved(text, Path("/there")) == text.replace(file, f"/there/{file}")
+    # Where the file lies is no part of the text that a resumed run is compared by.
+    assert parse_step(resolved(text, Path("/there"))).text == text.replace("a b/", "")
+
+
+def test_a_path_is_sought_in_tables_alone():
+    assert resolved("charge at C/20 until 4.5 V", Path("/there")) == "charge at C/20 until 4.5 V"
+
+
+def test_a_table_holds_between_its_rows():
+    linear = CurrentTable((0.0, 10.0, 20.0), (0.0, 5.0, -5.0), False, "")
+    steps = CurrentTable((0.0, 10.0, 20.0), (0.0, 5.0, -5.0), True, "")
+    assert [linear.along(row) for row in (0, 1)] == [(0.0, 0.5), (5.0, -1.0)]
+    assert [steps.along(row) for row in (0, 1)] == [(0.0, 0.0), (5.0, 0.0)]
+    # From a row on, or a rounding before it, the leg behind it holds; the last leg to the end.
+    times = (0.0, 9.99, 10.0 - 1e-9, 10.0, 15.0, 20.0)
+    assert [linear.leg(time) for time in times] == [0, 0, 1, 1, 1, 1]
+    assert list(linear.charges()) == [(10.0, 25.0), (10.0, 0.0)]
+    assert list(steps.charges()) == [(10.0, 0.0), (10.0, 50.0)]
+
+
+def test_a_titration_is_pulses_and_rests_until_its_end():
+    group = parse_item("gitt: charge at C/20 for 10 min, rest for 1 h, until 4.5 V or x = 0.3")
+    assert isinstance(group, Group)
+    assert [step.text for step in group.steps] == ["charge at C/20 for 10 min", "rest for 1 h"]
+    assert group.repeat is None
+    assert group.until == (Cutoff("voltage", 4.5), Cutoff("lithium fraction", 0.3))
+    counted = parse_item("gitt: discharge at C/20 for 10 min, rest for 1 h, 20 times")
+    assert (counted.repeat, counted.until) == (20, ())
+    assert counted.plain == "gitt: discharge at C/20 for 10 min, rest for 1 h, 20 times"
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("gitt: charge at C/20 for 10 min, rest for 1 h", "is not a titration"),
+        ("gitt charge at C/20 for 10 min, until 4.5 V", "is not a titration"),
+        ("gitt: until 4.5 V", "is not a titration"),
+        ("gitt: charge at C/20, rest for 1 h, until 4.5 V", "has no end"),
+        ("gitt: rest for 1 h, until 4.5 V", "rests alone"),
+        ("gitt: charge at C/20 for 10 min, rest for 1 h, until 2 h", "repeats until a time"),
+        ("gitt: charge at C/20 for 10 min, rest for 1 h, 0 times", "0 repetitions"),
+        ("gitt: charge at C/20 for 1 h, discharge at C/20 for 1 h, until 4 V", "without its side"),
+        ("gitt: follow drive.csv, rest for 1 h, until below 3 V", "within a titration"),
+    ],
+)
+def test_refuses_titrations(text, says):
+    with pytest.raises(StepError, match=says):
+        parse_item(text)

@@ -10,6 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from simulator.parameters import load_parameters
+from simulator.protocol import parse_item
+
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 LEFT_OUT = {"scripts/test"}  # it is what runs this test
@@ -70,6 +73,24 @@ def test_every_command_does_what_it_says(clone: Path) -> None:
         )
         assert done.returncode == 0, done.stderr
         assert len(done.stdout.splitlines()) == 21  # a heading and 20 particles
+
+
+def test_its_protocol_is_one(tmp_path: Path) -> None:
+    (block,) = blocks("toml")
+    preset = (ROOT / "params" / "quickstart.toml").read_text(encoding="utf-8")
+    begin, end = preset.index("[protocol]"), preset.index("[seeds]")
+    file = tmp_path / "params.toml"
+    file.write_text(preset[:begin] + block + preset[end:], encoding="utf-8")
+    (tmp_path / "drive.csv").write_text("time_s,current_A_m2\n0,0\n60,5\n")
+    protocol = load_parameters(file).protocol
+    assert (len(protocol.steps), protocol.repeat, protocol.stops) == (6, 2, (3.8, 4.2))
+    # Every form of the table below it can be read, its dots filled in.
+    forms = re.findall(r"^\| (`.+?) \|", README.partition("## Protocols")[2], re.MULTILINE)
+    texts = [text for form in forms[:5] for text in re.findall(r"`([^`]+)`", form)]
+    assert len(texts) > 6
+    for text in texts:
+        filled = text.replace("until ...", "until 4 V").replace("at ...", "at 5 W/m^2 for 1 h")
+        parse_item(filled)
 
 
 def test_files_it_names_exist() -> None:

@@ -76,10 +76,10 @@ def signal_at(step: int, patch: pytest.MonkeyPatch, number: int = signal.SIGUSR1
     """Have the signal arrive while the given accepted time step is recorded."""
     record = Simulation._record
 
-    def recording(self, state, protocol_step, *, last):
+    def recording(self, *arguments, **more):
         if self._cell.stepper.steps == step:
             os.kill(os.getpid(), number)
-        return record(self, state, protocol_step, last=last)
+        return record(self, *arguments, **more)
 
     patch.setattr(Simulation, "_record", recording)
 

@@ -52,6 +52,7 @@ def test_files_are_those_of_the_contract(folder: Path) -> None:
         "fields/carbon.xdmf",
         "fields/data/mesh.h5",
         "report/voltage.png",
+        "report/dqdv.png",
         "report/lithium_fraction.png",
     }
     assert len(samples) == len(read_history(folder))

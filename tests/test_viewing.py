@@ -17,7 +17,13 @@ from simulator.errors import InputError
 from simulator.geometry.msh import read_msh
 from simulator.geometry.tags import PARTICLE_OFFSET
 from simulator.results import FieldGrid, History, ResultsFolder
-from simulator.viewing import draw_particle_map, draw_voltage
+from simulator.viewing import draw_differential, draw_particle_map, draw_voltage
+from simulator.viewing.differential import (
+    FINEST_V,
+    differential_curve,
+    differential_curves,
+    differential_figure,
+)
 from simulator.viewing.particle_map import (
     Layout,
     Panel,
@@ -136,6 +142,95 @@ def test_an_empty_history_is_refused(tmp_path: Path) -> None:
     History(tmp_path / "history.csv")
     with pytest.raises(InputError, match="no samples"):
         draw_voltage(tmp_path)
+
+
+# dQ/dV per half-cycle
+
+
+def both_ways(cycles: int, count: int = 400) -> pd.DataFrame:
+    """Charges and discharges through the peak at 3.8 V; rests and a hold between them."""
+    rows, time = [], 0.0
+    for cycle in range(cycles):
+        up = np.linspace(3.6, 4.0, count)
+        for step, (V, I) in enumerate(
+            [(up, 1.0), (np.full(5, 4.0), 0.5), (np.full(5, 3.99), 0.0), (up[::-1], -1.0)]
+        ):
+            # In A h/m^2; the hold passes nothing here.
+            Q = peak(V) / 0.1 if abs(I) == 1.0 else np.full(len(V), 20.0)
+            for v, q in zip(V, Q, strict=True):
+                current = I if I != 0.5 else 0.5 + 1e-3 * len(rows)
+                rows.append((time, v, current, q, 0.5, 0.0, cycle, 4 * cycle + step))
+                time += 1.0
+    names = ["time_s", "voltage_V", "current_A_m2", "capacity_Ah_m2"]
+    names += ["lithium_fraction_mean", "lithium_fraction_sd", "cycle", "step"]
+    return pd.DataFrame(rows, columns=names)
+
+
+def test_half_cycles_have_a_curve_each() -> None:
+    curves = differential_curves(both_ways(2))
+    assert [(curve.cycle, curve.sign) for curve in curves] == [(0, 1), (0, -1), (1, 1), (1, -1)]
+    for curve in curves:
+        assert curve.width == FINEST_V
+        # What averaging over w does to a peak: w^2/24 of its second derivative.
+        bound = 0.05 * peak_slope(np.array([3.8]))
+        assert np.abs(curve.slope - curve.sign * peak_slope(curve.voltage)).max() < bound
+    figure = differential_figure(curves)
+    lines = figure.axes[0].lines[:4]
+    assert [line.get_color() for line in lines[:2]] == [lines[0].get_color()] * 2
+    assert lines[0].get_color() != lines[2].get_color()
+    assert [text.get_text() for text in figure.axes[0].get_legend().get_texts()] == [
+        "cycle 0",
+        "cycle 1",
+    ]
+
+
+def test_the_area_is_the_charge_passed_and_needs_no_monotone_voltage() -> None:
+    V = np.linspace(3.5, 4.1, 2000) + np.random.default_rng(2).normal(0, 5e-4, 2000)
+    Q = peak(np.linspace(3.5, 4.1, 2000))
+    curve = differential_curve([(V, Q)])
+    area = np.sum(np.diff(curve.voltage) * (curve.slope[1:] + curve.slope[:-1]) / 2)
+    assert area == pytest.approx(2.0, rel=1e-4)
+    assert np.abs(curve.slope - peak_slope(curve.voltage)).max() < 0.08 * peak_slope(3.8)
+    # The negative twin: difference quotients of neighbouring rows are useless here.
+    naive = np.diff(Q) / np.diff(V)
+    assert np.abs(naive - peak_slope(V[:-1])).max() > peak_slope(3.8)
+
+
+def test_steps_in_one_direction_are_one_half_cycle() -> None:
+    history = both_ways(1)
+    first = history["step"] == 0
+    history.loc[first & (history["voltage_V"] > 3.8), "step"] = -1
+    up, _ = differential_curves(history)
+    whole, _ = differential_curves(both_ways(1))
+    assert up.voltage[-1] == whole.voltage[-1]
+    np.testing.assert_allclose(up.slope, whole.slope, atol=0.2 * peak_slope(3.8))
+
+
+def test_a_titration_counts_where_it_is_relaxed() -> None:
+    rows, time = [], 0.0
+    relaxed = np.linspace(3.6, 4.0, 81)
+    for pulse, V in enumerate(relaxed):
+        Q = peak(V) / 0.1
+        # The pulse lies 50 mV above what it relaxes to.
+        for step, (v, I) in enumerate([(V + 0.05, 1.0), (V + 0.05, 1.0), (V, 0.0)]):
+            rows.append((time, v, I, Q, 0.5, 0.0, 0, 2 * pulse + (step == 2)))
+            time += 1.0
+    names = ["time_s", "voltage_V", "current_A_m2", "capacity_Ah_m2"]
+    names += ["lithium_fraction_mean", "lithium_fraction_sd", "cycle", "step"]
+    (curve,) = differential_curves(pd.DataFrame(rows, columns=names))
+    assert curve.voltage[np.argmax(curve.slope)] == pytest.approx(3.8, abs=0.005)
+
+
+def test_a_drive_cycle_and_a_short_step_have_no_curve(tmp_path: Path) -> None:
+    history = both_ways(1)
+    history["step"] = 0
+    assert differential_curves(history) == []
+    short = history_of([(1.0, [3.6, 3.61, 3.62])])
+    assert differential_curves(short) == []
+    writer = History(tmp_path / "history.csv")
+    assert draw_differential(tmp_path) is None
+    assert writer.rows == 0
+    assert not (tmp_path / "report").exists()
 
 
 # Maps

@@ -12,9 +12,6 @@ ranks, and interpolated in the logarithms of ranks and dofs. On a measured run t
 run. Beyond the least and greatest dofs measured work follows a power of dofs: that between the two
 nearest runs, within the bounds below. Beyond the most ranks measured growth stays, up to
 RANKS_BEYOND times as many ranks, and from there on the time does not fall any more.
-
-The number of time steps follows from the protocol: steps grow by GROWTH from the first on to
-solver.maximum_step_fraction of a full charge, and keep that length to the end of the step.
 """
 
 from __future__ import annotations
@@ -29,10 +26,8 @@ from typing import Literal
 
 import numpy as np
 
-from simulator.materials import open_circuit_potential
+from simulator.estimate.steps import expected_steps
 from simulator.parameters import Parameters
-from simulator.protocol import Rate, Step
-from simulator.regimes import areal_capacity
 
 Preset = Literal["direct", "fieldsplit"]
 
@@ -60,12 +55,6 @@ MEMORY_EXPONENTS: dict[Case, tuple[float, float]] = {
 
 BEYOND = 1.25
 """Ratio to the nearest run measured from which an estimate counts as extrapolated."""
-
-GROWTH = 1.2
-"""Ratio of one time step to the one before, as measured while they grow."""
-
-HOLDING = 0.1
-"""Time constant of the current's decay at constant voltage, in full charges: a rough one."""
 
 
 @dataclass(frozen=True)
@@ -278,53 +267,3 @@ def _grown(growth: dict[int, list[tuple[float, float]]], x: float, ranks: int) -
         places.append(math.log(count))
         values.append(float(np.interp(x, sizes, logs)))
     return float(np.interp(math.log(ranks), places, values))
-
-
-# Time steps ------------------------------------------------------------------------------------
-
-
-def expected_steps(parameters: Parameters) -> int:
-    """Time steps that the protocol takes."""
-    one_C = areal_capacity(parameters) / 3600.0
-    least, most = parameters.active_material.lithium_fraction_window
-    fraction = parameters.active_material.initial_lithium_fraction
-    curve = open_circuit_potential(parameters.active_material.open_circuit_potential)
-    current, count = one_C, 0
-    for step in parameters.protocol.steps:
-        previous = current
-        current = step.rate.current_density(one_C) if step.rate else current
-        full = 3600.0 * one_C / current
-        sign = -1.0 if step.kind == "discharge" else 1.0
-        lasts = _given_duration(step)
-        voltage = step.cutoff("voltage")
-        if isinstance(voltage, float) and step.rate is not None:
-            way = sign * (fraction - float(curve.lithium_fraction(np.array([voltage]))[0]))
-            lasts = min(lasts, max(way, 0.0) / (most - least) * full)
-        end = step.cutoff("current")
-        if isinstance(end, Rate):
-            ratio = max(previous / end.current_density(one_C), 1.0)
-            lasts = min(lasts, HOLDING * full * math.log(ratio))
-        if step.rate is not None:
-            fraction -= sign * lasts / full * (most - least)
-        count += _steps_within(parameters, step, full, lasts)
-    return count
-
-
-def _given_duration(step: Step) -> float:
-    duration = step.cutoff("time")
-    return duration if isinstance(duration, float) else math.inf
-
-
-def _steps_within(parameters: Parameters, step: Step, full: float, lasts: float) -> int:
-    """Steps that grow from the first one to the largest, then keep that length."""
-    if not math.isfinite(lasts):
-        lasts = full
-    largest = parameters.solver.maximum_step_fraction * full
-    if step.kind == "rest":
-        largest = min(largest, lasts / 10.0)
-    first = min(parameters.solver.initial_step or min(1.0, 1e-4 * full), largest)
-    growing = math.log(largest / first) / math.log(GROWTH)
-    covered = (largest - first) / (1.0 - 1.0 / GROWTH)
-    if lasts <= covered:
-        return max(1, math.ceil(math.log1p((GROWTH - 1.0) * lasts / first) / math.log(GROWTH)))
-    return math.ceil(growing + (lasts - covered) / largest)

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from simulator.errors import InputError
 from simulator.parameters.messages import first_line
 from simulator.parameters.model import Parameters
+from simulator.protocol import resolved
 
 Key = tuple[str, ...]
 
@@ -36,8 +37,8 @@ def load_parameters(path: str | Path, overrides: Sequence[str] = ()) -> Paramete
     """Read, override, validate and convert an input file.
 
     Args:
-        path: the TOML file. Tables it names (particle sizes, penalties, a mesh) are looked for
-            beside it; those named by an override, in the working folder.
+        path: the TOML file. Files it names (particle sizes, penalties, currents, a mesh) are looked
+            for beside it; those named by an override, in the working folder.
         overrides: texts "section.key=value", later ones win. The value is read as TOML, and as a
             plain text when it is none, so that quotes may be left out: "geometry.width=80 um".
 
@@ -83,6 +84,20 @@ def _resolve_paths(data: dict[str, Any], folder: Path) -> None:
         table = _table(data, key[:-1])
         if table is not None and isinstance(table.get(key[-1]), str):
             table[key[-1]] = str(folder / table[key[-1]])
+    protocol = _table(data, ("protocol",))
+    if protocol is not None and "steps" in protocol:
+        protocol["steps"] = _resolve_steps(protocol["steps"], folder)
+
+
+def _resolve_steps(steps: Any, folder: Path) -> Any:
+    """Steps with the paths of their current tables made ones from `folder`."""
+    if isinstance(steps, str):
+        return resolved(steps, folder)
+    if isinstance(steps, list):
+        return [_resolve_steps(step, folder) for step in steps]
+    if isinstance(steps, dict) and "steps" in steps:
+        return steps | {"steps": _resolve_steps(steps["steps"], folder)}
+    return steps
 
 
 def _table(data: dict[str, Any], key: Key) -> dict[str, Any] | None:

@@ -10,6 +10,7 @@ import difflib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import numpy as np
 from pydantic import BeforeValidator, field_validator, model_validator
 
 from simulator.materials import electrolyte as electrolyte_of
@@ -159,6 +160,13 @@ class ActiveMaterial(Section):
         curve = open_circuit_potential(self.open_circuit_potential)
         window = self.voltage_window
         return float(curve.lithium_fraction(window.high)), float(curve.lithium_fraction(window.low))
+
+    @property
+    def mean_potential(self) -> float:
+        """Mean of U over the lithium fractions of the voltage window, V."""
+        curve = open_circuit_potential(self.open_circuit_potential)
+        least, most = self.lithium_fraction_window
+        return float(curve.potential(np.linspace(least, most, 1001, dtype=np.float64)).mean())
 
     @property
     def initial_potential(self) -> float:

@@ -7,7 +7,6 @@ from typing import Any
 
 from pydantic import PrivateAttr, ValidationError, model_validator
 
-from simulator.materials.open_circuit import VOLTAGE_RANGE
 from simulator.parameters.composition import Composition
 from simulator.parameters.fields import MistakeError, Physical, Section, Temperature
 from simulator.parameters.geometry import PACKING_LIMIT, Geometry
@@ -21,7 +20,7 @@ from simulator.parameters.materials import (
     Separator,
 )
 from simulator.parameters.operation import Output, Protocol, Seeds, Solver
-from simulator.protocol import Step
+from simulator.parameters.protocol_check import Known, check_protocol
 
 
 class Parameters(Section):
@@ -64,10 +63,9 @@ class Parameters(Section):
 
     @model_validator(mode="after")
     def _protocol_fits_material(self) -> Parameters:
-        known: float | None = self.active_material.initial_potential
-        for index, step in enumerate(self.protocol.steps):
-            check_step(step, ("protocol", "steps", f"[{index}]"), known)
-            known = potential_after(step)
+        material = self.active_material
+        start = Known(material.initial_potential, material.initial_lithium_fraction)
+        check_protocol(self.protocol.sequence, ("protocol", "steps"), start)
         return self
 
     @classmethod
@@ -122,46 +120,3 @@ def derive_fractions(data: dict[str, Any]) -> dict[str, Any]:
         "geometry": {"active_fraction": active} | geometry,
         "carbon_binder": {"electrolyte_fraction": electrolyte} | binder,
     }
-
-
-def check_step(step: Step, key: tuple[str, ...], start: float | None) -> None:
-    """Refuse a step outside the open-circuit curve, or that starts beyond its own end.
-
-    Args:
-        start: potential at which the step starts, V, when it is known.
-    """
-    low, high = VOLTAGE_RANGE
-    end = step.voltage if step.kind == "hold" else step.cutoff("voltage")
-    if not isinstance(end, float):
-        return
-    if not low <= end <= high:
-        raise MistakeError(
-            f"asks for {end:g} V, outside the range of the open-circuit curve",
-            allowed=f"from {low:g} to {high:g} V",
-            remedy="Change the voltage.",
-            key=key,
-        )
-    if start is None or step.kind == "hold":
-        return
-    if step.kind == "charge" and end <= start:
-        raise MistakeError(
-            f"would end at once: the cell starts it at {start:.3f} V already",
-            allowed=f"above {start:.3f} V, up to {high:g} V",
-            remedy="Raise the cut-off, or charge from a higher lithium fraction.",
-            key=key,
-        )
-    if step.kind == "discharge" and end >= start:
-        raise MistakeError(
-            f"would end at once: the cell starts it at {start:.3f} V already",
-            allowed=f"from {low:g} V, below {start:.3f} V",
-            remedy="Lower the cut-off, or charge first.",
-            key=key,
-        )
-
-
-def potential_after(step: Step) -> float | None:
-    """Cell potential when the step ends, V, where the step alone decides it."""
-    if step.kind == "hold":
-        return step.voltage
-    end = step.cutoff("voltage")
-    return end if isinstance(end, float) and len(step.cutoffs) == 1 else None

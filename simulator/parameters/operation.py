@@ -2,55 +2,163 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_serializer, field_validator
 
+from simulator.materials.open_circuit import VOLTAGE_RANGE
 from simulator.parameters.fields import MistakeError, Order, Physical, Section
-from simulator.protocol import FORMS, Step, StepError, parse_step
+from simulator.parameters.tables import read_current_table
+from simulator.protocol import FORMS, Group, Item, Step, StepError, parse_item
+from simulator.protocol.language import group_ends, is_stepwise, parse_repeat
+from simulator.protocol.records import each_step
 
 Tolerance = Annotated[float, Physical(at_least=1e-14, up_to=0.1, example="1e-4")]
 Duration = Annotated[float, Physical("s", above=0, up_to=1e9, example="10 s")]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 
+_STOP = Physical("V", shown="V", at_least=VOLTAGE_RANGE[0], up_to=VOLTAGE_RANGE[1], example="4.2 V")
+
+_TABLES = "{ repeat = 3, steps = [...] } or { until = '4.5 V', steps = [...] }"
+
 
 class Protocol(Section):
-    """[protocol]: the steps, in order; texts in the file, `Step` records after loading."""
+    """[protocol]: the steps, in order; texts and tables in the file, records after loading."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[Item, ...]
+    repeat: Annotated[int, Field(ge=1, le=100_000)] = 1
+    """How often the list of steps is run."""
+    stops: tuple[float, ...] = ()
+    """Voltages, V, at which charges and discharges write a table of the particles and go on."""
 
     @field_validator("steps", mode="plain")
     @classmethod
-    def _read(cls, value: Any) -> tuple[Step, ...]:
-        if isinstance(value, str) or not isinstance(value, list | tuple):
-            raise MistakeError(
-                "is not a list of steps",
-                allowed=FORMS,
-                remedy='Write steps = ["charge at C/20 until 4.5 V"].',
-            )
-        if not value:
-            raise MistakeError(
-                "is empty: nothing would be run", allowed=FORMS, remedy="Add a step."
-            )
-        return tuple(_step(index, text) for index, text in enumerate(value))
+    def _read(cls, value: Any) -> tuple[Item, ...]:
+        return _items(value, ())
 
     @field_serializer("steps")
-    def _texts(self, steps: tuple[Step, ...]) -> list[str]:
-        return [step.text for step in steps]
+    def _plain(self, steps: tuple[Item, ...]) -> list[Any]:
+        return [item.plain for item in steps]
+
+    @field_validator("stops", mode="plain")
+    @classmethod
+    def _voltages(cls, value: Any) -> tuple[float, ...]:
+        if isinstance(value, str) or not isinstance(value, list | tuple):
+            raise MistakeError(
+                "is not a list of voltages",
+                allowed=_STOP.allowed(),
+                remedy='Write stops = ["3.8 V", "4.2 V"].',
+            )
+        read = tuple(_stop(index, voltage) for index, voltage in enumerate(value))
+        if len(set(read)) < len(read):
+            raise MistakeError("names a voltage twice", remedy="Remove one of them.")
+        return read
+
+    @field_serializer("stops")
+    def _listed(self, stops: tuple[float, ...]) -> list[float]:
+        return list(stops)
+
+    @property
+    def sequence(self) -> Group:
+        """What is run: the steps, as often as they repeat."""
+        return Group(self.steps, self.repeat)
+
+    @property
+    def digests(self) -> dict[str, str]:
+        """Of the content of each current table, by a name for the user."""
+        return {
+            f"table of '{step.text}'": step.table.digest
+            for step in each_step(self.steps)
+            if step.table is not None
+        }
 
 
-def _step(index: int, text: Any) -> Step:
-    if isinstance(text, Step):
-        return text
-    if not isinstance(text, str):
-        raise MistakeError("is not a text", allowed=FORMS, key=(f"[{index}]",))
+def _stop(index: int, value: Any) -> float:
     try:
-        return parse_step(text)
+        return _STOP.read(value)
+    except MistakeError as mistake:
+        raise MistakeError(
+            mistake.problem,
+            allowed=mistake.allowed,
+            remedy=mistake.remedy,
+            key=(f"[{index}]",),
+        ) from mistake
+
+
+def _items(value: Any, key: tuple[str, ...]) -> tuple[Item, ...]:
+    """A list of steps and groups; `key` leads to it."""
+    if isinstance(value, str) or not isinstance(value, list | tuple):
+        raise MistakeError(
+            "is not a list of steps",
+            allowed=FORMS,
+            remedy='Write steps = ["charge at C/20 until 4.5 V"].',
+            key=key,
+        )
+    if not value:
+        raise MistakeError(
+            "is empty: nothing would be run", allowed=FORMS, remedy="Add a step.", key=key
+        )
+    return tuple(_item(entry, (*key, f"[{index}]")) for index, entry in enumerate(value))
+
+
+def _item(entry: Any, key: tuple[str, ...]) -> Item:
+    if isinstance(entry, Step | Group):
+        return entry
+    if isinstance(entry, dict):
+        return _group(entry, key)
+    if not isinstance(entry, str):
+        raise MistakeError("is not a text", allowed=f"{FORMS}; {_TABLES}", key=key)
+    try:
+        item = parse_item(entry)
     except StepError as error:
         raise MistakeError(
-            str(error), allowed=FORMS, remedy="Rewrite the step.", key=(f"[{index}]",)
+            str(error), allowed=FORMS, remedy="Rewrite the step.", key=key
         ) from error
+    return _with_table(item, key) if isinstance(item, Step) else item
+
+
+def _with_table(step: Step, key: tuple[str, ...]) -> Step:
+    """A step, its current table read."""
+    if step.file is None:
+        return step
+    try:
+        return replace(step, table=read_current_table(step.file, stepwise=is_stepwise(step)))
+    except MistakeError as mistake:
+        raise MistakeError(
+            f"names {step.file.name}, which {mistake.problem}",
+            allowed=mistake.allowed,
+            remedy=mistake.remedy,
+            key=key,
+        ) from mistake
+
+
+def _group(entry: dict[str, Any], key: tuple[str, ...]) -> Group:
+    if not {"steps"} < set(entry) <= {"steps", "repeat", "until"} or len(entry) != 2:
+        raise MistakeError(
+            f"has the keys {', '.join(entry) or 'of none'}",
+            allowed=_TABLES,
+            remedy="Give steps, and one of repeat and until.",
+            key=key,
+        )
+    steps = _items(entry["steps"], (*key, "steps"))
+    how = "repeat" if "repeat" in entry else "until"
+    value = entry[how]
+    try:
+        if how == "until" and isinstance(value, str):
+            return Group(steps, None, group_ends(value, steps), value)
+        if how == "repeat" and isinstance(value, int) and not isinstance(value, bool):
+            return Group(steps, parse_repeat(value))
+    except StepError as error:
+        raise MistakeError(
+            str(error), allowed=_TABLES, remedy="Rewrite it.", key=(*key, how)
+        ) from error
+    raise MistakeError(
+        "is not a whole number" if how == "repeat" else "is not a text",
+        allowed=_TABLES,
+        key=(*key, how),
+    )
 
 
 class Solver(Section):

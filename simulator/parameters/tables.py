@@ -1,16 +1,19 @@
-"""The two small CSV files an input file may name: measured particle sizes and given penalties."""
+"""The small CSV files an input file may name: particle sizes, penalties, a current in time."""
 
 from __future__ import annotations
 
 import csv
+import hashlib
 import math
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.parameters.fields import MistakeError
+from simulator.protocol.records import SHORTEST_ROW, CurrentTable
 
 Array = NDArray[np.float64]
 
@@ -53,6 +56,40 @@ def read_penalty_table(path: Path) -> Array:
     return np.array([row[2] for row in rows], dtype=np.float64)
 
 
+LARGEST_CURRENT = 1e6
+"""Of a current table, A m^-2."""
+
+
+def read_current_table(path: Path, *, stepwise: bool) -> CurrentTable:
+    """A current in time, from columns time_s, current_A_m2 (positive on charge).
+
+    Args:
+        path: the file.
+        stepwise: each current holds up to the next row; else it is linear between rows.
+
+    Raises:
+        MistakeError: no such file, other columns, fewer than two rows, times that do not increase
+            from 0, or a current out of range.
+    """
+    rows = _columns(path, ("time_s", "current_A_m2"))
+    line, first, _ = rows[0]
+    if first != 0.0:
+        raise _bad(path, line, f"time_s = {first:g}", "0 in the first row")
+    for (_, before, _), (line, time, _) in pairwise(rows):
+        if not before + SHORTEST_ROW * (1 - 1e-9) <= time <= 1e9:
+            least = f"at least {before + SHORTEST_ROW:.12g}, later than the row before; up to 1e9"
+            raise _bad(path, line, f"time_s = {time:.12g}", least)
+    for line, _, current in rows:
+        if abs(current) > LARGEST_CURRENT:
+            allowed = f"from {-LARGEST_CURRENT:g} to {LARGEST_CURRENT:g} A/m^2"
+            raise _bad(path, line, f"current_A_m2 = {current:g}", allowed)
+    if len(rows) < 2:
+        raise _bad(path, line, "the only row", "two rows or more: the last one ends the table")
+    times, currents = (tuple(row[column] for row in rows) for column in (1, 2))
+    digest = hashlib.sha256(repr((times, currents)).encode()).hexdigest()
+    return CurrentTable(times, currents, stepwise, digest)
+
+
 def _bad(path: Path, line: int, what: str, allowed: str) -> MistakeError:
     return MistakeError(
         f"holds a bad value in line {line}: {what}", allowed=allowed, remedy="Correct the table."
@@ -83,13 +120,19 @@ def _columns(path: Path, names: tuple[str, str]) -> list[tuple[int, float, float
         try:
             values = float(row[names[0]]), float(row[names[1]])
         except (TypeError, ValueError) as error:
-            raise _bad(path, line, "a number is missing or unreadable", wanted) from error
+            what = f"a number is missing or unreadable: {_shown(row, names)}"
+            raise _bad(path, line, what, wanted) from error
         if not all(math.isfinite(value) for value in values):
-            raise _bad(path, line, "a number is not finite", wanted)
+            raise _bad(path, line, f"a number is not finite: {_shown(row, names)}", wanted)
         rows.append((line, *values))
     if not rows:
         raise MistakeError("has no rows", allowed=wanted, remedy="Fill the table.")
     return rows
+
+
+def _shown(row: dict[str, str], names: tuple[str, str]) -> str:
+    """The two cells of a row, for a message."""
+    return ", ".join(f"{name} = {(row[name] or '').strip()[:20] or 'nothing'}" for name in names)
 
 
 def _header(reader: csv.DictReader[str], wanted: str) -> list[str]:

@@ -18,6 +18,7 @@ _KNOWN = {
     "particles.csv",
     "particles.h5",
     "fields",
+    "stops",
     "report",
     "checkpoint",
 }
@@ -49,6 +50,7 @@ class ResultsFolder:
         self.particles = self.path / "particles.csv"
         self.particle_series = self.path / "particles.h5"
         self.fields = self.path / "fields"
+        self.stops = self.path / "stops"
         self.report = self.path / "report"
         self.checkpoint = self.path / "checkpoint"
         self.lock = self.path / LOCK

@@ -6,6 +6,7 @@ import json
 import math
 import platform
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -41,6 +42,26 @@ _DEFAULTS: dict[str, Any] = {
     "balance": {"charge": None, "lithium": None, "salt": None},
     "pieces": [],
 }
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+        status: completed, stopped (by a signal) or failed.
+        reason: in words.
+        signal: number of the signal that stopped it, 0 otherwise.
+    """
+
+    status: Status
+    reason: str
+    signal: int = 0
+
+
+def stopped_by(signal: int) -> Outcome:
+    """The outcome of a run that a signal ended."""
+    return Outcome("stopped", f"stopped by signal {signal}", signal)
 
 
 class Manifest:

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from simulator.results import fields, history, particle_series
+from simulator.particles import ParticleTable
+from simulator.results import fields, history, particle_series, stops
 from simulator.results.fields import FieldWriter
 from simulator.results.folder import ResultsFolder
 from simulator.results.history import History
 from simulator.results.particle_series import ParticleSeries
 from simulator.results.sample import DOMAINS, FieldGrid, FieldValues, Sample
+from simulator.results.stops import StopTables
 from simulator.results.storage import make_durable
 
 
@@ -24,11 +26,13 @@ class Written:
         rows: of the history.
         particles: samples of the particle series.
         fields: samples of the fields.
+        stops: tables of the particles at voltage stops.
     """
 
     rows: int
     particles: int
     fields: int
+    stops: int = 0
 
 
 class Recorder:
@@ -39,6 +43,7 @@ class Recorder:
         particles: N.
         grids: the domains' grids, for the fields.
         keep: what to go on from in an earlier run's files; the rest is cut off. None starts anew.
+        table: the particles, for the tables at voltage stops.
 
     Attributes:
         written: what the samples recorded amount to, those of `complete` left out.
@@ -55,19 +60,27 @@ class Recorder:
         grids: Sequence[FieldGrid],
         *,
         keep: Written | None = None,
+        table: ParticleTable | None = None,
     ) -> None:
-        rows, samples, kept = (None,) * 3 if keep is None else vars(keep).values()
+        rows, samples, kept, stopped = (None,) * 4 if keep is None else vars(keep).values()
         self._folder = folder
         self._fields = FieldWriter(folder.fields, grids, keep=kept)
         self._series = ParticleSeries(folder.particle_series, particles, keep=samples)
+        self._stops = StopTables(folder.stops, table, keep=stopped)
         self._history = History(folder.history, keep=rows)
         self.written = self._count()
         self._last = (False, False)
 
     def record(
-        self, sample: Sample, fields: FieldValues | None = None, *, particles: bool = True
+        self,
+        sample: Sample,
+        fields: FieldValues | None = None,
+        *,
+        particles: bool = True,
+        stop: float | None = None,
     ) -> None:
-        """Write a sample: with `fields` if it has them, to the series if `particles`.
+        """Write a sample: with `fields` if it has them, to the series if `particles`, and with a
+        table of its own at a voltage stop (V).
 
         Raises:
             OutputError: disk full or folder gone; the samples before are intact.
@@ -77,6 +90,8 @@ class Recorder:
             self._fields.write(sample.time_s, fields)
         if particles:
             self._series.append(sample)
+        if stop is not None:
+            self._stops.write(sample, stop)
         self._history.append(sample)
         self.written = self._count()
         self._last = (fields is not None, particles)
@@ -108,14 +123,16 @@ class Recorder:
         self._series.flush()
         self._fields.make_durable()
         folder = self._folder
-        make_durable([folder.particle_series, folder.history, folder.manifest, folder.particles])
+        files = [folder.particle_series, folder.history, folder.manifest, folder.particles]
+        make_durable([*files, *self._stops.files])
 
     def close(self) -> None:
         """Bring the particle series up to date."""
         self._series.close()
 
     def _count(self) -> Written:
-        return Written(self._history.rows, self._series.samples, self._fields.samples)
+        counts = self._history.rows, self._series.samples, self._fields.samples
+        return Written(*counts, len(self._stops.files))
 
     def __enter__(self) -> Self:
         return self
@@ -137,5 +154,6 @@ def check_written(folder: ResultsFolder, written: Written) -> None:
     """
     history.first_rows(folder.history, written.rows)
     particle_series.first_samples(folder.particle_series, written.particles)
+    stops.first_files(folder.stops, written.stops)
     for domain in DOMAINS:
         fields.first_samples(folder.fields, domain, written.fields)

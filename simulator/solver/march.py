@@ -1,70 +1,36 @@
 """Marching a protocol: step after step, each to the first of its cut-offs.
 
 A cut-off is located within its time step, not overshot: the step is solved again with other
-lengths until the quantity meets its value.
+lengths until the quantity meets its value. So is a stop, at which the step then goes on. No time
+step leads across a kink of a current table: there one ends, and the time scheme begins anew.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from simulator.errors import SolveError
-from simulator.protocol import Rate, Step
+from simulator.protocol import Group, Item, Step
+from simulator.protocol.records import ROUNDING
+from simulator.protocol.sequence import (
+    END,
+    MOST_PASSES,
+    Place,
+    first_place,
+    following,
+    open_passes,
+    task_at,
+    whole,
+)
 from simulator.solver.newton import StepRejectedError
+from simulator.solver.plan import HOUR, PATIENCE, Event, Leg, Pace, StepPlan
 from simulator.solver.stepper import Candidate, State, Stepper
-from simulator.solver.terminal import ConstantCurrent, ConstantVoltage, TerminalControl
+from simulator.solver.terminal import TerminalControl
 
-HOUR = 3600.0
-
-VOLTAGE_PRECISION = 1e-6
-"""How near a voltage cut-off is met, V."""
-
-CURRENT_PRECISION = 1e-6
-"""How near a current cut-off is met, relative."""
+__all__ = ["BEGINNING", "HOUR", "Event", "Marched", "Pace", "Position", "march"]
 
 LONGEST_SEARCH = 30
-
-PATIENCE = 100.0
-"""Full charges a step may last before it counts as one that never ends."""
-
-
-@dataclass(frozen=True)
-class Pace:
-    """Time steps of a march.
-
-    Attributes:
-        one_C: cell current of 1C, A.
-        area: collector area, m^2.
-        initial_step: first time step of a protocol step, s; None chooses one.
-        largest_fraction: largest time step over the time a full charge at the step's rate takes.
-    """
-
-    one_C: float
-    area: float
-    initial_step: float | None
-    largest_fraction: float
-
-    def current(self, rate: Rate) -> float:
-        """Cell current, A, of a rate."""
-        return rate.current_density(self.one_C / self.area) * self.area
-
-    def full_charge(self, current: float) -> float:
-        """Time, s, a full charge takes at a cell current, A."""
-        return HOUR * self.one_C / current
-
-
-@dataclass(frozen=True)
-class Event:
-    """A cut-off as a function that is negative before it and positive beyond.
-
-    Attributes:
-        distance: of a state, in units of the precision wanted.
-        text: for the user, when it is met.
-    """
-
-    distance: Callable[[State], float]
-    text: str
 
 
 @dataclass(frozen=True)
@@ -72,16 +38,30 @@ class Position:
     """Where a march stands between two time steps; with the stepper's memory, all that matters.
 
     Attributes:
-        step: index of the protocol step under way, or of the next one.
+        step: number of the protocol step under way, or of the next one, repetitions counted.
         begun: time it began, s; None when it has not taken its first time step.
-        length: time step to try next, s; None likewise.
+        length: time step to try next, s; None likewise, and at a kink of its current.
         last_current: size of the last current that a protocol step named, A; None before any.
+        place: of the step in the protocol; () at its end, None at its beginning.
+        charge: passed until the step began, A s; None likewise.
+        cycle: number of the cycle.
+        discharged: whether the last charge or discharge was a discharge.
     """
 
     step: int = 0
     begun: float | None = None
     length: float | None = None
     last_current: float | None = None
+    place: Place | None = None
+    charge: float | None = None
+    cycle: int = 0
+    discharged: bool = False
+
+    def __post_init__(self) -> None:
+        if self.place is not None:
+            # Checkpoints hold lists.
+            place = tuple((int(index), int(passed)) for index, passed in self.place)
+            object.__setattr__(self, "place", place)
 
 
 BEGINNING = Position()
@@ -93,138 +73,235 @@ class Marched:
 
     Attributes:
         state: at its end.
-        protocol_step: index of the step under way.
+        protocol_step: number of the step under way, repetitions counted.
+        text: the step's.
+        place: of the step in the protocol.
+        cycle: number of the cycle, from 0.
         time_step: s; 0 where the change of control alone led beyond a cut-off.
         ended_by: the cut-off that ended the protocol step here, or "".
-        progress: of the protocol step, 0 to 1, by duration where it has one, else None.
+        stop: the voltage, V, of a stop met here, else None.
+        progress: of the protocol step, 0 to 1, by duration or capacity if it has one, else None.
         position: from where `march` goes on after it.
     """
 
     state: State
     protocol_step: int
+    text: str
+    place: Place
+    cycle: int
     time_step: float
     ended_by: str
+    stop: float | None
     progress: float | None
     position: Position
 
 
-class _StepPlan:
-    """A protocol step in the cell's own terms."""
-
-    def __init__(self, step: Step, pace: Pace, begin: float, last_current: float) -> None:
-        self.text = step.text
-        self.duration: float | None = None
-        self.events: list[Event] = []
-        current = pace.current(step.rate) if step.rate is not None else last_current
-        self.sign = -1.0 if step.kind == "discharge" else 1.0
-        self.current = current
-        self.control = self._control(step)
-        self._add_cutoffs(step, pace)
-        full = pace.full_charge(current)
-        self.largest = pace.largest_fraction * full
-        if step.kind == "rest" and self.duration is not None:
-            self.largest = min(self.largest, self.duration / 10)
-        self.first = pace.initial_step or min(1.0, 1e-4 * full)
-        self.begin = begin
-        self.deadline = begin + (self.duration if self.duration is not None else PATIENCE * full)
-
-    def _control(self, step: Step) -> TerminalControl:
-        if step.kind == "hold":
-            assert step.voltage is not None
-            return ConstantVoltage(step.voltage)
-        return ConstantCurrent(0.0 if step.kind == "rest" else self.sign * self.current)
-
-    def reached(self, state: State) -> Event | None:
-        """The cut-off that lies at a state or before it."""
-        return next((event for event in self.events if event.distance(state) > -1.0), None)
-
-    def _add_cutoffs(self, step: Step, pace: Pace) -> None:
-        for cutoff in step.cutoffs:
-            if isinstance(cutoff.value, Rate):
-                self.events.append(_current_event(pace.current(cutoff.value)))
-            elif cutoff.quantity == "time":
-                self.duration = cutoff.value
-            else:
-                self.events.append(_voltage_event(cutoff.value, self.sign))
-
-
-def _voltage_event(limit: float, sign: float) -> Event:
-    return Event(lambda state: sign * (state.V - limit) / VOLTAGE_PRECISION, f"reached {limit:g} V")
-
-
-def _current_event(limit: float) -> Event:
-    return Event(
-        lambda state: (1 - abs(state.I) / limit) / CURRENT_PRECISION, "current fell to its limit"
-    )
-
-
 def march(
-    stepper: Stepper, steps: Sequence[Step], pace: Pace, position: Position = BEGINNING
+    stepper: Stepper,
+    protocol: Group | Sequence[Item],
+    pace: Pace,
+    position: Position = BEGINNING,
+    stops: Sequence[float] = (),
 ) -> Iterator[Marched]:
     """Yield every accepted time step of a protocol. Collective.
 
     Args:
         stepper: holds the state at `position`.
-        steps: the protocol.
+        protocol: the steps, or the group that repeats them.
         pace: currents and time steps.
         position: where an earlier march stood.
+        stops: voltages, V, that a time step of each charge or discharge ends at.
 
     Raises:
         SolveError: a step cannot go on; the stepper keeps the last accepted state.
     """
-    last_current = pace.one_C if position.last_current is None else position.last_current
-    for index in range(position.step, len(steps)):
-        begun, length = position.begun, position.length
-        if index > position.step or begun is None:
-            begun, length = stepper.state.time, None
+    root = whole(protocol)
+    here = _begun(root, position)
+    while here.place:
+        task = task_at(root, here.place)
+        if here.begun is None or here.charge is None:
+            here = _entered(here, root, task.step, stepper.state)
             stepper.restart()
-        plan = _StepPlan(steps[index], pace, begun, last_current)
-        last_current = plan.current
-        yield from _march_step(stepper, plan, index, length)
+        assert here.begun is not None
+        assert here.charge is not None
+        last = pace.one_C if here.last_current is None else here.last_current
+        plan = StepPlan(task, pace, here.begun, here.charge, last, stops)
+        here = replace(here, last_current=plan.current)
+        for marched in _march_step(stepper, plan, here, root):
+            yield marched
+            here = marched.position
 
 
-def _march_step(
-    stepper: Stepper, plan: _StepPlan, index: int, given: float | None
-) -> Iterator[Marched]:
-    """Time steps of a protocol step to its end; the first of them where no length is `given`."""
-    length, first, ended = plan.first if given is None else given, given is None, ""
-    beyond = Position(index + 1, last_current=plan.current)
+def _begun(root: Group, position: Position) -> Position:
+    """The position with its place in the protocol."""
+    if position.place is not None:
+        return position
+    first = first_place(root)
+    # A number alone tells the place in a plain list, as older checkpoints have it.
+    for _ in range(position.step):
+        first = following(root, first)
+    return replace(position, place=first)
+
+
+def _entered(here: Position, root: Group, step: Step, state: State) -> Position:
+    """The position as a step begins, in its cycle."""
+    assert here.place is not None
+    cycle = here.cycle + (step.kind == "charge" and here.discharged)
+    if root.repeat is not None and root.repeat > 1:
+        cycle = here.place[0][1]
+    discharged = here.discharged
+    if step.kind in ("charge", "discharge"):
+        discharged = step.kind == "discharge"
+    return replace(
+        here,
+        begun=state.time,
+        length=None,
+        charge=state.charge,
+        cycle=cycle,
+        discharged=discharged,
+    )
+
+
+def _beyond(root: Group, here: Position, leaving: int | None) -> Position:
+    """Where the step after this one begins."""
+    assert here.place is not None
+    place = following(root, here.place, leaving)
+    return replace(
+        here, step=here.step + 1, begun=None, length=None, charge=None, place=place or END
+    )
+
+
+@dataclass(frozen=True)
+class _Met:
+    """A candidate time step, and what it meets.
+
+    Attributes:
+        candidate: None where the change of control alone leads beyond a cut-off.
+        following: time step to try after it, s.
+        cutoff: that the protocol step ends at, or None.
+        stop: voltage, V, of the stop that it ends at, or None.
+    """
+
+    candidate: Candidate | None
+    following: float
+    cutoff: Event | None = None
+    stop: float | None = None
+
+
+def _march_step(stepper: Stepper, plan: StepPlan, here: Position, root: Group) -> Iterator[Marched]:
+    """Time steps of a protocol step to its end."""
+
+    def marched(state: State, took: float, ended: str, met: _Met, then: Position) -> Marched:
+        assert here.place is not None
+        progress = plan.progress(state) if took > 0 else None
+        where = (here.step, plan.text, here.place, here.cycle)
+        return Marched(state, *where, took, ended, met.stop, progress, then)
+
+    length, ended = here.length, ""
     while not ended:
         now = stepper.state
-        remaining = plan.deadline - now.time
-        length = min(length, plan.largest, remaining)
-        # Two even steps rather than one and a sliver.
-        if length < remaining < 2 * length:
-            length = remaining / 2
-        candidate, following = stepper.advance(length, plan.control)
-        event = plan.reached(candidate.state)
-        if event is not None and first:
-            # The jump to the new control alone may lead beyond the cut-off. Then the step ends
-            # where it begins; otherwise the shortest step leads to where a search can begin.
-            candidate, _ = stepper.advance(stepper.smallest_step, plan.control)
-            if plan.reached(candidate.state) is not None:
-                yield Marched(now, index, 0.0, f"{event.text} at once", None, beyond)
-                return
-            event, following = None, length
-        if event is not None:
-            candidate = _locate(stepper, plan.control, event, candidate)
-            ended = event.text
-        state = stepper.accept(candidate)
-        if not ended and plan.deadline - state.time <= 1e-9 * max(plan.deadline, 1.0):
+        leg = plan.leg(now.time)
+        met = _one_step(stepper, plan, leg, length)
+        if met.candidate is None:
+            assert met.cutoff is not None
+            then = _beyond(root, here, met.cutoff.leaves)
+            yield marched(now, 0.0, f"{met.cutoff.text} at once", met, then)
+            _check_passes(root, then, plan, now)
+            return
+        state = stepper.accept(met.candidate)
+        leaving, length = None, met.following
+        if met.cutoff is not None:
+            ended, leaving = met.cutoff.text, met.cutoff.leaves
+        elif plan.deadline - state.time <= 1e-9 * max(plan.deadline, 1.0):
             ended = "reached its duration"
             if plan.duration is None:
-                raise SolveError(
-                    f"'{plan.text}' did not reach its end within {PATIENCE:g} full charges",
-                    time_s=state.time,
-                    step_s=length,
-                    voltage_V=state.V,
-                )
-        progress = None
-        if plan.duration is not None:
-            progress = (state.time - plan.begin) / plan.duration
-        here = beyond if ended else Position(index, plan.begin, following, plan.current)
-        yield Marched(state, index, state.time - now.time, ended, progress, here)
-        length, first = following, False
+                raise _endless(f"'{plan.text}' did not reach its end", state, length)
+        elif leg.end - state.time <= ROUNDING:
+            # A kink, or a jump: the current's past says nothing of its future.
+            stepper.restart()
+            length = None
+        then = _beyond(root, here, leaving) if ended else replace(here, length=length)
+        yield marched(state, state.time - now.time, ended, met, then)
+        if ended:
+            _check_passes(root, then, plan, state)
+
+
+def _endless(what: str, state: State, length: float) -> SolveError:
+    return SolveError(
+        f"{what} within {PATIENCE:g} full charges",
+        time_s=state.time,
+        step_s=length,
+        voltage_V=state.V,
+    )
+
+
+def _check_passes(root: Group, then: Position, plan: StepPlan, state: State) -> None:
+    """Refuse to repeat for ever what waits for something that does not come."""
+    if then.place and open_passes(root, then.place) >= MOST_PASSES:
+        raise SolveError(
+            f"'{plan.text}' was repeated {MOST_PASSES} times without reaching the end of its group",
+            time_s=state.time,
+            step_s=0.0,
+            voltage_V=state.V,
+        )
+
+
+def _one_step(stepper: Stepper, plan: StepPlan, leg: Leg, given: float | None) -> _Met:
+    """A time step that leads up to the first of the cut-offs and stops on its way, not beyond.
+
+    Args:
+        given: the length to try, s; None for the first step after a change of control.
+    """
+    now = stepper.state
+    length = plan.first if given is None else given
+    remaining = leg.end - now.time
+    length = min(length, plan.largest, remaining)
+    # Two even steps rather than one and a sliver.
+    if length < remaining < 2 * length:
+        length = remaining / 2
+    candidate, following_length = stepper.advance(length, leg.control)
+    pending = plan.pending(now)
+    crossed = _crossed([*plan.events, *pending], candidate.state)
+    if crossed and given is None:
+        # The jump to the new control alone may lead beyond the cut-off. Then the step ends
+        # where it begins; otherwise the shortest step leads to where a search can begin. A stop
+        # that the jump leads across is none.
+        candidate, _ = stepper.advance(min(stepper.smallest_step, remaining), leg.control)
+        event = plan.reached(candidate.state)
+        return _Met(None if event is not None else candidate, length, event)
+    if not crossed:
+        return _Met(candidate, following_length)
+    candidate, met = _first_met(stepper, leg.control, crossed, candidate)
+    cutoffs = [event for event in met if event.stop is None]
+    # Of several groups that end here, the outermost.
+    cutoff = min(cutoffs, key=_level, default=None)
+    stop = next((event.stop for event in met if event.stop is not None), None)
+    return _Met(candidate, following_length, cutoff, stop)
+
+
+def _level(event: Event) -> float:
+    return float("inf") if event.leaves is None else event.leaves
+
+
+def _crossed(events: Sequence[Event], state: State) -> list[Event]:
+    """What lies at a state or before it."""
+    return [event for event in events if event.distance(state) > -1.0]
+
+
+def _first_met(
+    stepper: Stepper, control: TerminalControl, crossed: Sequence[Event], candidate: Candidate
+) -> tuple[Candidate, list[Event]]:
+    """Shorten a step to the first of the events that it crosses.
+
+    Returns:
+        the step, and the events at its end.
+    """
+    first = crossed[0]
+    for event in crossed:
+        if event.distance(candidate.state) > 1.0:
+            candidate, first = _locate(stepper, control, event, candidate), event
+    state = candidate.state
+    return candidate, [e for e in crossed if e is first or abs(e.distance(state)) <= 1.0]
 
 
 def _locate(

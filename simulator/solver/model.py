@@ -174,8 +174,18 @@ class CellModel:
         """Currents and time steps of a march."""
         solver = self.parameters.solver
         return Pace(
-            self.one_C, self.mesh.collector_area, solver.initial_step, solver.maximum_step_fraction
+            one_C=self.one_C,
+            area=self.mesh.collector_area,
+            initial_step=solver.initial_step,
+            largest_fraction=solver.maximum_step_fraction,
+            potential=self.parameters.active_material.mean_potential,
+            lithium_fraction=self.lithium_fraction,
         )
+
+    def lithium_fraction(self, state: State) -> float:
+        """Mean of a state over the particles, weighted by volume. Collective."""
+        fractions = self.averages.of_volume(state.vector[self.layout.slices["s"]])
+        return float(fractions @ self.averages.volumes / self.averages.volumes.sum())
 
     def order(self) -> StateOrder:
         """Puts owned vectors in an order that no number of ranks changes. Collective."""

@@ -317,7 +317,7 @@ class Newton:
     def consistent_voltage(
         self, vector: Floats, V: float, I: float, control: TerminalControl
     ) -> float:
-        """The voltage at which the interface carries the prescribed current. Collective.
+        """The voltage at which the interface carries the current prescribed there. Collective.
 
         All fields are kept. After a jump of the current it is where Newton's method should start:
         from the old voltage its first update, by the tangent at small currents, would overshoot,
@@ -326,16 +326,20 @@ class Newton:
         Returns:
             V as given where the control prescribes the voltage, or none is found within 2 V.
         """
-        g, g_V, g_I = control(V, I)
-        if g_V != 0.0 or g_I == 0.0:
+        if control(V, I)[2] == 0.0:
             return V
-        wanted = I - g / g_I
         values = self._system.layout.spread(vector)
 
         def excess(voltage: float) -> float:
+            # Relations are linear in I, so that this solves g(voltage, wanted) = 0.
+            g, _, g_I = control(voltage, I)
+            wanted = I - g / g_I
             return self._system.interface_current(values, voltage, wanted) - wanted
 
         low, high = V - VOLTAGE_SEARCH, V + VOLTAGE_SEARCH
+        if control(low, I)[2] <= 0.0:
+            # A power is no current any more at voltages below zero.
+            low = 0.5 * V
         if excess(low) * excess(high) >= 0.0:
             return V
         return float(brentq(excess, low, high, xtol=1e-6))

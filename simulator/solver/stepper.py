@@ -136,6 +136,7 @@ class Stepper:
         now = self.state
         times = [state.time for state in self._past]
         time = now.time + step
+        control = control.at(time)
         scheme = differentiation(time, times, self._highest)
         beta = scheme.past([state.vector for state in self._past])
         guess, V, I = self._predicted(time)

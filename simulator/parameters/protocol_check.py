@@ -1,0 +1,123 @@
+"""Whether a protocol fits the material: voltages on its curve, and no step that ends at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from simulator.materials.open_circuit import VOLTAGE_RANGE
+from simulator.parameters.fields import MistakeError
+from simulator.protocol import Cutoff, Group, Step
+
+Key = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known of the cell where a step begins, None where it is not.
+
+    Attributes:
+        potential: V.
+        fraction: mean lithium fraction.
+    """
+
+    potential: float | None = None
+    fraction: float | None = None
+
+
+UNKNOWN = Known()
+
+
+def check_protocol(group: Group, key: Key, start: Known) -> Known:
+    """Refuse steps outside the open-circuit curve, and those that start beyond their own end.
+
+    Args:
+        group: the protocol, or a group of it.
+        key: of its list of steps.
+        start: where it begins.
+
+    Returns:
+        where it ends.
+
+    Raises:
+        MistakeError: at the first such step.
+    """
+    known = start
+    # What a repetition begins with is known from the second pass on.
+    for _ in range(2 if group.repeat is not None and group.repeat > 1 else 1):
+        for index, item in enumerate(group.steps):
+            here = (*key, f"[{index}]")
+            if isinstance(item, Group):
+                # Titrations are one text; their steps have no keys.
+                inner = here if item.written else (*here, "steps")
+                for cutoff in item.until:
+                    _check_range(cutoff, here)
+                known = check_protocol(item, inner, known)
+                known = UNKNOWN if item.repeat is None else known
+            else:
+                place = here if not group.written else key
+                check_step(item, place, known)
+                known = known_after(item)
+    return known
+
+
+def _check_range(cutoff: Cutoff, key: Key) -> None:
+    low, high = VOLTAGE_RANGE
+    value = cutoff.value
+    if cutoff.quantity == "voltage" and isinstance(value, float) and not low <= value <= high:
+        raise MistakeError(
+            f"asks for {value:g} V, outside the range of the open-circuit curve",
+            allowed=f"from {low:g} to {high:g} V",
+            remedy="Change the voltage.",
+            key=key,
+        )
+
+
+def check_step(step: Step, key: Key, start: Known) -> None:
+    """Refuse a step outside the open-circuit curve, or that starts beyond its own end.
+
+    Args:
+        step: the step.
+        key: of the step.
+        start: where it begins.
+    """
+    if step.voltage is not None:
+        _check_range(Cutoff("voltage", step.voltage), key)
+    for cutoff in step.cutoffs:
+        _check_range(cutoff, key)
+    if step.kind not in ("charge", "discharge"):
+        return
+    charging = step.kind == "charge"
+    low, high = VOLTAGE_RANGE
+    end, at = step.cutoff("voltage"), start.potential
+    if isinstance(end, float) and at is not None and (end <= at if charging else end >= at):
+        raise MistakeError(
+            f"would end at once: the cell starts it at {at:.3f} V already",
+            allowed=f"above {at:.3f} V, up to {high:g} V"
+            if charging
+            else f"from {low:g} V, below {at:.3f} V",
+            remedy="Raise the cut-off, or charge from a higher lithium fraction."
+            if charging
+            else "Lower the cut-off, or charge first.",
+            key=key,
+        )
+    goal, x = step.cutoff("lithium fraction"), start.fraction
+    if isinstance(goal, float) and x is not None and (goal >= x if charging else goal <= x):
+        raise MistakeError(
+            f"would end at once: the particles start it at a mean fraction of {x:g}",
+            allowed=f"x below {x:g}" if charging else f"x above {x:g}",
+            remedy="Charging lowers the lithium fraction, discharging raises it.",
+            key=key,
+        )
+
+
+def known_after(step: Step) -> Known:
+    """What is known when a step ends, where the step alone decides it."""
+    if step.kind == "hold":
+        return Known(potential=step.voltage)
+    if step.kind not in ("charge", "discharge") or len(step.cutoffs) > 1:
+        return UNKNOWN
+    voltage, fraction = step.cutoff("voltage"), step.cutoff("lithium fraction")
+    return Known(
+        potential=voltage if isinstance(voltage, float) else None,
+        fraction=fraction if isinstance(fraction, float) else None,
+    )

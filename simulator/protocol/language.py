@@ -1,0 +1,310 @@
+"""Reading the texts; the forms are in the package's docstring."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from simulator.protocol.records import (
+    Cutoff,
+    Group,
+    Item,
+    Kind,
+    Quantity,
+    Rate,
+    Side,
+    Step,
+    StepError,
+    each_step,
+)
+from simulator.units import UnitError, quantity
+
+FORMS = (
+    "'charge at C/20 until 4.5 V', 'discharge at 0.5 A/m^2 until 2.8 V or 10 h', "
+    "'charge at 5 W/m^2 until 1 mAh/cm^2', 'charge at C/10 until x = 0.5', "
+    "'hold at 4.5 V until C/100', 'hold at 4.5 V for 2 h', 'rest for 1 h', "
+    "'follow drive.csv until below 2.8 V', "
+    "'gitt: charge at C/20 for 10 min, rest for 1 h, until 4.5 V'"
+)
+"""Examples of every form, for messages."""
+
+_NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+_STEP = re.compile(
+    r"(?P<kind>[a-z]+)(?:\s+at\s+(?P<level>.+?))?(?:\s+(?P<link>until|for)\s+(?P<ends>.+))?\s*\Z"
+)
+_FOLLOW = re.compile(
+    r"follow\s+(?P<file>.+?)(?P<stepwise>\s+stepwise)?(?:\s+until\s+(?P<ends>.+))?\s*\Z"
+)
+_GITT = re.compile(r"gitt\s*:\s*(?P<steps>.+?)\s*,\s*(?P<end>until\s+.+|\d+\s+times)\s*\Z")
+_RATE_OVER = re.compile(rf"C\s*/\s*({_NUMBER})\Z")
+_RATE_TIMES = re.compile(rf"({_NUMBER})\s*C\Z")
+_SIDED = re.compile(r"(above|below)\s+(.+)\Z")
+_FRACTION = re.compile(rf"x\s*(=|above\s|below\s)\s*({_NUMBER})\Z")
+
+_ALLOWED: dict[Kind, tuple[Quantity, ...]] = {
+    "charge": ("voltage", "time", "capacity", "lithium fraction"),
+    "discharge": ("voltage", "time", "capacity", "lithium fraction"),
+    "hold": ("current", "time", "capacity", "lithium fraction"),
+    "rest": ("time",),
+    "follow": ("voltage", "time", "capacity", "lithium fraction"),
+}
+
+# The side on which a cut-off lies where the step moves one way only.
+_NATURAL: dict[tuple[Kind, Quantity], Side] = {
+    ("charge", "voltage"): "above",
+    ("charge", "lithium fraction"): "below",
+    ("discharge", "voltage"): "below",
+    ("discharge", "lithium fraction"): "above",
+}
+
+
+def parse_item(text: str) -> Item:
+    """Read one text: a step, or the pulses and rests of a titration (GITT).
+
+    Raises:
+        StepError: none of the forms.
+    """
+    clean = " ".join(text.split())
+    if not clean.startswith("gitt"):
+        return parse_step(clean)
+    match = _GITT.match(clean)
+    if match is None:
+        raise StepError("is not a titration: steps, then 'until ...' or '... times', by commas")
+    steps = tuple(parse_step(part) for part in re.split(r"\s*,\s*", match["steps"]))
+    if any(step.kind == "follow" for step in steps):
+        raise StepError("follows a table within a titration")
+    end = match["end"]
+    if end.startswith("until"):
+        ends = end.removeprefix("until").strip()
+        return Group(steps, None, group_ends(ends, steps), ends, clean)
+    return Group(steps, parse_repeat(int(end.split()[0])), (), "", clean)
+
+
+def parse_repeat(count: int) -> int:
+    """A number of repetitions.
+
+    Raises:
+        StepError: not 1 to 100 000.
+    """
+    if not 1 <= count <= 100_000:
+        raise StepError(f"asks for {count} repetitions: 1 to 100 000 are possible")
+    return count
+
+
+def parse_step(text: str) -> Step:
+    """Read one step.
+
+    Raises:
+        StepError: not one of the forms.
+    """
+    clean = " ".join(text.split())
+    if clean.startswith("follow "):
+        return _follow(clean)
+    match = _STEP.match(clean)
+    if match is None or match["kind"] not in ("charge", "discharge", "hold", "rest"):
+        raise StepError("is not a step")
+    kind: Kind = match["kind"]  # type: ignore[assignment]
+    level, ends = match["level"], match["ends"]
+    if kind == "rest" and level is not None:
+        raise StepError("rests at a level: a rest has only a duration")
+    if kind != "rest" and level is None:
+        raise StepError("lacks its rate" if kind != "hold" else "lacks its voltage")
+    if ends is None:
+        raise StepError("has no end: add 'until ...' or 'for ...'")
+    cutoffs = _cutoffs(kind, match["link"], ends)
+    power = _power(level) if kind in ("charge", "discharge") else None
+    rate = parse_rate(level) if kind in ("charge", "discharge") and power is None else None
+    voltage = _voltage(level) if kind == "hold" else None
+    return Step(kind, rate, voltage, cutoffs, clean, power)
+
+
+def parse_steps(texts: Sequence[str]) -> tuple[Step, ...]:
+    """Read a list of steps; see `parse_step`."""
+    return tuple(parse_step(text) for text in texts)
+
+
+def parse_rate(text: str) -> Rate:
+    """Read "C/20", "2C", "0.5 A/m^2", "0.05 mA/cm^2".
+
+    Raises:
+        StepError: neither form, or not above zero.
+    """
+    clean = text.strip()
+    over, times = _RATE_OVER.match(clean), _RATE_TIMES.match(clean)
+    if over and float(over[1]) > 0:
+        return Rate(1.0 / float(over[1]), "C")
+    if times and float(times[1]) > 0:
+        return Rate(float(times[1]), "C")
+    if over or times:
+        raise StepError(f"has a rate '{clean}' that is not above zero")
+    try:
+        value = quantity(clean, "A/m^2")
+    except UnitError as problem:
+        raise StepError(
+            f"has a rate '{clean}' that is neither like C/20 or 0.5C nor a current density in "
+            "A/m^2 nor a power in W/m^2"
+        ) from problem
+    if value <= 0:
+        raise StepError(f"has a rate '{clean}' that is not above zero")
+    return Rate(value, "A/m^2")
+
+
+def _power(text: str) -> float | None:
+    """W m^-2, or None where it is no power."""
+    try:
+        value = quantity(text, "W/m^2")
+    except UnitError:
+        return None
+    if value <= 0:
+        raise StepError(f"has a power '{text}' that is not above zero")
+    return value
+
+
+def _voltage(text: str) -> float:
+    try:
+        return quantity(text, "V")
+    except UnitError as problem:
+        raise StepError(f"holds at '{text}', which is not a voltage") from problem
+
+
+# Current tables ----------------------------------------------------------------------------------
+
+
+def _follow(clean: str) -> Step:
+    match = _FOLLOW.match(clean)
+    assert match is not None
+    file = Path(match["file"])
+    ends = match["ends"]
+    cutoffs = () if ends is None else _cutoffs("follow", "until", ends)
+    # Where a file lies is no part of the protocol: its content is.
+    text = clean.replace(match["file"], file.name, 1)
+    return Step("follow", None, None, cutoffs, text, file=file)
+
+
+def is_stepwise(step: Step) -> bool:
+    """Whether the table of a `follow` holds each current up to the next row."""
+    match = _FOLLOW.match(step.text)
+    return match is not None and match["stepwise"] is not None
+
+
+def resolved(text: str, folder: Path) -> str:
+    """A text with the path of its current table made one from `folder`; others as they are."""
+    match = _FOLLOW.match(text)
+    if match is None:
+        return text
+    begin, end = match.span("file")
+    return f"{text[:begin]}{folder / match['file']}{text[end:]}"
+
+
+# Ends ----------------------------------------------------------------------------------------
+
+
+def _cutoffs(kind: Kind, link: str, text: str) -> tuple[Cutoff, ...]:
+    found = tuple(_cutoff(part) for part in re.split(r"\s+or\s+", text))
+    for cutoff in found:
+        if cutoff.quantity not in _ALLOWED[kind]:
+            allowed = " or a ".join(_ALLOWED[kind])
+            raise StepError(f"ends on a {cutoff.quantity}: a {kind} ends on a {allowed}")
+    if link == "for" and (len(found) > 1 or found[0].quantity != "time"):
+        raise StepError(f"lasts 'for {text}', which is not a duration")
+    ends = tuple(_sided(kind, cutoff) for cutoff in found)
+    if len({(cutoff.quantity, cutoff.side) for cutoff in ends}) < len(ends):
+        raise StepError("has two ends of the same kind")
+    return ends
+
+
+def _sided(kind: Kind, cutoff: Cutoff) -> Cutoff:
+    """The cut-off with the side that is to be watched, "" where the kind of step says it."""
+    if cutoff.quantity not in ("voltage", "lithium fraction"):
+        if cutoff.side:
+            raise StepError(
+                f"ends {cutoff.side} a {cutoff.quantity}: only voltage and x have sides"
+            )
+        return cutoff
+    natural = _NATURAL.get((kind, cutoff.quantity), "")
+    if natural and cutoff.side not in ("", natural):
+        raise StepError(
+            f"ends {cutoff.side} a {cutoff.quantity}: a {kind} ends {natural} it, by itself"
+        )
+    if not natural and not cutoff.side:
+        raise StepError(
+            f"ends on a {cutoff.quantity} without its side: write 'below' or 'above' before a "
+            "voltage, and 'x below 0.5' or 'x above 0.5'"
+        )
+    return Cutoff(cutoff.quantity, cutoff.value, "" if natural else cutoff.side)
+
+
+def group_ends(text: str, items: Sequence[Item]) -> tuple[Cutoff, ...]:
+    """The cut-offs of a group that repeats until one of them is met.
+
+    Args:
+        text: as it stands behind "until".
+        items: of the group.
+
+    Raises:
+        StepError: none that a group can have, or they do not say enough.
+    """
+    found = tuple(_cutoff(part) for part in re.split(r"\s+or\s+", text))
+    kinds = {step.kind for step in each_step(items)}
+    if kinds <= {"rest"}:
+        raise StepError("repeats rests alone until something happens")
+    for cutoff in found:
+        if cutoff.quantity not in ("voltage", "lithium fraction"):
+            raise StepError(
+                f"repeats until a {cutoff.quantity}: steps repeat until a voltage or a lithium "
+                "fraction, or a number of times"
+            )
+        if not cutoff.side and not (
+            {"charge"} == kinds - {"rest", "hold"} or {"discharge"} == kinds - {"rest", "hold"}
+        ):
+            raise StepError(
+                f"repeats until a {cutoff.quantity} without its side: where the steps do not all "
+                "charge or all discharge, write 'below' or 'above' before it"
+            )
+    if len({(cutoff.quantity, cutoff.side) for cutoff in found}) < len(found):
+        raise StepError("has two ends of the same kind")
+    return found
+
+
+def _cutoff(text: str) -> Cutoff:
+    """Told apart by the unit, or by the x before it."""
+    fraction = _FRACTION.match(text)
+    if fraction is not None:
+        word, value = fraction[1].strip(), float(fraction[2])
+        if not 0.0 < value < 1.0:
+            raise StepError(f"has a lithium fraction '{text}' that is not between 0 and 1")
+        side: Literal["", "above", "below"] = ""
+        if word != "=":
+            side = "above" if word == "above" else "below"
+        return Cutoff("lithium fraction", value, side)
+    sided = _SIDED.match(text)
+    if sided is None:
+        return _plain_cutoff(text)
+    cutoff = _plain_cutoff(sided[2])
+    return Cutoff(cutoff.quantity, cutoff.value, "above" if sided[1] == "above" else "below")
+
+
+def _plain_cutoff(text: str) -> Cutoff:
+    known: tuple[tuple[Quantity, str], ...] = (
+        ("voltage", "V"),
+        ("time", "s"),
+        ("capacity", "A*s/m^2"),
+    )
+    for name, unit in known:
+        try:
+            value = quantity(text, unit)
+        except UnitError:
+            continue
+        if name != "voltage" and value <= 0:
+            what = "duration" if name == "time" else "capacity"
+            raise StepError(f"has a {what} '{text}' that is not above zero")
+        return Cutoff(name, value)
+    try:
+        return Cutoff("current", parse_rate(text))
+    except StepError as problem:
+        raise StepError(
+            f"has an end '{text}' that is no voltage, no duration and no current, nor a capacity "
+            "per area or a lithium fraction like x = 0.5"
+        ) from problem

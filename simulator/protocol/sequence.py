@@ -1,0 +1,129 @@
+"""Which step comes next: repeats and groups, walked without being written out.
+
+A place is the path to a step, from the outermost sequence inwards: at each level the index of the
+item and how many times that level has been run through already. The empty place is the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from simulator.protocol.records import Cutoff, Group, Item, Step
+
+Place = tuple[tuple[int, int], ...]
+
+END: Place = ()
+
+MOST_PASSES = 10_000
+"""Passes of a group that repeats until something happens before that counts as never."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A step at its place.
+
+    Attributes:
+        step: the step.
+        place: where it stands.
+        endings: cut-offs of the groups around it that the step may meet, with the level of the
+            group each ends.
+    """
+
+    step: Step
+    place: Place
+    endings: tuple[tuple[Cutoff, int], ...]
+
+
+def whole(protocol: Group | Sequence[Item]) -> Group:
+    """A list of items as the sequence that runs once."""
+    return protocol if isinstance(protocol, Group) else Group(tuple(protocol))
+
+
+def first_place(root: Group) -> Place:
+    """Of the first step."""
+    return _opened(root, ((0, 0),))
+
+
+def task_at(root: Group, place: Place) -> Task:
+    """The step at a place."""
+    levels = _levels(root, place)
+    item = levels[-1].steps[place[-1][0]]
+    assert isinstance(item, Step)
+    endings = [
+        (cutoff, level)
+        for level, group in enumerate(levels)
+        for cutoff in group.until
+        if cutoff.side or item.kind in ("charge", "discharge")
+    ]
+    return Task(item, place, tuple(endings))
+
+
+def following(root: Group, place: Place, leaving: int | None = None) -> Place:
+    """The place after a step, or after the group at a level; `END` where nothing is left."""
+    if leaving is not None:
+        place = place[:leaving]
+    while place:
+        group = _levels(root, place)[-1]
+        index, passed = place[-1]
+        if index + 1 < len(group.steps):
+            return _opened(root, (*place[:-1], (index + 1, passed)))
+        if group.repeat is None or passed + 1 < group.repeat:
+            return _opened(root, (*place[:-1], (0, passed + 1)))
+        place = place[:-1]
+    return END
+
+
+def open_passes(root: Group, place: Place) -> int:
+    """The most often that a group without a number of repetitions has been run through already."""
+    levels = _levels(root, place)
+    pairs = zip(levels, place, strict=True)
+    return max((passed for group, (_, passed) in pairs if group.repeat is None), default=0)
+
+
+def _levels(root: Group, place: Place) -> list[Group]:
+    """The groups around a place, outermost first."""
+    levels = [root]
+    for index, _ in place[:-1]:
+        inner = levels[-1].steps[index]
+        assert isinstance(inner, Group)
+        levels.append(inner)
+    return levels
+
+
+def _opened(root: Group, place: Place) -> Place:
+    """The place of the first step of what stands at a place."""
+    while isinstance(_levels(root, place)[-1].steps[place[-1][0]], Group):
+        place = (*place, (0, 0))
+    return place
+
+
+# How far along ---------------------------------------------------------------------------------
+
+
+def length(item: Item) -> int:
+    """Steps that an item runs, a group that repeats until something happens counted as one."""
+    if isinstance(item, Step):
+        return 1
+    once = sum(length(inner) for inner in item.steps)
+    return 1 if item.repeat is None else item.repeat * once
+
+
+def unit_at(root: Group, place: Place) -> tuple[Item, Place, float, float]:
+    """The step at a place, or the outermost group around it whose end only the cell decides.
+
+    Returns:
+        it, its place, the share of the protocol before it, and its own share.
+    """
+    group, before, share = root, 0.0, 1.0
+    for level, (index, passed) in enumerate(place):
+        assert group.repeat is not None
+        once = sum(length(item) for item in group.steps)
+        share /= group.repeat * once
+        item = group.steps[index]
+        before += share * (passed * once + sum(length(inner) for inner in group.steps[:index]))
+        share *= length(item)
+        if isinstance(item, Step) or item.repeat is None:
+            return item, place[: level + 1], before, share
+        group = item
+    raise ValueError("no step stands at that place")

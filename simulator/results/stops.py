@@ -1,0 +1,101 @@
+"""stops/: the particles at each voltage stop, as a table of its own.
+
+    stops/03_4.20V.csv      the third stop of the run, at 4.20 V
+
+The columns are those of particles.csv, then lithium_fraction and surface_lithium_fraction.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+from simulator.particles import COLUMNS, ParticleTable
+from simulator.results.sample import Sample
+from simulator.results.storage import OutputError, TruncatedError, explain, write_atomically
+
+STOP_COLUMNS = (*COLUMNS, "lithium_fraction", "surface_lithium_fraction")
+
+
+class StopTables:
+    """Writes a table at each stop.
+
+    Args:
+        folder: stops/, made with the first table.
+        table: the particles; None where there are no stops.
+        keep: how many tables of an earlier run to go on from; the rest is deleted.
+
+    Attributes:
+        files: the tables, in order.
+
+    Raises:
+        OutputError: the folder cannot be written.
+        TruncatedError: an earlier run's folder has fewer tables.
+    """
+
+    def __init__(
+        self, folder: Path, table: ParticleTable | None, *, keep: int | None = None
+    ) -> None:
+        self._folder, self._table = folder, table
+        self.files = first_files(folder, keep or 0)
+        try:
+            for path in set(_files(folder)) - set(self.files):
+                path.unlink()
+        except OSError as error:
+            raise OutputError(explain(folder, error)) from error
+
+    def write(self, sample: Sample, voltage: float) -> None:
+        """Write the table of a sample, whole or not at all.
+
+        Args:
+            sample: of N particles.
+            voltage: of the stop, V.
+
+        Raises:
+            OutputError: disk full or folder gone; the tables before are intact.
+        """
+        assert self._table is not None
+        try:
+            self._folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise OutputError(explain(self._folder, error)) from error
+        path = self._folder / f"{len(self.files) + 1:02d}_{_volts(voltage)}V.csv"
+        write_atomically(path, _content(self._table, sample))
+        self.files.append(path)
+
+
+def first_files(folder: Path, count: int) -> list[Path]:
+    """The first tables of an earlier run.
+
+    Raises:
+        TruncatedError: it has fewer.
+    """
+    found = _files(folder)[:count]
+    if len(found) < count:
+        raise TruncatedError(f"{folder}: has {len(found)} tables, but {count} were written")
+    return found
+
+
+def _files(folder: Path) -> list[Path]:
+    tables = folder.glob("[0-9]*_*V.csv")
+    return sorted(tables, key=lambda path: int(path.name.partition("_")[0]))
+
+
+def _volts(voltage: float) -> str:
+    """Two decimals, or as many more as tell stops apart."""
+    return next(
+        text
+        for text in (f"{voltage:.{digits}f}" for digits in (2, 3, 4, 9))
+        if abs(float(text) - voltage) < 1e-9
+    )
+
+
+def _content(table: ParticleTable, sample: Sample) -> bytes:
+    values = [getattr(table, name).tolist() for name in COLUMNS]
+    values += [getattr(sample, name).tolist() for name in STOP_COLUMNS[len(COLUMNS) :]]
+    stream = io.StringIO(newline="")
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(STOP_COLUMNS)
+    writer.writerows(zip(*values, strict=True))
+    return stream.getvalue().encode()
