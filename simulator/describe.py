@@ -11,6 +11,7 @@ from simulator.estimate import Limits, chosen_solver, expected_unknowns, forecas
 from simulator.materials import open_circuit_potential
 from simulator.parameters.messages import find_physical, typed
 from simulator.parameters.model import Parameters
+from simulator.parameters.tables import FractionTable
 from simulator.regimes import (
     MeshSummary,
     areal_capacity,
@@ -68,6 +69,8 @@ def _text(value: Any, annotation: Any) -> str:
         return f"{physical.display(value):.6g} {physical.display_unit}".rstrip()
     if isinstance(value, tuple):
         return "; ".join(getattr(item, "text", str(item)) for item in value)
+    if isinstance(value, FractionTable):
+        return value.text
     return str(value) if isinstance(value, str | int | Path) else f"{value:g}"
 
 

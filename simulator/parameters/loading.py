@@ -19,6 +19,7 @@ _PATH_KEYS: tuple[Key, ...] = (
     ("geometry", "mesh_file"),
     ("geometry", "particle_size", "file"),
     ("penalty", "file"),
+    ("active_material", "exchange_current_table"),
 )
 
 _ALTERNATIVES: dict[Key, tuple[Key, ...]] = {

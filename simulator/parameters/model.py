@@ -17,10 +17,10 @@ from simulator.parameters.materials import (
     Collector,
     ElectrolyteSection,
     LithiumMetal,
-    Penalty,
     Separator,
 )
 from simulator.parameters.operation import Output, Protocol, Seeds, Solver
+from simulator.parameters.penalty import Penalty
 from simulator.protocol import Step
 
 

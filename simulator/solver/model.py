@@ -6,6 +6,7 @@ CellModel(mesh, parameters, penalty)  ->  start()  ->  march  ->  sample(), view
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,7 @@ from simulator.accounting import Phases
 from simulator.constants import FARADAY
 from simulator.materials import open_circuit_potential
 from simulator.parameters import Parameters
+from simulator.physics.kinetics import ButlerVolmer
 from simulator.results.sample import Sample
 from simulator.solver.averages import ParticleAverages
 from simulator.solver.bordered import BorderedSolver
@@ -49,7 +51,8 @@ class CellModel:
         preset: the linear solver; None chooses by size and dimension.
 
     Attributes:
-        mesh, parameters, penalty: as given.
+        mesh, parameters: as given.
+        penalty: in force; see `set_penalty`.
         reference_transference: t+ at the start, taken out of the salt equation's volume.
         system: residual and Jacobian.
         averages: per-particle means.
@@ -96,6 +99,26 @@ class CellModel:
         self.linear = LinearSolver(self.layout, self.preset, parameters.solver.krylov_tolerance)
         self.norms = FieldNorms(self.layout, self._basis_volumes())
         self.phases = Phases()
+        self.bordered = BorderedSolver(self.system, self.linear, self.phases)
+        self._viewer: FieldViewer | None = None
+
+    def set_penalty(self, penalty: Floats) -> None:
+        """Exchange the penalty factors, between two time steps.
+
+        The interface reacts with them from now on, `viewer`'s fields show them, and Newton's
+        method makes a new linearisation. Take it for a jump of the control: `Stepper.restart`.
+
+        Args:
+            penalty: (N,) factor of each particle, in (0, 1].
+        """
+        self.penalty = penalty
+        term = self.system.surfaces["interface"]
+        assert isinstance(term.law, ButlerVolmer)
+        law = replace(term.law, penalty=penalty[self.averages.particle_of_point])
+        self.system.surfaces["interface"] = replace(term, law=law)
+        self.bordered.alpha = None
+        if self._viewer is not None:
+            self._viewer.penalty = penalty
 
     # -- sizes ------------------------------------------------------------------------------
 
@@ -207,9 +230,12 @@ class CellModel:
 
     def viewer(self) -> FieldViewer:
         """Hands out the fields at the vertices, for writing."""
-        return FieldViewer(
-            self.mesh,
-            self._spaces.functions,
-            self.penalty,
-            self.parameters.electrolyte.initial_concentration,
-        )
+        if self._viewer is None:
+            self._viewer = FieldViewer(
+                self.mesh,
+                self._spaces.functions,
+                self.penalty,
+                self.parameters.electrolyte.initial_concentration,
+                penalty_changes=self.parameters.penalty.conditioning is not None,
+            )
+        return self._viewer

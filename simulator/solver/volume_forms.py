@@ -45,13 +45,15 @@ class CellForms:
             ufl.TestFunction(space),
             material.maximum_concentration,
         )
+        D_of = diffusivity_of_fraction(material.diffusivity, material.diffusivity_activation_energy)
+        T = self._parameters.temperature
         storage = {"s": solid.lithium_storage(u, v, c_max=c_max, dx=dx)}
         if isinstance(material.diffusivity, float):
-            D_s = fem.Constant(self._mesh.particles.mesh, np.float64(material.diffusivity))
+            D_s = fem.Constant(self._mesh.particles.mesh, np.float64(D_of(s, T)))
             return WeakForms(
                 storage, constant={"s": solid.solid_diffusion(u, v, D_s=D_s, c_max=c_max, dx=dx)}
             )
-        D_s = diffusivity_of_fraction(material.diffusivity)(s, self._parameters.temperature)
+        D_s = D_of(s, T)
         residual = solid.solid_diffusion(s, v, D_s=D_s, c_max=c_max, dx=dx)
         return WeakForms(
             storage,
