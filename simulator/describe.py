@@ -67,6 +67,8 @@ def _text(value: Any, annotation: Any) -> str:
     physical = find_physical(annotation)
     if physical is not None and isinstance(value, float):
         return f"{physical.display(value):.6g} {physical.display_unit}".rstrip()
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if isinstance(value, tuple):
         return "; ".join(getattr(item, "text", str(item)) for item in value)
     if isinstance(value, FractionTable):

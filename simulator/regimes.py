@@ -188,7 +188,10 @@ def regime_numbers(parameters: Parameters, mesh: MeshSummary | None = None) -> l
     numbers = []
     if current is not None:
         numbers += _of_current(parameters, s, current, areal_capacity(parameters, mesh))
-    return numbers + _of_state(parameters, s)
+    numbers += _of_state(parameters, s)
+    if parameters.active_material.electronic_conduction_in_particles:
+        numbers.append(_of_particle_conduction(parameters, s))
+    return numbers
 
 
 def _of_current(p: Parameters, s: _State, current: float, capacity: float) -> list[Regime]:
@@ -287,6 +290,24 @@ def _of_state(p: Parameters, s: _State) -> list[Regime]:
             _conduction(ions, "the electrolyte", "the separator"),
         ),
     ]
+
+
+def _of_particle_conduction(p: Parameters, s: _State) -> Regime:
+    given = p.active_material.electronic_conductivity_of_fraction
+    sigma = given if isinstance(given, float) else float(given(REFERENCE_FRACTION))
+    value = s.R * s.pen * s.i0 * s.f / sigma
+    return Regime(
+        "conduction inside particles",
+        "R/L (sigma_p)",
+        value,
+        f"R pen i0 (F/RT)/sigma_p, sigma_p = {sigma:.3g} S/m",
+        _read(
+            value,
+            (0.1, "electrons cross a particle at no cost"),
+            (10.0, "electrons are felt: particles bridge gaps in the carbon binder in part"),
+            (math.inf, "electrons hardly enter the particles: the carbon binder brings them"),
+        ),
+    )
 
 
 def _conduction(value: float, conductor: str, side: str) -> str:

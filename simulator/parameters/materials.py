@@ -7,6 +7,7 @@ that describes a particular electrode must be in the file.
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,6 +16,7 @@ from pydantic import BeforeValidator, PlainSerializer, PlainValidator, model_val
 from simulator.materials import electrolyte as electrolyte_of
 from simulator.materials import lithium_metal, open_circuit_potential
 from simulator.materials.electrolytes import ELECTROLYTES, MODELS, Electrolyte
+from simulator.materials.electronic_conduction import ELECTRONIC_CONDUCTIVITIES
 from simulator.materials.open_circuit import GALLERIES, VOLTAGE_RANGE
 from simulator.materials.solid_diffusion import DIFFUSIVITIES
 from simulator.parameters.fields import (
@@ -37,6 +39,7 @@ from simulator.parameters.tables import FractionTable, read_fraction_table
 
 Exponent = Annotated[float, Physical(at_least=0, up_to=6, example="1.5")]
 _DIFFUSIVITY = Physical("m^2/s", at_least=1e-22, up_to=1e-6, example="3e-15 m^2/s")
+_CONDUCTIVITY = Physical("S/m", at_least=1e-9, up_to=1e8, example="1e-2 S/m")
 
 
 def nearest(word: str, names: Any) -> str:
@@ -45,17 +48,21 @@ def nearest(word: str, names: Any) -> str:
     return f"Did you mean '{near[0]}'?" if near else ""
 
 
-def _solid_diffusivity(value: Any) -> float | str:
-    """A constant with its unit, or the name of a function of the lithium fraction."""
-    if isinstance(value, str) and value[:1].isalpha() and value.isidentifier():
-        if value not in DIFFUSIVITIES:
-            raise MistakeError(
-                "is no known diffusivity function",
-                allowed=", ".join(DIFFUSIVITIES) + ", or a number with a unit",
-                remedy=nearest(value, DIFFUSIVITIES) or "Choose one of these.",
-            )
-        return value
-    return _DIFFUSIVITY.read(value)
+def number_or_function(physical: Physical, names: Any, what: str) -> BeforeValidator:
+    """Validator of a constant with its unit, or the name of a function of the lithium fraction."""
+
+    def read(value: Any) -> float | str:
+        if isinstance(value, str) and value[:1].isalpha() and value.isidentifier():
+            if value not in names:
+                raise MistakeError(
+                    f"is no known {what} function",
+                    allowed=", ".join(names) + ", or a number with a unit",
+                    remedy=nearest(value, names) or "Choose one of these.",
+                )
+            return value
+        return physical.read(value)
+
+    return BeforeValidator(read)
 
 
 def named(names: Any, what: str) -> BeforeValidator:
@@ -94,6 +101,12 @@ def table_of(column: str, largest: float) -> PlainValidator:
 ExchangeTable = Annotated[
     FractionTable,
     table_of("exchange_current_A_m2", 1e6),
+    PlainSerializer(FractionTable.as_dict),
+]
+
+ConductivityTable = Annotated[
+    FractionTable,
+    table_of("conductivity_S_m", 1e8),
     PlainSerializer(FractionTable.as_dict),
 ]
 
@@ -141,7 +154,11 @@ class ActiveMaterial(Section):
     maximum_concentration: Annotated[
         float, Physical("mol/m^3", at_least=1e3, up_to=1e5, example="49200 mol/m^3")
     ]
-    diffusivity: Annotated[float | str, BeforeValidator(_solid_diffusivity), Shown(_DIFFUSIVITY)]
+    diffusivity: Annotated[
+        float | str,
+        number_or_function(_DIFFUSIVITY, DIFFUSIVITIES, "diffusivity"),
+        Shown(_DIFFUSIVITY),
+    ]
     """m^2/s, or the name of a function of lithium fraction and temperature."""
     diffusivity_activation_energy: ActivationEnergy = 0.0
     """Of a diffusivity given as a number; the named functions have their own."""
@@ -162,6 +179,16 @@ class ActiveMaterial(Section):
     anodic_transfer: Fraction = 0.5
     cathodic_transfer: Fraction = 0.5
     reference_concentration: SaltConcentration = 1000.0
+    electronic_conduction_in_particles: bool = False
+    """Whether electrons flow through particles as well as through the carbon binder."""
+    electronic_conductivity: Annotated[
+        float | str,
+        number_or_function(_CONDUCTIVITY, ELECTRONIC_CONDUCTIVITIES, "conductivity"),
+        Shown(_CONDUCTIVITY),
+    ] = "amin_nmc"
+    """Of the particles, S/m, or the name of a function of lithium fraction."""
+    electronic_conductivity_table: ConductivityTable | None = None
+    """CSV file with the columns stoichiometry, conductivity_S_m, in place of the key above."""
     initial_lithium_fraction: Fraction
     voltage_window: VoltageWindow
 
@@ -225,6 +252,29 @@ class ActiveMaterial(Section):
                 key=("initial_lithium_fraction",),
             )
         return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_conductivity(cls, data: Any) -> Any:
+        if isinstance(data, dict) and {
+            "electronic_conductivity",
+            "electronic_conductivity_table",
+        } <= set(data):
+            raise MistakeError(
+                "is given together with electronic_conductivity_table",
+                allowed="one of the two",
+                remedy="Remove one of them.",
+                key=("electronic_conductivity",),
+            )
+        return data
+
+    @property
+    def electronic_conductivity_of_fraction(self) -> float | Callable[[Any], Any]:
+        """sigma of the particles, S/m: a number, or a function for NumPy arrays and UFL."""
+        if self.electronic_conductivity_table is not None:
+            return self.electronic_conductivity_table.function
+        given = self.electronic_conductivity
+        return ELECTRONIC_CONDUCTIVITIES[given] if isinstance(given, str) else given
 
     @property
     def lithium_fraction_window(self) -> tuple[float, float]:

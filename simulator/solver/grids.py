@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from dolfinx import fem
 
+from simulator.geometry import tags
 from simulator.results.sample import FieldGrid
 from simulator.solver.compat import cell_nodes
 from simulator.solver.electrode_mesh import MICROMETRE, ElectrodeMesh, Submesh
@@ -75,6 +76,9 @@ class VertexGrid:
 class FieldViewer:
     """The cell's fields on the grids of its three domains.
 
+    Where particles conduct, the grid named carbon holds them as well: its cells then carry the
+    number of their particle, -1 in the carbon binder.
+
     Potentials are given against the lithium metal (phi_l) and so that the collector lies at the
     cell voltage (phi_s).
 
@@ -104,13 +108,17 @@ class FieldViewer:
         parts = {
             "particles": (mesh.particles, functions["s"]),
             "electrolyte": (mesh.electrolyte, functions["y"]),
-            "carbon": (mesh.carbon, functions["phi_s"]),
+            "carbon": (mesh.electronic, functions["phi_s"]),
         }
         self._grids = {
             name: VertexGrid(name, part, function.function_space)
             for name, (part, function) in parts.items()
         }
         self._particle = mesh.particle_of_cell
+        self._in_carbon: dict[str, npt.NDArray[Any]] = {}
+        if mesh.electronic is not mesh.carbon:
+            particle = mesh.electronic.cell_tags - tags.PARTICLE_OFFSET
+            self._in_carbon = {"particle": np.maximum(particle, -1).astype(np.int32)}
         dofs = np.asarray(functions["s"].function_space.dofmap.list)
         # Every particle has its own points.
         self._particle_of_dof = np.zeros(functions["s"].x.array.size, dtype=np.int32)
@@ -118,13 +126,11 @@ class FieldViewer:
 
     def grids(self) -> list[FieldGrid]:
         """The three grids on rank 0, nothing elsewhere. Collective."""
-        cell_data: dict[str, npt.NDArray[Any]] = {"particle": self._particle}
+        in_particles: dict[str, npt.NDArray[Any]] = {"particle": self._particle}
         if not self._penalty_changes:
-            cell_data["penalty"] = self.penalty[self._particle]
-        grids = [
-            grid.grid(cell_data if name == "particles" else {})
-            for name, grid in self._grids.items()
-        ]
+            in_particles["penalty"] = self.penalty[self._particle]
+        cell_data = {"particles": in_particles, "carbon": self._in_carbon}
+        grids = [grid.grid(cell_data.get(name, {})) for name, grid in self._grids.items()]
         return [grid for grid in grids if grid is not None]
 
     def values(self, voltage: float) -> dict[str, dict[str, Floats]] | None:

@@ -21,8 +21,9 @@ from simulator.results.sample import Sample
 from simulator.solver.averages import ParticleAverages
 from simulator.solver.bordered import BorderedSolver
 from simulator.solver.constant_matrix import ConstantMatrix
-from simulator.solver.electrode_mesh import ElectrodeMesh
+from simulator.solver.electrode_mesh import ElectrodeMesh, with_conducting_particles
 from simulator.solver.grids import FieldViewer
+from simulator.solver.inner_potential import InnerPotential
 from simulator.solver.layout import FieldLayout
 from simulator.solver.linear import LinearSolver, Preset
 from simulator.solver.march import HOUR, Pace
@@ -51,7 +52,7 @@ class CellModel:
         preset: the linear solver; None chooses by size and dimension.
 
     Attributes:
-        mesh, parameters: as given.
+        mesh, parameters: as given; the mesh with its particles conducting where they do.
         penalty: in force; see `set_penalty`.
         reference_transference: t+ at the start, taken out of the salt equation's volume.
         system: residual and Jacobian.
@@ -69,6 +70,9 @@ class CellModel:
         penalty: Floats,
         preset: Preset | None = None,
     ) -> None:
+        material = parameters.active_material
+        if material.electronic_conduction_in_particles:
+            mesh = with_conducting_particles(mesh)
         self.mesh, self.parameters, self.penalty = mesh, parameters, penalty
         self._spaces = Spaces.on(mesh, parameters.solver.degree)
         self.layout = FieldLayout(mesh.comm, self._spaces.functions)
@@ -79,11 +83,12 @@ class CellModel:
             traces["interface"],
             self._spaces.quadrature_degree,
         )
-        self.curve = open_circuit_potential(parameters.active_material.open_circuit_potential)
+        self.curve = open_circuit_potential(material.open_circuit_potential)
         self.reference_transference = reference_transference(parameters)
+        inner = self._inner_potential()
         self.system = CellSystem(
             self.layout,
-            VolumeTerms(self.layout, CellForms(mesh, parameters, self._spaces).all()),
+            VolumeTerms(self.layout, CellForms(mesh, parameters, self._spaces, inner).all(), inner),
             surface_terms(
                 parameters,
                 traces,
@@ -101,6 +106,14 @@ class CellModel:
         self.phases = Phases()
         self.bordered = BorderedSolver(self.system, self.linear, self.phases)
         self._viewer: FieldViewer | None = None
+
+    def _inner_potential(self) -> InnerPotential | None:
+        """phi_s on the particles, where their conductivity depends on the lithium fraction."""
+        material = self.parameters.active_material
+        given = material.electronic_conductivity_of_fraction
+        if not material.electronic_conduction_in_particles or isinstance(given, float):
+            return None
+        return InnerPotential(self.layout, self._spaces.by_field, self.mesh.vertices)
 
     def set_penalty(self, penalty: Floats) -> None:
         """Exchange the penalty factors, between two time steps.

@@ -255,9 +255,8 @@ class CellSystem:
             columns.append(column.astype(PETSc.IntType))
 
         positions = self.layout.global_of
-        for row, column in self.volume.blocks:
-            owned_row, global_column = self.volume.entries((row, column))
-            add(positions[row][owned_row], self.layout.positions(column, global_column))
+        for block in self.volume.blocks:
+            add(*self.volume.entries(block))
         for term in self.surfaces.values():
             trace = term.trace
             for column in term.law.fields:
