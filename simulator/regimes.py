@@ -298,9 +298,9 @@ def _of_particle_conduction(p: Parameters, s: _State) -> Regime:
     value = s.R * s.pen * s.i0 * s.f / sigma
     return Regime(
         "conduction inside particles",
-        "R/L (sigma_p)",
+        "R/l (sigma_p)",
         value,
-        f"R pen i0 (F/RT)/sigma_p, sigma_p = {sigma:.3g} S/m",
+        f"l = sigma_p/(pen i0 F/RT), sigma_p = {sigma:.3g} S/m",
         _read(
             value,
             (0.1, "electrons cross a particle at no cost"),
