@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import pytest
-from cells import NO_TRANSPORT_LOSS, cell, run
+from cells import NO_TRANSPORT_LOSS, cell, parameters, run
 from linearisation import FlippedDerivative, mismatches
 from manufactured import TWO_BLOCKS, bend, replace_factor, replace_law
 from manufactured import cell as manufactured_cell
@@ -37,7 +35,7 @@ def charging_curve(*overrides: str) -> tuple[np.ndarray, np.ndarray, float]:
         "solver.initial_step=10 ms",
         "solver.voltage_tolerance=1e-4 mV",
     )
-    resistance = GAS_CONSTANT * 298.15 / FARADAY / _exchange(common, start)
+    resistance = GAS_CONSTANT * 298.15 / FARADAY / exchange_current(parameters(common), start)
     probe = cell("single_disc_2d", common)
     current = 1e-3 / resistance * probe.averages.surfaces[0] / probe.mesh.collector_area
     steps = f'protocol.steps=["charge at {current} A/m^2 for 8 s"]'
@@ -45,12 +43,6 @@ def charging_curve(*overrides: str) -> tuple[np.ndarray, np.ndarray, float]:
     t = np.array([sample.time_s for sample in samples])
     V = np.array([sample.voltage_V for sample in samples])
     return t, V - V[0], resistance
-
-
-def _exchange(overrides: Sequence[str], x: float) -> float:
-    from cells import parameters
-
-    return exchange_current(parameters(overrides), x)
 
 
 def deviation_from_rc(capacitance: float) -> float:

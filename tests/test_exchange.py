@@ -85,7 +85,7 @@ def test_derivatives_are_exact(name):
     law = LAWS[name]
     # A table's second derivative jumps at its points, which costs differences one order.
     assert max(derivative_errors(law)) < (1e-4 if name == "table" else 1e-6)
-    assert np.median(np.abs(law(np.full(9, 0.6), np.ones(9))[1])) > 0.1
+    assert abs(law(np.array([0.8]), np.ones(1))[1][0]) > 0.1
     assert derivative_errors(WithoutSlope(law))[0] > 0.1
 
 

@@ -56,7 +56,8 @@ class TabulatedFunction:
         t = inside - self._x[k]
         a, b, c, d = np.moveaxis(self._cubics[k], -1, 0)
         beyond = (x - inside) / LEVELLING
-        end_slope = np.where(beyond < 0, *self._end_slopes)
+        first, final = self._end_slopes
+        end_slope = np.where(beyond < 0, first, final)
         level = np.tanh(beyond)
         value = np.exp(d + t * (c + t * (b + t * a)) + LEVELLING * end_slope * level)
         slope = np.where(beyond == 0, c + t * (2 * b + 3 * t * a), end_slope * (1 - level**2))
