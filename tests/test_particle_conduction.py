@@ -159,8 +159,9 @@ def spread_in_particles(model: CellModel) -> float:
 def test_particles_that_hardly_conduct_change_nothing() -> None:
     _, V, x = charged()
     _, V_poor, x_poor = charged(*conductivity(1e-9))
-    assert abs(V_poor - V) < 1e-7
-    assert np.abs(x_poor - x).max() < 1e-7
+    # The carbon binder conducts a million times better and costs some 0.1 V.
+    assert abs(V_poor - V) < 1e-6
+    assert np.abs(x_poor - x).max() < 1e-6
     # Twin: particles that conduct do.
     _, V_good, _ = charged(*conductivity(1e3))
     assert abs(V_good - V) > 1e-4
