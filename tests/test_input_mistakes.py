@@ -38,6 +38,8 @@ def line(key):
     return rf"^{key} = .*$"
 
 
+RATE = r'^rate_constant = "1e-9 m/s".*$'
+
 EDITS = {
     # name: (edits, fragments that the line must contain)
     "unknown unit": (
@@ -342,7 +344,7 @@ EDITS = {
     "activation energy in other units": (
         [
             (
-                line("rate_constant"),
+                RATE,
                 'rate_constant = "1e-9 m/s"\nrate_constant_activation_energy = "30 kJ"',
             )
         ],
@@ -351,7 +353,7 @@ EDITS = {
     "activation energy beyond its range": (
         [
             (
-                line("rate_constant"),
+                RATE,
                 'rate_constant = "1e-9 m/s"\nrate_constant_activation_energy = "500 kJ/mol"',
             )
         ],
@@ -367,7 +369,7 @@ EDITS = {
         ["active_material.diffusivity_activation_energy", "oregan_nmc811", "of its own"],
     ),
     "unknown law of the exchange current": (
-        [(line("rate_constant"), 'rate_constant = "1e-9 m/s"\nexchange_current = "tabel"')],
+        [(RATE, 'rate_constant = "1e-9 m/s"\nexchange_current = "tabel"')],
         [
             'active_material.exchange_current = "tabel"',
             "power_law, table, autocatalytic",
@@ -375,17 +377,17 @@ EDITS = {
         ],
     ),
     "law without its table": (
-        [(line("rate_constant"), 'exchange_current = "table"')],
+        [(RATE, 'exchange_current = "table"')],
         ["active_material.exchange_current_table is missing", '"table" needs it'],
     ),
     "law without its prefactor": (
-        [(line("rate_constant"), 'exchange_current = "autocatalytic"')],
+        [(RATE, 'exchange_current = "autocatalytic"')],
         ["active_material.exchange_current_prefactor is missing", '"2 A/m^2"'],
     ),
     "two conductivities of the particles": (
         [
             (
-                line("rate_constant"),
+                RATE,
                 'rate_constant = "1e-9 m/s"\nelectronic_conductivity = "1 S/m"\n'
                 'electronic_conductivity_table = "sigma.csv"',
             )
@@ -395,20 +397,20 @@ EDITS = {
     "conduction in particles a text": (
         [
             (
-                line("rate_constant"),
+                RATE,
                 'rate_constant = "1e-9 m/s"\nelectronic_conduction_in_particles = "yes"',
             )
         ],
         ['electronic_conduction_in_particles = "yes"', "not true or false"],
     ),
     "unknown conductivity function": (
-        [(line("rate_constant"), 'rate_constant = "1e-9 m/s"\nelectronic_conductivity = "amin"')],
+        [(RATE, 'rate_constant = "1e-9 m/s"\nelectronic_conductivity = "amin"')],
         ['electronic_conductivity = "amin"', "'amin_nmc'"],
     ),
     "negative capacitance": (
         [
             (
-                line("rate_constant"),
+                RATE,
                 'rate_constant = "1e-9 m/s"\ndouble_layer_capacitance = "-1 F/m^2"',
             )
         ],
@@ -616,7 +618,7 @@ def test_mistake_in_a_table_over_the_lithium_fraction(name, tmp_path):
     (tmp_path / "i0.csv").write_text(content)
     file = write(
         tmp_path,
-        (line("rate_constant"), 'exchange_current = "table"\nexchange_current_table = "i0.csv"'),
+        (RATE, 'exchange_current = "table"\nexchange_current_table = "i0.csv"'),
     )
     text = message(file)
     assert "active_material.exchange_current_table" in text
