@@ -260,3 +260,10 @@ def test_amin_nmc_at_its_ends() -> None:
     assert float(amin_nmc(1.0)) == pytest.approx(1e-5)
     assert float(amin_nmc(0.25)) == pytest.approx(1.0)
     assert float(amin_nmc(0.625)) == pytest.approx(10**-2.5)
+
+
+def test_jacobian_in_3d() -> None:
+    cube = Blocks((3.0, 3.0, 4.0), 3.0, (((1.0, 1.0, 1.0), (2.0, 2.0, 2.0)),))
+    settings = (*conductivity("amin_nmc"), "geometry.dimension=3")
+    found = mismatches(cell(mapped_grid(cube, 1, order=1), *settings), np.random.default_rng(1))
+    assert max(found.values()) < 1e-7, found
