@@ -66,7 +66,7 @@ def one_matrix(name: str, *changes: str) -> dict[str, Any]:
     residual = model.system.residual(
         state.vector, np.zeros_like(state.vector), state.V + 1e-3, state.I
     )
-    column = model.system.border(residual.fluxes).columns["V"]
+    column = model.system.border(residual.fluxes, 1.0 / 90.0).columns["V"]
     model.system.jacobian(residual.fluxes, 1.0 / 90.0)
     before = resident()
     linear = LinearSolver(model.layout, name, TIGHT)  # type: ignore[arg-type]

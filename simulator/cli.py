@@ -267,7 +267,11 @@ def _check(options: argparse.Namespace, comm: Any) -> int:
         mesh, dofs = None, None
         if parameters.geometry.mesh_file is not None:
             data = mesh_for(parameters)
-            mesh, dofs = summarise(data), count_unknowns(data, parameters.solver.degree)
+            conduct = parameters.active_material.electronic_conduction_in_particles
+            mesh, dofs = (
+                summarise(data),
+                count_unknowns(data, parameters.solver.degree, particles_conduct=conduct),
+            )
         print("\n".join(describe(parameters, mesh, dofs=dofs, ranks=options.ranks)))
 
     on_root(comm, tell)

@@ -12,6 +12,7 @@ from simulator.estimate import Limits, chosen_solver, expected_unknowns, forecas
 from simulator.materials import open_circuit_potential
 from simulator.parameters.messages import find_physical, typed
 from simulator.parameters.model import Parameters
+from simulator.parameters.tables import FractionTable
 from simulator.protocol import Group, Item
 from simulator.regimes import (
     MeshSummary,
@@ -69,8 +70,12 @@ def _text(value: Any, annotation: Any) -> str:
     physical = find_physical(annotation)
     if physical is not None and isinstance(value, float):
         return f"{physical.display(value):.6g} {physical.display_unit}".rstrip()
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if isinstance(value, tuple):
         return "; ".join(getattr(item, "text", str(item)) for item in value) or "none"
+    if isinstance(value, FractionTable):
+        return value.text
     return str(value) if isinstance(value, str | int | Path) else f"{value:g}"
 
 

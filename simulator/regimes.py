@@ -4,7 +4,7 @@ Reference state: lithium fraction x = 0.7, where |dU/dx| of NMC is near its leas
 between particles near its greatest; salt at its initial concentration; the median penalty.
 
     R     surface-equivalent radius, dim * volume / surface of all particles (3 V/A, in 2D 2 A/P)
-    i0    F k c_max (1 - x)^aa x^ac (c_l / c_l,ref)^aa
+    i0    exchange current by the law in force (simulator.physics.exchange), without penalty
     I     current density of the fastest step, per collector area; t = capacity / I
     i     I / (a L), the mean current density on particle surfaces, a = dim * eps_AM / R
 """
@@ -23,7 +23,7 @@ from simulator.parameters.geometry import LognormalSize, MonodisperseSize
 from simulator.parameters.model import Parameters
 from simulator.parameters.tables import read_penalty_table, read_size_table
 from simulator.physics.effective import bruggeman, carbon_factor
-from simulator.physics.kinetics import exchange_scale
+from simulator.physics.exchange import exchange_law
 from simulator.protocol.records import each_step
 
 Array = NDArray[np.float64]
@@ -129,18 +129,13 @@ def median_penalty(parameters: Parameters) -> float:
 
 
 def exchange_current(parameters: Parameters, lithium_fraction: float) -> float:
-    """i0 of equation (13) at the initial salt concentration, without penalty, A m^-2."""
-    m = parameters.active_material
-    scale = exchange_scale(
-        k_c=m.rate_constant_cathodic,
-        k_a=m.rate_constant_anodic,
-        aa=m.anodic_transfer,
-        ac=m.cathodic_transfer,
-        c_max=m.maximum_concentration,
-        salt=parameters.electrolyte.initial_concentration / m.reference_concentration,
+    """i0 at the initial salt concentration and the cell's temperature, without penalty, A m^-2."""
+    law = exchange_law(
+        parameters.active_material,
+        salt_concentration=parameters.electrolyte.initial_concentration,
+        temperature=parameters.temperature,
     )
-    vacant, filled = 1.0 - lithium_fraction, lithium_fraction
-    return float(scale * vacant**m.anodic_transfer * filled**m.cathodic_transfer)
+    return float(law(np.array([lithium_fraction]), np.ones(1))[0][0])
 
 
 @dataclass(frozen=True)
@@ -164,6 +159,9 @@ def _state(p: Parameters, mesh: MeshSummary | None) -> _State:
     R = effective_radius(p, mesh)
     fraction = p.geometry.active_fraction if mesh is None else mesh.active_fraction
     binder, c = p.carbon_binder, p.electrolyte.initial_concentration
+    diffusivity = diffusivity_of_fraction(
+        p.active_material.diffusivity, p.active_material.diffusivity_activation_energy
+    )
     pores = bruggeman(binder.electrolyte_fraction, binder.bruggeman_exponent)
     carbon = carbon_factor(
         binder.electrolyte_fraction, binder.bruggeman_exponent, binder.bruggeman_carbon
@@ -172,7 +170,7 @@ def _state(p: Parameters, mesh: MeshSummary | None) -> _State:
         L=p.geometry.coating_thickness,
         R=R,
         a=p.geometry.dimension * fraction / R,
-        D=float(diffusivity_of_fraction(p.active_material.diffusivity)(x, p.temperature)),
+        D=float(diffusivity(x, p.temperature)),
         i0=exchange_current(p, x),
         pen=median_penalty(p),
         slope=abs(float(open_circuit_potential(p.active_material.open_circuit_potential).slope(x))),
@@ -193,7 +191,10 @@ def regime_numbers(parameters: Parameters, mesh: MeshSummary | None = None) -> l
     numbers = []
     if current is not None:
         numbers += _of_current(parameters, s, current, areal_capacity(parameters, mesh))
-    return numbers + _of_state(parameters, s)
+    numbers += _of_state(parameters, s)
+    if parameters.active_material.electronic_conduction_in_particles:
+        numbers.append(_of_particle_conduction(parameters, s))
+    return numbers
 
 
 def _of_current(p: Parameters, s: _State, current: float, capacity: float) -> list[Regime]:
@@ -292,6 +293,24 @@ def _of_state(p: Parameters, s: _State) -> list[Regime]:
             _conduction(ions, "the electrolyte", "the separator"),
         ),
     ]
+
+
+def _of_particle_conduction(p: Parameters, s: _State) -> Regime:
+    given = p.active_material.electronic_conductivity_of_fraction
+    sigma = given if isinstance(given, float) else float(given(REFERENCE_FRACTION))
+    value = s.R * s.pen * s.i0 * s.f / sigma
+    return Regime(
+        "conduction inside particles",
+        "R/l (sigma_p)",
+        value,
+        f"l = sigma_p/(pen i0 F/RT), sigma_p = {sigma:.3g} S/m",
+        _read(
+            value,
+            (0.1, "electrons cross a particle at no cost"),
+            (10.0, "electrons are felt: particles bridge gaps in the carbon binder in part"),
+            (math.inf, "electrons hardly enter the particles: the carbon binder brings them"),
+        ),
+    )
 
 
 def _conduction(value: float, conductor: str, side: str) -> str:

@@ -103,6 +103,8 @@ def _leaves(table: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, An
         if (not above and name in _FREE_SECTIONS) or name in _FREE_KEYS:
             continue
         if isinstance(value, Mapping):
+            # A section, or a table, that one run has and the other has not.
+            yield above + name, "given"
             yield from _leaves(value, f"{above}{name}.")
         else:
             yield above + name, value

@@ -46,6 +46,7 @@ ampere_hour = 3600 * coulomb = Ah
 volt = joule / coulomb = V
 ohm = volt / ampere = Ω
 siemens = ampere / volt = S
+farad = coulomb / volt = F
 """
 
 _NUMBER = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*?)\s*\Z", re.DOTALL)
@@ -71,6 +72,8 @@ _KINDS = {
     "m^2": "area",
     "m^3": "volume",
     "mol": "amount of substance",
+    "J/mol": "molar energy",
+    "F/m^2": "capacitance per area",
 }
 
 

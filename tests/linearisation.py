@@ -72,7 +72,8 @@ def _central_difference(model: CellModel, vector: Floats, d: _Direction) -> tupl
     sides = []
     for e in (STEP, -STEP):
         u = vector + e * d.field
-        sides.append(model.system.residual(u, ALPHA * u, V + e * d.V, I + e * d.I))
+        v = V + e * d.V
+        sides.append(model.system.residual(u, ALPHA * u, v, I + e * d.I, ALPHA * v))
     plus, minus = sides
     return (
         (plus.vector - minus.vector) / (2 * STEP),
@@ -83,8 +84,8 @@ def _central_difference(model: CellModel, vector: Floats, d: _Direction) -> tupl
 def _analytic(
     model: CellModel, vector: Floats, columns: dict[str, _Direction]
 ) -> dict[str, tuple[Floats, float]]:
-    fluxes = model.system.residual(vector, ALPHA * vector, V, I).fluxes
-    border = model.system.border(fluxes)
+    fluxes = model.system.residual(vector, ALPHA * vector, V, I, ALPHA * V).fluxes
+    border = model.system.border(fluxes, ALPHA)
     matrix = model.system.jacobian(fluxes, ALPHA)
     zero = np.zeros_like(vector)
     found = {}

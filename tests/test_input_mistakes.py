@@ -38,6 +38,8 @@ def line(key):
     return rf"^{key} = .*$"
 
 
+RATE = r'^rate_constant = "1e-9 m/s".*$'
+
 EDITS = {
     # name: (edits, fragments that the line must contain)
     "unknown unit": (
@@ -339,6 +341,102 @@ EDITS = {
         [(r"^packing = 1$", "packing = -1")],
         ["seeds.packing = -1", "out of range", "at least 0"],
     ),
+    "activation energy in other units": (
+        [
+            (
+                RATE,
+                'rate_constant = "1e-9 m/s"\nrate_constant_activation_energy = "30 kJ"',
+            )
+        ],
+        ["active_material.rate_constant_activation_energy", "not a molar energy", "30 kJ/mol"],
+    ),
+    "activation energy beyond its range": (
+        [
+            (
+                RATE,
+                'rate_constant = "1e-9 m/s"\nrate_constant_activation_energy = "500 kJ/mol"',
+            )
+        ],
+        ['rate_constant_activation_energy = "500 kJ/mol"', "at least 0, up to 150 kJ/mol"],
+    ),
+    "activation energy of a function": (
+        [
+            (
+                line("diffusivity"),
+                'diffusivity = "oregan_nmc811"\ndiffusivity_activation_energy = "20 kJ/mol"',
+            )
+        ],
+        ["active_material.diffusivity_activation_energy", "oregan_nmc811", "of its own"],
+    ),
+    "unknown law of the exchange current": (
+        [(RATE, 'rate_constant = "1e-9 m/s"\nexchange_current = "tabel"')],
+        [
+            'active_material.exchange_current = "tabel"',
+            "power_law, table, autocatalytic",
+            "'table'",
+        ],
+    ),
+    "law without its table": (
+        [(RATE, 'exchange_current = "table"')],
+        ["active_material.exchange_current_table is missing", '"table" needs it'],
+    ),
+    "law without its prefactor": (
+        [(RATE, 'exchange_current = "autocatalytic"')],
+        ["active_material.exchange_current_prefactor is missing", '"2 A/m^2"'],
+    ),
+    "two conductivities of the particles": (
+        [
+            (
+                RATE,
+                'rate_constant = "1e-9 m/s"\nelectronic_conductivity = "1 S/m"\n'
+                'electronic_conductivity_table = "sigma.csv"',
+            )
+        ],
+        ["active_material.electronic_conductivity", "together with", "one of the two"],
+    ),
+    "conduction in particles a text": (
+        [
+            (
+                RATE,
+                'rate_constant = "1e-9 m/s"\nelectronic_conduction_in_particles = "yes"',
+            )
+        ],
+        ['electronic_conduction_in_particles = "yes"', "not true or false"],
+    ),
+    "unknown conductivity function": (
+        [(RATE, 'rate_constant = "1e-9 m/s"\nelectronic_conductivity = "amin"')],
+        ['electronic_conductivity = "amin"', "'amin_nmc'"],
+    ),
+    "negative capacitance": (
+        [
+            (
+                RATE,
+                'rate_constant = "1e-9 m/s"\ndouble_layer_capacitance = "-1 F/m^2"',
+            )
+        ],
+        ['active_material.double_layer_capacitance = "-1 F/m^2"', "at least 0, up to 1000 F/m^2"],
+    ),
+    "conditioning without its fraction": (
+        [(r"^shape = 1.5", "conditioning = { rule = 'relax' }\nshape = 1.5")],
+        ["penalty.conditioning.fraction is missing", "fraction = 0.5"],
+    ),
+    "conditioning with another rule's number": (
+        [(r"^shape = 1.5", "conditioning = { rule = 'redraw', fraction = 0.5 }\nshape = 1.5")],
+        ["penalty.conditioning.fraction = 0.5", "has no use for it", '"relax"'],
+    ),
+    "conditioning of nothing": (
+        [
+            (
+                r"^distribution = \"weibull\"$",
+                "distribution = \"none\"\nconditioning = { rule = 'uniform' }",
+            )
+        ],
+        ['penalty.conditioning.rule = "uniform"', "changes nothing"],
+    ),
+    "unknown rule of conditioning": (
+        [(r"^shape = 1.5", "conditioning = { rule = 'relx' }\nshape = 1.5")],
+        ['penalty.conditioning.rule = "relx"', "'relax'"],
+    ),
     "newton iterations": (
         [(r"^\[seeds\]$", "[solver]\nnewton_iterations = 1\n[seeds]")],
         ["solver.newton_iterations = 1", "at least 2"],
@@ -501,6 +599,29 @@ def test_mistake_in_a_penalty_table(name, tmp_path):
     )
     text = message(file)
     assert "penalty.file" in text
+    assert says in text
+
+
+FRACTION_TABLES = {
+    "columns": ("x,i0\n0,1\n1,1\n", "has the columns x, i0"),
+    "one row": ("stoichiometry,exchange_current_A_m2\n0.5,1\n", "only row"),
+    "outside": ("stoichiometry,exchange_current_A_m2\n0,1\n1.2,1\n", "stoichiometry = 1.2"),
+    "twice": ("stoichiometry,exchange_current_A_m2\n0.5,1\n0.5,2\n", "each stoichiometry once"),
+    "zero": ("stoichiometry,exchange_current_A_m2\n0,1\n1,0\n", "exchange_current_A_m2 = 0"),
+    "text": ("stoichiometry,exchange_current_A_m2\n0,1\n1,much\n", "line 3: a number is missing"),
+}
+
+
+@pytest.mark.parametrize("name", FRACTION_TABLES)
+def test_mistake_in_a_table_over_the_lithium_fraction(name, tmp_path):
+    content, says = FRACTION_TABLES[name]
+    (tmp_path / "i0.csv").write_text(content)
+    file = write(
+        tmp_path,
+        (RATE, 'exchange_current = "table"\nexchange_current_table = "i0.csv"'),
+    )
+    text = message(file)
+    assert "active_material.exchange_current_table" in text
     assert says in text
 
 

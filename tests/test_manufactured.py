@@ -163,7 +163,9 @@ def penalties_exchanged(model: CellModel) -> None:
 def transfer_coefficients_exchanged(model: CellModel) -> None:
     """aa for ac and back."""
     law = model.system.surfaces["interface"].law
-    replace_law(model, "interface", replace(law, anodic=law.cathodic, cathodic=law.anodic))
+    exchanged = {"anodic": law.cathodic, "cathodic": law.anodic}
+    exchange = replace(law.exchange, **exchanged)
+    replace_law(model, "interface", replace(law, exchange=exchange, **exchanged))
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,10 @@ from pathlib import Path
 import pydantic
 import pytest
 
-from simulator.describe import describe
+from simulator.describe import describe, describe_parameters
+from simulator.errors import InputError
 from simulator.parameters import Parameters, load_parameters
+from simulator.resuming import compare
 
 PARAMS = Path(__file__).parents[1] / "params"
 FILES = sorted(PARAMS.glob("*.toml"))
@@ -165,6 +167,28 @@ def test_anodic_and_cathodic_rate_constants(tmp_path):
     assert (material.rate_constant_cathodic, material.rate_constant_anodic) == (2e-11, 2e-11)
 
 
+def test_a_table_of_the_exchange_current_needs_no_rate_constant(tmp_path):
+    text = (PARAMS / "nmc532.toml").read_text(encoding="utf-8")
+    law = 'exchange_current = "table"\nexchange_current_table = "i0.csv"'
+    text, count = re.subn(r'^rate_constant = "1e-9 m/s"', law, text, flags=re.MULTILINE)
+    assert count == 1
+    (tmp_path / "demo.toml").write_text(text, encoding="utf-8")
+    table = tmp_path / "i0.csv"
+    table.write_text("exchange_current_A_m2,stoichiometry\n2,0.9\n5,0.3\n")
+    p = load_parameters(tmp_path / "demo.toml")
+    assert p.active_material.rate_constant_cathodic is None
+    # The manifest keeps the numbers, so that a run is not resumed with another table.
+    plain = json.loads(json.dumps(p.to_si_dict(), allow_nan=False))
+    kept = plain["active_material"]["exchange_current_table"]
+    assert kept["stoichiometry"] == [0.3, 0.9]
+    assert kept["exchange_current_A_m2"] == [5.0, 2.0]
+    assert "exchange_current_table" in "\n".join(describe_parameters(p))
+    compare(tmp_path, plain, p)
+    table.write_text("exchange_current_A_m2,stoichiometry\n2,0.9\n4,0.3\n")
+    with pytest.raises(InputError, match=r"exchange_current_table\.exchange_current_A_m2"):
+        compare(tmp_path, plain, load_parameters(tmp_path / "demo.toml"))
+
+
 def test_constant_electrolyte():
     p = load_parameters(
         PARAMS / "nmc532.toml",
@@ -231,3 +255,10 @@ def test_loading_is_quick():
     start = time.perf_counter()
     load_parameters(PARAMS / "quickstart.toml")
     assert time.perf_counter() - start < 0.5
+
+
+def test_a_section_that_appears_is_a_change(tmp_path):
+    before = load_parameters(PARAMS / "nmc532.toml").to_si_dict()
+    p = load_parameters(PARAMS / "nmc532.toml", ["penalty.conditioning.rule=uniform"])
+    with pytest.raises(InputError, match=r"penalty\.conditioning = given"):
+        compare(tmp_path, before, p)

@@ -29,6 +29,12 @@ CASES = {
     "five discs": short_run(*PROTOCOL, solver__linear_solver="direct"),
     "packed": packed_run(*PROTOCOL, solver__linear_solver="direct"),
     "fieldsplit": short_run(*PROTOCOL, solver__linear_solver="fieldsplit"),
+    "conducting particles, double layer": short_run(
+        *PROTOCOL,
+        solver__linear_solver="direct",
+        active_material__electronic_conduction_in_particles="true",
+        active_material__double_layer_capacitance="5 F/m^2",
+    ),
 }
 
 # Largest difference to one rank. Measured: 1e-12 at most, with either solver.

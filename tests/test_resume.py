@@ -165,6 +165,20 @@ def test_quadratic_elements(tmp_path: Path) -> None:
     assert difference(tmp_path / "whole", tmp_path / "broken") == 0.0
 
 
+def test_double_layer_and_conducting_particles(tmp_path: Path) -> None:
+    more = {
+        "active_material__double_layer_capacitance": "20 F/m^2",
+        "active_material__electronic_conduction_in_particles": "true",
+    }
+    words = [*short_run("charge at C/2 for 1 min", "rest for 1 min", **more), "--quiet"]
+    assert main([*words, "--out", str(tmp_path / "whole")]) == 0
+    broken_at(20, tmp_path / "broken", words)
+    assert main([*words, "--out", str(tmp_path / "broken"), "--resume"]) == 0
+    assert difference(tmp_path / "whole", tmp_path / "broken") == 0.0
+    one, many = (read_manifest(tmp_path / n / "manifest.json") for n in ("whole", "broken"))
+    assert one["balance"] == many["balance"]
+
+
 def forget_the_past(patch: pytest.MonkeyPatch) -> None:
     recall = Stepper.recall
 

@@ -165,7 +165,7 @@ def test_manifest(folder: Path) -> None:
     assert parameters["geometry"]["coating_thickness"] == 46e-6
     assert parameters["protocol"]["steps"] == list(STEPS)
     assert parameters["active_material"]["diffusivity"] == 3e-15
-    assert manifest["seeds"] == {"packing": 1, "penalty": 1}
+    assert manifest["seeds"] == {"packing": 1, "penalty": 1, "conditioning": 1}
     assert manifest["versions"]["heterode"] == __version__
     assert {"python", "numpy", "h5py"} <= manifest["versions"].keys()
     assert manifest["mesh_hash"] == read_msh(FIVE_DISCS).hash

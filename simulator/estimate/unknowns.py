@@ -1,7 +1,8 @@
 r"""How many unknowns a run has, before anything is packed or meshed; or exactly, of a mesh.
 
 Unknowns of degree 1: lithium fraction on the vertices of particles, salt and electrolyte potential
-on those of carbon binder and separator, carbon potential on those of the carbon binder.
+on those of carbon binder and separator, carbon potential on those of the carbon binder, and of
+the particles where they conduct.
 
 Vertices follow from the edge length h on particle surfaces. With n nodes on a particle of radius r,
 h = 2 pi r / n in 2D; 4 pi r^2 = (sqrt(3)/2) n h^2 in 3D. n is the greater of what
@@ -62,16 +63,18 @@ class Vertices:
         particles: lithium fraction.
         binder: salt, electrolyte potential, carbon potential.
         separator: salt and electrolyte potential, beyond those of the binder.
+        surfaces: of the particles, in both of the first two.
     """
 
     particles: float
     binder: float
     separator: float
+    surfaces: float
 
-    @property
-    def unknowns(self) -> float:
+    def unknowns(self, *, particles_conduct: bool) -> float:
         """Of all four fields."""
-        return self.particles + 3.0 * self.binder + 2.0 * self.separator
+        inside = self.particles - self.surfaces if particles_conduct else 0.0
+        return self.particles + 3.0 * self.binder + 2.0 * self.separator + inside
 
 
 def expected_unknowns(parameters: Parameters) -> int:
@@ -79,15 +82,17 @@ def expected_unknowns(parameters: Parameters) -> int:
     dimension = parameters.geometry.dimension
     vertices = _planar(parameters) if dimension == 2 else _spatial(parameters)
     degree = SECOND_DEGREE[dimension] if parameters.solver.degree == 2 else 1.0
-    return round(degree * vertices.unknowns)
+    conduct = parameters.active_material.electronic_conduction_in_particles
+    return round(degree * vertices.unknowns(particles_conduct=conduct))
 
 
-def count_unknowns(mesh: MeshData, degree: int) -> int:
+def count_unknowns(mesh: MeshData, degree: int, *, particles_conduct: bool = False) -> int:
     """Unknowns of a mesh, exactly.
 
     Args:
         mesh: of either dimension and order.
         degree: of the fields, 1 or 2.
+        particles_conduct: electrons flow through particles too.
     """
     corners = mesh.cells[:, : mesh.dimension + 1]
     binder, separator = mesh.cell_tags == tags.CBD, mesh.cell_tags == tags.SEPARATOR
@@ -95,7 +100,11 @@ def count_unknowns(mesh: MeshData, degree: int) -> int:
     # Each particle has cells of its own, and particles share no vertex.
     parts = [
         _places(corners[cells], mesh.dimension, degree)
-        for cells in (particles, binder, binder | separator)
+        for cells in (
+            particles,
+            binder | particles if particles_conduct else binder,
+            binder | separator,
+        )
     ]
     return parts[0] + parts[1] + 2 * parts[2]
 
@@ -150,6 +159,7 @@ def _planar(parameters: Parameters) -> Vertices:
         particles=count * float(np.sum(share * inside)),
         binder=0.85 * area / (CELL * h**2) + 0.5 * surface,
         separator=separator,
+        surfaces=surface,
     )
 
 
@@ -176,6 +186,7 @@ def _spatial(parameters: Parameters) -> Vertices:
         particles=0.71 * surface + 0.49 * active * volume / h**3 + 1.29 * cut / h**2,
         binder=0.87 * surface + 0.31 * (1.0 - active) * volume / h**3 + 0.72 * planes / h**2,
         separator=width**2 * layers / 0.73,
+        surfaces=surface,
     )
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from simulator.constants import GAS_CONSTANT
 from simulator.materials._math import clamp, exp, power_of_ten
+from simulator.materials.arrhenius import arrhenius
 
 Diffusivity = Callable[[Any, Any], Any]
 """(lithium fraction, temperature K) -> m^2/s."""
@@ -76,13 +77,17 @@ DIFFUSIVITIES: dict[str, Diffusivity] = {
 }
 
 
-def diffusivity_of_fraction(name: str | float) -> Diffusivity:
-    """The function of a name, or a constant function of a number (m^2/s).
+def diffusivity_of_fraction(name: str | float, activation_energy: float = 0.0) -> Diffusivity:
+    """The function of a name, or of a number (m^2/s) that holds at 298.15 K.
+
+    Args:
+        name: a key of `DIFFUSIVITIES`, or the number.
+        activation_energy: of a number, J/mol. The named functions have their own.
 
     Raises:
-        KeyError: no such name; the names are the keys of `DIFFUSIVITIES`.
+        KeyError: no such name.
     """
     if isinstance(name, str):
         return DIFFUSIVITIES[name]
     value = float(name)
-    return lambda x, T: value
+    return lambda x, T: value * arrhenius(activation_energy, T)

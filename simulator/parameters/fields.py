@@ -178,4 +178,15 @@ Diffusivity = Annotated[float, Physical("m^2/s", at_least=1e-22, up_to=1e-6, exa
 
 Conductivity = Annotated[float, Physical("S/m", at_least=1e-9, up_to=1e8, example="10 S/m")]
 
+ActivationEnergy = Annotated[
+    float, Physical("J/mol", shown="kJ/mol", at_least=0, up_to=150, example="30 kJ/mol")
+]
+"""Arrhenius' activation energy, J/mol: values hold at 298.15 K, and rise with temperature."""
+
+ExchangeDensity = Annotated[float, Physical("A/m^2", at_least=1e-9, up_to=1e6, example="2 A/m^2")]
+"""An exchange current density, A m^-2."""
+
+Capacitance = Annotated[float, Physical("F/m^2", at_least=0, up_to=1000, example="0.2 F/m^2")]
+"""Of a surface, F m^-2."""
+
 RateConstant = Annotated[float, Physical("m/s", at_least=1e-18, up_to=1, example="1e-9 m/s")]

@@ -20,6 +20,8 @@ _PATH_KEYS: tuple[Key, ...] = (
     ("geometry", "mesh_file"),
     ("geometry", "particle_size", "file"),
     ("penalty", "file"),
+    ("active_material", "exchange_current_table"),
+    ("active_material", "electronic_conductivity_table"),
 )
 
 _ALTERNATIVES: dict[Key, tuple[Key, ...]] = {
@@ -28,6 +30,12 @@ _ALTERNATIVES: dict[Key, tuple[Key, ...]] = {
     ("active_material", "rate_constant"): (
         ("active_material", "rate_constant_cathodic"),
         ("active_material", "rate_constant_anodic"),
+    ),
+    ("active_material", "electronic_conductivity"): (
+        ("active_material", "electronic_conductivity_table"),
+    ),
+    ("active_material", "electronic_conductivity_table"): (
+        ("active_material", "electronic_conductivity"),
     ),
 }
 """Keys that stand for one another: `--set` of the first takes the others out of the file's."""

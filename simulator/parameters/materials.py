@@ -1,4 +1,4 @@
-"""[active_material], [penalty], [electrolyte], [carbon_binder], [separator], [lithium_metal].
+"""[active_material], [electrolyte], [carbon_binder], [separator], [lithium_metal].
 
 Defaults stand only where a source or the equations of the model give the number; everything
 that describes a particular electrode must be in the file.
@@ -7,20 +7,30 @@ that describes a particular electrode must be in the file.
 from __future__ import annotations
 
 import difflib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import BeforeValidator, field_validator, model_validator
+from pydantic import (
+    BeforeValidator,
+    PlainSerializer,
+    PlainValidator,
+    model_validator,
+)
 
 from simulator.materials import electrolyte as electrolyte_of
 from simulator.materials import lithium_metal, open_circuit_potential
 from simulator.materials.electrolytes import ELECTROLYTES, MODELS, Electrolyte
+from simulator.materials.electronic_conduction import ELECTRONIC_CONDUCTIVITIES
 from simulator.materials.open_circuit import GALLERIES, VOLTAGE_RANGE
 from simulator.materials.solid_diffusion import DIFFUSIVITIES
 from simulator.parameters.fields import (
+    ActivationEnergy,
+    Capacitance,
     Conductivity,
     Diffusivity,
+    ExchangeDensity,
     Fraction,
     MistakeError,
     Physical,
@@ -31,10 +41,11 @@ from simulator.parameters.fields import (
     Shown,
     Voltage,
 )
-from simulator.parameters.tables import read_penalty_table
+from simulator.parameters.tables import FractionTable, read_fraction_table
 
 Exponent = Annotated[float, Physical(at_least=0, up_to=6, example="1.5")]
 _DIFFUSIVITY = Physical("m^2/s", at_least=1e-22, up_to=1e-6, example="3e-15 m^2/s")
+_CONDUCTIVITY = Physical("S/m", at_least=1e-9, up_to=1e8, example="1e-2 S/m")
 
 
 def nearest(word: str, names: Any) -> str:
@@ -43,17 +54,21 @@ def nearest(word: str, names: Any) -> str:
     return f"Did you mean '{near[0]}'?" if near else ""
 
 
-def _solid_diffusivity(value: Any) -> float | str:
-    """A constant with its unit, or the name of a function of the lithium fraction."""
-    if isinstance(value, str) and value[:1].isalpha() and value.isidentifier():
-        if value not in DIFFUSIVITIES:
-            raise MistakeError(
-                "is no known diffusivity function",
-                allowed=", ".join(DIFFUSIVITIES) + ", or a number with a unit",
-                remedy=nearest(value, DIFFUSIVITIES) or "Choose one of these.",
-            )
-        return value
-    return _DIFFUSIVITY.read(value)
+def number_or_function(physical: Physical, names: Any, what: str) -> BeforeValidator:
+    """Validator of a constant with its unit, or the name of a function of the lithium fraction."""
+
+    def read(value: Any) -> float | str:
+        if isinstance(value, str) and value[:1].isalpha() and value.isidentifier():
+            if value not in names:
+                raise MistakeError(
+                    f"is no known {what} function",
+                    allowed=", ".join(names) + ", or a number with a unit",
+                    remedy=nearest(value, names) or "Choose one of these.",
+                )
+            return value
+        return physical.read(value)
+
+    return BeforeValidator(read)
 
 
 def named(names: Any, what: str) -> BeforeValidator:
@@ -69,6 +84,37 @@ def named(names: Any, what: str) -> BeforeValidator:
         return value
 
     return BeforeValidator(check)
+
+
+def table_of(column: str, largest: float) -> PlainValidator:
+    """Validator of a path to a table over the lithium fraction.
+
+    Args:
+        column: of the values.
+        largest: allowed among them.
+    """
+
+    def read(value: Any) -> FractionTable:
+        if isinstance(value, FractionTable):
+            return value
+        if not isinstance(value, str):
+            raise MistakeError("is not a path", remedy="Write the path in quotes.")
+        return read_fraction_table(Path(value), column, largest)
+
+    return PlainValidator(read)
+
+
+ExchangeTable = Annotated[
+    FractionTable,
+    table_of("exchange_current_A_m2", 1e6),
+    PlainSerializer(FractionTable.as_dict),
+]
+
+ConductivityTable = Annotated[
+    FractionTable,
+    table_of("conductivity_S_m", 1e8),
+    PlainSerializer(FractionTable.as_dict),
+]
 
 
 class VoltageWindow(Section):
@@ -98,31 +144,70 @@ class VoltageWindow(Section):
 
 
 class ActiveMaterial(Section):
-    """NMC. i0 = F kc^aa ka^ac (c_max - c)^aa c^ac (c_l / reference_concentration)^aa."""
+    """NMC. The exchange current i0 follows, by `exchange_current`,
+
+    power_law      F kc^aa ka^ac (c_max - c)^aa c^ac (c_l / reference_concentration)^aa
+    table          f(x) (c_l / reference_concentration)^aa, f from the CSV file of
+                   `exchange_current_table`, columns stoichiometry, exchange_current_A_m2
+    autocatalytic  exchange_current_prefactor (c_l / reference_concentration)^aa
+                   / (1 + exp(25 (x - 0.6)))
+
+    Diffusivity, rate constants, table and prefactor hold at 298.15 K and change with temperature by
+    the activation energies.
+    """
 
     open_circuit_potential: Annotated[str, named(GALLERIES, "material")]
     maximum_concentration: Annotated[
         float, Physical("mol/m^3", at_least=1e3, up_to=1e5, example="49200 mol/m^3")
     ]
-    diffusivity: Annotated[float | str, BeforeValidator(_solid_diffusivity), Shown(_DIFFUSIVITY)]
+    diffusivity: Annotated[
+        float | str,
+        number_or_function(_DIFFUSIVITY, DIFFUSIVITIES, "diffusivity"),
+        Shown(_DIFFUSIVITY),
+    ]
     """m^2/s, or the name of a function of lithium fraction and temperature."""
+    diffusivity_activation_energy: ActivationEnergy = 0.0
+    """Of a diffusivity given as a number; the named functions have their own."""
+    exchange_current: Literal["power_law", "table", "autocatalytic"] = "power_law"
+    exchange_current_table: ExchangeTable | None = None
+    exchange_current_prefactor: ExchangeDensity | None = None
+    """i0 of an empty particle at the reference concentration, A m^-2."""
     rate_constant: RateConstant | None = None
     """Sets both constants below, m/s."""
-    rate_constant_cathodic: RateConstant
-    rate_constant_anodic: RateConstant
+    rate_constant_cathodic: RateConstant | None
+    rate_constant_anodic: RateConstant | None
+    """None only where another law than power_law leaves them out."""
+    rate_constant_activation_energy: ActivationEnergy = 0.0
+    """Of the exchange current, whichever its law."""
+    double_layer_capacitance: Capacitance = 0.0
+    """Of the particles' reacting surface; 0 leaves the double layer out."""
     # 0.5 and 0.5: every source of a rate constant in the project's table, but O'Regan's, uses them.
     anodic_transfer: Fraction = 0.5
     cathodic_transfer: Fraction = 0.5
     reference_concentration: SaltConcentration = 1000.0
+    electronic_conduction_in_particles: bool = False
+    """Whether electrons flow through particles as well as through the carbon binder."""
+    electronic_conductivity: Annotated[
+        float | str,
+        number_or_function(_CONDUCTIVITY, ELECTRONIC_CONDUCTIVITIES, "conductivity"),
+        Shown(_CONDUCTIVITY),
+    ] = "amin_nmc"
+    """Of the particles, S/m, or the name of a function of lithium fraction."""
+    electronic_conductivity_table: ConductivityTable | None = None
+    """CSV file with the columns stoichiometry, conductivity_S_m, in place of the key above."""
     initial_lithium_fraction: Fraction
     voltage_window: VoltageWindow
 
     @model_validator(mode="before")
     @classmethod
     def _both_constants(cls, data: Any) -> Any:
-        if not isinstance(data, dict) or "rate_constant" not in data:
+        if not isinstance(data, dict):
             return data
-        for key in ("rate_constant_cathodic", "rate_constant_anodic"):
+        constants = ("rate_constant_cathodic", "rate_constant_anodic")
+        if "rate_constant" not in data:
+            needless = data.get("exchange_current") in ("table", "autocatalytic")
+            return dict.fromkeys(constants) | data if needless else data
+        for key in constants:
             if key in data:
                 raise MistakeError(
                     f"is given together with {key}",
@@ -130,8 +215,28 @@ class ActiveMaterial(Section):
                     remedy="Remove one of them.",
                     key=("rate_constant",),
                 )
-        both = data["rate_constant"]
-        return data | {"rate_constant_cathodic": both, "rate_constant_anodic": both}
+        return data | dict.fromkeys(constants, data["rate_constant"])
+
+    @model_validator(mode="after")
+    def _law_is_complete(self) -> ActiveMaterial:
+        needs = {"table": "exchange_current_table", "autocatalytic": "exchange_current_prefactor"}
+        key = needs.get(self.exchange_current)
+        if key is not None and getattr(self, key) is None:
+            example = "a CSV file" if self.exchange_current == "table" else "2 A/m^2"
+            raise MistakeError(
+                f'is missing: exchange_current = "{self.exchange_current}" needs it',
+                remedy=f'Add it, like {key} = "{example}", or set exchange_current = "power_law".',
+                key=(key,),
+            )
+        if isinstance(self.diffusivity, str) and self.diffusivity_activation_energy != 0.0:
+            raise MistakeError(
+                f"is given, but the function {self.diffusivity} has a temperature dependence "
+                "of its own",
+                allowed="0 kJ/mol here",
+                remedy="Remove the key, or give the diffusivity as a number.",
+                key=("diffusivity_activation_energy",),
+            )
+        return self
 
     @model_validator(mode="after")
     def _consistent(self) -> ActiveMaterial:
@@ -154,6 +259,29 @@ class ActiveMaterial(Section):
             )
         return self
 
+    @model_validator(mode="before")
+    @classmethod
+    def _one_conductivity(cls, data: Any) -> Any:
+        if isinstance(data, dict) and {
+            "electronic_conductivity",
+            "electronic_conductivity_table",
+        } <= set(data):
+            raise MistakeError(
+                "is given together with electronic_conductivity_table",
+                allowed="one of the two",
+                remedy="Remove one of them.",
+                key=("electronic_conductivity",),
+            )
+        return data
+
+    @property
+    def electronic_conductivity_of_fraction(self) -> float | Callable[[Any], Any]:
+        """sigma of the particles, S/m: a number, or a function for NumPy arrays and UFL."""
+        if self.electronic_conductivity_table is not None:
+            return self.electronic_conductivity_table.function
+        given = self.electronic_conductivity
+        return ELECTRONIC_CONDUCTIVITIES[given] if isinstance(given, str) else given
+
     @property
     def lithium_fraction_window(self) -> tuple[float, float]:
         """(x at the upper voltage, x at the lower voltage): the ends the capacity counts."""
@@ -173,42 +301,6 @@ class ActiveMaterial(Section):
         """U at the initial lithium fraction, V."""
         curve = open_circuit_potential(self.open_circuit_potential)
         return float(curve.potential(self.initial_lithium_fraction))
-
-
-class Penalty(Section):
-    """[penalty]: one factor per particle on its exchange current, fixed for the run.
-
-    Weibull with `shape` k and `scale` lambda, restricted to [minimum, 1]:
-    truncate (inverse of the truncated distribution), clip (values above 1 become 1), rescale (by
-    the largest drawn). A table is a CSV with the columns particle, penalty.
-    """
-
-    distribution: Literal["weibull", "none", "table"]
-    shape: Annotated[float, Physical(at_least=0.05, up_to=100, example="1.5")] | None = None
-    scale: Annotated[float, Physical(above=0, up_to=100, example="0.4")] | None = None
-    minimum: Annotated[float, Physical(at_least=1e-12, below=1, example="1e-3")] = 1e-3
-    restriction: Literal["truncate", "clip", "rescale"] = "truncate"
-    file: Path | None = None
-
-    @field_validator("file", mode="before")
-    @classmethod
-    def _path(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            read_penalty_table(Path(value))
-            return Path(value)
-        return value
-
-    @model_validator(mode="after")
-    def _complete(self) -> Penalty:
-        needs = {"weibull": ("shape", "scale"), "table": ("file",), "none": ()}
-        for key in needs[self.distribution]:
-            if getattr(self, key) is None:
-                raise MistakeError(
-                    f"is missing: a {self.distribution} penalty needs it",
-                    remedy='Add it, or set penalty.distribution = "none".',
-                    key=(key,),
-                )
-        return self
 
 
 class ElectrolyteSection(Section):
@@ -284,6 +376,8 @@ class LithiumMetal(Section):
 
     kinetics: Literal["butler_volmer", "ideal"] = "butler_volmer"
     rate_constant: RateConstant = lithium_metal.RATE_CONSTANT
+    """At 298.15 K, m/s."""
+    rate_constant_activation_energy: ActivationEnergy = 0.0
     lithium_concentration: Annotated[
         float, Physical("mol/m^3", above=0, up_to=1e6, example="76923 mol/m^3")
     ] = lithium_metal.LITHIUM_CONCENTRATION

@@ -16,10 +16,10 @@ from simulator.parameters.materials import (
     Collector,
     ElectrolyteSection,
     LithiumMetal,
-    Penalty,
     Separator,
 )
 from simulator.parameters.operation import Output, Protocol, Seeds, Solver
+from simulator.parameters.penalty import Penalty
 from simulator.parameters.protocol_check import Known, check_protocol
 
 

@@ -212,3 +212,4 @@ class Seeds(Section):
 
     packing: Seed = 1
     penalty: Seed = 1
+    conditioning: Seed = 1

@@ -1,4 +1,4 @@
-"""The small CSV files an input file may name: particle sizes, penalties, a current in time."""
+"""The small CSV files an input file may name: sizes, penalties, a current in time, functions."""
 
 from __future__ import annotations
 
@@ -6,12 +6,16 @@ import csv
 import hashlib
 import math
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.materials.tabulated import TabulatedFunction
 from simulator.parameters.fields import MistakeError
 from simulator.protocol.records import SHORTEST_ROW, CurrentTable
 
@@ -88,6 +92,69 @@ def read_current_table(path: Path, *, stepwise: bool) -> CurrentTable:
     times, currents = (tuple(row[column] for row in rows) for column in (1, 2))
     digest = hashlib.sha256(repr((times, currents)).encode()).hexdigest()
     return CurrentTable(times, currents, stepwise, digest)
+
+
+@dataclass(frozen=True)
+class FractionTable:
+    """A positive function of the lithium fraction, as a file gives it.
+
+    Attributes:
+        file: where it stands.
+        column: what is tabulated, with its unit.
+        fractions: (K,) increasing.
+        values: (K,) above 0.
+    """
+
+    file: Path
+    column: str
+    fractions: tuple[float, ...]
+    values: tuple[float, ...]
+
+    @cached_property
+    def function(self) -> TabulatedFunction:
+        """The smooth function through the points."""
+        return TabulatedFunction(self.fractions, self.values)
+
+    @property
+    def text(self) -> str:
+        """For listings."""
+        return f"{self.file} ({len(self.values)} points)"
+
+    def as_dict(self) -> dict[str, Any]:
+        """For the manifest: the numbers themselves, since files change."""
+        return {
+            "file": str(self.file),
+            "stoichiometry": list(self.fractions),
+            self.column: list(self.values),
+        }
+
+
+def read_fraction_table(path: Path, column: str, largest: float) -> FractionTable:
+    """A function of the lithium fraction, from columns stoichiometry and `column`.
+
+    Args:
+        path: the file.
+        column: name of the second column.
+        largest: allowed in it.
+
+    Raises:
+        MistakeError: no such file, other columns, fewer than two rows, a stoichiometry outside
+            [0, 1] or twice, or a value that is not above 0 and up to `largest`.
+    """
+    rows = sorted(_columns(path, ("stoichiometry", column)), key=lambda row: row[1])
+    before = -1.0
+    for line, fraction, value in rows:
+        if not 0.0 <= fraction <= 1.0:
+            raise _bad(path, line, f"stoichiometry = {fraction:g}", "from 0 to 1")
+        if fraction == before:
+            raise _bad(path, line, f"stoichiometry = {fraction:g}", "each stoichiometry once")
+        if not 0.0 < value <= largest:
+            raise _bad(path, line, f"{column} = {value:g}", f"above 0, up to {largest:g}")
+        before = fraction
+    if len(rows) < 2:
+        raise _bad(path, rows[-1][0], "it is the only row", "two rows or more")
+    fractions, values = zip(*((row[1], row[2]) for row in rows), strict=True)
+    return FractionTable(path, column, fractions, values)
 
 
 def _bad(path: Path, line: int, what: str, allowed: str) -> MistakeError:

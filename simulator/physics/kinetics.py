@@ -3,7 +3,7 @@ r"""Currents through surfaces, each with its derivatives: what Newton's method n
 Insertion, equations (12)-(14):
 
     eta  = phi_s - phi_l - U(x_surf)
-    i0   = F k_c^aa k_a^ac (c_max - c_s)^aa c_s^ac (c_l / c_l,ref)^aa
+    i0   = equation (13), or another law of simulator.physics.exchange
     i_BV = pen i0 (exp(aa F eta / RT) - exp(-ac F eta / RT))
 
 Lithium metal, deposition positive (Xu et al., J. Electrochem. Soc. 166, A3456 (2019), as read in
@@ -11,6 +11,13 @@ PyBaMM's parameter set Xu2019):
 
     i_Li = i0 (exp((1 - a) F phi_l / RT) - exp(-a F phi_l / RT)),
     i0   = k F c_Li^0.7 c_l^0.3
+
+Double layer of the interface, beside the insertion current:
+
+    i_dl = C_dl d(phi_s - phi_l)/dt
+
+It is charged by Li+ alone: like the insertion current it takes its whole current from the
+electrolyte as Li+, so that salt is conserved; no lithium enters the particle.
 
 Potentials are measured where they are small, so that no digits are lost: phi_s from the
 collector, phi_l from the lithium metal; the cell voltage V then stands in eta.
@@ -26,14 +33,12 @@ import numpy as np
 import numpy.typing as npt
 
 from simulator.constants import FARADAY, GAS_CONSTANT
+from simulator.physics.exchange import ExchangeCurrent, smooth_power
 
 Floats = npt.NDArray[np.float64]
 
 LARGEST_EXPONENT = 30.0
 """Where exp is continued by its tangent: eta = 1.5 V at aa = 0.5 and room temperature."""
-
-ROUNDING = 1e-9
-"""Width over which the exchange current's factors are smoothed at zero: an occupancy of 1e-9."""
 
 
 @dataclass(frozen=True)
@@ -81,59 +86,25 @@ def limited_exponential(z: Floats) -> tuple[Floats, Floats]:
     return exponential * (1 + (z - inside)), exponential
 
 
-def _power(z: Floats, exponent: float) -> tuple[Floats, Floats]:
-    """z^exponent and its derivative, z smoothly kept positive."""
-    root = np.sqrt(z * z + ROUNDING**2)
-    positive = (z + root) / 2
-    power = positive**exponent
-    return power, exponent * power / root  # d positive / dz = positive / root
-
-
-def exchange_scale(
-    *, k_c: float, k_a: float, aa: float, ac: float, c_max: float, salt: float
-) -> float:
-    """F k_c^aa k_a^ac c_max salt^aa, A m^-2: i0 of equation (13) over (1 - s)^aa s^ac.
-
-    Args:
-        k_c, k_a: rate constants, m s^-1.
-        aa, ac: transfer coefficients.
-        c_max: mol m^-3.
-        salt: c_l / c_l,ref.
-    """
-    return float(FARADAY * k_c**aa * k_a**ac * c_max * salt**aa)
-
-
 @dataclass(frozen=True)
 class ButlerVolmer:
     """Insertion current of the active material, equations (12)-(14).
 
     Attributes:
         curve: the open-circuit potential.
-        exchange_scale: F k_c^aa k_a^ac c_max (c_0 / c_l,ref)^aa, A m^-2.
+        exchange: law of the exchange current.
         anodic, cathodic: aa and ac, with aa + ac = 1.
         temperature: K.
         penalty: (N,) or scalar factor at the points.
     """
 
     curve: PotentialCurve
-    exchange_scale: float
+    exchange: ExchangeCurrent
     anodic: float
     cathodic: float
     temperature: float
     penalty: Floats | float = 1.0
     fields: tuple[str, ...] = ("s", "y", "phi_l", "phi_s")
-
-    def exchange_current(self, s: Floats, y: Floats) -> tuple[Floats, Floats, Floats]:
-        """i0, A m^-2, and its derivatives with respect to s and y."""
-        vacant, d_vacant = _power(1 - s, self.anodic)
-        filled, d_filled = _power(s, self.cathodic)
-        salt, d_salt = _power(y, self.anodic)
-        scale = self.exchange_scale
-        return (
-            scale * vacant * filled * salt,
-            scale * salt * (vacant * d_filled - d_vacant * filled),
-            scale * vacant * filled * d_salt,
-        )
 
     def __call__(self, values: Mapping[str, Floats], V: float, I: float) -> Flux:
         s, y = values["s"], values["y"]
@@ -142,7 +113,7 @@ class ButlerVolmer:
         f = FARADAY / (GAS_CONSTANT * self.temperature)
         forward, d_forward = limited_exponential(self.anodic * f * eta)
         backward, d_backward = limited_exponential(-self.cathodic * f * eta)
-        i0, di0_ds, di0_dy = self.exchange_current(s, y)
+        i0, di0_ds, di0_dy = self.exchange(s, y)
         drive = self.penalty * (forward - backward)
         d_eta = self.penalty * i0 * f * (self.anodic * d_forward + self.cathodic * d_backward)
         return Flux(
@@ -158,6 +129,23 @@ class ButlerVolmer:
             * f
             * max(self.anodic, self.cathodic),
         )
+
+
+@dataclass(frozen=True)
+class DoubleLayer:
+    """Charge of the interface's double layer, A s m^-2; of rates of change, its current.
+
+    Attributes:
+        capacitance: C_dl, F m^-2.
+    """
+
+    capacitance: float
+    fields: tuple[str, ...] = ("phi_l", "phi_s")
+
+    def __call__(self, values: Mapping[str, Floats], V: float, I: float) -> Flux:
+        difference = values["phi_s"] + V - values["phi_l"]
+        C = np.full_like(difference, self.capacitance)
+        return Flux(C * difference, {"phi_l": -C, "phi_s": C, "V": C})
 
 
 @dataclass(frozen=True)
@@ -180,7 +168,7 @@ class LithiumMetal:
     def __call__(self, values: Mapping[str, Floats], V: float, I: float) -> Flux:
         f = FARADAY / (GAS_CONSTANT * self.temperature)
         phi_l = values["phi_l"]
-        salt, d_salt = _power(values["y"], self.order)
+        salt, d_salt = smooth_power(values["y"], self.order)
         deposit, d_deposit = limited_exponential((1 - self.symmetry) * f * phi_l)
         dissolve, d_dissolve = limited_exponential(-self.symmetry * f * phi_l)
         i0, drive = self.exchange_scale * salt, deposit - dissolve

@@ -11,8 +11,9 @@ from simulator.solver.system import CellSystem
 class Balances:
     """Largest relative errors of a run so far.
 
-    charge   |sum of the interface currents - I| / |I|
-    lithium  |lithium the particles lost - charge passed / F| over all the charge that flowed
+    charge   |sum of the interface currents - I| / |I|, the double layer's current among them
+    lithium  |lithium the particles lost - charge passed / F| over all the charge that flowed;
+             what the double layer has taken up since the start counts as not passed
     salt     |salt in the electrolyte - salt at the start| / salt at the start
 
     Args:
@@ -23,6 +24,7 @@ class Balances:
     def __init__(self, system: CellSystem, start: State) -> None:
         self._system = system
         self._lithium_0, self._salt_0 = self._stored(start)
+        self._layer_0 = system.double_layer_charge(start.vector, start.V)
         self._time, self._throughput = start.time, 0.0
         self.charge = self.lithium = self.salt = 0.0
 
@@ -40,7 +42,8 @@ class Balances:
         self._time = state.time
         self.charge = max(self.charge, state.charge_error)
         if self._throughput > 0:
-            missing = abs(self._lithium_0 - lithium - state.charge)
+            layer = self._system.double_layer_charge(state.vector, state.V) - self._layer_0
+            missing = abs(self._lithium_0 - lithium - (state.charge - layer))
             self.lithium = max(self.lithium, missing / self._throughput)
         self.salt = max(self.salt, abs(salt - self._salt_0) / self._salt_0)
 
@@ -50,6 +53,7 @@ class Balances:
         return {
             "lithium_0": self._lithium_0,
             "salt_0": self._salt_0,
+            "double_layer_0": self._layer_0,
             "time": self._time,
             "throughput": self._throughput,
             **self.as_dict(),
@@ -58,6 +62,7 @@ class Balances:
     def recall(self, memory: Mapping[str, float]) -> None:
         """Go on from the memory of another run's balances."""
         self._lithium_0, self._salt_0 = memory["lithium_0"], memory["salt_0"]
+        self._layer_0 = memory.get("double_layer_0", 0.0)
         self._time, self._throughput = memory["time"], memory["throughput"]
         self.charge, self.lithium = memory["charge"], memory["lithium"]
         self.salt = memory["salt"]

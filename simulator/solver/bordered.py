@@ -71,7 +71,7 @@ class BorderedSolver:
         self.alpha = None
         self.linearisations += 1
         with self.phases.timed("assembly"):
-            border = self._system.border(fluxes)
+            border = self._system.border(fluxes, alpha)
             matrix = self._system.jacobian(fluxes, alpha, keep_volume=in_part)
         with self.phases.timed("preconditioner"):
             self._linear.use(matrix, keep_multigrid=in_part)

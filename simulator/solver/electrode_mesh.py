@@ -3,13 +3,14 @@
     particles    (P)  the active material
     electrolyte  (E)  carbon-binder domain and separator
     carbon       (C)  carbon-binder domain
+    electronic        where electrons flow: the carbon-binder domain, and on demand the particles
 
 Coordinates are metres here; files and `MeshData` are in micrometres.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -69,8 +70,10 @@ class ElectrodeMesh:
         comm: the communicator.
         dimension: 2 or 3.
         particles, electrolyte, carbon: the submeshes.
+        electronic: `carbon` itself, or with the particles; see `with_conducting_particles`.
+        parent, parent_tags: the whole mesh, and the tag of each of its local cells.
         interface: particle/CBD facets, seen from the particle.
-        collector: CBD facets on the collector plane.
+        collector: CBD facets on the collector plane (those of `electronic`).
         lithium: separator facets on the lithium-metal plane.
         vertices: nodes of the mesh file; the numbers of its vertices are below it.
         particle_table: one row per particle, the same on every rank.
@@ -84,7 +87,9 @@ class ElectrodeMesh:
     particles: Submesh
     electrolyte: Submesh
     carbon: Submesh
+    electronic: Submesh
     parent: dmesh.Mesh
+    parent_tags: Ints
     interface: FacetSet
     collector: FacetSet
     lithium: FacetSet
@@ -151,23 +156,40 @@ def distribute(comm: MPI.Comm, data: MeshData | None) -> ElectrodeMesh:
     parent.topology.create_connectivity(dimension - 1, dimension)
     parent.topology.create_connectivity(dimension, dimension - 1)
     thickness = (header.coating_um + header.separator_um) * MICROMETRE
-    boundary = _BoundaryFacets(parent, parent_tags)
+    boundary = _BoundaryFacets(parent)
+    carbon = _submesh(parent, parent_tags, parent_tags == tags.CBD)
     return ElectrodeMesh(
         comm=comm,
         dimension=dimension,
         particles=_submesh(parent, parent_tags, parent_tags >= tags.PARTICLE_OFFSET),
         electrolyte=_submesh(parent, parent_tags, parent_tags < tags.PARTICLE_OFFSET),
-        carbon=_submesh(parent, parent_tags, parent_tags == tags.CBD),
+        carbon=carbon,
+        electronic=carbon,
         parent=parent,
+        parent_tags=parent_tags,
         interface=_interface(parent, parent_tags),
-        collector=boundary.on_plane(0.0, tags.CBD, thickness),
-        lithium=boundary.on_plane(thickness, tags.SEPARATOR, thickness),
+        collector=boundary.on_plane(0.0, parent_tags == tags.CBD, thickness),
+        lithium=boundary.on_plane(thickness, parent_tags == tags.SEPARATOR, thickness),
         vertices=header.points,
         particle_table=header.particles,
         coating_thickness=header.coating_um * MICROMETRE,
         separator_thickness=header.separator_um * MICROMETRE,
         collector_area=float(np.prod(header.width_um) * MICROMETRE ** (dimension - 1)),
         mesh_hash=header.mesh_hash,
+    )
+
+
+def with_conducting_particles(mesh: ElectrodeMesh) -> ElectrodeMesh:
+    """The same electrode with electrons in its particles too. Collective.
+
+    Particles that touch the collector are in contact with it.
+    """
+    conducts = mesh.parent_tags != tags.SEPARATOR
+    thickness = mesh.coating_thickness + mesh.separator_thickness
+    return replace(
+        mesh,
+        electronic=_submesh(mesh.parent, mesh.parent_tags, conducts),
+        collector=_BoundaryFacets(mesh.parent).on_plane(0.0, conducts, thickness),
     )
 
 
@@ -219,22 +241,24 @@ def _interface(parent: dmesh.Mesh, parent_tags: Ints) -> FacetSet:
 class _BoundaryFacets:
     """The outer facets, found once and sorted by the plane they lie on."""
 
-    def __init__(self, parent: dmesh.Mesh, parent_tags: Ints) -> None:
+    def __init__(self, parent: dmesh.Mesh) -> None:
         first, second, facets = _cells_of_owned_facets(parent)
         outer = second < 0
-        self._parent, self._tags = parent, parent_tags
+        self._parent = parent
         # A facet of one cell only is the outer boundary where its rank owns the facet, since
         # ranks share the cells on both sides of the facets they own.
         self._cells, self._facets = first[outer], facets[outer]
         self._local = _local_facets(parent, self._cells, self._facets)
 
-    def on_plane(self, position: float, tag: int, thickness: float) -> FacetSet:
-        """Facets of cells tagged `tag` whose vertices lie at `position` along the thickness."""
+    def on_plane(
+        self, position: float, chosen: npt.NDArray[np.bool_], thickness: float
+    ) -> FacetSet:
+        """Facets of chosen cells whose vertices lie at `position` along the thickness."""
         dim = self._parent.topology.dim
         axis = 0 if dim == 2 else 2
         vertices = facet_vertices(self._parent, self._cells, self._local)
         there = np.all(np.abs(vertices[:, :, axis] - position) < 1e-7 * thickness, axis=1)
-        there &= self._tags[self._cells] == tag
+        there &= chosen[self._cells]
         cells = self._cells[there]
         return FacetSet(cells, np.full_like(cells, -1), self._local[there])
 

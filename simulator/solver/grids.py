@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from dolfinx import fem
 
+from simulator.geometry import tags
 from simulator.results.sample import FieldGrid
 from simulator.solver.compat import cell_nodes
 from simulator.solver.electrode_mesh import MICROMETRE, ElectrodeMesh, Submesh
@@ -65,11 +66,18 @@ class VertexGrid:
 
     def values(self, function: fem.Function, scale: float) -> Floats | None:
         """(points,) `scale` times a function of the grid's space, at the vertices."""
-        return self._order.gather(scale * function.x.array[self._dofs])
+        return self.gathered(scale * function.x.array)
+
+    def gathered(self, local: Floats) -> Floats | None:
+        """(points,) values given for all local degrees of freedom of the grid's space."""
+        return self._order.gather(local[self._dofs])
 
 
 class FieldViewer:
     """The cell's fields on the grids of its three domains.
+
+    Where particles conduct, the grid named carbon holds them as well: its cells then carry the
+    number of their particle, -1 in the carbon binder.
 
     Potentials are given against the lithium metal (phi_l) and so that the collector lies at the
     cell voltage (phi_s).
@@ -79,6 +87,11 @@ class FieldViewer:
         functions: the fields; the solver's own.
         penalty: (N,) factor of each particle.
         c_0: initial salt concentration, mol m^-3.
+        penalty_changes: whether the factors are written with every sample, at the points of the
+            particles, instead of once, in their cells.
+
+    Attributes:
+        penalty: (N,) factors as they are shown from now on.
     """
 
     def __init__(
@@ -87,25 +100,37 @@ class FieldViewer:
         functions: Mapping[str, fem.Function],
         penalty: Floats,
         c_0: float,
+        *,
+        penalty_changes: bool = False,
     ) -> None:
         self._functions, self._c_0 = functions, c_0
+        self.penalty, self._penalty_changes = penalty, penalty_changes
         parts = {
             "particles": (mesh.particles, functions["s"]),
             "electrolyte": (mesh.electrolyte, functions["y"]),
-            "carbon": (mesh.carbon, functions["phi_s"]),
+            "carbon": (mesh.electronic, functions["phi_s"]),
         }
         self._grids = {
             name: VertexGrid(name, part, function.function_space)
             for name, (part, function) in parts.items()
         }
-        particle = mesh.particle_of_cell
-        self._cell_data: dict[str, dict[str, npt.NDArray[Any]]] = {
-            "particles": {"particle": particle, "penalty": penalty[particle]}
-        }
+        self._particle = mesh.particle_of_cell
+        self._in_carbon: dict[str, npt.NDArray[Any]] = {}
+        if mesh.electronic is not mesh.carbon:
+            particle = mesh.electronic.cell_tags - tags.PARTICLE_OFFSET
+            self._in_carbon = {"particle": np.maximum(particle, -1).astype(np.int32)}
+        dofs = np.asarray(functions["s"].function_space.dofmap.list)
+        # Every particle has its own points.
+        self._particle_of_dof = np.zeros(functions["s"].x.array.size, dtype=np.int32)
+        self._particle_of_dof[dofs] = self._particle[:, None]
 
     def grids(self) -> list[FieldGrid]:
         """The three grids on rank 0, nothing elsewhere. Collective."""
-        grids = [g.grid(self._cell_data.get(name, {})) for name, g in self._grids.items()]
+        in_particles: dict[str, npt.NDArray[Any]] = {"particle": self._particle}
+        if not self._penalty_changes:
+            in_particles["penalty"] = self.penalty[self._particle]
+        cell_data = {"particles": in_particles, "carbon": self._in_carbon}
+        grids = [grid.grid(cell_data.get(name, {})) for name, grid in self._grids.items()]
         return [grid for grid in grids if grid is not None]
 
     def values(self, voltage: float) -> dict[str, dict[str, Floats]] | None:
@@ -119,10 +144,13 @@ class FieldViewer:
         c_l = g["electrolyte"].values(f["y"], self._c_0)
         phi_l = g["electrolyte"].values(f["phi_l"], 1.0)
         phi_s = g["carbon"].values(f["phi_s"], 1.0)
-        if s is None or c_l is None or phi_l is None or phi_s is None:
+        particles = {"lithium_fraction": s}
+        if self._penalty_changes:
+            particles["penalty"] = g["particles"].gathered(self.penalty[self._particle_of_dof])
+        if c_l is None or phi_l is None or phi_s is None:
             return None
         return {
-            "particles": {"lithium_fraction": s},
+            "particles": {name: array for name, array in particles.items() if array is not None},
             "electrolyte": {"concentration": c_l, "potential": phi_l},
             "carbon": {"potential": phi_s + voltage},
         }

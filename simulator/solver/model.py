@@ -6,6 +6,7 @@ CellModel(mesh, parameters, penalty)  ->  start()  ->  march  ->  sample(), view
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -15,12 +16,14 @@ from simulator.accounting import Phases
 from simulator.constants import FARADAY
 from simulator.materials import open_circuit_potential
 from simulator.parameters import Parameters
+from simulator.physics.kinetics import ButlerVolmer
 from simulator.results.sample import Sample
 from simulator.solver.averages import ParticleAverages
 from simulator.solver.bordered import BorderedSolver
 from simulator.solver.constant_matrix import ConstantMatrix
-from simulator.solver.electrode_mesh import ElectrodeMesh
+from simulator.solver.electrode_mesh import ElectrodeMesh, with_conducting_particles
 from simulator.solver.grids import FieldViewer
+from simulator.solver.inner_potential import InnerPotential
 from simulator.solver.layout import FieldLayout
 from simulator.solver.linear import LinearSolver, Preset
 from simulator.solver.march import HOUR, Pace
@@ -49,7 +52,8 @@ class CellModel:
         preset: the linear solver; None chooses by size and dimension.
 
     Attributes:
-        mesh, parameters, penalty: as given.
+        mesh, parameters: as given; the mesh with its particles conducting where they do.
+        penalty: in force; see `set_penalty`.
         reference_transference: t+ at the start, taken out of the salt equation's volume.
         system: residual and Jacobian.
         averages: per-particle means.
@@ -66,6 +70,9 @@ class CellModel:
         penalty: Floats,
         preset: Preset | None = None,
     ) -> None:
+        material = parameters.active_material
+        if material.electronic_conduction_in_particles:
+            mesh = with_conducting_particles(mesh)
         self.mesh, self.parameters, self.penalty = mesh, parameters, penalty
         self._spaces = Spaces.on(mesh, parameters.solver.degree)
         self.layout = FieldLayout(mesh.comm, self._spaces.functions)
@@ -76,11 +83,12 @@ class CellModel:
             traces["interface"],
             self._spaces.quadrature_degree,
         )
-        self.curve = open_circuit_potential(parameters.active_material.open_circuit_potential)
+        self.curve = open_circuit_potential(material.open_circuit_potential)
         self.reference_transference = reference_transference(parameters)
+        inner = self._inner_potential()
         self.system = CellSystem(
             self.layout,
-            VolumeTerms(self.layout, CellForms(mesh, parameters, self._spaces).all()),
+            VolumeTerms(self.layout, CellForms(mesh, parameters, self._spaces, inner).all(), inner),
             surface_terms(
                 parameters,
                 traces,
@@ -96,6 +104,34 @@ class CellModel:
         self.linear = LinearSolver(self.layout, self.preset, parameters.solver.krylov_tolerance)
         self.norms = FieldNorms(self.layout, self._basis_volumes())
         self.phases = Phases()
+        self.bordered = BorderedSolver(self.system, self.linear, self.phases)
+        self._viewer: FieldViewer | None = None
+
+    def _inner_potential(self) -> InnerPotential | None:
+        """phi_s on the particles, where their conductivity depends on the lithium fraction."""
+        material = self.parameters.active_material
+        given = material.electronic_conductivity_of_fraction
+        if not material.electronic_conduction_in_particles or isinstance(given, float):
+            return None
+        return InnerPotential(self.layout, self._spaces.by_field, self.mesh.vertices)
+
+    def set_penalty(self, penalty: Floats) -> None:
+        """Exchange the penalty factors, between two time steps.
+
+        The interface reacts with them from now on, `viewer`'s fields show them, and Newton's
+        method makes a new linearisation. Take it for a jump of the control: `Stepper.restart`.
+
+        Args:
+            penalty: (N,) factor of each particle, in (0, 1].
+        """
+        self.penalty = penalty
+        term = self.system.surfaces["interface"]
+        assert isinstance(term.law, ButlerVolmer)
+        law = replace(term.law, penalty=penalty[self.averages.particle_of_point])
+        self.system.surfaces["interface"] = replace(term, law=law)
+        self.bordered.alpha = None
+        if self._viewer is not None:
+            self._viewer.penalty = penalty
 
     # -- sizes ------------------------------------------------------------------------------
 
@@ -217,9 +253,12 @@ class CellModel:
 
     def viewer(self) -> FieldViewer:
         """Hands out the fields at the vertices, for writing."""
-        return FieldViewer(
-            self.mesh,
-            self._spaces.functions,
-            self.penalty,
-            self.parameters.electrolyte.initial_concentration,
-        )
+        if self._viewer is None:
+            self._viewer = FieldViewer(
+                self.mesh,
+                self._spaces.functions,
+                self.penalty,
+                self.parameters.electrolyte.initial_concentration,
+                penalty_changes=self.parameters.penalty.conditioning is not None,
+            )
+        return self._viewer

@@ -205,8 +205,9 @@ class Newton:
         control: TerminalControl,
         alpha: float,
         beta: Floats,
+        beta_V: float = 0.0,
     ) -> Converged:
-        """Find u, V, I with du/dt = alpha u + beta. Collective.
+        """Find u, V, I with du/dt = alpha u + beta and dV/dt = alpha V + beta_V. Collective.
 
         Args:
             guess: (owned,) where to start.
@@ -214,13 +215,19 @@ class Newton:
             control: what holds at the terminals.
             alpha: s^-1.
             beta: (owned,) s^-1.
+            beta_V: V s^-1.
 
         Raises:
             StepRejectedError: no convergence, or to a state without physical sense.
             StepAbandonedError: `abandon` says so.
         """
         vector = guess
-        residual = self._residual(vector, alpha * vector + beta, V, I)
+
+        def residual_at(vector: Floats, V: float, I: float) -> Residual:
+            rate, rate_V = alpha * vector + beta, alpha * V + beta_V
+            return self._residual(vector, rate, V, I, rate_V)
+
+        residual = residual_at(vector, V, I)
         renewal, before, imbalance_before = self._first_renewal(alpha), np.inf, np.inf
         for iteration in range(1, self._tolerances.iterations + 1):
             if self._abandon():
@@ -240,7 +247,7 @@ class Newton:
             if not size < HOPELESS:
                 self._bordered.alpha = None
                 raise StepRejectedError("Newton's method diverged" + self._suspicion(vector))
-            residual = self._residual(vector, alpha * vector + beta, V, I)
+            residual = residual_at(vector, V, I)
             totals = self._system.totals(residual.fluxes)
             error = self._charge_error(totals, I)
             imbalance = max(error, self._leak(residual.vector, I))
@@ -263,9 +270,11 @@ class Newton:
             + self._suspicion(vector)
         )
 
-    def _residual(self, vector: Floats, rate: Floats, V: float, I: float) -> Residual:
+    def _residual(
+        self, vector: Floats, rate: Floats, V: float, I: float, rate_V: float
+    ) -> Residual:
         with self._bordered.phases.timed("assembly"):
-            return self._system.residual(vector, rate, V, I)
+            return self._system.residual(vector, rate, V, I, rate_V)
 
     def _first_renewal(self, alpha: float) -> Renewal:
         """What a time step begins with."""
@@ -350,7 +359,8 @@ class Newton:
         return float(max([*relative, abs(dV) / self._tolerances.voltage]))
 
     def _charge_error(self, totals: Mapping[str, float], I: float) -> float:
-        return abs(totals["interface"] - I) / self._scale(I)
+        through = totals["interface"] + totals.get("double_layer", 0.0)
+        return abs(through - I) / self._scale(I)
 
     def _leak(self, residual: Floats, I: float) -> float:
         """Lithium that leaves the particles but not through their surfaces, over the current."""

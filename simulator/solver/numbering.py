@@ -88,6 +88,11 @@ def dof_keys(field: FieldOnSubmesh, vertices: int) -> Ints:
         field: scalar Lagrange of degree 1 or 2.
         vertices: n, above every vertex number of the mesh file.
     """
+    return local_dof_keys(field, vertices)[: field.space.dofmap.index_map.size_local]
+
+
+def local_dof_keys(field: FieldOnSubmesh, vertices: int) -> Ints:
+    """(owned and ghosts,) as `dof_keys`."""
     numbers, space = vertex_numbers(field.submesh), field.space
     dofs, layout = np.asarray(space.dofmap.list), space.dofmap.dof_layout
     index_map = space.dofmap.index_map
@@ -98,9 +103,8 @@ def dof_keys(field: FieldOnSubmesh, vertices: int) -> Ints:
             ends = np.sort(numbers[:, [corners[0], corners[-1]]], axis=1)
             for place in layout.entity_dofs(dimension, index):
                 keys[dofs[:, place]] = ends[:, 0] * vertices + ends[:, 1]
-    owned = keys[: index_map.size_local]
-    assert np.all(owned >= 0), "a degree of freedom of a Lagrange element inside a cell or face"
-    return owned
+    assert np.all(keys >= 0), "a degree of freedom of a Lagrange element inside a cell or face"
+    return keys
 
 
 class StateOrder:

@@ -32,7 +32,9 @@ class Spaces:
         def lagrange(part: Submesh) -> FieldOnSubmesh:
             return FieldOnSubmesh(fem.functionspace(part.mesh, ("Lagrange", degree)), part)
 
-        particles, liquid, solid = map(lagrange, (mesh.particles, mesh.electrolyte, mesh.carbon))
+        particles, liquid, solid = map(
+            lagrange, (mesh.particles, mesh.electrolyte, mesh.electronic)
+        )
         by_field = {"s": particles, "y": liquid, "phi_l": liquid, "phi_s": solid}
         functions = {name: fem.Function(f.space, name=name) for name, f in by_field.items()}
         return cls(by_field, functions, degree)

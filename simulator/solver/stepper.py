@@ -139,10 +139,11 @@ class Stepper:
         control = control.at(time)
         scheme = differentiation(time, times, self._highest)
         beta = scheme.past([state.vector for state in self._past])
+        beta_V = float(scheme.past([state.V for state in self._past]))
         guess, V, I = self._predicted(time)
         if now.time <= self._jump:
             V = self._newton.consistent_voltage(guess, V, I, control)
-        solved = self._newton.solve(guess, V, I, control, scheme.alpha, beta)
+        solved = self._newton.solve(guess, V, I, control, scheme.alpha, beta, beta_V)
         past_charge = float(scheme.past([state.charge for state in self._past]))
         state = State(
             time=time,

@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 from mpi4py import MPI
 
-from simulator.materials import lithium_metal_exchange_current
+from simulator.materials import arrhenius, lithium_metal_exchange_current
 from simulator.parameters import Parameters
 from simulator.physics import kinetics
+from simulator.physics.exchange import exchange_law
 from simulator.solver.electrode_mesh import ElectrodeMesh, FacetSet
 from simulator.solver.facets import FacetTrace, facet_trace
 from simulator.solver.layout import FIELDS
@@ -51,7 +52,7 @@ def surface_terms(
     t_ref: float,
     comm: MPI.Comm,
 ) -> dict[str, SurfaceTerm]:
-    """The currents through the three surfaces. Collective.
+    """The currents through the three surfaces, and that of the double layer. Collective.
 
     Args:
         parameters: of the cell.
@@ -66,30 +67,32 @@ def surface_terms(
     insertion = _insertion(parameters, curve, penalty)
     metal = _lithium_metal(parameters)
     collector = _collector(parameters, traces["collector"], comm)
-    return {
+    terms = {
         "interface": SurfaceTerm(traces["interface"], insertion, interface),
         "lithium": SurfaceTerm(traces["lithium"], metal, {"y": salt, "phi_l": 1.0}),
         "collector": SurfaceTerm(traces["collector"], collector, {"phi_s": 1.0}),
     }
+    capacitance = parameters.active_material.double_layer_capacitance
+    if capacitance > 0.0:
+        charging = {name: factor for name, factor in interface.items() if name != "s"}
+        layer = kinetics.DoubleLayer(capacitance)
+        terms["double_layer"] = SurfaceTerm(traces["interface"], layer, charging, of_rates=True)
+    return terms
 
 
 def _insertion(
     p: Parameters, curve: kinetics.PotentialCurve, penalty: Floats
 ) -> kinetics.ButlerVolmer:
     material = p.active_material
-    aa, ac = material.anodic_transfer, material.cathodic_transfer
     return kinetics.ButlerVolmer(
         curve=curve,
-        exchange_scale=kinetics.exchange_scale(
-            k_c=material.rate_constant_cathodic,
-            k_a=material.rate_constant_anodic,
-            aa=aa,
-            ac=ac,
-            c_max=material.maximum_concentration,
-            salt=p.electrolyte.initial_concentration / material.reference_concentration,
+        exchange=exchange_law(
+            material,
+            salt_concentration=p.electrolyte.initial_concentration,
+            temperature=p.temperature,
         ),
-        anodic=aa,
-        cathodic=ac,
+        anodic=material.anodic_transfer,
+        cathodic=material.cathodic_transfer,
         temperature=p.temperature,
         penalty=penalty,
     )
@@ -101,7 +104,8 @@ def _lithium_metal(p: Parameters) -> kinetics.SurfaceCurrent:
         return kinetics.Contact("phi_l", IDEAL_CONTACT)
     scale = lithium_metal_exchange_current(
         np.float64(p.electrolyte.initial_concentration),
-        rate_constant=metal.rate_constant,
+        rate_constant=metal.rate_constant
+        * arrhenius(metal.rate_constant_activation_energy, p.temperature),
         lithium_concentration=metal.lithium_concentration,
         anodic_transfer=metal.anodic_transfer,
     )

@@ -39,11 +39,13 @@ class SurfaceTerm:
         trace: the fields' trace on the surface.
         law: the current density.
         factors: for each field whose residual it enters, the factor of its boundary integral.
+        of_rates: the current is what the law makes of the rates of change of fields and V.
     """
 
     trace: FacetTrace
     law: SurfaceCurrent
     factors: Mapping[str, float]
+    of_rates: bool = False
 
     def flux(self, values: Mapping[str, Floats], V: float, I: float) -> Flux:
         """The current density at the quadrature points."""
@@ -109,30 +111,55 @@ class CellSystem:
             name: fem.Function(layout.functions[name].function_space) for name in FIELDS
         }
         self.loads: Mapping[str, Floats] = {}
+        self._rates = self._rate_functions()
         self._matrix, self._values = self._create_matrix()
+
+    def _rate_functions(self) -> dict[str, fem.Function]:
+        """Functions for the rates of the fields that surface terms are made of."""
+        fields = {f for term in self.surfaces.values() if term.of_rates for f in term.law.fields}
+        return {
+            name: fem.Function(self.layout.functions[name].function_space)
+            for name in sorted(fields)
+        }
 
     # -- residual ---------------------------------------------------------------------------
 
-    def residual(self, vector: Floats, rate: Floats, V: float, I: float) -> Residual:
+    def residual(
+        self, vector: Floats, rate: Floats, V: float, I: float, rate_V: float = 0.0
+    ) -> Residual:
         """R and h. Collective; leaves the fields' functions at `vector`.
 
         Args:
             vector: (owned,) state.
-            rate: (owned,) du/dt, s^-1; only stored fields are read.
+            rate: (owned,) du/dt, s^-1; only stored fields are read, and the potentials where
+                the interface has a double layer.
             V, I: cell voltage, V, and current, A.
+            rate_V: dV/dt, V s^-1; read where the interface has a double layer.
         """
         values = self.layout.spread(vector)
+        rates = self._local_rates(rate)
         self._clear()
         self.volume.add_nonlinear(self._accumulators)
         fluxes = {}
         for name, term in self.surfaces.items():
-            fluxes[name] = term.flux(values, V, I)
+            if term.of_rates:
+                fluxes[name] = term.flux(rates, rate_V, 0.0)
+            else:
+                fluxes[name] = term.flux(values, V, I)
             self._add_load(term, fluxes[name].value)
         for name, load in self.loads.items():
             self._accumulators[name].x.array[:] -= load
         residual = self._collect()
         self.volume.add_linear(residual, vector, rate)
         return Residual(residual, self._constraint(values, fluxes, I), fluxes)
+
+    def _local_rates(self, rate: Floats) -> dict[str, Floats]:
+        """Local values, ghosts included, of the rates that surface terms are made of."""
+        for name, function in self._rates.items():
+            part = self.layout.slices[name]
+            function.x.array[: part.stop - part.start] = rate[part]
+            function.x.scatter_forward()
+        return {name: function.x.array for name, function in self._rates.items()}
 
     def _constraint(
         self, values: Mapping[str, Floats], fluxes: Mapping[str, Flux], I: float
@@ -186,20 +213,28 @@ class CellSystem:
         for name, term in self.surfaces.items():
             for column in term.law.fields:
                 mass = term.trace.mass(fluxes[name].derivatives[column])
+                if term.of_rates:
+                    mass = leading * mass
                 for factor in term.factors.values():
                     self._values[position : position + mass.size] = factor * mass
                     position += mass.size
         return self._matrix.assemble(self._values)
 
-    def border(self, fluxes: Mapping[str, Flux]) -> Border:
-        """Derivatives that border the matrix, at the state last given to `residual`."""
+    def border(self, fluxes: Mapping[str, Flux], leading: float) -> Border:
+        """Derivatives that border the matrix, at the state last given to `residual`.
+
+        Args:
+            fluxes, leading: as for `jacobian`.
+        """
         columns = {}
         for scalar in SCALARS:
             touched = [n for n in self.surfaces if scalar in fluxes[n].derivatives]
             if touched:
                 self._clear()
                 for name in touched:
-                    self._add_load(self.surfaces[name], fluxes[name].derivatives[scalar])
+                    weight = leading if self.surfaces[name].of_rates else 1.0
+                    derivative = fluxes[name].derivatives[scalar]
+                    self._add_load(self.surfaces[name], weight * derivative)
                 columns[scalar] = self._collect()
         collector = self.surfaces["collector"].trace
         if self._collector_kind == "current":
@@ -220,9 +255,8 @@ class CellSystem:
             columns.append(column.astype(PETSc.IntType))
 
         positions = self.layout.global_of
-        for row, column in self.volume.blocks:
-            owned_row, global_column = self.volume.entries((row, column))
-            add(positions[row][owned_row], self.layout.positions(column, global_column))
+        for block in self.volume.blocks:
+            add(*self.volume.entries(block))
         for term in self.surfaces.values():
             trace = term.trace
             for column in term.law.fields:
@@ -250,6 +284,14 @@ class CellSystem:
         """Integral of the interface current for given local fields, A. Collective."""
         term = self.surfaces["interface"]
         return float(self.layout.comm.allreduce(term.integral(term.flux(values, V, I))))
+
+    def double_layer_charge(self, vector: Floats, V: float) -> float:
+        """Charge in the interface's double layer, A s; 0 without one. Collective."""
+        term = self.surfaces.get("double_layer")
+        if term is None:
+            return 0.0
+        values = self.layout.spread(vector)
+        return float(self.layout.comm.allreduce(term.integral(term.flux(values, V, 0.0))))
 
     def totals(self, fluxes: Mapping[str, Flux]) -> dict[str, float]:
         """Surface integrals of the currents, A, the same on every rank. Collective."""

@@ -18,6 +18,7 @@ from simulator.solver.constant_matrix import (
     global_columns,
     owned_rows,
 )
+from simulator.solver.inner_potential import INNER, InnerPotential
 from simulator.solver.layout import FieldLayout
 
 Floats = npt.NDArray[np.float64]
@@ -116,28 +117,47 @@ class VolumeTerms:
     Args:
         layout: positions of the fields.
         forms: the weak forms.
+        inner: phi_s on the particles, where forms are written with it.
     """
 
-    def __init__(self, layout: FieldLayout, forms: WeakForms) -> None:
-        self._layout = layout
+    def __init__(
+        self, layout: FieldLayout, forms: WeakForms, inner: InnerPotential | None = None
+    ) -> None:
+        self._layout, self._inner = layout, inner
+        functions = dict(layout.functions)
+        if inner is not None:
+            functions[INNER] = inner.function
         self._storage = {f: ConstantMatrix(a) for f, a in forms.storage.items()}
         self._constant = {f: ConstantMatrix(a) for f, a in forms.constant.items()}
         self._nonlinear = [
-            _Together(group, space) for group, space in _by_space(forms.nonlinear, layout.functions)
+            _Together(group, space) for group, space in _by_space(forms.nonlinear, functions)
         ]
         self._derivatives = {b: _StateMatrix(compiled(a)) for b, a in forms.derivatives.items()}
         diagonal = dict.fromkeys([(f, f) for f in (*self._storage, *self._constant)])
         self.blocks: list[Block] = list(diagonal | dict.fromkeys(self._derivatives))
 
     def entries(self, block: Block) -> tuple[Ints, Ints]:
-        """(row of the owned field, global column of the other field) of a block's entries."""
-        row = block[0]
+        """(row, column) of a block's entries, as positions in the global vector."""
+        row, column = block
         if block in self._derivatives:
             matrix = self._derivatives[block].matrix
         else:
             matrix = (self._storage.get(row) or self._constant[row]).matrix
         counts = np.diff(owned_rows(matrix).indptr)
-        return np.repeat(np.arange(counts.size), counts), global_columns(matrix)
+        return np.repeat(self._owned_positions(row), counts), self._columns(column, matrix)
+
+    def _owned_positions(self, name: str) -> Ints:
+        if name == INNER:
+            assert self._inner is not None
+            return self._inner.owned_positions
+        part = self._layout.slices[name]
+        return self._layout.global_of[name][: part.stop - part.start]
+
+    def _columns(self, name: str, matrix: Any) -> Ints:
+        if name == INNER:
+            assert self._inner is not None
+            return self._inner.columns(matrix)
+        return self._layout.positions(name, global_columns(matrix))
 
     def stored(self, name: str, vector: Floats) -> Floats:
         """(owned,) storage matrix of field `name` times an owned vector's part of it."""
@@ -145,8 +165,14 @@ class VolumeTerms:
 
     def add_nonlinear(self, accumulators: Mapping[str, fem.Function]) -> None:
         """Add the state-dependent residuals to local vectors (ghost rows not yet sent home)."""
+        if self._inner is None:
+            for group in self._nonlinear:
+                group.add_to(accumulators)
+            return
+        self._inner.take()
         for group in self._nonlinear:
-            group.add_to(accumulators)
+            group.add_to({**accumulators, INNER: self._inner.accumulator})
+        self._inner.give(accumulators["phi_s"])
 
     def add_linear(self, residual: Floats, vector: Floats, rate: Floats) -> None:
         """Add the constant terms to an owned residual.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import ufl
 from dolfinx import fem
@@ -12,6 +14,7 @@ from simulator.parameters import Parameters
 from simulator.physics import carbon, electrolyte, solid
 from simulator.physics.effective import bruggeman, carbon_factor
 from simulator.solver.electrode_mesh import ElectrodeMesh
+from simulator.solver.inner_potential import INNER, InnerPotential
 from simulator.solver.spaces import Spaces
 from simulator.solver.volume import WeakForms
 
@@ -28,14 +31,25 @@ class CellForms:
 
     Args:
         mesh, parameters, spaces: of the cell.
+        inner: phi_s on the particles, where their conductivity is a function of s.
     """
 
-    def __init__(self, mesh: ElectrodeMesh, parameters: Parameters, spaces: Spaces) -> None:
+    def __init__(
+        self,
+        mesh: ElectrodeMesh,
+        parameters: Parameters,
+        spaces: Spaces,
+        inner: InnerPotential | None = None,
+    ) -> None:
         self._mesh, self._parameters, self._spaces = mesh, parameters, spaces
+        self._inner = inner
 
     def all(self) -> WeakForms:
         """Solid diffusion, salt, ionic and electronic charge."""
-        return merged(self._solid_forms(), self._electrolyte_forms(), self._carbon_forms())
+        forms = [self._solid_forms(), self._electrolyte_forms(), self._carbon_forms()]
+        if self._inner is not None:
+            forms.append(self._particle_forms(self._inner.function))
+        return merged(*forms)
 
     def _solid_forms(self) -> WeakForms:
         material, dx = self._parameters.active_material, self._spaces.measure(self._mesh.particles)
@@ -45,13 +59,15 @@ class CellForms:
             ufl.TestFunction(space),
             material.maximum_concentration,
         )
+        D_of = diffusivity_of_fraction(material.diffusivity, material.diffusivity_activation_energy)
+        T = self._parameters.temperature
         storage = {"s": solid.lithium_storage(u, v, c_max=c_max, dx=dx)}
         if isinstance(material.diffusivity, float):
-            D_s = fem.Constant(self._mesh.particles.mesh, np.float64(material.diffusivity))
+            D_s = fem.Constant(self._mesh.particles.mesh, np.float64(D_of(s, T)))
             return WeakForms(
                 storage, constant={"s": solid.solid_diffusion(u, v, D_s=D_s, c_max=c_max, dx=dx)}
             )
-        D_s = diffusivity_of_fraction(material.diffusivity)(s, self._parameters.temperature)
+        D_s = D_of(s, T)
         residual = solid.solid_diffusion(s, v, D_s=D_s, c_max=c_max, dx=dx)
         return WeakForms(
             storage,
@@ -86,14 +102,44 @@ class CellForms:
         )
 
     def _carbon_forms(self) -> WeakForms:
-        space, dx = self._spaces.by_field["phi_s"].space, self._spaces.measure(self._mesh.carbon)
+        part = self._mesh.electronic
+        space, dx = self._spaces.by_field["phi_s"].space, self._spaces.measure(part)
         u, w = ufl.TrialFunction(space), ufl.TestFunction(space)
         binder = self._parameters.carbon_binder
         factor = carbon_factor(
             binder.electrolyte_fraction, binder.bruggeman_exponent, binder.bruggeman_carbon
         )
-        sigma = fem.Constant(self._mesh.carbon.mesh, np.float64(binder.conductivity * factor))
+        sigma: Any = fem.Constant(part.mesh, np.float64(binder.conductivity * factor))
+        if part is not self._mesh.carbon:
+            sigma = self._conductivity_by_cell(binder.conductivity * factor)
         return WeakForms({}, constant={"phi_s": carbon.electronic_charge(u, w, sigma=sigma, dx=dx)})
+
+    def _conductivity_by_cell(self, binder: float) -> fem.Function:
+        """sigma of carbon binder and particles; 0 in particles where it depends on s."""
+        given = self._parameters.active_material.electronic_conductivity_of_fraction
+        part = self._mesh.electronic
+        function = fem.Function(fem.functionspace(part.mesh, ("DG", 0)))
+        cells = np.asarray(function.function_space.dofmap.list).ravel()
+        inside = given if isinstance(given, float) else 0.0
+        function.x.array[cells] = np.where(part.cell_tags == tags.CBD, binder, inside)
+        return function
+
+    def _particle_forms(self, phi_p: fem.Function) -> WeakForms:
+        """Electrons in particles with a conductivity that depends on s."""
+        given = self._parameters.active_material.electronic_conductivity_of_fraction
+        assert callable(given)
+        space, s = self._spaces.by_field["s"].space, self._spaces.functions["s"]
+        u, w = ufl.TrialFunction(space), ufl.TestFunction(space)
+        dx = self._spaces.measure(self._mesh.particles)
+        residual = carbon.electronic_charge(phi_p, w, sigma=given(s), dx=dx)
+        return WeakForms(
+            {},
+            nonlinear={INNER: residual},
+            derivatives={
+                (INNER, INNER): ufl.derivative(residual, phi_p, u),
+                (INNER, "s"): ufl.derivative(residual, s, u),
+            },
+        )
 
     def _porous_properties(self) -> tuple[fem.Function, fem.Function]:
         """Porosity and Bruggeman factor of the electrolyte's cells."""

@@ -1,0 +1,24 @@
+"""Arrhenius' factor: how a number given at 298.15 K changes with temperature.
+
+k(T) = k(T_ref) exp(-(E / R) (1/T - 1/T_ref)),    T_ref = 298.15 K
+"""
+
+from __future__ import annotations
+
+import math
+
+from simulator.constants import GAS_CONSTANT
+
+REFERENCE_TEMPERATURE = 298.15
+"""T_ref, at which diffusivities, rate constants and exchange currents are given, K."""
+
+
+def arrhenius(activation_energy: float, temperature: float) -> float:
+    """k(T) / k(T_ref); exactly 1 at T_ref and without activation energy.
+
+    Args:
+        activation_energy: E, J/mol.
+        temperature: T, K.
+    """
+    inverse = 1.0 / temperature - 1.0 / REFERENCE_TEMPERATURE
+    return math.exp(-activation_energy / GAS_CONSTANT * inverse)

@@ -1,0 +1,97 @@
+"""[penalty] and [penalty.conditioning]: the particles' penalty factors, and how they change."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import field_validator, model_validator
+
+from simulator.parameters.fields import MistakeError, Physical, Section
+from simulator.parameters.tables import read_penalty_table
+
+
+class Conditioning(Section):
+    """[penalty.conditioning]: how the factors w of the first cycle change after each cycle.
+
+    relax    w becomes 1 - (1 - w) (1 - fraction): every penalty shrinks by that fraction
+    redraw   new factors of the same distribution, from seeds.conditioning and the cycle's number
+    uniform  from the second cycle on all particles have one factor: `value`, or the mean of the
+             first factors
+    """
+
+    rule: Literal["relax", "redraw", "uniform"]
+    fraction: Annotated[float, Physical(above=0, up_to=1, example="0.5")] | None = None
+    value: Annotated[float, Physical(above=0, up_to=1, example="0.4")] | None = None
+
+    @model_validator(mode="after")
+    def _complete(self) -> Conditioning:
+        if self.rule == "relax" and self.fraction is None:
+            raise MistakeError(
+                'is missing: rule = "relax" needs it',
+                allowed="above 0, up to 1",
+                remedy="Add it, like fraction = 0.5.",
+                key=("fraction",),
+            )
+        for key, rule in (("fraction", "relax"), ("value", "uniform")):
+            if getattr(self, key) is not None and self.rule != rule:
+                raise MistakeError(
+                    f'is given, but rule = "{self.rule}" has no use for it',
+                    remedy=f'Remove it, or set rule = "{rule}".',
+                    key=(key,),
+                )
+        return self
+
+
+class Penalty(Section):
+    """[penalty]: one factor per particle on its exchange current, fixed for the run unless
+    [penalty.conditioning] changes it after each cycle.
+
+    Weibull with `shape` k and `scale` lambda, restricted to [minimum, 1]:
+    truncate (inverse of the truncated distribution), clip (values above 1 become 1), rescale (by
+    the largest drawn). A table is a CSV with the columns particle, penalty.
+    """
+
+    distribution: Literal["weibull", "none", "table"]
+    shape: Annotated[float, Physical(at_least=0.05, up_to=100, example="1.5")] | None = None
+    scale: Annotated[float, Physical(above=0, up_to=100, example="0.4")] | None = None
+    minimum: Annotated[float, Physical(at_least=1e-12, below=1, example="1e-3")] = 1e-3
+    restriction: Literal["truncate", "clip", "rescale"] = "truncate"
+    file: Path | None = None
+    conditioning: Conditioning | None = None
+
+    @field_validator("file", mode="before")
+    @classmethod
+    def _path(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            read_penalty_table(Path(value))
+            return Path(value)
+        return value
+
+    @model_validator(mode="after")
+    def _complete(self) -> Penalty:
+        needs = {"weibull": ("shape", "scale"), "table": ("file",), "none": ()}
+        for key in needs[self.distribution]:
+            if getattr(self, key) is None:
+                raise MistakeError(
+                    f"is missing: a {self.distribution} penalty needs it",
+                    remedy='Add it, or set penalty.distribution = "none".',
+                    key=(key,),
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_conditioned(self) -> Penalty:
+        rule = None if self.conditioning is None else self.conditioning.rule
+        if rule is not None and self.distribution == "none":
+            problem = 'changes nothing: penalty.distribution = "none" has no penalties'
+        elif rule == "redraw" and self.distribution != "weibull":
+            problem = f"cannot draw from a penalty.distribution of {self.distribution}"
+        else:
+            return self
+        raise MistakeError(
+            problem,
+            allowed="relax, uniform with a table; redraw as well with weibull",
+            remedy="Change the rule or the distribution, or remove [penalty.conditioning].",
+            key=("conditioning", "rule"),
+        )
