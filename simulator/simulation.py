@@ -27,7 +27,7 @@ from simulator.geometry.cache import mesh_for
 from simulator.interruption import Interruption
 from simulator.parameters import Parameters
 from simulator.particles import ParticleTable
-from simulator.penalties import penalty_factors
+from simulator.penalties import factors_of_cycle, penalty_factors
 from simulator.progress import Journey, Progress
 from simulator.ranks import on_root
 from simulator.results.checkpoint import Checkpoint
@@ -231,7 +231,7 @@ class Simulation:
         self._journey = Journey(protocol.sequence, cell.model.curve.lithium_fraction)
         position = self._begin(cell)
         pace, stops = cell.model.pace, protocol.stops
-        marching = march(cell.stepper, protocol.sequence, pace, position, stops)
+        marching = march(cell.stepper, protocol.sequence, pace, position, stops, self._begin_cycle)
         while (marched := self._next(marching)) is not None:
             self._ended = marched.ended_by or self._ended
             if marched.time_step == 0.0:
@@ -266,6 +266,7 @@ class Simulation:
             self._record(cell.stepper.state, 0, last=False)
             return BEGINNING
         with self.phases.timed("setup"):
+            self._begin_cycle(header["march"]["position"]["cycle"])
             snapshot = None if kept is None else Snapshot(kept.header["march"], kept.arrays)
             position = cell.snapshots.restore(snapshot)
         if self._claimed is not None:
@@ -276,6 +277,13 @@ class Simulation:
         state = cell.stepper.state
         self._say(f"going on from t = {state.time:.6g} s, V = {state.V:.4f} V")
         return position
+
+    def _begin_cycle(self, cycle: int) -> None:
+        """Give the particles the penalties of a cycle. Collective."""
+        if self.parameters.penalty.conditioning is not None:
+            assert self._cell is not None
+            first = self.particles.penalty
+            self._cell.model.set_penalty(factors_of_cycle(self.parameters, first, cycle))
 
     def _next(self, marching: Iterator[Marched]) -> Marched | None:
         with self.phases.timed("solve"):

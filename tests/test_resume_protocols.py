@@ -184,3 +184,26 @@ def test_on_other_ranks(unbroken: Path, folder: Path, tmp_path: Path) -> None:
     found = difference(unbroken, out)
     print(f"{found:.1e}")
     assert found <= TOLERANCE
+
+
+def test_penalties_change_with_the_cycle_and_resumed_runs_find_them(tmp_path: Path) -> None:
+    steps = ("charge at C/2 for 1 min", "discharge at C/2 for 30 s")
+    rule = {"penalty__conditioning": "{rule='redraw'}"}
+
+    def words(**more: str) -> list[str]:
+        return [*short_run(*steps, protocol__repeat="2", **more), "--quiet"]
+
+    whole, plain = tmp_path / "whole", tmp_path / "plain"
+    assert main([*words(**rule), "--out", str(whole)]) == 0
+    assert main([*words(), "--out", str(plain)]) == 0
+    rows, without = read_history(whole), read_history(plain)
+    first, later = rows["cycle"] == 0, rows["cycle"] == 1
+    assert rows[first].equals(without[without["cycle"] == 0])
+    # The twin: without the rule the second cycle goes on as the first.
+    assert (
+        abs(rows[later]["voltage_V"].iloc[3] - without[without["cycle"] == 1]["voltage_V"].iloc[3])
+        > 1e-3
+    )
+    in_second = int(later.idxmax()) + 2
+    broken = resumed_at(in_second, tmp_path / "broken", words(**rule))
+    assert difference(whole, broken) <= TOLERANCE

@@ -7,7 +7,7 @@ step leads across a kink of a current table: there one ends, and the time scheme
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from simulator.errors import SolveError
@@ -102,6 +102,7 @@ def march(
     pace: Pace,
     position: Position = BEGINNING,
     stops: Sequence[float] = (),
+    begin_cycle: Callable[[int], None] = lambda cycle: None,
 ) -> Iterator[Marched]:
     """Yield every accepted time step of a protocol. Collective.
 
@@ -111,6 +112,7 @@ def march(
         pace: currents and time steps.
         position: where an earlier march stood.
         stops: voltages, V, that a time step of each charge or discharge ends at.
+        begin_cycle: called with its number where a cycle begins, before its first time step.
 
     Raises:
         SolveError: a step cannot go on; the stepper keeps the last accepted state.
@@ -120,8 +122,11 @@ def march(
     while here.place:
         task = task_at(root, here.place)
         if here.begun is None or here.charge is None:
+            before = here.cycle
             here = _entered(here, root, task.step, stepper.state)
             stepper.restart()
+            if here.cycle != before:
+                begin_cycle(here.cycle)
         assert here.begun is not None
         assert here.charge is not None
         last = pace.one_C if here.last_current is None else here.last_current
