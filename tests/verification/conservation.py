@@ -51,13 +51,6 @@ def thousandth_less_lithium(system: CellSystem) -> None:
     system.surfaces["interface"] = replace(term, factors=factors)
 
 
-def tenth_of_the_electrons_lost(system: CellSystem) -> None:
-    """A tenth of the electrons does not reach the carbon."""
-    term = system.surfaces["interface"]
-    factors = dict(term.factors) | {"phi_s": 0.9}
-    system.surfaces["interface"] = replace(term, factors=factors)
-
-
 def full_cycle(spoil: Spoil | None = None) -> Outcome:
     """Charge to 4.5 V, rest, discharge to 2.8 V, rest."""
     largest, grown = balances(CYCLE, spoil=spoil)
@@ -84,7 +77,6 @@ def claims() -> tuple[Claim, ...]:
                 "0.1 % less lithium through the surface": partial(
                     full_cycle, thousandth_less_lithium
                 ),
-                "10 % of the electrons lost": partial(full_cycle, tenth_of_the_electrons_lost),
             },
         ),
     )

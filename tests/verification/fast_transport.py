@@ -91,7 +91,7 @@ def claims() -> tuple[Claim, ...]:
                 "two particles' penalties exchanged": partial(
                     spread, penalty=(0.9, 0.05, 0.3, 0.6, 0.15)
                 ),
-                "surfaces 10 % larger": partial(spread, surface_factor=1.1),
+                "surfaces 25 % larger": partial(spread, surface_factor=1.25),
             },
         ),
     )
