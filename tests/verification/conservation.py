@@ -78,5 +78,6 @@ def claims() -> tuple[Claim, ...]:
                     full_cycle, thousandth_less_lithium
                 ),
             },
+            quick=False,
         ),
     )

@@ -31,7 +31,6 @@ def simulated(*damages: str) -> tuple[lumped.Particles, float, float, Floats]:
             'active_material.diffusivity="1e-9 m^2/s"',
             f"active_material.initial_lithium_fraction={START}",
             'protocol.steps=["charge at C/10 until 4.5 V"]',
-            "solver.fraction_tolerance=1e-5",
             *damages,
         ),
         PENALTY,

@@ -32,6 +32,8 @@ START, END = 0.9, "4.3 V"
 SPHERES = (
     "geometry.coating_thickness=60 um",
     "geometry.particles=47",
+    # Pieces that a wall cuts off are no spheres: they charge ahead of the rest.
+    "geometry.walls=inside",
     'geometry.particle_size={ distribution = "monodisperse", diameter = "5 um" }',
     # 0.356 of the coating is active: near the fractions that Bruggeman's relation holds for.
     "composition.areal_mass=10.8 mg/cm^2",

@@ -69,7 +69,7 @@ def ask(python: Path, script: Path, question: Mapping[str, Any]) -> dict[str, An
     """What a script answers, on the last line of its stdout, to a question on its stdin.
 
     Raises:
-        RuntimeError: it failed; with the end of what it said.
+        RuntimeError: it failed; with the last line of what it said.
     """
     done = subprocess.run(
         [str(python), str(script)],
@@ -79,6 +79,6 @@ def ask(python: Path, script: Path, question: Mapping[str, Any]) -> dict[str, An
         text=True,
     )
     if done.returncode != 0:
-        said = "\n".join((done.stderr or done.stdout).strip().splitlines()[-15:])
-        raise RuntimeError(f"{script.name} ended with {done.returncode}:\n{said}")
+        said = (done.stderr or done.stdout).strip().splitlines() or ["no message"]
+        raise RuntimeError(f"{script.name} ended with code {done.returncode}: {said[-1]}")
     return dict(json.loads(done.stdout.strip().splitlines()[-1]))

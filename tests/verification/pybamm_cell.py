@@ -87,7 +87,7 @@ def main():
     simulation = pybamm.Simulation(
         pybamm.lithium_ion.DFN({"working electrode": "positive"}),
         parameter_values=parameters(asked),
-        var_pts={"x_s": 30, "x_p": 40, "r_p": 80},
+        var_pts={"x_n": 20, "x_s": 30, "x_p": 40, "r_n": 20, "r_p": 80},
         solver=pybamm.IDAKLUSolver(rtol=1e-8, atol=1e-8),
     )
     times = np.array(asked["times"])
