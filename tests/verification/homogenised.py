@@ -30,13 +30,13 @@ BOUND = 0.5
 
 START, END = 0.9, "4.3 V"
 SPHERES = (
-    "geometry.coating_thickness=60 um",
+    "geometry.coating_thickness=46 um",
     "geometry.particles=47",
     # Pieces that a wall cuts off are no spheres: they charge ahead of the rest.
     "geometry.walls=inside",
     'geometry.particle_size={ distribution = "monodisperse", diameter = "5 um" }',
     # 0.356 of the coating is active: near the fractions that Bruggeman's relation holds for.
-    "composition.areal_mass=10.8 mg/cm^2",
+    "composition.areal_mass=8.28 mg/cm^2",
     "active_material.diffusivity=1e-14 m^2/s",
     "active_material.rate_constant=1e-10 m/s",
     f"active_material.initial_lithium_fraction={START}",
