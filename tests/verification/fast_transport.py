@@ -92,5 +92,6 @@ def claims() -> tuple[Claim, ...]:
                 ),
                 "surfaces 25 % larger": partial(spread, surface_factor=1.25),
             },
+            quick=False,
         ),
     )
