@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +14,7 @@ from simulator.solver.balances import Balances
 from simulator.solver.electrode_mesh import distribute
 from simulator.solver.march import march
 from simulator.solver.model import CellModel
+from simulator.solver.stepper import State
 
 ROOT = Path(__file__).parents[1]
 
@@ -46,14 +47,20 @@ def cell(
     return CellModel(electrode, parameters(overrides), factors)
 
 
-def run(model: CellModel) -> tuple[list[Sample], Balances]:
-    """March the cell's protocol; a sample per accepted step, the initial state first."""
+def run(
+    model: CellModel, observe: Callable[[State, Balances], None] = lambda state, balances: None
+) -> tuple[list[Sample], Balances]:
+    """March the cell's protocol; a sample per accepted step, the initial state first.
+
+    `observe` sees every accepted state with the balances up to it.
+    """
     start = model.start()
     stepper = model.stepper(start)
     balances = Balances(model.system, start)
     samples = [model.sample(start, step=0, accepted=0)]
     for marched in march(stepper, model.parameters.protocol.steps, model.pace):
         balances.update(marched.state)
+        observe(marched.state, balances)
         samples.append(
             model.sample(marched.state, step=marched.protocol_step, accepted=stepper.steps)
         )

@@ -5,89 +5,26 @@ of order 2 must come to the exact fields with h^(p+1) in L2 and h^p in H1, no le
 Beside it, negative twins: with one sign or factor wrong the fields do not converge at all.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-
 import pytest
 import ufl
 from dolfinx import fem
-from manufactured import (
-    ALPHA,
-    PENALTY,
-    TWO_BLOCKS,
-    V_EXACT,
-    Errors,
-    bend,
-    cell,
-    errors,
-    exact_fields,
-    loads,
-    orders,
-    outer_facets,
-    replace_factor,
-    replace_law,
-    solve,
+from manufactured import ALPHA, V_EXACT, exact_fields, orders, outer_facets, solve
+from mapped_grid import MappedGrid
+from verification.in_space import (
+    Damage,
+    loaded_cell,
+    no_t_ref_on_lithium,
+    other_t_ref_on_surface,
+    penalties_exchanged,
+    study,
+    transfer_coefficients_exchanged,
+    wrong_sign_in_carbon,
+    wrong_sign_on_particles,
 )
-from mapped_grid import MappedGrid, mapped_grid
 
 from simulator.geometry import tags
-from simulator.solver.layout import FIELDS
 from simulator.solver.model import CellModel
 from simulator.solver.terminal import ConstantCurrent, ConstantVoltage
-
-L2_BAND = {1: 0.1, 2: 0.15}
-H1_BAND = {1: 0.1, 2: 0.15}
-
-Damage = Callable[[CellModel], None]
-
-
-@dataclass(frozen=True)
-class Study:
-    """Errors of each mesh, from coarse to fine."""
-
-    degree: int
-    errors: list[Errors]
-
-    def last_order(self, norm: str, field: str) -> float:
-        return orders([getattr(e, norm)[field] for e in self.errors])[-1]
-
-    @property
-    def outside(self) -> dict[tuple[str, str], float]:
-        """The orders that are not those of theory."""
-        found = {}
-        for norm, expected, band in (
-            ("L2", self.degree + 1, L2_BAND[self.degree]),
-            ("H1", self.degree, H1_BAND[self.degree]),
-        ):
-            for field in FIELDS:
-                order = self.last_order(norm, field)
-                if abs(order - expected) > band:
-                    found[norm, field] = order
-        return found
-
-
-def loaded_cell(per_um: int, degree: int, *settings: str) -> tuple[CellModel, MappedGrid]:
-    grid = mapped_grid(TWO_BLOCKS, per_um, order=2, bend=bend)
-    model = cell(grid, *settings, degree=degree)
-    model.system.loads = loads(model, grid)
-    return model, grid
-
-
-def study(
-    degree: int,
-    meshes: tuple[int, ...],
-    damage: Damage | None = None,
-    settings: tuple[str, ...] = (),
-    alpha: float = ALPHA,
-) -> Study:
-    found = []
-    for per_um in meshes:
-        model, _ = loaded_cell(per_um, degree, *settings)
-        if damage is not None:
-            damage(model)
-        solved = solve(model, ConstantVoltage(V_EXACT), alpha=alpha)
-        found.append(errors(model, solved.vector))
-    return Study(degree, found)
 
 
 @pytest.mark.parametrize(
@@ -130,42 +67,6 @@ def test_voltage_at_given_current_and_current_at_given_voltage_converge() -> Non
 
 
 # -- negative twins -------------------------------------------------------------------------
-
-
-def wrong_sign_on_particles(model: CellModel) -> None:
-    """Lithium that leaves the particle enters it."""
-    replace_factor(model, "interface", "s", -1.0)
-
-
-def wrong_sign_in_carbon(model: CellModel) -> None:
-    """Electrons leave the carbon where they should enter it."""
-    replace_factor(model, "interface", "phi_s", -1.0)
-
-
-def other_t_ref_on_surface(model: CellModel) -> None:
-    """t_ref in the volume as it is, on the interface 0.1 more."""
-    factor = -(1.0 - model.reference_transference - 0.1)
-    replace_factor(model, "interface", "y", factor)
-
-
-def no_t_ref_on_lithium(model: CellModel) -> None:
-    """The whole current as flux of salt at the lithium metal, with t_ref left in the volume."""
-    replace_factor(model, "lithium", "y", 1.0)
-
-
-def penalties_exchanged(model: CellModel) -> None:
-    """Each particle has the other's penalty factor."""
-    law = model.system.surfaces["interface"].law
-    exchanged = PENALTY[::-1][model.averages.particle_of_point]
-    replace_law(model, "interface", replace(law, penalty=exchanged))
-
-
-def transfer_coefficients_exchanged(model: CellModel) -> None:
-    """aa for ac and back."""
-    law = model.system.surfaces["interface"].law
-    exchanged = {"anodic": law.cathodic, "cathodic": law.anodic}
-    exchange = replace(law.exchange, **exchanged)
-    replace_law(model, "interface", replace(law, exchange=exchange, **exchanged))
 
 
 @pytest.mark.parametrize(

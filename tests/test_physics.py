@@ -5,54 +5,20 @@ Each check stands beside a negative twin, in which one thing is wrong and the ch
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
-from cells import NO_TRANSPORT_LOSS, cell, run
-from scipy.special import jn_zeros
-
-from simulator.constants import FARADAY, GAS_CONSTANT
-
-RADIUS = 2.5e-6  # of the disc in single_disc_2d.msh, m
-
-
-def disc_surface_rise(flux, diffusivity, times):
-    """Rise of the surface concentration of a disc under constant flux into it, mol m^-3.
-
-    c(R, t) - c_0 = (J R / D) (2 tau + 1/4 - 2 sum exp(-lambda^2 tau) / lambda^2),
-    tau = D t / R^2, J_1(lambda) = 0.
-    Source: Carslaw and Jaeger, Conduction of Heat in Solids, 2nd ed., section 7.8.
-    """
-    tau = diffusivity * np.asarray(times) / RADIUS**2
-    roots = jn_zeros(1, 400)
-    series = np.sum(np.exp(-np.outer(tau, roots**2)) / roots**2, axis=1)
-    return flux * RADIUS / diffusivity * (2 * tau + 0.25 - 2 * series)
+from cells import cell, run
+from verification.conservation import balances, hundredth_more_salt, thousandth_less_lithium
+from verification.limits import asinh_pair, disc
 
 
 class TestDiffusionInADisc:
     """One disc, no transport loss: the whole cell's current is a constant flux at its surface."""
 
-    OVERRIDES = (
-        *NO_TRANSPORT_LOSS,
-        'active_material.rate_constant="1e-9 m/s"',
-        'active_material.diffusivity="3e-15 m^2/s"',
-        'protocol.steps=["charge at C/3 for 40 min"]',
-        "solver.fraction_tolerance=1e-5",
-        'solver.voltage_tolerance="0.01 mV"',
-        "solver.maximum_step_fraction=0.005",
-    )
-
     def deviation(self, diffusivity):
         """Largest error of the surface fraction against the series, over its total change."""
-        model = cell("single_disc_2d", self.OVERRIDES)
-        samples, _ = run(model)
-        c_max = model.parameters.active_material.maximum_concentration
-        flux = -samples[-1].particle_current_A_m2[0] / FARADAY
-        times = np.array([sample.time_s for sample in samples[1:]])
-        surface = np.array([sample.surface_lithium_fraction[0] for sample in samples[1:]])
-        exact = 0.985 + disc_surface_rise(flux, diffusivity, times) / c_max
-        return np.max(np.abs(surface - exact)[times > 60]) / abs(exact[-1] - 0.985)
+        (figure,) = disc(diffusivity).figures
+        return figure.values[0]
 
     def test_follows_the_series(self):
         assert self.deviation(3e-15) < 2e-3
@@ -64,35 +30,14 @@ class TestDiffusionInADisc:
 class TestAsinhLimit:
     """Fast diffusion, no transport loss: V - U = (2RT/F) asinh(i / (2 pen i0))."""
 
-    def overpotential(self, penalty, order=0.5):
-        model = cell(
-            "single_disc_2d",
-            (
-                *NO_TRANSPORT_LOSS,
-                'active_material.rate_constant="2e-11 m/s"',
-                'active_material.diffusivity="1e-9 m^2/s"',
-                'protocol.steps=["charge at C/40 for 10 h"]',
-            ),
-            [penalty],
-        )
-        samples, _ = run(model)
-        last, material = samples[-1], model.parameters.active_material
-        x = last.lithium_fraction_mean
-        c_max = material.maximum_concentration
-        i0 = FARADAY * 2e-11 * c_max * (1 - x) ** order * x ** (1 - order)
-        i = model.one_C / 40 / model.averages.surfaces[0]
-        thermal = GAS_CONSTANT * model.parameters.temperature / FARADAY
-        expected = 2 * thermal * np.arcsinh(i / (2 * penalty * i0))
-        return last.voltage_V - float(model.curve.potential(np.array([x]))[0]), expected
-
     @pytest.mark.parametrize("penalty", [1.0, 0.5, 0.05])
     def test_holds(self, penalty):
-        measured, expected = self.overpotential(penalty)
+        measured, expected = asinh_pair(penalty)
         assert expected > 5e-3
         assert measured == pytest.approx(expected, abs=2e-6)
 
     def test_notices_another_exponent(self):
-        measured, expected = self.overpotential(0.5, order=0.4)
+        measured, expected = asinh_pair(0.5, order=0.4)
         assert abs(measured - expected) > 1e-4
 
 
@@ -155,10 +100,7 @@ class TestBalances:
     )
 
     def balances(self, *overrides, spoil=None):
-        model = cell("five_discs_2d", (self.PROTOCOL, *overrides), (0.1, 0.9, 0.3, 0.6, 0.2))
-        if spoil is not None:
-            spoil(model.system)
-        return run(model)[1].as_dict()
+        return balances(self.PROTOCOL, *overrides, spoil=spoil)[0]
 
     @pytest.mark.parametrize(
         "overrides",
@@ -173,27 +115,17 @@ class TestBalances:
         ids=["default", "uniform flux", "constant electrolyte", "D(x), ideal lithium"],
     )  # fmt: skip
     def test_hold_with_the_direct_solver(self, overrides):
-        balances = self.balances(*overrides)
-        assert max(balances.values()) < 1e-9, balances
+        found = self.balances(*overrides)
+        assert max(found.values()) < 1e-9, found
 
     def test_hold_with_the_krylov_solver(self):
-        balances = self.balances('solver.linear_solver="fieldsplit"')
-        assert max(balances.values()) < 1e-6, balances
+        found = self.balances('solver.linear_solver="fieldsplit"')
+        assert max(found.values()) < 1e-6, found
 
     def test_notice_a_wrong_salt_flux(self):
-        def spoil(system):
-            term = system.surfaces["interface"]
-            factors = dict(term.factors) | {"y": 1.01 * term.factors["y"]}
-            system.surfaces["interface"] = replace(term, factors=factors)
-
-        balances = self.balances(spoil=spoil)
-        assert balances["salt"] > 1e-6
-        assert balances["charge"] < 1e-9
+        found = self.balances(spoil=hundredth_more_salt)
+        assert found["salt"] > 1e-6
+        assert found["charge"] < 1e-9
 
     def test_notice_a_lithium_leak(self):
-        def spoil(system):
-            term = system.surfaces["interface"]
-            factors = dict(term.factors) | {"s": 0.999}
-            system.surfaces["interface"] = replace(term, factors=factors)
-
-        assert self.balances(spoil=spoil)["lithium"] > 1e-4
+        assert self.balances(spoil=thousandth_less_lithium)["lithium"] > 1e-4

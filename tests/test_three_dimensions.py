@@ -13,30 +13,19 @@ import numpy.typing as npt
 import pytest
 from dolfinx import fem
 from linearisation import mismatches
-from manufactured import (
-    V_EXACT,
-    SmoothCurve,
-    cell,
-    errors,
-    loads,
-    orders,
-    replace_factor,
-    solve,
-)
-from mapped_grid import Blocks, MappedGrid, mapped_grid, straight
+from manufactured import SmoothCurve, cell
+from mapped_grid import MappedGrid, mapped_grid, straight
 from mpi4py import MPI
+from verification.in_space import CUBE, bent, hundredth_more_salt, l2_orders
 
 from simulator.geometry import tags
 from simulator.geometry.mesh_data import facets_of
 from simulator.geometry.simplex import integrate_cells
 from simulator.solver.electrode_mesh import MICROMETRE, ElectrodeMesh, distribute
 from simulator.solver.facets import FacetTrace, FieldOnSubmesh, facet_trace
-from simulator.solver.model import CellModel
-from simulator.solver.terminal import ConstantVoltage
 
 Floats = npt.NDArray[np.float64]
 
-CUBE = Blocks(lengths=(3.0, 3.0, 4.0), coating=3.0, particles=(((1.0, 1.0, 1.0), (2.0, 2.0, 2.0)),))
 SIDES = ("s", "y")
 """A field inside the particle and one across its surface."""
 
@@ -44,13 +33,6 @@ SIDES = ("s", "y")
 def stretched(points: Floats) -> Floats:
     """Quadratic along each axis: order 2 follows it exactly and planes stay planes."""
     return points + 0.1 * points * (np.array(CUBE.lengths) - points)
-
-
-def bent(points: Floats) -> Floats:
-    """Every inner plane becomes a curved surface."""
-    x, y, z = points.T
-    wave = np.sin(np.pi * x / 3) * np.sin(np.pi * y / 3) * np.sin(np.pi * z / 4)
-    return points + 0.15 * wave[:, None] * np.array([1.0, -1.0, 1.0])
 
 
 GEOMETRIES = [(1, straight), (2, stretched)]
@@ -208,21 +190,6 @@ def test_residual_and_jacobian_of_the_cell(order: int, bend: Callable[[Floats], 
     assert all(error < 1e-7 for error in found.values()), found
 
 
-def l2_orders(
-    degree: int, meshes: tuple[int, int], damage: Callable[[CellModel], None] | None = None
-) -> dict[str, float]:
-    """Of every field between two meshes, against the manufactured solution (manufactured.py)."""
-    found = []
-    for per_um in meshes:
-        grid = mapped_grid(CUBE, per_um, order=2, bend=bent)
-        model = cell(grid, degree=degree, preset="fieldsplit")
-        model.system.loads = loads(model, grid)
-        if damage is not None:
-            damage(model)
-        found.append(errors(model, solve(model, ConstantVoltage(V_EXACT)).vector).L2)
-    return {name: orders([e[name] for e in found])[0] for name in found[0]}
-
-
 @pytest.mark.parametrize(
     ("degree", "meshes", "band"),
     [
@@ -240,9 +207,5 @@ def test_all_fields_converge_with_the_order_of_theory(
 
 
 def test_a_wrong_flux_of_salt_does_not_converge() -> None:
-    def a_hundredth_more(model: CellModel) -> None:
-        factor = model.system.surfaces["interface"].factors["y"]
-        replace_factor(model, "interface", "y", 1.01 * factor)
-
-    found = l2_orders(1, (2, 4), a_hundredth_more)
+    found = l2_orders(1, (2, 4), hundredth_more_salt)
     assert found["y"] < 1.0, found

@@ -1,0 +1,24 @@
+"""Every claim, in the order of the table."""
+
+from __future__ import annotations
+
+from verification import (
+    conservation,
+    fast_transport,
+    homogenised,
+    in_space,
+    in_time,
+    limits,
+    other_elements,
+)
+from verification.claim import Claim
+
+CLAIMS: tuple[Claim, ...] = (
+    *in_space.claims(),
+    *in_time.claims(),
+    *limits.claims(),
+    *conservation.claims(),
+    *fast_transport.claims(),
+    *homogenised.claims(),
+    *other_elements.claims(),
+)

@@ -1,0 +1,101 @@
+"""A half-cell DFN in PyBaMM: reads one JSON object from stdin, prints one; nothing of heterode.
+
+In: lengths (m), porosities, effective conductivity, materials, current density (A m^-2, positive on
+charge), open-circuit potential as a table, times (s). Out: voltage (V) at those times.
+"""
+
+import json
+import sys
+
+import numpy as np
+import pybamm
+
+F = 96485.33212
+
+
+def parameters(asked):
+    """PyBaMM's parameters; its set Xu2019 gives what a half-cell needs beside."""
+    rate, fraction, voltage = asked["rate_constant"], *map(np.array, asked["open_circuit"])
+
+    def potential(sto):
+        return pybamm.Interpolant(fraction, voltage, sto, interpolator="cubic")
+
+    def exchange(c_e, c_s, c_max, T):
+        return F * rate * (c_max - c_s) ** 0.5 * c_s**0.5 * (c_e / 1000.0) ** 0.5
+
+    def exchange_lithium(c_e, c_Li, T):
+        metal = asked["lithium"]
+        scale = F * metal["rate_constant"] * metal["concentration"] ** 0.7
+        return scale * c_e**0.3
+
+    # Nyman et al., Electrochim. Acta 53, 6356 (2008); c in mol m^-3.
+    def diffusivity(c_e, T):
+        c = c_e / 1000.0
+        return 8.794e-11 * c**2 - 3.972e-10 * c + 4.862e-10
+
+    def conductivity(c_e, T):
+        c = c_e / 1000.0
+        return 0.1297 * c**3 - 2.51 * c**1.5 + 3.329 * c
+
+    def transference(c_e, T):
+        c = c_e / 1000.0
+        return -0.1287 * c**3 + 0.4106 * c**2 - 0.4717 * c + 0.4492
+
+    def thermodynamic(c_e, T):
+        c = c_e / 1000.0
+        return 0.2731 * c**2 + 0.6352 * c + 0.4577
+
+    values = pybamm.ParameterValues("Xu2019")
+    values.update(
+        {
+            "Electrode height [m]": 1.0,
+            "Electrode width [m]": 1.0,
+            "Separator thickness [m]": asked["separator_thickness"],
+            "Positive electrode thickness [m]": asked["coating_thickness"],
+            "Current function [A]": -asked["current_density"],
+            "Positive electrode conductivity [S.m-1]": asked["electronic_conductivity"],
+            "Positive electrode Bruggeman coefficient (electrode)": 0.0,
+            "Maximum concentration in positive electrode [mol.m-3]": asked["c_max"],
+            "Initial concentration in positive electrode [mol.m-3]": asked["c_max"] * asked["x_0"],
+            "Positive particle diffusivity [m2.s-1]": asked["diffusivity"],
+            "Positive particle radius [m]": asked["radius"],
+            "Positive electrode OCP [V]": potential,
+            "Positive electrode active material volume fraction": asked["active_fraction"],
+            "Positive electrode porosity": asked["porosity"],
+            "Positive electrode Bruggeman coefficient (electrolyte)": 1.5,
+            "Positive electrode exchange-current density [A.m-2]": exchange,
+            "Exchange-current density for lithium metal electrode [A.m-2]": exchange_lithium,
+            "Separator porosity": asked["separator_porosity"],
+            "Separator Bruggeman coefficient (electrolyte)": 1.5,
+            "Initial concentration in electrolyte [mol.m-3]": 1000.0,
+            "Cation transference number": transference,
+            "Thermodynamic factor": thermodynamic,
+            "Electrolyte diffusivity [m2.s-1]": diffusivity,
+            "Electrolyte conductivity [S.m-1]": conductivity,
+            "Ambient temperature [K]": asked["temperature"],
+            "Initial temperature [K]": asked["temperature"],
+            "Reference temperature [K]": asked["temperature"],
+            "Lower voltage cut-off [V]": 2.0,
+            "Upper voltage cut-off [V]": 5.0,
+        }
+    )
+    return values
+
+
+def main():
+    asked = json.load(sys.stdin)
+    simulation = pybamm.Simulation(
+        pybamm.lithium_ion.DFN({"working electrode": "positive"}),
+        parameter_values=parameters(asked),
+        var_pts={"x_n": 20, "x_s": 30, "x_p": 40, "r_n": 20, "r_p": 80},
+        solver=pybamm.IDAKLUSolver(rtol=1e-8, atol=1e-8),
+    )
+    times = np.array(asked["times"])
+    solution = simulation.solve([0.0, float(times[-1])], t_interp=times)
+    voltage = solution["Voltage [V]"](times)
+    answer = {"voltage": voltage.tolist(), "version": pybamm.__version__}
+    print(json.dumps(answer))
+
+
+if __name__ == "__main__":
+    main()
