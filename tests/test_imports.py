@@ -29,6 +29,7 @@ LAYERS = (
     {"regimes", "heterogeneity", "optics", "measured", "resuming", "penalties"},
     {"estimate"},
     {"solver", "viewing", "progress", "describe"},
+    {"reporting"},
     {"simulation"},
     {"sweep"},
     {"cli"},

@@ -1,0 +1,36 @@
+"""PARAMS and --set, as the commands have them that take an input file."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from simulator.ranks import together
+
+if TYPE_CHECKING:
+    from simulator.parameters import Parameters
+
+
+def with_parameters(
+    commands: Any, name: str, action: Callable[[argparse.Namespace, Any], int], text: str
+) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
+    command.add_argument("parameters", type=Path, metavar="PARAMS", help="input file, TOML")
+    command.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="overrides",
+        help="change a value of the file, as in --set geometry.coating_thickness='60 um'",
+    )
+    command.set_defaults(command=action)
+    return command
+
+
+def load(options: argparse.Namespace, comm: Any) -> Parameters:
+    from simulator.parameters import load_parameters
+
+    return together(comm, lambda: load_parameters(options.parameters, options.overrides))

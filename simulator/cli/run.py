@@ -1,0 +1,117 @@
+"""heterode run: the main job."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from simulator.cli.endings import DONE, SOLVE_FAILED, leave
+from simulator.cli.input_file import load, with_parameters
+from simulator.errors import InputError, ResumeError
+
+if TYPE_CHECKING:
+    from simulator.parameters import Parameters
+
+
+def add(commands: Any) -> None:
+    """Add the command to the parser's."""
+    run = with_parameters(commands, "run", _run, "pack, mesh and solve; write a results folder")
+    run.add_argument(
+        "--out", type=Path, metavar="DIR", help="results folder (default: results/<name of PARAMS>)"
+    )
+    run.add_argument("--overwrite", action="store_true", help="replace earlier results in --out")
+    run.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with the run in --out (without --out: the last of results/<name of PARAMS>); "
+        "start it if there is none",
+    )
+    run.add_argument("--quiet", action="store_true", help="print nothing but errors")
+
+
+def _run(options: argparse.Namespace, comm: Any) -> int:
+    if options.resume and options.overwrite:
+        raise InputError(
+            "--resume goes on with the run in the folder, --overwrite deletes it. Pass one of them"
+        )
+    parameters = load(options, comm)
+    folder = options.out or parameters.output.directory
+    folder = folder or _default_folder(parameters, comm, latest=options.resume)
+    if options.resume and _is_completed(folder, parameters, comm):
+        if comm.rank == 0 and not options.quiet:
+            print(f"completed already\nresults: {folder}")
+        return DONE
+    from mpi4py import MPI
+
+    from simulator.simulation import Simulation
+
+    simulation = Simulation(
+        parameters,
+        folder,
+        MPI.COMM_WORLD,
+        quiet=options.quiet,
+        overwrite=options.overwrite,
+        resume=options.resume,
+    )
+    if comm.rank == 0 and not options.quiet:
+        from simulator.describe import describe_regimes
+
+        print("\n".join(["Regimes", *describe_regimes(parameters)]), flush=True)
+    try:
+        outcome = simulation.run()
+    except (InputError, ResumeError):
+        raise
+    except Exception as error:
+        return _fault(error, folder, comm)
+    if comm.rank == 0:
+        if outcome.status == "failed":
+            print(f"heterode: failed: {outcome.reason}. Results so far: {folder}", file=sys.stderr)
+        elif not options.quiet:
+            print(f"{outcome.status}: {outcome.reason}\nresults: {folder}")
+    comm.barrier()
+    if outcome.status == "failed":
+        return SOLVE_FAILED
+    return 128 + outcome.signal if outcome.signal else DONE
+
+
+def _fault(error: Exception, folder: Path, comm: Any) -> int:
+    """A fault of the program, on this rank perhaps alone: say so, and end all ranks."""
+    traceback.print_exc()
+    reason = " ".join(f"{type(error).__name__}: {error}".split())
+    where = f" on rank {comm.rank} of {comm.size}" if comm.size > 1 else ""
+    print(
+        f"heterode: failed: a fault of the program{where} ({reason}). Results so far: {folder}; "
+        "--resume goes on from the last checkpoint",
+        file=sys.stderr,
+        flush=True,
+    )
+    return leave(comm, SOLVE_FAILED)
+
+
+def _default_folder(parameters: Parameters, comm: Any, *, latest: bool) -> Path:
+    """results/<name>, or with the first number behind it that is not taken; the last one that is
+    taken if `latest` is wanted, and there is one."""
+
+    def choose() -> Path:
+        name = parameters.source_file.stem
+        taken = None
+        for n in range(1, 10000):
+            path = Path("results") / (name if n == 1 else f"{name}-{n}")
+            if not path.exists():
+                break
+            taken = path
+        return taken if latest and taken is not None else path
+
+    chosen: Path = comm.bcast(choose() if comm.rank == 0 else None, root=0)
+    return chosen
+
+
+def _is_completed(folder: Path, parameters: Parameters, comm: Any) -> bool:
+    from simulator.ranks import on_root
+    from simulator.resuming import stage
+
+    completed = on_root(comm, lambda: stage(folder, parameters) == "completed")
+    return bool(comm.bcast(completed, root=0))
