@@ -44,7 +44,7 @@ from simulator.solver.model import CellModel
 from simulator.solver.newton import StepAbandonedError
 from simulator.solver.snapshot import Snapshot, Snapshots
 from simulator.solver.stepper import State, Stepper
-from simulator.viewing import draw_differential, draw_particle_map, draw_voltage
+from simulator.viewing import draw_differential, draw_particle_map, draw_spread, draw_voltage
 
 
 @dataclass(frozen=True)
@@ -415,6 +415,7 @@ class Simulation:
         if self._recorder is not None:
             draw_voltage(self._claimed.folder.path)
             draw_differential(self._claimed.folder.path)
+            draw_spread(self._claimed.folder.path)
             draw_particle_map(self._claimed.folder.path)
 
     def _last_entries(self, outcome: Outcome) -> None:
