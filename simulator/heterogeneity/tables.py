@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +17,6 @@ from simulator.heterogeneity.marks import FEWEST, Floats, MarkedPoints
 
 LEAST_EXTENT_UM, LARGEST_EXTENT_UM = 1.0, 1e5
 """What lies outside was read in the wrong unit: no electrode is below 1 um or above 10 cm."""
-
-_FIRST_ROW = 2  # rows as a spreadsheet counts them: the header is the first
 
 
 @dataclass(frozen=True)
@@ -81,7 +78,7 @@ def read_table(path: Path | str, reading: Reading | None = None) -> Table:
     whole = np.all([np.isfinite(values) for values in numbers.values()], axis=0)
     names = _field_names(path, frame, columns.get("field"))
     fields = tuple(
-        _field(path, name, {role: v[rows] for role, v in numbers.items()}, rows, reading)
+        _field(path, name, {r: v[rows] for r, v in numbers.items()}, frame.index[rows], reading)
         for name, rows in _rows_by_field(names, whole)
     )
     if not fields:
@@ -90,40 +87,52 @@ def read_table(path: Path | str, reading: Reading | None = None) -> Table:
     return Table(path, fields, headers, units, len(frame), int(len(frame) - whole.sum()))
 
 
-def _frame(path: Path) -> pd.DataFrame:
-    """The table as texts."""
+def _text(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not a CSV table (it is no text). Export it as CSV") from error
+        content = path.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    lines = [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
+    if b"\0" in content:
+        raise InputError(f"{path}: not a CSV table (it is no text). Export it as CSV")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        # Spreadsheets of western systems; it decodes anything.
+        return content.decode("latin-1")
+
+
+def _frame(path: Path) -> pd.DataFrame:
+    """The table as texts, indexed by the numbers of its lines."""
+    text = _text(path)
+    numbered = enumerate(text.splitlines(), start=1)
+    lines = [(n, line) for n, line in numbered if line.strip() and not line.startswith("#")]
     if not lines:
         raise InputError(f"{path}: is empty. Give a table with columns x, y, value")
-    if "\0" in text:
-        raise InputError(f"{path}: not a CSV table (it is no text). Export it as CSV")
-    separator = max(";\t,", key=lambda mark: (lines[0].count(mark), mark == ","))
-    if separator not in lines[0]:
-        raise InputError(f"{path}: not a CSV table: its first line has no comma: '{lines[0][:60]}'")
+    first = lines[0][1]
+    separator = max(";\t,", key=lambda mark: (first.count(mark), mark == ","))
+    if separator not in first:
+        raise InputError(f"{path}: not a CSV table: its first line has no comma: '{first[:60]}'")
     try:
-        frame = pd.read_csv(
-            io.StringIO("\n".join(lines)),
-            sep=separator,
-            dtype=str,
-            keep_default_na=False,
-            skipinitialspace=True,
-            index_col=False,
-            quoting=csv.QUOTE_MINIMAL,
-            engine="python",
-        )
-    except (ValueError, csv.Error) as error:
-        raise InputError(f"{path}: not a CSV table: {str(error).splitlines()[0]}") from error
-    if frame.empty:
+        plain = [line for _, line in lines]
+        rows = list(csv.reader(plain, delimiter=separator, skipinitialspace=True))
+    except csv.Error as error:
+        raise InputError(f"{path}: not a CSV table ({error})") from error
+    header = [name.strip() for name in rows[0]]
+    if len(set(header)) < len(header):
+        raise InputError(f"{path}: two columns have the same name in '{first[:60]}'")
+    if len(rows) == 1:
         raise InputError(f"{path}: has a header but no rows")
+    # Quotes that hold line ends make fewer rows than lines; numbers are then approximate.
+    for (number, _), row in zip(lines, rows, strict=False):
+        if len(row) != len(header):
+            raise InputError(
+                f"{path}: row {number} has {len(row)} columns, but the header has {len(header)}"
+            )
+    numbers = [number for number, _ in lines[1 : len(rows)]]
+    frame = pd.DataFrame(rows[1:], columns=header, index=numbers)
     if separator == ";":
         frame = frame.apply(lambda column: column.str.replace(",", ".", regex=False))
-    return frame.rename(columns=str.strip)
+    return frame
 
 
 def _scales(
@@ -161,7 +170,7 @@ def _numbers(path: Path, column: Any, reading: Reading) -> Floats:
         what = f"is '{held}', not a number" if held else "is empty"
         others = f" (and {bad.size - 1} more)" if bad.size > 1 else ""
         raise InputError(
-            f"{path}: row {bad[0] + _FIRST_ROW}, column '{column.name}' {what}{others}. "
+            f"{path}: row {column.index[bad[0]]}, column '{column.name}' {what}{others}. "
             "Complete the table or pass --drop-missing"
         )
     numbers[bad] = np.nan
@@ -189,7 +198,7 @@ def _field(
         # Tables of 2D runs carry z = 0.
         axes.remove("z")
     positions = np.column_stack([numbers[axis] for axis in axes])
-    check_particles(where, positions, numbers["value"], rows + _FIRST_ROW)
+    check_particles(where, positions, numbers["value"], rows)
     _check_extent(where, positions)
     radius = _radius(where, numbers, len(axes))
     window = {} if reading.window_um is None else {"window_um": reading.window_um}

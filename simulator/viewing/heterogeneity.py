@@ -1,0 +1,353 @@
+"""The four panels of a heterogeneity report.
+
+A   maps: density of the value, and its local mean
+B   correlation of particle pairs by their distance, beside random marks
+C   cluster means by the clusters' size, with the band that defines L*
+D   the same by the number of particles in a cluster
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.ticker import AutoMinorLocator, FuncFormatter, LogLocator, NullFormatter
+
+from simulator.heterogeneity import Correlogram, Heterogeneity
+from simulator.heterogeneity.density import DensityMap
+from simulator.heterogeneity.marks import Floats, MarkedPoints
+from simulator.heterogeneity.scale import Scale
+from simulator.viewing import style
+
+_SIDE_BY_SIDE = 1.5  # width over height of a field up to which its two maps stand side by side
+_DOTS = 3000  # clusters beyond which their means are drawn fainter
+
+
+@dataclass(frozen=True)
+class Captions:
+    """Words of a figure.
+
+    Attributes:
+        title: what was looked at, and when.
+        value: what the particles carry, such as "lithium fraction".
+        axes: names of the map's two directions.
+    """
+
+    title: str
+    value: str = "value"
+    axes: tuple[str, str] | None = None
+
+
+def heterogeneity_figure(
+    result: Heterogeneity, captions: Captions, by_field: Sequence[Correlogram] = ()
+) -> Figure:
+    """Draw the panels.
+
+    Args:
+        result: of one or more fields, pooled; the maps show the first.
+        captions: title and names.
+        by_field: correlograms of each field alone, for their range; none draws no range.
+    """
+    shown = result.density[0]
+    width, height = np.ptp(shown.x_um), np.ptp(shown.y_um)
+    lying = max(width, height) / max(min(width, height), 1e-9) > _SIDE_BY_SIDE
+    with style.style():
+        figure = style.new_figure(style.DOUBLE_COLUMN_IN, 6.0)
+        grid = figure.add_gridspec(2, 2, width_ratios=(1.12, 1.0))
+        inner = grid[0, 0].subgridspec(*((2, 1) if lying else (1, 2)))
+        maps = [figure.add_subplot(inner[k]) for k in range(2)]
+        _draw_maps(figure, maps, result, captions, lying=lying)
+        _draw_correlogram(figure.add_subplot(grid[0, 1]), result, by_field)
+        left, right = (figure.add_subplot(grid[1, k]) for k in range(2))
+        _draw_clusters(left, result, captions, by_size=True)
+        _draw_clusters(right, result, captions, by_size=False)
+        right.sharey(left)
+        figure.suptitle(captions.title, fontsize=8)
+        figure.draw_without_rendering()
+    return figure
+
+
+def letter(axes: Any, name: str, title: str) -> None:
+    """A panel's bold letter and what it shows, above its upper left corner."""
+    axes.set_title(rf"$\bf{{{name}}}$  {title}", loc="left")
+
+
+# -- A ----------------------------------------------------------------------------------------
+
+
+def _draw_maps(
+    figure: Figure, maps: Sequence[Any], result: Heterogeneity, captions: Captions, *, lying: bool
+) -> None:
+    shown, points = result.density[0], result.fields[0]
+    # The longer side lies: pages are wide.
+    turned = bool(np.ptp(shown.y_um) > _SIDE_BY_SIDE * np.ptp(shown.x_um))
+    density, exponent = _scaled(shown.value_density)
+    power = "2" if points.dimension == 2 else "3"
+    images = [
+        _draw_map(maps[0], shown, density, style.DENSITY_COLOURS, None, turned),
+        _draw_map(maps[1], shown, shown.ratio, style.FRACTION_COLOURS, shown.ratio, turned),
+    ]
+    unit = f"µm$^{{-{power}}}$" if exponent == 0 else f"10$^{{{exponent}}}$ µm$^{{-{power}}}$"
+    labels = (f"density / {unit}", f"local mean {captions.value}")
+    for axes, image, label in zip(maps, images, labels, strict=True):
+        place = {"location": "right"} if lying else {"location": "bottom"}
+        bar = figure.colorbar(image, ax=axes, shrink=0.9, aspect=18, pad=0.03, **place)
+        bar.set_label(label)
+        bar.locator = style.few_ticks()
+        bar.update_ticks()
+    _draw_particles(maps[1], points, shown, images[1], turned)
+    names = captions.axes or shown.axes
+    across, along = names[::-1] if turned else names
+    for axes in maps:
+        axes.set_xlabel(f"${across}$ / µm")
+        axes.set_ylabel(f"${along}$ / µm")
+    if lying:
+        maps[0].set_xlabel("")
+        maps[0].tick_params(labelbottom=False)
+    else:
+        maps[1].set_ylabel("")
+        maps[1].tick_params(labelleft=False)
+    where = "" if len(result.fields) == 1 else f", {points.name} (1 of {len(result.fields)})"
+    if shown.plane_um is not None:
+        where += f", plane at {shown.plane_um:.3g} µm"
+    letter(maps[0], "A", f"density, bandwidth {shown.bandwidth_um:.3g} µm{where}")
+
+
+def _draw_map(
+    axes: Any, shown: DensityMap, values: Floats, colours: str, limits: Any, turned: bool
+) -> Any:
+    bounds = [*_ends(shown.x_um), *_ends(shown.y_um)]
+    norm = None if limits is None else Normalize(np.nanmin(limits), np.nanmax(limits))
+    image = axes.imshow(
+        values.T if turned else values,
+        origin="lower",
+        extent=bounds[2:] + bounds[:2] if turned else bounds,
+        cmap=colours,
+        norm=norm,
+        interpolation="bilinear",
+        aspect="equal",
+    )
+    axes.tick_params(direction="out", length=2.5)
+    axes.xaxis.set_major_locator(style.few_ticks())
+    axes.yaxis.set_major_locator(style.few_ticks())
+    return image
+
+
+def _ends(centres: Floats) -> tuple[float, float]:
+    """Outer bounds of evenly spaced cells."""
+    half = 0.5 * (centres[1] - centres[0]) if len(centres) > 1 else 0.5
+    return float(centres[0] - half), float(centres[-1] + half)
+
+
+def _draw_particles(
+    axes: Any, points: MarkedPoints, shown: DensityMap, image: Any, turned: bool
+) -> None:
+    """Each particle as a dot in the colour of its own value."""
+    if points.dimension == 3:
+        return
+    places = points.positions_um[:, ::-1] if turned else points.positions_um
+    image.set_norm(Normalize(float(points.value.min()), float(points.value.max())))
+    axes.scatter(
+        *places.T,
+        s=min(14.0, 900.0 / len(points)),
+        c=points.value,
+        cmap=image.get_cmap(),
+        norm=image.norm,
+        edgecolors="white",
+        linewidths=min(0.4, 25.0 / len(points)),
+        rasterized=len(points) > _DOTS,
+    )
+
+
+def _scaled(values: Floats) -> tuple[Floats, int]:
+    """Values over a power of ten such that the greatest is from 1 up, and that power."""
+    top = float(np.nanmax(np.abs(values)))
+    exponent = int(np.floor(np.log10(top))) if top > 0.0 else 0
+    exponent = 0 if -1 <= exponent <= 2 else exponent
+    return values / 10.0**exponent, exponent
+
+
+# -- B ----------------------------------------------------------------------------------------
+
+_COEFFICIENTS = (
+    ("spearman", "Spearman", style.BLUE, "o"),
+    ("kendall", "Kendall", style.GREEN, "s"),
+    ("pearson", "Pearson", style.ORANGE, "^"),
+)
+
+
+def _draw_correlogram(axes: Any, result: Heterogeneity, by_field: Sequence[Correlogram]) -> None:
+    found = result.correlogram
+    ranks = found.spearman
+    distance = found.distance_um
+    level = f"{100 * found.level:g} %"
+    if ranks.permutations:
+        for area, colour, label in (
+            (ranks.band, style.PALE, f"{level} of random marks, all bins"),
+            (ranks.envelope, style.GREY, f"{level} of random marks, each bin"),
+        ):
+            axes.fill_between(distance, *area, color=colour, linewidth=0, label=label, zorder=0)
+    if len(by_field) > 1:
+        low, high = _range([one.spearman.value for one in by_field])
+        axes.fill_between(
+            distance, low, high, color=style.BLUE, alpha=0.18, linewidth=0, zorder=1,
+            label=f"Spearman, {len(by_field)} fields alone",
+        )  # fmt: skip
+    for name, label, colour, marker in _COEFFICIENTS:
+        axes.plot(
+            distance, found.statistics[name].value, color=colour, marker=marker,
+            markersize=3, linewidth=1.1, label=label,
+        )  # fmt: skip
+    axes.axhline(0.0, color=style.NEUTRAL, linewidth=0.5, zorder=0.5)
+    _mark_length(axes, result)
+    axes.set_xlim(0.0, float(found.edges_um[-1]))
+    axes.set_xlabel("distance of the pair / µm")
+    axes.set_ylabel("correlation coefficient")
+    axes.legend(loc="upper right")
+    axes.margins(y=0.12)
+    style.finish(axes)
+    chance = "" if not ranks.permutations else f", $p$ = {ranks.p_value:.2g}"
+    letter(axes, "B", f"correlation of pairs{chance}")
+
+
+def _range(curves: Sequence[Floats]) -> tuple[Floats, Floats]:
+    """Least and greatest of each bin, NaN where every curve has none."""
+    stacked = np.array(curves)
+    empty = np.isnan(stacked).all(axis=0)
+    low = np.where(empty, np.nan, np.fmin.reduce(stacked))
+    return low, np.where(empty, np.nan, np.fmax.reduce(stacked))
+
+
+def _mark_length(axes: Any, result: Heterogeneity) -> None:
+    fit = result.variogram
+    if not fit.identified:
+        return
+    axes.axvline(fit.length_um, color=style.INK, linewidth=0.8, linestyle=(0, (2, 1.5)))
+    axes.annotate(
+        f"length {fit.length_um:.3g} µm",
+        (fit.length_um, 0.03),
+        xycoords=("data", "axes fraction"),
+        xytext=(3, 0),
+        textcoords="offset points",
+        fontsize=7,
+    )
+
+
+# -- C, D -------------------------------------------------------------------------------------
+
+
+def _draw_clusters(axes: Any, result: Heterogeneity, captions: Captions, *, by_size: bool) -> None:
+    curve, scale = result.curve, result.scale
+    place = curve.size_um if by_size else curve.particles_per_cluster
+    total = sum(len(means) for means in curve.cluster_means)
+    axes.axhspan(
+        curve.global_mean - scale.half_band,
+        curve.global_mean + scale.half_band,
+        color=style.BAND,
+        linewidth=0,
+        zorder=0,
+        label=f"global mean ± {100 * scale.band:g} % of the range",
+    )
+    axes.axhline(curve.global_mean, color=style.INK, linewidth=0.7, zorder=0.5, label="global mean")
+    axes.scatter(
+        np.repeat(place, [len(means) for means in curve.cluster_means]),
+        np.concatenate(curve.cluster_means),
+        s=5,
+        color=style.NEUTRAL,
+        alpha=0.45 if total < _DOTS else 0.15,
+        linewidths=0,
+        zorder=1,
+        rasterized=total > _DOTS,
+        label="a cluster",
+    )
+    if by_size:
+        _draw_fields(axes, result)
+    axes.errorbar(
+        place,
+        curve.mean,
+        curve.sd,
+        color=style.BLUE,
+        marker="o",
+        markersize=3,
+        linewidth=1.0,
+        elinewidth=0.9,
+        capsize=1.6,
+        zorder=3,
+        label="mean ± s.d. of clusters",
+    )
+    _mark_scale(axes, scale, curve.dimension, by_size=by_size)
+    axes.set_ylabel(f"mean {captions.value} of a cluster")
+    axes.margins(x=0.04, y=0.06)
+    if by_size:
+        axes.set_xlabel("cluster size $L$ / µm")
+        axes.legend(loc="upper right", fontsize=6.5)
+        style.finish(axes)
+        letter(axes, "C", "clusters by size")
+        return
+    axes.set_xscale("log")
+    axes.set_xlabel("particles per cluster")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.tick_params(which="both", top=True, right=True)
+    axes.yaxis.set_minor_locator(AutoMinorLocator(2))
+    letter(axes, "D", "clusters by number of particles")
+
+
+def _draw_fields(axes: Any, result: Heterogeneity) -> None:
+    """Mean and standard deviation of each field alone, as thin lines."""
+    curve = result.curve
+    if curve.fields < 2:
+        return
+    for number in range(curve.fields):
+        for sign in (-1.0, 1.0):
+            axes.plot(
+                curve.field_size_um[number],
+                curve.field_mean[number] + sign * curve.field_sd[number],
+                color=style.SKY,
+                linewidth=0.6,
+                zorder=2,
+                label="± s.d., fields alone" if number == 0 and sign > 0 else None,
+            )
+
+
+def scale_text(scale: Scale) -> str:
+    """L* as a figure or a sentence shows it."""
+    sign = {"below": "≤", "ok": "=", "above": ">"}[scale.flag]
+    note = ", not converged" if scale.flag == "above" else ""
+    return f"L* {sign} {scale.scale_um:.3g} µm{note}"
+
+
+def _mark_scale(axes: Any, scale: Scale, dimension: int, *, by_size: bool) -> None:
+    """L* as a line, and where it lies for random marks as a bar along the bottom."""
+    at = scale.scale_um if by_size else scale.scale_particles
+    per_um = scale.scale_particles / scale.scale_um**dimension
+    dashes = "-" if scale.flag == "ok" else (0, (3, 2))
+    text = scale_text(scale)
+    if not by_size:
+        sign = text.split()[1]
+        text = f"L* {sign} {at:.3g} particles"
+    axes.axvline(
+        at, color=style.VERMILLION, linewidth=1.2, linestyle=dashes, zorder=2.5, label=text
+    )
+    low, _, high = scale.null_quantiles_um
+    if np.isfinite(low) and np.isfinite(high):
+        ends = np.array([low, high]) if by_size else per_um * np.array([low, high]) ** dimension
+        axes.plot(
+            ends,
+            [0.02, 0.02],
+            transform=axes.get_xaxis_transform(),
+            color=style.VERMILLION,
+            alpha=0.35,
+            linewidth=4,
+            solid_capstyle="butt",
+            label="L* of random marks, 95 %",
+        )
+    if not by_size:
+        handles, labels = axes.get_legend_handles_labels()
+        kept = [k for k, label in enumerate(labels) if label.startswith("L*")]
+        axes.legend([handles[k] for k in kept], [labels[k] for k in kept], loc="upper right")
