@@ -416,6 +416,10 @@ class Simulation:
             draw_voltage(self._claimed.folder.path)
             draw_differential(self._claimed.folder.path)
             draw_particle_map(self._claimed.folder.path)
+            # Imported last: compiled loops and clustering are no concern of the solve.
+            from simulator.reporting.after_run import report_after_run
+
+            self._say(report_after_run(self._claimed.folder.path))
 
     def _last_entries(self, outcome: Outcome) -> None:
         if self._manifest is not None:

@@ -45,13 +45,16 @@ def normalised_ranks(fields: Sequence[MarkedPoints]) -> list[MarkedPoints]:
     return [field.with_values(part) for field, part in zip(fields, parts, strict=True)]
 
 
-def comparable(values: Sequence[Heterogeneity], names: Sequence[str]) -> None:
+def comparable(dimensions: Sequence[int], names: Sequence[str]) -> None:
     """Refuse samples whose sizes mean different things.
+
+    Args:
+        dimensions: 2 or 3, of each sample.
+        names: of the samples.
 
     Raises:
         InputError: some are 2D and others 3D.
     """
-    dimensions = [result.curve.dimension for result in values]
     if len(set(dimensions)) > 1:
         solid, flat = names[dimensions.index(3)], names[dimensions.index(2)]
         raise InputError(
@@ -74,7 +77,7 @@ def compare(
     Raises:
         InputError: some are 2D and others 3D.
     """
-    comparable(values, names)
+    comparable([result.curve.dimension for result in values], names)
     plain = replace(settings, value_range=None)
     samples = []
     for name, result in zip(names, values, strict=True):

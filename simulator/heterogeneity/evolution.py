@@ -7,6 +7,8 @@ follow one another (synchronous), it stays or collapses. Beside it stand the sca
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 
@@ -89,7 +91,7 @@ def evolution(
 def moran_columns(settings: Settings) -> list[str]:
     """Names of the columns of Moran's I, nearest bin first."""
     edges = settings.bin_um * np.arange(NEAREST_BINS + 1)
-    return [f"moran_{a:g}_{b:g}_um" for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    return [f"moran_{a:g}_{b:g}_um" for a, b in pairwise(edges)]
 
 
 def _statistics(points: MarkedPoints, settings: Settings, seed: int) -> dict[str, object]:
