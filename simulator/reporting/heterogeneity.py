@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+
 from simulator.errors import InputError
 from simulator.heterogeneity import Correlogram, Heterogeneity, analyse, correlogram
 from simulator.heterogeneity.evolution import evolution
