@@ -48,7 +48,6 @@ STATISTICS = (
 )
 
 
-
 @dataclass(frozen=True, eq=False)
 class BinnedStatistic:
     """One coefficient in B distance bins with its null distribution under random marks.

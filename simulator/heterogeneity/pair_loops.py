@@ -82,9 +82,7 @@ def moments(
     for i in range(begin, end):
         for run in range(rows(i, p, start, shape, low, cell, reach2, runs)):
             for j in range(runs[run, 0], runs[run, 1]):
-                d2 = (
-                    (p[i, 0] - p[j, 0]) ** 2 + (p[i, 1] - p[j, 1]) ** 2 + (p[i, 2] - p[j, 2]) ** 2
-                )
+                d2 = (p[i, 0] - p[j, 0]) ** 2 + (p[i, 1] - p[j, 1]) ** 2 + (p[i, 2] - p[j, 2]) ** 2
                 b = bin_of(d2, edges2, first, scale)
                 if b >= 0:
                     g, h = block[i], block[j]
@@ -114,9 +112,7 @@ def counts(
     for i in range(len(p)):
         for run in range(rows(i, p, start, shape, low, cell, reach2, runs)):
             for j in range(runs[run, 0], runs[run, 1]):
-                d2 = (
-                    (p[i, 0] - p[j, 0]) ** 2 + (p[i, 1] - p[j, 1]) ** 2 + (p[i, 2] - p[j, 2]) ** 2
-                )
+                d2 = (p[i, 0] - p[j, 0]) ** 2 + (p[i, 1] - p[j, 1]) ** 2 + (p[i, 2] - p[j, 2]) ** 2
                 b = bin_of(d2, edges2, first, scale)
                 if b >= 0:
                     found[i, b] += 1
@@ -149,9 +145,7 @@ def products(
     for i in range(begin, end):
         for run in range(rows(i, p, start, shape, low, cell, reach2, runs)):
             for j in range(runs[run, 0], runs[run, 1]):
-                d2 = (
-                    (p[i, 0] - p[j, 0]) ** 2 + (p[i, 1] - p[j, 1]) ** 2 + (p[i, 2] - p[j, 2]) ** 2
-                )
+                d2 = (p[i, 0] - p[j, 0]) ** 2 + (p[i, 1] - p[j, 1]) ** 2 + (p[i, 2] - p[j, 2]) ** 2
                 b = bin_of(d2, edges2, first, scale)
                 if b >= 0:
                     touched[b] = True
@@ -186,9 +180,7 @@ def listed(
     for i in range(len(p)):
         for run in range(rows(i, p, start, shape, low, cell, reach2, runs)):
             for j in range(runs[run, 0], runs[run, 1]):
-                d2 = (
-                    (p[i, 0] - p[j, 0]) ** 2 + (p[i, 1] - p[j, 1]) ** 2 + (p[i, 2] - p[j, 2]) ** 2
-                )
+                d2 = (p[i, 0] - p[j, 0]) ** 2 + (p[i, 1] - p[j, 1]) ** 2 + (p[i, 2] - p[j, 2]) ** 2
                 if edges2[0] <= d2 < reach2:
                     if taken < wanted.size and met == wanted[taken]:
                         found[0, taken] = i

@@ -124,13 +124,13 @@ class Pooled:
     def _rows(self) -> list[slice]:
         return [slice(a, b) for a, b in zip(self.offsets[:-1], self.offsets[1:], strict=True)]
 
-    def _permutations(self, number: int, rng: np.random.Generator) -> Iterator[Ints]:
+    def _permutations(self, number: int, rng: np.random.Generator) -> Iterator[Integers32]:
         """Blocks of (M, N) rows that the particles take their value from."""
         for begin in range(0, number, _AT_ONCE):
             size = min(_AT_ONCE, number - begin)
-            block = np.tile(np.arange(self.z.size), (size, 1))
+            block = np.tile(np.arange(self.z.size, dtype=np.int32), (size, 1))
             for rows in self._rows():
-                rng.permuted(block[:, rows], axis=1, out=block[:, rows])
+                block[:, rows] = rng.permuted(block[:, rows], axis=1)
             yield block
 
     def _products(self, marks: Floats, edges_um: Floats) -> Floats:
@@ -199,14 +199,14 @@ class Pooled:
             variance = s2 / (2 * count) - mean**2
             half_square = (s2 - 2 * s11) / (2 * count)
             product = s11 / count
-            mark = 1 + (2 * mean + self.sd / self.mean * product) * (self.sd / self.mean)
+            # A ratio to the squared mean says nothing about marks of either sign.
+            ratio = self.sd / self.mean if self.positive else np.nan
             return {
                 "pearson": (product - mean**2) / variance,
                 "moran": product,
                 "geary": half_square * (size - 1) / size,
                 "variogram": self.sd**2 * half_square,
-                # A ratio to the squared mean says nothing about marks of either sign.
-                "mark_correlation": mark if self.positive else np.full_like(mark, np.nan),
+                "mark_correlation": 1 + ratio * (2 * mean + ratio * product),
                 "bin_mean": mean,
                 "bin_sd": np.sqrt(np.maximum(variance, 0)),
             }
