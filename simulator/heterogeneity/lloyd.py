@@ -105,7 +105,7 @@ def balanced_start(x: Array, clusters: int) -> Array:
         for k in range(low, high):
             key[index[k]] = x[index[k], axis]
         left = share // 2
-        middle = low + int(round((high - low) * left / share))
+        middle = low + int((high - low) * left / share + 0.5)
         middle = min(max(middle, low + left), high - (share - left))
         select(index, key, low, high, middle)
         stack[depth] = np.array([low, middle, left])

@@ -7,6 +7,7 @@ consecutive rows. Every pair i < j of sorted rows is met once; nothing is stored
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -157,7 +158,7 @@ class PairGrid:
 
     def _parts(self) -> list[tuple[int, int]]:
         bounds = np.linspace(0, len(self.order), _PARTS + 1).astype(int)
-        return [(int(a), int(b)) for a, b in zip(bounds[:-1], bounds[1:], strict=True) if b > a]
+        return [(int(a), int(b)) for a, b in pairwise(bounds) if b > a]
 
     def _search(self, edges_um: Floats) -> tuple[Any, ...]:
         """First arguments of every loop."""

@@ -179,6 +179,8 @@ def _jackknife(curve: ClusterCurve, delta: float) -> float:
     read = []
     for mean, sd in _rows(curve.jackknife_mean, curve.jackknife_sd):
         used = np.isfinite(sd)
+        if not used.any():
+            return float("nan")
         length, flag = read_scale(
             curve.size_um[used], mean[used], sd[used], curve.global_mean, delta
         )
