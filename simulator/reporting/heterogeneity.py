@@ -135,10 +135,9 @@ def content(
         "versions": collect_versions(),
         "seed": request.seed,
         "source": {"name": source.name, "value": source.value, **source.about},
-        "options": asdict(request),
-        "notes": [*source.notes, *result.warnings],
+        "options": {key: item for key, item in asdict(request).items() if key != "settings"},
+        "notes": list(source.notes),
         "particles": source.particles,
-        "fields": [_field(field) for field in source.fields],
         "by_field": [
             {
                 "name": field.name,
@@ -151,21 +150,6 @@ def content(
             for field, found in zip(result.fields, alone, strict=False)
         ],
         **result.as_dict(),
-    }
-
-
-def _field(field: MarkedPoints) -> dict[str, Any]:
-    value = field.value
-    return {
-        "name": field.name,
-        "particles": len(field),
-        "dimension": field.dimension,
-        "window_um": field.window_um,
-        "mean": float(value.mean()),
-        "standard_deviation": float(value.std(ddof=1)),
-        "least": float(value.min()),
-        "greatest": float(value.max()),
-        "mean_radius_um": None if field.radius_um is None else float(field.radius_um.mean()),
     }
 
 
