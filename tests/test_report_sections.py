@@ -32,7 +32,7 @@ def fine() -> Spheres:
     return spheres(centres, np.array([5.0, 4.0, 6.0]), surface_points=2500)
 
 
-@pytest.mark.parametrize(("axis", "place"), [(2, 11.0), (2, 9.2), (0, 12.5), (1, 11.0)])
+@pytest.mark.parametrize(("axis", "place"), [(2, 11.0), (2, 9.2), (0, 12.5), (1, 11.5)])
 def test_radius_and_mean_of_a_section_are_those_of_the_plane(
     fine: Spheres, axis: int, place: float
 ) -> None:
@@ -100,7 +100,8 @@ def test_polishing_a_run_gives_fields_of_view(tmp_path: Path) -> None:
         assert view.window_um.tolist() == [[0.0, BOX_UM], [0.0, BOX_UM]]
         x, z = view.positions_um.T
         expected = linear(np.column_stack([x, np.full_like(x, place), z]))
-        assert view.value == pytest.approx(expected, abs=1e-9)
+        # The name gives the place to four digits.
+        assert view.value == pytest.approx(expected, abs=1e-5)
         assert view.radius_um.max() <= packing.radii.max() + 1e-9
     # Planes between the layers cut few or none.
     assert all("fewer than 10" in text for text in left_out)

@@ -60,9 +60,9 @@ def test_pixels_and_the_unit_of_what_does_not_say_it(tmp_path: Path) -> None:
     (field,) = read(bare, unit="nm").fields
     assert field.positions_um == pytest.approx(PLACES, rel=1e-12)
     assert field.radius_um == pytest.approx(2.0 * np.ones(40), rel=1e-12)
-    # Read as micrometres, the same table is refused or a thousand times too large.
-    (wrong,) = read(bare).fields
-    assert wrong.positions_um == pytest.approx(1e3 * PLACES, rel=1e-12)
+    # Read as micrometres, the same table would be 20 cm wide.
+    with pytest.raises(InputError, match="not between 1 um and 10 cm"):
+        read(bare)
 
 
 def test_a_bare_x_beside_x_um_is_no_place(tmp_path: Path) -> None:

@@ -163,7 +163,7 @@ def _scales(
 
 def _numbers(path: Path, column: Any, reading: Reading) -> Floats:
     """A column as numbers; NaN where there is none and rows may be dropped."""
-    numbers = np.asarray(pd.to_numeric(column, errors="coerce"), dtype=np.float64)
+    numbers = np.array(pd.to_numeric(column, errors="coerce"), dtype=np.float64)
     bad = np.flatnonzero(~np.isfinite(numbers))
     if bad.size and not reading.drop_missing:
         held = str(column.iloc[bad[0]]).strip()

@@ -85,11 +85,13 @@ def _draw_maps(
     shown, points = result.density[0], result.fields[0]
     # The longer side lies: pages are wide.
     turned = bool(np.ptp(shown.y_um) > _SIDE_BY_SIDE * np.ptp(shown.x_um))
+    # The colours of the particles themselves, where they are drawn.
+    values = points.value if points.dimension == 2 else shown.ratio
     density, exponent = _scaled(shown.value_density)
     power = "2" if points.dimension == 2 else "3"
     images = [
-        _draw_map(maps[0], shown, density, style.DENSITY_COLOURS, None, turned),
-        _draw_map(maps[1], shown, shown.ratio, style.FRACTION_COLOURS, shown.ratio, turned),
+        _draw_map(maps[0], shown, density, style.DENSITY_COLOURS, density, turned),
+        _draw_map(maps[1], shown, shown.ratio, style.FRACTION_COLOURS, values, turned),
     ]
     unit = f"µm$^{{-{power}}}$" if exponent == 0 else f"10$^{{{exponent}}}$ µm$^{{-{power}}}$"
     labels = (f"density / {unit}", f"local mean {captions.value}")
@@ -99,7 +101,7 @@ def _draw_maps(
         bar.set_label(label)
         bar.locator = style.few_ticks()
         bar.update_ticks()
-    _draw_particles(maps[1], points, shown, images[1], turned)
+    _draw_particles(maps[1], points, images[1], turned)
     names = captions.axes or shown.axes
     across, along = names[::-1] if turned else names
     for axes in maps:
@@ -118,16 +120,15 @@ def _draw_maps(
 
 
 def _draw_map(
-    axes: Any, shown: DensityMap, values: Floats, colours: str, limits: Any, turned: bool
+    axes: Any, shown: DensityMap, values: Floats, colours: str, range_of: Floats, turned: bool
 ) -> Any:
     bounds = [*_ends(shown.x_um), *_ends(shown.y_um)]
-    norm = None if limits is None else Normalize(np.nanmin(limits), np.nanmax(limits))
     image = axes.imshow(
         values.T if turned else values,
         origin="lower",
         extent=bounds[2:] + bounds[:2] if turned else bounds,
         cmap=colours,
-        norm=norm,
+        norm=Normalize(float(np.nanmin(range_of)), float(np.nanmax(range_of))),
         interpolation="bilinear",
         aspect="equal",
     )
@@ -143,14 +144,11 @@ def _ends(centres: Floats) -> tuple[float, float]:
     return float(centres[0] - half), float(centres[-1] + half)
 
 
-def _draw_particles(
-    axes: Any, points: MarkedPoints, shown: DensityMap, image: Any, turned: bool
-) -> None:
+def _draw_particles(axes: Any, points: MarkedPoints, image: Any, turned: bool) -> None:
     """Each particle as a dot in the colour of its own value."""
     if points.dimension == 3:
         return
     places = points.positions_um[:, ::-1] if turned else points.positions_um
-    image.set_norm(Normalize(float(points.value.min()), float(points.value.max())))
     axes.scatter(
         *places.T,
         s=min(14.0, 900.0 / len(points)),
