@@ -175,8 +175,10 @@ class _Sample:
 
     def permuted(self, permutations: int, rng: np.random.Generator) -> Floats:
         """(N, M) deviations from the global mean, permuted over all fields."""
-        rows = np.tile(self.value - self.global_mean, (permutations, 1))
-        return np.ascontiguousarray(rng.permuted(rows, axis=1).T)
+        found = np.empty((self.value.size, permutations))
+        for m in range(permutations):
+            found[:, m] = rng.permutation(self.value - self.global_mean)
+        return found
 
 
 @dataclass(frozen=True, eq=False)

@@ -21,7 +21,7 @@ from scipy.ndimage import gaussian_filter
 from scipy.special import ndtr
 
 from simulator.errors import InputError
-from simulator.heterogeneity.marks import Floats, MarkedPoints
+from simulator.heterogeneity.marks import Floats, Ints, MarkedPoints
 
 # Standard deviations after which the kernel ends.
 _TRUNCATE = 5.0
@@ -141,7 +141,7 @@ def _plane(
     return [k for k in range(3) if k != normal], kernel, mass, plane
 
 
-def _shared_out(place: Floats, weight: Floats, cells: Floats) -> Floats:
+def _shared_out(place: Floats, weight: Floats, cells: Ints) -> Floats:
     """(ny, nx) weights of (N, 2) points in units of cells, shared among the four nearest centres.
 
     What falls beyond the outermost centres stays with them.

@@ -152,7 +152,7 @@ def fit_variogram(
     logs = [np.log(_fit(best, *binned.curve(g), binned.lengths).length) for g in binned.kept()]
     error = found.length * jackknife_error(np.array(logs))
     sill = found.nugget + found.partial
-    structured = found.partial / sill
+    structured = found.partial / sill if sill > 0 else 0.0
     practical = shape.practical * found.length
     reason = _doubt(found, structured, practical, error, largest, binned.lengths, p_value)
     d = listed[0].dimension
@@ -170,7 +170,7 @@ def fit_variogram(
         distance_um=h,
         gamma=gamma,
         pairs=pairs.astype(np.int64),
-        weighted_residual={name: p.residual / sill for name, p in tried.items()},
+        weighted_residual={name: p.residual / (sill or 1.0) for name, p in tried.items()},
         blocks=len(logs),
     )
 
