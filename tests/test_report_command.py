@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from matplotlib.image import imread
 from report_cases import (
     optical_table,
@@ -31,6 +32,7 @@ from simulator.heterogeneity.tables import read_table
 from simulator.reporting.after_run import report_after_run
 from simulator.viewing.evolution import evolution_figure
 from simulator.viewing.heterogeneity import Captions, heterogeneity_figure
+from simulator.viewing.style import new_figure
 
 TABLES = ("correlogram", "variogram", "clusters", "cluster_means", "particles")
 
@@ -48,6 +50,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory, run: SyntheticRun) -> Path:
 def report(*arguments: object) -> int:
     quick = () if "--permutations" in arguments else ("--permutations", "39")
     return main(["report", *map(str, arguments), *quick])
+
+
+@pytest.fixture
+def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Empty ones in their place, where only numbers are looked at: drawing takes the longest."""
+
+    def empty(*_: object) -> Figure:
+        return new_figure(1.0, 1.0)
+
+    monkeypatch.setattr("simulator.reporting.heterogeneity.heterogeneity_figure", empty)
+    monkeypatch.setattr("simulator.reporting.comparison.comparison_figure", empty)
 
 
 def strict(path: Path) -> dict[str, Any]:
@@ -82,7 +95,7 @@ def test_moments_of_a_run(folder: Path, run: SyntheticRun) -> None:
     voltage = samples[3].voltage_V
     assert index_of(folder, f"{voltage + 1e-6} V") == 3
     moment = find_moment(read_run(folder), parse_moment("end"))
-    assert moment.lithium_fraction_sd == pytest.approx(spread[-1], rel=1e-12)
+    assert moment.lithium_fraction_sd == pytest.approx(spread[-1], rel=1e-8)
     assert moment.step == 1
 
 
@@ -148,6 +161,7 @@ def test_a_results_folder(
         assert np.ptp(picture[..., :3]) > 0.5
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_the_same_seed_gives_the_same_numbers(tmp_path: Path) -> None:
     table = optical_table(tmp_path / "t.csv", 60)
     texts = {}
@@ -177,6 +191,7 @@ def test_a_table_and_its_round_trip(tmp_path: Path) -> None:
     assert np.array_equal(again.radius_um, field.radius_um)
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_weights_change_the_clusters(tmp_path: Path) -> None:
     table = optical_table(tmp_path / "t.csv", 60)
     means = {}
@@ -186,6 +201,7 @@ def test_weights_change_the_clusters(tmp_path: Path) -> None:
     assert means["none"] != means["area"] != means["volume"] != means["none"]
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_small_particles_and_the_edge_can_be_left_out(tmp_path: Path) -> None:
     table = optical_table(tmp_path / "t.csv", 150)
     frame = pd.read_csv(table)
@@ -197,17 +213,19 @@ def test_small_particles_and_the_edge_can_be_left_out(tmp_path: Path) -> None:
     assert found["fields"][0]["window_um"] == [[20.0, 180.0], [20.0, 180.0]]
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_a_fixed_range_moves_the_band(tmp_path: Path) -> None:
     table = optical_table(tmp_path / "t.csv", 150)
     scales = {}
-    for name, more in (("own", ()), ("wide", ("--range", "0.2,1.0"))):
+    for name, more in (("own", ()), ("wide", ("--range", "0,4"))):
         assert report(table, "--out", tmp_path / name, *more) == 0
         scales[name] = strict(tmp_path / name / "heterogeneity.json")["scale"]
-    assert scales["wide"]["half_band"] == pytest.approx(0.016)
+    assert scales["wide"]["half_band"] == pytest.approx(0.08)
     assert scales["wide"]["half_band"] > scales["own"]["half_band"]
     assert scales["wide"]["scale_um"] < scales["own"]["scale_um"]
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_a_table_of_a_stop_lies_in_the_coating(folder: Path, tmp_path: Path) -> None:
     copy = tmp_path / "copy"
     shutil.copytree(folder, copy)
@@ -251,6 +269,7 @@ def test_inputs_are_pooled_or_compared(
         assert Path("comparison", name, "heterogeneity.json").is_file()
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_ranks_are_blind_to_a_monotone_reading_and_values_are_not(tmp_path: Path) -> None:
     places = scattered(120)
     value = smooth_values(places)
@@ -276,6 +295,7 @@ def test_ranks_run_over_all_fields_of_a_sample(tmp_path: Path) -> None:
     assert together == pytest.approx((np.arange(80) + 0.5) / 80)
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_a_solid_is_not_compared_with_a_section(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -305,6 +325,7 @@ def test_a_solid_is_not_compared_with_a_section(
 # -- runs that are not complete ---------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_an_interrupted_run_is_reported_up_to_its_last_sample(
     tmp_path: Path, run: SyntheticRun, capsys: pytest.CaptureFixture[str]
 ) -> None:

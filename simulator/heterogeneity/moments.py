@@ -133,12 +133,12 @@ class RunParticles:
         table, name = self.table, self.path.resolve().name
         axes = (table.x_um, table.y_um, table.z_um)[: self.dimension]
         positions = np.column_stack(axes)
-        check_particles(str(self.path), positions, value, table.particle)
         if np.std(value) < LEAST_SPREAD:
             raise InputError(
                 f"{self.path}: at {self.series.time_s[index]:g} s all particles hold the same "
                 "lithium. Choose another moment with --at"
             )
+        check_particles(str(self.path), positions, value, table.particle)
         return MarkedPoints(
             name, positions, value, table.volume_um3, table.radius_um, self.window_um
         )

@@ -163,7 +163,7 @@ def _scales(
 
 def _numbers(path: Path, column: Any, reading: Reading) -> Floats:
     """A column as numbers; NaN where there is none and rows may be dropped."""
-    numbers = np.array(pd.to_numeric(column, errors="coerce"), dtype=np.float64)
+    numbers = np.array([_number(cell) for cell in column])
     bad = np.flatnonzero(~np.isfinite(numbers))
     if bad.size and not reading.drop_missing:
         held = str(column.iloc[bad[0]]).strip()
@@ -175,6 +175,14 @@ def _numbers(path: Path, column: Any, reading: Reading) -> Floats:
         )
     numbers[bad] = np.nan
     return numbers
+
+
+def _number(cell: str) -> float:
+    # Not pandas': what was written in full is to come back to the last digit.
+    try:
+        return float(cell)
+    except ValueError:
+        return float("nan")
 
 
 def _field_names(path: Path, frame: pd.DataFrame, column: Column | None) -> Any:
