@@ -408,7 +408,7 @@ def test_evolution_follows_the_charge_passed(folder: Path, run: SyntheticRun) ->
     assert first["scale_flag"] == ""
     assert np.isnan(first["scale_um"])
     assert (later["scale_um"] > 0).all()
-    assert later["moran_0_10_um"].between(-1, 1).all()
+    assert later["moran_10_20_um"].between(-1, 1).all()
     assert np.array_equal(
         rows["lithium_fraction_sd"], read.spread[np.searchsorted(read.series.time_s, rows.time_s)]
     )

@@ -90,8 +90,9 @@ def test_polishing_a_run_gives_fields_of_view(tmp_path: Path) -> None:
     packing = packed_spheres()
     field = linear(packing.grid.points_um)
     folder = write_spheres(tmp_path / "cube", packing, field)
-    views, time_s, left_out = polish(folder.path, 90.0, Planes(count=9), WINDOW)
+    views, time_s, notes = polish(folder.path, 90.0, Planes(count=9), WINDOW)
     assert time_s == 100.0
+    left_out = [note for note in notes if "left out" in note]
     assert len(views) + len(left_out) == 9
     assert len(views) >= 4
     for view in views:
@@ -105,5 +106,10 @@ def test_polishing_a_run_gives_fields_of_view(tmp_path: Path) -> None:
         assert view.radius_um.max() <= packing.radii.max() + 1e-9
     # Planes between the layers cut few or none.
     assert all("fewer than 10" in text for text in left_out)
+    # Two planes may cut one particle, which is said; a single one cannot.
+    assert len(notes) == len(left_out) + 1
+    assert "are cut from" in notes[-1]
+    _, _, alone = polish(folder.path, 90.0, Planes((Plane(1, 6.0),)), WINDOW)
+    assert alone == []
     with pytest.raises(InputError, match="no section cuts 10 particles"):
         polish(folder.path, 90.0, Planes((Plane(1, 0.2),)), WINDOW)

@@ -103,7 +103,11 @@ def _add_choices(group: Any) -> None:
     lengths = (
         ("--min-radius", _length, "leave out smaller particles"),
         ("--edge-margin", _length, "leave out particles closer to the edge of the field"),
-        ("--bin", _positive_length, "width of the distance bins (default: 10)"),
+        (
+            "--bin",
+            _positive_length,
+            "width of the distance bins (default: 10, less in small fields)",
+        ),
         ("--max-distance", _positive_length, "of pairs (default: 100, or half the shortest side)"),
         ("--bandwidth", _positive_length, "of the maps (default: twice the mean spacing)"),
     )
@@ -239,12 +243,12 @@ def _request(options: argparse.Namespace) -> Request:
         max_um=options.max_distance,
         bandwidth_um=options.bandwidth,
         value_range=None if options.range is None else options.range[1] - options.range[0],
-        **({} if options.bin is None else {"bin_um": options.bin}),
     )
     window = None if options.window is None else np.reshape(options.window, (-1, 2))
     reading = Reading(options.value, options.unit, options.pixel_size, window, options.drop_missing)
     return Request(
         settings=settings,
+        bin_um=options.bin,
         seed=options.seed,
         reading=reading,
         at=parse_moment(options.at),

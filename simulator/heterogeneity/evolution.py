@@ -60,7 +60,8 @@ def evolution(
         A row per moment with time_s, voltage_V, current_A_m2, cycle, step,
         lithium_fraction_mean, lithium_fraction_sd (both weighted by volume), value_range,
         scale_um, scale_flag, correlation_length_um (NaN where none is identified), and
-        moran_A_B_um for the nearest distance bins. Where all particles are equal, the statistics
+        moran_A_B_um for the nearest distance bins, with the standard deviation of the nearest one
+        under permuted values. Where all particles are equal, the statistics
         are NaN and the flag is "".
 
     Raises:
@@ -82,6 +83,7 @@ def evolution(
             "scale_flag": "",
             "correlation_length_um": np.nan,
             **dict.fromkeys(moran_columns(settings), np.nan),
+            f"{moran_columns(settings)[0]}_sd": np.nan,
         }
         if np.std(run.series.lithium_fraction[index]) >= LEAST_SPREAD:
             row |= _statistics(run.points(int(index)), settings, seed)
@@ -123,6 +125,7 @@ def _statistics(points: MarkedPoints, settings: Settings, seed: int) -> dict[str
         "scale_flag": scale.flag,
         "correlation_length_um": fit.length_um if fit.identified else np.nan,
         **dict(zip(moran_columns(settings), pairs.moran.value, strict=True)),
+        f"{moran_columns(settings)[0]}_sd": pairs.moran.sd[0],
     }
 
 

@@ -166,7 +166,8 @@ def polish(
         window_um: (3, 2) bounds of the coating.
 
     Returns:
-        the fields of view, the time of the sample, and a sentence for each plane left out.
+        the fields of view, the time of the sample, and sentences: for each plane left out, and on
+        particles that several planes cut.
 
     Raises:
         InputError: no fields, a 2D run, or no plane that cuts 10 particles.
@@ -176,7 +177,7 @@ def polish(
         raise InputError(f"{folder}: a 2D run is a section already. Leave --section(s) out")
     index = int(np.abs(series.times_s - time_s).argmin())
     lithium = series.load(index)["lithium_fraction"]
-    views, left_out = [], []
+    views, notes, cut = [], [], []
     for plane in planes.within(window_um):
         discs = section_discs(series.grid, lithium, plane)
         if len(discs.particle) < FEWEST:
@@ -186,11 +187,19 @@ def polish(
             )
             continue
         views.append(_view(discs, plane, window_um))
+        cut.append(discs.particle)
     if not views:
         raise InputError(
             f"{folder}: no section cuts {FEWEST} particles or more. Simulate a larger electrode"
         )
-    return views, float(series.times_s[index]), left_out
+    seen, distinct = sum(map(len, cut)), len(np.unique(np.concatenate(cut)))
+    if distinct < seen:
+        notes.append(
+            f"the sections' {seen} discs are cut from {distinct} particles: chance is judged as if "
+            "they were independent, so that p values and envelopes of all sections together are "
+            "too narrow. Take fewer sections, or judge by the range of single ones"
+        )
+    return views, float(series.times_s[index]), notes
 
 
 def _view(discs: Discs, plane: Plane, window_um: Floats) -> MarkedPoints:

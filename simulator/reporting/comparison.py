@@ -21,7 +21,7 @@ from simulator.reporting.heterogeneity import (
     write_json,
     write_report,
 )
-from simulator.reporting.request import Request
+from simulator.reporting.request import Request, with_bins
 from simulator.reporting.sources import Source
 from simulator.results.manifest import PROGRAM, collect_versions
 from simulator.viewing.comparison import comparison_figure
@@ -41,6 +41,8 @@ def write_comparison(
     """
     names = unique_names([source.name for source in sources])
     comparable([source.fields[0].dimension for source in sources], names)
+    # One set of bins for all, that of the smallest field: else there were nothing to overlay.
+    request = with_bins(request, [field for source in sources for field in source.fields])
     make_folder(folder)
     reports = [
         write_report(source, request, folder / name)

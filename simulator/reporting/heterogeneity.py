@@ -15,7 +15,7 @@ from simulator.errors import InputError
 from simulator.heterogeneity import Correlogram, Heterogeneity, analyse, correlogram
 from simulator.heterogeneity.evolution import evolution
 from simulator.heterogeneity.marks import MarkedPoints
-from simulator.reporting.request import NAME, Request
+from simulator.reporting.request import NAME, Request, with_bins
 from simulator.reporting.sources import Source
 from simulator.results.manifest import PROGRAM, collect_versions, to_json
 from simulator.results.storage import OutputError, explain, write_atomically
@@ -50,8 +50,10 @@ class Report:
         views = "" if count == 1 else f" in {count} fields"
         low, middle, high = scale.null_quantiles_um
         chance = ""
-        if np.isfinite(middle):
-            chance = f"; random marks {low:.3g} to {high:.3g} um, p = {scale.p_value:.2g}"
+        if low == high:
+            chance = f"; shuffled values do not converge either, p = {scale.p_value:.2g}"
+        elif np.isfinite(middle):
+            chance = f"; of shuffled values {low:.3g} to {high:.3g} um, p = {scale.p_value:.2g}"
         fit, found = result.variogram, result.correlogram.spearman
         length = f"none identified ({fit.reason})"
         if fit.identified:
@@ -77,6 +79,7 @@ def write_report(source: Source, request: Request, folder: Path, *, tables: bool
         InputError: the fields cannot be analysed.
         OutputError: the folder cannot be written.
     """
+    request = with_bins(request, source.fields)
     result = analyse(source.fields, request.settings, np.random.default_rng(request.seed))
     alone = correlograms_alone(result)
     make_folder(folder)
@@ -99,6 +102,7 @@ def write_evolution(source: Source, request: Request, folder: Path) -> tuple[Pat
         folder: where the files go; it exists.
     """
     assert source.run is not None
+    request = with_bins(request, source.fields)
     rows = evolution(source.run, request.settings, request.seed)
     files = [write_csv(folder / "evolution.csv", rows)]
     sides = np.diff(source.run.window_um, axis=1)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from simulator.heterogeneity import Settings
+from simulator.heterogeneity.marks import MarkedPoints
 from simulator.heterogeneity.moments import Wanted
 from simulator.heterogeneity.sections import Planes
 from simulator.heterogeneity.tables import Reading
@@ -23,6 +25,7 @@ class Request:
 
     Attributes:
         settings: of the estimators.
+        bin_um: width of the distance bins; None is 10 um, or less where the field is small.
         seed: of clusters and permutations.
         reading: of tables.
         at: the moment of a run.
@@ -37,6 +40,7 @@ class Request:
     """
 
     settings: Settings = field(default_factory=Settings)
+    bin_um: float | None = None
     seed: int = 1
     reading: Reading = field(default_factory=Reading)
     at: Wanted = field(default_factory=lambda: Wanted("spread"))
@@ -47,3 +51,22 @@ class Request:
     pool: bool = False
     evolution: bool = True
     formats: tuple[Format, ...] = ("png",)
+
+
+_WIDTHS_UM = (10.0, 5.0, 2.5, 1.0)
+_FEWEST_BINS = 5
+
+
+def with_bins(request: Request, fields: Sequence[MarkedPoints]) -> Request:
+    """The request with its distance bins settled, the same for all fields.
+
+    The definition's 10 um leave one or two bins in a small field: there the next of 5, 2.5 and
+    1 um is taken that gives five.
+    """
+    width = request.bin_um
+    if width is None:
+        sides = [float(field.sides_um.max()) for field in fields]
+        reach = request.settings.max_um or min(100.0, 0.5 * min(sides))
+        fitting = (one for one in _WIDTHS_UM if reach >= _FEWEST_BINS * one)
+        width = next(fitting, _WIDTHS_UM[-1])
+    return replace(request, bin_um=width, settings=replace(request.settings, bin_um=width))

@@ -143,8 +143,8 @@ def _from_run(path: Path, request: Request) -> Source:
         axes = ("x", "y") if run.dimension == 2 else None
         title = f"{name}, {_spoken(moment)}"
     else:
-        fields, time_s, left_out = polish(path, moment.time_s, request.planes, run.window_um)
-        notes += left_out
+        fields, time_s, remarks = polish(path, moment.time_s, request.planes, run.window_um)
+        notes += remarks
         about |= {"sections": [field.name for field in fields], "fields_time_s": time_s}
         normals = {field.name[0] for field in fields}
         axes = _in_plane(fields[0].name) if len(normals) == 1 else None

@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from matplotlib.collections import PatchCollection
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.patches import Circle
 from matplotlib.ticker import AutoMinorLocator, FuncFormatter, LogLocator, NullFormatter
 
 from simulator.heterogeneity import Correlogram, Heterogeneity
@@ -24,7 +26,7 @@ from simulator.heterogeneity.scale import Scale
 from simulator.viewing import style
 
 _SIDE_BY_SIDE = 1.5  # width over height of a field up to which its two maps stand side by side
-_DOTS = 3000  # clusters beyond which their means are drawn fainter
+_MANY = 3000  # dots beyond which they are drawn fainter, and as pixels in vector formats
 
 
 @dataclass(frozen=True)
@@ -48,15 +50,15 @@ def heterogeneity_figure(
     """Draw the panels.
 
     Args:
-        result: of one or more fields, pooled; the maps show the first.
+        result: of one or more fields, pooled; the maps show the one in the middle of the list.
         captions: title and names.
         by_field: correlograms of each field alone, for their range; none draws no range.
     """
-    shown = result.density[0]
+    shown = result.density[len(result.density) // 2]
     width, height = np.ptp(shown.x_um), np.ptp(shown.y_um)
     lying = max(width, height) / max(min(width, height), 1e-9) > _SIDE_BY_SIDE
     with style.style():
-        figure = style.new_figure(style.DOUBLE_COLUMN_IN, 6.0)
+        figure = style.new_figure(style.DOUBLE_COLUMN_IN, 6.4)
         grid = figure.add_gridspec(2, 2, width_ratios=(1.12, 1.0))
         inner = grid[0, 0].subgridspec(*((2, 1) if lying else (1, 2)))
         maps = [figure.add_subplot(inner[k]) for k in range(2)]
@@ -66,6 +68,8 @@ def heterogeneity_figure(
         _draw_clusters(left, result, captions, by_size=True)
         _draw_clusters(right, result, captions, by_size=False)
         right.sharey(left)
+        handles, labels = left.get_legend_handles_labels()
+        figure.legend(handles, labels, loc="outside lower center", ncols=3, columnspacing=2.2)
         figure.suptitle(captions.title, fontsize=8)
         figure.draw_without_rendering()
     return figure
@@ -82,7 +86,8 @@ def letter(axes: Any, name: str, title: str) -> None:
 def _draw_maps(
     figure: Figure, maps: Sequence[Any], result: Heterogeneity, captions: Captions, *, lying: bool
 ) -> None:
-    shown, points = result.density[0], result.fields[0]
+    middle = len(result.fields) // 2
+    shown, points = result.density[middle], result.fields[middle]
     # The longer side lies: pages are wide.
     turned = bool(np.ptp(shown.y_um) > _SIDE_BY_SIDE * np.ptp(shown.x_um))
     # The colours of the particles themselves, where they are drawn.
@@ -113,10 +118,11 @@ def _draw_maps(
     else:
         maps[1].set_ylabel("")
         maps[1].tick_params(labelleft=False)
-    where = "" if len(result.fields) == 1 else f", {points.name} (1 of {len(result.fields)})"
-    if shown.plane_um is not None:
-        where += f", plane at {shown.plane_um:.3g} µm"
-    letter(maps[0], "A", f"density, bandwidth {shown.bandwidth_um:.3g} µm{where}")
+    letter(maps[0], "A", f"density, bandwidth {shown.bandwidth_um:.3g} µm")
+    title = "particles" if points.dimension == 2 else f"plane at {shown.plane_um:.3g} µm"
+    if len(result.fields) > 1:
+        title = f"{points.name.replace(' um', ' µm')} (of {len(result.fields)})"
+    maps[1].set_title(title, loc="right")
 
 
 def _draw_map(
@@ -145,20 +151,19 @@ def _ends(centres: Floats) -> tuple[float, float]:
 
 
 def _draw_particles(axes: Any, points: MarkedPoints, image: Any, turned: bool) -> None:
-    """Each particle as a dot in the colour of its own value."""
+    """Each particle in the colour of its own value, in its size where that is known."""
     if points.dimension == 3:
         return
     places = points.positions_um[:, ::-1] if turned else points.positions_um
-    axes.scatter(
-        *places.T,
-        s=min(14.0, 900.0 / len(points)),
-        c=points.value,
-        cmap=image.get_cmap(),
-        norm=image.norm,
-        edgecolors="white",
-        linewidths=min(0.4, 25.0 / len(points)),
-        rasterized=len(points) > _DOTS,
-    )
+    rim = {"edgecolors": "white", "linewidths": min(0.4, 25.0 / len(points))}
+    look = {"cmap": image.get_cmap(), "norm": image.norm, "rasterized": len(points) > _MANY, **rim}
+    if points.radius_um is None:
+        axes.scatter(*places.T, s=min(14.0, 900.0 / len(points)), c=points.value, **look)
+        return
+    bounds = axes.axis()
+    discs = [Circle(place, radius) for place, radius in zip(places, points.radius_um, strict=True)]
+    axes.add_collection(PatchCollection(discs, array=points.value, **look))
+    axes.axis(bounds)
 
 
 def _scaled(values: Floats) -> tuple[Floats, int]:
@@ -180,36 +185,41 @@ _COEFFICIENTS = (
 
 def _draw_correlogram(axes: Any, result: Heterogeneity, by_field: Sequence[Correlogram]) -> None:
     found = result.correlogram
-    ranks = found.spearman
-    distance = found.distance_um
+    ranks, edges, distance = found.spearman, found.edges_um, found.distance_um
     level = f"{100 * found.level:g} %"
     if ranks.permutations:
         for area, colour, label in (
-            (ranks.band, style.PALE, f"{level} of random marks, all bins"),
-            (ranks.envelope, style.GREY, f"{level} of random marks, each bin"),
+            (ranks.band, style.PALE, f"{level} of shuffled values, all bins"),
+            (ranks.envelope, style.GREY, f"{level} of shuffled values, each bin"),
         ):
-            axes.fill_between(distance, *area, color=colour, linewidth=0, label=label, zorder=0)
+            _fill_bins(axes, edges, *area, color=colour, label=label, zorder=0)
     if len(by_field) > 1:
         low, high = _range([one.spearman.value for one in by_field])
-        axes.fill_between(
-            distance, low, high, color=style.BLUE, alpha=0.18, linewidth=0, zorder=1,
-            label=f"Spearman, {len(by_field)} fields alone",
-        )  # fmt: skip
+        label = f"Spearman, {len(by_field)} fields alone"
+        _fill_bins(axes, edges, low, high, color=style.BLUE, alpha=0.18, label=label, zorder=1)
     for name, label, colour, marker in _COEFFICIENTS:
-        axes.plot(
-            distance, found.statistics[name].value, color=colour, marker=marker,
-            markersize=3, linewidth=1.1, label=label,
-        )  # fmt: skip
+        look = {"color": colour, "marker": marker, "markersize": 3, "linewidth": 1.1}
+        axes.plot(distance, found.statistics[name].value, label=label, **look)
     axes.axhline(0.0, color=style.NEUTRAL, linewidth=0.5, zorder=0.5)
     _mark_length(axes, result)
-    axes.set_xlim(0.0, float(found.edges_um[-1]))
+    filled = np.flatnonzero(np.isfinite(ranks.value))
+    axes.set_xlim(0.0, float(edges[filled[-1] + 1]) if filled.size else float(edges[-1]))
     axes.set_xlabel("distance of the pair / µm")
     axes.set_ylabel("correlation coefficient")
+    # Room for the legend above everything that is drawn.
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high + 0.42 * (high - low))
     axes.legend(loc="upper right")
-    axes.margins(y=0.12)
     style.finish(axes)
-    chance = "" if not ranks.permutations else f", $p$ = {ranks.p_value:.2g}"
+    chance = "" if not ranks.permutations else f": $p$ = {ranks.p_value:.2g}"
     letter(axes, "B", f"correlation of pairs{chance}")
+
+
+def _fill_bins(axes: Any, edges: Floats, low: Floats, high: Floats, **look: Any) -> None:
+    """Fill between two values per bin, over the whole of each bin."""
+    axes.fill_between(
+        edges, np.r_[low, low[-1]], np.r_[high, high[-1]], step="post", linewidth=0, **look
+    )
 
 
 def _range(curves: Sequence[Floats]) -> tuple[Floats, Floats]:
@@ -256,12 +266,22 @@ def _draw_clusters(axes: Any, result: Heterogeneity, captions: Captions, *, by_s
         np.concatenate(curve.cluster_means),
         s=5,
         color=style.NEUTRAL,
-        alpha=0.45 if total < _DOTS else 0.15,
+        alpha=0.45 if total < _MANY else 0.15,
         linewidths=0,
         zorder=1,
-        rasterized=total > _DOTS,
+        rasterized=total > _MANY,
         label="a cluster",
     )
+    for sign in (-1.0, 1.0):
+        axes.plot(
+            place,
+            curve.global_mean + sign * curve.expected_sd,
+            color=style.VERMILLION,
+            linewidth=0.9,
+            linestyle=(0, (1, 1.2)),
+            zorder=2.2,
+            label="± s.d. of shuffled values" if sign > 0 else None,
+        )
     if by_size:
         _draw_fields(axes, result)
     axes.errorbar(
@@ -277,14 +297,13 @@ def _draw_clusters(axes: Any, result: Heterogeneity, captions: Captions, *, by_s
         zorder=3,
         label="mean ± s.d. of clusters",
     )
-    _mark_scale(axes, scale, curve.dimension, by_size=by_size)
+    shown = _mark_scale(axes, scale, curve.dimension, by_size=by_size)
     axes.set_ylabel(f"mean {captions.value} of a cluster")
     axes.margins(x=0.04, y=0.06)
     if by_size:
         axes.set_xlabel("cluster size $L$ / µm")
-        axes.legend(loc="upper right", fontsize=6.5)
         style.finish(axes)
-        letter(axes, "C", "clusters by size")
+        letter(axes, "C", f"clusters by size: {shown}")
         return
     axes.set_xscale("log")
     axes.set_xlabel("particles per cluster")
@@ -293,7 +312,7 @@ def _draw_clusters(axes: Any, result: Heterogeneity, captions: Captions, *, by_s
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.tick_params(which="both", top=True, right=True)
     axes.yaxis.set_minor_locator(AutoMinorLocator(2))
-    letter(axes, "D", "clusters by number of particles")
+    letter(axes, "D", f"clusters by particles: {shown}")
 
 
 def _draw_fields(axes: Any, result: Heterogeneity) -> None:
@@ -308,44 +327,42 @@ def _draw_fields(axes: Any, result: Heterogeneity) -> None:
                 curve.field_mean[number] + sign * curve.field_sd[number],
                 color=style.SKY,
                 linewidth=0.6,
+                alpha=1.0 if curve.fields <= 6 else 0.35,
                 zorder=2,
                 label="± s.d., fields alone" if number == 0 and sign > 0 else None,
             )
 
 
+_SIGNS = {"below": "≤", "ok": "=", "above": ">"}
+
+
 def scale_text(scale: Scale) -> str:
     """L* as a figure or a sentence shows it."""
-    sign = {"below": "≤", "ok": "=", "above": ">"}[scale.flag]
     note = ", not converged" if scale.flag == "above" else ""
-    return f"L* {sign} {scale.scale_um:.3g} µm{note}"
+    return f"L* {_SIGNS[scale.flag]} {scale.scale_um:.3g} µm{note}"
 
 
-def _mark_scale(axes: Any, scale: Scale, dimension: int, *, by_size: bool) -> None:
-    """L* as a line, and where it lies for random marks as a bar along the bottom."""
+def _mark_scale(axes: Any, scale: Scale, dimension: int, *, by_size: bool) -> str:
+    """L* as a line, and where it lies for shuffled values as a bar along the bottom; in words."""
     at = scale.scale_um if by_size else scale.scale_particles
-    per_um = scale.scale_particles / scale.scale_um**dimension
     dashes = "-" if scale.flag == "ok" else (0, (3, 2))
-    text = scale_text(scale)
-    if not by_size:
-        sign = text.split()[1]
-        text = f"L* {sign} {at:.3g} particles"
-    axes.axvline(
-        at, color=style.VERMILLION, linewidth=1.2, linestyle=dashes, zorder=2.5, label=text
-    )
+    look = {"color": style.VERMILLION, "linewidth": 1.2, "zorder": 2.5, "label": "$L$*"}
+    axes.axvline(at, linestyle=dashes, **look)
     low, _, high = scale.null_quantiles_um
-    if np.isfinite(low) and np.isfinite(high):
+    # Where no shuffling converges, the bar would have no length.
+    if np.isfinite(low) and high > low:
+        per_um = scale.scale_particles / scale.scale_um**dimension
         ends = np.array([low, high]) if by_size else per_um * np.array([low, high]) ** dimension
         axes.plot(
             ends,
             [0.02, 0.02],
             transform=axes.get_xaxis_transform(),
             color=style.VERMILLION,
-            alpha=0.35,
+            alpha=0.4,
             linewidth=4,
             solid_capstyle="butt",
-            label="L* of random marks, 95 %",
+            label="$L$* of shuffled values, 95 %",
         )
-    if not by_size:
-        handles, labels = axes.get_legend_handles_labels()
-        kept = [k for k, label in enumerate(labels) if label.startswith("L*")]
-        axes.legend([handles[k] for k in kept], [labels[k] for k in kept], loc="upper right")
+    if by_size:
+        return scale_text(scale).replace("L*", "$L$*")
+    return f"$L$* {_SIGNS[scale.flag]} {at:.3g}"
