@@ -432,7 +432,8 @@ def test_axes_are_labelled_with_units(folder: Path, tmp_path: Path) -> None:
     assert ("$x$ / µm", "$y$ / µm") in labels
     assert all(x or y for x, y in labels)
     _, legend = panels[2].get_legend_handles_labels()
-    assert any(text.startswith("L* ") for text in legend)
+    assert "$L$*" in legend
+    assert panels[2].get_title(loc="left").endswith("not converged")
     assert "mean ± s.d. of clusters" in legend
     assert "global mean ± 2 % of the range" in legend
     figure = evolution_figure(evolution(source, settings, 1, count=5), 52.5, "discs")

@@ -106,7 +106,7 @@ def _add_choices(group: Any) -> None:
         (
             "--bin",
             _positive_length,
-            "width of the distance bins (default: 10, less in small fields)",
+            "of the distance bins (default: 10, less in small fields)",
         ),
         ("--max-distance", _positive_length, "of pairs (default: 100, or half the shortest side)"),
         ("--bandwidth", _positive_length, "of the maps (default: twice the mean spacing)"),

@@ -12,6 +12,8 @@ A moment is asked for as
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -36,7 +38,7 @@ LEAST_SPREAD = 1e-9
 """Standard deviation over particles below which they are equal but for rounding."""
 
 _PREFIX = re.compile(r"(?:(\w+)\s*=\s*)?(.+)", re.DOTALL)
-_PREFIXES = {
+_PREFIXES: Mapping[str, Kind] = {
     "t": "time",
     "time": "time",
     "v": "voltage",
@@ -151,8 +153,9 @@ def parse_moment(text: str) -> Wanted:
         InputError: it is none.
     """
     word = text.strip().lower()
-    if word in ("spread", "end", "start"):
-        return Wanted(word)  # type: ignore[arg-type]
+    plain: tuple[Kind, ...] = ("spread", "end", "start")
+    if word in plain:
+        return Wanted(plain[plain.index(word)])
     match = _PREFIX.fullmatch(text.strip())
     prefix, number = match.groups() if match is not None else (None, text)
     kind = _PREFIXES.get((prefix or "").lower())
@@ -166,12 +169,11 @@ def parse_moment(text: str) -> Wanted:
         if not 0.0 <= fraction <= 1.0:
             raise InputError(f"--at '{text}': a mean lithium fraction lies between 0 and 1")
         return Wanted(kind, fraction)
-    for name, unit in (("time", "s"), ("voltage", "V")):
+    units: tuple[tuple[Kind, str], ...] = (("time", "s"), ("voltage", "V"))
+    for name, unit in units:
         if kind in (None, name):
-            try:
-                return Wanted(name, quantity(number, unit))  # type: ignore[arg-type]
-            except UnitError:
-                continue
+            with suppress(UnitError):
+                return Wanted(name, quantity(number, unit))
     raise InputError(f"--at '{text}': no moment (allowed: {FORMS})")
 
 

@@ -144,7 +144,7 @@ def section_discs(grid: FieldGrid, field: Floats, plane: Plane) -> Discs:
     particle, label = np.unique(owner, return_inverse=True)
 
     def summed(weight: Floats) -> Floats:
-        return np.bincount(label, weight, minlength=len(particle))
+        return np.bincount(label, weight, minlength=len(particle)).astype(np.float64)
 
     total = summed(area)
     seen = total > 0.0
@@ -182,9 +182,7 @@ def polish(
         discs = section_discs(series.grid, lithium, plane)
         if len(discs.particle) < FEWEST:
             count = len(discs.particle)
-            left_out.append(
-                f"section {plane.name} left out: {count} particles, fewer than {FEWEST}"
-            )
+            notes.append(f"section {plane.name} left out: {count} particles, fewer than {FEWEST}")
             continue
         views.append(_view(discs, plane, window_um))
         cut.append(discs.particle)

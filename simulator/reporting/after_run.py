@@ -1,4 +1,4 @@
-"""The heterogeneity of a run that has just ended, in its folder report/."""
+"""What a run leaves in its folder report/ when it ends: figures, and its heterogeneity."""
 
 from __future__ import annotations
 
@@ -10,9 +10,21 @@ from simulator.heterogeneity import Settings
 from simulator.reporting.heterogeneity import write_report
 from simulator.reporting.request import Request
 from simulator.reporting.sources import open_source
+from simulator.viewing import draw_differential, draw_particle_map, draw_spread, draw_voltage
 
 # A run waits for this report: enough to see what is there, where `heterode report` takes more.
 _BRIEF = Request(Settings(permutations=99, seeds=3), evolution=False)
+
+
+def draw_after_run(folder: Path) -> None:
+    """Draw the figures of a run.
+
+    Raises:
+        InputError: its files are not readable.
+        OutputError: a picture cannot be written.
+    """
+    for draw in (draw_voltage, draw_differential, draw_spread, draw_particle_map):
+        draw(folder)
 
 
 def report_after_run(folder: Path) -> str:

@@ -68,8 +68,8 @@ def _draw_correlation(axes: Any, samples: Sequence[Sample], *, ranks: bool) -> N
             )  # fmt: skip
     axes.axhline(0.0, color=style.NEUTRAL, linewidth=0.5, zorder=0.5)
     axes.set_xlabel("distance of the pair / µm")
-    axes.set_ylabel("Spearman (line), Kendall (dashes)" if ranks else "Pearson")
-    shaded = "shaded: random marks"
+    axes.set_ylabel("Spearman (line), Kendall (dashes)" if ranks else "Pearson coefficient")
+    shaded = "shaded: shuffled values"
     axes.legend(loc="best", title=shaded, title_fontsize=6.5)
 
 
@@ -80,14 +80,12 @@ def _draw_excursion(axes: Any, samples: Sequence[Sample], *, ranks: bool) -> Non
         result: Heterogeneity = sample.ranks if ranks else sample.values
         label = f"{sample.name}: {scale_text(result.scale)}"
         axes.plot(result.curve.size_um, 100 * excursion(result), label=label, **_look(number))
-        if result.scale.flag == "ok":
-            axes.axvline(
-                result.scale.scale_um, color=_look(number)["color"], linewidth=0.8,
-                linestyle=(0, (2, 1.3)),
-            )  # fmt: skip
         band = 100 * result.scale.band
+        if result.scale.flag == "ok":
+            place = result.scale.scale_um
+            axes.plot([place, place], [0.0, band], color=_look(number)["color"], linewidth=1.2)
     axes.axhspan(0.0, band, color=style.BAND, linewidth=0, zorder=0)
-    axes.set_ylim(bottom=0.0)
+    axes.set_ylim(0.0, 1.15 * axes.get_ylim()[1])
     axes.set_xlabel("cluster size $L$ / µm")
     axes.set_ylabel("|mean − global mean| + s.d. / % of range")
     axes.legend(loc="upper right")

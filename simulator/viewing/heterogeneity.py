@@ -55,7 +55,7 @@ def heterogeneity_figure(
         by_field: correlograms of each field alone, for their range; none draws no range.
     """
     shown = result.density[len(result.density) // 2]
-    width, height = np.ptp(shown.x_um), np.ptp(shown.y_um)
+    width, height = float(np.ptp(shown.x_um)), float(np.ptp(shown.y_um))
     lying = max(width, height) / max(min(width, height), 1e-9) > _SIDE_BY_SIDE
     with style.style():
         figure = style.new_figure(style.DOUBLE_COLUMN_IN, 6.4)
@@ -101,8 +101,8 @@ def _draw_maps(
     unit = f"µm$^{{-{power}}}$" if exponent == 0 else f"10$^{{{exponent}}}$ µm$^{{-{power}}}$"
     labels = (f"density / {unit}", f"local mean {captions.value}")
     for axes, image, label in zip(maps, images, labels, strict=True):
-        place = {"location": "right"} if lying else {"location": "bottom"}
-        bar = figure.colorbar(image, ax=axes, shrink=0.9, aspect=18, pad=0.03, **place)
+        place = "right" if lying else "bottom"
+        bar = figure.colorbar(image, ax=axes, shrink=0.9, aspect=18, pad=0.03, location=place)
         bar.set_label(label)
         bar.locator = style.few_ticks()
         bar.update_ticks()
@@ -171,7 +171,7 @@ def _scaled(values: Floats) -> tuple[Floats, int]:
     top = float(np.nanmax(np.abs(values)))
     exponent = int(np.floor(np.log10(top))) if top > 0.0 else 0
     exponent = 0 if -1 <= exponent <= 2 else exponent
-    return values / 10.0**exponent, exponent
+    return np.asarray(values / 10.0**exponent, dtype=np.float64), exponent
 
 
 # -- B ----------------------------------------------------------------------------------------
