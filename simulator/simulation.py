@@ -44,7 +44,6 @@ from simulator.solver.model import CellModel
 from simulator.solver.newton import StepAbandonedError
 from simulator.solver.snapshot import Snapshot, Snapshots
 from simulator.solver.stepper import State, Stepper
-from simulator.viewing import draw_differential, draw_particle_map, draw_spread, draw_voltage
 
 
 @dataclass(frozen=True)
@@ -419,10 +418,11 @@ class Simulation:
     def _draw(self) -> None:
         assert self._claimed is not None
         if self._recorder is not None:
-            draw_voltage(self._claimed.folder.path)
-            draw_differential(self._claimed.folder.path)
-            draw_spread(self._claimed.folder.path)
-            draw_particle_map(self._claimed.folder.path)
+            # Imported last: compiled loops and clustering are no concern of the solve.
+            from simulator.reporting.after_run import draw_after_run, report_after_run
+
+            draw_after_run(self._claimed.folder.path)
+            self._say(report_after_run(self._claimed.folder.path))
 
     def _last_entries(self, outcome: Outcome) -> None:
         if self._manifest is not None:

@@ -44,6 +44,7 @@ CONFINED = {
     "petsc4py": {"solver"},
     "mpi4py": {"solver", "interruption", "simulation", "cli"},
     "gmsh": {"geometry"},
+    "numba": {"heterogeneity"},
     "h5py": {"results"},
     "matplotlib": {"viewing", "heterogeneity", "optics"},
     "pydantic": {"parameters", "describe"},
