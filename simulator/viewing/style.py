@@ -72,7 +72,7 @@ def style() -> Iterator[None]:
         yield
 
 
-def new_figure(width_in: float, height_in: float, layout: Layout = "constrained") -> Figure:
+def new_figure(width_in: float, height_in: float, layout: Layout | None = "constrained") -> Figure:
     """A figure with a canvas of its own: no display, no state shared with the caller's plots."""
     figure = Figure(figsize=(width_in, height_in), layout=layout)
     FigureCanvasAgg(figure)

@@ -1,4 +1,4 @@
-"""Triangles to pixels, once: afterwards a frame costs a weighted sum per pixel, whatever the mesh."""
+"""Triangles to pixels, once: afterwards a frame costs a weighted sum per pixel, however fine."""
 
 from __future__ import annotations
 

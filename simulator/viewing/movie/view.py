@@ -48,7 +48,9 @@ def read_cut(text: str) -> Cut:
         return Cut("plane", "xyz".index(text))
     match = _CUT.match(text)
     if match is None:
-        raise InputError(f"--cut {text} is not known (allowed: corner, none, x, y, z, or like y=11.5)")
+        raise InputError(
+            f"--cut {text} is not known (allowed: corner, none, x, y, z, or like y=11.5)"
+        )
     return Cut("plane", "xyz".index(match[1]), float(match[2]))
 
 
