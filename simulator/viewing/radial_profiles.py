@@ -80,6 +80,26 @@ def radial_profile(distance_um: Floats, values: Floats, shells: int = _SHELLS) -
     return Profile(radius, mean, least, largest)
 
 
+def particle_profile(
+    grid: FieldGrid, table: ParticleTable, particle: int, field: Floats
+) -> Profile:
+    """The profile of a particle.
+
+    Args:
+        grid: of the particles.
+        table: N particles.
+        particle: its number.
+        field: (P,) at the points of the grid.
+
+    Raises:
+        InputError: no such particle.
+    """
+    points = points_of(grid, particle)
+    centre = np.array([table.x_um[particle], table.y_um[particle], table.z_um[particle]])
+    away = grid.points_um[points] - centre[: grid.dimension]
+    return radial_profile(np.asarray(np.linalg.norm(away, axis=1)), field[points])
+
+
 def telling_particles(table: ParticleTable, spread_at: Floats) -> list[int]:
     """Three particles: of least, median and most lithium at a moment of large spread.
 
@@ -99,12 +119,12 @@ def moments(history: pd.DataFrame, times_s: Floats, count: int = _MOMENTS) -> li
     return sorted({0, len(times_s) - 1, *(int(np.abs(passed - goal).argmin()) for goal in goals)})
 
 
-def plot_profile(axes: Any, profile: Profile, colour: Any) -> None:
+def plot_profile(axes: Any, profile: Profile, colour: Any, label: str = "") -> None:
     """One particle at one time: mean and band over the distance from the centroid."""
     axes.fill_between(
         profile.radius_um, profile.least, profile.largest, color=colour, alpha=0.18, linewidth=0
     )
-    axes.plot(profile.radius_um, profile.mean, color=colour)
+    axes.plot(profile.radius_um, profile.mean, color=colour, label=label or None)
 
 
 def profiles_figure(
@@ -133,10 +153,8 @@ def profiles_figure(
         figure = style.new_figure(style.DOUBLE_COLUMN_IN, 2.7)
         places = figure.subplots(1, len(particles), sharey=True, squeeze=False)[0]
         for axes, particle in zip(places, particles, strict=True):
-            points = points_of(series.grid, particle)
-            distance = _distances(series.grid, table, particle, points)
             for field, colour in zip(fields, colours, strict=True):
-                plot_profile(axes, radial_profile(distance, field[points]), colour)
+                plot_profile(axes, particle_profile(series.grid, table, particle, field), colour)
             axes.set_title(
                 f"particle {particle}: radius {table.radius_um[particle]:.3g} µm, "
                 f"penalty {table.penalty[particle]:.2g}"
@@ -169,12 +187,6 @@ def _means_when_apart(grid: FieldGrid, fields: Sequence[Floats], count: int) -> 
     points = np.maximum(np.bincount(owner, minlength=count), 1)
     means = [np.bincount(owner, field, count) / points for field in fields]
     return np.asarray(max(means, key=lambda mean: float(np.std(mean))))
-
-
-def _distances(grid: FieldGrid, table: ParticleTable, particle: int, points: Integers) -> Floats:
-    centre = np.array([table.x_um[particle], table.y_um[particle], table.z_um[particle]])
-    away = grid.points_um[points] - centre[: grid.dimension]
-    return np.asarray(np.linalg.norm(away, axis=1))
 
 
 def draw_profiles(folder: Path | str, particles: Sequence[int] | None = None) -> Path:
