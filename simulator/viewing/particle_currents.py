@@ -86,7 +86,8 @@ def stretch_of(run: ParticleRun) -> ParticleRun | None:
     if begin > last:
         return None
     part = run.between(float(begin), float(step.time_s[-1]))
-    return part if len(part.series.time_s) >= 3 else None
+    moves = len(part.series.time_s) >= 3 and np.ptp(part.mean) > 0
+    return part if moves else None
 
 
 def plot_currents(axes: Any, run: ParticleRun, *, by: ColourBy = "penalty") -> Any:
