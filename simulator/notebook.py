@@ -96,7 +96,7 @@ class Results:
 
     @cached_property
     def particles(self) -> pd.DataFrame:
-        """A row per particle, in the order of their numbers; columns and units: `PARTICLE_UNITS`."""
+        """A row per particle, by their numbers; columns and units: `PARTICLE_UNITS`."""
         table = pd.DataFrame({name: getattr(self._table, name) for name in PARTICLE_UNITS})
         return _with_units(table, PARTICLE_UNITS)
 
