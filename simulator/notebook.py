@@ -40,7 +40,7 @@ from simulator.viewing.penalty_histogram import law_of, plot_penalties
 from simulator.viewing.radial_profiles import moments, particle_profile, plot_profile
 from simulator.viewing.section import mid_section
 from simulator.viewing.slab import layout_of
-from simulator.viewing.spread import plot_spread
+from simulator.viewing.spread import plot_spread, spread_curves
 from simulator.viewing.voltage import plot_voltage
 
 HISTORY_UNITS = {
@@ -147,8 +147,15 @@ class Results:
         return _drawn(axes, lambda place: plot_differential(place, curves))
 
     def plot_spread(self, axes: Any = None) -> Any:
-        """Standard deviation of the particles' lithium fractions against their mean."""
-        return _drawn(axes, lambda place: plot_spread(place, self._some_history()))
+        """Standard deviation of the particles' lithium fractions against their mean.
+
+        Raises:
+            InputError: the mean hardly changes.
+        """
+        curves = spread_curves(self.history)
+        if not curves:
+            raise InputError(f"{self.path}: the mean lithium fraction hardly changes")
+        return _drawn(axes, lambda place: plot_spread(place, curves))
 
     def plot_particles(self, axes: Any = None, *, by: ColourBy = "penalty") -> Any:
         """Lithium fraction over time, a line per particle, coloured by "penalty" or "radius"."""

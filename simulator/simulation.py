@@ -97,7 +97,7 @@ class Simulation:
         self._manifest: Manifest | None = None
         self._recorder: Recorder | None = None
         self._cell: Cell | None = None
-        self._ended, self._saved_at = "", time.monotonic()
+        self._ended, self._saved_at, self._peak_before = "", time.monotonic(), 0
         on_root(comm, self._intent.check)
         with self.phases.timed("mesh"):
             data = on_root(comm, lambda: mesh_for(parameters))
@@ -148,6 +148,7 @@ class Simulation:
                 print(f"heterode: warning: {remark}", file=sys.stderr, flush=True)
             for phase, seconds in claim.found.checkpoint.header["wall_s"].items():
                 self.phases.add(phase, seconds)
+            self._peak_before = claim.found.checkpoint.header.get("peak_memory_bytes", 0)
         return claim
 
     def _hashes(self) -> dict[str, str]:
@@ -326,11 +327,15 @@ class Simulation:
         """Write a checkpoint of the last accepted state. Collective."""
         assert self._cell is not None
         with self.phases.timed("output"):
-            snapshot = self._cell.snapshots.take()
-            on_root(self.comm, lambda: self._write_checkpoint(snapshot))
+            snapshot, peak = self._cell.snapshots.take(), self._peak()
+            on_root(self.comm, lambda: self._write_checkpoint(snapshot, peak))
         self._saved_at = time.monotonic()
 
-    def _write_checkpoint(self, snapshot: Snapshot | None) -> None:
+    def _peak(self) -> int:
+        """The most memory of all ranks together, of any piece of the run. Collective."""
+        return max(self.comm.allreduce(peak_memory(), op=MPI.SUM), self._peak_before)
+
+    def _write_checkpoint(self, snapshot: Snapshot | None, peak: int) -> None:
         assert snapshot is not None
         assert self._recorder is not None
         assert self._claimed is not None
@@ -344,6 +349,7 @@ class Simulation:
             "hashes": self._hashes(),
             "written": asdict(self._recorder.written),
             "wall_s": self.phases.seconds,
+            "peak_memory_bytes": peak,
             "ended": self._ended,
             "journey": self._journey.memory,
             "march": snapshot.entries,
@@ -371,7 +377,7 @@ class Simulation:
 
     def _finish(self, outcome: Outcome) -> Outcome:
         """Close the files, say how it ended, draw. Returns the outcome, worse if this failed."""
-        peak = self.comm.allreduce(peak_memory(), op=MPI.SUM)
+        peak = self._peak()
         self._progress.close()
         try:
             on_root(self.comm, lambda: self._close(outcome, peak))

@@ -28,7 +28,7 @@ from simulator.viewing.particle_run import read_particle_run
 from simulator.viewing.penalty_histogram import PenaltyLaw, penalties_figure
 from simulator.viewing.potential_maps import moment_under_current
 from simulator.viewing.radial_profiles import radial_profile, telling_particles
-from simulator.viewing.spread import plot_spread, weighted_quantiles
+from simulator.viewing.spread import plot_spread, spread_curves, weighted_quantiles
 from simulator.viewing.style import new_figure
 from simulator.viewing.voltage import largest_half_cycle
 
@@ -176,7 +176,7 @@ def test_weighted_quantiles_count_weights() -> None:
 
 def test_the_spread_is_drawn_in_both_directions(folder: ResultsFolder) -> None:
     axes = new_figure(4, 3).subplots()
-    plot_spread(axes, read_history(folder.path))
+    plot_spread(axes, spread_curves(read_history(folder.path)))
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["charge", "discharge"]
     assert axes.xaxis_inverted()
 

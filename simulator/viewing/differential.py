@@ -22,11 +22,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib import colormaps
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.ticker import AutoMinorLocator
 
 from simulator.results.folder import ResultsFolder
 from simulator.results.history import read_history
@@ -42,7 +38,6 @@ FEWEST_RESTS = 4
 
 _POINTS_PER_WIDTH = 4
 _NAMED_CYCLES = 6
-_COLOURS = "viridis"
 
 
 @dataclass(frozen=True)
@@ -181,19 +176,15 @@ def differential_figure(curves: Sequence[Differential]) -> Figure:
 def plot_differential(axes: Any, curves: Sequence[Differential]) -> None:
     """dQ/dV of at least one half-cycle over voltage, a colour per cycle."""
     cycles = 1 + max(curve.cycle for curve in curves)
-    # The palest yellow would be lost on white.
-    scale = Normalize(0, max(cycles - 1, 1) / 0.9)
     named: dict[int, Any] = {}
     for curve in curves:
-        colour = colormaps[_COLOURS](scale(curve.cycle))
+        colour = style.cycle_colour(curve.cycle, cycles)
         (named[curve.cycle],) = axes.plot(curve.voltage, curve.slope, color=colour)
     axes.axhline(0, color=style.NEUTRAL, linewidth=0.5, zorder=0)
     axes.margins(x=0.03, y=0.06)
     axes.set_xlabel("cell voltage / V")
     axes.set_ylabel("d$Q$/d$V$ / mA h cm$^{-2}$ V$^{-1}$")
-    axes.tick_params(which="both", top=True, right=True)
-    axes.xaxis.set_minor_locator(AutoMinorLocator(2))
-    axes.yaxis.set_minor_locator(AutoMinorLocator(2))
+    style.finish(axes)
     widths = sorted({round(1e3 * curve.width) for curve in curves})
     spread = f"{widths[0]}" if len(widths) == 1 else f"{widths[0]} to {widths[-1]}"
     axes.set_title(f"charge above zero, discharge below; averaged over {spread} mV")
@@ -201,8 +192,7 @@ def plot_differential(axes: Any, curves: Sequence[Differential]) -> None:
         labels = [f"cycle {cycle}" for cycle in named]
         axes.legend(list(named.values()), labels, loc="best")
     elif cycles > _NAMED_CYCLES:
-        shades = ScalarMappable(scale, colormaps[_COLOURS])
-        axes.figure.colorbar(shades, ax=axes, label="cycle").ax.set_ylim(0, cycles - 1)
+        style.cycle_bar(axes.figure, axes, cycles)
 
 
 def draw_differential(folder: Path | str) -> Path | None:

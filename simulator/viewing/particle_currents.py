@@ -21,7 +21,6 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import AutoMinorLocator
 
 from simulator.results.folder import ResultsFolder
 from simulator.results.sample import Floats
@@ -107,9 +106,7 @@ def plot_currents(axes: Any, run: ParticleRun, *, by: ColourBy = "penalty") -> A
     axes.set_ylim(min(low, 0.0) - room, max(high, 0.0) + room)
     axes.set_xlabel("mean lithium fraction")
     axes.set_ylabel("reaction current / A m$^{-2}$ of particle surface")
-    axes.xaxis.set_minor_locator(AutoMinorLocator(2))
-    axes.yaxis.set_minor_locator(AutoMinorLocator(2))
-    axes.tick_params(which="both", top=True, right=True)
+    style.finish(axes)
     axes.legend(loc="best")
     return lines
 

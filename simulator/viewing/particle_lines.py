@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
-from matplotlib.ticker import AutoMinorLocator
 
 from simulator.results.folder import ResultsFolder
 from simulator.viewing import style
@@ -34,9 +33,7 @@ def plot_particles(axes: Any, run: ParticleRun, *, by: ColourBy = "penalty") -> 
     axes.margins(x=0)
     axes.set_xlabel(f"time / {unit}")
     axes.set_ylabel("lithium fraction of particles")
-    axes.xaxis.set_minor_locator(AutoMinorLocator(2))
-    axes.yaxis.set_minor_locator(AutoMinorLocator(2))
-    axes.tick_params(which="both", top=True, right=True)
+    style.finish(axes)
     axes.legend(loc="best")
     return lines
 

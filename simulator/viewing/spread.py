@@ -1,7 +1,10 @@
-"""report/spread.png: how far the particles' lithium fractions lie apart, along the run.
+"""report/spread.png: how far the particles differ along a run.
 
-left    their standard deviation, by volume, against the mean: a line per charge or discharge
-right   their quantiles over time: median, middle half, and all but the outer tenths
+left    the standard deviation of the particles' lithium fractions over their mean, both
+        weighted by volume, from history.csv: a curve per charge and discharge, a colour per
+        cycle. Where the reaction is asynchronous in one cycle and not in the next, the curves
+        part.
+right   quantiles by volume over time: median, middle half, and all but the outer twentieths
 """
 
 from __future__ import annotations
@@ -12,15 +15,48 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import AutoMinorLocator
+from matplotlib.lines import Line2D
 
 from simulator.errors import InputError
 from simulator.results.folder import ResultsFolder
+from simulator.results.history import read_history
 from simulator.results.sample import Floats
 from simulator.viewing import style
 from simulator.viewing.particle_run import ParticleRun, read_particle_run
 
+LEAST_CHANGE = 1e-3
+"""Change of the mean lithium fraction from which a step is drawn."""
+
+Curve = tuple[int, int, Floats, Floats]
+
+_NAMED_CYCLES = 6
+_DASHES = {1: "-", -1: (0, (3, 1.6))}
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+
+
+def spread_curves(history: pd.DataFrame) -> list[Curve]:
+    """Cycle, direction (1 charge, -1 discharge), mean and standard deviation, in order of time.
+
+    Steps that follow one another in one direction, and the rests and holds between them, are one
+    curve. A curve begins where the one before it ends.
+
+    Args:
+        history: as read from history.csv.
+    """
+    mean, spread = (history[f"lithium_fraction_{name}"].to_numpy() for name in ("mean", "sd"))
+    curves: list[tuple[int, int, list[int]]] = []
+    for (cycle, _), rows in history.reset_index(drop=True).groupby(["cycle", "step"], sort=False):
+        places = rows.index.to_list()
+        places = [places[0] - 1, *places] if places[0] > 0 else places
+        change = mean[places[-1]] - mean[places[0]]
+        # Delithiation is charge.
+        direction = -int(np.sign(change)) if abs(change) >= LEAST_CHANGE else 0
+        goes_on = bool(curves) and curves[-1][0] == cycle and direction in (0, curves[-1][1])
+        if goes_on:
+            curves[-1][2].extend(places)
+        elif direction:
+            curves.append((int(cycle), direction, places))
+    return [(cycle, way, mean[places], spread[places]) for cycle, way, places in curves]
 
 
 def weighted_quantiles(values: Floats, weight: Floats, levels: tuple[float, ...]) -> Floats:
@@ -41,32 +77,37 @@ def weighted_quantiles(values: Floats, weight: Floats, levels: tuple[float, ...]
     return np.array(rows).T
 
 
-def plot_spread(axes: Any, history: pd.DataFrame) -> None:
-    """Standard deviation of the particles' lithium fractions against their mean."""
-    if history.empty:
-        raise InputError("the history holds no samples yet: nothing to draw")
-    # Where the current turns, the line goes back over the same fractions in another colour.
-    turned = np.sign(history["current_A_m2"].to_numpy())
-    moving = np.flatnonzero(turned)
-    labels: dict[str, Any] = {}
-    runs = np.split(moving, 1 + np.flatnonzero(np.diff(turned[moving]))) if moving.size else []
-    for rows in runs:
-        rows = np.r_[max(rows[0] - 1, 0), rows]
-        name = "charge" if turned[rows[-1]] > 0 else "discharge"
-        colour = style.CHARGE if name == "charge" else style.DISCHARGE
-        part = history.iloc[rows]
-        (labels[name],) = axes.plot(
-            part["lithium_fraction_mean"], part["lithium_fraction_sd"], color=colour
+def plot_spread(axes: Any, curves: list[Curve]) -> None:
+    """Standard deviation over mean, for at least one curve of `spread_curves`."""
+    cycles = 1 + max(cycle for cycle, *_ in curves)
+    for cycle, direction, mean, spread in curves:
+        axes.plot(
+            mean, spread, color=style.cycle_colour(cycle, cycles), linestyle=_DASHES[direction]
         )
-    axes.invert_xaxis()
-    axes.set_ylim(bottom=0)
     axes.set_xlabel("mean lithium fraction")
-    axes.set_ylabel("standard deviation of particles")
-    axes.xaxis.set_minor_locator(AutoMinorLocator(2))
-    axes.yaxis.set_minor_locator(AutoMinorLocator(2))
-    axes.tick_params(which="both", top=True, right=True)
-    if labels:
-        axes.legend(list(labels.values()), list(labels), loc="best")
+    axes.set_ylabel("spread (particle s.d.) of lithium fraction")
+    axes.margins(x=0.03)
+    axes.set_ylim(bottom=0)
+    style.finish(axes)
+    # Time runs to the right as in a plot against capacity on charge.
+    axes.invert_xaxis()
+    _name(axes, curves, cycles)
+
+
+def _name(axes: Any, curves: list[Curve], cycles: int) -> None:
+    ways = [way for way in (1, -1) if any(curve[1] == way for curve in curves)]
+    names = {1: "charge", -1: "discharge"}
+    handles = [
+        Line2D([], [], color=style.INK, linestyle=_DASHES[way], label=names[way]) for way in ways
+    ]
+    if 1 < cycles <= _NAMED_CYCLES:
+        handles += [
+            Line2D([], [], color=style.cycle_colour(cycle, cycles), label=f"cycle {cycle}")
+            for cycle in sorted({curve[0] for curve in curves})
+        ]
+    elif cycles > _NAMED_CYCLES:
+        style.cycle_bar(axes.figure, axes, cycles)
+    axes.legend(handles=handles, loc="best")
 
 
 def plot_quantiles(axes: Any, run: ParticleRun) -> None:
@@ -76,38 +117,49 @@ def plot_quantiles(axes: Any, run: ParticleRun) -> None:
     low, quarter, median, three, high = weighted_quantiles(
         run.series.lithium_fraction, run.table.volume_um3, _QUANTILES
     )
-    axes.fill_between(time, low, high, color=style.CHARGE, alpha=0.2, linewidth=0, label="5-95 %")
-    axes.fill_between(
-        time, quarter, three, color=style.CHARGE, alpha=0.4, linewidth=0, label="25-75 %"
-    )
+    bands = {"5 to 95 %": (low, high, 0.2), "25 to 75 %": (quarter, three, 0.4)}
+    for label, (least, most, alpha) in bands.items():
+        axes.fill_between(
+            time, least, most, color=style.CHARGE, alpha=alpha, linewidth=0, label=label
+        )
     axes.plot(time, median, color=style.INK, label="median by volume")
     axes.margins(x=0)
     axes.set_xlabel(f"time / {unit}")
     axes.set_ylabel("lithium fraction of particles")
-    axes.tick_params(which="both", top=True, right=True)
+    style.finish(axes)
     axes.legend(loc="best")
 
 
-def spread_figure(run: ParticleRun) -> Figure:
-    """Both panels."""
+def spread_figure(run: ParticleRun) -> Figure | None:
+    """Both panels; None where the mean hardly changes."""
+    curves = spread_curves(run.history)
+    if not curves:
+        return None
     with style.style():
-        figure = style.new_figure(style.DOUBLE_COLUMN_IN, 2.7)
+        figure = style.new_figure(style.DOUBLE_COLUMN_IN, 2.9)
         left, right = figure.subplots(1, 2)
-        plot_spread(left, run.history)
+        plot_spread(left, curves)
         plot_quantiles(right, run)
         figure.draw_without_rendering()
     return figure
 
 
-def draw_spread(folder: Path | str) -> Path:
+def draw_spread(folder: Path | str) -> Path | None:
     """Draw report/spread.png from the results folder alone.
 
+    Returns:
+        the path of the picture; None where the mean lithium fraction hardly changes.
+
     Raises:
-        InputError: no readable particles there.
+        InputError: no readable particles or history there.
         OutputError: the picture cannot be written.
     """
     results = ResultsFolder(folder)
+    if read_history(results.path).empty:
+        raise InputError(f"{results.history}: holds no samples yet: nothing to draw")
     figure = spread_figure(read_particle_run(results.path))
+    if figure is None:
+        return None
     path = results.make_report() / "spread.png"
     with style.style():
         style.save(figure, path)

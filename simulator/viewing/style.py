@@ -13,8 +13,10 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.colors import Colormap, ListedColormap
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Colormap, ListedColormap, Normalize
 from matplotlib.figure import Figure
+from matplotlib.ticker import AutoMinorLocator
 
 from simulator.results.storage import write_atomically
 
@@ -79,6 +81,22 @@ def new_figure(width_in: float, height_in: float, layout: Layout | None = "const
     return figure
 
 
+def _cycle_scale(cycles: int) -> Normalize:
+    # The palest yellow would be lost on white.
+    return Normalize(0, max(cycles - 1, 1) / 0.9)
+
+
+def cycle_colour(cycle: int, cycles: int) -> Any:
+    """The colour of a cycle, from 0, among so many."""
+    return colormaps[FRACTION_COLOURS](_cycle_scale(cycles)(cycle))
+
+
+def cycle_bar(figure: Figure, axes: Any, cycles: int) -> None:
+    """A bar of the colours of cycles, where they are too many to name."""
+    shades = ScalarMappable(_cycle_scale(cycles), colormaps[FRACTION_COLOURS])
+    figure.colorbar(shades, ax=axes, label="cycle").ax.set_ylim(0, cycles - 1)
+
+
 def save(figure: Figure, path: Path) -> None:
     """Write the figure as PNG, whole or not at all.
 
@@ -88,6 +106,13 @@ def save(figure: Figure, path: Path) -> None:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DPI)
     write_atomically(path, buffer.getvalue())
+
+
+def finish(axes: Any) -> None:
+    """Ticks on all four sides, with one minor tick between two major ones."""
+    axes.tick_params(which="both", top=True, right=True)
+    axes.xaxis.set_minor_locator(AutoMinorLocator(2))
+    axes.yaxis.set_minor_locator(AutoMinorLocator(2))
 
 
 def spoken_time(seconds: float) -> str:
