@@ -196,7 +196,7 @@ class Results:
             times_s: when, s; None: six moments, evenly in the charge passed.
         """
         series = self.fields("particles")
-        chosen = [self._nearest(series, time) for time in times_s or ()]
+        chosen = [self._nearest(series, time) for time in ([] if times_s is None else times_s)]
         chosen = chosen or moments(self.history, series.times_s)
 
         def plot(place: Any) -> None:

@@ -46,25 +46,29 @@ def folder(tmp_path_factory: pytest.TempPathFactory, run: SyntheticRun) -> Resul
 # Drawing
 
 
-def test_every_figure_is_drawn_from_the_folder_alone(folder: ResultsFolder) -> None:
-    drawn = draw_figures(folder.path)
-    assert [one.drawing.name for one in drawn] == list(NAMES)
-    assert [one.problem for one in drawn] == [""] * len(NAMES)
-    for one in drawn:
-        assert one.path == folder.report / f"{one.drawing.name}.png"
-        picture = imread(one.path)
+def test_every_figure_is_drawn_from_the_folder_alone(
+    folder: ResultsFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["figures", str(folder.path)]) == 0
+    out, err = capsys.readouterr()
+    names = [*(f"{name}.png" for name in NAMES), "index.html"]
+    assert (out.splitlines(), err) == ([str(folder.report / name) for name in names], "")
+    for name in NAMES:
+        picture = imread(folder.report / f"{name}.png")
         assert picture.shape[1] > 800
         assert np.ptp(picture[..., :3]) > 0.5
 
 
 def test_one_that_fails_does_not_keep_the_others(folder: ResultsFolder, tmp_path: Path) -> None:
     shutil.copytree(folder.path, tmp_path / "out", ignore=shutil.ignore_patterns("fields"))
-    drawn = {one.drawing.name: one for one in draw_figures(tmp_path / "out")}
-    for name in ("lithium_fraction", "profiles", "potentials"):
+    failing, working = ("lithium_fraction", "profiles"), ("voltage", "penalties")
+    chosen = chosen_drawings([*failing, *working])
+    drawn = {one.drawing.name: one for one in draw_figures(tmp_path / "out", chosen)}
+    for name in failing:
         assert drawn[name].path is None
         assert "xdmf" in drawn[name].problem
         assert "\n" not in drawn[name].problem
-    for name in ("voltage", "particles", "currents", "penalties", "spread"):
+    for name in working:
         assert drawn[name].path is not None
 
 
@@ -87,15 +91,6 @@ def test_the_command(folder: ResultsFolder, capsys: pytest.CaptureFixture[str]) 
         assert out == ""
         assert err.startswith("heterode: error: ")
         assert err.count("\n") == 1
-
-
-def test_without_names_the_page_is_written(
-    folder: ResultsFolder, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["figures", str(folder.path)]) == 0
-    lines = capsys.readouterr().out.splitlines()
-    assert Path(lines[-1]) == folder.report / "index.html"
-    assert len(lines) == len(NAMES) + 1
 
 
 # Particles and their currents
@@ -187,20 +182,17 @@ def test_the_spread_is_drawn_in_both_directions(folder: ResultsFolder) -> None:
 @pytest.mark.parametrize("restriction", ["truncate", "clip", "rescale"])
 @pytest.mark.parametrize("scale", [0.4, 1.1])
 def test_the_law_is_that_of_the_draws(restriction: str, scale: float) -> None:
-    count, minimum = 4000, 0.05
-    drawn = draw_weibull(
-        count,
-        np.random.default_rng(5),
-        shape=1.5,
-        scale=scale,
-        minimum=minimum,
-        restriction=restriction,
-    )
+    count, runs, minimum = 400, 40, 0.05
+    rng = np.random.default_rng(5)
+    law = {"shape": 1.5, "scale": scale, "minimum": minimum, "restriction": restriction}
+    drawn = np.concatenate([draw_weibull(count, rng, **law) for _ in range(runs)])
     at = np.linspace(0.0, 1.0, 201)
     share = (drawn[:, None] <= at).mean(axis=0)
     gap = np.abs(share - PenaltyLaw(1.5, scale, minimum, restriction).cumulative(at, count)).max()
-    # Kolmogorov's bound at 0.1 %, and what the largest of the draws leaves open where it counts.
-    assert gap < 1.95 / np.sqrt(count) + (0.05 if restriction == "rescale" else 0.0)
+    print(f"{gap:.4f}")
+    # Kolmogorov's bound at 0.1 %. The largest of N draws scatters by about 1.28/(k ln N) = 14 %, and
+    # a law for its median cannot know it: half of that, by the steepest slope of the law, is left.
+    assert gap < 1.95 / np.sqrt(drawn.size) + (0.02 if restriction == "rescale" else 0.0)
     # The negative twin: another shape is noticed.
     wrong = PenaltyLaw(2.5, scale, minimum, restriction).cumulative(at, count)
     assert np.abs(share - wrong).max() > 0.08
