@@ -35,7 +35,7 @@ from simulator.viewing.differential import differential_curves, plot_differentia
 from simulator.viewing.particle_currents import plot_currents, stretch_of
 from simulator.viewing.particle_lines import plot_particles
 from simulator.viewing.particle_map import passed_at, plot_map
-from simulator.viewing.particle_run import ColourBy, ParticleRun, particle_colours
+from simulator.viewing.particle_run import ColourBy, ParticleRun, particle_bar
 from simulator.viewing.penalty_histogram import law_of, plot_penalties
 from simulator.viewing.radial_profiles import moments, particle_profile, plot_profile
 from simulator.viewing.section import mid_section
@@ -160,9 +160,7 @@ class Results:
     def plot_particles(self, axes: Any = None, *, by: ColourBy = "penalty") -> Any:
         """Lithium fraction over time, a line per particle, coloured by "penalty" or "radius"."""
         return _drawn(
-            axes,
-            lambda place: plot_particles(place, self._run, by=by),
-            particle_colours(self._table, by)[2],
+            axes, lambda place: particle_bar(plot_particles(place, self._run, by=by), place, by)
         )
 
     def plot_currents(self, axes: Any = None, *, by: ColourBy = "penalty") -> Any:
@@ -175,9 +173,7 @@ class Results:
         if stretch is None:
             raise InputError(f"{self.path}: no charge or discharge has three samples of particles")
         return _drawn(
-            axes,
-            lambda place: plot_currents(place, stretch, by=by),
-            particle_colours(self._table, by)[2],
+            axes, lambda place: particle_bar(plot_currents(place, stretch, by=by), place, by)
         )
 
     def plot_penalties(self, axes: Any = None) -> Any:

@@ -113,14 +113,14 @@ def test_mean_and_spread_are_those_of_the_history(folder: ResultsFolder) -> None
 
 
 def test_participation_counts_those_that_work() -> None:
-    surface = np.ones(8)
+    volume = np.ones(8)
     for working in (1, 2, 8):
         current = np.zeros((1, 8))
         current[0, :working] = 3.0
-        assert participation(surface, current)[0] == pytest.approx(working / 8)
-    # A particle of twice the surface counts twice.
+        assert participation(volume, current)[0] == pytest.approx(working / 8)
+    # A particle of twice the volume counts twice.
     assert participation(np.array([2.0, 1.0]), np.array([[1.0, 0.0]]))[0] == pytest.approx(2 / 3)
-    assert np.isnan(participation(surface, np.zeros((1, 8)))[0])
+    assert np.isnan(participation(volume, np.zeros((1, 8)))[0])
 
 
 def test_those_that_react_first_are_known() -> None:
@@ -190,8 +190,8 @@ def test_the_law_is_that_of_the_draws(restriction: str, scale: float) -> None:
     share = (drawn[:, None] <= at).mean(axis=0)
     gap = np.abs(share - PenaltyLaw(1.5, scale, minimum, restriction).cumulative(at, count)).max()
     print(f"{gap:.4f}")
-    # Kolmogorov's bound at 0.1 %. The largest of N draws scatters by about 1.28/(k ln N) = 14 %, and
-    # a law for its median cannot know it: half of that, by the steepest slope of the law, is left.
+    # Kolmogorov's bound at 0.1 %. The largest of N draws scatters by 1.28/(k ln N) = 14 %, which a
+    # law for its median cannot know: a seventh of that is left on average.
     assert gap < 1.95 / np.sqrt(drawn.size) + (0.02 if restriction == "rescale" else 0.0)
     # The negative twin: another shape is noticed.
     wrong = PenaltyLaw(2.5, scale, minimum, restriction).cumulative(at, count)

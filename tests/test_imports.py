@@ -51,6 +51,7 @@ CONFINED = {
     "rich": {"progress"},
     "pyvista": {"viewing"},
     "vtk": {"viewing"},
+    "vtkmodules": {"viewing"},
     "imageio_ffmpeg": {"viewing"},
     "jinja2": {"reporting"},
 }

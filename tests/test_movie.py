@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
+import subprocess
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -189,12 +190,15 @@ def test_particles_have_their_colour_in_their_place(folder: ResultsFolder, run) 
 # Files
 
 
-def frames_of(path: Path) -> tuple[dict, list[np.ndarray]]:
-    reader: Iterator = imageio_ffmpeg.read_frames(str(path))
-    about = next(reader)
-    width, height = about["size"]
-    pictures = [np.frombuffer(f, np.uint8).reshape(height, width, 3) for f in reader]
-    return about, pictures
+def frames_of(path: Path) -> tuple[str, list[np.ndarray]]:
+    """What ffmpeg says of a file, and its frames."""
+    words = [imageio_ffmpeg.get_ffmpeg_exe(), "-i", str(path), "-f", "rawvideo"]
+    words += ["-fps_mode", "passthrough", "-pix_fmt", "rgb24", "-"]
+    done = subprocess.run(words, capture_output=True, check=True)
+    about = done.stderr.decode()
+    size = re.search(r" (\d{3,5})x(\d{3,5})", about)
+    width, height = int(size[1]), int(size[2])
+    return about, list(np.frombuffer(done.stdout, np.uint8).reshape(-1, height, width, 3))
 
 
 def test_both_files_play(folder: ResultsFolder) -> None:
@@ -205,14 +209,13 @@ def test_both_files_play(folder: ResultsFolder) -> None:
     assert movie.frames == 5
     assert movie.per_frame_s > 0
     about, pictures = frames_of(movie.paths[0])
-    assert about["size"] == (426, 240)
-    assert about["fps"] == pytest.approx(10)
-    assert about["pix_fmt"].startswith("yuv420p")
+    for part in ("h264", "yuv420p", "426x240", "10 fps"):
+        assert part in about
     assert len(pictures) == 5
     for first, second in pairwise(pictures):
         assert np.abs(first.astype(int) - second).max() > 60
     gif, again = frames_of(movie.paths[1])
-    assert gif["size"] == (426, 240)
+    assert "426x240" in gif
     assert len(again) >= 5
     assert not list(folder.report.glob("*partial*"))
 

@@ -69,7 +69,7 @@ DRAWINGS = (
         "Who reacts when",
         "Reaction current of each particle over the charge or discharge that passes most. A bright "
         "band in the right panel: particles react one after another; none: all together. Above it "
-        "the share of the particle surface that carries the current.",
+        "the share of the material at work.",
         draw_currents,
     ),
     Drawing(

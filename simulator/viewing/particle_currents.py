@@ -2,13 +2,15 @@ r"""report/currents.png: who reacts when, over the charge or discharge that pass
 
     left    reaction current density of each particle against the mean lithium fraction, its mean
             over all surfaces in black
-    right   the same over that mean, a row per particle, those that react first at the bottom;
-            above it the share of the surface that works at a time,
+    right   how fast each particle loses lithium, over the mean of the electrode, a row per
+            particle, those that react first at the bottom; above it the share of the material at
+            work,
 
-                P = (sum a_i j_i)^2 / (sum a_i  sum a_i j_i^2),
+                P = (sum V_i r_i)^2 / (sum V_i  sum V_i r_i^2),   r_i = j_i a_i / V_i,
 
-            a_i the surface and j_i the current density of particle i: 1 where all react alike, k/N
-            where k of N equal particles carry the whole current (the participation ratio).
+            j_i the current density, a_i the surface and V_i the volume of particle i: 1 where all
+            react alike, k/N where k of N equal particles carry the whole current (the
+            participation ratio).
 
 Particles that react together leave the right panel plain; where they react one after another a
 bright band crosses it.
@@ -28,7 +30,7 @@ from simulator.viewing import style
 from simulator.viewing.particle_run import (
     ColourBy,
     ParticleRun,
-    particle_colours,
+    particle_bar,
     plot_lines,
     read_particle_run,
 )
@@ -37,25 +39,30 @@ from simulator.viewing.voltage import largest_half_cycle
 _COLUMNS = 240
 
 
-def participation(surface: Floats, current: Floats) -> Floats:
-    """P, (T,): the share of the surface that works.
+def rates(run: ParticleRun) -> Floats:
+    """r, (T, N): current per volume of each particle, positive when lithium leaves, any unit."""
+    return np.asarray(run.series.current_A_m2 * (run.table.surface_um2 / run.table.volume_um3))
+
+
+def participation(volume: Floats, rate: Floats) -> Floats:
+    """P, (T,): the share of the material at work.
 
     Args:
-        surface: (N,) of the particles.
-        current: (T, N) current densities.
+        volume: (N,) of the particles.
+        rate: (T, N) current per volume.
 
     Returns:
         values between 0 and 1; NaN where nothing flows.
     """
-    total = current @ surface
-    square = surface.sum() * (current**2 @ surface)
-    return np.divide(total**2, square, out=np.full(len(current), np.nan), where=square > 0)
+    total = rate @ volume
+    square = volume.sum() * (rate**2 @ volume)
+    return np.divide(total**2, square, out=np.full(len(rate), np.nan), where=square > 0)
 
 
-def over_their_mean(surface: Floats, current: Floats) -> Floats:
-    """(T, N) current densities over their mean by surface; NaN where that is zero."""
-    mean = (current @ surface / surface.sum())[:, None]
-    return np.divide(current, mean, out=np.full(current.shape, np.nan), where=mean != 0)
+def over_their_mean(volume: Floats, rate: Floats) -> Floats:
+    """(T, N) rates over their mean by volume; NaN where that is zero."""
+    mean = (rate @ volume / volume.sum())[:, None]
+    return np.divide(rate, mean, out=np.full(rate.shape, np.nan), where=mean != 0)
 
 
 def order_of_reaction(mean: Floats, current: Floats) -> Floats:
@@ -103,7 +110,8 @@ def plot_currents(axes: Any, run: ParticleRun, *, by: ColourBy = "penalty") -> A
     axes.set_xlim(run.mean[0], run.mean[-1])
     low, high = np.percentile(current[len(current) // 20 :], [0, 100])
     room = 0.05 * (high - low or 1.0)
-    axes.set_ylim(min(low, 0.0) - room, max(high, 0.0) + room)
+    # Space for the legend above.
+    axes.set_ylim(min(low, 0.0) - room, max(high, 0.0) + 3.0 * room)
     axes.set_xlabel("mean lithium fraction")
     axes.set_ylabel("reaction current / A m$^{-2}$ of particle surface")
     style.finish(axes)
@@ -112,16 +120,16 @@ def plot_currents(axes: Any, run: ParticleRun, *, by: ColourBy = "penalty") -> A
 
 
 def plot_synchrony(axes: Any, run: ParticleRun) -> Any:
-    """Each particle's share of the current as a row of colours; time runs to the right.
+    """How fast each particle loses lithium, as a row of colours; time runs to the right.
 
     Returns:
         what a colour bar needs.
     """
-    current, surface = run.series.current_A_m2, run.table.surface_um2
+    rate = rates(run)
     # Those that react first go to the bottom.
-    centre = order_of_reaction(run.mean, current) * np.sign(run.mean[0] - run.mean[-1] or 1.0)
+    centre = order_of_reaction(run.mean, rate) * np.sign(run.mean[0] - run.mean[-1] or 1.0)
     rows = np.argsort(-centre, kind="stable")
-    share = over_their_mean(surface, current)[:, rows]
+    share = over_their_mean(run.table.volume_um3, rate)[:, rows]
     columns = np.linspace(run.mean[0], run.mean[-1], _COLUMNS)
     order = np.argsort(run.mean, kind="stable")
     at = np.stack([np.interp(columns, run.mean[order], row[order]) for row in share.T])
@@ -149,15 +157,15 @@ def currents_figure(run: ParticleRun, by: ColourBy = "penalty") -> Figure:
         grid = figure.add_gridspec(2, 2, height_ratios=[1, 3.2])
         left = figure.add_subplot(grid[:, 0])
         lines = plot_currents(left, run, by=by)
-        figure.colorbar(lines, ax=left, pad=0.02, label=particle_colours(run.table, by)[2])
+        particle_bar(lines, left, by)
         below = figure.add_subplot(grid[1, 1])
         image = plot_synchrony(below, run)
-        figure.colorbar(image, ax=below, pad=0.02, label="current over its mean")
+        figure.colorbar(image, ax=below, pad=0.02, label="rate of lithium loss over its mean")
         above = figure.add_subplot(grid[0, 1], sharex=below)
-        works = participation(run.table.surface_um2, run.series.current_A_m2)
+        works = participation(run.table.volume_um3, rates(run))
         above.plot(run.mean, works, color=style.CHARGE)
         above.set_ylim(0, 1.05)
-        above.set_ylabel("surface\nat work")
+        above.set_ylabel("material\nat work")
         above.tick_params(labelbottom=False, top=True, right=True)
         figure.draw_without_rendering()
     return figure

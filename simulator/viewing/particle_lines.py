@@ -14,7 +14,7 @@ from simulator.viewing.particle_run import (
     COLOUR_BY,
     ColourBy,
     ParticleRun,
-    particle_colours,
+    particle_bar,
     plot_lines,
     read_particle_run,
 )
@@ -45,7 +45,7 @@ def particles_figure(run: ParticleRun, colours: Sequence[ColourBy] = COLOUR_BY) 
         places = figure.subplots(1, len(colours), sharey=True, squeeze=False)[0]
         for axes, by in zip(places, colours, strict=True):
             lines = plot_particles(axes, run, by=by)
-            figure.colorbar(lines, ax=axes, pad=0.02, label=particle_colours(run.table, by)[2])
+            particle_bar(lines, axes, by)
         for axes in places[1:]:
             axes.set_ylabel("")
             axes.get_legend().remove()

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.collections import LineCollection
 from matplotlib.colors import Colormap, LogNorm, Normalize
+from matplotlib.ticker import LogLocator
 
 from simulator.errors import InputError
 from simulator.particles import ParticleTable
@@ -83,16 +84,16 @@ def read_particle_run(folder: Path) -> ParticleRun:
     return ParticleRun(table, read_particle_series(folder), read_history(folder))
 
 
-def particle_colours(table: ParticleTable, by: ColourBy) -> tuple[Floats, Normalize, str]:
-    """What colours the particles: (N,) values, their range, and the label of the colour bar.
+def particle_colours(table: ParticleTable, by: ColourBy) -> tuple[Floats, Normalize]:
+    """What colours the particles: (N,) values, and their range.
 
     Penalties are coloured by their logarithm.
     """
     if by == "penalty":
         low, high = float(table.penalty.min()), float(table.penalty.max())
-        return table.penalty, LogNorm(low, max(high, 1.0001 * low)), "penalty factor"
+        return table.penalty, LogNorm(low, max(high, 1.0001 * low))
     low, high = float(table.radius_um.min()), float(table.radius_um.max())
-    return table.radius_um, Normalize(low, max(high, 1.0001 * low)), "radius / µm"
+    return table.radius_um, Normalize(low, max(high, 1.0001 * low))
 
 
 def colour_map() -> Colormap:
@@ -125,8 +126,18 @@ def plot_lines(
         alpha=0.85,
         cmap=colour_map(),
     )
-    shown, norm, _ = particle_colours(table, by)
+    shown, norm = particle_colours(table, by)
     lines.set(array=shown, norm=norm)
     axes.add_collection(lines)
     axes.autoscale_view()
     return lines
+
+
+def particle_bar(lines: Any, axes: Any, by: ColourBy) -> None:
+    """The colour bar of `plot_lines`, beside the axes."""
+    label = "penalty factor" if by == "penalty" else "radius / µm"
+    # Penalties lie within two decades: powers of ten alone would leave one number.
+    ticks = LogLocator(subs=(1.0, 2.0, 5.0)) if by == "penalty" else None
+    numbers = "%g" if by == "penalty" else None
+    bar = axes.figure.colorbar(lines, ax=axes, pad=0.02, label=label, ticks=ticks, format=numbers)
+    bar.minorticks_off()

@@ -49,7 +49,8 @@ class PenaltyLaw:
     @property
     def text(self) -> str:
         """For a legend."""
-        return f"Weibull, $k$ = {self.shape:g}, $λ$ = {self.scale:g}, {self.restriction}"
+        how = {"truncate": "truncated", "clip": "clipped", "rescale": "rescaled"}[self.restriction]
+        return f"Weibull, $k$ = {self.shape:g}, $λ$ = {self.scale:g}, {how}"
 
     def cumulative(self, penalty: Floats, count: int) -> Floats:
         """H: the expected share of factors up to `penalty`, of `count` particles."""

@@ -156,7 +156,7 @@ def profiles_figure(
             for field, colour in zip(fields, colours, strict=True):
                 plot_profile(axes, particle_profile(series.grid, table, particle, field), colour)
             axes.set_title(
-                f"particle {particle}: radius {table.radius_um[particle]:.3g} µm, "
+                f"particle {particle}\nradius {table.radius_um[particle]:.3g} µm, "
                 f"penalty {table.penalty[particle]:.2g}"
             )
             axes.set_xlabel("distance from centre / µm")

@@ -80,7 +80,7 @@ def _inside(
     with np.errstate(divide="ignore", invalid="ignore"):
         second = ((x - ax) * (cy - ay) - (cx - ax) * (y - ay)) / area
         third = ((bx - ax) * (y - ay) - (x - ax) * (by - ay)) / area
-    first = 1.0 - second - third
+        first = 1.0 - second - third
     # Triangles without area divide to NaN or infinity, which lie in no range.
     slack = -1e-9
     chosen, pixel = np.nonzero((first >= slack) & (second >= slack) & (third >= slack))

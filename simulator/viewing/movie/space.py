@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pyvista as pv
+from vtkmodules.vtkCommonCore import vtkLogger
 
 from simulator.errors import InputError
 from simulator.results.sample import FieldGrid, Floats, Integers
@@ -135,6 +136,8 @@ class SpaceScene:
             )
 
     def _scene(self, limits: tuple[float, float]) -> Any:
+        # VTK warns that there is no display, and goes on without: that is what is wanted.
+        vtkLogger.SetStderrVerbosity(vtkLogger.VERBOSITY_ERROR)
         plotter = pv.Plotter(off_screen=True, window_size=list(self._place.size))
         plotter.set_background("white")
         mesh = self._surface.mesh

@@ -125,9 +125,8 @@ def _times(history: pd.DataFrame, begin: float, end: float, frames: int, steps: 
     if passed[-1] <= passed[0]:
         return even
     goals = np.linspace(passed[0], passed[-1], frames)
-    # Through a rest the charge stays: the moment it began stands for all of it.
-    first = np.r_[True, np.diff(passed) > 0]
-    times = np.interp(goals, passed[first], inside[first])
+    # Through a rest the charge stays: no goal lies strictly inside one.
+    times = np.interp(goals, passed, inside)
     times[-1] = end
     return np.asarray(times, dtype=np.float64)
 
