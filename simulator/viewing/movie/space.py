@@ -148,12 +148,14 @@ class SpaceScene:
             cmap=style.FRACTION_COLOURS,
             clim=limits,
             show_scalar_bar=False,
-            ambient=0.28,
-            diffuse=0.78,
+            ambient=0.42,
+            diffuse=0.66,
             specular=0.12,
             specular_power=12,
         )
         actor.prop.interpolation = "Phong"
+        # The plotter draws a copy.
+        self._drawn = actor.mapper.dataset
         plate = 0.02 * float((self._high - self._low).max())
         collector = pv.Box(
             (self._low[0], self._high[0], self._low[1], self._high[1], -plate, -0.1 * plate)
@@ -162,6 +164,8 @@ class SpaceScene:
         box = pv.Box(np.column_stack([self._low, self._high]).ravel())
         plotter.add_mesh(box.extract_feature_edges(30), color=style.NEUTRAL, line_width=1.5)
         plotter.enable_anti_aliasing("ssaa")
+        # Before this nothing is rendered anew.
+        plotter.show(auto_close=False, interactive=False)
         return plotter
 
     def _aim(self, share: float) -> None:
@@ -177,7 +181,7 @@ class SpaceScene:
         half = np.radians(camera.view_angle / 2)
         half = min(half, float(np.arctan(np.tan(half) * width / height)))
         camera.focal_point = centre
-        camera.position = centre + way * 0.93 * radius / np.sin(half)
+        camera.position = centre + way * radius / np.sin(half)
         camera.up = (0.0, 0.0, 1.0)
         self._plotter.renderer.ResetCameraClippingRange()
 
@@ -189,10 +193,10 @@ class SpaceScene:
             shown: (P,) what is coloured, at the points of the grid.
             share: how far into the movie, 0 to 1: where the camera stands.
         """
-        mesh = self._surface.mesh
-        mesh["shown"][:] = self._surface.values(shown)
-        mesh.Modified()
+        self._drawn["shown"][:] = self._surface.values(shown)
+        self._drawn.GetPointData().GetArray("shown").Modified()
         self._aim(share)
+        self._plotter.render()
         picture = self._plotter.screenshot(None, return_img=True)
         place = self._place
         page[place.top : place.bottom, place.left : place.right] = picture[..., :3]

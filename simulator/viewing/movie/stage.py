@@ -76,6 +76,7 @@ class Stage:
             )
             self.figure.set_dpi(self._dpi)
             self.map = self.figure.add_axes(_MAP)
+            self.map.set_anchor("N")
             self._colour_bar()
             self._panels(timeline, history)
             self._words = self.figure.text(
@@ -218,7 +219,7 @@ class Stage:
         return np.array(canvas.buffer_rgba())[: self._view.height, : self._view.size[0], :3]
 
     def _said(self, moment: Moment, mean: float) -> str:
-        words = f"{style.spoken_time(moment.time_s):>9}  {moment.voltage_V:.3f} V"
+        words = f"{style.spoken_time(moment.time_s):<8}  {moment.voltage_V:.3f} V"
         return f"{words}  mean {mean:.3f}  s.d. {moment.spread:.3f}"
 
 
