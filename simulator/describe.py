@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -46,9 +47,29 @@ def describe(
     return [*lines, "", "Size", *describe_size(parameters, mesh, dofs=dofs, ranks=ranks)]
 
 
+def parameter_rows(parameters: Parameters) -> list[tuple[str, str]]:
+    """('section.key', 'value unit') of every key that has a value."""
+    return _rows(parameters, ())
+
+
+def record_of(parameters: Parameters) -> dict[str, Any]:
+    """What a manifest keeps for those who read the results without the input file.
+
+    Returns:
+        parameters: name -> value with its unit; protocol, derived: lines; regimes: a mapping each,
+        as `simulator.regimes.Regime`.
+    """
+    return {
+        "parameters": dict(parameter_rows(parameters)),
+        "protocol": [line.removeprefix("  ") for line in describe_protocol(parameters)],
+        "derived": [line.strip() for line in describe_derived(parameters)],
+        "regimes": [asdict(regime) for regime in regime_numbers(parameters)],
+    }
+
+
 def describe_parameters(parameters: Parameters) -> list[str]:
     """One line per key, 'section.key  value unit'; keys without a value are left out."""
-    rows = list(_rows(parameters, ()))
+    rows = parameter_rows(parameters)
     pad = max(len(name) for name, _ in rows)
     return [f"{name:<{pad}}  {value}" for name, value in rows]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -21,6 +21,7 @@ from mpi4py import MPI
 
 from simulator import __version__
 from simulator.accounting import Phases, peak_memory
+from simulator.describe import record_of
 from simulator.errors import CompileError, InputError, SolveError
 from simulator.estimate import forecast
 from simulator.geometry.cache import mesh_for
@@ -30,6 +31,7 @@ from simulator.particles import ParticleTable
 from simulator.penalties import factors_of_cycle, penalty_factors
 from simulator.progress import Journey, Progress
 from simulator.ranks import on_root
+from simulator.reporting.ended import finish_report
 from simulator.results.checkpoint import Checkpoint
 from simulator.results.manifest import Manifest, Outcome, collect_versions, stopped_by
 from simulator.results.recorder import Recorder
@@ -86,8 +88,10 @@ class Simulation:
     ) -> None:
         self.parameters, self.comm, self.phases = parameters, comm, Phases()
         stream = sys.stderr if stream is None else stream
-        self._say = _speaker(stream, quiet or comm.rank != 0)
-        self._progress = Progress(stream, quiet=quiet or comm.rank != 0)
+        self._progress = Progress(
+            stream, quiet=quiet or comm.rank != 0, title=parameters.title or folder.name
+        )
+        self._say = self._progress.say
         self._intent = Intent(folder, parameters, overwrite=overwrite, resume=resume)
         self._claimed: Claim | None = None
         self._manifest: Manifest | None = None
@@ -188,6 +192,8 @@ class Simulation:
             "title": self.parameters.title,
             "parameters": self.parameters.to_si_dict(),
             "parameter_file": str(self.parameters.source_file),
+            "input": self.parameters.given,
+            "described": record_of(self.parameters),
             "seeds": self.parameters.seeds.model_dump(),
             "versions": collect_versions(),
             "mesh_hash": self.mesh.mesh_hash,
@@ -417,12 +423,11 @@ class Simulation:
 
     def _draw(self) -> None:
         assert self._claimed is not None
-        if self._recorder is not None:
-            # Imported last: compiled loops and clustering are no concern of the solve.
-            from simulator.reporting.after_run import draw_after_run, report_after_run
-
-            draw_after_run(self._claimed.folder.path)
-            self._say(report_after_run(self._claimed.folder.path))
+        if self._recorder is not None and self.parameters.output.report:
+            finished = finish_report(self._claimed.folder.path)
+            self._say(finished.finding)
+            for problem in finished.problems:
+                print(f"heterode: warning: {problem}", file=sys.stderr, flush=True)
 
     def _last_entries(self, outcome: Outcome) -> None:
         if self._manifest is not None:
@@ -435,16 +440,11 @@ class Simulation:
         """Leave the folder in order after a fault in the program. Not collective: ranks differ."""
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         with suppress(Exception):
+            # Gives the terminal its cursor back.
+            self._progress.close()
+        with suppress(Exception):
             if self._recorder is not None:
                 self._recorder.close()
         with suppress(Exception):
             if self._manifest is not None:
                 self._manifest.finish("failed", reason, **self._numbers())
-
-
-def _speaker(stream: TextIO, silent: bool) -> Callable[[str], None]:
-    def say(text: str) -> None:
-        if not silent:
-            print(f"heterode: {text}", file=stream, flush=True)
-
-    return say

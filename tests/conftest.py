@@ -86,6 +86,8 @@ def short_run(*steps: str, **values: str) -> list[str]:
     """Arguments after `heterode`, without --out: five particles, seconds of wall time."""
     texts = ", ".join(f'"{step}"' for step in steps or ("charge at C/2 for 10 min",))
     own = {"geometry__mesh_file": str(FIVE_DISCS), "protocol__steps": f"[{texts}]"}
+    # Figures and page take longer than such a run itself: those who look at them ask for them.
+    own["output__report"] = "false"
     return ["run", str(PRESET), *settings(**(own | values))]
 
 

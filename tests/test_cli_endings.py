@@ -40,7 +40,11 @@ def check_readable(folder: Path, *, whole: bool) -> int:
 
 def start_endless(place: Path, ranks: int = 0) -> subprocess.Popen[str]:
     """An endless run in `place`/out, some rows into its history."""
-    arguments = [*short_run(ENDLESS, solver__initial_step="1 s"), "--out", "out"]
+    arguments = [
+        *short_run(ENDLESS, solver__initial_step="1 s", output__report="true"),
+        "--out",
+        "out",
+    ]
     process = subprocess.Popen(
         command(ranks, arguments),
         cwd=place,
@@ -137,12 +141,14 @@ FAILING = {
         "charge at 2C for 1 min",
         "discharge at 300C for 1 h",
         active_material__rate_constant="1e-7 m/s",
+        output__report="true",
     ),
     "depleted of salt": short_run(
         "charge at 100C until 4.5 V",
         active_material__rate_constant="1e-6 m/s",
         separator__porosity="0.05",
         penalty__distribution="none",
+        output__report="true",
     ),
 }
 

@@ -29,10 +29,10 @@ LAYERS = (
     {"regimes", "heterogeneity", "optics", "measured", "resuming", "penalties"},
     {"estimate"},
     {"solver", "viewing", "progress", "describe"},
-    {"reporting"},
+    {"reporting", "notebook"},
     {"simulation"},
     {"sweep"},
-    {"cli"},
+    {"cli", "__init__"},
 )
 LAYER = {unit: height for height, units in enumerate(LAYERS) for unit in units}
 
@@ -49,6 +49,12 @@ CONFINED = {
     "matplotlib": {"viewing", "heterogeneity", "optics"},
     "pydantic": {"parameters", "describe"},
     "argparse": {"cli"},
+    "rich": {"progress"},
+    "pyvista": {"viewing"},
+    "vtk": {"viewing"},
+    "vtkmodules": {"viewing"},
+    "imageio_ffmpeg": {"viewing"},
+    "jinja2": {"reporting"},
 }
 
 # physics/ is mathematics: no files, no processes.
@@ -139,6 +145,8 @@ WRONG = {
         "print('step accepted')",
     ],
     "solver.endless": ["x = 1\n" * (LONGEST + 1)],
+    "viewing.movie.space": ["import jinja2", "from simulator.reporting import page"],
+    "reporting.page": ["import matplotlib.pyplot", "import simulator.simulation"],
     "viewing.style": ["import sys\nname = sys.argv[1]", "from mpi4py import MPI"],
     "heterogeneity.report": ["from dolfinx import mesh", "import gmsh"],
     "errors": ["from simulator.units import quantity"],
@@ -175,6 +183,7 @@ def loaded_after(statements: str) -> set[str]:
 
 
 HEAVY = {"dolfinx", "gmsh", "mpi4py", "petsc4py", "basix", "ffcx", "ufl", "matplotlib", "h5py"}
+HEAVY |= {"pyvista", "vtk", "imageio_ffmpeg", "jinja2"}
 
 
 def test_parameters_load_without_the_heavy_libraries() -> None:

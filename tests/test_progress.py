@@ -1,15 +1,17 @@
-"""The progress line: in place on a terminal, seldom in a log, silent when told so."""
+"""The progress of a run: a panel in place on a terminal, seldom in a log, silent when told so."""
 
 from __future__ import annotations
 
 import io
 import json
+import re
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from simulator.progress import Journey, Progress, progress_line, simulated_time, wall_time
+from simulator.progress.panel import course
 from simulator.protocol import Group, parse_item, parse_steps
 from simulator.results import Sample
 
@@ -30,6 +32,8 @@ SAMPLE = Sample(
 
 
 class Terminal(io.StringIO):
+    encoding = "utf-8"
+
     def isatty(self) -> bool:
         return True
 
@@ -39,6 +43,10 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+def last_panel(stream: io.StringIO) -> str:
+    return stream.getvalue()[stream.getvalue().rindex("╭") :]
 
 
 def drive(stream: io.StringIO, updates: int, seconds: float, quiet: bool = False) -> str:
@@ -58,23 +66,80 @@ def test_the_line_says_everything() -> None:
     assert progress_line(SAMPLE, 312.0, None, None).startswith("t = 3.52 h")
 
 
-def test_a_terminal_keeps_to_one_line() -> None:
+def screen_after(text: str) -> list[str]:
+    """What a terminal shows after some text: lines, with cursor up, erase and carriage return."""
+    lines, row, column = [""], 0, 0
+    for part in re.findall(r"\x1b\[[?0-9;]*[A-Za-z]|\r|\n|[^\x1b\r\n]+", text):
+        if part == "\r":
+            column = 0
+        elif part == "\n":
+            row, column = row + 1, 0
+            lines += [""] * (row + 1 - len(lines))
+        elif part.startswith("\x1b"):
+            if part.endswith("A"):
+                row = max(row - int(part[2:-1] or 1), 0)
+            elif part.endswith("K"):
+                lines[row] = ""
+        else:
+            lines[row] = lines[row][:column].ljust(column) + part + lines[row][column + len(part) :]
+            column += len(part)
+    return lines
+
+
+def test_a_terminal_keeps_to_one_panel() -> None:
     text = drive(Terminal(), 50, 1.0)
-    assert text.count("\n") == 1
-    assert text.endswith("\n")
-    assert text.count("\r") >= 50
-    assert text.rindex("100 %") > text.rindex("\r")
+    screen = [line for line in screen_after(text) if line]
+    assert len(screen) == 6
+    assert screen[0].startswith("╭")
+    assert screen[-1].startswith("╰")
+    assert "100 %" in screen[1]
+    assert "3.8421 V" in screen[2]
+    assert "0.0200" in screen[3]
+    assert "mean x 0.6132" in screen[4]
+    # The cursor is back.
+    assert text.rindex("\x1b[?25h") > text.rindex("\x1b[?25l")
 
 
 def test_a_terminal_is_not_flooded() -> None:
     # 2,000 steps in 2 s at ten pictures a second.
-    assert drive(Terminal(), 2000, 1e-3).count("\r") <= 22
+    assert drive(Terminal(), 2000, 1e-3).count("╭") <= 24
 
 
-def test_a_line_never_wraps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "30")
-    pictures = drive(Terminal(), 3, 1.0).replace("\x1b[K", "").rstrip("\n").split("\r")
-    assert max(len(picture) for picture in pictures) == 29
+def test_a_panel_never_wraps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    pictures = re.sub(r"\x1b\[[?0-9;]*[A-Za-z]", "", drive(Terminal(), 3, 1.0))
+    assert max(len(line) for line in re.split(r"[\r\n]", pictures)) == 40
+
+
+def test_what_is_said_stands_above_the_panel() -> None:
+    stream, clock = Terminal(), Clock()
+    progress = Progress(stream, clock=clock, title="My run")
+    progress.update(SAMPLE, 312.0, 0.1)
+    clock.now += 1.0
+    progress.say("'charge at C/2' met its voltage [4.5 V]")
+    progress.update(SAMPLE, 312.0, 0.9)
+    progress.close()
+    screen = [line for line in screen_after(stream.getvalue()) if line]
+    assert screen[0] == "heterode: 'charge at C/2' met its voltage [4.5 V]"
+    assert "My run" in screen[1]
+    assert len(screen) == 7
+    assert " 90 %" in screen[2]
+
+
+def test_a_terminal_that_cannot_move_its_cursor_gets_lines(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TERM", "dumb")
+    text = drive(Terminal(), 100, 1.2)
+    assert "\x1b" not in text
+    assert len(text.splitlines()) == 11
+
+
+def test_a_course_runs_from_low_to_high() -> None:
+    assert course([1.0, 2.0, 3.0], 10) == "▁▅█"
+    assert course([5.0] * 4, 3) == "▁▁▁"
+    assert course(list(range(1000)), 8) == "▁▂▃▄▅▆▇█"
+    assert course([1.0], 8, "") == ""
 
 
 def test_a_log_gets_a_line_per_tenth() -> None:
@@ -100,7 +165,7 @@ def test_remaining_time_follows_a_steady_pace() -> None:
     for i in range(51):
         progress.update(SAMPLE, 1.0, i / 100)
         clock.now += 2.0
-    assert stream.getvalue().endswith("left 1 min 40 s\x1b[K")
+    assert "left 1 min 40 s" in last_panel(stream)
 
 
 def test_remaining_time_forgets_a_slow_start() -> None:
@@ -110,7 +175,7 @@ def test_remaining_time_forgets_a_slow_start() -> None:
     for i in range(51):
         progress.update(SAMPLE, 1.0, i / 100)
         clock.now += 60.0 if i == 0 else 1.0
-    assert stream.getvalue().endswith("left 50 s\x1b[K")
+    assert "left 50 s" in last_panel(stream)
 
 
 def test_the_hint_stands_in_for_the_fraction() -> None:

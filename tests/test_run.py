@@ -17,6 +17,7 @@ from simulator.cli import main
 from simulator.geometry.msh import read_msh
 from simulator.particles import ParticleTable
 from simulator.results import read_fields, read_history, read_manifest, read_particle_series
+from simulator.viewing import NAMES
 
 STEPS = (
     "charge at C/2 until 3.9 V",
@@ -32,7 +33,8 @@ CHARGE, HOLD, REST, DISCHARGE, TIMED_HOLD = range(len(STEPS))
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The results of one run of all kinds of steps."""
     out = tmp_path_factory.mktemp("run") / "deep" / "out"
-    assert main([*short_run(*STEPS), "--out", str(out), "--quiet"]) == 0
+    arguments = [*short_run(*STEPS, output__report="true"), "--out", str(out), "--quiet"]
+    assert main(arguments) == 0
     return out
 
 
@@ -51,9 +53,9 @@ def test_files_are_those_of_the_contract(folder: Path) -> None:
         "fields/electrolyte.xdmf",
         "fields/carbon.xdmf",
         "fields/data/mesh.h5",
-        "report/voltage.png",
-        "report/dqdv.png",
-        "report/lithium_fraction.png",
+        "report/index.html",
+        "report/parameters.toml",
+        *(f"report/{name}.png" for name in NAMES),
     }
     assert len(samples) == len(read_history(folder))
 

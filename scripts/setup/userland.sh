@@ -10,10 +10,11 @@
 suite=trixie
 venv_inside=/.heterode/venv
 needed_kb=4000000
+packages_file=$setup_dir/packages.txt
 
 name_userland() {
     local packages
-    packages="$suite $(uname -m) $(entries "$setup_dir/packages.txt")"
+    packages="$suite $(uname -m) $(entries "$packages_file")"
     tree=$cache/tree-$(digest "$packages")
     venv=$cache/venv-$(digest "$packages $(entries "$setup_dir/requirements.txt")")
 }
@@ -80,7 +81,7 @@ require_space() {
 
 make_tree() {
     local packages
-    packages=$(entries "$setup_dir/packages.txt" | paste -sd,)
+    packages=$(entries "$packages_file" | paste -sd,)
     local -a options=(--variant=apt "--include=$packages" --dpkgopt=force-unsafe-io)
     local path
     for path in doc man locale info lintian; do

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
@@ -55,10 +56,14 @@ def load_parameters(path: str | Path, overrides: Sequence[str] = ()) -> Paramete
     """
     file = Path(path)
     data = _read_toml(file)
+    given = copy.deepcopy(data)
     _resolve_paths(data, file.parent)
     changed = _apply_overrides(data, overrides)
+    # Another run may be started from another folder.
+    _resolve_paths(given, file.parent.absolute())
+    _apply_overrides(given, overrides)
     try:
-        return Parameters.of_file(data, file)
+        return Parameters.of_file(data, file, given)
     except ValidationError as error:
         raise InputError(first_line(error, data, file, changed)) from None
 

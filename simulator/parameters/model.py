@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,7 @@ class Parameters(Section):
     output: Output = Output()
     seeds: Seeds = Seeds()
     _source_file: Path = PrivateAttr(default=Path())
+    _given: dict[str, Any] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
@@ -69,20 +71,32 @@ class Parameters(Section):
         return self
 
     @classmethod
-    def of_file(cls, data: dict[str, Any], file: Path) -> Parameters:
+    def of_file(
+        cls, data: dict[str, Any], file: Path, given: dict[str, Any] | None = None
+    ) -> Parameters:
         """Validate the tables read from `file`, and remember where they came from.
+
+        Args:
+            data: the tables.
+            file: for messages.
+            given: the tables as another run should be given them; None: they hold nothing.
 
         Raises:
             pydantic.ValidationError: see `simulator.parameters.messages`.
         """
         parameters = cls.model_validate(data)
-        parameters._source_file = file
+        parameters._source_file, parameters._given = file, given or {}
         return parameters
 
     @property
     def source_file(self) -> Path:
         """The input file, for messages."""
         return self._source_file
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The tables as they were read, units and overrides included, paths absolute."""
+        return copy.deepcopy(self._given)
 
     def to_si_dict(self) -> dict[str, Any]:
         """Plain numbers, texts and lists, ready for JSON; floats in SI, steps as their text."""

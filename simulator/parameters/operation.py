@@ -200,6 +200,8 @@ class Output(Section):
     ] = 600.0
     """Wall-clock time between checkpoints, s; 0 leaves those at signals and at the ends of protocol
     steps alone."""
+    report: bool = True
+    """Whether the end of a run draws its figures and writes its page."""
 
     @field_validator("directory", mode="before")
     @classmethod

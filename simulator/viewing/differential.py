@@ -23,7 +23,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import AutoMinorLocator
 
 from simulator.results.folder import ResultsFolder
 from simulator.results.history import read_history
@@ -167,31 +166,33 @@ def _stretches(history: pd.DataFrame) -> list[_Stretch]:
 
 def differential_figure(curves: Sequence[Differential]) -> Figure:
     """The figure for at least one curve; see `draw_differential`."""
-    cycles = 1 + max(curve.cycle for curve in curves)
     with style.style():
         figure = style.new_figure(0.62 * style.DOUBLE_COLUMN_IN, 3.1)
-        axes = figure.subplots()
-        named: dict[int, Any] = {}
-        for curve in curves:
-            colour = style.cycle_colour(curve.cycle, cycles)
-            (named[curve.cycle],) = axes.plot(curve.voltage, curve.slope, color=colour)
-        axes.axhline(0, color=style.NEUTRAL, linewidth=0.5, zorder=0)
-        axes.margins(x=0.03, y=0.06)
-        axes.set_xlabel("cell voltage / V")
-        axes.set_ylabel("d$Q$/d$V$ / mA h cm$^{-2}$ V$^{-1}$")
-        axes.tick_params(which="both", top=True, right=True)
-        axes.xaxis.set_minor_locator(AutoMinorLocator(2))
-        axes.yaxis.set_minor_locator(AutoMinorLocator(2))
-        widths = sorted({round(1e3 * curve.width) for curve in curves})
-        spread = f"{widths[0]}" if len(widths) == 1 else f"{widths[0]} to {widths[-1]}"
-        axes.set_title(f"charge above zero, discharge below; averaged over {spread} mV")
-        if 1 < cycles <= _NAMED_CYCLES:
-            labels = [f"cycle {cycle}" for cycle in named]
-            axes.legend(list(named.values()), labels, loc="best")
-        elif cycles > _NAMED_CYCLES:
-            style.cycle_bar(figure, axes, cycles)
+        plot_differential(figure.subplots(), curves)
         figure.draw_without_rendering()
     return figure
+
+
+def plot_differential(axes: Any, curves: Sequence[Differential]) -> None:
+    """dQ/dV of at least one half-cycle over voltage, a colour per cycle."""
+    cycles = 1 + max(curve.cycle for curve in curves)
+    named: dict[int, Any] = {}
+    for curve in curves:
+        colour = style.cycle_colour(curve.cycle, cycles)
+        (named[curve.cycle],) = axes.plot(curve.voltage, curve.slope, color=colour)
+    axes.axhline(0, color=style.NEUTRAL, linewidth=0.5, zorder=0)
+    axes.margins(x=0.03, y=0.06)
+    axes.set_xlabel("cell voltage / V")
+    axes.set_ylabel("d$Q$/d$V$ / mA h cm$^{-2}$ V$^{-1}$")
+    style.finish(axes)
+    widths = sorted({round(1e3 * curve.width) for curve in curves})
+    spread = f"{widths[0]}" if len(widths) == 1 else f"{widths[0]} to {widths[-1]}"
+    axes.set_title(f"charge above zero, discharge below; averaged over {spread} mV")
+    if 1 < cycles <= _NAMED_CYCLES:
+        labels = [f"cycle {cycle}" for cycle in named]
+        axes.legend(list(named.values()), labels, loc="best")
+    elif cycles > _NAMED_CYCLES:
+        style.cycle_bar(axes.figure, axes, cycles)
 
 
 def draw_differential(folder: Path | str) -> Path | None:

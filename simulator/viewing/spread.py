@@ -1,8 +1,10 @@
-"""report/spread.png: how far the particles differ against how much lithium they hold.
+"""report/spread.png: how far the particles differ along a run.
 
-The standard deviation of the particles' lithium fractions over their mean, both weighted by volume,
-from history.csv: a curve per charge and discharge, a colour per cycle. Where the reaction is
-asynchronous in one cycle and not in the next, the curves part.
+left    the standard deviation of the particles' lithium fractions over their mean, both
+        weighted by volume, from history.csv: a curve per charge and discharge, a colour per
+        cycle. Where the reaction is asynchronous in one cycle and not in the next, the curves
+        part.
+right   quantiles by volume over time: median, middle half, and all but the outer twentieths
 """
 
 from __future__ import annotations
@@ -14,21 +16,25 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.ticker import AutoMinorLocator
 
+from simulator.errors import InputError
 from simulator.results.folder import ResultsFolder
 from simulator.results.history import read_history
 from simulator.results.sample import Floats
 from simulator.viewing import style
+from simulator.viewing.particle_run import ParticleRun, read_particle_run
 
 LEAST_CHANGE = 1e-3
 """Change of the mean lithium fraction from which a step is drawn."""
 
+Curve = tuple[int, int, Floats, Floats]
+
 _NAMED_CYCLES = 6
 _DASHES = {1: "-", -1: (0, (3, 1.6))}
+_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
-def spread_curves(history: pd.DataFrame) -> list[tuple[int, int, Floats, Floats]]:
+def spread_curves(history: pd.DataFrame) -> list[Curve]:
     """Cycle, direction (1 charge, -1 discharge), mean and standard deviation, in order of time.
 
     Steps that follow one another in one direction, and the rests and holds between them, are one
@@ -53,39 +59,42 @@ def spread_curves(history: pd.DataFrame) -> list[tuple[int, int, Floats, Floats]
     return [(cycle, way, mean[places], spread[places]) for cycle, way, places in curves]
 
 
-def spread_figure(history: pd.DataFrame) -> Figure | None:
-    """The figure for a history; None where the mean hardly changes."""
-    curves = spread_curves(history)
-    if not curves:
-        return None
+def weighted_quantiles(values: Floats, weight: Floats, levels: tuple[float, ...]) -> Floats:
+    """Quantiles of N values that count as their weights do.
+
+    Args:
+        values: (T, N).
+        weight: (N,) positive.
+        levels: (L,) between 0 and 1.
+
+    Returns:
+        (L, T); between two values, linear in the weight up to their middles.
+    """
+    order = np.argsort(values, axis=1)
+    ordered, weights = np.take_along_axis(values, order, axis=1), weight[order]
+    middle = (np.cumsum(weights, axis=1) - 0.5 * weights) / weight.sum()
+    rows = [np.interp(levels, at, row) for at, row in zip(middle, ordered, strict=True)]
+    return np.array(rows).T
+
+
+def plot_spread(axes: Any, curves: list[Curve]) -> None:
+    """Standard deviation over mean, for at least one curve of `spread_curves`."""
     cycles = 1 + max(cycle for cycle, *_ in curves)
-    with style.style():
-        figure = style.new_figure(0.62 * style.DOUBLE_COLUMN_IN, 3.0)
-        axes = figure.subplots()
-        for cycle, direction, mean, spread in curves:
-            axes.plot(
-                mean,
-                spread,
-                color=style.cycle_colour(cycle, cycles),
-                linestyle=_DASHES[direction],
-            )
-        axes.set_xlabel("mean lithium fraction")
-        axes.set_ylabel("spread (particle s.d.) of lithium fraction")
-        axes.margins(x=0.03)
-        axes.set_ylim(bottom=0)
-        axes.tick_params(which="both", top=True, right=True)
-        axes.xaxis.set_minor_locator(AutoMinorLocator(2))
-        axes.yaxis.set_minor_locator(AutoMinorLocator(2))
-        # Time runs to the right as in a plot against capacity on charge.
-        axes.invert_xaxis()
-        _name(figure, axes, curves, cycles)
-        figure.draw_without_rendering()
-    return figure
+    for cycle, direction, mean, spread in curves:
+        axes.plot(
+            mean, spread, color=style.cycle_colour(cycle, cycles), linestyle=_DASHES[direction]
+        )
+    axes.set_xlabel("mean lithium fraction")
+    axes.set_ylabel("spread (particle s.d.) of lithium fraction")
+    axes.margins(x=0.03)
+    axes.set_ylim(bottom=0)
+    style.finish(axes)
+    # Time runs to the right as in a plot against capacity on charge.
+    axes.invert_xaxis()
+    _name(axes, curves, cycles)
 
 
-def _name(
-    figure: Figure, axes: Any, curves: list[tuple[int, int, Floats, Floats]], cycles: int
-) -> None:
+def _name(axes: Any, curves: list[Curve], cycles: int) -> None:
     ways = [way for way in (1, -1) if any(curve[1] == way for curve in curves)]
     names = {1: "charge", -1: "discharge"}
     handles = [
@@ -97,8 +106,42 @@ def _name(
             for cycle in sorted({curve[0] for curve in curves})
         ]
     elif cycles > _NAMED_CYCLES:
-        style.cycle_bar(figure, axes, cycles)
+        style.cycle_bar(axes.figure, axes, cycles)
     axes.legend(handles=handles, loc="best")
+
+
+def plot_quantiles(axes: Any, run: ParticleRun) -> None:
+    """Quantiles of the particles' lithium fractions, by volume, over time."""
+    seconds, unit = style.time_unit(float(run.series.time_s[-1]))
+    time = run.series.time_s / seconds
+    low, quarter, median, three, high = weighted_quantiles(
+        run.series.lithium_fraction, run.table.volume_um3, _QUANTILES
+    )
+    bands = {"5 to 95 %": (low, high, 0.2), "25 to 75 %": (quarter, three, 0.4)}
+    for label, (least, most, alpha) in bands.items():
+        axes.fill_between(
+            time, least, most, color=style.CHARGE, alpha=alpha, linewidth=0, label=label
+        )
+    axes.plot(time, median, color=style.INK, label="median by volume")
+    axes.margins(x=0)
+    axes.set_xlabel(f"time / {unit}")
+    axes.set_ylabel("lithium fraction of particles")
+    style.finish(axes)
+    axes.legend(loc="best")
+
+
+def spread_figure(run: ParticleRun) -> Figure | None:
+    """Both panels; None where the mean hardly changes."""
+    curves = spread_curves(run.history)
+    if not curves:
+        return None
+    with style.style():
+        figure = style.new_figure(style.DOUBLE_COLUMN_IN, 2.9)
+        left, right = figure.subplots(1, 2)
+        plot_spread(left, curves)
+        plot_quantiles(right, run)
+        figure.draw_without_rendering()
+    return figure
 
 
 def draw_spread(folder: Path | str) -> Path | None:
@@ -108,11 +151,13 @@ def draw_spread(folder: Path | str) -> Path | None:
         the path of the picture; None where the mean lithium fraction hardly changes.
 
     Raises:
-        InputError: no readable history there.
+        InputError: no readable particles or history there.
         OutputError: the picture cannot be written.
     """
     results = ResultsFolder(folder)
-    figure = spread_figure(read_history(results.path))
+    if read_history(results.path).empty:
+        raise InputError(f"{results.history}: holds no samples yet: nothing to draw")
+    figure = spread_figure(read_particle_run(results.path))
     if figure is None:
         return None
     path = results.make_report() / "spread.png"

@@ -10,10 +10,11 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib import colormaps
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
+from matplotlib.colors import Colormap, ListedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import AutoMinorLocator, MaxNLocator
 
@@ -79,7 +80,7 @@ def style() -> Iterator[None]:
         yield
 
 
-def new_figure(width_in: float, height_in: float, layout: Layout = "constrained") -> Figure:
+def new_figure(width_in: float, height_in: float, layout: Layout | None = "constrained") -> Figure:
     """A figure with a canvas of its own: no display, no state shared with the caller's plots."""
     figure = Figure(figsize=(width_in, height_in), layout=layout)
     FigureCanvasAgg(figure)
@@ -132,3 +133,23 @@ def spoken_time(seconds: float) -> str:
     if abs(seconds) < 7200:
         return f"{seconds / 60:.3g} min"
     return f"{seconds / 3600:.3g} h" if abs(seconds) < 3.6e6 else f"{seconds / 3600:.0f} h"
+
+
+def time_unit(longest_s: float) -> tuple[float, str]:
+    """The unit for an axis of time that ends at `longest_s`: its seconds, and its name."""
+    if longest_s < 300:
+        return 1.0, "s"
+    return (60.0, "min") if longest_s < 7200 else (3600.0, "h")
+
+
+def trimmed(name: str, *, low: float = 0.0, high: float = 1.0) -> Colormap:
+    """A part of a named colour map."""
+    return ListedColormap(colormaps[name](np.linspace(low, high, 256)), f"{name}-trimmed")
+
+
+def notebook_axes() -> Any:
+    """Axes of a new figure of pyplot's, which notebooks show by themselves."""
+    import matplotlib.pyplot as plt
+
+    with style():
+        return plt.subplots(figsize=(4.6, 3.1), layout="constrained", dpi=130)[1]

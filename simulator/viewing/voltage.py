@@ -68,6 +68,16 @@ def _half_cycle(rows: pd.DataFrame) -> HalfCycle:
     return HalfCycle(kind, int(rows["cycle"].iloc[0]), *(rows[c].to_numpy() for c in columns))
 
 
+def largest_half_cycle(history: pd.DataFrame) -> HalfCycle | None:
+    """The charge or discharge that passes most; None without one of at least two rows."""
+    steps = [
+        step
+        for step in (half_cycles(history) if len(history) else ())
+        if step.kind in ("charge", "discharge") and len(step.time_s) > 1
+    ]
+    return max(steps, key=lambda step: float(np.ptp(step.capacity_Ah_m2)), default=None)
+
+
 def differential_capacity(voltage: Floats, capacity: Floats) -> tuple[Floats, Floats]:
     """dQ/dV of a charge or discharge.
 
@@ -108,16 +118,33 @@ def voltage_figure(history: pd.DataFrame) -> Figure:
     with style.style():
         figure = style.new_figure(style.DOUBLE_COLUMN_IN, 2.9)
         left, right = figure.subplots(1, 2)
-        _draw_voltage(left, steps, cycles)
-        _draw_fraction_axis(left, history)
+        plot_voltage(left, history)
         _draw_differential(right, steps, cycles)
-        for axes in (left, right):
-            axes.xaxis.set_minor_locator(AutoMinorLocator(2))
-            axes.yaxis.set_minor_locator(AutoMinorLocator(2))
-            axes.tick_params(which="both", right=True)
+        _finish(right)
         # Laid out while the style holds: tick labels come into being only now.
         figure.draw_without_rendering()
     return figure
+
+
+def plot_voltage(axes: Any, history: pd.DataFrame, *, fraction_axis: bool = True) -> None:
+    """Voltage against areal capacity; above it the mean lithium fraction, where there is room.
+
+    Args:
+        axes: matplotlib's.
+        history: at least one row.
+        fraction_axis: whether the axis of the mean lithium fraction is drawn.
+    """
+    steps = half_cycles(history)
+    _draw_voltage(axes, steps, 1 + max(step.cycle for step in steps))
+    if fraction_axis:
+        _draw_fraction_axis(axes, history)
+    _finish(axes)
+
+
+def _finish(axes: Any) -> None:
+    axes.xaxis.set_minor_locator(AutoMinorLocator(2))
+    axes.yaxis.set_minor_locator(AutoMinorLocator(2))
+    axes.tick_params(which="both", right=True)
 
 
 def draw_voltage(folder: Path | str) -> Path:

@@ -1,0 +1,136 @@
+"""A results folder of heterode in ParaView, ready coloured: a macro, and a script.
+
+In ParaView: Macros > Import new macro, this file. Open any file of RESULTS/fields and start the
+macro: it loads the other domains, colours all of them over the whole run, and writes the time.
+
+    paraview --script=heterode.py           with HETERODE_RESULTS=RESULTS in the environment
+    pvbatch heterode.py RESULTS [PICTURE]   a picture of the last time, without a window
+
+Particles are shown by their lithium fraction; a 3D cell is cut open. Electrolyte and carbon are
+loaded, coloured by potential, and hidden: a click on the eye shows them.
+"""
+
+import os
+import sys
+
+from paraview import simple
+
+COLOURS = {
+    # domain: (field, colour map, title of the colour bar)
+    "particles": ("lithium_fraction", "Viridis (matplotlib)", "lithium fraction"),
+    "electrolyte": ("potential", "Cividis (matplotlib)", "electrolyte potential / V"),
+    "carbon": ("potential", "Plasma (matplotlib)", "carbon potential / V"),
+}
+
+
+def results_folder(arguments):
+    """Of the arguments, of the environment, or of what is open in ParaView."""
+    if arguments:
+        return arguments[0]
+    if os.environ.get("HETERODE_RESULTS"):
+        return os.environ["HETERODE_RESULTS"]
+    for source in [simple.GetActiveSource(), *simple.GetSources().values()]:
+        for name in ("FileNames", "FileName"):
+            files = getattr(source, name, None)
+            if files:
+                first = str(files if isinstance(files, str) else files[0])
+                if os.path.basename(os.path.dirname(first)) == "fields":
+                    return os.path.dirname(os.path.dirname(first))
+    raise SystemExit("Open a file of RESULTS/fields first, or set HETERODE_RESULTS.")
+
+
+def load(folder, domain):
+    """The reader of a domain, at its last time; None where the folder has no such fields."""
+    path = os.path.abspath(os.path.join(folder, "fields", domain + ".xdmf"))
+    if not os.path.exists(path):
+        return None
+    reader = simple.Xdmf3ReaderS(registrationName=domain, FileName=[path])
+    reader.UpdatePipelineInformation()
+    return reader
+
+
+def colour(source, view, domain):
+    """Show a source, coloured over the whole run."""
+    field, colours, title = COLOURS[domain]
+    shown = simple.Show(source, view)
+    shown.SetRepresentationType("Surface")
+    # One range a field and domain: the potentials of electrolyte and carbon lie volts apart.
+    shown.UseSeparateColorMap = domain != "particles"
+    simple.ColorBy(shown, ("POINTS", field), domain != "particles")
+    shown.RescaleTransferFunctionToDataRangeOverTime()
+    table = simple.GetColorTransferFunction(field, shown, separate=domain != "particles")
+    table.ApplyPreset(colours, True)
+    bar = simple.GetScalarBar(table, view)
+    bar.Title, bar.ComponentTitle = title, ""
+    shown.SetScalarBarVisibility(view, True)
+    return shown
+
+
+def is_solid(source):
+    """Whether the domain has a third dimension."""
+    bounds = source.GetDataInformation().GetBounds()
+    return bounds[5] - bounds[4] > 1e-9
+
+
+def cut_open(reader):
+    """What lies behind the plane half-way across."""
+    bounds = reader.GetDataInformation().GetBounds()
+    clip = simple.Clip(registrationName="particles, cut open", Input=reader, ClipType="Plane")
+    clip.ClipType.Origin = [(bounds[2 * k] + bounds[2 * k + 1]) / 2 for k in range(3)]
+    clip.ClipType.Normal = [0.0, 1.0, 0.0]
+    clip.Invert = 0
+    return clip
+
+
+def show(folder):
+    """Load and colour all domains of a results folder.
+
+    Returns:
+        the view.
+    """
+    view = simple.GetActiveViewOrCreate("RenderView")
+    readers = {domain: load(folder, domain) for domain in COLOURS}
+    if readers["particles"] is None:
+        raise SystemExit(folder + " has no fields/particles.xdmf: is it a results folder?")
+    scene = simple.GetAnimationScene()
+    scene.UpdateAnimationUsingDataTimeSteps()
+    scene.GoToLast()
+    for domain in ("electrolyte", "carbon", "particles"):
+        reader = readers[domain]
+        if reader is None:
+            continue
+        reader.UpdatePipeline(scene.AnimationTime)
+        if domain != "particles":
+            colour(reader, view, domain).SetScalarBarVisibility(view, False)
+            simple.Hide(reader, view)
+        elif is_solid(reader):
+            colour(cut_open(reader), view, domain)
+        else:
+            colour(reader, view, domain)
+    time = simple.AnnotateTimeFilter(registrationName="time", Input=readers["particles"])
+    time.Format = "{time:.0f} s"
+    simple.Show(time, view)
+    place_camera(view, is_solid(readers["particles"]))
+    return view
+
+
+def place_camera(view, solid):
+    """From the front in 2D; in 3D from the side that is cut open, the collector below."""
+    view.OrientationAxesVisibility = 1 if solid else 0
+    if solid:
+        view.CameraViewUp = [0.0, 0.0, 1.0]
+        view.CameraPosition, view.CameraFocalPoint = [0.45, -1.0, 0.5], [0.0, 0.0, 0.0]
+    else:
+        view.InteractionMode = "2D"
+    view.ResetCamera(True)
+    simple.Render(view)
+
+
+def main(arguments):
+    """Load what is asked for, and save a picture if one is."""
+    view = show(results_folder(arguments))
+    if len(arguments) > 1:
+        simple.SaveScreenshot(arguments[1], view, ImageResolution=[1600, 1000])
+
+
+main(sys.argv[1:])

@@ -1,0 +1,123 @@
+"""heterode animate: the movie of a results folder."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING, Any
+
+from simulator.cli.endings import DONE
+from simulator.cli.results_folder import with_results
+
+if TYPE_CHECKING:
+    from simulator.viewing.movie import View
+
+
+def add(commands: Any) -> None:
+    """Add the command to the parser's."""
+    animate = with_results(
+        commands,
+        "animate",
+        _animate,
+        "make the movie of a run: RESULTS/report/movie.mp4 and movie.gif",
+    )
+    animate.add_argument(
+        "--show",
+        choices=("composition", "lithium_fraction"),
+        default="composition",
+        help="what colours the particles: x in Li(1-x)(NMC)O2 (default), or the lithium fraction",
+    )
+    animate.add_argument(
+        "--steps",
+        choices=("charge", "time"),
+        default="charge",
+        help="what is equal between frames: the charge passed (default; rests take no frames) or "
+        "time",
+    )
+    animate.add_argument("--frames", type=int, default=240, metavar="N", help="default 240")
+    animate.add_argument("--fps", type=float, default=24.0, help="frames per second, default 24")
+    animate.add_argument(
+        "--height", type=int, default=1080, metavar="PIXELS", help="default 1080 (1920 x 1080)"
+    )
+    animate.add_argument(
+        "--format", nargs="+", choices=("mp4", "gif"), default=["mp4", "gif"], help="default both"
+    )
+    animate.add_argument(
+        "--cut",
+        default="corner",
+        metavar="CUT",
+        help="3D: what is taken away to see inside: corner (default), none, or a plane like y=11.5 "
+        "(um; y alone: in the middle)",
+    )
+    animate.add_argument(
+        "--orbit",
+        type=float,
+        default=50.0,
+        metavar="DEGREES",
+        help="3D: how far the camera goes round the cell, default 50",
+    )
+    animate.add_argument(
+        "--section",
+        nargs="?",
+        type=float,
+        const=float("nan"),
+        metavar="UM",
+        help="3D: show the plane y = UM (without a number: in the middle) instead",
+    )
+    animate.add_argument("--quiet", action="store_true", help="print nothing but errors")
+
+
+def _animate(options: argparse.Namespace, comm: Any) -> int:
+    from simulator.ranks import on_root
+
+    on_root(comm, lambda: _make(options))
+    return DONE
+
+
+def _make(options: argparse.Namespace) -> None:
+    from simulator.reporting.page import refresh_page
+    from simulator.viewing.movie import animate
+
+    movie = animate(options.results, _view(options), None if options.quiet else _Counter())
+    refresh_page(options.results)
+    if options.quiet:
+        return
+    width, height = movie.size
+    print(
+        f"{movie.frames} frames of {width} x {height} from {movie.cells} cells: "
+        f"{movie.prepare_s:.1f} s to prepare, {movie.per_frame_s:.2f} s a frame"
+        + (f", {movie.gif_s:.1f} s for the GIF" if "gif" in options.format else "")
+    )
+    for path in movie.paths:
+        print(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")
+
+
+def _view(options: argparse.Namespace) -> View:
+    from simulator.viewing.movie import View, read_cut
+
+    section = options.section
+    return View(
+        quantity=options.show,
+        steps=options.steps,
+        frames=options.frames,
+        fps=options.fps,
+        height=options.height,
+        cut=read_cut(options.cut),
+        orbit_deg=options.orbit,
+        section=section is not None,
+        # NaN stands for --section without a number.
+        section_um=None if section is None or section != section else section,
+        formats=tuple(dict.fromkeys(options.format)),
+    )
+
+
+class _Counter:
+    """Counts frames on a terminal; elsewhere it is silent."""
+
+    def __init__(self) -> None:
+        self._live = sys.stderr.isatty()
+
+    def __call__(self, done: int, count: int) -> None:
+        if self._live:
+            end = "\n" if done == count else ""
+            print(f"\rframe {done} of {count}", end=end, file=sys.stderr, flush=True)

@@ -1,0 +1,62 @@
+"""heterode figures: the figures of a results folder, and its page."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from simulator.cli.endings import DONE
+from simulator.cli.results_folder import with_results
+from simulator.errors import InputError
+
+
+def add(commands: Any) -> None:
+    """Add the command to the parser's."""
+    figures = with_results(
+        commands,
+        "figures",
+        _figures,
+        "draw figures into RESULTS/report; without names all of them, and the page index.html",
+    )
+    figures.add_argument(
+        "names",
+        nargs="*",
+        metavar="NAME",
+        help="lithium_fraction, voltage, spread, particles, currents, profiles, potentials, "
+        "penalties, dqdv",
+    )
+    figures.add_argument(
+        "--particles",
+        type=int,
+        nargs="+",
+        metavar="N",
+        help="whose profiles are drawn, by their numbers in particles.csv (default: three that "
+        "differ)",
+    )
+
+
+def _figures(options: argparse.Namespace, comm: Any) -> int:
+    from simulator.ranks import on_root
+
+    on_root(comm, lambda: _draw(options))
+    return DONE
+
+
+def _draw(options: argparse.Namespace) -> None:
+    from simulator.reporting.page import write_page
+    from simulator.results.folder import ResultsFolder
+    from simulator.viewing import chosen_drawings, draw_figures
+
+    folder = ResultsFolder.open(options.results)
+    drawings = chosen_drawings(options.names, options.particles)
+    drawn = draw_figures(folder.path, drawings)
+    for one in drawn:
+        if one.path is not None:
+            print(one.path)
+        elif not one.problem:
+            print(f"{one.drawing.name}: nothing to show")
+    problems = [f"{one.drawing.name}: {one.problem}" for one in drawn if one.problem]
+    if not options.names:
+        print(write_page(folder.path))
+    if problems:
+        raise InputError(f"{len(problems)} of {len(drawn)} figures: {'; '.join(problems)}")

@@ -1,0 +1,243 @@
+"""report/index.html: one run on one page, which needs no other file and no network.
+
+Parameters with units, regime numbers, balances, figures, the movie if there is one, the
+heterogeneity statistics if there are any, and how to run it again. Everything comes from the
+results folder; what a folder lacks is left out.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+import pandas as pd
+
+from simulator.errors import InputError
+from simulator.reporting.toml_text import toml_text
+from simulator.results.folder import ResultsFolder
+from simulator.results.history import read_history
+from simulator.results.manifest import read_manifest
+from simulator.results.storage import write_atomically
+from simulator.viewing import DRAWINGS
+from simulator.viewing.style import spoken_time
+from simulator.viewing.voltage import PER_AH_M2
+
+PAGE = "index.html"
+INPUT = "parameters.toml"
+
+_LARGEST_MOVIE = 24_000_000
+"""Bytes of a movie that the page carries within it; a larger one is named only."""
+
+_KINDS = {".png": "image/png", ".mp4": "video/mp4", ".gif": "image/gif"}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A figure of the page.
+
+    Attributes:
+        name: for links.
+        title, caption: texts.
+        source: the picture itself, as a data address.
+    """
+
+    name: str
+    title: str
+    caption: str
+    source: str
+
+
+def write_page(folder: Path | str) -> Path:
+    """Write report/index.html, and report/parameters.toml to run it again from.
+
+    Args:
+        folder: of the results, also of a run that goes on or was killed.
+
+    Returns:
+        the path of the page.
+
+    Raises:
+        InputError: no results folder.
+        OutputError: the page cannot be written.
+    """
+    results = ResultsFolder.open(folder)
+    report = results.make_report()
+    manifest = read_manifest(results.manifest)
+    again = input_text(manifest)
+    if again:
+        write_atomically(report / INPUT, again.encode())
+    content = page_content(results, manifest)
+    template = (files("simulator.reporting") / "templates" / "page.html.j2").read_text("utf-8")
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    html = environment.from_string(template).render(**content)
+    write_atomically(report / PAGE, html.encode())
+    return report / PAGE
+
+
+def refresh_page(folder: Path | str) -> None:
+    """Write the page anew where there is one: something was added to the report."""
+    if (ResultsFolder(folder).report / PAGE).exists():
+        write_page(folder)
+
+
+def page_content(results: ResultsFolder, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Everything that the page shows, by the names of the template."""
+    described = manifest.get("described") or {}
+    return {
+        "title": manifest.get("title") or results.path.absolute().name,
+        "folder": results.path.absolute().name,
+        "status": manifest.get("status", ""),
+        "reason": manifest.get("reason", ""),
+        "started": manifest.get("started", ""),
+        "tiles": [*_run_tiles(_history(results)), *_cost_tiles(manifest)],
+        "pictures": pictures(results.report),
+        "movie": movie(results.report),
+        "heterogeneity": heterogeneity(results.report),
+        "regimes": described.get("regimes", []),
+        "derived": described.get("derived", []),
+        "protocol": described.get("protocol", []),
+        "parameters": grouped(described.get("parameters") or {}),
+        "balance": {k: v for k, v in manifest.get("balance", {}).items() if v is not None},
+        "wall_s": manifest.get("wall_s", {}),
+        "seeds": manifest.get("seeds", {}),
+        "versions": manifest.get("versions", {}),
+        "mesh_hash": manifest.get("mesh_hash") or "",
+        "ranks": manifest.get("ranks") or 1,
+        "input": input_text(manifest),
+    }
+
+
+def _history(results: ResultsFolder) -> pd.DataFrame:
+    try:
+        return read_history(results.path)
+    except InputError:
+        # A run that failed before its first step has none.
+        return pd.DataFrame()
+
+
+def _run_tiles(history: pd.DataFrame) -> list[tuple[str, str]]:
+    """(name, value) of what happened in the cell."""
+    if history.empty:
+        return []
+    last = history.iloc[-1]
+    capacity = PER_AH_M2 * float(np.ptp(history["capacity_Ah_m2"]))
+    widest = history.iloc[int(history["lithium_fraction_sd"].to_numpy().argmax())]
+    return [
+        ("simulated time", spoken_time(float(last["time_s"]))),
+        ("last voltage", f"{last['voltage_V']:.4f} V"),
+        ("capacity passed", f"{capacity:.3f} mA h cm⁻²"),
+        (
+            "largest spread of particles",
+            f"{widest['lithium_fraction_sd']:.3f} at mean {widest['lithium_fraction_mean']:.2f}",
+        ),
+    ]
+
+
+def _cost_tiles(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(name, value) of what it took."""
+    tiles = []
+    for name, key in (("particles", "particles"), ("unknowns", "dofs"), ("time steps", "steps")):
+        if manifest.get(key):
+            tiles.append((name, f"{manifest[key]:,}".replace(",", " ")))
+    wall = sum(manifest.get("wall_s", {}).values())
+    if wall > 0:
+        ranks = manifest.get("ranks") or 1
+        tiles.append(("wall time", f"{spoken_time(wall)} on {ranks} rank{'s' * (ranks > 1)}"))
+    if manifest.get("peak_memory_bytes"):
+        tiles.append(("memory", f"{manifest['peak_memory_bytes'] / 1e9:.2g} GB"))
+    return tiles
+
+
+def pictures(report: Path) -> list[Picture]:
+    """The figures that are there, in the order of a report."""
+    found = []
+    for drawing in DRAWINGS:
+        source = data_address(report / f"{drawing.name}.png")
+        if source:
+            found.append(Picture(drawing.name, drawing.title, drawing.caption, source))
+    return found
+
+
+def movie(report: Path) -> dict[str, str] | None:
+    """The movie, if there is one: `mp4` and `gif`, of which the page carries the first it can."""
+    for ending in ("mp4", "gif"):
+        path = report / f"movie.{ending}"
+        if path.is_file():
+            small = path.stat().st_size <= _LARGEST_MOVIE
+            return {
+                "kind": ending,
+                "name": path.name,
+                "source": data_address(path) if small else "",
+            }
+    return None
+
+
+def heterogeneity(report: Path) -> dict[str, Any] | None:
+    """The statistics, if there are any: their picture, what they found, and what to mind."""
+    picture = data_address(report / "heterogeneity.png")
+    try:
+        content = json.loads((report / "heterogeneity.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        content = {}
+    if not picture and not content:
+        return None
+    return {
+        "picture": picture,
+        "rows": _scale_rows(content.get("scale") or {}),
+        "notes": [str(note) for note in content.get("notes") or []],
+    }
+
+
+def _scale_rows(scale: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(name, value) of the scale of heterogeneity, as far as it is there."""
+    rows = []
+    length, flag = scale.get("scale_um"), scale.get("flag")
+    if length is not None:
+        sign = {"below": "at most ", "above": "more than "}.get(str(flag), "")
+        note = " (not converged: larger than the field allows)" if flag == "above" else ""
+        rows.append(("scale of heterogeneity L*", f"{sign}{length:.3g} µm{note}"))
+    chance = scale.get("null_quantiles_um") or []
+    if len(chance) == 3 and all(value is not None for value in chance):
+        rows.append(("L* of the same values shuffled", f"{chance[0]:.3g} to {chance[2]:.3g} µm"))
+    for key, name, unit in (("p_value", "p", ""), ("field_um", "size of the field", " µm")):
+        if scale.get(key) is not None:
+            rows.append((name, f"{scale[key]:.3g}{unit}"))
+    return rows
+
+
+def grouped(parameters: Mapping[str, str]) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Parameters by section: (section, [(key within it, value)])."""
+    groups: dict[str, list[tuple[str, str]]] = {}
+    for name, value in parameters.items():
+        section, _, key = name.partition(".")
+        groups.setdefault(section if key else "general", []).append((key or section, str(value)))
+    return list(groups.items())
+
+
+def input_text(manifest: Mapping[str, Any]) -> str:
+    """The input file of the run, what was overridden included; "" where it is not known."""
+    given = dict(manifest.get("input") or {})
+    if not given:
+        return ""
+    # The next run has a folder of its own.
+    output = {k: v for k, v in given.pop("output", {}).items() if k != "directory"}
+    head = f"# What was run: {manifest.get('parameter_file') or 'an input file'}, --set included\n"
+    return head + toml_text({**given, **({"output": output} if output else {})})
+
+
+def data_address(path: Path) -> str:
+    """A file as an address that carries it; "" where there is no such file."""
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return ""
+    return f"data:{_KINDS[path.suffix]};base64,{base64.b64encode(content).decode()}"

@@ -1,0 +1,53 @@
+"""Tables to TOML text: the standard library reads TOML, and does not write it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+_BARE = re.compile(r"[A-Za-z0-9_-]+\Z")
+
+
+def toml_text(tables: Mapping[str, Any]) -> str:
+    """Nested tables as a TOML document: values first, then a [section] per table.
+
+    Args:
+        tables: of texts, numbers, truth values, lists and tables.
+
+    Raises:
+        TypeError: something else among them.
+    """
+    return "\n".join(_table(tables, ())).strip() + "\n"
+
+
+def _table(table: Mapping[str, Any], above: tuple[str, ...]) -> list[str]:
+    values = {k: v for k, v in table.items() if not isinstance(v, Mapping)}
+    lines = [f"{_key(name)} = {_value(value)}" for name, value in values.items()]
+    if lines and above:
+        lines.insert(0, f"[{'.'.join(map(_key, above))}]")
+    lines += [""] if lines else []
+    for name, value in table.items():
+        if isinstance(value, Mapping):
+            lines += _table(value, (*above, name))
+    return lines
+
+
+def _key(name: str) -> str:
+    return name if _BARE.match(name) else json.dumps(name, ensure_ascii=False)
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return repr(value)
+    if isinstance(value, str):
+        # JSON's escapes are among TOML's; only DEL is left bare by one and refused by the other.
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_value, value))}]"
+    if isinstance(value, Mapping):
+        return f"{{ {', '.join(f'{_key(k)} = {_value(v)}' for k, v in value.items())} }}"
+    raise TypeError(f"TOML has no {type(value).__name__}")

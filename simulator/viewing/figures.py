@@ -1,0 +1,161 @@
+"""The figures of a run, by name: each from the results folder alone, each by one call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from simulator.errors import InputError
+from simulator.viewing.differential import draw_differential
+from simulator.viewing.particle_currents import draw_currents
+from simulator.viewing.particle_lines import draw_particles
+from simulator.viewing.particle_map import draw_particle_map
+from simulator.viewing.penalty_histogram import draw_penalties
+from simulator.viewing.potential_maps import draw_potentials
+from simulator.viewing.radial_profiles import draw_profiles
+from simulator.viewing.spread import draw_spread
+from simulator.viewing.voltage import draw_voltage
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """One kind of figure.
+
+    Attributes:
+        name: as commands take it; the file is report/NAME.png.
+        title: in a word or two.
+        caption: what is seen.
+        draw: folder -> path of the picture, or None where there is nothing to show.
+    """
+
+    name: str
+    title: str
+    caption: str
+    draw: Callable[[Path], Path | None]
+
+
+DRAWINGS = (
+    Drawing(
+        "lithium_fraction",
+        "Lithium in the particles",
+        "Lithium fraction over the cell at the start, half the charge passed, and the end; in 3D "
+        "in the plane half-way across.",
+        draw_particle_map,
+    ),
+    Drawing(
+        "voltage",
+        "Voltage",
+        "Cell voltage against areal capacity, and differential capacity against voltage.",
+        draw_voltage,
+    ),
+    Drawing(
+        "spread",
+        "Spread between particles",
+        "Standard deviation of the particles' lithium fractions against their mean, and their "
+        "quantiles over time, both by volume.",
+        draw_spread,
+    ),
+    Drawing(
+        "particles",
+        "Every particle",
+        "Lithium fraction of each particle over time, coloured by its penalty factor and by its "
+        "radius; the mean by volume in black.",
+        draw_particles,
+    ),
+    Drawing(
+        "currents",
+        "Who reacts when",
+        "Reaction current of each particle over the charge or discharge that passes most. A bright "
+        "band in the right panel: particles react one after another; none: all together. Above it "
+        "the share of the material at work.",
+        draw_currents,
+    ),
+    Drawing(
+        "profiles",
+        "Inside three particles",
+        "Lithium fraction from centre to surface in the particles of least, median and most "
+        "lithium when they lie furthest apart; bands from least to largest at a distance.",
+        draw_profiles,
+    ),
+    Drawing(
+        "potentials",
+        "Electrolyte and carbon",
+        "Electrolyte potential, carbon potential and salt under current, near half the charge "
+        "passed.",
+        draw_potentials,
+    ),
+    Drawing(
+        "penalties",
+        "Penalty factors",
+        "The factors drawn, beside the distribution they were drawn from.",
+        draw_penalties,
+    ),
+    Drawing(
+        "dqdv",
+        "Differential capacity",
+        "dQ/dV of each half-cycle, a colour per cycle.",
+        draw_differential,
+    ),
+)
+"""In the order in which a report shows them."""
+
+NAMES = tuple(drawing.name for drawing in DRAWINGS)
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """What became of a figure.
+
+    Attributes:
+        drawing: which.
+        path: of the picture; None where there is none.
+        problem: why there is none, in one line; empty where there is nothing to show.
+    """
+
+    drawing: Drawing
+    path: Path | None
+    problem: str = ""
+
+
+def chosen_drawings(
+    names: Iterable[str] = (), particles: Sequence[int] | None = None
+) -> list[Drawing]:
+    """Figures by name, all of them without names.
+
+    Args:
+        names: of `NAMES`.
+        particles: numbers of those whose profiles are shown; None chooses.
+
+    Raises:
+        InputError: no figure of that name.
+    """
+    wanted = tuple(dict.fromkeys(names)) or NAMES
+    for name in wanted:
+        if name not in NAMES:
+            raise InputError(f"no figure is called '{name}' (allowed: {', '.join(NAMES)})")
+    found = [drawing for drawing in DRAWINGS if drawing.name in wanted]
+    if particles is None:
+        return found
+    chosen = partial(draw_profiles, particles=particles)
+    return [
+        Drawing(d.name, d.title, d.caption, chosen) if d.name == "profiles" else d for d in found
+    ]
+
+
+def draw_figures(folder: Path, drawings: Sequence[Drawing] = DRAWINGS) -> list[Drawn]:
+    """Draw figures; one that fails does not keep the others from being drawn.
+
+    Args:
+        folder: of the results, also of a run that goes on or was killed.
+        drawings: which.
+    """
+    drawn = []
+    for drawing in drawings:
+        try:
+            drawn.append(Drawn(drawing, drawing.draw(folder)))
+        except Exception as error:
+            reason = " ".join(str(error).split()) or type(error).__name__
+            drawn.append(Drawn(drawing, None, reason))
+    return drawn

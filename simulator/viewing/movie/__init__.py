@@ -1,0 +1,23 @@
+"""report/movie.mp4 and report/movie.gif: the particles over a run, in the form of a Movie S1.
+
+    history, particle series, fields -> Timeline -> moments
+    a moment -> Stage (page) + PlaneScene or SpaceScene (the cell) -> frame -> video
+
+From the results folder alone, also of a run that goes on or was killed; no display is needed.
+"""
+
+from simulator.viewing.movie.animate import MOVIE, Movie, animate
+from simulator.viewing.movie.timeline import STEPS
+from simulator.viewing.movie.view import FORMATS, QUANTITIES, Cut, View, read_cut
+
+__all__ = [
+    "FORMATS",
+    "MOVIE",
+    "QUANTITIES",
+    "STEPS",
+    "Cut",
+    "Movie",
+    "View",
+    "animate",
+    "read_cut",
+]

@@ -1,0 +1,144 @@
+"""From a results folder to the files of a movie."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol
+
+from simulator.errors import InputError
+from simulator.results.fields import FieldSeries, read_fields
+from simulator.results.folder import ResultsFolder
+from simulator.results.history import read_history
+from simulator.results.manifest import read_manifest
+from simulator.results.particle_series import read_particle_series
+from simulator.results.sample import Floats
+from simulator.viewing.movie.plane import PlaneScene
+from simulator.viewing.movie.stage import Stage
+from simulator.viewing.movie.timeline import Fields, Timeline
+from simulator.viewing.movie.video import Picture, write_gif, write_mp4
+from simulator.viewing.movie.view import View
+from simulator.viewing.section import mid_section
+from simulator.viewing.slab import layout_of
+
+MOVIE = "movie"
+"""Name of the files in report/, without their endings."""
+
+
+class Scene(Protocol):
+    """Paints the cell into a page."""
+
+    def paint(self, page: Picture, shown: Floats, share: float) -> None: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Movie:
+    """What was made.
+
+    Attributes:
+        paths: the files.
+        frames: how many.
+        cells: of the particles' mesh.
+        size: width and height in pixels.
+        prepare_s: wall time until the first frame, s.
+        per_frame_s: wall time of a frame, its encoding included, s.
+        gif_s: wall time of the GIF, s.
+    """
+
+    paths: tuple[Path, ...]
+    frames: int
+    cells: int
+    size: tuple[int, int]
+    prepare_s: float
+    per_frame_s: float
+    gif_s: float
+
+
+def animate(
+    folder: Path | str, view: View | None = None, tell: Callable[[int, int], None] | None = None
+) -> Movie:
+    """Make the movie of a results folder.
+
+    Args:
+        folder: of the results.
+        view: how it looks; None: as by default.
+        tell: is called with the number of frames done and that of all, after each.
+
+    Raises:
+        InputError: no readable results there, no samples yet, or the view does not fit them.
+        OutputError: the files cannot be written.
+    """
+    view = View() if view is None else view
+    results = ResultsFolder.open(folder)
+    begin = time.perf_counter()
+    series = read_fields(results.path, "particles")
+    stage, timeline = _stage(results, series, view)
+    scene = _scene(results.path, stage, series, view)
+    fields = Fields(series)
+    ready = time.perf_counter()
+
+    def frames() -> Iterator[Picture]:
+        for number in range(len(timeline)):
+            moment = timeline.moment(number)
+            page = stage.frame(moment)
+            scene.paint(page, view.shown(fields.lithium_fraction(moment)), moment.share)
+            yield page
+            if tell is not None:
+                tell(number + 1, len(timeline))
+
+    report = results.make_report()
+    mp4 = report / f"{MOVIE}.mp4"
+    # A GIF is made from the MP4, which then goes where it is not wanted.
+    written = mp4 if "mp4" in view.formats else report / f"{MOVIE}-for-gif.mp4"
+    try:
+        count = write_mp4(written, frames(), view.size, view.fps)
+        done = time.perf_counter()
+        paths = [mp4] if "mp4" in view.formats else []
+        if "gif" in view.formats:
+            write_gif(report / f"{MOVIE}.gif", written)
+            paths.append(report / f"{MOVIE}.gif")
+    finally:
+        scene.close()
+        if written != mp4:
+            written.unlink(missing_ok=True)
+    return Movie(
+        tuple(paths),
+        count,
+        len(series.grid.cells),
+        view.size,
+        ready - begin,
+        (done - ready) / max(count, 1),
+        time.perf_counter() - done,
+    )
+
+
+def _stage(results: ResultsFolder, series: FieldSeries, view: View) -> tuple[Stage, Timeline]:
+    history = read_history(results.path)
+    particles = read_particle_series(results.path)
+    timeline = Timeline(history, particles, series.times_s, frames=view.frames, steps=view.steps)
+    limits = view.range(particles.lithium_fraction, particles.surface_lithium_fraction)
+    title = str(read_manifest(results.manifest).get("title") or "")
+    return Stage(view, timeline, history, limits, title), timeline
+
+
+def _scene(folder: Path, stage: Stage, series: FieldSeries, view: View) -> Scene:
+    if series.grid.dimension == 2 and view.section:
+        raise InputError("--section is for cells in 3D; this one is a plane already. Leave it out")
+    section = mid_section(series.grid, view.section_um)
+    if series.grid.dimension == 3 and not view.section:
+        # VTK takes a second to load, and a plane does not need it.
+        from simulator.viewing.movie.space import SpaceScene
+
+        coating = layout_of(folder, section).coating_um
+        return SpaceScene(stage, series.grid, coating, view)
+    if len(section.grid.cells) == 0:
+        raise InputError(f"--section: no particle lies in the plane y = {section.across_um:g} um")
+    layout = layout_of(folder, section)
+    width, height = stage.map.get_window_extent().size
+    # The layers lie as lets them be drawn larger.
+    flat = min(width / layout.aspect, height) > min(width, height / layout.aspect)
+    return PlaneScene(stage, section, replace(layout, flat=bool(flat)))

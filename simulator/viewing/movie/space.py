@@ -1,0 +1,206 @@
+"""A cell in 3D, cut open, seen by a camera that goes round it: pyvista, without a display.
+
+The surface of what is left after the cut is found once, with the tetrahedron and the barycentric
+coordinates of each of its points: a frame then costs four products per point, and the rendering.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyvista as pv
+from vtkmodules.vtkCommonCore import vtkLogger
+
+from simulator.errors import InputError
+from simulator.results.sample import FieldGrid, Floats, Integers
+from simulator.viewing import style
+from simulator.viewing.movie.stage import Stage
+from simulator.viewing.movie.video import Picture
+from simulator.viewing.movie.view import Cut, View
+
+_SEEN_FROM_DEG = -45.0  # the camera's middle place: opposite the corner that is cut away
+_ELEVATION_DEG = 24.0
+_CREASE_DEG = 35.0  # sharper edges stay edges: those of the cut
+
+
+@dataclass(frozen=True)
+class Surface:
+    """The surface of particles that were cut open.
+
+    Attributes:
+        mesh: pyvista's, Q points.
+        corner: (Q, 4) points of the original grid round each.
+        weight: (Q, 4) of these.
+    """
+
+    mesh: Any
+    corner: Integers
+    weight: Floats
+
+    def values(self, field: Floats) -> Floats:
+        """(Q,) values from (P,) values at the grid's points."""
+        return np.asarray(np.einsum("qk,qk->q", field[self.corner], self.weight))
+
+
+def cut_surface(grid: FieldGrid, cut: Cut) -> Surface:
+    """Cut a grid open, and find its surface.
+
+    Args:
+        grid: 3D.
+        cut: what is taken away.
+
+    Raises:
+        InputError: the cut leaves nothing.
+    """
+    kinds = np.full(len(grid.cells), pv.CellType.TETRA, dtype=np.uint8)
+    cells = np.column_stack([np.full(len(grid.cells), 4), grid.cells]).ravel()
+    solid = pv.UnstructuredGrid(cells, kinds, np.asarray(grid.points_um, dtype=np.float64))
+    left = [part for part in _cut_open(solid, cut) if part.n_cells]
+    if not left:
+        raise InputError("--cut leaves nothing of the particles. Move the plane into the cell")
+    faces = [part.extract_surface(algorithm="dataset_surface").triangulate() for part in left]
+    mesh = faces[0] if len(faces) == 1 else faces[0].append_polydata(*faces[1:])
+    mesh.clear_data()
+    # Points at the edges of the cut are doubled there, so that they shade as edges.
+    mesh = mesh.compute_normals(
+        cell_normals=False, split_vertices=True, feature_angle=_CREASE_DEG, consistent_normals=False
+    )
+    corner, weight = _inside(solid, grid, np.asarray(mesh.points, dtype=np.float64))
+    return Surface(mesh, corner, weight)
+
+
+def _cut_open(solid: Any, cut: Cut) -> list[Any]:
+    """What is left, in one or two pieces."""
+    bounds = np.asarray(solid.bounds).reshape(3, 2)
+    middle = bounds.mean(axis=1)
+    if cut.kind == "none":
+        return [solid]
+    if cut.kind == "plane":
+        place = middle.copy()
+        if cut.place_um is not None:
+            place[cut.axis] = cut.place_um
+        # The camera stands at large x, small y and large z: that side goes.
+        normal = np.zeros(3)
+        normal[cut.axis] = 1.0
+        return [solid.clip(normal, origin=place, invert=cut.axis != 1)]
+    back = solid.clip("x", origin=middle, invert=True)
+    front = solid.clip("x", origin=middle, invert=False)
+    return [back, front.clip("y", origin=middle, invert=False)]
+
+
+def _inside(solid: Any, grid: FieldGrid, points: Floats) -> tuple[Integers, Floats]:
+    """The tetrahedron (Q, 4) round each point, and the point's barycentric coordinates in it."""
+    found = np.atleast_1d(solid.find_closest_cell(points))
+    corner = grid.cells[found]
+    a, b, c, d = (grid.points_um[corner[:, k]] for k in range(4))
+    edges = np.stack([b - a, c - a, d - a], axis=2)
+    others = np.linalg.solve(edges, (points - a)[..., None])[..., 0]
+    weight = np.column_stack([1.0 - others.sum(axis=1), others])
+    # A point on the outside may lie outside by a rounding error.
+    weight = np.clip(weight, 0.0, 1.0)
+    return corner, np.asarray(weight / weight.sum(axis=1, keepdims=True))
+
+
+class SpaceScene:
+    """Renders the particles into the map's axes.
+
+    Args:
+        stage: of the movie; its map's axes are left empty.
+        grid: 3D, of the particles.
+        coating_um: thickness of the coating.
+        view: how the movie looks.
+    """
+
+    def __init__(self, stage: Stage, grid: FieldGrid, coating_um: float, view: View) -> None:
+        self._view = view
+        self._surface = cut_surface(grid, view.cut)
+        low, high = grid.points_um.min(axis=0), grid.points_um.max(axis=0)
+        low[2], high[2] = 0.0, max(coating_um, high[2])
+        self._low, self._high = low, high
+        self._describe(stage)
+        self._place = stage.prepare()
+        self._plotter = self._scene(stage.limits)
+
+    def _describe(self, stage: Stage) -> None:
+        lengths = " x ".join(f"{length:.3g}" for length in self._high - self._low)
+        with style.style():
+            stage.map.set_axis_off()
+            stage.figure.text(
+                0.06,
+                0.035,
+                f"{lengths} µm; collector below, separator above",
+                fontsize=9,
+                color=style.NEUTRAL,
+            )
+
+    def _scene(self, limits: tuple[float, float]) -> Any:
+        # VTK warns that there is no display, and goes on without: that is what is wanted.
+        vtkLogger.SetStderrVerbosity(vtkLogger.VERBOSITY_ERROR)
+        plotter = pv.Plotter(off_screen=True, window_size=list(self._place.size))
+        plotter.set_background("white")
+        mesh = self._surface.mesh
+        mesh["shown"] = np.full(mesh.n_points, limits[0])
+        actor = plotter.add_mesh(
+            mesh,
+            scalars="shown",
+            cmap=style.FRACTION_COLOURS,
+            clim=limits,
+            show_scalar_bar=False,
+            ambient=0.42,
+            diffuse=0.66,
+            specular=0.12,
+            specular_power=12,
+        )
+        actor.prop.interpolation = "Phong"
+        # The plotter draws a copy.
+        self._drawn = actor.mapper.dataset
+        plate = 0.02 * float((self._high - self._low).max())
+        collector = pv.Box(
+            (self._low[0], self._high[0], self._low[1], self._high[1], -plate, -0.1 * plate)
+        )
+        plotter.add_mesh(collector, color=style.COLLECTOR, ambient=0.35)
+        box = pv.Box(np.column_stack([self._low, self._high]).ravel())
+        plotter.add_mesh(box.extract_feature_edges(30), color=style.NEUTRAL, line_width=1.5)
+        plotter.enable_anti_aliasing("ssaa")
+        # Before this nothing is rendered anew.
+        plotter.show(auto_close=False, interactive=False)
+        return plotter
+
+    def _aim(self, share: float) -> None:
+        """Put the camera in its place on the path."""
+        centre = (self._low + self._high) / 2
+        radius = float(np.linalg.norm(self._high - self._low)) / 2
+        turn = np.radians(_SEEN_FROM_DEG + self._view.orbit_deg * (share - 0.5))
+        rise = np.radians(_ELEVATION_DEG)
+        way = np.array([np.cos(rise) * np.cos(turn), np.cos(rise) * np.sin(turn), np.sin(rise)])
+        camera = self._plotter.camera
+        width, height = self._place.size
+        # The sphere round the box fits the narrower side of the picture, whatever the angle.
+        half = np.radians(camera.view_angle / 2)
+        half = min(half, float(np.arctan(np.tan(half) * width / height)))
+        camera.focal_point = centre
+        camera.position = centre + way * radius / np.sin(half)
+        camera.up = (0.0, 0.0, 1.0)
+        self._plotter.renderer.ResetCameraClippingRange()
+
+    def paint(self, page: Picture, shown: Floats, share: float) -> None:
+        """Paint the particles into a page.
+
+        Args:
+            page: (height, width, 3), changed.
+            shown: (P,) what is coloured, at the points of the grid.
+            share: how far into the movie, 0 to 1: where the camera stands.
+        """
+        self._drawn["shown"][:] = self._surface.values(shown)
+        self._drawn.GetPointData().GetArray("shown").Modified()
+        self._aim(share)
+        self._plotter.render()
+        picture = self._plotter.screenshot(None, return_img=True)
+        place = self._place
+        page[place.top : place.bottom, place.left : place.right] = picture[..., :3]
+
+    def close(self) -> None:
+        """Let go of the window."""
+        self._plotter.close()

@@ -1,0 +1,228 @@
+"""The page of a movie: the cell on the left, voltage, spread and histogram on the right.
+
+What stands still is drawn once. A frame then costs a handful of artists and the picture of the
+cell, which a scene paints into the rectangle left for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib import colormaps
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.ticker import AutoMinorLocator, MaxNLocator
+
+from simulator.results.sample import Floats
+from simulator.viewing import style
+from simulator.viewing.movie.timeline import Moment, Timeline
+from simulator.viewing.movie.video import Picture
+from simulator.viewing.movie.view import View
+from simulator.viewing.voltage import PER_AH_M2
+
+_HEIGHT_IN = 7.2
+_MAP = (0.06, 0.09, 0.54, 0.79)  # left, bottom, width, height, as shares of the page
+_RIGHT = (0.745, 0.238)  # left and width of the panels
+_PANELS = ((0.715, 0.225), (0.415, 0.225), (0.09, 0.225))  # bottom and height of each
+_BINS = 28
+_PALE = "#c9cac6"
+
+
+@dataclass(frozen=True)
+class Rectangle:
+    """Pixels of the page: rows from the top, columns from the left; the ends are outside."""
+
+    top: int
+    bottom: int
+    left: int
+    right: int
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height."""
+        return self.right - self.left, self.bottom - self.top
+
+
+class Stage:
+    """Draws frames; see the module's text.
+
+    Args:
+        view: how the movie looks.
+        timeline: its moments.
+        history: of the cell.
+        limits: of the colours.
+        title: of the run.
+    """
+
+    def __init__(
+        self,
+        view: View,
+        timeline: Timeline,
+        history: pd.DataFrame,
+        limits: tuple[float, float],
+        title: str,
+    ) -> None:
+        self._view, self.limits, self._title = view, limits, title
+        width, height = view.size
+        self._dpi = height / _HEIGHT_IN
+        with style.style():
+            # A hair more than whole, as the canvas rounds down.
+            self.figure = style.new_figure(
+                (width + 0.01) / self._dpi, (height + 0.01) / self._dpi, None
+            )
+            self.figure.set_dpi(self._dpi)
+            self.map = self.figure.add_axes(_MAP)
+            self.map.set_anchor("N")
+            self._colour_bar()
+            self._panels(timeline, history)
+            self._words = self.figure.text(
+                _MAP[0], 0.925, "", fontsize=10.5, animated=True, family="DejaVu Sans Mono"
+            )
+            if title:
+                self.figure.text(_MAP[0], 0.962, title, fontsize=11, weight="bold")
+        self._background: Any = None
+
+    # -- what stands still ------------------------------------------------------------------
+
+    def _colour_bar(self) -> None:
+        low, high = self.limits
+        shades = ScalarMappable(Normalize(low, high), colormaps[style.FRACTION_COLOURS])
+        place = self.figure.add_axes((_MAP[0] + _MAP[2] + 0.014, 0.16, 0.012, 0.65))
+        bar = self.figure.colorbar(shades, cax=place)
+        bar.set_label(self._view.label, fontsize=10)
+        bar.ax.tick_params(labelsize=8.5, direction="out")
+
+    def _panels(self, timeline: Timeline, history: pd.DataFrame) -> None:
+        upper, middle, lower = (
+            self.figure.add_axes((_RIGHT[0], bottom, _RIGHT[1], height))
+            for bottom, height in _PANELS
+        )
+        # What was recorded after the last fields is not in the movie.
+        shown = history[history["time_s"] <= timeline.times_s[-1]]
+        self._rows = shown
+        if self._view.steps == "time":
+            self._unit, unit = style.time_unit(float(timeline.times_s[-1]))
+            self._abscissa = shown["time_s"].to_numpy() / self._unit
+            label = f"time / {unit}"
+        else:
+            self._abscissa = PER_AH_M2 * shown["capacity_Ah_m2"].to_numpy()
+            label = "areal capacity / mA h cm$^{-2}$"
+        self._curves = []
+        for axes, name, what, colour in (
+            (upper, "voltage_V", "cell voltage / V", style.CHARGE),
+            (middle, "lithium_fraction_sd", "s.d. of particles", style.DISCHARGE),
+        ):
+            values = shown[name].to_numpy()
+            axes.plot(self._abscissa, values, color=_PALE, linewidth=1.6)
+            (past,) = axes.plot([], [], color=colour, linewidth=1.8, animated=True)
+            (here,) = axes.plot(
+                [], [], "o", color=colour, markersize=6.5, markeredgecolor="white", animated=True
+            )
+            axes.margins(x=0.03, y=0.08)
+            axes.set_ylabel(what)
+            axes.set_xlabel(label)
+            self._curves.append((axes, values, past, here))
+        middle.set_ylim(bottom=0)
+        self._histogram(lower, timeline)
+        for axes in (upper, middle, lower):
+            axes.xaxis.set_minor_locator(AutoMinorLocator(2))
+            axes.tick_params(which="both", top=True, right=True, labelsize=8.5)
+            axes.yaxis.set_major_locator(MaxNLocator(5))
+            axes.xaxis.label.set_size(9.5)
+            axes.yaxis.label.set_size(9.5)
+
+    def _histogram(self, axes: Any, timeline: Timeline) -> None:
+        self._edges = np.linspace(*self.limits, _BINS + 1)
+        middle = (self._edges[1:] + self._edges[:-1]) / 2
+        scale = Normalize(*self.limits)
+        self._bars = axes.bar(
+            middle,
+            np.zeros(_BINS),
+            width=0.94 * np.diff(self._edges),
+            color=colormaps[style.FRACTION_COLOURS](scale(middle)),
+            animated=True,
+        )
+        self._mean_line = axes.axvline(
+            middle[0], color=style.INK, linewidth=1.2, linestyle=(0, (4, 2)), animated=True
+        )
+        self._bar_axes = axes
+        axes.set_xlim(self.limits)
+        axes.set_ylim(0, self._tallest(timeline))
+        axes.set_xlabel(self._view.label)
+        axes.set_ylabel("share of particles")
+
+    def _tallest(self, timeline: Timeline) -> float:
+        """Of the bars, when particles differ: at the start and the end all stand in one bar."""
+        moments = [timeline.moment(k) for k in _some(len(timeline), 60)]
+        widest = max(moment.spread for moment in moments)
+        apart = [m for m in moments if m.spread >= 0.4 * widest] or moments
+        tallest = max(float(self._counts(moment.lithium_fraction).max()) for moment in apart)
+        return min(1.02, 1.15 * tallest)
+
+    def _counts(self, lithium_fraction: Floats) -> Floats:
+        """(B,) share of particles in each bin; those beyond the ends count in the outermost."""
+        shown = np.clip(self._view.shown(lithium_fraction), *self.limits)
+        return np.histogram(shown, self._edges)[0] / shown.size
+
+    # -- frames -----------------------------------------------------------------------------
+
+    def prepare(self) -> Rectangle:
+        """Draw what stands still; to be called once all is in place.
+
+        Returns:
+            the rectangle of the map's axes.
+        """
+        with style.style():
+            self.figure.canvas.draw()
+        self._background = self.figure.canvas.copy_from_bbox(self.figure.bbox)
+        box = self.map.get_window_extent()
+        height = self._view.height
+        return Rectangle(
+            round(height - box.y1), round(height - box.y0), round(box.x0), round(box.x1)
+        )
+
+    def to_pixels(self, points: Floats, rectangle: Rectangle) -> Floats:
+        """Points (P, 2) of the map's axes to pixels from the rectangle's top left corner."""
+        placed = self.map.transData.transform(points)
+        x, y = placed[:, 0] - rectangle.left, self._view.height - placed[:, 1] - rectangle.top
+        return np.column_stack([x, y])
+
+    def frame(self, moment: Moment) -> Picture:
+        """The page at a moment, (height, width, 3), without the picture of the cell."""
+        canvas = self.figure.canvas
+        canvas.restore_region(self._background)
+        here = (
+            moment.time_s / self._unit
+            if self._view.steps == "time"
+            else PER_AH_M2 * moment.capacity_Ah_m2
+        )
+        until = int(np.searchsorted(self._rows["time_s"], moment.time_s, side="right"))
+        now = (moment.voltage_V, moment.spread)
+        for (axes, values, past, mark), value in zip(self._curves, now, strict=True):
+            past.set_data(np.r_[self._abscissa[:until], here], np.r_[values[:until], value])
+            mark.set_data([here], [value])
+            axes.draw_artist(past)
+            axes.draw_artist(mark)
+        counts = self._counts(moment.lithium_fraction)
+        for bar, count in zip(self._bars, counts, strict=True):
+            bar.set_height(count)
+            self._bar_axes.draw_artist(bar)
+        mean = float(self._view.shown(np.array([moment.mean]))[0])
+        self._mean_line.set_xdata([mean, mean])
+        self._bar_axes.draw_artist(self._mean_line)
+        self._words.set_text(self._said(moment, mean))
+        self.figure.draw_artist(self._words)
+        return np.array(canvas.buffer_rgba())[: self._view.height, : self._view.size[0], :3]
+
+    def _said(self, moment: Moment, mean: float) -> str:
+        words = f"{style.spoken_time(moment.time_s):<8}  {moment.voltage_V:.3f} V"
+        return f"{words}  mean {mean:.3f}  s.d. {moment.spread:.3f}"
+
+
+def _some(count: int, most: int) -> Sequence[int]:
+    """At most `most` of the numbers below `count`, evenly."""
+    return sorted({round(k) for k in np.linspace(0, count - 1, min(count, most))})

@@ -1,0 +1,157 @@
+"""When the frames of a movie are, and what the cell is like then: equal steps in time or charge.
+
+Between two samples everything is taken as a straight line in time, so that a movie runs evenly
+whatever the time steps of the run were.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from simulator.errors import InputError
+from simulator.results.fields import FieldSeries
+from simulator.results.particle_series import ParticleHistory
+from simulator.results.sample import Floats
+from simulator.viewing.particle_map import passed_at
+
+Steps = Literal["charge", "time"]
+STEPS: tuple[Steps, ...] = ("charge", "time")
+
+
+@dataclass(frozen=True)
+class Moment:
+    """What a frame shows; N particles.
+
+    Attributes:
+        share: how far into the movie, 0 to 1.
+        time_s: simulated time, s.
+        voltage_V, current_A_m2, capacity_Ah_m2: of the cell, as in history.csv.
+        mean, spread: mean and standard deviation of the particles' lithium fractions, by volume.
+        lithium_fraction: (N,) of the particles.
+        sample: number of the sample of the fields that is not after it.
+        weight: of the sample behind that one, 0 to 1.
+    """
+
+    share: float
+    time_s: float
+    voltage_V: float
+    current_A_m2: float
+    capacity_Ah_m2: float
+    mean: float
+    spread: float
+    lithium_fraction: Floats
+    sample: int
+    weight: float
+
+
+class Timeline:
+    """The moments of a movie.
+
+    Args:
+        history: of the cell.
+        series: of the particles; where it ends early (a run that goes on) its last sample stays.
+        field_times_s: (F,) times for which fields exist.
+        frames: how many are wanted; one sample alone gives one frame.
+        steps: what is equal between neighbouring frames: the charge passed, charge and discharge
+            alike (a rest takes no frames), or time. Where no charge passed, it is time.
+
+    Raises:
+        InputError: there are no samples yet.
+    """
+
+    def __init__(
+        self,
+        history: pd.DataFrame,
+        series: ParticleHistory,
+        field_times_s: Floats,
+        *,
+        frames: int,
+        steps: Steps = "charge",
+    ) -> None:
+        if history.empty or len(field_times_s) == 0 or len(series.time_s) == 0:
+            raise InputError("the run holds no samples yet: nothing to animate")
+        self._history, self._series, self._fields = history, series, field_times_s
+        begin = float(field_times_s[0])
+        end = max(begin, min(float(field_times_s[-1]), float(history["time_s"].iloc[-1])))
+        self.times_s = _times(history, begin, end, frames, steps)
+
+    def __len__(self) -> int:
+        return len(self.times_s)
+
+    def moment(self, number: int) -> Moment:
+        """The moment of a frame, counted from 0."""
+        time = float(self.times_s[number])
+        rows = self._history["time_s"].to_numpy()
+        names = ("voltage_V", "current_A_m2", "capacity_Ah_m2")
+        names += ("lithium_fraction_mean", "lithium_fraction_sd")
+        cell = [float(np.interp(time, rows, self._history[name])) for name in names]
+        before, share = bracket(self._series.time_s, time)
+        fractions = self._series.lithium_fraction
+        after = min(before + 1, len(fractions) - 1)
+        sample, weight = bracket(self._fields, time)
+        return Moment(
+            number / max(len(self) - 1, 1),
+            time,
+            *cell,
+            np.asarray(fractions[before] + share * (fractions[after] - fractions[before])),
+            sample,
+            weight,
+        )
+
+
+def bracket(times: Floats, time: float) -> tuple[int, float]:
+    """Number of the last of increasing times that is not after `time`, and the share of the way
+    to the next; the ends stay where they are."""
+    before = int(np.clip(np.searchsorted(times, time, side="right") - 1, 0, len(times) - 1))
+    if before == len(times) - 1:
+        return before, 0.0
+    span = times[before + 1] - times[before]
+    return before, float(np.clip((time - times[before]) / span, 0.0, 1.0)) if span > 0 else 0.0
+
+
+def _times(history: pd.DataFrame, begin: float, end: float, frames: int, steps: Steps) -> Floats:
+    if frames < 2 or end <= begin:
+        return np.array([end])
+    even: Floats = np.linspace(begin, end, frames, dtype=np.float64)
+    if steps == "time":
+        return even
+    rows = history["time_s"].to_numpy()
+    inside = np.r_[begin, rows[(rows > begin) & (rows < end)], end]
+    passed = passed_at(history, inside)
+    if passed[-1] <= passed[0]:
+        return even
+    goals = np.linspace(passed[0], passed[-1], frames)
+    # Through a rest the charge stays: no goal lies strictly inside one.
+    times = np.interp(goals, passed, inside)
+    times[-1] = end
+    return np.asarray(times, dtype=np.float64)
+
+
+class Fields:
+    """Fields between samples; each file is read once while a movie runs forwards.
+
+    Args:
+        series: of the particles' domain.
+    """
+
+    def __init__(self, series: FieldSeries) -> None:
+        self._series = series
+        self._kept: dict[int, Floats] = {}
+
+    def lithium_fraction(self, moment: Moment) -> Floats:
+        """(P,) at the points of the grid."""
+        first = self._sample(moment.sample)
+        if moment.weight == 0.0:
+            return first
+        second = self._sample(moment.sample + 1)
+        return np.asarray(first + moment.weight * (second - first))
+
+    def _sample(self, index: int) -> Floats:
+        if index not in self._kept:
+            self._kept = {k: v for k, v in self._kept.items() if k == index - 1}
+            self._kept[index] = self._series.load(index)["lithium_fraction"]
+        return self._kept[index]

@@ -1,0 +1,103 @@
+"""Frames to MP4 and GIF, by the ffmpeg that imageio-ffmpeg brings along."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+import imageio_ffmpeg
+import numpy as np
+from numpy.typing import NDArray
+
+from simulator.results.storage import OutputError, explain
+
+Picture = NDArray[np.uint8]
+
+_GIF_WIDTH = 960
+_GIF_FPS = 12.5
+"""A GIF counts hundredths of a second: 12.5 a second are 8 of them."""
+
+
+def write_mp4(path: Path, frames: Iterable[Picture], size: tuple[int, int], fps: float) -> int:
+    """Write frames as H.264 in the colours that every player takes (yuv420p).
+
+    Args:
+        path: ends in .mp4; appears when it is whole.
+        frames: (height, width, 3) each.
+        size: width and height, both even.
+        fps: frames per second.
+
+    Returns:
+        how many there were.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    partial = _partial(path)
+    count = 0
+    try:
+        writer = imageio_ffmpeg.write_frames(
+            str(partial),
+            size,
+            fps=fps,
+            codec="libx264",
+            pix_fmt_in="rgb24",
+            pix_fmt_out="yuv420p",
+            quality=None,
+            macro_block_size=2,
+            ffmpeg_log_level="error",
+            output_params=["-crf", "18", "-preset", "fast", "-movflags", "+faststart"],
+        )
+        writer.send(None)
+        try:
+            for frame in frames:
+                writer.send(np.ascontiguousarray(frame))
+                count += 1
+        finally:
+            writer.close()
+        os.replace(partial, path)
+    except OSError as error:
+        raise OutputError(explain(path, error)) from error
+    finally:
+        with suppress(OSError):
+            partial.unlink()
+    return count
+
+
+def write_gif(path: Path, movie: Path, *, width: int = _GIF_WIDTH) -> None:
+    """Write a movie as GIF, with colours chosen for it.
+
+    Args:
+        path: ends in .gif; appears when it is whole.
+        movie: the MP4 file.
+        width: of the GIF in pixels; a narrower movie keeps its own.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    partial = _partial(path)
+    filters = (
+        f"fps={_GIF_FPS},scale='min({width},iw)':-2:flags=lanczos,split[a][b];"
+        "[a]palettegen=max_colors=200[p];[b][p]paletteuse=dither=bayer:bayer_scale=4"
+    )
+    words = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "error", "-i", str(movie)]
+    words += ["-filter_complex", filters, "-loop", "0", str(partial)]
+    try:
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            reason = (done.stderr.strip().splitlines() or ["ffmpeg failed"])[-1]
+            raise OutputError(f"{path}: cannot be written ({reason})")
+        os.replace(partial, path)
+    except OSError as error:
+        raise OutputError(explain(path, error)) from error
+    finally:
+        with suppress(OSError):
+            partial.unlink()
+
+
+def _partial(path: Path) -> Path:
+    """Where a file grows: ffmpeg knows its kind by the ending."""
+    return path.with_name(f"{path.stem}.partial{path.suffix}")

@@ -1,0 +1,121 @@
+"""What a movie shows, and how: the choices a user has."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from simulator.errors import InputError
+from simulator.results.sample import Floats
+from simulator.viewing.movie.timeline import Steps
+
+Quantity = Literal["composition", "lithium_fraction"]
+Format = Literal["mp4", "gif"]
+QUANTITIES: tuple[Quantity, ...] = ("composition", "lithium_fraction")
+FORMATS: tuple[Format, ...] = ("mp4", "gif")
+
+_CUT = re.compile(r"([xyz])\s*=\s*(-?\d+(?:\.\d*)?)\s*(?:um|µm)?\Z")
+_LEAST_HEIGHT, _LARGEST_HEIGHT = 240, 2160
+
+
+@dataclass(frozen=True)
+class Cut:
+    """What is taken away of a cell in 3D, so that one sees inside.
+
+    Attributes:
+        kind: "corner": the quarter nearest to the camera; "plane": all on its near side; "none".
+        axis: 0, 1 or 2 for x, y or z, of a plane.
+        place_um: where the plane lies, um; None: in the middle.
+    """
+
+    kind: Literal["corner", "plane", "none"] = "corner"
+    axis: int = 1
+    place_um: float | None = None
+
+
+def read_cut(text: str) -> Cut:
+    """A cut as commands take it: "corner", "none", "y" or "y=11.5".
+
+    Raises:
+        InputError: none of these.
+    """
+    if text in ("corner", "none"):
+        return Cut(kind="corner" if text == "corner" else "none")
+    if text in ("x", "y", "z"):
+        return Cut("plane", "xyz".index(text))
+    match = _CUT.match(text)
+    if match is None:
+        raise InputError(
+            f"--cut {text} is not known (allowed: corner, none, x, y, z, or like y=11.5)"
+        )
+    return Cut("plane", "xyz".index(match[1]), float(match[2]))
+
+
+@dataclass(frozen=True)
+class View:
+    """How a movie looks.
+
+    Attributes:
+        quantity: what colours the particles: x in Li_{1-x}(NMC)O_2, or the lithium fraction 1 - x.
+        steps: what is equal between frames.
+        frames: how many.
+        fps: of them per second.
+        height: of the picture in pixels; the width is 16/9 of it.
+        cut: in 3D, what is taken away.
+        orbit_deg: in 3D, how far the camera goes round the cell, degrees.
+        section: show the plane y = const of a cell in 3D, as a cell in 2D is shown.
+        section_um: where that plane lies, um; None: in the middle.
+        formats: of the files.
+    """
+
+    quantity: Quantity = "composition"
+    steps: Steps = "charge"
+    frames: int = 240
+    fps: float = 24.0
+    height: int = 1080
+    cut: Cut = Cut()
+    orbit_deg: float = 50.0
+    section: bool = False
+    section_um: float | None = None
+    formats: tuple[Format, ...] = FORMATS
+
+    def __post_init__(self) -> None:
+        low, high = _LEAST_HEIGHT, _LARGEST_HEIGHT
+        if not low <= self.height <= high or self.height % 2:
+            raise InputError(
+                f"--height {self.height} is not an even number of pixels from {low} to {high}"
+            )
+        if not 1 <= self.frames <= 100_000:
+            raise InputError(f"--frames {self.frames} is not a number of frames (1 to 100000)")
+        if not 0.1 <= self.fps <= 120:
+            raise InputError(f"--fps {self.fps:g} lies outside 0.1 to 120 frames per second")
+        if not abs(self.orbit_deg) <= 3600:
+            raise InputError(f"--orbit {self.orbit_deg:g} lies outside -3600 to 3600 degrees")
+        if not self.formats:
+            raise InputError("--format is empty (allowed: mp4, gif)")
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height in pixels, both even."""
+        return 2 * round(self.height * 8 / 9), self.height
+
+    def shown(self, lithium_fraction: Floats) -> Floats:
+        """What is coloured, from lithium fractions."""
+        return 1.0 - lithium_fraction if self.quantity == "composition" else lithium_fraction
+
+    @property
+    def label(self) -> str:
+        """Of the colour bar and the histogram."""
+        if self.quantity == "composition":
+            return "$x$ in Li$_{1-x}$(NMC)O$_2$"
+        return "lithium fraction"
+
+    def range(self, *lithium_fractions: Floats) -> tuple[float, float]:
+        """Of the colours: least and largest, rounded outwards to hundredths."""
+        shown = [self.shown(values) for values in lithium_fractions]
+        low = np.floor(100 * min(float(values.min()) for values in shown) + 1e-9) / 100
+        high = np.ceil(100 * max(float(values.max()) for values in shown) - 1e-9) / 100
+        return float(low), float(max(high, low + 0.01))

@@ -1,0 +1,68 @@
+"""report/particles.png: the lithium fraction of every particle over time, a line each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from simulator.results.folder import ResultsFolder
+from simulator.viewing import style
+from simulator.viewing.particle_run import (
+    COLOUR_BY,
+    ColourBy,
+    ParticleRun,
+    particle_bar,
+    plot_lines,
+    read_particle_run,
+)
+
+
+def plot_particles(axes: Any, run: ParticleRun, *, by: ColourBy = "penalty") -> Any:
+    """Lithium fractions over time, coloured by penalty factor or radius; their mean in black.
+
+    Returns:
+        what a colour bar needs.
+    """
+    seconds, unit = style.time_unit(float(run.series.time_s[-1]))
+    time = run.series.time_s / seconds
+    lines = plot_lines(axes, time, run.series.lithium_fraction, run.table, by)
+    axes.plot(time, run.mean, color=style.INK, linewidth=1.4, label="mean by volume")
+    axes.margins(x=0)
+    axes.set_xlabel(f"time / {unit}")
+    axes.set_ylabel("lithium fraction of particles")
+    style.finish(axes)
+    axes.legend(loc="best")
+    return lines
+
+
+def particles_figure(run: ParticleRun, colours: Sequence[ColourBy] = COLOUR_BY) -> Figure:
+    """A panel per colouring, side by side."""
+    with style.style():
+        figure = style.new_figure(style.DOUBLE_COLUMN_IN * (0.1 + 0.45 * len(colours)), 2.9)
+        places = figure.subplots(1, len(colours), sharey=True, squeeze=False)[0]
+        for axes, by in zip(places, colours, strict=True):
+            lines = plot_particles(axes, run, by=by)
+            particle_bar(lines, axes, by)
+        for axes in places[1:]:
+            axes.set_ylabel("")
+            axes.get_legend().remove()
+        figure.draw_without_rendering()
+    return figure
+
+
+def draw_particles(folder: Path | str) -> Path:
+    """Draw report/particles.png from the results folder alone.
+
+    Raises:
+        InputError: no readable particles there.
+        OutputError: the picture cannot be written.
+    """
+    results = ResultsFolder(folder)
+    figure = particles_figure(read_particle_run(results.path))
+    path = results.make_report() / "particles.png"
+    with style.style():
+        style.save(figure, path)
+    return path

@@ -1,0 +1,143 @@
+"""The particles of a run over time, and their colours: what the figures of particles share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+from matplotlib.collections import LineCollection
+from matplotlib.colors import Colormap, LogNorm, Normalize
+from matplotlib.ticker import LogLocator
+
+from simulator.errors import InputError
+from simulator.particles import ParticleTable
+from simulator.results.history import read_history
+from simulator.results.particle_series import ParticleHistory, read_particle_series
+from simulator.results.sample import Floats
+from simulator.viewing import style
+
+ColourBy = Literal["penalty", "radius"]
+COLOUR_BY: tuple[ColourBy, ...] = ("penalty", "radius")
+
+_MOST_SAMPLES = 400
+"""A line needs no more points than the page has."""
+
+
+@dataclass(frozen=True)
+class ParticleRun:
+    """T samples of N particles, and the cell's history.
+
+    Attributes:
+        table: the N particles.
+        series: their samples.
+        history: of the cell; its rows may be more than the samples.
+    """
+
+    table: ParticleTable
+    series: ParticleHistory
+    history: pd.DataFrame
+
+    def __post_init__(self) -> None:
+        if self.series.lithium_fraction.shape[1:] != (len(self.table),):
+            raise InputError(
+                f"particles.h5 holds {self.series.lithium_fraction.shape[1]} particles, but "
+                f"particles.csv {len(self.table)}: they are not of one run"
+            )
+        if len(self.series.time_s) == 0:
+            raise InputError("particles.h5 holds no samples yet: nothing to draw")
+
+    @cached_property
+    def mean(self) -> Floats:
+        """(T,) volume-weighted mean lithium fraction."""
+        share = self.table.volume_um3 / self.table.volume_um3.sum()
+        return np.asarray(self.series.lithium_fraction @ share)
+
+    @cached_property
+    def spread(self) -> Floats:
+        """(T,) volume-weighted standard deviation of the particles' lithium fractions."""
+        share = self.table.volume_um3 / self.table.volume_um3.sum()
+        deviation = self.series.lithium_fraction - self.mean[:, None]
+        return np.sqrt(deviation**2 @ share)
+
+    def between(self, begin_s: float, end_s: float) -> ParticleRun:
+        """The samples of an interval of time, its ends included."""
+        slack = 1e-9 * max(abs(end_s), 1.0)
+        time = self.series.time_s
+        chosen = (time >= begin_s - slack) & (time <= end_s + slack)
+        if not chosen.any():
+            raise InputError("particles.h5 holds no samples of the charge or discharge to draw")
+        kept = ParticleHistory(*(values[chosen] for values in vars(self.series).values()))
+        return ParticleRun(self.table, kept, self.history)
+
+
+def read_particle_run(folder: Path) -> ParticleRun:
+    """The particles of a results folder.
+
+    Raises:
+        InputError: files are missing, damaged, or without samples.
+    """
+    table = ParticleTable.read_csv(folder / "particles.csv")
+    return ParticleRun(table, read_particle_series(folder), read_history(folder))
+
+
+def particle_colours(table: ParticleTable, by: ColourBy) -> tuple[Floats, Normalize]:
+    """What colours the particles: (N,) values, and their range.
+
+    Penalties are coloured by their logarithm.
+    """
+    if by == "penalty":
+        low, high = float(table.penalty.min()), float(table.penalty.max())
+        return table.penalty, LogNorm(low, max(high, 1.0001 * low))
+    low, high = float(table.radius_um.min()), float(table.radius_um.max())
+    return table.radius_um, Normalize(low, max(high, 1.0001 * low))
+
+
+def colour_map() -> Colormap:
+    """Of lines on white: the palest end is left out."""
+    return style.trimmed("plasma", high=0.9)
+
+
+def plot_lines(
+    axes: Any, abscissa: Floats, values: Floats, table: ParticleTable, by: ColourBy
+) -> LineCollection:
+    """A line per particle.
+
+    Args:
+        axes: matplotlib's.
+        abscissa: (T,).
+        values: (T, N).
+        table: N particles.
+        by: what colours them.
+
+    Returns:
+        what a colour bar needs.
+    """
+    every = max(1, len(abscissa) // _MOST_SAMPLES)
+    # The last sample is kept, whatever its number.
+    chosen = np.unique(np.r_[np.arange(0, len(abscissa), every), len(abscissa) - 1])
+    x = np.broadcast_to(abscissa[chosen], (values.shape[1], len(chosen)))
+    lines = LineCollection(
+        list(np.stack([x, values[chosen].T], axis=2)),
+        linewidths=float(np.clip(30 / values.shape[1], 0.25, 1.0)),
+        alpha=0.85,
+        cmap=colour_map(),
+    )
+    shown, norm = particle_colours(table, by)
+    lines.set(array=shown, norm=norm)
+    axes.add_collection(lines)
+    axes.autoscale_view()
+    return lines
+
+
+def particle_bar(lines: Any, axes: Any, by: ColourBy) -> None:
+    """The colour bar of `plot_lines`, beside the axes."""
+    label = "penalty factor" if by == "penalty" else "radius / µm"
+    # Penalties lie within two decades: powers of ten alone would leave one number.
+    ticks = LogLocator(subs=(1.0, 2.0, 5.0)) if by == "penalty" else None
+    numbers = "%g" if by == "penalty" else None
+    bar = axes.figure.colorbar(lines, ax=axes, pad=0.02, label=label, ticks=ticks, format=numbers)
+    bar.minorticks_off()

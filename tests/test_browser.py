@@ -1,0 +1,84 @@
+"""The page of a run in a real browser: `scripts/test -m browser`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from conftest import PRESET, ROOT
+from other_userland import enter
+from synthetic import synthetic_run, write_run
+
+from simulator.describe import record_of
+from simulator.parameters import load_parameters
+from simulator.reporting.ended import finish_report
+from simulator.reporting.page import write_page
+from simulator.results.manifest import Manifest, read_manifest
+from simulator.viewing import NAMES
+from simulator.viewing.movie import View, animate
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = write_run(tmp_path_factory.mktemp("browser") / "out", synthetic_run(samples=6))
+    parameters = load_parameters(PRESET)
+    manifest = Manifest(folder.manifest, read_manifest(folder.manifest))
+    manifest.update(
+        title=parameters.title,
+        input=parameters.given,
+        described=record_of(parameters),
+        balance={"charge": 3.2e-13, "lithium": 1e-12, "salt": 2e-12},
+        mesh_hash="0123456789abcdef" * 4,
+    )
+    assert finish_report(folder.path) == []
+    animate(folder.path, View(frames=4, height=480, formats=("mp4",)))
+    return write_page(folder.path)
+
+
+def look(page: Path) -> dict:
+    folder = page.parent
+    script = ROOT / "tests" / "browser_look.py"
+    done = enter("browser", ["python3", script, page, folder], folder)
+    lines = [line for line in done.stdout.splitlines() if line.startswith("ANSWER ")]
+    assert lines, f"{done.returncode}\n{done.stdout}\n{done.stderr}"
+    return json.loads(lines[0].removeprefix("ANSWER "))
+
+
+@pytest.fixture(scope="module")
+def seen(page: Path) -> dict:
+    return look(page)
+
+
+@pytest.mark.parametrize(("screen", "width"), [("phone", 390), ("desktop", 1440)])
+def test_it_fits_the_screen(seen: dict, screen: str, width: int) -> None:
+    found = seen[screen]
+    assert found["width"] == pytest.approx(width, abs=20)  # a desktop's scroll bar
+    assert found["scroll"] <= found["width"]
+    assert found["wide"] == []
+    assert found["smallest"] >= 11
+
+
+@pytest.mark.parametrize("screen", ["phone", "desktop"])
+def test_all_is_there_without_a_network(seen: dict, screen: str) -> None:
+    found = seen[screen]
+    assert (found["images"], found["broken"]) == (len(NAMES), 0)
+    assert found["requests"] == []
+    assert found["console"] == []
+
+
+def test_a_page_that_is_too_wide_is_noticed(page: Path) -> None:
+    """The negative twin."""
+    wide = page.with_name("wide.html")
+    html = page.read_text(encoding="utf-8")
+    added = '<p style="white-space: nowrap">' + "far too wide " * 60 + "</p></main>"
+    wide.write_text(html.replace("</main>", added), encoding="utf-8")
+    found = look(wide)["phone"]
+    assert found["scroll"] > 390
+    assert found["wide"]
+
+
+def test_it_is_light(page: Path) -> None:
+    assert page.stat().st_size < 8e6
