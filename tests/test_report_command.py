@@ -29,7 +29,7 @@ from simulator.heterogeneity.comparison import normalised_ranks
 from simulator.heterogeneity.evolution import evenly_charged, evolution
 from simulator.heterogeneity.moments import find_moment, parse_moment, read_run
 from simulator.heterogeneity.tables import read_table
-from simulator.reporting.after_run import report_after_run
+from simulator.reporting.ended import brief_heterogeneity, finish_report
 from simulator.viewing.evolution import evolution_figure
 from simulator.viewing.heterogeneity import Captions, heterogeneity_figure
 from simulator.viewing.style import new_figure
@@ -365,10 +365,10 @@ def test_folders_that_cannot_be_reported(
 
 
 def test_after_a_run_the_report_is_there_or_one_line_says_why(
-    tmp_path: Path, run: SyntheticRun, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, run: SyntheticRun
 ) -> None:
     place = write_run(tmp_path / "out", run).path
-    line = report_after_run(place)
+    line = brief_heterogeneity(place)
     assert "L*" in line
     assert "\n" not in line
     files = {path.name for path in (place / "report").iterdir()}
@@ -376,23 +376,23 @@ def test_after_a_run_the_report_is_there_or_one_line_says_why(
     # Particles that nothing tells apart, and a folder without its particles.
     rows = (place / "particles.csv").read_text().splitlines()
     (place / "particles.csv").write_text("\n".join(rows[:6]) + "\n")
-    assert report_after_run(place).startswith("no heterogeneity report: ")
+    assert finish_report(place).finding.startswith("no heterogeneity report: ")
     shutil.rmtree(place / "report")
     (place / "report").write_text("in the way")
     (place / "particles.csv").write_text("\n".join(rows) + "\n")
-    assert "is a file" in report_after_run(place)
-    assert capsys.readouterr().err == ""
+    with pytest.raises(InputError, match="is a file"):
+        brief_heterogeneity(place)
 
 
 def test_a_fault_of_the_report_is_told_and_does_no_harm(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("a clever mistake")
 
-    monkeypatch.setattr("simulator.reporting.after_run.write_report", broken)
-    assert "by a fault of the program (ZeroDivisionError: a clever" in report_after_run(folder)
-    assert capsys.readouterr().err.startswith("heterode: warning: no heterogeneity report")
+    monkeypatch.setattr("simulator.reporting.heterogeneity.write_report", broken)
+    problem = "report/heterogeneity.json: ZeroDivisionError: a clever mistake"
+    assert problem in finish_report(folder).problems
 
 
 # -- over a run -------------------------------------------------------------------------------
