@@ -1,4 +1,4 @@
-"""Materials with known dielectric functions: oscillators, and measured n and k in the public domain."""
+"""Materials with known dielectric functions: oscillators, and measured n and k (CC0)."""
 
 from __future__ import annotations
 

@@ -18,12 +18,12 @@ from io import StringIO
 from typing import Any, NoReturn
 
 from simulator import __version__
-from simulator.cli import check, mesh, run
+from simulator.cli import check, dielectric, mesh, micrograph, optics, run
 from simulator.cli.endings import INTERRUPTED, SOLVE_FAILED, WRONG_INPUT, leave
 from simulator.errors import InputError, ResumeError
 from simulator.ranks import launched_in_parallel, together
 
-COMMANDS = (run, check, mesh)
+COMMANDS = (run, check, mesh, optics, micrograph, dielectric)
 """Modules of one command each, with `add(commands)`."""
 
 

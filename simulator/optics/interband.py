@@ -2,7 +2,7 @@ r"""eps2 from electronic structure: equation (1).
 
     eps2(w) = pi e^2 / (eps0 m^2 w^2 V) sum w_k (f_v - f_c) |u . p_cv|^2 d(E_c - E_v - hbar w)
 
-The sum is over spins, wave vectors k (weights w_k sum to 1) and bands v, c; occupations f in [0, 1];
+The sum is over spins, wave vectors k (weights w_k, sum 1) and bands v, c; occupations f in [0, 1];
 p the momentum matrix element, u the polarisation, V the volume of the cell. Where the calculation
 has one spin channel each state counts twice. The delta is a Gaussian or Lorentzian, minus its
 mirror image at -E, so that eps2 stays odd in w; w^2 in front is (E_cv / hbar)^2, which is the same

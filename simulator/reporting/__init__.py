@@ -1,0 +1,1 @@
+"""Reports: what several units make together, as files for a reader."""
