@@ -44,8 +44,11 @@ CONFINED = {
     "petsc4py": {"solver"},
     "mpi4py": {"solver", "interruption", "simulation", "cli"},
     "gmsh": {"geometry"},
-    "h5py": {"results"},
-    "matplotlib": {"viewing", "heterogeneity", "optics"},
+    "h5py": {"results", "optics"},
+    "skimage": {"optics", "viewing"},
+    "tifffile": {"optics", "reporting"},
+    "pymatgen": {"optics"},
+    "matplotlib": {"viewing", "heterogeneity"},
     "pydantic": {"parameters", "describe"},
     "argparse": {"cli"},
 }
@@ -188,6 +191,14 @@ def test_checking_loads_no_heavy_library_either() -> None:
     silently = "import contextlib, io\nwith contextlib.redirect_stdout(io.StringIO()):\n    {}"
     modules = loaded_after(silently.format(command.replace("\n", "; ")))
     assert not modules & HEAVY
+
+
+def test_optics_loads_neither_solver_nor_mesher() -> None:
+    modules = loaded_after(
+        "import simulator.optics.analysis, simulator.optics.sections, simulator.optics.interband"
+    )
+    assert "skimage" in modules
+    assert not modules & {"dolfinx", "gmsh", "petsc4py", "ufl", "matplotlib"}
 
 
 def test_heavy_libraries_would_be_noticed() -> None:

@@ -1,1 +1,1 @@
-"""Reports: what several units make together, as files for a reader."""
+"""Reports: what was measured of a run or a table, as files for people and programs."""
