@@ -1,7 +1,7 @@
 """How well particles are found and measured: python3 scripts/benchmark_optics.py [--seeds N].
 
 Synthetic micrographs of 1,024 x 1,024 pixels (256 um, touching particles of 2.5 um median radius),
-on seeds that nothing was tuned on. A case passes where recall, precision and error of the brightness
+on seeds that nothing was tuned on. A case passes where recall, precision and error of brightness
 reach its target in each column. Seconds are wall-clock for flat field to table, a picture.
 
 The last columns carry the scale of heterogeneity L* (um, below the field) through the picture: of
@@ -151,7 +151,7 @@ def _scales(truth: Truth, picture: object, seed: int) -> tuple[float, float]:
     scales = []
     for positions, values in tables:
         points = MarkedPoints("field", positions, values, window_um=window)
-        curve = cluster_curve([points], np.random.default_rng(seed), seeds=3, permutations=0)
+        curve = cluster_curve([points], seeds=3, permutations=0, rng=np.random.default_rng(seed))
         # As wide a band as leaves L* within a field of this size.
         scales.append(scale_of_heterogeneity(curve, band=0.06, value_range=spread).scale_um)
     return scales[0], scales[1]

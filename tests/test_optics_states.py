@@ -111,8 +111,22 @@ class TestRatios:
         # The ratio also cancels what a particle's own shade adds, which its brightness keeps.
         plain = np.asarray(result.table["green"])[known] / 0.62 - mine[known]
         assert np.std(plain) > 2.0 * np.std(error)
+        # The error counts the texture within particles, which cancels where both states show it.
         sd = np.asarray(result.table["value_sd"])[known]
-        assert 0.3 < np.sqrt(np.mean((error / sd) ** 2)) < 3.0
+        assert np.sqrt(np.mean((error / sd) ** 2)) < 1.0
+
+    def test_uncertainty_of_the_brightness(self) -> None:
+        t = truth()
+        p = picture(t)
+        result = evaluate(p, Options())
+        pairs = score(t.labels, p.labels)
+        true = np.full(len(p.measured), np.nan)
+        true[pairs.found] = t.scene.colour[pairs.truth, 1]
+        mine = true[np.asarray(result.table["label"]) - 1]
+        known = np.isfinite(mine)
+        error = np.asarray(result.table["value"])[known] - mine[known]
+        sd = np.asarray(result.table["value_sd"])[known]
+        assert 0.5 < np.sqrt(np.mean((error / sd) ** 2)) < 2.0
 
     def test_every_particle_is_somewhere_once(self) -> None:
         before, after = states()

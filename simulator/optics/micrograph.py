@@ -57,19 +57,22 @@ class Micrograph:
         return self.counts.astype(np.float32) / np.float32(np.iinfo(self.counts.dtype).max)
 
 
-def read_micrograph(path: Path | str, pixel_um: float | None = None) -> Micrograph:
+def read_micrograph(
+    path: Path | str, pixel_um: float | None = None, *, coloured: bool = True
+) -> Micrograph:
     """Read an RGB micrograph.
 
     Args:
         path: TIFF, PNG or JPEG; an alpha channel is left out.
         pixel_um: edge of a pixel; None takes it from a TIFF's metadata.
+        coloured: refuse RGB with three equal channels; a flat field may have them.
 
     Raises:
         InputError: no such file, not an image, not RGB, not 8 or 16 bit, or no pixel size.
     """
     file = Path(path)
     counts, stored_um = read_pixels(file)
-    counts = _as_rgb(file, counts)
+    counts = _as_rgb(file, counts, coloured)
     size = pixel_um if pixel_um is not None else stored_um
     if size is None:
         raise InputError(
@@ -219,7 +222,7 @@ def _read_16_bit_png(file: Path) -> npt.NDArray[Any]:
     return np.array(pixels.reshape(height, width, -1)[::-1])
 
 
-def _as_rgb(file: Path, counts: npt.NDArray[Any]) -> npt.NDArray[Any]:
+def _as_rgb(file: Path, counts: npt.NDArray[Any], coloured: bool) -> npt.NDArray[Any]:
     if counts.ndim == 2 or (counts.ndim == 3 and counts.shape[2] in (1, 2)):
         raise InputError(
             f"{file}: is a grey image. Red, green and blue are needed: pass an RGB one"
@@ -233,7 +236,7 @@ def _as_rgb(file: Path, counts: npt.NDArray[Any]) -> npt.NDArray[Any]:
     if min(counts.shape[:2]) < 16:
         raise InputError(f"{file}: has {counts.shape[1]} x {counts.shape[0]} pixels: too few")
     rgb = counts[..., :3]
-    if np.array_equal(rgb[..., 0], rgb[..., 1]) and np.array_equal(rgb[..., 1], rgb[..., 2]):
+    if coloured and not np.ptp(rgb, axis=2).any():
         raise InputError(
             f"{file}: is a grey image (red, green and blue are the same in every pixel). Pass the"
             " camera's RGB picture"

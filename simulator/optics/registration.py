@@ -28,6 +28,7 @@ Mask = npt.NDArray[np.bool_]
 _COARSE = 384
 _LEAST_OVERLAP = 0.25
 _ROUNDS = 12
+_LEAST_SHARE = 0.35  # of two fields that have nothing in common 0.1 to 0.2 meet by chance
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def match_particles(first: Field, second: Field) -> Match:
     i, j = pairs
     inside = _inside(first, second, p, q)
     share = i.size / max(int(inside.sum()), 1)
-    if i.size < 4 or share < 0.2:
+    if i.size < 4 or share < _LEAST_SHARE:
         raise InputError(
             f"the pictures do not show the same place: {i.size} of {int(inside.sum())} particles"
             " were found again. Pass the picture of this place, less turned or shifted"

@@ -114,6 +114,8 @@ def scene_of_results(
         InputError: no such folder or sample.
     """
     path = Path(folder)
+    if not (path / "particles.csv").is_file():
+        raise InputError(f"{path}: is no results folder (there is no particles.csv in it)")
     table = ParticleTable.read_csv(path / "particles.csv")
     series = read_particle_series(path)
     count = len(series.time_s)

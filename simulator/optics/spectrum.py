@@ -175,7 +175,7 @@ def characterise(
         tail: count C / w^3 beyond the table.
     """
     energy, eps2 = spectrum.energy_eV, spectrum.eps2
-    body = float(trapezoid(energy * eps2, energy)) + 0.5 * float(energy[0] ** 2 * eps2[0])
+    body = float(trapezoid(energy * eps2, energy)) + float(energy[0] ** 2 * eps2[0]) / 3.0
     beyond = float(eps2[-1] * energy[-1] ** 2) if tail else 0.0
     plasma2 = (2.0 / np.pi) * (body + beyond)
     electrons = plasma2 * volume_A3 / PLASMA_EV2_A3 if volume_A3 else np.nan

@@ -220,7 +220,7 @@ def _picture(
     path: Path, size: float | None, flat: Path | None, labels: Path | None, options: Options
 ) -> Picture:
     micrograph = read_micrograph(path, size)
-    even = None if flat is None else read_micrograph(flat, micrograph.pixel_um)
+    even = None if flat is None else read_micrograph(flat, micrograph.pixel_um, coloured=False)
     given = None if labels is None else read_labels(labels, micrograph.shape)
     return analyse(micrograph, options, flat=even, labels=given)
 
