@@ -17,6 +17,7 @@ from synthetic import synthetic_run, write_run
 
 from simulator.cli import main
 from simulator.optics.oscillators import Lorentz, lorentz_dielectric
+from simulator.results.particle_series import read_particle_series
 
 
 @pytest.fixture(scope="module")
@@ -130,8 +131,14 @@ class TestOptics:
     def test_a_results_folder_becomes_a_picture(self, place: Path) -> None:
         write_run(place / "run", synthetic_run(samples=6))
         assert main(["micrograph", "run", "--pixel", "0.2um", "--out", "seen"]) == 0
-        assert main(["optics", "seen/state.tif", "--out", "out"]) == 0
-        assert len(pd.read_csv("out/state.csv")) > 20
+        Path("cal.csv").write_text(f"lithium_fraction,green\n0,{0.74 / 0.42}\n1,1\n")
+        words = ["optics", "seen/state.tif", "--pristine", "seen/pristine.tif"]
+        assert main([*words, "--calibration", "cal.csv", "--out", "out"]) == 0
+        seen = pd.read_csv("out/state.csv")["value"]
+        own = read_particle_series(place / "run").lithium_fraction[-1]
+        assert 0.7 * own.size < seen.size <= own.size
+        assert seen.mean() == pytest.approx(own.mean(), abs=0.01)
+        assert seen.std() == pytest.approx(own.std(), abs=0.01)
 
 
 MISTAKES: dict[str, tuple[list[str], tuple[str, ...]]] = {
@@ -347,3 +354,27 @@ def test_as_a_process(pictures: Path, heterode: Callable, tmp_path: Path) -> Non
     ended = heterode("optics", pictures / "state.tif", "--out", tmp_path / "out", cwd=tmp_path)
     assert (ended.code, ended.err) == (0, "")
     assert (tmp_path / "out" / "state.csv").is_file()
+
+
+def test_from_theory_to_lithium_and_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """eps2 -> colours -> picture -> particles -> the lithium fractions that were drawn."""
+    monkeypatch.chdir(tmp_path)
+    lithium = ("0.3", "0.6", "1.0")
+    for x in lithium:
+        # Made up: as lithium leaves, the first oscillator moves to the red and gains strength.
+        energy = np.arange(0.0, 30.01, 0.05)
+        first = Lorentz(1.2 + 1.6 * float(x), 6.0 - 2.5 * float(x), 0.8)
+        eps2 = lorentz_dielectric(energy, [first, OSCILLATORS[1]]).imag
+        pd.DataFrame({"energy_eV": energy, "eps2": eps2}).to_csv(f"x{x}.csv", index=False)
+    tables = [f"x{x}.csv" for x in lithium]
+    assert main(["dielectric", *tables, "--lithium", *lithium, "--out", "theory"]) == 0
+    words = ["micrograph", "--colours", "theory/colours.csv", "--size", "320", "--pixel", "0.25um"]
+    assert main([*words, "--out", "seen"]) == 0
+    words = ["optics", "seen/state.tif", "--pristine", "seen/pristine.tif", "--channel", "red"]
+    assert main([*words, "--calibration", "theory/calibration.csv", "--out", "out"]) == 0
+    table = pd.read_csv("out/state.csv")
+    monkeypatch.chdir(tmp_path / "seen")
+    true = true_values(table)["value"]
+    found = table.loc[true.index, "value"]
+    assert found.mean() == pytest.approx(true.mean(), abs=0.01)
+    assert spearmanr(found, true)[0] > 0.9

@@ -32,6 +32,8 @@ _MARGIN_UM = 3.0
 _SPREAD = 0.05
 _CORRELATION_UM = 15.0
 _LARGEST = 20_000
+_EXPOSED = 0.75
+"""Share of full scale at which the brightest colour is shown; ratios stay as they are."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +75,7 @@ def take_pictures(request: Request, colours: Colours, seed: int, out: Path) -> i
         InputError: results not readable, or too large a picture.
     """
     placing, drawing = np.random.default_rng(seed).spawn(2)
+    colours = replace(colours, colour=colours.colour * (_EXPOSED / float(colours.colour.max())))
     camera = Camera(
         shape=(request.size, request.size),
         pixel_um=request.pixel_um,
