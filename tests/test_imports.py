@@ -45,7 +45,7 @@ CONFINED = {
     "mpi4py": {"solver", "interruption", "simulation", "cli"},
     "gmsh": {"geometry"},
     "h5py": {"results", "optics"},
-    "skimage": {"optics", "viewing"},
+    "skimage": {"optics", "viewing", "geometry"},
     "tifffile": {"optics", "reporting"},
     "pymatgen": {"optics"},
     "matplotlib": {"viewing", "heterogeneity"},

@@ -87,6 +87,23 @@ def read_micrograph(
     return Micrograph(counts, float(size), file.stem)
 
 
+def read_label_image(path: Path | str, pixel_um: float | None) -> tuple[Labels, float]:
+    """A label image by itself, and the edge of a pixel in um.
+
+    Raises:
+        InputError: as in `read_labels`; or no pixel size is known.
+    """
+    file = Path(path)
+    pixels, stored = read_pixels(file)
+    size = pixel_um if pixel_um is not None else stored
+    if size is None:
+        raise InputError(
+            f"{file}: its metadata does not say how large a pixel is. Pass --pixel, as in"
+            " --pixel 0.1um"
+        )
+    return _as_labels(file, pixels), size
+
+
 def read_labels(path: Path | str, shape: tuple[int, int]) -> Labels:
     """A label image made elsewhere (Cellpose, Fiji): 0 is background, each particle a number.
 
@@ -98,16 +115,20 @@ def read_labels(path: Path | str, shape: tuple[int, int]) -> Labels:
         InputError: not readable, not of this shape, not whole numbers, or no particle in it.
     """
     file = Path(path)
-    labels, _ = read_pixels(file)
-    labels = np.squeeze(labels)
-    if labels.ndim != 2:
-        raise InputError(
-            f"{file}: a label image has one number a pixel; this one has the shape {labels.shape}"
-        )
-    if labels.shape != shape:
+    labels = np.squeeze(read_pixels(file)[0])
+    if labels.ndim == 2 and labels.shape != shape:
         raise InputError(
             f"{file}: the label image has {labels.shape[0]} x {labels.shape[1]} pixels, the"
             f" micrograph {shape[0]} x {shape[1]}. Labels of the same picture are needed"
+        )
+    return _as_labels(file, labels)
+
+
+def _as_labels(file: Path, pixels: npt.NDArray[Any]) -> Labels:
+    labels = np.squeeze(pixels)
+    if labels.ndim != 2:
+        raise InputError(
+            f"{file}: a label image has one number a pixel; this one has the shape {labels.shape}"
         )
     if labels.dtype.kind == "f" and not np.array_equal(labels, np.round(labels)):
         raise InputError(f"{file}: labels must be whole numbers")
@@ -115,7 +136,7 @@ def read_labels(path: Path | str, shape: tuple[int, int]) -> Labels:
     if whole.min() < 0 or whole.max() == 0:
         raise InputError(f"{file}: holds no particles (0 is background, particles count from 1)")
     numbers, inverse = np.unique(whole, return_inverse=True)
-    inverse = inverse.reshape(shape)
+    inverse = inverse.reshape(labels.shape)
     relabelled: Labels = (inverse if numbers[0] == 0 else inverse + 1).astype(np.int32)
     if relabelled.max() == 1:
         # A plain mask: each connected piece is a particle.
