@@ -9,6 +9,7 @@ smoothed masks; their nodes stand as close as the gaps beside them ask for. Edge
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +23,7 @@ from simulator.geometry.mesh_data import MeshData
 from simulator.geometry.meshing import triangulate
 from simulator.geometry.outline import SLOPE, MeshSizes, Outline, spaced
 
-Floats = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.floating[Any]]
 Labels = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
 

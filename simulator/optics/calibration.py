@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -28,7 +29,7 @@ from sklearn.isotonic import IsotonicRegression
 from simulator.errors import InputError
 from simulator.optics.csv_columns import numbers, read_rows, write_csv
 
-Floats = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.floating[Any]]
 Flags = npt.NDArray[np.bool_]
 
 CHANNELS = ("red", "green", "blue")

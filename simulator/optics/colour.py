@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +25,7 @@ from simulator.errors import InputError
 from simulator.optics.csv_columns import numbers, read_rows
 from simulator.optics.spectrum import EV_UM, Spectrum
 
-Floats = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.floating[Any]]
 
 CHANNELS = ("red", "green", "blue")
 HALOGEN_K = 3200.0

@@ -23,7 +23,7 @@ from simulator.errors import InputError
 from simulator.optics.csv_columns import numbers, read_rows
 from simulator.optics.spectrum import EV_UM
 
-Floats = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.floating[Any]]
 ALLOWED = (
     "energy_eV (or wavelength_um, wavelength_nm) with eps2; eps2_ab, eps2_c;"
     " eps2_xx, eps2_yy, eps2_zz; or n, k"

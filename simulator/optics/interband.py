@@ -25,8 +25,8 @@ from scipy.special import expit
 from simulator.errors import InputError
 from simulator.optics.spectrum import PLASMA_EV2_A3
 
-Floats = npt.NDArray[np.float64]
-Complexes = npt.NDArray[np.complex128]
+Floats = npt.NDArray[np.floating[Any]]
+Complexes = npt.NDArray[np.complexfloating[Any, Any]]
 Line = Literal["gaussian", "lorentzian"]
 
 HARTREE_EV: float = physical_constants["Hartree energy in eV"][0]

@@ -19,17 +19,17 @@ part is taken out before and put back in closed form (simulator.optics.oscillato
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 from scipy.integrate import trapezoid
-from scipy.interpolate import CubicSpline, PchipInterpolator
+from scipy.interpolate import Akima1DInterpolator, CubicSpline
 from scipy.signal import fftconvolve
 
 from simulator.errors import InputError
 
-Floats = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.floating[Any]]
 Rule = Literal["maclaurin", "subtracted"]
 
 REACH = 4.0
@@ -115,7 +115,7 @@ def _maclaurin(energy: Floats, values: Floats, tail: bool) -> Floats:
     count = int(REACH * inside) if tail else inside + 1
     grid = step * np.arange(count + 1)
     strength = float(values[-1] * energy[-1] ** 3) if tail else 0.0
-    table = PchipInterpolator(*_begin_at_zero(energy, values))
+    table = Akima1DInterpolator(*_begin_at_zero(energy, values))
     within = grid <= energy[-1] * (1.0 + 1e-12)
     e2 = np.where(within, table(np.minimum(grid, energy[-1])), 0.0)
     e2[~within] = strength / grid[~within] ** 3
@@ -146,11 +146,11 @@ def _subtracted(energy: Floats, values: Floats, tail: bool) -> Floats:
         nodes, e2 = np.r_[nodes, beyond], np.r_[e2, strength / beyond**3]
     moment = nodes * e2
     first = nodes.size - energy.size - (beyond.size if tail else 0)
-    eps1 = np.empty(energy.size)
+    parts = []
     for start in range(0, energy.size, _CHUNK):
         at = first + np.arange(start, min(start + _CHUNK, energy.size))
-        eps1[start : start + _CHUNK] = _principal_values(nodes, moment, slope, at)
-    eps1 = 1.0 + (2.0 / np.pi) * eps1
+        parts.append(_principal_values(nodes, moment, slope, at))
+    eps1: Floats = 1.0 + (2.0 / np.pi) * np.concatenate(parts)
     return eps1 + tail_part(energy, float(nodes[-1]), strength) if tail else eps1
 
 

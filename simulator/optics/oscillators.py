@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Complexes = npt.NDArray[np.complex128]
+Floats = npt.NDArray[np.floating[Any]]
+Complexes = npt.NDArray[np.complexfloating[Any, Any]]
 
 
 @dataclass(frozen=True)
@@ -29,9 +30,8 @@ class Lorentz:
     def susceptibility(self, energy_eV: Floats) -> Complexes:
         """(N,) what it adds to eps."""
         w = np.asarray(energy_eV, dtype=np.float64)
-        added: Complexes = self.plasma_eV**2 / (
-            self.resonance_eV**2 - w**2 - 1j * self.damping_eV * w
-        )
+        detuning = self.resonance_eV**2 - w**2 - 1j * self.damping_eV * w
+        added: Complexes = np.asarray(self.plasma_eV**2 / detuning, dtype=np.complex128)
         return added
 
 

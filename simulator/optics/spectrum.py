@@ -11,6 +11,7 @@ follows from eps1(0) = 1 + (w_p / E_g)^2 (Penn, Phys. Rev. 128, 2093 (1962), wit
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -20,8 +21,8 @@ from scipy.integrate import trapezoid
 from simulator.optics.kramers_kronig import Rule, real_part
 from simulator.optics.oscillators import Drude
 
-Floats = npt.NDArray[np.float64]
-Complexes = npt.NDArray[np.complex128]
+Floats = npt.NDArray[np.floating[Any]]
+Complexes = npt.NDArray[np.complexfloating[Any, Any]]
 
 EV_UM = 1.239841984332
 """hc in eV um: wavelength in um times energy in eV (CODATA 2018, exact)."""

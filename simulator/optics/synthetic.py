@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +20,7 @@ from simulator.errors import InputError
 from simulator.geometry.relaxation import Box, SoftBalls, relax
 from simulator.optics.micrograph import Labels, Micrograph
 
-Floats = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.floating[Any]]
 
 ROUGHNESS = (2, 3, 4, 5, 6)
 """Harmonics of a rough outline."""
@@ -284,9 +285,12 @@ def _draw_particle(
     image[window] += shade[..., None] * scene.colour[index]
 
 
-def _counts(image: Floats, bits: int) -> npt.NDArray[np.unsignedinteger[npt.NBitBase]]:
+def _counts(image: Floats, bits: int) -> npt.NDArray[np.unsignedinteger[Any]]:
     if bits not in (8, 16):
         raise InputError(f"bits = {bits} (allowed: 8, 16)")
     full = 2**bits - 1
     kind = np.uint8 if bits == 8 else np.uint16
-    return np.round(np.clip(image, 0.0, 1.0) * full).astype(kind)
+    counts: npt.NDArray[np.unsignedinteger[Any]] = np.round(np.clip(image, 0.0, 1.0) * full).astype(
+        kind
+    )
+    return counts

@@ -43,7 +43,7 @@ from simulator.viewing.dielectric import (
     save_figure,
 )
 
-Floats = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.floating[Any]]
 
 BANDS = (".npz", ".h5", ".hdf5")
 """Files read as electronic structure, for equation (1)."""
@@ -288,5 +288,5 @@ def _write_colours(out: Path, lithium: Floats, colours: Floats) -> list[str]:
     columns |= {channel: colours[:, index] for index, channel in enumerate(CHANNELS)}
     write_atomically(out / "colours.csv", write_csv(columns))
     write_atomically(out / "calibration.csv", calibration_table(lithium, colours / colours[-1]))
-    save_figure(colours_figure(lithium.tolist(), colours), out / "colours.png")
+    save_figure(colours_figure([float(x) for x in lithium], colours), out / "colours.png")
     return [f"colours at {len(lithium)} lithium fractions: {out / 'colours.csv'}"]

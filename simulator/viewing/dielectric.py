@@ -18,7 +18,7 @@ from simulator.optics.spectrum import EV_UM, Spectrum
 from simulator.viewing import style
 from simulator.viewing.micrographs import CHANNEL_COLOURS
 
-Floats = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.floating[Any]]
 
 VISIBLE_EV = (1e3 * EV_UM / INFRARED_ABOVE_NM, 1e3 * EV_UM / ULTRAVIOLET_BELOW_NM)
 _LINES = {
