@@ -44,6 +44,7 @@ CONFINED = {
     "petsc4py": {"solver"},
     "mpi4py": {"solver", "interruption", "simulation", "cli"},
     "gmsh": {"geometry"},
+    "numba": {"heterogeneity"},
     "h5py": {"results", "optics"},
     "skimage": {"optics", "viewing", "geometry"},
     "tifffile": {"optics", "reporting"},
