@@ -150,14 +150,14 @@ class TestMeasuring:
 
     def test_width_grows_with_defocus(self) -> None:
         widths = []
-        for defocus in (0.0, 0.5, 1.0, 1.5):
+        for defocus in (0.0, 0.4, 0.8):
             random = np.random.default_rng(3)
             scene = random_scene(SMALL, random, area_fraction=0.2)
             scene = replace(scene, defocus_um=np.full(len(scene), defocus))
             t = draw(scene, SMALL, random)
             labels = found(t.micrograph)
             widths.append(np.nanmedian(measure(t.micrograph.intensity(), labels).focus))
-        assert (np.diff(widths) > 0.3).all()
+        assert (np.diff(widths) > 0.5).all()
 
     def test_a_particle_among_others_has_no_free_edge(self) -> None:
         labels = np.ones((60, 60), np.int32)
@@ -196,7 +196,7 @@ class TestFocusFilter:
         true = t.scene.defocus_um / SMALL.pixel_um
         pairs = score(t.labels, picture.labels, picture.refused == "")
         every = score(t.labels, picture.labels)
-        assert true[pairs.truth].max() < 6.5
+        assert true[pairs.truth].max() < 5.0
         assert np.mean(true[pairs.truth]) < np.mean(true[every.truth]) - 0.5
         assert every.recall > pairs.recall
 

@@ -24,6 +24,10 @@ Columns = dict[str, Sequence[object] | npt.NDArray[np.generic]]
 FOCUS_PX = 3.0
 """Edges blurred by more than this sigma are out of focus."""
 
+LARGEST_BLUR = 0.25
+"""So are those blurred by more than this share of the radius: no core is left, and the width of the
+edge cannot be measured any more (it seems less than it is)."""
+
 _PATCH_PX = 5.0
 """Texture within particles is correlated over a few pixels: a patch of this edge counts as one."""
 
@@ -141,7 +145,8 @@ def _refused(measured: Measured, options: Options) -> npt.NDArray[np.str_]:
     why: npt.NDArray[np.str_] = np.full(len(measured), "", dtype="U16")
     if options.focus_px is not None:
         # Without a free edge nothing is known: the particle stays and is flagged.
-        why[measured.focus > options.focus_px] = "out_of_focus"
+        limit = np.minimum(options.focus_px, LARGEST_BLUR * measured.radius())
+        why[measured.focus > limit] = "out_of_focus"
     why[measured.at_border] = "border"
     return why
 

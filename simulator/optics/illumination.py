@@ -102,12 +102,14 @@ def unevenness(intensity: Floats32, particles: npt.NDArray[np.bool_]) -> float:
     """
     height, width = particles.shape
     grey = intensity.mean(axis=2)
+    # Light of the particles reaches a few pixels into the matrix.
+    matrix = binary_erosion(~particles, iterations=3)
     medians = []
     for rows in np.array_split(np.arange(height), 3):
         for columns in np.array_split(np.arange(width), 3):
             block = np.ix_(rows, columns)
-            values = grey[block][~particles[block]]
-            if values.size > 200:
+            values = grey[block][matrix[block]]
+            if values.size > 50:
                 medians.append(float(np.median(values)))
     if len(medians) < 4:
         return 0.0

@@ -26,8 +26,9 @@ Ints = npt.NDArray[np.int64]
 Labels = npt.NDArray[np.int32]
 Flags = npt.NDArray[np.bool_]
 
-CORE = 0.4
-"""The core begins at this share of the depth of a particle (0 outline, 1 deepest point)."""
+CORE, DEEPEST_CORE = 0.2, 0.75
+"""The core begins at this share of the depth of a particle (0 outline, 1 deepest point); where the
+edge is blurred further in, at twice its sigma, at most at the second."""
 
 HISTOGRAM_BINS = 32
 _RING_PX = 6.0
@@ -85,7 +86,12 @@ def measure(intensity: Floats32, labels: Labels) -> Measured:
     width = labels.shape[1]
     row = whole.mean((whole.pixels // width).astype(np.float64))
     column = whole.mean((whole.pixels % width).astype(np.float64))
-    core = Groups(labels, count, _core(labels, whole))
+    depth, deepest = _depths(labels, whole)
+    grey = intensity.mean(axis=2)
+    first = Groups(labels, count, _core(labels, whole, depth, CORE * deepest))
+    focus = edge_width(grey, labels, first.median(first.take(grey)))
+    begin = np.clip(2.0 * np.nan_to_num(focus), CORE * deepest, DEEPEST_CORE * deepest)
+    core = Groups(labels, count, _core(labels, whole, depth, begin))
     planes = [np.ascontiguousarray(intensity[..., c]) for c in range(3)]
     inside = [core.take(plane) for plane in planes]
     border = np.zeros(count + 1, dtype=bool)
@@ -103,22 +109,28 @@ def measure(intensity: Floats32, labels: Labels) -> Measured:
         histogram=np.stack(
             [whole.histogram(whole.take(plane), HISTOGRAM_BINS) for plane in planes], axis=1
         ),
-        focus=edge_width(intensity.mean(axis=2), labels, colour.mean(axis=1)),
+        focus=focus,
         at_border=border[1:],
         clipped=core.mean(full.astype(np.float64)) > 0.01,
     )
 
 
-def _core(labels: Labels, whole: Groups) -> Flags:
-    """(H, W) pixels deeper than CORE of their particle's depth."""
+def _depths(labels: Labels, whole: Groups) -> tuple[Floats, Floats]:
+    """Depth of each particle pixel (P,), and of each particle's deepest one (N,), in pixels."""
     # Neighbours that touch have no background between them: their common border counts as such.
     interior = (labels > 0) & ~find_boundaries(labels, mode="inner")
     depth = ndimage.distance_transform_edt(interior)
     deepest = np.zeros(whole.count)
     np.maximum.at(deepest, whole.owner, whole.take(depth))
+    inside = whole.take(depth)
+    return inside, deepest
+
+
+def _core(labels: Labels, whole: Groups, depth: Floats, begin: Floats) -> Flags:
+    """(H, W) pixels at least as deep as their particle's `begin` (N,)."""
     core: Flags = np.zeros(labels.shape, dtype=bool)
     # A particle of a few pixels is all border; its deepest ones count then.
-    core.ravel()[whole.pixels] = whole.take(depth) >= CORE * deepest[whole.owner]
+    core.ravel()[whole.pixels] = depth >= begin[whole.owner]
     return core
 
 

@@ -29,8 +29,8 @@ Labels = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
 Polarity = Literal["bright", "dark"]
 
-NECK = 0.12
-"""h of the h-maxima: a neck of 89 % of the width or less parts two particles."""
+NECK = 0.1
+"""h of the h-maxima: a neck of 90 % of the width or less parts two particles."""
 
 
 @dataclass(frozen=True)
