@@ -88,6 +88,7 @@ class Picture:
             (m.column + 0.5) * pixel,
             (m.row + 0.5) * pixel,
             m.radius() * pixel,
+            ~m.at_border,
         )
 
 

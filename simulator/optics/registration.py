@@ -28,7 +28,9 @@ Mask = npt.NDArray[np.bool_]
 _COARSE = 384
 _LEAST_OVERLAP = 0.25
 _ROUNDS = 12
-_LEAST_SHARE = 0.35  # of two fields that have nothing in common 0.1 to 0.2 meet by chance
+_LEAST_SHARE, _CLOSE = 0.35, 0.25
+"""Share of the particles that must be found again within this part of a radius. Of fields that have
+nothing in common as many are paired by chance, but further apart."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,7 @@ class Field:
         mask: (H, W) particles.
         pixel_um: edge of a pixel.
         x_um, y_um, radius_um: (N,) centroids and radii.
+        whole: (N,) not cut by the border, which would shift the centroid; only these are matched.
     """
 
     mask: Mask
@@ -46,12 +49,18 @@ class Field:
     x_um: Floats
     y_um: Floats
     radius_um: Floats
+    whole: Mask
 
     @property
     def z(self) -> Complexes:
         """(N,) x + i y."""
         z: Complexes = self.x_um + 1j * self.y_um
         return z
+
+    def wholes(self) -> Field:
+        """Without the particles that the border cuts."""
+        k = self.whole
+        return Field(self.mask, self.pixel_um, self.x_um[k], self.y_um[k], self.radius_um[k], k[k])
 
 
 @dataclass(frozen=True)
@@ -83,6 +92,8 @@ def match_particles(first: Field, second: Field) -> Match:
     Raises:
         InputError: too few particles, or the pictures do not show the same place.
     """
+    numbers = np.flatnonzero(first.whole), np.flatnonzero(second.whole)
+    first, second = first.wholes(), second.wholes()
     if min(first.x_um.size, second.x_um.size) < 4:
         raise InputError(
             f"{first.x_um.size} and {second.x_um.size} particles are too few to match two pictures"
@@ -101,16 +112,17 @@ def match_particles(first: Field, second: Field) -> Match:
         p, q = _similarity(second.z[pairs[1]], first.z[pairs[0]], shift_only=turn < 2)
     i, j = pairs
     inside = _inside(first, second, p, q)
+    rest = np.abs(first.z[i] - (p * second.z[j] + q))
     share = i.size / max(int(inside.sum()), 1)
-    if i.size < 4 or share < _LEAST_SHARE:
+    close = float((rest < _CLOSE * typical).sum()) / max(int(inside.sum()), 1)
+    if i.size < 4 or close < _LEAST_SHARE:
         raise InputError(
             f"the pictures do not show the same place: {i.size} of {int(inside.sum())} particles"
             " were found again. Pass the picture of this place, less turned or shifted"
         )
-    rest = np.abs(first.z[i] - (p * second.z[j] + q))
     return Match(
-        first=i,
-        second=j,
+        first=numbers[0][i],
+        second=numbers[1][j],
         scale=float(abs(p)),
         rotation_deg=float(np.degrees(np.angle(p))),
         shift_um=(float(q.real), float(q.imag)),
