@@ -21,8 +21,10 @@ from simulator.heterogeneity.marks import Floats, Ints, MarkedPoints
 Integers32 = npt.NDArray[np.int32]
 Floats32 = npt.NDArray[np.float32]
 
-# Parts of the particles that threads take; fixed, so that sums do not depend on the machine.
+# Parts of the particles that threads take, and the fewest particles of a part: whatever the
+# machine, so that sums do not depend on it.
 _PARTS = 16
+_PART = 500
 
 # Entries of the table that gives the first bin a distance may fall in.
 _LOOKUP = 4096
@@ -157,8 +159,9 @@ class PairGrid:
         return np.asarray(pair_loops.listed(*self._search(edges), wanted))
 
     def _parts(self) -> list[tuple[int, int]]:
-        bounds = np.linspace(0, len(self.order), _PARTS + 1).astype(int)
-        return [(int(a), int(b)) for a, b in pairwise(bounds) if b > a]
+        parts = min(_PARTS, -(-len(self.order) // _PART))
+        bounds = np.linspace(0, len(self.order), parts + 1).astype(int)
+        return [(int(a), int(b)) for a, b in pairwise(bounds)]
 
     def _search(self, edges_um: Floats) -> tuple[Any, ...]:
         """First arguments of every loop."""
@@ -173,6 +176,5 @@ def drawn(pairs: int, cap: int, rng: np.random.Generator) -> Ints:
     """Numbers of at most `cap` of some pairs, increasing: one at random from each equal share."""
     if pairs <= cap:
         return np.arange(pairs, dtype=np.int64)
-    share = pairs / cap
-    numbers = ((np.arange(cap) + rng.random(cap)) * share).astype(np.int64)
-    return np.minimum(numbers, pairs - 1)
+    bounds = np.arange(cap + 1, dtype=np.int64) * pairs // cap
+    return rng.integers(bounds[:-1], bounds[1:])

@@ -17,8 +17,12 @@ _AT_ONCE = 64
 # Pairs times permutations beyond which fewer permutations are made (about a minute of work).
 MOST_VISITS = 2e10
 
-# Permuted marks enter Kendall's coefficient by so many grades: its null distribution is the same
-# to 1e-4, and a table of grades needs no sorting.
+# Numbers up to which threads are not worth starting.
+_FEW_PAIRS = 20_000
+_FEW_PARTICLES = 5_000
+
+# Permuted marks enter Kendall's coefficient by so many grades: the standard deviation under the
+# null stays the same to 1e-3, and a table of grades needs no sorting.
 GRADES = 128
 
 Curves = dict[str, Floats]
@@ -142,7 +146,8 @@ class Pooled:
         """(B, M) coefficients of M sets of levels, shape (M, N)."""
         sets = len(levels)
         ranks = np.empty((self.z.size, sets), dtype=kind)
-        parts = [(m, min(m + 16, sets)) for m in range(0, sets, 16)]
+        step = 16 if self.z.size > _FEW_PARTICLES else sets
+        parts = [(m, min(m + step, sets)) for m in range(0, sets, step)]
         found = np.full((self.pairs.size, sets), np.nan)
         for b in np.flatnonzero(self.pairs):
             count = np.ascontiguousarray(self.counts[:, b])
@@ -158,14 +163,15 @@ class Pooled:
     def _kendall_by_table(self, levels: Integers32) -> Floats:
         """(B, M) coefficients of M sets of levels, shape (M, N)."""
         number = min(self.distinct, GRADES)
-        grades = self._grade_of_level(number)[levels]
-        parts = [(m, min(m + 8, len(levels))) for m in range(0, len(levels), 8)]
+        grade = self._grade_of_level(number)
         found = np.full((self.pairs.size, len(levels)), np.nan)
         for b in np.flatnonzero(self.pairs):
             first, second = self.kendall_pairs[b]
+            step = 8 if first.size > _FEW_PAIRS else len(levels)
+            parts = [(m, min(m + step, len(levels))) for m in range(0, len(levels), step)]
             done = on_threads(
                 lambda part, first=first, second=second: rank_loops.kendall_by_table(
-                    first, second, grades, number, *part
+                    first, second, levels, self.distinct, grade, number, *part
                 ),
                 parts,
             )
