@@ -110,7 +110,7 @@ class Heterogeneity:
         """
         return {
             "fields": [export.field_dict(field) for field in self.fields],
-            "settings": asdict(self.settings),
+            "settings": export.jsonable(asdict(self.settings)),
             "correlogram": export.correlogram_dict(self.correlogram),
             "variogram": export.variogram_dict(self.variogram, self.curve.dimension),
             "clusters": export.curve_dict(self.curve),

@@ -35,9 +35,10 @@ class SubFields:
 
     def __init__(self, fields: Sequence[MarkedPoints]) -> None:
         many = len(fields) >= _WANTED
-        each = 1 if many else -(-_WANTED // len(fields))
+        each = -(-_WANTED // len(fields))
+        whole = np.ones(fields[0].dimension, dtype=np.int64)
         self._fields = list(fields)
-        self._shapes = [block_shape(field, each) for field in fields]
+        self._shapes = [whole if many else block_shape(field, each) for field in fields]
         self._first = np.cumsum([0, *(int(np.prod(shape)) for shape in self._shapes)])
 
     def __len__(self) -> int:

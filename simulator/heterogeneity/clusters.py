@@ -59,6 +59,7 @@ class ClusterCurve:
             NaN where fewer than two clusters are left.
         field_size_um, field_mean, field_sd: (fields, S) of each field alone; NaN where it has
             fewer than two clusters.
+        field_global_mean: (fields,) of all particles of each field.
         weighted: whether means are weighted by the particles' weight.
         dimension, particles, fields: d, N and the number of fields.
         extent: sum of the windows' areas (um^2) or volumes (um^3).
@@ -83,6 +84,7 @@ class ClusterCurve:
     field_size_um: Floats
     field_mean: Floats
     field_sd: Floats
+    field_global_mean: Floats
     weighted: bool
     dimension: int
     particles: int
@@ -151,6 +153,7 @@ def cluster_curve(
         field_size_um=(extents[:, None] / shares.T) ** (1 / d),
         field_mean=by_rung("field_mean").mean(axis=0),
         field_sd=rms("field_sd"),
+        field_global_mean=sample.field_means(),
         weighted=weighted,
         dimension=d,
         particles=len(sample.value),
@@ -172,6 +175,12 @@ class _Sample:
         self.weight = weight if weighted else np.ones_like(weight)
         self.global_mean = float(np.average(self.value, weights=self.weight))
         self.blocks = SubFields(fields)
+
+    def field_means(self) -> Floats:
+        """(fields,) mean of each field."""
+        ends = np.cumsum([len(field) for field in self.fields])[:-1]
+        parts = zip(np.split(self.value, ends), np.split(self.weight, ends), strict=True)
+        return np.array([np.average(value, weights=weight) for value, weight in parts])
 
     def permuted(self, permutations: int, rng: np.random.Generator) -> Floats:
         """(N, M) deviations from the global mean, permuted over all fields."""

@@ -20,7 +20,6 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize_scalar
 
 from simulator.errors import InputError
 from simulator.heterogeneity.blocks import SubFields, jackknife_error
@@ -235,37 +234,36 @@ def _fit(name: Model, h: Floats, gamma: Floats, pairs: Floats, lengths: Floats) 
     weight = pairs / h**2
     weight = weight / weight.sum()
 
-    def at(length: float) -> _Parameters:
-        rise = 1 - MODELS[name].rho(h / length)
+    # Between the best of the scan's lengths and its neighbours, twice more.
+    for _ in range(3):
+        rise = 1 - MODELS[name].rho(h / lengths[:, None])
         nugget, partial = _non_negative(rise, gamma, weight)
-        residual = np.sqrt(np.sum(weight * (nugget + partial * rise - gamma) ** 2))
-        return _Parameters(nugget, partial, length, float(residual))
-
-    scan = [at(float(length)) for length in lengths]
-    k = int(np.argmin([p.residual for p in scan]))
-    low, high = lengths[max(k - 1, 0)], lengths[min(k + 1, len(lengths) - 1)]
-    found = minimize_scalar(
-        lambda log: at(float(np.exp(log))).residual,
-        bounds=(np.log(low), np.log(high)),
-        method="bounded",
-        options={"xatol": 1e-4},
-    )
-    refined = at(float(np.exp(found.x)))
-    return refined if refined.residual <= scan[k].residual else scan[k]
+        misfit = nugget[:, None] + partial[:, None] * rise - gamma
+        residual = np.sqrt(np.sum(weight * misfit**2, axis=1))
+        k = int(np.argmin(residual))
+        found = _Parameters(
+            float(nugget[k]), float(partial[k]), float(lengths[k]), float(residual[k])
+        )
+        low, high = lengths[max(k - 1, 0)], lengths[min(k + 1, len(lengths) - 1)]
+        lengths = np.append(np.geomspace(low, high, 30), found.length)
+    return found
 
 
-def _non_negative(rise: Floats, gamma: Floats, weight: Floats) -> tuple[float, float]:
-    """Nugget and partial sill, neither below 0, that fit nugget + partial * rise best."""
-    mean_rise, mean_gamma = np.sum(weight * rise), np.sum(weight * gamma)
-    spread = np.sum(weight * (rise - mean_rise) ** 2)
-    together = np.sum(weight * (rise - mean_rise) * (gamma - mean_gamma))
-    partial = together / spread if spread > 0 else 0.0
+def _non_negative(rise: Floats, gamma: Floats, weight: Floats) -> tuple[Floats, Floats]:
+    """Nugget and partial sill, neither below 0, that fit nugget + partial * rise best.
+
+    Args:
+        rise: (n, M) one row for each length tried.
+        gamma, weight: (M,), the weights adding up to 1.
+    """
+    mean_rise, mean_gamma = rise @ weight, float(gamma @ weight)
+    spread = (rise - mean_rise[:, None]) ** 2 @ weight
+    together = rise @ (weight * (gamma - mean_gamma))
+    partial = np.maximum(together / np.maximum(spread, np.finfo(float).tiny), 0.0)
     nugget = mean_gamma - partial * mean_rise
-    if partial <= 0:
-        return float(mean_gamma), 0.0
-    if nugget < 0:
-        return 0.0, float(np.sum(weight * rise * gamma) / np.sum(weight * rise**2))
-    return float(nugget), float(partial)
+    through_zero = rise @ (weight * gamma) / np.maximum(rise**2 @ weight, np.finfo(float).tiny)
+    partial = np.where(nugget < 0, through_zero, partial)
+    return np.maximum(nugget, 0.0), partial
 
 
 def _doubt(
