@@ -79,7 +79,7 @@ class Settings:
         longest = max(float(field.sides_um.max()) for field in fields)
         reach = min(_FARTHEST_UM, 0.5 * longest) if self.max_um is None else self.max_um
         bins = max(1, int(reach / self.bin_um + 1e-9))
-        return self.bin_um * np.arange(bins + 1)
+        return np.asarray(self.bin_um * np.arange(bins + 1), dtype=np.float64)
 
 
 @dataclass(frozen=True, eq=False)

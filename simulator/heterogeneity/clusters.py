@@ -235,7 +235,9 @@ def _measure(
     """Means over one partition's clusters, observed and permuted."""
     held = np.bincount(labels, weights=sample.weight, minlength=clusters)
     share = sample.weight / held[labels]
-    deviation = np.bincount(labels, share * (sample.value - sample.global_mean), clusters)
+    deviation: Floats = np.asarray(
+        np.bincount(labels, share * (sample.value - sample.global_mean), clusters), dtype=np.float64
+    )
     effective = np.bincount(labels, share**2, clusters)
     block = _blocks_of_clusters(sample, labels, shares)
     kept_mean, kept_sd = _left_out(deviation, block, len(sample.blocks))
@@ -296,14 +298,18 @@ def _blocks_of_clusters(sample: _Sample, labels: Ints, shares: Ints) -> Ints:
 
 def _grouped(values: Floats, group: Ints, groups: int) -> tuple[Floats, Floats]:
     """(groups,) mean and standard deviation of each group; NaN with fewer than two."""
-    n, s, q = (np.bincount(group, values**power, groups) for power in (0, 1, 2))
-    return _moments(n, s, q)
+    return _moments(*_power_sums(values, group, groups))
 
 
 def _left_out(values: Floats, group: Ints, groups: int) -> tuple[Floats, Floats]:
     """(groups,) mean and standard deviation of all but each group."""
-    n, s, q = (np.bincount(group, values**power, groups) for power in (0, 1, 2))
-    return _moments(n.sum() - n, s.sum() - s, q.sum() - q)
+    sums = _power_sums(values, group, groups)
+    return _moments(*(sums.sum(axis=1, keepdims=True) - sums))
+
+
+def _power_sums(values: Floats, group: Ints, groups: int) -> Floats:
+    """(3, groups) number, sum and sum of squares of each group."""
+    return np.array([np.bincount(group, values**power, groups) for power in (0, 1, 2)])
 
 
 def _moments(n: Floats, s: Floats, q: Floats) -> tuple[Floats, Floats]:
@@ -332,7 +338,7 @@ def _shares(clusters: int, fields: tuple[MarkedPoints, ...]) -> Ints:
     extents = np.array([field.extent for field in fields])
     most = np.array([len(field) for field in fields])
     wanted = clusters * extents / extents.sum()
-    shares = np.clip(np.floor(wanted), 1, most).astype(np.int64)
+    shares: Ints = np.clip(np.floor(wanted), 1, most).astype(np.int64)
     while shares.sum() != clusters:
         # The field farthest from its due gives or takes one.
         lack = wanted - shares

@@ -197,6 +197,6 @@ def _of_field(curve: ClusterCurve, field: int, delta: float) -> float:
         return float("nan")
     # Shares of K are rounded: two rungs may give a small field the same clusters.
     order = np.argsort(size[used], kind="stable")
-    values = (column[used][order] for column in (size, mean, sd))
-    length, flag = read_scale(*values, float(curve.field_global_mean[field]), delta)
+    size, mean, sd = (column[used][order] for column in (size, mean, sd))
+    length, flag = read_scale(size, mean, sd, float(curve.field_global_mean[field]), delta)
     return length if flag == "ok" else float("nan")

@@ -43,7 +43,9 @@ def _spherical(u: Floats) -> Floats:
 
 
 MODELS: dict[Model, _Shape] = {
-    "exponential": _Shape(lambda u: np.exp(-u), -float(np.log(0.05)), {2: 2 * np.pi, 3: 8 * np.pi}),
+    "exponential": _Shape(
+        lambda u: np.asarray(np.exp(-u)), -float(np.log(0.05)), {2: 2 * np.pi, 3: 8 * np.pi}
+    ),
     "spherical": _Shape(_spherical, 0.811, {2: np.pi / 5, 3: np.pi / 6}),
     "gaussian": _Shape(
         lambda u: np.exp(-(u**2)), float(np.sqrt(-np.log(0.05))), {2: np.pi, 3: np.pi**1.5}
@@ -103,8 +105,8 @@ class VariogramFit:
 
     def __call__(self, distance_um: npt.ArrayLike) -> Floats:
         """The fitted gamma at some distances."""
-        u = np.asarray(distance_um, dtype=np.float64) / self.length_um
-        return self.sill - (self.sill - self.nugget) * MODELS[self.model].rho(u)
+        u: Floats = np.asarray(np.asarray(distance_um, dtype=np.float64) / self.length_um)
+        return np.asarray(self.sill - (self.sill - self.nugget) * MODELS[self.model].rho(u))
 
 
 @dataclass(frozen=True)
@@ -186,7 +188,7 @@ class _Binned:
         self._mean, self._sd = float(values.mean()), float(values.std())
         self._blocks = SubFields(fields)
         self._sums = np.sum([self._of(f, field, edges) for f, field in enumerate(fields)], axis=0)
-        self.lengths = np.geomspace(0.25 * spacing, 2 * reach_um, 80)
+        self.lengths: Floats = np.geomspace(0.25 * spacing, 2 * reach_um, 80).astype(np.float64)
 
     def kept(self) -> list[int]:
         """Blocks without which enough bins are left to fit."""
@@ -224,7 +226,7 @@ class _Binned:
         mask[np.random.default_rng(0).permutation(len(field))[rows]] = True
         part = field.chosen(mask)
         grid = PairGrid.of(part, float(edges[-1]))
-        z = (part.value[grid.order] - self._mean) / self._sd
+        z: Floats = np.asarray((part.value[grid.order] - self._mean) / self._sd)
         block = self._blocks.of(number, part.positions_um[grid.order])
         return grid.moments(z, edges, block, len(self._blocks)).sums
 
