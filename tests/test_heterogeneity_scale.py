@@ -53,9 +53,10 @@ def test_a_narrower_band_gives_a_larger_scale() -> None:
 
 
 def curve_of(points: list[MarkedPoints], permutations: int = 0, seed: int = 0) -> ClusterCurve:
-    return cluster_curve(
-        points, seeds=2, permutations=permutations, rng=np.random.default_rng(seed)
-    )
+    # Half an octave between sizes from the particles' spacing to half the field, for each field.
+    ladder = [k * len(points) for k in (4, 8, 16, 32, 64, 128, 256, 512, 1000)]
+    rng = np.random.default_rng(seed)
+    return cluster_curve(points, ladder=ladder, seeds=2, permutations=permutations, rng=rng)
 
 
 def scales(length_um: float, draws: int) -> list[Scale]:
@@ -94,7 +95,9 @@ def test_analytic_scale_with_the_fitted_length() -> None:
     assert fit.identified
     truth = 0.1 / (0.02 * 0.65) * np.sqrt(324**2 / 2000 + 2 * np.pi * 25)
     assert found.correlated_um == pytest.approx(truth, rel=0.1)
-    assert found.scale_um == pytest.approx(found.correlated_um, rel=0.15)
+    # Clusters are not much larger than the length: 8 l / (pi L) of the correlation, a seventh here,
+    # reaches across their borders and is missing inside.
+    assert 0.75 * found.correlated_um < found.scale_um < found.correlated_um
     assert found.correlated_um > 1.4 * found.independent_um
     doubtful = replace(fit, identified=False)
     assert np.isnan(scale_of_heterogeneity(curve, variogram=doubtful).correlated_um)

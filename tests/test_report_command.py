@@ -54,13 +54,12 @@ def report(*arguments: object) -> int:
 
 @pytest.fixture
 def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Empty ones in their place, where only numbers are looked at: drawing takes the longest."""
+    """Empty ones in place of the four panels, where numbers are looked at: drawing is slow."""
 
     def empty(*_: object) -> Figure:
         return new_figure(1.0, 1.0)
 
     monkeypatch.setattr("simulator.reporting.heterogeneity.heterogeneity_figure", empty)
-    monkeypatch.setattr("simulator.reporting.comparison.comparison_figure", empty)
 
 
 def strict(path: Path) -> dict[str, Any]:
@@ -243,6 +242,7 @@ def test_a_table_of_a_stop_lies_in_the_coating(folder: Path, tmp_path: Path) -> 
 # -- several ----------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("without_figures")
 def test_inputs_are_pooled_or_compared(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

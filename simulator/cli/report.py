@@ -108,7 +108,7 @@ def _add_choices(group: Any) -> None:
             _positive_length,
             "of the distance bins (default: 10, less in small fields)",
         ),
-        ("--max-distance", _positive_length, "of pairs (default: 100, or half the shortest side)"),
+        ("--max-distance", _positive_length, "of pairs (default: 100, or half the longest side)"),
         ("--bandwidth", _positive_length, "of the maps (default: twice the mean spacing)"),
     )
     for name, kind, text in lengths:

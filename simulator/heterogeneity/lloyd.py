@@ -156,7 +156,8 @@ def sort_centres(centre: Array, low: Array, cell: float, shape: Array) -> tuple[
 def distance2(p: Array, i: int, centre: Array, c: int) -> float:
     """Squared distance of a point and a centre."""
     x, y, z = p[i, 0] - centre[c, 0], p[i, 1] - centre[c, 1], p[i, 2] - centre[c, 2]
-    return x * x + y * y + z * z
+    d2: float = x * x + y * y + z * z
+    return d2
 
 
 @compiled

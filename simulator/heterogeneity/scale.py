@@ -45,7 +45,8 @@ class Scale:
         jackknife_error_um: standard error over sub-fields; NaN where L* is not converged with one
             of them left out.
         error_um: both together (seeds by their mean); NaN where either is.
-        by_field_um: (fields,) L* of each field alone; NaN where not converged or too few clusters.
+        by_field_um: (fields,) L* of each field alone, in the same band; NaN where not converged or
+            too few clusters.
         field_sd_um: their standard deviation; NaN below two.
         field_um: (extent / fields)^(1/d), the size of a mean field.
         particles: N.
@@ -189,13 +190,13 @@ def _jackknife(curve: ClusterCurve, delta: float) -> float:
 
 
 def _of_field(curve: ClusterCurve, field: int, delta: float) -> float:
-    """L* of one field alone, about the mean of all."""
+    """L* of one field alone, about its own mean."""
     size, mean, sd = curve.field_size_um[field], curve.field_mean[field], curve.field_sd[field]
     used = np.isfinite(sd)
     if np.count_nonzero(used) < 2:
         return float("nan")
     # Shares of K are rounded: two rungs may give a small field the same clusters.
     order = np.argsort(size[used], kind="stable")
-    values = (column[used][order] for column in (size, mean, sd))
-    length, flag = read_scale(*values, curve.global_mean, delta)
+    size, mean, sd = (column[used][order] for column in (size, mean, sd))
+    length, flag = read_scale(size, mean, sd, float(curve.field_global_mean[field]), delta)
     return length if flag == "ok" else float("nan")

@@ -140,7 +140,7 @@ def content(
         "seed": request.seed,
         "source": {"name": source.name, "value": source.value, **source.about},
         "options": {key: item for key, item in asdict(request).items() if key != "settings"},
-        "notes": list(source.notes),
+        "notes": [*source.notes, *result.warnings],
         "particles": source.particles,
         "by_field": [
             {

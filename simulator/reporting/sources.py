@@ -145,6 +145,8 @@ def _from_run(path: Path, request: Request) -> Source:
     else:
         fields, time_s, remarks = polish(path, moment.time_s, request.planes, run.window_um)
         notes += remarks
+        if time_s != moment.time_s:
+            notes.append(f"fields are written at {time_s:g} s, the moment is {moment.time_s:g} s")
         about |= {"sections": [field.name for field in fields], "fields_time_s": time_s}
         normals = {field.name[0] for field in fields}
         axes = _in_plane(fields[0].name) if len(normals) == 1 else None
