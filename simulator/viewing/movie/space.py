@@ -138,7 +138,7 @@ class SpaceScene:
     def _scene(self, limits: tuple[float, float]) -> Any:
         # VTK warns that there is no display, and goes on without: that is what is wanted.
         vtkLogger.SetStderrVerbosity(vtkLogger.VERBOSITY_ERROR)
-        plotter = pv.Plotter(off_screen=True, window_size=list(self._place.size))
+        plotter: Any = pv.Plotter(off_screen=True, window_size=list(self._place.size))
         plotter.set_background("white")
         mesh = self._surface.mesh
         mesh["shown"] = np.full(mesh.n_points, limits[0])
