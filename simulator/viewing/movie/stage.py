@@ -78,7 +78,6 @@ class Stage:
             # An Agg canvas: it hands out its pixels.
             self._canvas: Any = self.figure.canvas
             self.map = self.figure.add_axes(_MAP)
-            self.map.set_anchor("N")
             self._colour_bar()
             self._panels(timeline, history)
             self._words = self.figure.text(
