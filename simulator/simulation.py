@@ -333,7 +333,7 @@ class Simulation:
 
     def _peak(self) -> int:
         """The most memory of all ranks together, of any piece of the run. Collective."""
-        return max(self.comm.allreduce(peak_memory(), op=MPI.SUM), self._peak_before)
+        return max(int(self.comm.allreduce(peak_memory(), op=MPI.SUM)), self._peak_before)
 
     def _write_checkpoint(self, snapshot: Snapshot | None, peak: int) -> None:
         assert snapshot is not None

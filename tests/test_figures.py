@@ -229,6 +229,9 @@ def test_telling_particles_differ_and_are_not_the_tiniest() -> None:
     least, median, most = telling_particles(table, values)
     assert (least, most) == (1, 19)
     assert values[least] < values[median] < values[most]
+    # Those that a wall cuts reach further than their radius.
+    reach = np.where(np.arange(20) > 15, 1.9, 1.0) * radius
+    assert telling_particles(table, values, reach)[2] == 15
 
 
 def test_potentials_are_shown_under_current(folder: ResultsFolder) -> None:

@@ -4,7 +4,7 @@ In ParaView: Macros > Import new macro, this file. Open any file of RESULTS/fiel
 macro: it loads the other domains, colours all of them over the whole run, and writes the time.
 
     paraview --script=heterode.py           with HETERODE_RESULTS=RESULTS in the environment
-    pvbatch heterode.py RESULTS [PICTURE]   a picture of the last time, without a window
+    pvbatch heterode.py RESULTS [PICTURE]   a picture half-way, without a window
 
 Particles are shown by their lithium fraction; a 3D cell is cut open. Electrolyte and carbon are
 loaded, coloured by potential, and hidden: a click on the eye shows them.
@@ -21,6 +21,9 @@ COLOURS = {
     "electrolyte": ("potential", "Cividis (matplotlib)", "electrolyte potential / V"),
     "carbon": ("potential", "Plasma (matplotlib)", "carbon potential / V"),
 }
+
+MOMENTS = 40
+"""How many times of a run are looked at for the range of the colours."""
 
 
 def results_folder(arguments):
@@ -40,7 +43,7 @@ def results_folder(arguments):
 
 
 def load(folder, domain):
-    """The reader of a domain, at its last time; None where the folder has no such fields."""
+    """The reader of a domain; None where the folder has no such fields."""
     path = os.path.abspath(os.path.join(folder, "fields", domain + ".xdmf"))
     if not os.path.exists(path):
         return None
@@ -49,17 +52,28 @@ def load(folder, domain):
     return reader
 
 
-def colour(source, view, domain):
-    """Show a source, coloured over the whole run."""
+def range_over_time(reader, field):
+    """Least and largest value of a field at points over the run, from at most MOMENTS of it."""
+    times = list(reader.TimestepValues) or [0.0]
+    every = -(-len(times) // MOMENTS)
+    ranges = []
+    for time in [*times[::every], times[-1]]:
+        reader.UpdatePipeline(time)
+        ranges.append(reader.PointData.GetArray(field).GetRange(0))
+    return min(low for low, _ in ranges), max(high for _, high in ranges)
+
+
+def colour(source, view, domain, limits):
+    """Show a source, coloured between limits."""
     field, colours, title = COLOURS[domain]
     shown = simple.Show(source, view)
     shown.SetRepresentationType("Surface")
     # One range a field and domain: the potentials of electrolyte and carbon lie volts apart.
     shown.UseSeparateColorMap = domain != "particles"
     simple.ColorBy(shown, ("POINTS", field), domain != "particles")
-    shown.RescaleTransferFunctionToDataRangeOverTime()
     table = simple.GetColorTransferFunction(field, shown, separate=domain != "particles")
     table.ApplyPreset(colours, True)
+    table.RescaleTransferFunction(*limits)
     bar = simple.GetScalarBar(table, view)
     bar.Title, bar.ComponentTitle = title, ""
     shown.SetScalarBarVisibility(view, True)
@@ -89,45 +103,60 @@ def show(folder):
         the view.
     """
     view = simple.GetActiveViewOrCreate("RenderView")
+    simple.LoadPalette("WhiteBackground")
     readers = {domain: load(folder, domain) for domain in COLOURS}
     if readers["particles"] is None:
         raise SystemExit(folder + " has no fields/particles.xdmf: is it a results folder?")
     scene = simple.GetAnimationScene()
     scene.UpdateAnimationUsingDataTimeSteps()
-    scene.GoToLast()
+    # Half-way particles differ most; the last time is a click away.
+    times = list(readers["particles"].TimestepValues)
+    scene.AnimationTime = times[len(times) // 2]
     for domain in ("electrolyte", "carbon", "particles"):
         reader = readers[domain]
         if reader is None:
             continue
+        limits = range_over_time(reader, COLOURS[domain][0])
         reader.UpdatePipeline(scene.AnimationTime)
         if domain != "particles":
-            colour(reader, view, domain).SetScalarBarVisibility(view, False)
+            colour(reader, view, domain, limits).SetScalarBarVisibility(view, False)
             simple.Hide(reader, view)
         elif is_solid(reader):
-            colour(cut_open(reader), view, domain)
+            colour(cut_open(reader), view, domain, limits)
         else:
-            colour(reader, view, domain)
+            colour(reader, view, domain, limits)
     time = simple.AnnotateTimeFilter(registrationName="time", Input=readers["particles"])
     time.Format = "{time:.0f} s"
     simple.Show(time, view)
-    place_camera(view, is_solid(readers["particles"]))
+    place_camera(view, readers["electrolyte"] or readers["particles"])
     return view
 
 
-def place_camera(view, solid):
+def place_camera(view, cell):
     """From the front in 2D; in 3D from the side that is cut open, the collector below."""
+    bounds = cell.GetDataInformation().GetBounds()
+    centre = [(bounds[2 * k] + bounds[2 * k + 1]) / 2 for k in range(3)]
+    solid = is_solid(cell)
     view.OrientationAxesVisibility = 1 if solid else 0
+    view.CameraFocalPoint = centre
     if solid:
         view.CameraViewUp = [0.0, 0.0, 1.0]
-        view.CameraPosition, view.CameraFocalPoint = [0.45, -1.0, 0.5], [0.0, 0.0, 0.0]
+        view.CameraPosition = [centre[0] + 45.0, centre[1] - 100.0, centre[2] + 50.0]
+        simple.ResetCamera(view)
     else:
+        width, height = bounds[1] - bounds[0], bounds[3] - bounds[2]
         view.InteractionMode = "2D"
-    view.ResetCamera(True)
+        view.CameraParallelProjection = 1
+        view.CameraViewUp = [0.0, 1.0, 0.0]
+        view.CameraPosition = [centre[0], centre[1], 10.0 * max(width, height)]
+        view.CameraParallelScale = 0.55 * max(height, width * view.ViewSize[1] / view.ViewSize[0])
     simple.Render(view)
 
 
 def main(arguments):
     """Load what is asked for, and save a picture if one is."""
+    if len(arguments) > 1:
+        simple.GetActiveViewOrCreate("RenderView").ViewSize = [1600, 1000]
     view = show(results_folder(arguments))
     if len(arguments) > 1:
         simple.SaveScreenshot(arguments[1], view, ImageResolution=[1600, 1000])

@@ -56,13 +56,13 @@ def participation(volume: Floats, rate: Floats) -> Floats:
     """
     total = rate @ volume
     square = volume.sum() * (rate**2 @ volume)
-    return np.divide(total**2, square, out=np.full(len(rate), np.nan), where=square > 0)
+    return np.asarray(np.divide(total**2, square, out=np.full(len(rate), np.nan), where=square > 0))
 
 
 def over_their_mean(volume: Floats, rate: Floats) -> Floats:
     """(T, N) rates over their mean by volume; NaN where that is zero."""
     mean = (rate @ volume / volume.sum())[:, None]
-    return np.divide(rate, mean, out=np.full(rate.shape, np.nan), where=mean != 0)
+    return np.asarray(np.divide(rate, mean, out=np.full(rate.shape, np.nan), where=mean != 0))
 
 
 def order_of_reaction(mean: Floats, current: Floats) -> Floats:
@@ -79,7 +79,9 @@ def order_of_reaction(mean: Floats, current: Floats) -> Floats:
     weight = np.abs(current) * step
     total = weight.sum(axis=0)
     centre = (weight * mean[:, None]).sum(axis=0)
-    return np.divide(centre, total, out=np.full(current.shape[1], mean.mean()), where=total > 0)
+    return np.asarray(
+        np.divide(centre, total, out=np.full(current.shape[1], mean.mean()), where=total > 0)
+    )
 
 
 def stretch_of(run: ParticleRun) -> ParticleRun | None:

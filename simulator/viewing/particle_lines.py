@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from simulator.results.folder import ResultsFolder
+from simulator.results.sample import Floats
 from simulator.viewing import style
 from simulator.viewing.particle_run import (
     COLOUR_BY,
@@ -27,7 +29,7 @@ def plot_particles(axes: Any, run: ParticleRun, *, by: ColourBy = "penalty") -> 
         what a colour bar needs.
     """
     seconds, unit = style.time_unit(float(run.series.time_s[-1]))
-    time = run.series.time_s / seconds
+    time: Floats = np.asarray(run.series.time_s / seconds, dtype=np.float64)
     lines = plot_lines(axes, time, run.series.lithium_fraction, run.table, by)
     axes.plot(time, run.mean, color=style.INK, linewidth=1.4, label="mean by volume")
     axes.margins(x=0)

@@ -98,7 +98,7 @@ def plot_map(
     *,
     norm: Normalize | None = None,
     colours: str = style.FRACTION_COLOURS,
-    rim: bool = True,
+    background: bool = False,
 ) -> Any:
     """Draw a field over a planar grid in its place in the cell.
 
@@ -109,12 +109,12 @@ def plot_map(
         layout: the cell's layers.
         norm: range of the colours; None: that of the values.
         colours: name of the colour map.
-        rim: whether the grid's outlines are drawn as well.
+        background: the field is that between the particles: no outlines, no names upon it.
 
     Returns:
         what a colour bar needs.
     """
-    draw_layers(axes, layout)
+    draw_layers(axes, layout, named=not background)
     points = layout.placed(grid.points_um)
     image = axes.tripcolor(
         Triangulation(points[:, 0], points[:, 1], grid.cells),
@@ -124,7 +124,7 @@ def plot_map(
         norm=_common_range([values]) if norm is None else norm,
         zorder=2,
     )
-    if rim:
+    if not background:
         axes.add_collection(outlines(layout, grid))
     return image
 

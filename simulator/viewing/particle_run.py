@@ -61,7 +61,7 @@ class ParticleRun:
         """(T,) volume-weighted standard deviation of the particles' lithium fractions."""
         share = self.table.volume_um3 / self.table.volume_um3.sum()
         deviation = self.series.lithium_fraction - self.mean[:, None]
-        return np.sqrt(deviation**2 @ share)
+        return np.asarray(np.sqrt(deviation**2 @ share))
 
     def between(self, begin_s: float, end_s: float) -> ParticleRun:
         """The samples of an interval of time, its ends included."""

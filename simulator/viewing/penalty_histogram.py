@@ -75,7 +75,7 @@ def law_of(manifest: Mapping[str, Any]) -> PenaltyLaw | None:
 
 def plot_penalties(axes: Any, penalty: Floats, law: PenaltyLaw | None) -> None:
     """Histogram of factors, and how many the law makes one expect in each bin."""
-    edges = np.linspace(0.0, 1.0, _BINS + 1)
+    edges: Floats = np.linspace(0.0, 1.0, _BINS + 1, dtype=np.float64)
     axes.hist(penalty, edges, color=style.CHARGE, alpha=0.75, label=f"{penalty.size} particles")
     if law is not None:
         at = np.r_[-1.0, edges[1:]]
@@ -93,7 +93,7 @@ def plot_cumulative(axes: Any, penalty: Floats, law: PenaltyLaw | None) -> None:
     axes.ecdf(penalty, color=style.CHARGE, label="drawn")
     low = 0.7 * float(penalty.min())
     if law is not None:
-        at = np.geomspace(low, 1.0, 400)
+        at: Floats = np.geomspace(low, 1.0, 400, dtype=np.float64)
         axes.plot(at, law.cumulative(at, penalty.size), color=style.DISCHARGE, label="law")
     axes.set_xscale("log")
     axes.set_xlim(low, 1.0)

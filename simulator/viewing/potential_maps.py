@@ -70,7 +70,7 @@ def potential_figure(
         figure, places = map_canvas(layout, len(maps))
         for axes, drawn in zip(places, maps, strict=True):
             image = plot_map(
-                axes, drawn.grid, drawn.values, layout, colours=drawn.colours, rim=False
+                axes, drawn.grid, drawn.values, layout, colours=drawn.colours, background=True
             )
             axes.add_collection(outlines(layout, particles))
             axes.set_title(drawn.title)

@@ -28,6 +28,7 @@ from simulator.viewing import style
 from simulator.viewing.particle_map import passed_at, row_at
 
 _SHELLS = 14
+_ROUND = 1.15  # largest distance from the centroid over the radius of what counts as whole
 _MOMENTS = 6
 _COLOURS = "viridis"
 
@@ -57,7 +58,7 @@ def points_of(grid: FieldGrid, particle: int) -> Integers:
     if len(cells) == 0:
         count = int(grid.cell_data["particle"].max()) + 1
         raise InputError(f"--particles {particle}: no such particle (allowed: 0 to {count - 1})")
-    return np.unique(cells)
+    return np.asarray(np.unique(cells))
 
 
 def radial_profile(distance_um: Floats, values: Floats, shells: int = _SHELLS) -> Profile:
@@ -100,14 +101,23 @@ def particle_profile(
     return radial_profile(np.asarray(np.linalg.norm(away, axis=1)), field[points])
 
 
-def telling_particles(table: ParticleTable, spread_at: Floats) -> list[int]:
+def telling_particles(
+    table: ParticleTable, spread_at: Floats, reach_um: Floats | None = None
+) -> list[int]:
     """Three particles: of least, median and most lithium at a moment of large spread.
 
-    Those of the smallest tenth by radius are passed over, where there is a choice: too few mesh
-    points tell of them.
+    Where there is a choice, those of the smallest tenth by radius are passed over, as few mesh
+    points tell of them, and those that a wall cuts, whose centroid is no centre.
+
+    Args:
+        table: N particles.
+        spread_at: (N,) their lithium fractions then.
+        reach_um: (N,) largest distance of their points from the centroid.
     """
-    large = table.radius_um >= np.quantile(table.radius_um, 0.1)
-    candidates = np.flatnonzero(large) if large.sum() >= 3 else np.arange(len(table))
+    fit = table.radius_um >= np.quantile(table.radius_um, 0.1)
+    if reach_um is not None and np.sum(fit & (reach_um < _ROUND * table.radius_um)) >= 3:
+        fit &= reach_um < _ROUND * table.radius_um
+    candidates = np.flatnonzero(fit) if fit.sum() >= 3 else np.arange(len(table))
     order = candidates[np.argsort(spread_at[candidates], kind="stable")]
     return list(dict.fromkeys(int(order[k]) for k in (0, len(order) // 2, len(order) - 1)))
 
@@ -147,7 +157,9 @@ def profiles_figure(
     chosen = moments(history, series.times_s)
     fields = [series.load(index)["lithium_fraction"] for index in chosen]
     if particles is None:
-        particles = telling_particles(table, _means_when_apart(series.grid, fields, len(table)))
+        owner = _owners(series.grid)
+        apart = _means_when_apart(owner, fields, len(table))
+        particles = telling_particles(table, apart, _reach(series.grid, owner, table))
     colours = [colormaps[_COLOURS](share) for share in np.linspace(0, 0.92, len(chosen))]
     with style.style():
         figure = style.new_figure(style.DOUBLE_COLUMN_IN, 2.7)
@@ -180,10 +192,23 @@ def _key(figure: Figure, places: Any, means: Sequence[float], colours: Sequence[
     bar.set_label("mean of the electrode")
 
 
-def _means_when_apart(grid: FieldGrid, fields: Sequence[Floats], count: int) -> Floats:
-    """(N,) means over each particle's points at the moment at which they differ most."""
+def _owners(grid: FieldGrid) -> Integers:
+    """(P,) particle of each point."""
     owner = np.zeros(len(grid.points_um), dtype=np.int64)
     owner[grid.cells] = np.asarray(grid.cell_data["particle"], dtype=np.int64)[:, None]
+    return owner
+
+
+def _reach(grid: FieldGrid, owner: Integers, table: ParticleTable) -> Floats:
+    """(N,) largest distance of each particle's points from its centroid, um."""
+    centres = np.column_stack([table.x_um, table.y_um, table.z_um])[:, : grid.dimension]
+    reach = np.zeros(len(table))
+    np.maximum.at(reach, owner, np.linalg.norm(grid.points_um - centres[owner], axis=1))
+    return reach
+
+
+def _means_when_apart(owner: Integers, fields: Sequence[Floats], count: int) -> Floats:
+    """(N,) means over each particle's points at the moment at which they differ most."""
     points = np.maximum(np.bincount(owner, minlength=count), 1)
     means = [np.bincount(owner, field, count) / points for field in fields]
     return np.asarray(max(means, key=lambda mean: float(np.std(mean))))

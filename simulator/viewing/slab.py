@@ -102,8 +102,14 @@ def map_canvas(layout: Layout, count: int) -> tuple[Figure, list[Any]]:
     return figure, places
 
 
-def draw_layers(axes: Any, layout: Layout) -> None:
-    """Carbon binder and separator as background, collector and lithium metal as bars outside."""
+def draw_layers(axes: Any, layout: Layout, *, named: bool = True) -> None:
+    """Carbon binder and separator as background, collector and lithium metal as bars outside.
+
+    Args:
+        axes: matplotlib's.
+        layout: the layers.
+        named: whether the separator is named, where there is room.
+    """
     height = layout.top_um - layout.bottom_um
     bar = _BAR * layout.cell_um
     layers = [
@@ -118,7 +124,7 @@ def draw_layers(axes: Any, layout: Layout) -> None:
             place, extent = place[::-1], extent[::-1]
         axes.add_patch(Rectangle(place, *extent, facecolor=colour, linewidth=0, zorder=1))
     thickness = layout.cell_um - layout.coating_um
-    if thickness > 0.08 * layout.cell_um:
+    if named and thickness > 0.08 * layout.cell_um:
         middle = (layout.coating_um + thickness / 2, layout.bottom_um + height / 2)
         axes.text(
             *(middle[::-1] if layout.lying else middle),

@@ -30,7 +30,7 @@ LEAST_CHANGE = 1e-3
 Curve = tuple[int, int, Floats, Floats]
 
 _NAMED_CYCLES = 6
-_DASHES = {1: "-", -1: (0, (3, 1.6))}
+_DASHES: dict[int, Any] = {1: "-", -1: (0, (3, 1.6))}
 _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 

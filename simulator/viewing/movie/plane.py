@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from matplotlib import colormaps
 
-from simulator.results.sample import FieldGrid, Floats
+from simulator.results.sample import FieldGrid, Floats, Integers
 from simulator.viewing import style
 from simulator.viewing.movie.raster import rasterise
 from simulator.viewing.movie.stage import Rectangle, Stage
@@ -64,17 +66,19 @@ class PlaneScene:
 
 def _rim_pixels(
     stage: Stage, layout: Layout, grid: FieldGrid, place: Rectangle
-) -> tuple[tuple[Floats, Floats], tuple[Floats, Floats]]:
+) -> tuple[tuple[Integers, Integers], tuple[Floats, Floats]]:
     """The particles' outlines as pixels: (rows, columns), and their colour and cover (M, 3)."""
-    page = style.new_figure(*stage.figure.get_size_inches(), None)
+    width, height = stage.figure.get_size_inches()
+    page = style.new_figure(width, height, None)
     page.set_dpi(stage.figure.get_dpi())
     page.patch.set_alpha(0.0)
     axes = page.add_axes(stage.map.get_position().bounds)
     axes.set_axis_off()
     axes.set(xlim=stage.map.get_xlim(), ylim=stage.map.get_ylim())
     axes.add_collection(outlines(layout, grid, width=0.45))
-    page.canvas.draw()
-    drawn = np.asarray(page.canvas.buffer_rgba())
+    canvas: Any = page.canvas
+    canvas.draw()
+    drawn = np.asarray(canvas.buffer_rgba())
     drawn = drawn[place.top : place.bottom, place.left : place.right].astype(np.float64)
     rows, columns = np.nonzero(drawn[..., 3] > 0)
     cover = np.repeat(drawn[rows, columns, 3:] / 255.0, 3, axis=1)

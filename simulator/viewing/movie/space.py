@@ -22,6 +22,7 @@ from simulator.viewing.movie.view import Cut, View
 
 _SEEN_FROM_DEG = -45.0  # the camera's middle place: opposite the corner that is cut away
 _ELEVATION_DEG = 24.0
+_ROOM = 1.06  # for the collector plate, and some air
 _CREASE_DEG = 35.0  # sharper edges stay edges: those of the cut
 
 
@@ -122,6 +123,7 @@ class SpaceScene:
         self._describe(stage)
         self._place = stage.prepare()
         self._plotter = self._scene(stage.limits)
+        self._distance = self._far_enough()
 
     def _describe(self, stage: Stage) -> None:
         lengths = " x ".join(f"{length:.3g}" for length in self._high - self._low)
@@ -138,7 +140,7 @@ class SpaceScene:
     def _scene(self, limits: tuple[float, float]) -> Any:
         # VTK warns that there is no display, and goes on without: that is what is wanted.
         vtkLogger.SetStderrVerbosity(vtkLogger.VERBOSITY_ERROR)
-        plotter = pv.Plotter(off_screen=True, window_size=list(self._place.size))
+        plotter: Any = pv.Plotter(off_screen=True, window_size=list(self._place.size))
         plotter.set_background("white")
         mesh = self._surface.mesh
         mesh["shown"] = np.full(mesh.n_points, limits[0])
@@ -168,20 +170,36 @@ class SpaceScene:
         plotter.show(auto_close=False, interactive=False)
         return plotter
 
+    def _way(self, share: float) -> Floats:
+        """(3,) from the box to the camera, of length 1, at a share of the path."""
+        turn = np.radians(_SEEN_FROM_DEG + self._view.orbit_deg * (share - 0.5))
+        rise = np.radians(_ELEVATION_DEG)
+        return np.array([np.cos(rise) * np.cos(turn), np.cos(rise) * np.sin(turn), np.sin(rise)])
+
+    def _far_enough(self) -> float:
+        """The least distance from which the box fits the picture all along the path, um."""
+        up = np.tan(np.radians(self._plotter.camera.view_angle / 2))
+        width, height = self._place.size
+        least = 0.0
+        half = (self._high - self._low) / 2
+        corners = half * np.array(list(np.ndindex(2, 2, 2))) * 2 - half
+        for share in np.linspace(0.0, 1.0, 31):
+            way = self._way(share)
+            right = np.cross([0.0, 0.0, 1.0], way)
+            right /= np.linalg.norm(right)
+            # A corner c is seen within the picture from a distance d on if
+            # |c . right| <= tan(angle) (d - c . way), and the same upwards.
+            across = np.abs(corners @ right) / (up * width / height)
+            upright = np.abs(corners @ np.cross(way, right)) / up
+            least = max(least, float((np.maximum(across, upright) + corners @ way).max()))
+        return _ROOM * least
+
     def _aim(self, share: float) -> None:
         """Put the camera in its place on the path."""
         centre = (self._low + self._high) / 2
-        radius = float(np.linalg.norm(self._high - self._low)) / 2
-        turn = np.radians(_SEEN_FROM_DEG + self._view.orbit_deg * (share - 0.5))
-        rise = np.radians(_ELEVATION_DEG)
-        way = np.array([np.cos(rise) * np.cos(turn), np.cos(rise) * np.sin(turn), np.sin(rise)])
         camera = self._plotter.camera
-        width, height = self._place.size
-        # The sphere round the box fits the narrower side of the picture, whatever the angle.
-        half = np.radians(camera.view_angle / 2)
-        half = min(half, float(np.arctan(np.tan(half) * width / height)))
         camera.focal_point = centre
-        camera.position = centre + way * radius / np.sin(half)
+        camera.position = centre + self._way(share) * self._distance
         camera.up = (0.0, 0.0, 1.0)
         self._plotter.renderer.ResetCameraClippingRange()
 

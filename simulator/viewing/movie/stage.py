@@ -75,8 +75,9 @@ class Stage:
                 (width + 0.01) / self._dpi, (height + 0.01) / self._dpi, None
             )
             self.figure.set_dpi(self._dpi)
+            # An Agg canvas: it hands out its pixels.
+            self._canvas: Any = self.figure.canvas
             self.map = self.figure.add_axes(_MAP)
-            self.map.set_anchor("N")
             self._colour_bar()
             self._panels(timeline, history)
             self._words = self.figure.text(
@@ -132,8 +133,8 @@ class Stage:
             axes.xaxis.set_minor_locator(AutoMinorLocator(2))
             axes.tick_params(which="both", top=True, right=True, labelsize=8.5)
             axes.yaxis.set_major_locator(MaxNLocator(5))
-            axes.xaxis.label.set_size(9.5)
-            axes.yaxis.label.set_size(9.5)
+            axes.xaxis.label.set_fontsize(9.5)
+            axes.yaxis.label.set_fontsize(9.5)
 
     def _histogram(self, axes: Any, timeline: Timeline) -> None:
         self._edges = np.linspace(*self.limits, _BINS + 1)
@@ -178,7 +179,7 @@ class Stage:
         """
         with style.style():
             self.figure.canvas.draw()
-        self._background = self.figure.canvas.copy_from_bbox(self.figure.bbox)
+        self._background = self._canvas.copy_from_bbox(self.figure.bbox)
         box = self.map.get_window_extent()
         height = self._view.height
         return Rectangle(
@@ -193,7 +194,7 @@ class Stage:
 
     def frame(self, moment: Moment) -> Picture:
         """The page at a moment, (height, width, 3), without the picture of the cell."""
-        canvas = self.figure.canvas
+        canvas = self._canvas
         canvas.restore_region(self._background)
         here = (
             moment.time_s / self._unit

@@ -86,9 +86,10 @@ class Timeline:
         """The moment of a frame, counted from 0."""
         time = float(self.times_s[number])
         rows = self._history["time_s"].to_numpy()
-        names = ("voltage_V", "current_A_m2", "capacity_Ah_m2")
-        names += ("lithium_fraction_mean", "lithium_fraction_sd")
-        cell = [float(np.interp(time, rows, self._history[name])) for name in names]
+
+        def cell(name: str) -> float:
+            return float(np.interp(time, rows, self._history[name]))
+
         before, share = bracket(self._series.time_s, time)
         fractions = self._series.lithium_fraction
         after = min(before + 1, len(fractions) - 1)
@@ -96,7 +97,11 @@ class Timeline:
         return Moment(
             number / max(len(self) - 1, 1),
             time,
-            *cell,
+            cell("voltage_V"),
+            cell("current_A_m2"),
+            cell("capacity_Ah_m2"),
+            cell("lithium_fraction_mean"),
+            cell("lithium_fraction_sd"),
             np.asarray(fractions[before] + share * (fractions[after] - fractions[before])),
             sample,
             weight,
