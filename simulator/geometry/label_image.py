@@ -107,8 +107,8 @@ def outlines_of(labels: Labels, pixel_um: float, gap_um: float) -> Outlines:
 
 def _parted(labels: Labels, gap_px: float) -> Labels:
     """Labels without the pixels nearer than half the gap to another particle, or to the border."""
-    # The contour of a smoothed mask may run half a pixel further out.
-    half = 0.5 * gap_px + 0.5 + 1e-6
+    # Between centres of pixels, of which each reaches half a pixel further on either side.
+    half = 0.5 * gap_px + 1.0 + 1e-6
     kept = labels.copy()
     margin = int(np.ceil(gap_px)) + 2
     for index, window in enumerate(ndimage.find_objects(labels), start=1):
