@@ -317,6 +317,11 @@ def test_a_solid_is_not_compared_with_a_section(
     assert all(name.startswith("y = ") for name in cut)
     assert len(found["by_field"]) == len(found["fields"]) == len(cut)
     assert all(len(row["window_um"]) == 2 for row in found["fields"])
+    # Cut, it is compared with the table; a table alone cannot be cut.
+    assert report(cube, table, "--at", "end", "--section", "y=6um", "--out", out) == 0
+    assert len(strict(out / "comparison.json")["pairs"]) == 1
+    assert report(table, "--sections", 3) == 2
+    assert "a table cannot be cut" in capsys.readouterr().err
     # The run itself is 3D.
     assert report(cube, "--at", "end", "--out", tmp_path / "solid", "--no-evolution") == 0
     assert strict(tmp_path / "solid" / "heterogeneity.json")["fields"][0]["dimension"] == 3

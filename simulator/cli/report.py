@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simulator.cli.endings import DONE
-from simulator.errors import InputError
 from simulator.units import UnitError, quantity
 
 if TYPE_CHECKING:
@@ -204,9 +203,9 @@ def _work(options: argparse.Namespace) -> None:
     request = _request(options)
     from simulator.reporting.comparison import write_comparison
     from simulator.reporting.heterogeneity import write_evolution, write_report
-    from simulator.reporting.sources import open_source, pooled
+    from simulator.reporting.sources import open_sources, pooled
 
-    sources = [open_source(path, request) for path in _distinct(options.inputs)]
+    sources = open_sources(options.inputs, request)
     if len(sources) > 1 and not options.pool:
         folder = options.out or Path("comparison")
         reports, files, findings = write_comparison(sources, request, folder)
@@ -260,12 +259,6 @@ def _request(options: argparse.Namespace) -> Request:
         evolution=not options.no_evolution,
         formats=options.format,
     )
-
-
-def _distinct(paths: Sequence[Path]) -> Sequence[Path]:
-    if len({path.resolve() for path in paths}) < len(paths):
-        raise InputError("the same input is given twice. Give each once")
-    return paths
 
 
 def _tell(report: Report) -> None:

@@ -73,9 +73,23 @@ def open_source(path: Path, request: Request) -> Source:
     if path.name == "particles.csv" and request.reading.value is None and _is_run(path.parent):
         # Its values lie beside it, in particles.h5.
         return _from_run(path.parent, request)
-    if request.planes is not None:
-        raise InputError(f"{path}: a table cannot be cut. Give a results folder for --section(s)")
     return _from_table(path, request)
+
+
+def open_sources(paths: Sequence[Path], request: Request) -> list[Source]:
+    """All of them; sections are cut from the runs and compared with the tables.
+
+    Raises:
+        InputError: one cannot be used, one is given twice, or there is no run to cut.
+    """
+    if len({path.resolve() for path in paths}) < len(paths):
+        raise InputError("the same input is given twice. Give each once")
+    sources = [open_source(path, request) for path in paths]
+    if request.planes is not None and all(source.run is None for source in sources):
+        raise InputError(
+            f"{sources[0].path}: a table cannot be cut. Give a results folder for --section(s)"
+        )
+    return sources
 
 
 def pooled(sources: Sequence[Source]) -> Source:

@@ -101,8 +101,8 @@ def _draw_maps(
     unit = f"µm$^{{-{power}}}$" if exponent == 0 else f"10$^{{{exponent}}}$ µm$^{{-{power}}}$"
     labels = (f"density / {unit}", f"local mean {captions.value}")
     for axes, image, label in zip(maps, images, labels, strict=True):
-        place = "right" if lying else "bottom"
-        bar = figure.colorbar(image, ax=axes, shrink=0.9, aspect=18, pad=0.03, location=place)
+        length, gap = (30, 0.06) if lying else (18, 0.03)
+        bar = figure.colorbar(image, ax=axes, location="bottom", shrink=0.9, aspect=length, pad=gap)
         bar.set_label(label)
         bar.locator = style.few_ticks()
         bar.update_ticks()
