@@ -38,8 +38,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_page(folder.path)
 
 
-def look(page: Path) -> dict:
-    folder = page.parent
+def look(page: Path, folder: Path) -> dict:
+    """Measures of a page; its pictures go to a folder."""
     script = ROOT / "tests" / "browser_look.py"
     done = enter("browser", ["python3", script, page, folder], folder)
     lines = [line for line in done.stdout.splitlines() if line.startswith("ANSWER ")]
@@ -49,7 +49,7 @@ def look(page: Path) -> dict:
 
 @pytest.fixture(scope="module")
 def seen(page: Path) -> dict:
-    return look(page)
+    return look(page, page.parent)
 
 
 @pytest.mark.parametrize(("screen", "width"), [("phone", 390), ("desktop", 1440)])
@@ -69,13 +69,13 @@ def test_all_is_there_without_a_network(seen: dict, screen: str) -> None:
     assert found["console"] == []
 
 
-def test_a_page_that_is_too_wide_is_noticed(page: Path) -> None:
+def test_a_page_that_is_too_wide_is_noticed(page: Path, tmp_path: Path) -> None:
     """The negative twin."""
-    wide = page.with_name("wide.html")
+    wide = tmp_path / "wide.html"
     html = page.read_text(encoding="utf-8")
     added = '<p style="white-space: nowrap">' + "far too wide " * 60 + "</p></main>"
     wide.write_text(html.replace("</main>", added), encoding="utf-8")
-    found = look(wide)["phone"]
+    found = look(wide, tmp_path)["phone"]
     assert found["scroll"] > 390
 
 
