@@ -9,6 +9,11 @@ L* is not a correlation length: independent marks of standard deviation sigma, l
 area, have the finite L* = (sigma / delta) sqrt(1 / lambda); correlated ones
 (sigma / delta) sqrt(1 / lambda + A_int), A_int the integral of the correlation function. In 3D both
 are the cube root of the same expression squared.
+
+The error is a block jackknife over sub-fields together with the k-means starts. For independent
+marks it agrees with the spread over repeated fields (6.0 um for a true 5.9 at L* = 57 um in a field
+of 324 um). Where L* exceeds about a quarter of the field it is too small, by a third on average and
+twofold and more in single fields: then only more fields tell.
 """
 
 from __future__ import annotations
