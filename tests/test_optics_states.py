@@ -231,6 +231,14 @@ class TestCalibration:
         with pytest.raises(InputError, match="no calibration"):
             calibration.curve("red", "NMC811")
 
+    def test_a_channel_that_says_nothing_leaves_the_others(self, tmp_path: Path) -> None:
+        path = tmp_path / "cal.csv"
+        path.write_text("lithium_fraction,green,blue\n0.4,0.7,1\n1,1,1\n")
+        calibration = read_calibration(path)
+        assert calibration.curve("green").ratio[0] == 0.7
+        with pytest.raises(InputError, match="blue: its reference states do not brighten"):
+            calibration.curve("blue")
+
     @pytest.mark.parametrize(
         ("text", "words"),
         [

@@ -18,7 +18,7 @@ brightness and of lithium are the same: Spearman's and Kendall's coefficients ne
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -118,10 +118,12 @@ class Calibration:
     Attributes:
         source: name of the file.
         curves: by (composition, direction, lens, channel); "" where the table says nothing.
+        unfit: why a channel of a series has none.
     """
 
     source: str
     curves: dict[tuple[str, str, str, str], Curve]
+    unfit: dict[tuple[str, str, str, str], str] = field(default_factory=dict)
 
     def curve(
         self, channel: str, composition: str = "", direction: str = "", lens: str = ""
@@ -134,10 +136,12 @@ class Calibration:
         wanted = (composition, direction, lens)
         fitting = [
             key
-            for key in self.curves
+            for key in (*self.curves, *self.unfit)
             if key[3] == channel
             and all(not a or not b or a == b for a, b in zip(key[:3], wanted, strict=True))
         ]
+        if len(fitting) == 1 and fitting[0] in self.unfit:
+            raise InputError(self.unfit[fitting[0]])
         if len(fitting) == 1:
             return self.curves[fitting[0]]
         known = "; ".join(sorted({_said(key[:3]) for key in self.curves}))
@@ -173,7 +177,8 @@ def read_calibration(path: Path | str) -> Calibration:
         worst = lithium[np.argmax(np.abs(lithium - 0.5))]
         raise InputError(f"{path}: lithium_fraction = {worst:g} is outside [0, 1]")
     keys = [tuple(row.get(name, "") for name in KEYS) for row in rows]
-    curves = {}
+    curves: dict[tuple[str, str, str, str], Curve] = {}
+    unfit: dict[tuple[str, str, str, str], str] = {}
     for key in dict.fromkeys(keys):
         chosen = np.array([k == key for k in keys])
         for channel in channels:
@@ -184,12 +189,15 @@ def read_calibration(path: Path | str) -> Calibration:
                 if sd.min() <= 0.0:
                     raise InputError(f"{path}: {channel}_sd must be above 0 in every row")
                 sd = sd[chosen]
+            name = (key[0], key[1], key[2], channel)
             try:
-                curve = Curve.fit(lithium[chosen], ratio[chosen], sd)
+                curves[name] = Curve.fit(lithium[chosen], ratio[chosen], sd)
             except InputError as error:
-                raise InputError(f"{path}: {_said(key)}, {channel}: {error}") from None
-            curves[(key[0], key[1], key[2], channel)] = curve
-    return Calibration(str(path), curves)
+                # Other channels may serve.
+                unfit[name] = f"{path}: {_said(key)}, {channel}: {error}"
+    if not curves:
+        raise InputError(next(iter(unfit.values())))
+    return Calibration(str(path), curves, unfit)
 
 
 def calibration_table(

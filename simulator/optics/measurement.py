@@ -31,7 +31,7 @@ CORE, DEEPEST_CORE = 0.2, 0.75
 edge is blurred further in, at twice its sigma, at most at the second."""
 
 HISTOGRAM_BINS = 32
-_RING_PX = 6.0
+_RING_PX = 14.0
 
 
 @dataclass(frozen=True)
@@ -148,10 +148,13 @@ def edge_width(grey: Floats32, labels: Labels, inside: Floats) -> Floats:
     matrix = labels == 0
     distance, nearest = ndimage.distance_transform_edt(matrix, return_indices=True)
     owner = labels[nearest[0], nearest[1]]
-    # Beyond the blurred edge, yet nearer to this particle than to any other.
+    # Beyond the edge, yet nearer to this particle than to any other: the part least
+    # like the particle, since the light of a blurred one reaches far.
     ring = Groups(owner, count, matrix & (distance > 2.5) & (distance <= _RING_PX))
-    outside = ring.quantile(ring.take(grey), 0.3)
+    smooth = ndimage.gaussian_filter(grey, 1.0)
+    dark, light = (ring.quantile(ring.take(smooth), share) for share in (0.1, 0.9))
     common = float(np.median(grey[matrix])) if matrix.any() else float(grey.min())
+    outside = np.where(inside > common, dark, light)
     outside = np.where(ring.size >= 8, outside, common)
     slope = ndimage.gaussian_gradient_magnitude(grey, 1.0)
     # The outline lies within a pixel of the steepest place.

@@ -29,6 +29,7 @@ class State:
         place: voltage or lithium fraction; NaN where neither is known.
         mean, sd: red, green, blue of the particles: ratios, or brightness where there are none.
         values: (N,) of the particles.
+        colours: (N, 3) of the particles, as mean and sd.
     """
 
     name: str
@@ -36,6 +37,7 @@ class State:
     mean: tuple[float, float, float]
     sd: tuple[float, float, float]
     values: Floats
+    colours: Floats
 
 
 def series_figure(states: Sequence[State], along: str, brightness: str, value: str) -> Figure:
@@ -50,6 +52,10 @@ def series_figure(states: Sequence[State], along: str, brightness: str, value: s
     with style.style():
         figure = style.new_figure(style.DOUBLE_COLUMN_IN, 2.9)
         left, right = figure.subplots(1, 2)
+        if len(states) == 1:
+            _draw_distributions(left, right, states[0], brightness, value)
+            figure.draw_without_rendering()
+            return figure
         if along:
             states = sorted(states, key=lambda state: state.place)
         x = np.array([s.place for s in states]) if along else np.arange(len(states), dtype=float)
@@ -73,6 +79,21 @@ def series_figure(states: Sequence[State], along: str, brightness: str, value: s
         right.set_ylabel(value)
         figure.draw_without_rendering()
     return figure
+
+
+def _draw_distributions(left: Any, right: Any, state: State, brightness: str, value: str) -> None:
+    """How many particles have which brightness, and which value: there is no series to draw."""
+    for index, (channel, colour) in enumerate(CHANNEL_COLOURS.items()):
+        found = state.colours[:, index]
+        label = f"{channel}, {state.mean[index]:.3f} ± {state.sd[index]:.3f}"
+        left.hist(found, bins="auto", histtype="step", color=colour, label=label)
+    left.set_xlabel(brightness)
+    left.legend(loc="best")
+    right.hist(state.values, bins="auto", color=style.CHARGE, alpha=0.55)
+    right.set_xlabel(value)
+    for axes in (left, right):
+        axes.set_ylabel("particles")
+        axes.margins(y=0.35)
 
 
 def _draw_values(axes: Any, states: Sequence[State], x: Floats, along: str) -> None:

@@ -15,8 +15,8 @@ from skimage.segmentation import find_boundaries
 from simulator.results.storage import write_atomically
 
 COLOURS: Mapping[str, tuple[int, int, int]] = {
-    "": (90, 255, 120),
-    "border": (150, 150, 150),
+    "": (0, 220, 70),
+    "border": (120, 120, 255),
     "out_of_focus": (255, 150, 40),
     "unmatched": (255, 70, 70),
     "pristine_unfit": (230, 90, 230),
@@ -43,8 +43,9 @@ def overlay(
     """
     step = int(np.ceil(max(labels.shape) / _LONGEST_PX))
     picture, small = intensity[::step, ::step], labels[::step, ::step]
-    white = max(float(np.percentile(picture[::4, ::4], 99.7)), 1e-3)
-    shown = np.clip(picture / white, 0.0, 1.0) ** 0.8 * 255.0
+    # Particles in middle grey, against which the outlines show.
+    white = max(float(np.percentile(picture[::4, ::4], 99.0)), 1e-3) / 0.75
+    shown = np.clip(picture / white, 0.0, 1.0) * 255.0
     rgb = shown.astype(np.uint8)
     edge = find_boundaries(small, mode="inner")
     if max(small.shape) > 1600:
