@@ -286,7 +286,7 @@ def test_quiet_prints_nothing_and_otherwise_there_is_progress(
     assert loud.code == 0
     assert loud.out.startswith("Regimes\n")
     assert loud.out.endswith("results: loud\n")
-    for part in ("100 %", "V = ", "x = ", "step ", "5 particles", "on 1 rank,", "too few to"):
+    for part in ("100 %", "V = ", "x = ", "step ", "5 particles", "on 1 rank,"):
         assert part in loud.err
 
 
