@@ -57,7 +57,6 @@ RUNS = (
     Case("cube_200", (), 2),
     thousand(0.395, 1),
     thousand(0.395, 2),
-    thousand(0.29, 2),
     thousand(0.213, 2),
 )
 TWO_DIMENSIONS = (

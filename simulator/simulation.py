@@ -44,7 +44,7 @@ from simulator.solver.model import CellModel
 from simulator.solver.newton import StepAbandonedError
 from simulator.solver.snapshot import Snapshot, Snapshots
 from simulator.solver.stepper import State, Stepper
-from simulator.viewing import draw_differential, draw_particle_map, draw_voltage
+from simulator.viewing import draw_differential, draw_particle_map, draw_spread, draw_voltage
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ class Simulation:
         self._manifest: Manifest | None = None
         self._recorder: Recorder | None = None
         self._cell: Cell | None = None
-        self._ended, self._saved_at = "", time.monotonic()
+        self._ended, self._saved_at, self._peak_before = "", time.monotonic(), 0
         on_root(comm, self._intent.check)
         with self.phases.timed("mesh"):
             data = on_root(comm, lambda: mesh_for(parameters))
@@ -145,6 +145,7 @@ class Simulation:
                 print(f"heterode: warning: {remark}", file=sys.stderr, flush=True)
             for phase, seconds in claim.found.checkpoint.header["wall_s"].items():
                 self.phases.add(phase, seconds)
+            self._peak_before = claim.found.checkpoint.header.get("peak_memory_bytes", 0)
         return claim
 
     def _hashes(self) -> dict[str, str]:
@@ -321,11 +322,15 @@ class Simulation:
         """Write a checkpoint of the last accepted state. Collective."""
         assert self._cell is not None
         with self.phases.timed("output"):
-            snapshot = self._cell.snapshots.take()
-            on_root(self.comm, lambda: self._write_checkpoint(snapshot))
+            snapshot, peak = self._cell.snapshots.take(), self._peak()
+            on_root(self.comm, lambda: self._write_checkpoint(snapshot, peak))
         self._saved_at = time.monotonic()
 
-    def _write_checkpoint(self, snapshot: Snapshot | None) -> None:
+    def _peak(self) -> int:
+        """The most memory of all ranks together, of any piece of the run. Collective."""
+        return max(self.comm.allreduce(peak_memory(), op=MPI.SUM), self._peak_before)
+
+    def _write_checkpoint(self, snapshot: Snapshot | None, peak: int) -> None:
         assert snapshot is not None
         assert self._recorder is not None
         assert self._claimed is not None
@@ -339,6 +344,7 @@ class Simulation:
             "hashes": self._hashes(),
             "written": asdict(self._recorder.written),
             "wall_s": self.phases.seconds,
+            "peak_memory_bytes": peak,
             "ended": self._ended,
             "journey": self._journey.memory,
             "march": snapshot.entries,
@@ -366,7 +372,7 @@ class Simulation:
 
     def _finish(self, outcome: Outcome) -> Outcome:
         """Close the files, say how it ended, draw. Returns the outcome, worse if this failed."""
-        peak = self.comm.allreduce(peak_memory(), op=MPI.SUM)
+        peak = self._peak()
         self._progress.close()
         try:
             on_root(self.comm, lambda: self._close(outcome, peak))
@@ -415,6 +421,7 @@ class Simulation:
         if self._recorder is not None:
             draw_voltage(self._claimed.folder.path)
             draw_differential(self._claimed.folder.path)
+            draw_spread(self._claimed.folder.path)
             draw_particle_map(self._claimed.folder.path)
 
     def _last_entries(self, outcome: Outcome) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -108,6 +109,15 @@ def test_same_numbers(case: str, ranks: int, run_on: Callable[..., Written]) -> 
     assert found["voltage_V (history)"] <= VOLTAGE_BOUND, found
     for name in ("lithium_fraction", "surface_lithium_fraction", "current_A_m2"):
         assert found[name] <= PARTICLE_BOUND, found
+
+
+def test_a_second_run_is_the_same_to_the_last_digit(tmp_path: Path) -> None:
+    histories = []
+    for name in ("one", "two"):
+        words = command(2, [*CASES["packed"], "--out", tmp_path / name, "--quiet"])
+        subprocess.run(words, env=environment(), check=True, timeout=300)
+        histories.append((tmp_path / name / "history.csv").read_bytes())
+    assert histories[0] == histories[1]
 
 
 def test_another_run_is_told_apart(run_on: Callable[..., Written]) -> None:

@@ -375,6 +375,17 @@ def test_a_failed_solve_can_be_resumed_from_its_last_state(tmp_path: Path) -> No
     assert len(again["pieces"]) == 2
 
 
+def test_memory_is_that_of_the_largest_piece(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    monkeypatch.setattr("simulator.simulation.peak_memory", lambda: 7_000_000_000)
+    broken_at(2, out, arguments())
+    monkeypatch.setattr("simulator.simulation.peak_memory", lambda: 1_000_000_000)
+    assert main([*arguments(), "--out", str(out), "--resume"]) == 0
+    assert read_manifest(out / "manifest.json")["peak_memory_bytes"] == 7_000_000_000
+
+
 # -- kill -9 ----------------------------------------------------------------------------------
 
 

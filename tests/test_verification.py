@@ -144,6 +144,13 @@ def test_page_has_table_and_pictures(tmp_path: Path) -> None:
     assert "](verification/one.png)" in text
     assert (tmp_path / "verification" / "one.png").stat().st_size > 5_000
     assert not stale.exists()
+    # A run without damages has nothing to say about them, and takes nothing away.
+    write_page(verify_all([claim_of(0.4)], twins=False, note=lambda result: None), page)
+    again = page.read_text()
+    assert "error: 0.4 V" in again
+    damages = text.partition("## With one thing damaged")[2].partition("\n## one")[0]
+    assert "worse" in damages
+    assert damages in again
 
 
 def test_packages_that_cannot_be_had_are_said_to_be_missing(

@@ -5,6 +5,7 @@ Everything else in the solver calls what these versions share.
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import basix.ufl
@@ -13,6 +14,11 @@ import numpy as np
 import numpy.typing as npt
 from dolfinx import mesh as dmesh
 from mpi4py import MPI
+
+# Read by the library that parts the mesh among ranks, when it is first called: without them it cuts
+# elsewhere in every run, and the last digits differ.
+os.environ.setdefault("SCOTCH_DETERMINISTIC", "1")
+os.environ.setdefault("SCOTCH_PTHREAD_NUMBER", "1")
 
 CELL_NAMES = {2: "triangle", 3: "tetrahedron"}
 

@@ -22,9 +22,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib import colormaps
-from matplotlib.cm import ScalarMappable
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import AutoMinorLocator
 
@@ -42,7 +39,6 @@ FEWEST_RESTS = 4
 
 _POINTS_PER_WIDTH = 4
 _NAMED_CYCLES = 6
-_COLOURS = "viridis"
 
 
 @dataclass(frozen=True)
@@ -172,14 +168,12 @@ def _stretches(history: pd.DataFrame) -> list[_Stretch]:
 def differential_figure(curves: Sequence[Differential]) -> Figure:
     """The figure for at least one curve; see `draw_differential`."""
     cycles = 1 + max(curve.cycle for curve in curves)
-    # The palest yellow would be lost on white.
-    scale = Normalize(0, max(cycles - 1, 1) / 0.9)
     with style.style():
         figure = style.new_figure(0.62 * style.DOUBLE_COLUMN_IN, 3.1)
         axes = figure.subplots()
         named: dict[int, Any] = {}
         for curve in curves:
-            colour = colormaps[_COLOURS](scale(curve.cycle))
+            colour = style.cycle_colour(curve.cycle, cycles)
             (named[curve.cycle],) = axes.plot(curve.voltage, curve.slope, color=colour)
         axes.axhline(0, color=style.NEUTRAL, linewidth=0.5, zorder=0)
         axes.margins(x=0.03, y=0.06)
@@ -195,8 +189,7 @@ def differential_figure(curves: Sequence[Differential]) -> Figure:
             labels = [f"cycle {cycle}" for cycle in named]
             axes.legend(list(named.values()), labels, loc="best")
         elif cycles > _NAMED_CYCLES:
-            shades = ScalarMappable(scale, colormaps[_COLOURS])
-            figure.colorbar(shades, ax=axes, label="cycle").ax.set_ylim(0, cycles - 1)
+            style.cycle_bar(figure, axes, cycles)
         figure.draw_without_rendering()
     return figure
 

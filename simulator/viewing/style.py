@@ -10,7 +10,10 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 import matplotlib as mpl
+from matplotlib import colormaps
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 from simulator.results.storage import write_atomically
@@ -74,6 +77,22 @@ def new_figure(width_in: float, height_in: float, layout: Layout = "constrained"
     figure = Figure(figsize=(width_in, height_in), layout=layout)
     FigureCanvasAgg(figure)
     return figure
+
+
+def _cycle_scale(cycles: int) -> Normalize:
+    # The palest yellow would be lost on white.
+    return Normalize(0, max(cycles - 1, 1) / 0.9)
+
+
+def cycle_colour(cycle: int, cycles: int) -> Any:
+    """The colour of a cycle, from 0, among so many."""
+    return colormaps[FRACTION_COLOURS](_cycle_scale(cycles)(cycle))
+
+
+def cycle_bar(figure: Figure, axes: Any, cycles: int) -> None:
+    """A bar of the colours of cycles, where they are too many to name."""
+    shades = ScalarMappable(_cycle_scale(cycles), colormaps[FRACTION_COLOURS])
+    figure.colorbar(shades, ax=axes, label="cycle").ax.set_ylim(0, cycles - 1)
 
 
 def save(figure: Figure, path: Path) -> None:

@@ -25,9 +25,13 @@ in virtual environments of their own, beside the set-up, and are no dependencies
 cannot be measured counts as "not run", never as passed.
 """
 
+DAMAGED = "## With one thing damaged\n"
+
 
 def write_page(found: Sequence[Verified], page: Path) -> None:
     """Write the page, and a picture for each claim that has plots, beside it.
+
+    Without twins, those that the page has stay on it.
 
     Args:
         found: claims, and twins where they were run.
@@ -39,13 +43,20 @@ def write_page(found: Sequence[Verified], page: Path) -> None:
         stale.unlink()
     parts = [INTRODUCTION, "## Claims\n", markdown(HEADING, rows(found)) + "\n"]
     twins = twin_rows(found)
-    if twins:
-        parts += ["## With one thing damaged\n", markdown(TWIN_HEADING, twins) + "\n"]
+    table = markdown(TWIN_HEADING, twins) if twins else _twins_on(page)
+    if table:
+        parts += [DAMAGED, table + "\n"]
     for result in found:
         if not result.damage:
             parts += _section(result, pictures)
     parts.append(_programs(found))
     page.write_text("\n".join(parts), encoding="utf-8")
+
+
+def _twins_on(page: Path) -> str:
+    """The table of damages that a page has; empty where it has none."""
+    text = page.read_text(encoding="utf-8") if page.exists() else ""
+    return text.partition(DAMAGED)[2].partition("\n## ")[0].strip()
 
 
 def _section(result: Verified, pictures: Path) -> list[str]:
