@@ -134,7 +134,8 @@ def test_kendall_by_table_is_exact_for_few_levels() -> None:
     levels = rng.integers(0, 40, 500).astype(np.int32)
     first, second = rng.integers(0, 500, (2, 3000)).astype(np.int32)
     exact = rank_loops.kendall(levels[first], levels[second], 40)
-    table = rank_loops.kendall_by_table(first, second, levels[None].astype(np.uint8), 40, 0, 1)
+    grade = np.arange(40, dtype=np.uint8)
+    table = rank_loops.kendall_by_table(first, second, levels[None], 40, grade, 40, 0, 1)
     assert table[0] == pytest.approx(exact, abs=1e-14)
 
 
@@ -144,12 +145,15 @@ def test_grades_keep_the_null_distribution_of_kendall() -> None:
     levels = np.stack([rng.permutation(2000) for _ in range(200)]).astype(np.int32)
     first, second = rng.integers(0, 2000, (2, 4000)).astype(np.int32)
     exact = np.array([rank_loops.kendall(row[first], row[second], 2000) for row in levels])
-    grades = (levels * GRADES // 2000).astype(np.uint8)
-    graded = rank_loops.kendall_by_table(first, second, grades, GRADES, 0, 200)
+
+    def graded_by(number: int) -> np.ndarray:
+        grade = (np.arange(2000) * number // 2000).astype(np.uint8)
+        return rank_loops.kendall_by_table(first, second, levels, 2000, grade, number, 0, 200)
+
+    graded = graded_by(GRADES)
     assert graded.std() == pytest.approx(exact.std(), rel=1e-3)
-    assert np.abs(graded - exact).max() < 0.02 * exact.std()
-    coarse = rank_loops.kendall_by_table(first, second, (grades // 32), 4, 0, 200)
-    assert np.abs(coarse - exact).max() > 0.1 * exact.std()
+    assert np.abs(graded - exact).max() < 0.05 * exact.std()
+    assert np.abs(graded_by(4) - exact).max() > 0.1 * exact.std()
 
 
 def test_moving_turning_and_scaling_changes_nothing() -> None:
@@ -175,18 +179,18 @@ def test_moving_turning_and_scaling_changes_nothing() -> None:
 
 
 def test_pair_averaged_correlation_comes_back() -> None:
-    """Mean over 60 draws against the correlation function averaged over the bin's pairs."""
+    """Mean over 24 draws against the correlation function averaged over the bin's pairs."""
     positions = packing()
-    edges = np.array([0.0, 10.0, 20.0, 30.0])
+    edges = np.array([0.0, 10.0])
     for length in (5.0, 20.0):
         curves = [
             quick([field(marks, positions)], edges).pearson.value
-            for marks in exponential_marks(length, 60, seed=1)
+            for marks in exponential_marks(length, 24, seed=1)
         ]
         i, j = all_pairs(positions, 0.0, 10.0)
         distance = np.linalg.norm(positions[i] - positions[j], axis=1)
         truth = np.mean(np.exp(-distance / length))
-        mean, error = np.mean(curves, axis=0)[0], np.std(curves, axis=0)[0] / np.sqrt(60)
+        mean, error = np.mean(curves, axis=0)[0], np.std(curves, axis=0)[0] / np.sqrt(24)
         # The field's own mean is subtracted: about its variance is lost (0.003 and 0.03).
         lost = 2 * np.pi * length**2 / 324**2
         assert mean == pytest.approx(truth - lost * (1 - truth), abs=4 * error + 0.004)
@@ -201,7 +205,8 @@ def false_positives(draws: int, count: int, permutations: int) -> dict[str, floa
     edges = np.array([0.0, 10.0, 20.0, 30.0, 40.0])
     hits: dict[str, list[bool]] = {"pointwise": [], "any": [], "global": [], "textbook": []}
     for _ in range(draws):
-        points = MarkedPoints("r", positions, rng.standard_normal(count))
+        # With ties, as images of few grey levels have them.
+        points = MarkedPoints("r", positions, np.round(4 * rng.standard_normal(count)))
         found = correlogram([points], edges, permutations=permutations, rng=rng)
         for statistic in (found.spearman, found.kendall):
             outside = (statistic.value < statistic.envelope[0]) | (

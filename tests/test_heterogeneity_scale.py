@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -53,11 +54,13 @@ def test_a_narrower_band_gives_a_larger_scale() -> None:
 
 
 def curve_of(points: list[MarkedPoints], permutations: int = 0, seed: int = 0) -> ClusterCurve:
-    return cluster_curve(
-        points, seeds=2, permutations=permutations, rng=np.random.default_rng(seed)
-    )
+    # Half an octave between sizes from the particles' spacing to half the field, for each field.
+    ladder = [k * len(points) for k in (4, 8, 16, 32, 64, 128, 256, 512, 1000)]
+    rng = np.random.default_rng(seed)
+    return cluster_curve(points, ladder=ladder, seeds=2, permutations=permutations, rng=rng)
 
 
+@cache
 def scales(length_um: float, draws: int) -> list[Scale]:
     positions = packing()
     return [
@@ -68,21 +71,21 @@ def scales(length_um: float, draws: int) -> list[Scale]:
 
 
 def test_independent_marks_have_a_finite_scale() -> None:
-    found = scales(0.0, 20)
+    found = scales(0.0, 12)
     analytic = 0.1 / (0.02 * 0.65) * np.sqrt(324**2 / 2000)
     assert np.median([s.independent_um for s in found]) == pytest.approx(analytic, rel=0.03)
     assert np.median([s.scale_um for s in found]) == pytest.approx(analytic, rel=0.1)
-    assert sum(s.flag == "ok" for s in found) >= 18
+    assert sum(s.flag == "ok" for s in found) >= 11
     particles = found[0].scale_particles
     assert particles == pytest.approx(2000 / 324**2 * found[0].scale_um ** 2)
 
 
 def test_correlated_marks_have_a_larger_one() -> None:
-    medians = [np.median([s.scale_um for s in scales(length, 10)]) for length in (0.0, 5.0, 10.0)]
+    medians = [np.median([s.scale_um for s in scales(length, 6)]) for length in (0.0, 5.0, 10.0)]
     assert medians[0] < 0.75 * medians[1]
     assert medians[1] < 0.9 * medians[2]
-    above = [s.flag == "above" for s in scales(40.0, 10)]
-    assert sum(above) >= 8
+    above = [s.flag == "above" for s in scales(40.0, 6)]
+    assert sum(above) >= 5
 
 
 def test_analytic_scale_with_the_fitted_length() -> None:
@@ -94,7 +97,9 @@ def test_analytic_scale_with_the_fitted_length() -> None:
     assert fit.identified
     truth = 0.1 / (0.02 * 0.65) * np.sqrt(324**2 / 2000 + 2 * np.pi * 25)
     assert found.correlated_um == pytest.approx(truth, rel=0.1)
-    assert found.scale_um == pytest.approx(found.correlated_um, rel=0.15)
+    # Clusters are not much larger than the length: 8 l / (pi L) of the correlation, a seventh here,
+    # reaches across their borders and is missing inside.
+    assert 0.75 * found.correlated_um < found.scale_um < found.correlated_um
     assert found.correlated_um > 1.4 * found.independent_um
     doubtful = replace(fit, identified=False)
     assert np.isnan(scale_of_heterogeneity(curve, variogram=doubtful).correlated_um)
@@ -148,12 +153,14 @@ def test_resampling_particles_is_biased() -> None:
 
 
 def test_error_is_that_of_repeated_fields() -> None:
-    found = scales(5.0, 20)
-    spread = np.std([s.scale_um for s in found])
+    """The block jackknife against independent draws; 12 of them know their spread to a fifth."""
+    found = scales(0.0, 12)
+    spread = np.std([s.scale_um for s in found], ddof=1)
     errors = np.array([s.error_um for s in found])
-    assert 0.4 < np.nanmedian(errors) / spread < 2.5
+    assert 0.6 < np.sqrt(np.nanmean(errors**2)) / spread < 1.7
     # Seeds of k-means alone understate it.
-    assert np.median([s.seed_sd_um for s in found]) / np.sqrt(2) < 0.7 * spread
+    seeds = np.array([s.seed_sd_um for s in found]) / np.sqrt(2)
+    assert np.sqrt(np.mean(seeds**2)) < 0.6 * spread
 
 
 def test_fields_show_their_spread() -> None:

@@ -79,7 +79,7 @@ class Settings:
         longest = max(float(field.sides_um.max()) for field in fields)
         reach = min(_FARTHEST_UM, 0.5 * longest) if self.max_um is None else self.max_um
         bins = max(1, int(reach / self.bin_um + 1e-9))
-        return self.bin_um * np.arange(bins + 1)
+        return np.asarray(self.bin_um * np.arange(bins + 1), dtype=np.float64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,7 +110,7 @@ class Heterogeneity:
         """
         return {
             "fields": [export.field_dict(field) for field in self.fields],
-            "settings": asdict(self.settings),
+            "settings": export.jsonable(asdict(self.settings)),
             "correlogram": export.correlogram_dict(self.correlogram),
             "variogram": export.variogram_dict(self.variogram, self.curve.dimension),
             "clusters": export.curve_dict(self.curve),

@@ -19,7 +19,7 @@ _WANTED = 9
 def block_shape(points: MarkedPoints, number: int) -> Ints:
     """(d,) blocks in each direction of a field, together about `number`, about as long as wide."""
     side = (points.extent / number) ** (1 / points.dimension)
-    return np.maximum(1, np.round(points.sides_um / side)).astype(np.int64)
+    return np.asarray(np.maximum(1, np.round(points.sides_um / side)), dtype=np.int64)
 
 
 def block_of(points: MarkedPoints, positions_um: Floats, shape: Ints) -> Ints:
@@ -27,7 +27,7 @@ def block_of(points: MarkedPoints, positions_um: Floats, shape: Ints) -> Ints:
     low = points.window_um[:, 0]
     place = ((positions_um - low) / points.sides_um * shape).astype(np.int64)
     place = np.clip(place, 0, shape - 1)
-    return np.ravel_multi_index(tuple(place.T), tuple(shape)).astype(np.int64)
+    return np.asarray(np.ravel_multi_index(tuple(place.T), tuple(shape)), dtype=np.int64)
 
 
 class SubFields:
@@ -35,9 +35,10 @@ class SubFields:
 
     def __init__(self, fields: Sequence[MarkedPoints]) -> None:
         many = len(fields) >= _WANTED
-        each = 1 if many else -(-_WANTED // len(fields))
+        each = -(-_WANTED // len(fields))
+        whole = np.ones(fields[0].dimension, dtype=np.int64)
         self._fields = list(fields)
-        self._shapes = [block_shape(field, each) for field in fields]
+        self._shapes = [whole if many else block_shape(field, each) for field in fields]
         self._first = np.cumsum([0, *(int(np.prod(shape)) for shape in self._shapes)])
 
     def __len__(self) -> int:

@@ -59,6 +59,7 @@ class ClusterCurve:
             NaN where fewer than two clusters are left.
         field_size_um, field_mean, field_sd: (fields, S) of each field alone; NaN where it has
             fewer than two clusters.
+        field_global_mean: (fields,) of all particles of each field.
         weighted: whether means are weighted by the particles' weight.
         dimension, particles, fields: d, N and the number of fields.
         extent: sum of the windows' areas (um^2) or volumes (um^3).
@@ -83,6 +84,7 @@ class ClusterCurve:
     field_size_um: Floats
     field_mean: Floats
     field_sd: Floats
+    field_global_mean: Floats
     weighted: bool
     dimension: int
     particles: int
@@ -151,6 +153,7 @@ def cluster_curve(
         field_size_um=(extents[:, None] / shares.T) ** (1 / d),
         field_mean=by_rung("field_mean").mean(axis=0),
         field_sd=rms("field_sd"),
+        field_global_mean=sample.field_means(),
         weighted=weighted,
         dimension=d,
         particles=len(sample.value),
@@ -172,6 +175,12 @@ class _Sample:
         self.weight = weight if weighted else np.ones_like(weight)
         self.global_mean = float(np.average(self.value, weights=self.weight))
         self.blocks = SubFields(fields)
+
+    def field_means(self) -> Floats:
+        """(fields,) mean of each field."""
+        ends = np.cumsum([len(field) for field in self.fields])[:-1]
+        parts = zip(np.split(self.value, ends), np.split(self.weight, ends), strict=True)
+        return np.array([np.average(value, weights=weight) for value, weight in parts])
 
     def permuted(self, permutations: int, rng: np.random.Generator) -> Floats:
         """(N, M) deviations from the global mean, permuted over all fields."""
@@ -226,7 +235,9 @@ def _measure(
     """Means over one partition's clusters, observed and permuted."""
     held = np.bincount(labels, weights=sample.weight, minlength=clusters)
     share = sample.weight / held[labels]
-    deviation = np.bincount(labels, share * (sample.value - sample.global_mean), clusters)
+    deviation: Floats = np.asarray(
+        np.bincount(labels, share * (sample.value - sample.global_mean), clusters), dtype=np.float64
+    )
     effective = np.bincount(labels, share**2, clusters)
     block = _blocks_of_clusters(sample, labels, shares)
     kept_mean, kept_sd = _left_out(deviation, block, len(sample.blocks))
@@ -287,14 +298,18 @@ def _blocks_of_clusters(sample: _Sample, labels: Ints, shares: Ints) -> Ints:
 
 def _grouped(values: Floats, group: Ints, groups: int) -> tuple[Floats, Floats]:
     """(groups,) mean and standard deviation of each group; NaN with fewer than two."""
-    n, s, q = (np.bincount(group, values**power, groups) for power in (0, 1, 2))
-    return _moments(n, s, q)
+    return _moments(*_power_sums(values, group, groups))
 
 
 def _left_out(values: Floats, group: Ints, groups: int) -> tuple[Floats, Floats]:
     """(groups,) mean and standard deviation of all but each group."""
-    n, s, q = (np.bincount(group, values**power, groups) for power in (0, 1, 2))
-    return _moments(n.sum() - n, s.sum() - s, q.sum() - q)
+    sums = _power_sums(values, group, groups)
+    return _moments(*(sums.sum(axis=1, keepdims=True) - sums))
+
+
+def _power_sums(values: Floats, group: Ints, groups: int) -> Floats:
+    """(3, groups) number, sum and sum of squares of each group."""
+    return np.array([np.bincount(group, values**power, groups) for power in (0, 1, 2)])
 
 
 def _moments(n: Floats, s: Floats, q: Floats) -> tuple[Floats, Floats]:
@@ -323,7 +338,7 @@ def _shares(clusters: int, fields: tuple[MarkedPoints, ...]) -> Ints:
     extents = np.array([field.extent for field in fields])
     most = np.array([len(field) for field in fields])
     wanted = clusters * extents / extents.sum()
-    shares = np.clip(np.floor(wanted), 1, most).astype(np.int64)
+    shares: Ints = np.clip(np.floor(wanted), 1, most).astype(np.int64)
     while shares.sum() != clusters:
         # The field farthest from its due gives or takes one.
         lack = wanted - shares

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from typing import TypeVar
+from typing import TypeVar, cast
 
 import numba
 
@@ -24,10 +24,9 @@ def compiled(function: F) -> F:
     written to, each process compiles anew.
     """
     try:
-        loop: F = numba.njit(cache=True, nogil=True)(function)
+        return cast(F, numba.njit(cache=True, nogil=True)(function))
     except RuntimeError:
-        loop = numba.njit(nogil=True)(function)
-    return loop
+        return cast(F, numba.njit(nogil=True)(function))
 
 
 def threads() -> int:
@@ -39,7 +38,7 @@ def threads() -> int:
     return max(1, min(cores, MOST_THREADS))
 
 
-def on_threads(work: Callable[[T], R], parts: Iterable[T]) -> list[R]:
+def on_threads(work: Callable[..., R], parts: Iterable[T]) -> list[R]:
     """Results of the parts, in their order, so that they do not depend on the threads."""
     listed = list(parts)
     if threads() == 1 or len(listed) < 2:

@@ -95,12 +95,10 @@ def density_map(
     place = (points.positions_um[:, axes] - window[:, 0]) / step - 0.5
 
     def smooth(weight: Floats) -> Floats:
-        return gaussian_filter(
-            _shared_out(place, weight, cells) / np.prod(step),
-            sigma=(h / step[1], h / step[0]),
-            mode="constant",
-            truncate=_TRUNCATE,
-        )
+        density = _shared_out(place, weight, cells) / np.prod(step)
+        sigma = (h / step[1], h / step[0])
+        smoothed = gaussian_filter(density, sigma=sigma, mode="constant", truncate=_TRUNCATE)
+        return np.asarray(smoothed, dtype=np.float64)
 
     plain, marked = smooth(near), smooth(near * points.value)
     edge = inside * np.outer(_mass(y, window[1], h), _mass(x, window[0], h))
@@ -113,7 +111,7 @@ def density_map(
             y_um=y,
             axes=("xyz"[axes[0]], "xyz"[axes[1]]),
             particle_density=plain / edge,
-            value_density=marked / total if total else np.full_like(marked, np.nan),
+            value_density=np.asarray(marked / (total or np.nan)),
             ratio=np.where(faint, np.nan, marked / plain),
             edge=edge,
             bandwidth_um=h,

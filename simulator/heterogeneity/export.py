@@ -124,6 +124,7 @@ def curve_dict(found: ClusterCurve) -> dict[str, Any]:
         "field_size_um",
         "field_mean",
         "field_sd",
+        "field_global_mean",
         "weighted",
         "dimension",
         "particles",

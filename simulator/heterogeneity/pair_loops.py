@@ -46,7 +46,7 @@ def bin_of(d2: float, edges2: Array, first: Array, scale: float) -> int:
     last = edges2.size - 1
     if d2 >= edges2[last] or d2 < edges2[0]:
         return -1
-    b = first[int(np.sqrt(d2) * scale)]
+    b: int = first[int(np.sqrt(d2) * scale)]
     while d2 >= edges2[b + 1]:
         b += 1
     return b
@@ -56,7 +56,8 @@ def bin_of(d2: float, edges2: Array, first: Array, scale: float) -> int:
 def most_rows(shape: Array, cell: float, reach2: float) -> int:
     """Upper bound of the runs that `rows` finds."""
     span = 2 * int(np.ceil(np.sqrt(reach2) / cell)) + 3
-    return min(span, shape[0]) * min(span, shape[1])
+    most: int = min(span, shape[0]) * min(span, shape[1])
+    return most
 
 
 @compiled

@@ -6,6 +6,7 @@ consecutive rows. Every pair i < j of sorted rows is met once; nothing is stored
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
@@ -21,8 +22,10 @@ from simulator.heterogeneity.marks import Floats, Ints, MarkedPoints
 Integers32 = npt.NDArray[np.int32]
 Floats32 = npt.NDArray[np.float32]
 
-# Parts of the particles that threads take; fixed, so that sums do not depend on the machine.
+# Parts of the particles that threads take, and the fewest particles of a part: whatever the
+# machine, so that sums do not depend on it.
 _PARTS = 16
+_PART = 500
 
 # Entries of the table that gives the first bin a distance may fall in.
 _LOOKUP = 4096
@@ -60,12 +63,12 @@ class PairMoments:
 
     def total(self) -> Floats:
         """(5, B) over all blocks."""
-        return self.sums.sum(axis=(1, 2))
+        return np.asarray(self.sums.sum(axis=(1, 2)))
 
     def without(self, block: int) -> Floats:
         """(5, B) of the pairs with neither particle in a block."""
         kept = np.arange(self.sums.shape[1]) != block
-        return self.sums[:, kept][:, :, kept].sum(axis=(1, 2))
+        return np.asarray(self.sums[:, kept][:, :, kept].sum(axis=(1, 2)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,14 +130,14 @@ class PairGrid:
         """
         of = np.zeros(len(value), dtype=np.int64) if block is None else block
         parts = on_threads(
-            lambda part: pair_loops.moments(*self._search(edges_um), value, of, blocks, *part),
+            lambda part: self._over(pair_loops.moments, edges_um, value, of, blocks, *part),
             self._parts(),
         )
         return PairMoments(edges_um, np.sum(parts, axis=0))
 
     def counts(self, edges_um: Floats) -> Integers32:
         """(N, B) pairs that each sorted particle takes part in."""
-        return np.asarray(pair_loops.counts(*self._search(edges_um)))
+        return np.asarray(self._over(pair_loops.counts, edges_um))
 
     def products(self, marks: Floats | Floats32, edges_um: Floats) -> Floats:
         """(B, M) sums of v_i v_j over pairs for M sets of values at once.
@@ -143,7 +146,7 @@ class PairGrid:
             marks: (N, M) in the order of the sorted particles.
         """
         parts = on_threads(
-            lambda part: pair_loops.products(*self._search(edges_um), marks, *part), self._parts()
+            lambda part: self._over(pair_loops.products, edges_um, marks, *part), self._parts()
         )
         return np.asarray(np.sum(parts, axis=0))
 
@@ -154,25 +157,25 @@ class PairGrid:
             wanted: (P,) increasing numbers of pairs, in the order they are met.
         """
         edges = np.array([lower_um, upper_um])
-        return np.asarray(pair_loops.listed(*self._search(edges), wanted))
+        return np.asarray(self._over(pair_loops.listed, edges, wanted))
 
     def _parts(self) -> list[tuple[int, int]]:
-        bounds = np.linspace(0, len(self.order), _PARTS + 1).astype(int)
-        return [(int(a), int(b)) for a, b in pairwise(bounds) if b > a]
+        parts = min(_PARTS, -(-len(self.order) // _PART))
+        bounds = np.linspace(0, len(self.order), parts + 1).astype(int)
+        return [(int(a), int(b)) for a, b in pairwise(bounds)]
 
-    def _search(self, edges_um: Floats) -> tuple[Any, ...]:
-        """First arguments of every loop."""
+    def _over(self, loop: Callable[..., Any], edges_um: Floats, *arguments: Any) -> Any:
+        """Call one of the loops; the first arguments of all are the same."""
         lookup = np.searchsorted(edges_um, np.linspace(0, edges_um[-1], _LOOKUP + 1), "right") - 1
         # A step back: rounding may put a distance into the entry above its own.
         first = np.clip(np.concatenate([[0], lookup[:-1]]), 0, None).astype(np.int64)
         cells = (self.positions, self.start, self.shape, self.low, self.cell_um)
-        return (*cells, edges_um**2, first, _LOOKUP / float(edges_um[-1]))
+        return loop(*cells, edges_um**2, first, _LOOKUP / float(edges_um[-1]), *arguments)
 
 
 def drawn(pairs: int, cap: int, rng: np.random.Generator) -> Ints:
     """Numbers of at most `cap` of some pairs, increasing: one at random from each equal share."""
     if pairs <= cap:
         return np.arange(pairs, dtype=np.int64)
-    share = pairs / cap
-    numbers = ((np.arange(cap) + rng.random(cap)) * share).astype(np.int64)
-    return np.minimum(numbers, pairs - 1)
+    bounds = np.arange(cap + 1, dtype=np.int64) * pairs // cap
+    return rng.integers(bounds[:-1], bounds[1:])

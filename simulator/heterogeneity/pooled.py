@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from simulator.heterogeneity import rank_loops
 from simulator.heterogeneity.compiled import on_threads
 from simulator.heterogeneity.marks import Floats, Ints, MarkedPoints
-from simulator.heterogeneity.pairs import Integers32, PairGrid, drawn
+from simulator.heterogeneity.pairs import Floats32, Integers32, PairGrid, drawn
 
 # Permutations done at once: one row of values fits a few cache lines, the rest stays small.
 _AT_ONCE = 64
@@ -17,8 +20,12 @@ _AT_ONCE = 64
 # Pairs times permutations beyond which fewer permutations are made (about a minute of work).
 MOST_VISITS = 2e10
 
-# Permuted marks enter Kendall's coefficient by so many grades: its null distribution is the same
-# to 1e-4, and a table of grades needs no sorting.
+# Numbers up to which threads are not worth starting.
+_FEW_PAIRS = 20_000
+_FEW_PARTICLES = 5_000
+
+# Permuted marks enter Kendall's coefficient by so many grades: the standard deviation under the
+# null stays the same to 1e-3, and a table of grades needs no sorting.
 GRADES = 128
 
 Curves = dict[str, Floats]
@@ -51,7 +58,7 @@ class Pooled:
         value = np.concatenate([f.value[g.order] for f, g in zip(fields, self.grids, strict=True)])
         self.mean, self.sd = float(value.mean()), float(value.std())
         self.positive = bool(value.min() >= 0)
-        self.z = (value - self.mean) / self.sd
+        self.z: Floats = np.asarray((value - self.mean) / self.sd)
         distinct, levels = np.unique(value, return_inverse=True)
         self.levels = levels.astype(np.int32)
         self.distinct = int(distinct.size)
@@ -99,8 +106,8 @@ class Pooled:
         curves = self._from_sums(count, s1, s2, s11)
         curves["spearman"] = self._spearman(self.levels[None], np.float64)[:, 0]
         tau = [
-            rank_loops.kendall(*self.levels[pairs], self.distinct) if pairs.size else np.nan
-            for pairs in self.kendall_pairs
+            rank_loops.kendall(self.levels[i], self.levels[j], self.distinct) if i.size else np.nan
+            for i, j in self.kendall_pairs
         ]
         return curves | {"kendall": np.array(tau)}
 
@@ -133,46 +140,42 @@ class Pooled:
                 block[:, rows] = rng.permuted(block[:, rows], axis=1)
             yield block
 
-    def _products(self, marks: Floats, edges_um: Floats) -> Floats:
+    def _products(self, marks: Floats | Floats32, edges_um: Floats) -> Floats:
         """(B, M) sums of products over the pairs of all fields."""
         fields = zip(self.grids, self._rows(), strict=True)
-        return np.sum([grid.products(marks[rows], edges_um) for grid, rows in fields], axis=0)
+        sums = [grid.products(marks[rows], edges_um) for grid, rows in fields]
+        return np.asarray(np.sum(sums, axis=0))
 
-    def _spearman(self, levels: Integers32, kind: type) -> Floats:
+    def _spearman(self, levels: Integers32, kind: type[np.floating[Any]]) -> Floats:
         """(B, M) coefficients of M sets of levels, shape (M, N)."""
         sets = len(levels)
-        ranks = np.empty((self.z.size, sets), dtype=kind)
-        parts = [(m, min(m + 16, sets)) for m in range(0, sets, 16)]
+        ranks: npt.NDArray[Any] = np.empty((self.z.size, sets), dtype=kind)
+        step = 16 if self.z.size > _FEW_PARTICLES else sets
+        parts = [(m, min(m + step, sets)) for m in range(0, sets, step)]
         found = np.full((self.pairs.size, sets), np.nan)
         for b in np.flatnonzero(self.pairs):
             count = np.ascontiguousarray(self.counts[:, b])
-            on_threads(
-                lambda part, count=count: rank_loops.midranks(
-                    levels, count, self.distinct, ranks, *part
-                ),
-                parts,
-            )
+            fill = partial(rank_loops.midranks, levels, count, self.distinct, ranks)
+            on_threads(lambda part, fill=fill: fill(*part), parts)
             found[b] = self._products(ranks, self.edges_um[b : b + 2])[0] / self.pairs[b]
         return found
 
     def _kendall_by_table(self, levels: Integers32) -> Floats:
         """(B, M) coefficients of M sets of levels, shape (M, N)."""
         number = min(self.distinct, GRADES)
-        grades = self._grade_of_level(number)[levels]
-        parts = [(m, min(m + 8, len(levels))) for m in range(0, len(levels), 8)]
+        grade = self._grade_of_level(number)
         found = np.full((self.pairs.size, len(levels)), np.nan)
         for b in np.flatnonzero(self.pairs):
             first, second = self.kendall_pairs[b]
-            done = on_threads(
-                lambda part, first=first, second=second: rank_loops.kendall_by_table(
-                    first, second, grades, number, *part
-                ),
-                parts,
+            step = 8 if first.size > _FEW_PAIRS else len(levels)
+            parts = [(m, min(m + step, len(levels))) for m in range(0, len(levels), step)]
+            tau = partial(
+                rank_loops.kendall_by_table, first, second, levels, self.distinct, grade, number
             )
-            found[b] = np.concatenate(done)
+            found[b] = np.concatenate(on_threads(lambda part, tau=tau: tau(*part), parts))
         return found
 
-    def _grade_of_level(self, number: int) -> np.typing.NDArray[np.uint8]:
+    def _grade_of_level(self, number: int) -> npt.NDArray[np.uint8]:
         """(levels,) grade of each level, with about as many particles in each grade."""
         if self.distinct <= number:
             return np.arange(self.distinct, dtype=np.uint8)

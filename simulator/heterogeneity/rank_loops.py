@@ -97,13 +97,25 @@ def kendall(first: Array, second: Array, distinct: int) -> float:
 
 @compiled
 def kendall_by_table(
-    first: Array, second: Array, grades: Array, number: int, begin: int, end: int
+    first: Array,
+    second: Array,
+    levels: Array,
+    distinct: int,
+    grade: Array,
+    number: int,
+    begin: int,
+    end: int,
 ) -> Array:
-    """tau-b of the same pairs for many sets of values that have few grades.
+    """tau-b of the same pairs for many sets of values, C - D from a table of few grades.
+
+    Pairs of pairs within one grade are left out of C - D, where they hardly differ, but not of
+    n_0 - n_tie: without that the coefficient would be too large by one part in `number`.
 
     Args:
         first, second: (P,) particles of the pairs.
-        grades: (M, N) levels of each set, below `number`.
+        levels: (M, N) of each set.
+        distinct: number of levels.
+        grade: (distinct,) of each level.
         number: of grades.
         begin, end: sets to do.
 
@@ -114,12 +126,25 @@ def kendall_by_table(
     table = np.empty((number, number), np.int64)
     above = np.empty(number, np.int64)
     n = 2.0 * first.size
+    count = np.zeros(levels.shape[1], np.int64)
+    for k in range(first.size):
+        count[first[k]] += 1
+        count[second[k]] += 1
+    held = np.empty(distinct, np.int64)
+    own = np.empty(levels.shape[1], np.uint8)
     for m in range(begin, end):
+        held[:] = 0
+        for i in range(own.size):
+            held[levels[m, i]] += count[i]
+            own[i] = grade[levels[m, i]]
+        squares = 0.0
+        for level in range(distinct):
+            squares += float(held[level]) * held[level]
         table[:] = 0
         for k in range(first.size):
-            table[grades[m, first[k]], grades[m, second[k]]] += 1
+            table[own[first[k]], own[second[k]]] += 1
         above[:] = 0
-        balance, squares, rows_above = 0.0, 0.0, 0
+        balance, rows_above = 0.0, 0
         for a in range(number):
             less, row = 0, 0
             for b in range(number):
@@ -130,7 +155,6 @@ def kendall_by_table(
             for b in range(number):
                 above[b] += table[a, b] + table[b, a]
             rows_above += row
-            squares += float(row) * row
         untied = 0.5 * (n * n - squares)
         found[m - begin] = balance / untied if untied > 0.0 else np.nan
     return found

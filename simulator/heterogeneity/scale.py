@@ -9,6 +9,11 @@ L* is not a correlation length: independent marks of standard deviation sigma, l
 area, have the finite L* = (sigma / delta) sqrt(1 / lambda); correlated ones
 (sigma / delta) sqrt(1 / lambda + A_int), A_int the integral of the correlation function. In 3D both
 are the cube root of the same expression squared.
+
+The error is a block jackknife over sub-fields together with the k-means starts. For independent
+marks it agrees with the spread over repeated fields (6.0 um for a true 5.9 at L* = 57 um in a field
+of 324 um). Where L* exceeds about a quarter of the field it is too small, by a third on average and
+twofold and more in single fields: then only more fields tell.
 """
 
 from __future__ import annotations
@@ -45,7 +50,8 @@ class Scale:
         jackknife_error_um: standard error over sub-fields; NaN where L* is not converged with one
             of them left out.
         error_um: both together (seeds by their mean); NaN where either is.
-        by_field_um: (fields,) L* of each field alone; NaN where not converged or too few clusters.
+        by_field_um: (fields,) L* of each field alone, in the same band; NaN where not converged or
+            too few clusters.
         field_sd_um: their standard deviation; NaN below two.
         field_um: (extent / fields)^(1/d), the size of a mean field.
         particles: N.
@@ -189,13 +195,13 @@ def _jackknife(curve: ClusterCurve, delta: float) -> float:
 
 
 def _of_field(curve: ClusterCurve, field: int, delta: float) -> float:
-    """L* of one field alone, about the mean of all."""
+    """L* of one field alone, about its own mean."""
     size, mean, sd = curve.field_size_um[field], curve.field_mean[field], curve.field_sd[field]
     used = np.isfinite(sd)
     if np.count_nonzero(used) < 2:
         return float("nan")
     # Shares of K are rounded: two rungs may give a small field the same clusters.
     order = np.argsort(size[used], kind="stable")
-    values = (column[used][order] for column in (size, mean, sd))
-    length, flag = read_scale(*values, curve.global_mean, delta)
+    size, mean, sd = (column[used][order] for column in (size, mean, sd))
+    length, flag = read_scale(size, mean, sd, float(curve.field_global_mean[field]), delta)
     return length if flag == "ok" else float("nan")

@@ -20,7 +20,6 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize_scalar
 
 from simulator.errors import InputError
 from simulator.heterogeneity.blocks import SubFields, jackknife_error
@@ -44,7 +43,9 @@ def _spherical(u: Floats) -> Floats:
 
 
 MODELS: dict[Model, _Shape] = {
-    "exponential": _Shape(lambda u: np.exp(-u), -float(np.log(0.05)), {2: 2 * np.pi, 3: 8 * np.pi}),
+    "exponential": _Shape(
+        lambda u: np.asarray(np.exp(-u)), -float(np.log(0.05)), {2: 2 * np.pi, 3: 8 * np.pi}
+    ),
     "spherical": _Shape(_spherical, 0.811, {2: np.pi / 5, 3: np.pi / 6}),
     "gaussian": _Shape(
         lambda u: np.exp(-(u**2)), float(np.sqrt(-np.log(0.05))), {2: np.pi, 3: np.pi**1.5}
@@ -104,8 +105,8 @@ class VariogramFit:
 
     def __call__(self, distance_um: npt.ArrayLike) -> Floats:
         """The fitted gamma at some distances."""
-        u = np.asarray(distance_um, dtype=np.float64) / self.length_um
-        return self.sill - (self.sill - self.nugget) * MODELS[self.model].rho(u)
+        u: Floats = np.asarray(np.asarray(distance_um, dtype=np.float64) / self.length_um)
+        return np.asarray(self.sill - (self.sill - self.nugget) * MODELS[self.model].rho(u))
 
 
 @dataclass(frozen=True)
@@ -187,7 +188,7 @@ class _Binned:
         self._mean, self._sd = float(values.mean()), float(values.std())
         self._blocks = SubFields(fields)
         self._sums = np.sum([self._of(f, field, edges) for f, field in enumerate(fields)], axis=0)
-        self.lengths = np.geomspace(0.25 * spacing, 2 * reach_um, 80)
+        self.lengths: Floats = np.geomspace(0.25 * spacing, 2 * reach_um, 80).astype(np.float64)
 
     def kept(self) -> list[int]:
         """Blocks without which enough bins are left to fit."""
@@ -225,7 +226,7 @@ class _Binned:
         mask[np.random.default_rng(0).permutation(len(field))[rows]] = True
         part = field.chosen(mask)
         grid = PairGrid.of(part, float(edges[-1]))
-        z = (part.value[grid.order] - self._mean) / self._sd
+        z: Floats = np.asarray((part.value[grid.order] - self._mean) / self._sd)
         block = self._blocks.of(number, part.positions_um[grid.order])
         return grid.moments(z, edges, block, len(self._blocks)).sums
 
@@ -235,37 +236,36 @@ def _fit(name: Model, h: Floats, gamma: Floats, pairs: Floats, lengths: Floats) 
     weight = pairs / h**2
     weight = weight / weight.sum()
 
-    def at(length: float) -> _Parameters:
-        rise = 1 - MODELS[name].rho(h / length)
+    # Between the best of the scan's lengths and its neighbours, twice more.
+    for _ in range(3):
+        rise = 1 - MODELS[name].rho(h / lengths[:, None])
         nugget, partial = _non_negative(rise, gamma, weight)
-        residual = np.sqrt(np.sum(weight * (nugget + partial * rise - gamma) ** 2))
-        return _Parameters(nugget, partial, length, float(residual))
-
-    scan = [at(float(length)) for length in lengths]
-    k = int(np.argmin([p.residual for p in scan]))
-    low, high = lengths[max(k - 1, 0)], lengths[min(k + 1, len(lengths) - 1)]
-    found = minimize_scalar(
-        lambda log: at(float(np.exp(log))).residual,
-        bounds=(np.log(low), np.log(high)),
-        method="bounded",
-        options={"xatol": 1e-4},
-    )
-    refined = at(float(np.exp(found.x)))
-    return refined if refined.residual <= scan[k].residual else scan[k]
+        misfit = nugget[:, None] + partial[:, None] * rise - gamma
+        residual = np.sqrt(np.sum(weight * misfit**2, axis=1))
+        k = int(np.argmin(residual))
+        found = _Parameters(
+            float(nugget[k]), float(partial[k]), float(lengths[k]), float(residual[k])
+        )
+        low, high = lengths[max(k - 1, 0)], lengths[min(k + 1, len(lengths) - 1)]
+        lengths = np.append(np.geomspace(low, high, 30), found.length)
+    return found
 
 
-def _non_negative(rise: Floats, gamma: Floats, weight: Floats) -> tuple[float, float]:
-    """Nugget and partial sill, neither below 0, that fit nugget + partial * rise best."""
-    mean_rise, mean_gamma = np.sum(weight * rise), np.sum(weight * gamma)
-    spread = np.sum(weight * (rise - mean_rise) ** 2)
-    together = np.sum(weight * (rise - mean_rise) * (gamma - mean_gamma))
-    partial = together / spread if spread > 0 else 0.0
+def _non_negative(rise: Floats, gamma: Floats, weight: Floats) -> tuple[Floats, Floats]:
+    """Nugget and partial sill, neither below 0, that fit nugget + partial * rise best.
+
+    Args:
+        rise: (n, M) one row for each length tried.
+        gamma, weight: (M,), the weights adding up to 1.
+    """
+    mean_rise, mean_gamma = rise @ weight, float(gamma @ weight)
+    spread = (rise - mean_rise[:, None]) ** 2 @ weight
+    together = rise @ (weight * (gamma - mean_gamma))
+    partial = np.maximum(together / np.maximum(spread, np.finfo(float).tiny), 0.0)
     nugget = mean_gamma - partial * mean_rise
-    if partial <= 0:
-        return float(mean_gamma), 0.0
-    if nugget < 0:
-        return 0.0, float(np.sum(weight * rise * gamma) / np.sum(weight * rise**2))
-    return float(nugget), float(partial)
+    through_zero = rise @ (weight * gamma) / np.maximum(rise**2 @ weight, np.finfo(float).tiny)
+    partial = np.where(nugget < 0, through_zero, partial)
+    return np.maximum(nugget, 0.0), partial
 
 
 def _doubt(
