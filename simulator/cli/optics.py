@@ -61,9 +61,9 @@ def _add_segmentation(command: argparse.ArgumentParser) -> None:
     group.add_argument("--largest", default="8um", metavar="LENGTH", help="largest radius")
     group.add_argument(
         "--focus",
-        default="3",
+        default="4",
         metavar="PIXELS",
-        help="largest blur (sigma) of an edge in focus, or off (default: 3)",
+        help="largest blur (sigma) of an edge in focus, or off (default: 4)",
     )
     group.add_argument(
         "--flatten",

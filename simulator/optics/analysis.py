@@ -21,7 +21,7 @@ Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 Columns = dict[str, Sequence[object] | npt.NDArray[np.generic]]
 
-FOCUS_PX = 3.0
+FOCUS_PX = 4.0
 """Edges blurred by more than this sigma are out of focus."""
 
 LARGEST_BLUR = 0.25

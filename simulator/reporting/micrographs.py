@@ -270,7 +270,9 @@ def _state(job: Job, name: str, result: Result) -> State:
     sd = tuple(float(result.summary[f"{c}{suffix}_sd"]) for c in CHANNELS)
     place = job.voltage_V if job.voltage_V is not None else job.lithium_fraction
     values = np.asarray(result.table["value"], dtype=np.float64)
-    colours = np.column_stack([result.table[f"{c}{suffix}"] for c in CHANNELS]).astype(np.float64)
+    colours = np.column_stack(
+        [np.asarray(result.table[f"{c}{suffix}"], dtype=np.float64) for c in CHANNELS]
+    )
     return State(
         name,
         np.nan if place is None else place,
