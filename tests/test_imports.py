@@ -55,7 +55,7 @@ CONFINED = {
     "rich": {"progress"},
     "pyvista": {"viewing"},
     "vtk": {"viewing"},
-    "vtkmodules": {"viewing"},
+    "vtkmodules": {"viewing", "optics"},
     "imageio_ffmpeg": {"viewing"},
     "jinja2": {"reporting"},
 }
