@@ -25,6 +25,7 @@ def test_the_presets_are_there():
         "nmc622.toml",
         "nmc811.toml",
         "ex_situ.toml",
+        "first_cycle.toml",
         "cube_50.toml",
         "cube_200.toml",
         "cube_1000.toml",
