@@ -424,7 +424,9 @@ class Simulation:
     def _draw(self) -> None:
         assert self._claimed is not None
         if self._recorder is not None and self.parameters.output.report:
-            for problem in finish_report(self._claimed.folder.path):
+            finished = finish_report(self._claimed.folder.path)
+            self._say(finished.finding)
+            for problem in finished.problems:
                 print(f"heterode: warning: {problem}", file=sys.stderr, flush=True)
 
     def _last_entries(self, outcome: Outcome) -> None:

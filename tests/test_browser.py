@@ -33,7 +33,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
         balance={"charge": 3.2e-13, "lithium": 1e-12, "salt": 2e-12},
         mesh_hash="0123456789abcdef" * 4,
     )
-    assert finish_report(folder.path) == []
+    assert finish_report(folder.path).problems == ()
     animate(folder.path, View(frames=4, height=480, formats=("mp4",)))
     return write_page(folder.path)
 

@@ -40,7 +40,7 @@ def test_tables_are_of_the_time_at_the_voltage(folder: Path) -> None:
     before = -1.0
     for path in sorted((folder / "stops").iterdir()):
         voltage = float(path.stem.split("_")[1].removesuffix("V"))
-        table = pd.read_csv(path, float_precision="round_trip")
+        table = pd.read_csv(path, dtype=str, keep_default_na=False).astype(float)
         assert table.columns.tolist() == [
             *columns,
             "lithium_fraction",

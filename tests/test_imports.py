@@ -44,14 +44,18 @@ CONFINED = {
     "petsc4py": {"solver"},
     "mpi4py": {"solver", "interruption", "simulation", "cli"},
     "gmsh": {"geometry"},
-    "h5py": {"results"},
-    "matplotlib": {"viewing", "heterogeneity", "optics"},
+    "numba": {"heterogeneity"},
+    "h5py": {"results", "optics"},
+    "skimage": {"optics", "viewing", "geometry"},
+    "tifffile": {"optics", "reporting"},
+    "pymatgen": {"optics"},
+    "matplotlib": {"viewing", "heterogeneity"},
     "pydantic": {"parameters", "describe"},
     "argparse": {"cli"},
     "rich": {"progress"},
     "pyvista": {"viewing"},
     "vtk": {"viewing"},
-    "vtkmodules": {"viewing"},
+    "vtkmodules": {"viewing", "optics"},
     "imageio_ffmpeg": {"viewing"},
     "jinja2": {"reporting"},
 }
@@ -197,6 +201,14 @@ def test_checking_loads_no_heavy_library_either() -> None:
     silently = "import contextlib, io\nwith contextlib.redirect_stdout(io.StringIO()):\n    {}"
     modules = loaded_after(silently.format(command.replace("\n", "; ")))
     assert not modules & HEAVY
+
+
+def test_optics_loads_neither_solver_nor_mesher() -> None:
+    modules = loaded_after(
+        "import simulator.optics.analysis, simulator.optics.sections, simulator.optics.interband"
+    )
+    assert "skimage" in modules
+    assert not modules & {"dolfinx", "gmsh", "petsc4py", "ufl", "matplotlib"}
 
 
 def test_heavy_libraries_would_be_noticed() -> None:

@@ -214,7 +214,7 @@ def test_a_picture_that_fails_does_no_harm(folder: ResultsFolder) -> None:
     shutil.rmtree(folder.report)
     shutil.rmtree(folder.fields)
     (folder.path / "particles.h5").write_bytes(b"not HDF5")
-    problems = finish_report(folder.path)
+    problems = finish_report(folder.path).problems
     names = {problem.partition(":")[0] for problem in problems}
     good = {"voltage", "dqdv", "penalties"}
     assert names == {f"report/{name}.png" for name in set(NAMES) - good}

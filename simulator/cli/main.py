@@ -18,12 +18,22 @@ from io import StringIO
 from typing import Any, NoReturn
 
 from simulator import __version__
-from simulator.cli import animate, check, figures, mesh, run
+from simulator.cli import (
+    animate,
+    check,
+    dielectric,
+    figures,
+    mesh,
+    micrograph,
+    optics,
+    report,
+    run,
+)
 from simulator.cli.endings import INTERRUPTED, SOLVE_FAILED, WRONG_INPUT, leave
 from simulator.errors import InputError, ResumeError
 from simulator.ranks import launched_in_parallel, together
 
-COMMANDS = (run, check, mesh, figures, animate)
+COMMANDS = (run, check, mesh, report, figures, animate, optics, micrograph, dielectric)
 """Modules of one command each, with `add(commands)`."""
 
 

@@ -87,7 +87,7 @@ def mesh_slab(slab: Slab, sizes: MeshSizes, name: str = "") -> MeshData:
     """
     for _ in range(ATTEMPTS):
         outline = draw_outline(slab, sizes)
-        points, cells, cell_tags = _triangulate(outline, sizes.maximum)
+        points, cells, cell_tags = triangulate(outline, sizes.maximum)
         if sizes.order == 1:
             return MeshData.from_cells(points, cells, cell_tags, 1, name)
         points, cells = _second_order(points, cells, cell_tags, slab)
@@ -102,7 +102,12 @@ def mesh_slab(slab: Slab, sizes: MeshSizes, name: str = "") -> MeshData:
     )
 
 
-def _triangulate(outline: Outline, maximum: float) -> tuple[Floats, Ints, Tags]:
+def triangulate(outline: Outline, maximum: float) -> tuple[Floats, Ints, Tags]:
+    """Fill an outline with straight triangles: points (P, 2), cells (M, 3), cell_tags (M,).
+
+    Raises:
+        InputError: gmsh failed.
+    """
     with gmsh_session("heterode") as gmsh:
         gmsh.option.setNumber("Mesh.MeshSizeMax", maximum)
         surfaces = _describe(gmsh.model.geo, outline)

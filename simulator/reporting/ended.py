@@ -1,31 +1,77 @@
-"""What follows the end of a run: its figures and its page."""
+"""What follows the end of a run: its figures, its heterogeneity and its page."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
+from simulator.errors import InputError
 from simulator.reporting.page import write_page
 from simulator.viewing import draw_figures
 
 
-def finish_report(folder: Path) -> list[str]:
-    """Draw all figures of a run into report/, and write its page.
+@dataclass(frozen=True)
+class Finished:
+    """A report.
+
+    Attributes:
+        finding: the heterogeneity in one line, or why there is none.
+        problems: a line per picture, statistics or page that could not be made.
+    """
+
+    finding: str
+    problems: tuple[str, ...]
+
+
+def finish_report(folder: Path) -> Finished:
+    """Draw all figures of a run into report/, and write its heterogeneity and its page.
 
     What fails is told and does no harm: the results are there already.
 
     Args:
         folder: of the results, however the run ended.
-
-    Returns:
-        a line per picture, or page, that could not be made.
     """
     problems = [
         f"report/{drawn.drawing.name}.png: {drawn.problem}"
         for drawn in draw_figures(folder)
         if drawn.problem
     ]
+    finding = ""
+    try:
+        finding = brief_heterogeneity(folder)
+    except InputError as error:
+        finding = f"no heterogeneity report: {error}"
+    except Exception as error:
+        problems.append(f"report/heterogeneity.json: {_one_line(error)}")
     try:
         write_page(folder)
     except Exception as error:
-        problems.append(f"report/index.html: {' '.join(str(error).split())}")
-    return problems
+        problems.append(f"report/index.html: {_one_line(error)}")
+    return Finished(finding, tuple(problems))
+
+
+def brief_heterogeneity(folder: Path) -> str:
+    """Write report/heterogeneity.json and .png at the moment of the largest spread.
+
+    A run waits for this: enough to see what is there, where `heterode report` takes more.
+
+    Returns:
+        the finding in one line.
+
+    Raises:
+        InputError: too few particles, or values that are all the same.
+    """
+    # Compiled loops and clustering are no concern of the solve.
+    from simulator.heterogeneity import Settings
+    from simulator.reporting.heterogeneity import write_report
+    from simulator.reporting.request import Request
+    from simulator.reporting.sources import open_source
+
+    brief = Request(Settings(permutations=99, seeds=3), evolution=False)
+    source = open_source(folder, brief)
+    report = write_report(source, brief, source.folder, tables=False)
+    return "; ".join(line.strip() for line in report.lines())
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())

@@ -102,6 +102,7 @@ def read_history(folder: Path | str) -> pd.DataFrame:
         raise InputError(f"{path}: not a history; its first line must be {','.join(COLUMNS)}")
     kinds = {name: _WHOLE.get(name, np.float64) for name in COLUMNS}
     try:
-        return pd.read_csv(io.BytesIO(whole), dtype=kinds, float_precision="round_trip")
+        # By way of text: pandas versions differ in how exactly they read numbers by themselves.
+        return pd.read_csv(io.BytesIO(whole), dtype=str, keep_default_na=False).astype(kinds)
     except ValueError as error:
         raise InputError(f"{path}: {str(error).splitlines()[0]}") from error

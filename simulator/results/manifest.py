@@ -21,7 +21,18 @@ from simulator.results.storage import write_atomically
 Status = Literal["running", "completed", "stopped", "failed"]
 
 PROGRAM = "heterode"
-_PACKAGES = ("fenics-dolfinx", "fenics-ufl", "petsc4py", "mpi4py", "numpy", "scipy", "h5py", "gmsh")
+_PACKAGES = (
+    "fenics-dolfinx",
+    "fenics-ufl",
+    "petsc4py",
+    "mpi4py",
+    "numpy",
+    "scipy",
+    "pandas",
+    "numba",
+    "h5py",
+    "gmsh",
+)
 
 _DEFAULTS: dict[str, Any] = {
     "program": PROGRAM,

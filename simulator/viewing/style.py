@@ -16,7 +16,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, ListedColormap, Normalize
 from matplotlib.figure import Figure
-from matplotlib.ticker import AutoMinorLocator
+from matplotlib.ticker import AutoMinorLocator, MaxNLocator
 
 from simulator.results.storage import write_atomically
 
@@ -34,7 +34,13 @@ SEPARATOR = "#f4f3f0"
 COLLECTOR = "#6f7378"
 LITHIUM_METAL = "#b9bec4"
 
+# Okabe and Ito's, which all eyes can tell.
+BLUE, SKY, GREEN = "#0072b2", "#56b4e9", "#009e73"
+ORANGE, VERMILLION, PURPLE = "#e69f00", "#d55e00", "#cc79a7"
+GREY, PALE, BAND = "#c9c9c4", "#e6e6e2", "#f3e6b3"
+
 FRACTION_COLOURS = "viridis"  # perceptually uniform, readable in grey and by the colour-blind
+DENSITY_COLOURS = "cividis"
 
 _RC: Mapping[str, Any] = MappingProxyType(
     {
@@ -98,14 +104,19 @@ def cycle_bar(figure: Figure, axes: Any, cycles: int) -> None:
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write the figure as PNG, whole or not at all.
+    """Write the figure in the format of the file's ending, whole or not at all.
 
     Raises:
         OutputError: the file cannot be written.
     """
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=DPI)
+    figure.savefig(buffer, format=path.suffix[1:], dpi=DPI)
     write_atomically(path, buffer.getvalue())
+
+
+def few_ticks() -> MaxNLocator:
+    """Round numbers, at most five: for small panels and colour bars."""
+    return MaxNLocator(nbins=4, steps=[1, 2, 2.5, 5, 10])
 
 
 def finish(axes: Any) -> None:

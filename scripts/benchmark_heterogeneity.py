@@ -1,0 +1,75 @@
+"""Time the heterogeneity statistics: python3 scripts/benchmark_heterogeneity.py [PARTICLES ...].
+
+Jittered lattices with a smooth value and noise, 0.019 particles per um^2, pairs up to 100 um, 199
+permutations, 24 cluster sizes, 5 seeds. Compilation is done before the clock starts. Seconds are
+wall-clock: say on what machine, and that it was idle, beside any number that is kept; `cpu` adds up
+the threads.
+"""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+
+import numpy as np
+
+from simulator.heterogeneity import (
+    MarkedPoints,
+    Settings,
+    analyse,
+    cluster_curve,
+    correlogram,
+    density_map,
+    fit_variogram,
+)
+
+DENSITY = 0.019
+PARTICLES = (1_000, 10_000, 100_000)
+PHASES = ("correlogram", "variogram", "clusters", "density", "all", "all, cpu")
+
+
+def sample(particles: int) -> MarkedPoints:
+    """A field with waves of 200 um and noise."""
+    rng = np.random.default_rng(particles)
+    side = int(np.sqrt(particles))
+    spacing = 1 / np.sqrt(DENSITY)
+    x, y = np.meshgrid(np.arange(side), np.arange(-(-particles // side)))
+    lattice = np.column_stack([x.ravel(), y.ravel()])[:particles] + 0.5
+    positions = spacing * (lattice + rng.uniform(-0.3, 0.3, (particles, 2)))
+    waves = np.sin(positions / 30.0).sum(axis=1)
+    return MarkedPoints(f"{particles}", positions, waves + rng.standard_normal(particles))
+
+
+def row(particles: int) -> str:
+    """One line of the table."""
+    points, settings = sample(particles), Settings()
+    rng = np.random.default_rng(0)
+    work = (
+        lambda: correlogram([points], settings.edges_um([points]), rng=rng),
+        lambda: fit_variogram([points]),
+        lambda: cluster_curve([points], rng=rng),
+        lambda: density_map(points),
+        lambda: analyse([points], settings, rng),
+    )
+    seconds = []
+    for phase in work:
+        start, used = time.perf_counter(), time.process_time()
+        phase()
+        seconds.append(time.perf_counter() - start)
+    seconds.append(time.process_time() - used)
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
+    return f"{particles:>9}" + "".join(f"{s:>13.2f}" for s in seconds) + f"{memory:>8.2f}"
+
+
+def main(arguments: list[str]) -> int:
+    """Print the table; GB is the process's peak so far."""
+    analyse([sample(200)], Settings(), np.random.default_rng(0))
+    print(f"{'particles':>9}" + "".join(f"{phase + ' s':>13}" for phase in PHASES) + f"{'GB':>8}")
+    for particles in [int(a) for a in arguments] or PARTICLES:
+        print(row(particles), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

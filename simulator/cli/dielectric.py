@@ -1,0 +1,126 @@
+"""heterode dielectric: optical constants and colours from eps2 or electronic structure."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from simulator.cli.endings import DONE
+from simulator.errors import InputError
+from simulator.ranks import on_root
+
+if TYPE_CHECKING:
+    from simulator.reporting.dielectric import Settings
+
+
+def add(commands: Any) -> None:
+    """Add the command to the parser's."""
+    text = "optical constants and colours from eps2 (CSV, VASP) or electronic structure (NPZ, HDF5)"
+    command = commands.add_parser("dielectric", help=text, description=text)
+    command.set_defaults(command=_dielectric)
+    command.add_argument(
+        "tables",
+        type=Path,
+        nargs="+",
+        metavar="TABLE",
+        help="CSV with energy_eV and eps2 (or eps2_ab, eps2_c; or n, k), vasprun.xml, OUTCAR, or"
+        " .npz / .h5 with band energies and momentum matrix elements",
+    )
+    command.add_argument(
+        "--out", type=Path, default=Path("results/dielectric"), metavar="DIR", help="folder"
+    )
+    command.add_argument(
+        "--lithium",
+        type=float,
+        nargs="+",
+        metavar="X",
+        help="lithium fraction of each table: also writes colours.csv and calibration.csv",
+    )
+    command.add_argument(
+        "--rule", default="maclaurin", help="Kramers-Kronig by maclaurin (default) or subtracted"
+    )
+    command.add_argument(
+        "--no-tail", action="store_true", help="eps2 is 0 beyond the table, instead of C / w^3"
+    )
+    command.add_argument(
+        "--drude",
+        metavar="WP,GAMMA",
+        help="free electrons: plasma energy and damping, eV, added to eps2",
+    )
+    command.add_argument(
+        "--drude-in-table", action="store_true", help="eps2 holds the free electrons already"
+    )
+    command.add_argument("--medium", type=float, default=1.0, help="refractive index in front")
+    command.add_argument(
+        "--lamp", default="3200 K", help="colour temperature, equal, or CSV: wavelength_nm, power"
+    )
+    command.add_argument(
+        "--camera", default="nominal", help="nominal, or CSV: wavelength_nm, red, green, blue"
+    )
+    command.add_argument("--volume", type=float, metavar="A3", help="of the cell, cubic angstrom")
+    command.add_argument("--electrons", type=float, metavar="N", help="valence electrons per cell")
+    bands = command.add_argument_group("equation (1), for .npz and .h5")
+    bands.add_argument("--fermi", type=float, metavar="EV", help="Fermi level; else occupations")
+    bands.add_argument("--temperature", type=float, default=0.0, metavar="K", help="of electrons")
+    bands.add_argument("--broadening", type=float, default=0.1, metavar="EV")
+    bands.add_argument("--line", default="gaussian", help="gaussian (default) or lorentzian")
+    bands.add_argument("--polarisation", metavar="X,Y,Z", help="one direction instead of ab and c")
+
+
+def _dielectric(options: argparse.Namespace, comm: Any) -> int:
+    def make() -> None:
+        from simulator.reporting.dielectric import report
+
+        lines = report(options.tables, _settings(options), options.out, options.lithium)
+        print("\n".join([*lines, f"results: {options.out}"]))
+
+    on_root(comm, make)
+    return DONE
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    from simulator.optics.colour import Illumination
+    from simulator.optics.oscillators import Drude
+    from simulator.reporting.dielectric import Settings
+
+    drude = None
+    if options.drude is not None:
+        plasma, damping = _floats("--drude", options.drude, 2, "plasma energy,damping in eV")
+        if not (plasma > 0.0 and damping > 0.0):
+            raise InputError(f"--drude {options.drude}: both must be above 0")
+        drude = Drude(plasma, damping)
+    elif options.drude_in_table:
+        raise InputError("--drude-in-table says where the free electrons are: pass --drude as well")
+    for name in ("volume", "electrons"):
+        value = getattr(options, name)
+        if value is not None and not value > 0.0:
+            raise InputError(f"--{name} {value:g} must be above 0")
+    polarisation = None
+    if options.polarisation is not None:
+        x, y, z = _floats("--polarisation", options.polarisation, 3, "x,y,z")
+        polarisation = (x, y, z)
+    return Settings(
+        rule=options.rule,
+        tail=not options.no_tail,
+        drude=drude,
+        drude_in_table=options.drude_in_table,
+        illumination=Illumination.build(options.lamp, options.camera, options.medium),
+        volume_A3=options.volume,
+        valence_electrons=options.electrons,
+        fermi_eV=options.fermi,
+        temperature_K=options.temperature,
+        broadening_eV=options.broadening,
+        line=options.line,
+        polarisation=polarisation,
+    )
+
+
+def _floats(option: str, text: str, count: int, form: str) -> list[float]:
+    try:
+        values = [float(part) for part in text.split(",")]
+    except ValueError:
+        values = []
+    if len(values) != count:
+        raise InputError(f"{option} {text} is not of the form {form}")
+    return values

@@ -1,0 +1,180 @@
+"""heterode optics: micrographs to particle tables."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from simulator.cli.endings import DONE
+from simulator.errors import InputError
+from simulator.ranks import on_root
+
+if TYPE_CHECKING:
+    from simulator.optics.analysis import Options
+    from simulator.reporting.micrographs import Job
+
+
+def add(commands: Any) -> None:
+    """Add the command to the parser's."""
+    text = "RGB micrographs to the particle tables that heterode report reads"
+    command = commands.add_parser("optics", help=text, description=text)
+    command.set_defaults(command=_optics)
+    command.add_argument(
+        "images", type=Path, nargs="*", metavar="IMAGE", help="TIFF, PNG or JPEG, 8 or 16 bit"
+    )
+    command.add_argument(
+        "--batch",
+        type=Path,
+        metavar="CSV",
+        help="a row a picture: image and any of pristine, flat, labels, pixel, pristine_pixel,"
+        " voltage_V, lithium_fraction, composition, direction, lens",
+    )
+    command.add_argument(
+        "--out", type=Path, default=Path("results/optics"), metavar="DIR", help="folder"
+    )
+    command.add_argument(
+        "--pristine", type=Path, metavar="IMAGE", help="the same place before: ratios are to it"
+    )
+    command.add_argument(
+        "--flat", type=Path, metavar="IMAGE", help="an even surface: evens out the illumination"
+    )
+    command.add_argument(
+        "--labels", type=Path, metavar="IMAGE", help="a segmentation made elsewhere (one IMAGE)"
+    )
+    command.add_argument("--pixel", metavar="LENGTH", help="edge of a pixel, as in 0.1um")
+    command.add_argument(
+        "--pristine-pixel", metavar="LENGTH", help="of --pristine, where another lens took it"
+    )
+    _add_segmentation(command)
+    _add_calibration(command)
+
+
+def _add_segmentation(command: argparse.ArgumentParser) -> None:
+    group = command.add_argument_group("segmentation")
+    group.add_argument(
+        "--channel", default="green", help="red, green (default) or blue: which becomes `value`"
+    )
+    group.add_argument("--threshold", default="otsu", help="otsu (default), local, or 0 to 1")
+    group.add_argument("--polarity", default="bright", help="particles bright (default) or dark")
+    group.add_argument("--smallest", default="0.6um", metavar="LENGTH", help="least radius")
+    group.add_argument("--largest", default="8um", metavar="LENGTH", help="largest radius")
+    group.add_argument(
+        "--focus",
+        default="4",
+        metavar="PIXELS",
+        help="largest blur (sigma) of an edge in focus, or off (default: 4)",
+    )
+    group.add_argument(
+        "--flatten",
+        metavar="BY",
+        help="without a flat field: even out by the picture's own particles or matrix, which"
+        " removes real slow changes too",
+    )
+
+
+def _add_calibration(command: argparse.ArgumentParser) -> None:
+    group = command.add_argument_group("calibration to lithium fractions")
+    group.add_argument(
+        "--calibration",
+        type=Path,
+        metavar="CSV",
+        help="lithium_fraction and red, green or blue (ratios to pristine) of reference states",
+    )
+    group.add_argument(
+        "--write-calibration",
+        type=Path,
+        metavar="CSV",
+        help="make that file of the pictures of --batch, by their lithium_fraction",
+    )
+    for name in ("composition", "direction", "lens"):
+        group.add_argument(f"--{name}", default="", help="picks the calibration's rows")
+
+
+def _optics(options: argparse.Namespace, comm: Any) -> int:
+    def make() -> None:
+        from simulator.optics.calibration import read_calibration
+        from simulator.reporting.micrographs import process
+
+        jobs = _jobs(options)
+        chosen = _options(options)
+        calibration = None if options.calibration is None else read_calibration(options.calibration)
+        process(
+            jobs,
+            chosen,
+            options.out,
+            calibration=calibration,
+            calibration_out=options.write_calibration,
+            progress=lambda line: print(line, flush=True),
+        )
+        print(f"results: {options.out}")
+
+    on_root(comm, make)
+    return DONE
+
+
+def _jobs(options: argparse.Namespace) -> list[Job]:
+    from simulator.reporting.micrographs import Job, pixel_um, read_batch
+
+    if bool(options.images) == (options.batch is not None):
+        raise InputError("pass either pictures or --batch. See `heterode optics --help`")
+    if options.labels is not None and len(options.images) != 1:
+        raise InputError("--labels belongs to one picture: pass one, or name them in --batch")
+    sizes = {
+        name: None if text is None else pixel_um(text, f"--{name.replace('_', '-')}")
+        for name, text in (("pixel", options.pixel), ("pristine_pixel", options.pristine_pixel))
+    }
+    if options.pristine_pixel is not None and options.pristine is None and options.batch is None:
+        raise InputError("--pristine-pixel needs --pristine")
+    common = {
+        "pristine": options.pristine,
+        "flat": options.flat,
+        "labels": options.labels,
+        "pixel_um": sizes["pixel"],
+        "pristine_pixel_um": sizes["pristine_pixel"],
+        "composition": options.composition,
+        "direction": options.direction,
+        "lens": options.lens,
+    }
+    if options.batch is not None:
+        return read_batch(options.batch, Job(image=options.batch, **common))
+    return [Job(image=image, **common) for image in options.images]
+
+
+def _options(options: argparse.Namespace) -> Options:
+    from simulator.optics.analysis import Options
+    from simulator.optics.segmentation import Segmentation
+    from simulator.reporting.micrographs import pixel_um
+
+    _one_of("--polarity", options.polarity, ("bright", "dark"))
+    if options.flatten is not None:
+        _one_of("--flatten", options.flatten, ("particles", "matrix"))
+    segmentation = Segmentation(
+        threshold=_number_or(options.threshold, "--threshold", ("otsu", "local")),
+        polarity=options.polarity,
+        smallest_um=pixel_um(options.smallest, "--smallest"),
+        largest_um=pixel_um(options.largest, "--largest"),
+    )
+    focus = _number_or(options.focus, "--focus", ("off",))
+    return Options(
+        segmentation=segmentation,
+        channel=options.channel,
+        focus_px=None if isinstance(focus, str) else focus,
+        flatten=options.flatten,
+    )
+
+
+def _one_of(option: str, text: str, allowed: tuple[str, ...]) -> None:
+    if text not in allowed:
+        raise InputError(f"{option} {text} is unknown (allowed: {', '.join(allowed)})")
+
+
+def _number_or(text: str, option: str, words: tuple[str, ...]) -> str | float:
+    if text in words:
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        raise InputError(
+            f"{option} {text} is unknown (allowed: {', '.join(words)}, or a number)"
+        ) from None

@@ -1,0 +1,38 @@
+"""The ruler: heterogeneity of a value over particles, from whatever source they come.
+
+Positions and values go in (MarkedPoints), four views come out (`analyse`):
+
+A. density map        where the value is high or low
+B. correlogram        how alike particles are at a distance, against random marks
+C. cluster curve      mean and spread of the value over clusters of neighbours, by their size
+D. the same against the number of particles in a cluster
+
+and from C the scale of heterogeneity L*, always beside its null distribution, the fitted
+correlation length and the size of the field.
+"""
+
+from simulator.heterogeneity.analysis import Heterogeneity, Settings, analyse
+from simulator.heterogeneity.clusters import ClusterCurve, cluster_curve
+from simulator.heterogeneity.correlogram import BinnedStatistic, Correlogram, correlogram
+from simulator.heterogeneity.density import DensityMap, density_map
+from simulator.heterogeneity.marks import MarkedPoints
+from simulator.heterogeneity.scale import Scale, scale_of_heterogeneity
+from simulator.heterogeneity.variogram import VariogramFit, fit_variogram
+
+__all__ = [
+    "BinnedStatistic",
+    "ClusterCurve",
+    "Correlogram",
+    "DensityMap",
+    "Heterogeneity",
+    "MarkedPoints",
+    "Scale",
+    "Settings",
+    "VariogramFit",
+    "analyse",
+    "cluster_curve",
+    "correlogram",
+    "density_map",
+    "fit_variogram",
+    "scale_of_heterogeneity",
+]

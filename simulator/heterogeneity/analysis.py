@@ -1,0 +1,221 @@
+"""All estimators together: one call from particles to numbers and tables."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from simulator.errors import InputError
+from simulator.heterogeneity import export
+from simulator.heterogeneity.clusters import ClusterCurve, cluster_curve
+from simulator.heterogeneity.correlogram import Correlogram, correlogram
+from simulator.heterogeneity.density import DensityMap, density_map
+from simulator.heterogeneity.marks import Floats, MarkedPoints, checked
+from simulator.heterogeneity.scale import Scale, scale_of_heterogeneity
+from simulator.heterogeneity.variogram import Model, VariogramFit, fit_variogram
+
+# Distances up to which pairs are shown where the field is larger, um.
+_FARTHEST_UM = 100.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What can be chosen; lengths in micrometres.
+
+    Attributes:
+        bin_um: width of the distance bins.
+        max_um: largest distance; None for 100 um or half the longest side, whichever is less.
+        permutations: of the marks, for all null distributions; 0 for none.
+        level: of the envelopes.
+        min_pairs: bins with fewer pairs hold NaN.
+        rank_pairs_cap: pairs per bin for Kendall's coefficient.
+        ladder: numbers of clusters; None for 24 sizes.
+        seeds: k-means starts per size.
+        weighted: cluster means weighted by area or volume.
+        band: half-width of the band for L*, fraction of the range.
+        value_range: in place of the particles' own range.
+        bandwidth_um: of the density maps; None for twice the mean spacing.
+        grid: cells along a map's longer side.
+        model: of the variogram.
+
+    Raises:
+        InputError: a width, a distance or a number that is not above 0, or an unknown model.
+    """
+
+    bin_um: float = 10.0
+    max_um: float | None = None
+    permutations: int = 199
+    level: float = 0.95
+    min_pairs: int = 30
+    rank_pairs_cap: int = 2_000_000
+    ladder: tuple[int, ...] | None = None
+    seeds: int = 5
+    weighted: bool = False
+    band: float = 0.02
+    value_range: float | None = None
+    bandwidth_um: float | None = None
+    grid: int = 256
+    model: Model | Literal["best"] = "best"
+
+    def __post_init__(self) -> None:
+        for name in ("bin_um", "max_um", "min_pairs", "rank_pairs_cap", "seeds", "band"):
+            number = getattr(self, name)
+            if number is not None and not (number > 0 and np.isfinite(number)):
+                raise InputError(f"{name} = {number} must be above 0 and finite.")
+        if self.max_um is not None and self.max_um < self.bin_um:
+            raise InputError(
+                f"max_um = {self.max_um:g} is less than one bin (bin_um = {self.bin_um:g})."
+            )
+        models = ("best", "exponential", "spherical", "gaussian")
+        if self.model not in models:
+            raise InputError(f"model = {self.model!r}; allowed are {', '.join(models)}.")
+
+    def edges_um(self, fields: Sequence[MarkedPoints]) -> Floats:
+        """(B+1,) edges of the distance bins."""
+        longest = max(float(field.sides_um.max()) for field in fields)
+        reach = min(_FARTHEST_UM, 0.5 * longest) if self.max_um is None else self.max_um
+        bins = max(1, int(reach / self.bin_um + 1e-9))
+        return np.asarray(self.bin_um * np.arange(bins + 1), dtype=np.float64)
+
+
+@dataclass(frozen=True, eq=False)
+class Heterogeneity:
+    """Result of `analyse`.
+
+    Attributes:
+        fields: as analysed.
+        settings: as used.
+        correlogram, variogram, curve, scale: of all fields pooled.
+        density: one map per field.
+        warnings: sentences a reader must see.
+    """
+
+    fields: tuple[MarkedPoints, ...]
+    settings: Settings
+    correlogram: Correlogram
+    variogram: VariogramFit
+    curve: ClusterCurve
+    scale: Scale
+    density: tuple[DensityMap, ...]
+    warnings: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Every number, ready for JSON (NaN as None); units in the key names.
+
+        Without the maps' pixels and the single permutations, which are given by quantiles.
+        """
+        return {
+            "fields": [export.field_dict(field) for field in self.fields],
+            "settings": export.jsonable(asdict(self.settings)),
+            "correlogram": export.correlogram_dict(self.correlogram),
+            "variogram": export.variogram_dict(self.variogram, self.curve.dimension),
+            "clusters": export.curve_dict(self.curve),
+            "scale": export.jsonable(asdict(self.scale)),
+            "density": [export.density_dict(density) for density in self.density],
+            "warnings": list(self.warnings),
+        }
+
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """The curves as tables.
+
+        "correlogram" has a row per distance bin, "variogram" per bin of the fit, "clusters" per
+        cluster size, "cluster_means" per cluster.
+        """
+        return {
+            "correlogram": export.correlogram_table(self.correlogram),
+            "variogram": export.variogram_table(self.variogram),
+            "clusters": export.clusters_table(self.curve),
+            "cluster_means": export.cluster_means_table(self.curve),
+        }
+
+
+def analyse(
+    fields: Sequence[MarkedPoints],
+    settings: Settings,
+    rng: np.random.Generator,
+) -> Heterogeneity:
+    """All estimators on one or more fields of view of the same kind, pooled.
+
+    Args:
+        fields: at least one, all of the same dimension.
+        settings: see there.
+        rng: one child of it goes to each purpose.
+
+    Raises:
+        InputError: no field, fields of different dimension, or settings that they do not allow.
+    """
+    listed = checked(fields)
+    pairs, clusters = rng.spawn(2)
+    of_pairs = correlogram(
+        listed,
+        settings.edges_um(listed),
+        permutations=settings.permutations,
+        rng=pairs,
+        level=settings.level,
+        min_pairs=settings.min_pairs,
+        rank_pairs_cap=settings.rank_pairs_cap,
+    )
+    # Without permutations, or without pairs enough, the fit stands for itself.
+    p_value = of_pairs.pearson.p_value
+    variogram = fit_variogram(
+        listed, model=settings.model, p_value=p_value if np.isfinite(p_value) else None
+    )
+    curve = cluster_curve(
+        listed,
+        ladder=settings.ladder,
+        seeds=settings.seeds,
+        permutations=settings.permutations,
+        weighted=settings.weighted,
+        rng=clusters,
+    )
+    scale = scale_of_heterogeneity(
+        curve, band=settings.band, value_range=settings.value_range, variogram=variogram
+    )
+    density = tuple(
+        density_map(field, bandwidth_um=settings.bandwidth_um, grid=settings.grid)
+        for field in listed
+    )
+    return Heterogeneity(
+        fields=listed,
+        settings=settings,
+        correlogram=of_pairs,
+        variogram=variogram,
+        curve=curve,
+        scale=scale,
+        density=density,
+        warnings=tuple(_warnings(of_pairs, variogram, scale)),
+    )
+
+
+def _warnings(of_pairs: Correlogram, variogram: VariogramFit, scale: Scale) -> list[str]:
+    """What a reader of L* and the curves must know."""
+    found = []
+    if scale.flag == "above":
+        found.append(
+            f"L* is not converged: above {scale.scale_um:.0f} um, the largest cluster size in a"
+            f" field of {scale.field_um:.0f} um. A larger field is needed."
+        )
+    if scale.flag == "below":
+        found.append(
+            f"L* is below {scale.scale_um:.1f} um, the smallest cluster size: every cluster size"
+            " keeps within the band."
+        )
+    if scale.p_value > 0.05:
+        found.append(
+            f"L* cannot be told from that of randomly exchanged values (p = {scale.p_value:.2g},"
+            f" median {scale.null_quantiles_um[1]:.0f} um)."
+        )
+    if scale.null_above > 0.05:
+        found.append(
+            f"Randomly exchanged values leave L* not converged in {scale.null_above:.0%} of cases:"
+            " the field holds too few particles for this band."
+        )
+    if not variogram.identified:
+        found.append(f"No correlation length: {variogram.reason}.")
+    notes = {s.note: s.name for s in of_pairs.statistics.values() if s.note}
+    found += [f"Correlogram, {name}: {note}." for note, name in notes.items()]
+    return found

@@ -1,0 +1,349 @@
+r"""Means of the value over clusters of neighbouring particles, by the clusters' size.
+
+The centres of the particles are partitioned by k-means into K clusters, for a ladder of K; a
+cluster's size is L = (A/K)^(1/2) in a field of area A, (V/K)^(1/3) in a volume V. With m_c the mean
+over the n_c particles of cluster c,
+
+    mean = sum_c m_c / K,    s_K^2 = sum_c (m_c - mean)^2 / (K - 1)
+
+Under random marks of variance S^2, E[s_K^2] = S^2 mean(1/n_c) for any partition, exactly; weighted
+by areas or volumes w, 1/n_c becomes sum w^2 / (sum w)^2. k-means itself weights all centres alike.
+
+Several fields share out K by their areas; marks are permuted over all of them, so that a
+difference between fields counts as heterogeneity on a scale beyond a field's size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from simulator.errors import InputError
+from simulator.heterogeneity.blocks import SubFields
+from simulator.heterogeneity.compiled import compiled, on_threads
+from simulator.heterogeneity.lloyd import kmeans
+from simulator.heterogeneity.marks import Floats, Ints, MarkedPoints, checked
+from simulator.heterogeneity.pairs import PairGrid
+
+# Sizes of the ladder, and the fewest clusters whose spread says anything.
+_SIZES = 24
+_FEWEST = 4
+
+# Permutations whose cluster means are kept in memory at a time.
+_AT_ONCE = 32
+
+
+@dataclass(frozen=True, eq=False)
+class ClusterCurve:
+    """Cluster means for a ladder of S cluster sizes, one or more fields pooled.
+
+    Sizes increase along the ladder, numbers of clusters decrease.
+
+    Attributes:
+        clusters: (S,) K, over all fields.
+        size_um: (S,) L = (extent / K)^(1/d).
+        particles_per_cluster: (S,) N / K.
+        cluster_means: S arrays of (K,) means, of the first k-means seed.
+        mean: (S,) mean over clusters (and seeds).
+        sd: (S,) standard deviation over clusters (ddof 1), root mean square over seeds.
+        mean_by_seed, sd_by_seed: (seeds, S).
+        global_mean: of all particles.
+        value_sd: S, standard deviation of the particles' values (ddof 1).
+        value_range: largest minus smallest value.
+        expected_sd: (S,) sqrt(S^2 mean(1/n_c)): random marks, exact.
+        null_mean, null_sd: (permutations, S) the same curve for permuted marks.
+        jackknife_mean, jackknife_sd: (blocks, S) without the clusters of one block (a sub-field);
+            NaN where fewer than two clusters are left.
+        field_size_um, field_mean, field_sd: (fields, S) of each field alone; NaN where it has
+            fewer than two clusters.
+        field_global_mean: (fields,) of all particles of each field.
+        weighted: whether means are weighted by the particles' weight.
+        dimension, particles, fields: d, N and the number of fields.
+        extent: sum of the windows' areas (um^2) or volumes (um^3).
+    """
+
+    clusters: Ints
+    size_um: Floats
+    particles_per_cluster: Floats
+    cluster_means: tuple[Floats, ...]
+    mean: Floats
+    sd: Floats
+    mean_by_seed: Floats
+    sd_by_seed: Floats
+    global_mean: float
+    value_sd: float
+    value_range: float
+    expected_sd: Floats
+    null_mean: Floats
+    null_sd: Floats
+    jackknife_mean: Floats
+    jackknife_sd: Floats
+    field_size_um: Floats
+    field_mean: Floats
+    field_sd: Floats
+    field_global_mean: Floats
+    weighted: bool
+    dimension: int
+    particles: int
+    fields: int
+    extent: float
+
+
+def cluster_curve(
+    fields: Sequence[MarkedPoints],
+    *,
+    ladder: Sequence[int] | None = None,
+    seeds: int = 5,
+    permutations: int = 199,
+    weighted: bool = False,
+    rng: np.random.Generator,
+) -> ClusterCurve:
+    """Cluster the centres by k-means for a ladder of K and average the values in each cluster.
+
+    Args:
+        ladder: numbers of clusters over all fields, shared out by area; 24 of them from 4 (at
+            least one per field) to N/2 by default.
+        seeds: k-means starts for each K.
+        permutations: of the marks over all fields; 0 for none.
+        weighted: means weighted by area or volume.
+        rng: for k-means and permutations.
+
+    Raises:
+        InputError: fields that cannot be pooled, or a ladder outside what they allow.
+    """
+    listed = checked(fields)
+    if seeds < 1 or permutations < 0:
+        raise InputError(f"seeds = {seeds}, permutations = {permutations}: at least 1 and 0.")
+    sample = _Sample(listed, weighted)
+    numbers = _ladder(ladder, listed)
+    k_means, marks = rng.spawn(2)
+    permuted = sample.permuted(permutations, marks)
+    rungs = [_rung(sample, int(k), permuted, k_means.spawn(seeds)) for k in numbers]
+    extent = sum(field.extent for field in listed)
+    d = listed[0].dimension
+    shares = np.array([_shares(int(k), listed) for k in numbers], dtype=np.float64)
+    extents = np.array([field.extent for field in listed])
+
+    def by_rung(name: str) -> Floats:
+        return np.stack([getattr(rung, name) for rung in rungs], axis=-1)
+
+    def rms(name: str) -> Floats:
+        return np.asarray(np.sqrt(np.mean(by_rung(name) ** 2, axis=0)))
+
+    return ClusterCurve(
+        clusters=numbers,
+        size_um=(extent / numbers) ** (1 / d),
+        particles_per_cluster=len(sample.value) / numbers,
+        cluster_means=tuple(rung.cluster_means for rung in rungs),
+        mean=by_rung("mean").mean(axis=0),
+        sd=rms("sd"),
+        mean_by_seed=by_rung("mean"),
+        sd_by_seed=by_rung("sd"),
+        global_mean=sample.global_mean,
+        value_sd=float(sample.value.std(ddof=1)),
+        value_range=float(np.ptp(sample.value)),
+        expected_sd=rms("expected_sd"),
+        null_mean=by_rung("null_mean").mean(axis=0),
+        null_sd=rms("null_sd"),
+        jackknife_mean=by_rung("jackknife_mean").mean(axis=0),
+        jackknife_sd=rms("jackknife_sd"),
+        field_size_um=(extents[:, None] / shares.T) ** (1 / d),
+        field_mean=by_rung("field_mean").mean(axis=0),
+        field_sd=rms("field_sd"),
+        field_global_mean=sample.field_means(),
+        weighted=weighted,
+        dimension=d,
+        particles=len(sample.value),
+        fields=len(listed),
+        extent=extent,
+    )
+
+
+class _Sample:
+    """Particles of all fields in one row, each field's sorted by place."""
+
+    def __init__(self, fields: tuple[MarkedPoints, ...], weighted: bool) -> None:
+        self.fields = fields
+        orders = [PairGrid.of(field, 4 * field.spacing_um).order for field in fields]
+        pairs = list(zip(fields, orders, strict=True))
+        self.positions = [field.positions_um[order] for field, order in pairs]
+        self.value = np.concatenate([field.value[order] for field, order in pairs])
+        weight = np.concatenate([field.weight[order] for field, order in pairs])
+        self.weight = weight if weighted else np.ones_like(weight)
+        self.global_mean = float(np.average(self.value, weights=self.weight))
+        self.blocks = SubFields(fields)
+
+    def field_means(self) -> Floats:
+        """(fields,) mean of each field."""
+        ends = np.cumsum([len(field) for field in self.fields])[:-1]
+        parts = zip(np.split(self.value, ends), np.split(self.weight, ends), strict=True)
+        return np.array([np.average(value, weights=weight) for value, weight in parts])
+
+    def permuted(self, permutations: int, rng: np.random.Generator) -> Floats:
+        """(N, M) deviations from the global mean, permuted over all fields."""
+        found = np.empty((self.value.size, permutations))
+        for m in range(permutations):
+            found[:, m] = rng.permutation(self.value - self.global_mean)
+        return found
+
+
+@dataclass(frozen=True, eq=False)
+class _Rung:
+    """One K: arrays (seeds, ...) as in ClusterCurve, without the last axis."""
+
+    cluster_means: Floats
+    mean: Floats
+    sd: Floats
+    expected_sd: Floats
+    null_mean: Floats
+    null_sd: Floats
+    jackknife_mean: Floats
+    jackknife_sd: Floats
+    field_mean: Floats
+    field_sd: Floats
+
+
+def _rung(
+    sample: _Sample, clusters: int, permuted: Floats, rngs: Sequence[np.random.Generator]
+) -> _Rung:
+    """All that is kept of one number of clusters."""
+    shares = _shares(clusters, sample.fields)
+    partitions = on_threads(lambda rng: _partition(sample, shares, rng), rngs)
+    done = [_measure(sample, labels, clusters, shares, permuted) for labels in partitions]
+    return _Rung(
+        cluster_means=done[0]["cluster_means"],
+        **{k: np.stack([m[k] for m in done]) for k in done[0] if k != "cluster_means"},
+    )
+
+
+def _partition(sample: _Sample, shares: Ints, rng: np.random.Generator) -> Ints:
+    """(N,) clusters, numbered through over the fields."""
+    first = np.cumsum([0, *shares])
+    parts = [
+        first[f] + kmeans(positions, int(shares[f]), rng)[0]
+        for f, positions in enumerate(sample.positions)
+    ]
+    return np.concatenate(parts)
+
+
+def _measure(
+    sample: _Sample, labels: Ints, clusters: int, shares: Ints, permuted: Floats
+) -> dict[str, Any]:
+    """Means over one partition's clusters, observed and permuted."""
+    held = np.bincount(labels, weights=sample.weight, minlength=clusters)
+    share = sample.weight / held[labels]
+    deviation: Floats = np.asarray(
+        np.bincount(labels, share * (sample.value - sample.global_mean), clusters), dtype=np.float64
+    )
+    effective = np.bincount(labels, share**2, clusters)
+    block = _blocks_of_clusters(sample, labels, shares)
+    kept_mean, kept_sd = _left_out(deviation, block, len(sample.blocks))
+    field = np.repeat(np.arange(len(shares)), shares)
+    field_mean, field_sd = _grouped(deviation, field, len(shares))
+    parts = [
+        (m, min(m + _AT_ONCE, permuted.shape[1])) for m in range(0, permuted.shape[1], _AT_ONCE)
+    ]
+    null = on_threads(lambda part: spread(labels, share, permuted, clusters, *part), parts)
+    null_mean, null_sd = np.concatenate([np.empty((2, 0)), *null], axis=1)
+    g = sample.global_mean
+    return {
+        "cluster_means": g + deviation,
+        "mean": g + deviation.mean(),
+        "sd": deviation.std(ddof=1),
+        "expected_sd": sample.value.std(ddof=1) * np.sqrt(effective.mean()),
+        "null_mean": g + null_mean,
+        "null_sd": null_sd,
+        "jackknife_mean": g + kept_mean,
+        "jackknife_sd": kept_sd,
+        "field_mean": g + field_mean,
+        "field_sd": field_sd,
+    }
+
+
+@compiled
+def spread(labels: Any, share: Any, marks: Any, clusters: int, begin: int, end: int) -> Any:
+    """(2, end - begin) mean and standard deviation over clusters for columns of (N, M) marks."""
+    sets = end - begin
+    means = np.zeros((clusters, sets))
+    for i in range(len(labels)):
+        c = labels[i]
+        for m in range(sets):
+            means[c, m] += share[i] * marks[i, begin + m]
+    found = np.zeros((2, sets))
+    for c in range(clusters):
+        for m in range(sets):
+            found[0, m] += means[c, m] / clusters
+    for c in range(clusters):
+        for m in range(sets):
+            found[1, m] += (means[c, m] - found[0, m]) ** 2 / (clusters - 1.0)
+    found[1] = np.sqrt(found[1])
+    return found
+
+
+def _blocks_of_clusters(sample: _Sample, labels: Ints, shares: Ints) -> Ints:
+    """(K,) the sub-field in which each cluster's centre lies."""
+    first = np.cumsum([0, *shares])
+    offset = np.cumsum([0, *(len(p) for p in sample.positions)])
+    found = []
+    for f, positions in enumerate(sample.positions):
+        own = labels[offset[f] : offset[f + 1]] - first[f]
+        held = np.bincount(own, minlength=shares[f])
+        centre = [np.bincount(own, x, shares[f]) / held for x in positions.T]
+        found.append(sample.blocks.of(f, np.column_stack(centre)))
+    return np.concatenate(found)
+
+
+def _grouped(values: Floats, group: Ints, groups: int) -> tuple[Floats, Floats]:
+    """(groups,) mean and standard deviation of each group; NaN with fewer than two."""
+    return _moments(*_power_sums(values, group, groups))
+
+
+def _left_out(values: Floats, group: Ints, groups: int) -> tuple[Floats, Floats]:
+    """(groups,) mean and standard deviation of all but each group."""
+    sums = _power_sums(values, group, groups)
+    return _moments(*(sums.sum(axis=1, keepdims=True) - sums))
+
+
+def _power_sums(values: Floats, group: Ints, groups: int) -> Floats:
+    """(3, groups) number, sum and sum of squares of each group."""
+    return np.array([np.bincount(group, values**power, groups) for power in (0, 1, 2)])
+
+
+def _moments(n: Floats, s: Floats, q: Floats) -> tuple[Floats, Floats]:
+    n = np.where(n > 1.5, n, np.nan)
+    return s / n, np.sqrt(np.maximum((q - s**2 / n) / (n - 1), 0))
+
+
+def _ladder(given: Sequence[int] | None, fields: tuple[MarkedPoints, ...]) -> Ints:
+    """(S,) decreasing numbers of clusters."""
+    particles = sum(len(field) for field in fields)
+    if given is None:
+        steps = np.geomspace(max(_FEWEST, len(fields)), particles // 2, _SIZES)
+        return np.unique(np.round(steps).astype(np.int64))[::-1].copy()
+    numbers = np.unique(np.asarray(given, dtype=np.int64))
+    fewest = max(2, len(fields))
+    if numbers.size == 0 or numbers[0] < fewest or numbers[-1] > particles:
+        raise InputError(
+            f"ladder = {list(given)}: numbers of clusters must lie within {fewest} .. {particles}"
+            " (at least one per field, at most one per particle)."
+        )
+    return numbers[::-1].copy()
+
+
+def _shares(clusters: int, fields: tuple[MarkedPoints, ...]) -> Ints:
+    """(fields,) clusters of each field: by area, at least one, at most one per particle."""
+    extents = np.array([field.extent for field in fields])
+    most = np.array([len(field) for field in fields])
+    wanted = clusters * extents / extents.sum()
+    shares: Ints = np.clip(np.floor(wanted), 1, most).astype(np.int64)
+    while shares.sum() != clusters:
+        # The field farthest from its due gives or takes one.
+        lack = wanted - shares
+        if shares.sum() < clusters:
+            shares[np.argmax(np.where(shares < most, lack, -np.inf))] += 1
+        else:
+            shares[np.argmin(np.where(shares > 1, lack, np.inf))] -= 1
+    return shares

@@ -1,0 +1,47 @@
+"""Compiled loops, and the threads they run on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar, cast
+
+import numba
+
+F = TypeVar("F", bound=Callable[..., object])
+T = TypeVar("T")
+R = TypeVar("R")
+
+# More threads than this were not measured.
+MOST_THREADS = 4
+
+
+def compiled(function: F) -> F:
+    """Compile on the first call, without holding the interpreter's lock.
+
+    The machine code is kept beside the module or in the user's cache folder; where neither can be
+    written to, each process compiles anew.
+    """
+    try:
+        return cast(F, numba.njit(cache=True, nogil=True)(function))
+    except RuntimeError:
+        return cast(F, numba.njit(nogil=True)(function))
+
+
+def threads() -> int:
+    """Cores this process may use, four at most."""
+    try:
+        cores = len(os.sched_getaffinity(0))
+    except AttributeError:  # not Linux
+        cores = os.cpu_count() or 1
+    return max(1, min(cores, MOST_THREADS))
+
+
+def on_threads(work: Callable[..., R], parts: Iterable[T]) -> list[R]:
+    """Results of the parts, in their order, so that they do not depend on the threads."""
+    listed = list(parts)
+    if threads() == 1 or len(listed) < 2:
+        return [work(part) for part in listed]
+    with ThreadPoolExecutor(threads()) as pool:
+        return list(pool.map(work, listed))

@@ -1,0 +1,227 @@
+r"""Brightness to lithium fraction, through reference states.
+
+A calibration is a table of states of known lithium fraction (from the voltage at rest, or from
+theory: simulator.optics.colour), a row each, with the ratio of each channel to the pristine state:
+
+    composition, direction, lens, lithium_fraction, red, green, blue [, red_sd, green_sd, blue_sd]
+
+The first three may be missing or empty, and then fit anything. Each channel of each series gets a
+monotone (isotonic) fit, weighted by 1 / sd^2 where that is given; neighbouring states that the fit
+sets equal count as one, at their mean, and straight lines join the rest. Its inverse is
+
+    x = x(I),    sigma_x = sigma_I / |dI/dx|,    sigma_I^2 = measured^2 + of the fit^2
+
+clipped to the reference states and flagged outside them. Since the map is monotone, ranks of
+brightness and of lithium are the same: Spearman's and Kendall's coefficients need no calibration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from sklearn.isotonic import IsotonicRegression
+
+from simulator.errors import InputError
+from simulator.optics.csv_columns import numbers, read_rows, write_csv
+
+Floats = npt.NDArray[np.floating[Any]]
+Flags = npt.NDArray[np.bool_]
+
+CHANNELS = ("red", "green", "blue")
+KEYS = ("composition", "direction", "lens")
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A monotone map between ratio and lithium fraction.
+
+    Attributes:
+        lithium: (K,) increasing.
+        ratio: (K,) strictly monotone over them.
+        error: standard deviation of the reference ratios about the fit.
+    """
+
+    lithium: Floats
+    ratio: Floats
+    error: float
+
+    @classmethod
+    def fit(cls, lithium: Floats, ratio: Floats, sd: Floats | None = None) -> Curve:
+        """Isotonic fit, rising or falling, whichever is closer.
+
+        Args:
+            lithium: (R,) reference states, any order; repeated ones are welcome.
+            ratio: (R,).
+            sd: (R,) standard deviations, above 0.
+
+        Raises:
+            InputError: fewer than two states, or no dependence on lithium at all.
+        """
+        order = np.argsort(lithium, kind="stable")
+        x, y = np.asarray(lithium)[order], np.asarray(ratio)[order]
+        weight = np.ones_like(y) if sd is None else 1.0 / np.asarray(sd)[order] ** 2
+        if np.unique(x).size < 2:
+            raise InputError(
+                "a calibration needs reference states of at least two lithium fractions"
+            )
+        fits = [
+            IsotonicRegression(increasing=rising).fit_transform(x, y, sample_weight=weight)
+            for rising in (True, False)
+        ]
+        misfit = [float(np.sum(weight * (y - fit) ** 2)) for fit in fits]
+        fitted = fits[int(np.argmin(misfit))]
+        levels, block = np.unique(fitted, return_inverse=True)
+        if levels.size < 2:
+            raise InputError("its reference states do not brighten or darken with lithium")
+        mass = np.bincount(block, weight)
+        centre = np.bincount(block, weight * x) / mass
+        # The first and last state bound the range, even where the fit joins them with neighbours.
+        order = np.argsort(centre)
+        centre, levels = centre[order], levels[order]
+        free = max(y.size - levels.size, 1)
+        error = float(np.sqrt(np.sum((y - fitted) ** 2) / free))
+        return cls(centre, levels, error)
+
+    def lithium_of(self, ratio: Floats, sd: Floats) -> tuple[Floats, Floats, Flags]:
+        """Lithium fraction, its standard deviation, and a flag outside the range, all (N,).
+
+        Args:
+            ratio: (N,) measured.
+            sd: (N,) their standard deviations.
+        """
+        rising = self.ratio[-1] > self.ratio[0]
+        level, lithium = (
+            (self.ratio, self.lithium) if rising else (self.ratio[::-1], self.lithium[::-1])
+        )
+        found = np.interp(ratio, level, lithium)
+        outside: Flags = (ratio < level[0]) | (ratio > level[-1])
+        slopes = np.diff(lithium) / np.diff(level)
+        piece = np.clip(np.searchsorted(level, ratio) - 1, 0, slopes.size - 1)
+        error: Floats = np.hypot(sd, self.error) * np.abs(slopes[piece])
+        return np.asarray(found, dtype=np.float64), error, outside
+
+    def ratio_of(self, lithium: Floats) -> Floats:
+        """(N,) ratios at lithium fractions, constant beyond the reference states."""
+        found: Floats = np.asarray(np.interp(lithium, self.lithium, self.ratio), dtype=np.float64)
+        return found
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """All curves of a table.
+
+    Attributes:
+        source: name of the file.
+        curves: by (composition, direction, lens, channel); "" where the table says nothing.
+        unfit: why a channel of a series has none.
+    """
+
+    source: str
+    curves: dict[tuple[str, str, str, str], Curve]
+    unfit: dict[tuple[str, str, str, str], str] = field(default_factory=dict)
+
+    def curve(
+        self, channel: str, composition: str = "", direction: str = "", lens: str = ""
+    ) -> Curve:
+        """The one curve that fits a picture.
+
+        Raises:
+            InputError: none fits, or several do and the picture does not say which.
+        """
+        wanted = (composition, direction, lens)
+        fitting = [
+            key
+            for key in (*self.curves, *self.unfit)
+            if key[3] == channel
+            and all(not a or not b or a == b for a, b in zip(key[:3], wanted, strict=True))
+        ]
+        if len(fitting) == 1 and fitting[0] in self.unfit:
+            raise InputError(self.unfit[fitting[0]])
+        if len(fitting) == 1:
+            return self.curves[fitting[0]]
+        known = "; ".join(sorted({_said(key[:3]) for key in self.curves}))
+        asked = _said(wanted)
+        if not fitting:
+            raise InputError(f"{self.source}: no calibration for {asked} (there is: {known})")
+        raise InputError(
+            f"{self.source}: several calibrations fit {asked} (there is: {known}). Say which by"
+            " --composition, --direction and --lens"
+        )
+
+
+def _said(key: Sequence[str]) -> str:
+    words = [f"{name} {value}" for name, value in zip(KEYS, key, strict=True) if value]
+    return ", ".join(words) or "any sample"
+
+
+def read_calibration(path: Path | str) -> Calibration:
+    """Read and fit a calibration table.
+
+    Raises:
+        InputError: not such a table; a lithium fraction outside [0, 1]; or no monotone dependence.
+    """
+    heading, rows = read_rows(path)
+    channels = [c for c in CHANNELS if c in heading]
+    if "lithium_fraction" not in heading or not channels:
+        raise InputError(
+            f"{path}: has the columns {', '.join(heading)} (needed: lithium_fraction and red, green"
+            f" or blue; allowed: {', '.join(KEYS)}, red_sd, green_sd, blue_sd)"
+        )
+    lithium = numbers(path, rows, "lithium_fraction")
+    if lithium.min() < 0.0 or lithium.max() > 1.0:
+        worst = lithium[np.argmax(np.abs(lithium - 0.5))]
+        raise InputError(f"{path}: lithium_fraction = {worst:g} is outside [0, 1]")
+    keys = [tuple(row.get(name, "") for name in KEYS) for row in rows]
+    curves: dict[tuple[str, str, str, str], Curve] = {}
+    unfit: dict[tuple[str, str, str, str], str] = {}
+    for key in dict.fromkeys(keys):
+        chosen = np.array([k == key for k in keys])
+        for channel in channels:
+            ratio = numbers(path, rows, channel)
+            sd = None
+            if f"{channel}_sd" in heading:
+                sd = numbers(path, rows, f"{channel}_sd")
+                if sd.min() <= 0.0:
+                    raise InputError(f"{path}: {channel}_sd must be above 0 in every row")
+                sd = sd[chosen]
+            name = (key[0], key[1], key[2], channel)
+            try:
+                curves[name] = Curve.fit(lithium[chosen], ratio[chosen], sd)
+            except InputError as error:
+                # Other channels may serve.
+                unfit[name] = f"{path}: {_said(key)}, {channel}: {error}"
+    if not curves:
+        raise InputError(next(iter(unfit.values())))
+    return Calibration(str(path), curves, unfit)
+
+
+def calibration_table(
+    lithium: Floats,
+    colour: Floats,
+    deviation: Floats | None = None,
+    keys: Sequence[tuple[str, str, str]] | None = None,
+) -> bytes:
+    """The CSV file of reference states.
+
+    Args:
+        lithium: (R,) lithium fractions.
+        colour: (R, 3) ratios to the pristine state.
+        deviation: (R, 3) standard deviations; None leaves the columns out.
+        keys: composition, direction, lens of each; None leaves the columns out.
+    """
+    columns: dict[str, Sequence[object] | npt.NDArray[np.generic]] = {}
+    if keys is not None:
+        for index, name in enumerate(KEYS):
+            columns[name] = [key[index] for key in keys]
+    columns["lithium_fraction"] = lithium
+    for index, channel in enumerate(CHANNELS):
+        columns[channel] = colour[:, index]
+    if deviation is not None:
+        for index, channel in enumerate(CHANNELS):
+            columns[f"{channel}_sd"] = deviation[:, index]
+    return write_csv(columns)

@@ -1,0 +1,153 @@
+"""Tables of eps2, or of measured n and k, from CSV or from VASP.
+
+    energy_eV, eps2                            isotropic
+    energy_eV, eps2_ab, eps2_c                 layered crystal, in the planes and across
+    energy_eV, eps2_xx, eps2_yy, eps2_zz       ab is the mean of xx and yy
+    energy_eV, n, k                            measured: eps2 = 2 n k, and eps1 to compare with
+
+wavelength_um or wavelength_nm may stand for energy_eV; rows in any order. A name with xml in it is
+read as VASP's vasprun.xml, one with OUTCAR as that, by pymatgen, where it is installed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from simulator.errors import InputError
+from simulator.optics.csv_columns import numbers, read_rows
+from simulator.optics.spectrum import EV_UM
+
+Floats = npt.NDArray[np.floating[Any]]
+ALLOWED = (
+    "energy_eV (or wavelength_um, wavelength_nm) with eps2; eps2_ab, eps2_c;"
+    " eps2_xx, eps2_yy, eps2_zz; or n, k"
+)
+
+
+@dataclass(frozen=True)
+class AbsorptionTable:
+    """eps2 along the directions of a layered crystal.
+
+    Attributes:
+        energy_eV: (N,) increasing.
+        eps2_ab, eps2_c: (N,) in the planes and across; equal where the table is isotropic.
+        isotropic: there was one direction only.
+        eps1: (N,) where it was measured too, else None.
+    """
+
+    energy_eV: Floats
+    eps2_ab: Floats
+    eps2_c: Floats
+    isotropic: bool
+    eps1: Floats | None = None
+
+
+def read_dielectric_table(path: Path | str) -> AbsorptionTable:
+    """Read one table, by its name: VASP's vasprun.xml or OUTCAR, else CSV.
+
+    Raises:
+        InputError: not readable, a column missing, not numbers, or not a spectrum.
+    """
+    name = Path(path).name
+    if "OUTCAR" in name or "xml" in name.lower():
+        return _from_vasp(Path(path))
+    heading, rows = read_rows(path)
+    energy = _energies(path, heading, rows)
+    columns = {c: numbers(path, rows, c) for c in heading if c in _COLUMNS}
+    eps1 = None
+    if {"n", "k"} <= columns.keys():
+        eps1 = columns["n"] ** 2 - columns["k"] ** 2
+        columns["eps2"] = 2.0 * columns["n"] * columns["k"]
+    if "eps2" in columns:
+        ab = c = columns["eps2"]
+    elif {"eps2_ab", "eps2_c"} <= columns.keys():
+        ab, c = columns["eps2_ab"], columns["eps2_c"]
+    elif {"eps2_xx", "eps2_yy", "eps2_zz"} <= columns.keys():
+        ab, c = 0.5 * (columns["eps2_xx"] + columns["eps2_yy"]), columns["eps2_zz"]
+    else:
+        raise InputError(f"{path}: has the columns {', '.join(heading)} (allowed: {ALLOWED})")
+    return _table(path, energy, ab, c, "eps2" in columns, eps1)
+
+
+_COLUMNS = {"eps2", "eps2_ab", "eps2_c", "eps2_xx", "eps2_yy", "eps2_zz", "n", "k"}
+
+
+def _energies(path: Path | str, heading: Sequence[str], rows: Sequence[dict[str, str]]) -> Floats:
+    if "energy_eV" in heading:
+        return numbers(path, rows, "energy_eV")
+    for name, scale in (("wavelength_um", 1.0), ("wavelength_nm", 1e-3)):
+        if name in heading:
+            wavelength = scale * numbers(path, rows, name)
+            if np.any(wavelength <= 0.0):
+                raise InputError(f"{path}: {name} must be above 0 in every row")
+            energy: Floats = EV_UM / wavelength
+            return energy
+    raise InputError(f"{path}: has the columns {', '.join(heading)} (allowed: {ALLOWED})")
+
+
+def _table(
+    path: Path | str, energy: Floats, ab: Floats, c: Floats, isotropic: bool, eps1: Floats | None
+) -> AbsorptionTable:
+    if energy.size < 4:
+        raise InputError(f"{path}: has {energy.size} rows. A spectrum needs at least 4")
+    order = np.argsort(energy, kind="stable")
+    energy = energy[order]
+    if energy[0] < 0.0:
+        raise InputError(f"{path}: energy_eV = {energy[0]:g} is below 0")
+    double = np.flatnonzero(np.diff(energy) == 0.0)
+    if double.size:
+        raise InputError(
+            f"{path}: energy_eV = {energy[double[0]]:g} stands in two rows. Remove one"
+        )
+    for values in (ab, c):
+        # Rounding of a calculation may leave a trace below zero; gain would be something else.
+        if values.min() < -1e-3 * max(float(values.max()), 1e-12):
+            worst = int(np.argmin(values[order]))
+            raise InputError(
+                f"{path}: eps2 = {values.min():g} at {energy[worst]:g} eV is below 0: a material"
+                " that absorbs is wanted. Check the columns' order and sign"
+            )
+    ab, c = (np.maximum(values[order], 0.0) for values in (ab, c))
+    return AbsorptionTable(energy, ab, c, isotropic, None if eps1 is None else eps1[order])
+
+
+def _from_vasp(path: Path) -> AbsorptionTable:
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    try:
+        from pymatgen.io.vasp.outputs import Outcar, Vasprun
+    except ImportError:
+        raise InputError(
+            f"{path}: reading VASP's files needs pymatgen: pip install pymatgen. Or pass a CSV"
+            " file with energy_eV, eps2_ab, eps2_c"
+        ) from None
+    try:
+        energy, diagonal = (_outcar if "OUTCAR" in path.name else _vasprun)(path, Outcar, Vasprun)
+    except Exception as error:  # a foreign parser of half-written files raises what it likes
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise InputError(
+            f"{path}: pymatgen finds no frequency-dependent dielectric function in it ({reason})."
+            " Was it run with LOPTICS?"
+        ) from None
+    ab = 0.5 * (diagonal[:, 0] + diagonal[:, 1])
+    return _table(path, energy, ab, diagonal[:, 2], False, None)
+
+
+def _vasprun(path: Path, _: Any, vasprun: Any) -> tuple[Floats, Floats]:
+    run = vasprun(str(path), parse_dos=False, parse_eigen=False, parse_potcar_file=False)
+    energies, _, imaginary = run.dielectric
+    return np.asarray(energies, dtype=np.float64), np.asarray(imaginary, dtype=np.float64)[:, :3]
+
+
+def _outcar(path: Path, outcar: Any, _: Any) -> tuple[Floats, Floats]:
+    out = outcar(str(path))
+    out.read_freq_dielectric()
+    tensor = np.asarray(out.dielectric_tensor_function)
+    diagonal: Floats = np.einsum("nii->ni", tensor).imag.astype(np.float64)
+    return np.asarray(out.dielectric_energies, dtype=np.float64), diagonal

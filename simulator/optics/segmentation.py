@@ -1,0 +1,238 @@
+"""Finding particles: threshold, then watershed of the distance transform where they touch.
+
+The picture is smoothed as much as its noise asks for, so that the noise left is a small share of
+the contrast. Markers are the h-maxima of ln(distance to the background): a height h there means
+that a neck narrower than exp(-h) of the smaller particle's width parts two, whatever their size.
+
+Large fields are cut into tiles that overlap; a particle belongs to the tile in whose core its
+centroid lies. The threshold is that of the whole field.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+from skimage.filters import threshold_local, threshold_otsu
+from skimage.measure import regionprops
+from skimage.morphology import local_maxima, reconstruction
+from skimage.segmentation import watershed
+
+from simulator.errors import InputError
+
+Floats32 = npt.NDArray[np.float32]
+Labels = npt.NDArray[np.int32]
+Mask = npt.NDArray[np.bool_]
+Polarity = Literal["bright", "dark"]
+
+NECK = 0.1
+"""h of the h-maxima: a neck of 90 % of the width or less parts two particles."""
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """How particles are found.
+
+    Attributes:
+        threshold: "otsu", "local" (against the surroundings), or a share of full scale.
+        polarity: particles are "bright" or "dark" against the matrix.
+        smallest_um: radius of the smallest particle that counts.
+        largest_um: radius of the largest; sets the surroundings of "local" and the tiles' overlap.
+        neck: h of the h-maxima; larger splits less.
+        tile: edge of a tile, pixels.
+    """
+
+    threshold: str | float = "otsu"
+    polarity: Polarity = "bright"
+    smallest_um: float = 0.6
+    largest_um: float = 8.0
+    neck: float = NECK
+    tile: int = 2048
+
+    def __post_init__(self) -> None:
+        if isinstance(self.threshold, str) and self.threshold not in ("otsu", "local"):
+            raise InputError(
+                f"--threshold {self.threshold} is unknown (allowed: otsu, local, or a number"
+                " between 0 and 1)"
+            )
+        if isinstance(self.threshold, float) and not 0.0 < self.threshold < 1.0:
+            raise InputError(f"--threshold {self.threshold:g} is outside (0, 1)")
+        if not 0.0 < self.smallest_um < self.largest_um:
+            raise InputError(
+                f"particles from {self.smallest_um:g} to {self.largest_um:g} um: the smallest"
+                " radius must be above 0 and below the largest"
+            )
+
+
+def segment(grey: Floats32, pixel_um: float, settings: Segmentation) -> Labels:
+    """Label the particles of a picture.
+
+    Args:
+        grey: (H, W) brightness as a share of full scale.
+        pixel_um: edge of a pixel.
+        settings: see `Segmentation`.
+
+    Returns:
+        (H, W) labels, 0 for the matrix, particles 1 .. N in order of their first pixel.
+
+    Raises:
+        InputError: the picture has one brightness all over.
+    """
+    if settings.polarity == "dark":
+        grey = 1.0 - grey
+    smoothing, level = smoothing_and_level(grey)
+    if isinstance(settings.threshold, float):
+        level = settings.threshold
+        level = 1.0 - level if settings.polarity == "dark" else level
+    height, width = grey.shape
+    if max(height, width) <= settings.tile:
+        return _numbered(_segment_tile(grey, pixel_um, settings, smoothing, level))
+    margin = int(np.ceil(2.5 * settings.largest_um / pixel_um)) + 16
+    labels: Labels = np.zeros(grey.shape, dtype=np.int32)
+    count = 0
+    for outer, core in _tiles(height, width, settings.tile, margin):
+        found = _segment_tile(grey[outer], pixel_um, settings, smoothing, level)
+        count = _adopt(labels, found, outer, core, count)
+    return _numbered(labels)
+
+
+def smoothing_and_level(grey: Floats32) -> tuple[float, float]:
+    """Standard deviation of the Gaussian to smooth with, pixels, and Otsu's level after it.
+
+    Raises:
+        InputError: the picture has one brightness all over.
+    """
+    # A megapixel in all says enough of noise and levels, at any size.
+    step = max(1, int(np.sqrt(grey.size / 4e6)))
+    noise = noise_of(grey[: grey.shape[0] // step, : grey.shape[1] // step] if step > 1 else grey)
+    light = ndimage.gaussian_filter(grey, 1.0)[::step, ::step]
+    contrast = 0.0
+    if float(np.ptp(light)) > 1e-3:
+        level = float(threshold_otsu(light))
+        above, below = light[light > level], light[light <= level]
+        contrast = float(above.mean() - below.mean()) if above.size and below.size else 0.0
+    if contrast < 4e-3:
+        raise InputError("the picture has one brightness all over: no particles to be found")
+    # A Gaussian of s pixels divides white noise by 2 sqrt(pi) s. An eighth of the half contrast
+    # keeps pixels of the matrix from crossing the threshold.
+    wanted = noise / (2.0 * np.sqrt(np.pi)) / (contrast / 16.0)
+    smoothing = float(np.clip(wanted, 0.7, 3.0))
+    if smoothing > 1.2:
+        level = float(threshold_otsu(ndimage.gaussian_filter(grey, smoothing)[::step, ::step]))
+    return smoothing, level
+
+
+def noise_of(grey: Floats32) -> float:
+    """Standard deviation of white noise: median absolute diagonal difference of 2 x 2 pixels."""
+    height, width = (n // 2 * 2 for n in grey.shape)
+    g = grey[:height, :width]
+    detail = 0.5 * (g[::2, ::2] - g[1::2, ::2] - g[::2, 1::2] + g[1::2, 1::2])
+    return float(np.median(np.abs(detail)) / 0.6745)
+
+
+def _segment_tile(
+    grey: Floats32, pixel_um: float, settings: Segmentation, smoothing: float, level: float
+) -> Labels:
+    smooth = ndimage.gaussian_filter(grey, smoothing)
+    if settings.threshold == "local":
+        block = 2 * int(np.ceil(2.0 * settings.largest_um / pixel_um)) + 1
+        mask = smooth > threshold_local(smooth, block, method="gaussian")
+        # In a wide gap the surroundings are all matrix, and half of it is above its mean.
+        mask &= smooth > 0.5 * (level + float(np.percentile(smooth, 5)))
+    else:
+        mask = smooth > level
+    smallest_px = settings.smallest_um / pixel_um
+    mask = _filled(mask, np.pi * smallest_px**2)
+    opening = int(np.clip(smallest_px / 2.0, 1, 3))
+    mask = ndimage.binary_opening(mask, _disc(opening))
+    return _split(mask, settings.neck, smallest_px)
+
+
+def _filled(mask: Mask, least_px: float) -> Mask:
+    """The mask without the specks that noise and texture leave in particles."""
+    holes, count = ndimage.label(~mask)
+    if count:
+        areas = np.bincount(holes.ravel())
+        # Pores between touching particles are holes too, and keep them apart: specks only.
+        small = areas < max(12.0, 0.25 * least_px)
+        small[0] = False
+        # What touches the border may go on beyond it.
+        for edge in (holes[0], holes[-1], holes[:, 0], holes[:, -1]):
+            small[edge] = False
+        mask = mask | small[holes]
+    return mask
+
+
+def _disc(radius: int) -> Mask:
+    y, x = np.ogrid[-radius : radius + 1, -radius : radius + 1]
+    disc: Mask = x**2 + y**2 <= radius**2 + 0.5
+    return disc
+
+
+def _split(mask: Mask, neck: float, smallest_px: float) -> Labels:
+    """Watershed on the distance to the background, from the h-maxima of its logarithm."""
+    if not mask.any():
+        return np.zeros(mask.shape, dtype=np.int32)
+    distance = ndimage.gaussian_filter(ndimage.distance_transform_edt(mask), 1.0)
+    # One pixel more: outlines are uncertain by about that, which matters for small particles only.
+    height = np.where(mask, np.log1p(distance), 0.0)
+    raised = reconstruction(height - np.where(mask, neck, 0.0), height)
+    peaks = local_maxima(raised) & mask
+    markers, count = ndimage.label(peaks, np.ones((3, 3), dtype=int))
+    labels: Labels = watershed(-height, markers, mask=mask).astype(np.int32)
+    areas = np.bincount(labels.ravel(), minlength=count + 1)
+    small = areas < np.pi * smallest_px**2
+    small[0] = False
+    labels[small[labels]] = 0
+    return labels
+
+
+def _tiles(
+    height: int, width: int, tile: int, margin: int
+) -> Iterator[tuple[tuple[slice, slice], tuple[slice, slice]]]:
+    """Tiles with margins, and their cores, which cover the field without overlap."""
+    for top in range(0, height, tile):
+        for left in range(0, width, tile):
+            bottom, right = min(top + tile, height), min(left + tile, width)
+            outer = (
+                slice(max(top - margin, 0), min(bottom + margin, height)),
+                slice(max(left - margin, 0), min(right + margin, width)),
+            )
+            yield outer, (slice(top, bottom), slice(left, right))
+
+
+def _adopt(
+    labels: Labels,
+    found: Labels,
+    outer: tuple[slice, slice],
+    core: tuple[slice, slice],
+    count: int,
+) -> int:
+    """Take over the particles of a tile whose centroid lies in its core; the new count."""
+    top, left = outer[0].start, outer[1].start
+    new = np.zeros(int(found.max()) + 1, dtype=np.int32)
+    for region in regionprops(found):
+        row, column = region.centroid
+        inside_rows = core[0].start <= row + top < core[0].stop
+        if inside_rows and core[1].start <= column + left < core[1].stop:
+            count += 1
+            new[region.label] = count
+    place = labels[outer]
+    mine = new[found]
+    free = (mine > 0) & (place == 0)
+    place[free] = mine[free]
+    return count
+
+
+def _numbered(labels: Labels) -> Labels:
+    """Labels 1 .. N without gaps, in order of their first pixel."""
+    numbers, first = np.unique(labels, return_index=True)
+    order = np.argsort(first[numbers > 0], kind="stable")
+    lookup = np.zeros(int(labels.max()) + 1, dtype=np.int32)
+    lookup[numbers[numbers > 0][order]] = np.arange(1, order.size + 1)
+    renumbered: Labels = lookup[labels]
+    return renumbered

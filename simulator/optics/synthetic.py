@@ -1,0 +1,296 @@
+"""Micrographs made of known particles: what a segmentation must find is known by construction.
+
+A scene is discs with slightly rough outlines, each with a colour and a defocus of its own; later
+ones lie on top. It is drawn with anti-aliasing, each disc blurred by its defocus, then texture,
+the lens's blur, uneven illumination, the camera's noise and its 8 or 16 bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy.ndimage import gaussian_filter
+from scipy.spatial.distance import cdist
+
+from simulator.errors import InputError
+from simulator.geometry.relaxation import Box, SoftBalls, relax
+from simulator.optics.micrograph import Labels, Micrograph
+
+Floats = npt.NDArray[np.floating[Any]]
+
+ROUGHNESS = (2, 3, 4, 5, 6)
+"""Harmonics of a rough outline."""
+
+
+@dataclass(frozen=True)
+class Scene:
+    """N particles in view; lengths in um, from the upper left corner of the picture.
+
+    Attributes:
+        x_um, y_um, radius_um: (N,).
+        colour: (N, 3) brightness in red, green and blue, share of full scale.
+        mark: (N,) what the colour stands for, such as the lithium fraction.
+        defocus_um: (N,) sigma of each particle's own blur.
+    """
+
+    x_um: Floats
+    y_um: Floats
+    radius_um: Floats
+    colour: Floats
+    mark: Floats
+    defocus_um: Floats
+
+    def __len__(self) -> int:
+        return int(self.x_um.size)
+
+    def shifted(self, dx_um: float, dy_um: float, degrees: float = 0.0) -> Scene:
+        """The scene moved, after a turn about the origin."""
+        turned = (self.x_um + 1j * self.y_um) * np.exp(1j * np.radians(degrees))
+        return replace(self, x_um=turned.real + dx_um, y_um=turned.imag + dy_um)
+
+
+@dataclass(frozen=True)
+class Camera:
+    """Lens, light and camera.
+
+    Attributes:
+        shape: rows and columns.
+        pixel_um: edge of a pixel.
+        blur_px: sigma of the lens.
+        noise: standard deviation of the camera's noise, share of full scale.
+        fall_off: of the illumination, centre to corner.
+        tilt: of the illumination, left to right.
+        texture: standard deviation of the brightness within particles.
+        grain_um: size of that texture.
+        roughness: standard deviation of the outline, share of the radius.
+        matrix: brightness between particles, red, green, blue.
+        bits: 8 or 16.
+    """
+
+    shape: tuple[int, int] = (1024, 1024)
+    pixel_um: float = 0.2
+    blur_px: float = 0.8
+    noise: float = 0.03
+    fall_off: float = 0.0
+    tilt: float = 0.0
+    texture: float = 0.04
+    grain_um: float = 0.35
+    roughness: float = 0.03
+    matrix: tuple[float, float, float] = (0.2, 0.2, 0.2)
+    bits: int = 16
+
+    @property
+    def size_um(self) -> tuple[float, float]:
+        """Width and height of the field."""
+        return self.shape[1] * self.pixel_um, self.shape[0] * self.pixel_um
+
+    def illumination(self) -> Floats:
+        """(H, W) light, 1 at the centre."""
+        y, x = (np.linspace(-1.0, 1.0, n) for n in self.shape)
+        light: Floats = 1.0 - 0.5 * self.fall_off * (y[:, None] ** 2 + x**2) + 0.5 * self.tilt * x
+        return light
+
+
+def random_positions(
+    size_um: tuple[float, float],
+    random: np.random.Generator,
+    *,
+    median_radius_um: float = 2.5,
+    spread: float = 0.3,
+    area_fraction: float = 0.5,
+    overlap: float = 0.0,
+) -> tuple[Floats, Floats, Floats]:
+    """x, y and radii (um) of a packing that goes on beyond the picture on all sides.
+
+    Args:
+        size_um: width and height of the picture.
+        random: drawn from.
+        median_radius_um, spread: of lognormal radii.
+        area_fraction: of the discs, 0.05 to 0.8; neighbours touch.
+        overlap: share of the median radius by which neighbours may overlap in the picture.
+
+    Raises:
+        InputError: the area fraction is out of range.
+    """
+    if not 0.05 <= area_fraction <= 0.8:
+        raise InputError(f"area fraction {area_fraction:g} is outside 0.05 to 0.8")
+    margin = 4.0 * median_radius_um
+    size = np.array(size_um) + 2.0 * margin
+    mean_area = np.pi * median_radius_um**2 * np.exp(2.0 * spread**2)
+    count = max(1, round(area_fraction * float(np.prod(size)) / mean_area))
+    radii = median_radius_um * np.exp(spread * random.standard_normal(count))
+    radii = np.clip(radii, 0.4 * median_radius_um, 2.5 * median_radius_um)
+    box = Box(size, periodic=np.ones(2, dtype=bool))
+    balls = SoftBalls(box, radii, -overlap * median_radius_um)
+    centres, _ = relax(balls, random.random((count, 2)) * size, 0.01 * median_radius_um, 2000)
+    centres = box.wrap(centres) - margin
+    inside = np.all(
+        (centres > -radii[:, None] - 1.0) & (centres < np.array(size_um) + radii[:, None] + 1.0),
+        axis=1,
+    )
+    return centres[inside, 0], centres[inside, 1], radii[inside]
+
+
+def correlated_marks(
+    x_um: Floats, y_um: Floats, random: np.random.Generator, *, length_um: float = 0.0
+) -> Floats:
+    """(N,) Gaussian marks of mean 0 and deviation 1, correlated as exp(-distance / length)."""
+    white = random.standard_normal(x_um.size)
+    if length_um <= 0.0:
+        return white
+    points = np.column_stack([x_um, y_um])
+    covariance = np.exp(-cdist(points, points) / length_um) + 1e-9 * np.eye(x_um.size)
+    marks: Floats = np.linalg.cholesky(covariance) @ white
+    return marks
+
+
+def random_scene(
+    camera: Camera,
+    random: np.random.Generator,
+    *,
+    brightness: float = 0.62,
+    brightness_sd: float = 0.04,
+    length_um: float = 0.0,
+    defocus_um: Callable[[np.random.Generator, int], Floats] | None = None,
+    **packing: float,
+) -> Scene:
+    """Particles packed at random, brightness normally distributed.
+
+    Args:
+        camera: for the size of the field.
+        random: drawn from, a child for each purpose.
+        brightness, brightness_sd: of the green channel; red is 5 % brighter, blue 10 % darker.
+        length_um: over which neighbours' brightness is correlated; 0: not at all.
+        defocus_um: draws (N,) sigmas; None: all in focus.
+        packing: see `random_positions`.
+    """
+    placing, marking, focusing = random.spawn(3)
+    x, y, radius = random_positions(camera.size_um, placing, **packing)
+    mark = correlated_marks(x, y, marking, length_um=length_um)
+    green = brightness + brightness_sd * mark
+    colour = np.clip(green[:, None] * np.array([1.05, 1.0, 0.9]), 0.0, 1.0)
+    defocus = np.zeros(x.size) if defocus_um is None else defocus_um(focusing, x.size)
+    return Scene(x, y, radius, colour, green, defocus)
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """A synthetic picture with what is in it.
+
+    Attributes:
+        micrograph: the picture.
+        labels: (H, W) the scene's particle on top, counted from 1; 0 is matrix.
+        scene: as drawn.
+        flat: the picture of an even surface under the same light.
+    """
+
+    micrograph: Micrograph
+    labels: Labels
+    scene: Scene
+    flat: Micrograph
+
+
+def draw(
+    scene: Scene, camera: Camera, random: np.random.Generator, *, noise_stream: int = 0
+) -> Truth:
+    """Take the picture of a scene.
+
+    Args:
+        scene: at least one particle.
+        camera: lens, light and noise.
+        random: drawn from: outlines, texture and noise.
+        noise_stream: another number gives other noise on the same outlines and texture.
+    """
+    shaping, texturing, noising = random.spawn(3)
+    noising = noising.spawn(noise_stream + 1)[-1]
+    height, width = camera.shape
+    image = np.empty((height, width, 3))
+    image[:] = camera.matrix
+    labels: Labels = np.zeros(camera.shape, dtype=np.int32)
+    grain = _texture(camera, texturing)
+    amplitude, phase = _outlines(len(scene), camera.roughness, shaping)
+    for index in range(len(scene)):
+        _draw_particle(image, labels, grain, scene, camera, index, amplitude[index], phase[index])
+    light = camera.illumination()
+    for channel in range(3):
+        image[..., channel] = gaussian_filter(image[..., channel], camera.blur_px) * light
+    image += camera.noise * noising.standard_normal(image.shape)
+    even = np.repeat((0.7 * light)[..., None], 3, axis=2)
+    return Truth(
+        Micrograph(_counts(image, camera.bits), camera.pixel_um, "synthetic"),
+        labels,
+        scene,
+        Micrograph(_counts(even, camera.bits), camera.pixel_um, "flat"),
+    )
+
+
+def _texture(camera: Camera, random: np.random.Generator) -> Floats:
+    if camera.texture <= 0.0:
+        return np.zeros(camera.shape)
+    grain = gaussian_filter(random.standard_normal(camera.shape), camera.grain_um / camera.pixel_um)
+    scaled: Floats = camera.texture * grain / grain.std()
+    return scaled
+
+
+def _outlines(count: int, roughness: float, random: np.random.Generator) -> tuple[Floats, Floats]:
+    orders = np.array(ROUGHNESS)
+    amplitude = random.standard_normal((count, orders.size)) / orders
+    amplitude *= roughness / np.sqrt(0.5 * np.sum(1.0 / orders**2))
+    return amplitude, random.uniform(0.0, 2.0 * np.pi, (count, orders.size))
+
+
+def _draw_particle(
+    image: Floats,
+    labels: Labels,
+    grain: Floats,
+    scene: Scene,
+    camera: Camera,
+    index: int,
+    amplitude: Floats,
+    phase: Floats,
+) -> None:
+    pixel = camera.pixel_um
+    column, row = scene.x_um[index] / pixel - 0.5, scene.y_um[index] / pixel - 0.5
+    radius, sigma = scene.radius_um[index] / pixel, scene.defocus_um[index] / pixel
+    reach = 1.4 * radius + 4.0 * sigma + 2.0
+    top, left = max(int(row - reach), 0), max(int(column - reach), 0)
+    bottom = min(int(row + reach) + 2, image.shape[0])
+    right = min(int(column + reach) + 2, image.shape[1])
+    if top >= bottom or left >= right:
+        return
+    y = np.arange(top, bottom)[:, None] - row
+    x = np.arange(left, right)[None, :] - column
+    angle = np.arctan2(y, x)
+    outline = radius * (
+        1.0
+        + sum(
+            a * np.cos(m * angle + p) for m, a, p in zip(ROUGHNESS, amplitude, phase, strict=True)
+        )
+    )
+    cover = np.clip(outline - np.hypot(x, y) + 0.5, 0.0, 1.0)
+    window = (slice(top, bottom), slice(left, right))
+    labels[window][cover > 0.5] = index + 1
+    shade = 1.0 + grain[window]
+    if sigma > 0.0:
+        # Blurred light and blurred cover: what a particle out of focus lets through of the rest.
+        shade = gaussian_filter(shade * cover, sigma, mode="constant")
+        cover = gaussian_filter(cover, sigma, mode="constant")
+    else:
+        shade = shade * cover
+    image[window] *= (1.0 - cover)[..., None]
+    image[window] += shade[..., None] * scene.colour[index]
+
+
+def _counts(image: Floats, bits: int) -> npt.NDArray[np.unsignedinteger[Any]]:
+    if bits not in (8, 16):
+        raise InputError(f"bits = {bits} (allowed: 8, 16)")
+    full = 2**bits - 1
+    kind = np.uint8 if bits == 8 else np.uint16
+    counts: npt.NDArray[np.unsignedinteger[Any]] = np.round(np.clip(image, 0.0, 1.0) * full).astype(
+        kind
+    )
+    return counts

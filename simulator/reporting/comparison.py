@@ -1,0 +1,101 @@
+"""Several samples compared: comparison.json, .csv and a figure, beside a report of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from simulator.heterogeneity.comparison import (
+    Sample,
+    agreement,
+    comparable,
+    compare,
+    comparison_table,
+)
+from simulator.reporting.heterogeneity import (
+    Report,
+    make_folder,
+    save_figure,
+    write_csv,
+    write_json,
+    write_report,
+)
+from simulator.reporting.request import Request, with_bins
+from simulator.reporting.sources import Source
+from simulator.results.manifest import PROGRAM, collect_versions
+from simulator.viewing.comparison import comparison_figure
+
+
+def write_comparison(
+    sources: Sequence[Source], request: Request, folder: Path
+) -> tuple[list[Report], list[Path], list[str]]:
+    """Report on each source in a folder of its own below `folder`, then on all of them together.
+
+    Returns:
+        the reports, the files of the comparison, and its findings for people.
+
+    Raises:
+        InputError: some are 2D and others 3D, or one cannot be analysed.
+        OutputError: the folder cannot be written.
+    """
+    names = unique_names([source.name for source in sources])
+    comparable([source.fields[0].dimension for source in sources], names)
+    # One set of bins for all, that of the smallest field: else there were nothing to overlay.
+    request = with_bins(request, [field for source in sources for field in source.fields])
+    make_folder(folder)
+    reports = [
+        write_report(source, request, folder / name)
+        for source, name in zip(sources, names, strict=True)
+    ]
+    samples = compare([r.result for r in reports], names, request.settings, request.seed)
+    numbers = agreement(samples)
+    entries = {
+        "program": PROGRAM,
+        "versions": collect_versions(),
+        "seed": request.seed,
+        "options": asdict(request),
+        "samples": [
+            {
+                "name": name,
+                "source": dict(source.about),
+                "particles": source.particles,
+                "scale_by_ranks": asdict(sample.ranks.scale),
+                "scale_by_values": asdict(sample.values.scale),
+            }
+            for name, source, sample in zip(names, sources, samples, strict=True)
+        ],
+        "pairs": numbers,
+    }
+    write_json(folder / "comparison.json", entries)
+    files = [folder / "comparison.json"]
+    files.append(write_csv(folder / "comparison.csv", comparison_table(samples)))
+    files += save_figure(comparison_figure(samples), folder, "comparison", request)
+    return reports, files, findings(samples)
+
+
+def unique_names(names: Sequence[str]) -> list[str]:
+    """Names, numbered where one occurs again, fit for folders."""
+    taken: list[str] = []
+    for name in names:
+        number, candidate = 2, name
+        while candidate in taken:
+            candidate, number = f"{name}-{number}", number + 1
+        taken.append(candidate)
+    return taken
+
+
+def findings(samples: Sequence[Sample]) -> list[str]:
+    """A line per pair of samples."""
+    lines = []
+    for pair in agreement(samples):
+        a, b = pair["samples"]
+        gap, scales = pair["spearman_rms_difference"], pair["scale_by_ranks"]
+        apart = scales["difference_in_errors"]
+        told = "not both converged" if apart is None else f"{apart:.2g} standard errors apart"
+        first, second = scales["scale_um"]
+        lines.append(
+            f"{a} against {b}, by ranks: L* {first:.3g} and {second:.3g} um ({told})"
+            + ("" if gap is None else f"; rank correlations differ by {gap:.2g}")
+        )
+    return lines

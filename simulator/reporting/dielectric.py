@@ -1,0 +1,292 @@
+"""Optical constants from eps2 or from electronic structure, as files.
+
+optical_constants.csv   eps1, eps2, n, k, R, alpha over energy, by direction
+summary.json            static constant, f-sum, Penn gap, colours
+dielectric.png          eps1 and eps2
+optical_constants.png   n, k, R, alpha
+colours.csv, colours.png, calibration.csv     for several lithium fractions
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from simulator.errors import InputError
+from simulator.optics.analysis import Columns
+from simulator.optics.calibration import CHANNELS, calibration_table
+from simulator.optics.colour import Illumination
+from simulator.optics.csv_columns import write_csv
+from simulator.optics.dielectric_tables import AbsorptionTable, read_dielectric_table
+from simulator.optics.interband import Line, interband_absorption, read_bands
+from simulator.optics.kramers_kronig import Rule
+from simulator.optics.oscillators import Drude
+from simulator.optics.spectrum import (
+    EV_UM,
+    Character,
+    Spectrum,
+    characterise,
+    from_absorption,
+    polycrystal,
+)
+from simulator.results.storage import explain, write_atomically
+from simulator.viewing.dielectric import (
+    colours_figure,
+    constants_figure,
+    dielectric_figure,
+    save_figure,
+)
+
+Floats = npt.NDArray[np.floating[Any]]
+
+BANDS = (".npz", ".h5", ".hdf5")
+"""Files read as electronic structure, for equation (1)."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What to do with the tables.
+
+    Attributes:
+        rule, tail: of Kramers-Kronig.
+        drude: free electrons; None for none.
+        drude_in_table: eps2 holds their part already.
+        illumination: lamp, camera, medium.
+        volume_A3, valence_electrons: of the cell, for f-sum and Penn gap.
+        fermi_eV, temperature_K, broadening_eV, line: of equation (1).
+        polarisation: of equation (1); None takes ab and c.
+    """
+
+    rule: Rule = "maclaurin"
+    tail: bool = True
+    drude: Drude | None = None
+    drude_in_table: bool = False
+    illumination: Illumination | None = None
+    volume_A3: float | None = None
+    valence_electrons: float | None = None
+    fermi_eV: float | None = None
+    temperature_K: float = 0.0
+    broadening_eV: float = 0.1
+    line: Line = "gaussian"
+    polarisation: tuple[float, float, float] | None = None
+
+
+@dataclass(frozen=True)
+class Material:
+    """What a table says.
+
+    Attributes:
+        name: of its file.
+        spectra: by direction; the last one is the polycrystal's, or the only one.
+        character: of that last one.
+        brightness: (3,) red, green, blue of that last one; None where the table is too short.
+        deviation: largest difference of eps1 from a measured one in the visible; None without.
+    """
+
+    name: str
+    spectra: Mapping[str, Spectrum]
+    character: Character
+    brightness: Floats | None
+    deviation: float | None
+
+    @property
+    def whole(self) -> Spectrum:
+        """The polycrystal's spectrum, or the only one."""
+        return list(self.spectra.values())[-1]
+
+
+def material(path: Path, settings: Settings) -> Material:
+    """Read one table and derive all that follows from it.
+
+    Raises:
+        InputError: not such a table.
+    """
+    if path.suffix.lower() in BANDS:
+        table = _from_bands(path, settings)
+    else:
+        table = read_dielectric_table(path)
+    try:
+        spectra = _spectra(table, settings)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
+    whole = list(spectra.values())[-1]
+    character = characterise(
+        whole,
+        volume_A3=settings.volume_A3,
+        valence_electrons=settings.valence_electrons,
+        tail=settings.tail,
+    )
+    brightness = None
+    light = settings.illumination or Illumination.build()
+    if whole.energy_eV[0] <= EV_UM / 0.780 and whole.energy_eV[-1] >= EV_UM / 0.380:
+        brightness = light.brightness(whole)
+    deviation = None
+    if table.eps1 is not None:
+        visible = (whole.energy_eV > EV_UM / 0.780) & (whole.energy_eV < EV_UM / 0.380)
+        if visible.any():
+            deviation = float(np.abs(whole.eps1 - table.eps1)[visible].max())
+    return Material(path.stem, spectra, character, brightness, deviation)
+
+
+def _from_bands(path: Path, settings: Settings) -> AbsorptionTable:
+    bands = read_bands(path, fermi_eV=settings.fermi_eV, temperature_K=settings.temperature_K)
+    highest = float(np.ptp(bands.energy_eV)) + 8.0 * settings.broadening_eV
+    energy = np.linspace(0.0, highest, max(64, int(highest / (0.2 * settings.broadening_eV))))
+
+    def along(x: float, y: float, z: float) -> Floats:
+        return interband_absorption(
+            bands,
+            energy,
+            (x, y, z),
+            broadening_eV=settings.broadening_eV,
+            line=settings.line,
+        )
+
+    if settings.polarisation is not None:
+        one = np.maximum(along(*settings.polarisation), 0.0)
+        return AbsorptionTable(energy, one, one, True)
+    ab = 0.5 * (along(1.0, 0.0, 0.0) + along(0.0, 1.0, 0.0))
+    return AbsorptionTable(
+        energy, np.maximum(ab, 0.0), np.maximum(along(0.0, 0.0, 1.0), 0.0), False
+    )
+
+
+def _spectra(table: AbsorptionTable, settings: Settings) -> dict[str, Spectrum]:
+    def spectrum(eps2: Floats) -> Spectrum:
+        return from_absorption(
+            table.energy_eV,
+            eps2,
+            rule=settings.rule,
+            tail=settings.tail,
+            drude=settings.drude,
+            drude_in_table=settings.drude_in_table,
+        )
+
+    if table.isotropic:
+        return {"isotropic": spectrum(table.eps2_ab)}
+    ab, c = spectrum(table.eps2_ab), spectrum(table.eps2_c)
+    return {"in plane (ab)": ab, "across (c)": c, "polycrystal": polycrystal(ab, c)}
+
+
+def report(
+    paths: Sequence[Path],
+    settings: Settings,
+    out: Path,
+    lithium: Sequence[float] | None = None,
+) -> list[str]:
+    """Write everything about one table, or about several lithium fractions of a material.
+
+    Args:
+        paths: tables.
+        settings: for all of them.
+        out: folder; made if it is missing. Several tables get a folder each in it.
+        lithium: a lithium fraction per table.
+
+    Returns:
+        lines that sum it up.
+
+    Raises:
+        InputError: a table is none, or lithium fractions do not belong to the tables.
+    """
+    if lithium is not None and (len(lithium) != len(paths) or len(set(lithium)) != len(lithium)):
+        raise InputError(
+            f"--lithium gives {len(lithium)} lithium fractions for {len(paths)} tables: one each is"
+            " needed, all different"
+        )
+    if lithium is not None and not all(0.0 <= x <= 1.0 for x in lithium):
+        raise InputError(f"--lithium {max(lithium, key=abs):g} is outside [0, 1]")
+    materials = [material(path, settings) for path in paths]
+    names = [item.name for item in materials]
+    if len(set(names)) < len(names):
+        raise InputError("two tables have the same name. Rename one: each gets its own folder")
+    if lithium is not None:
+        dull = [item.name for item in materials if item.brightness is None]
+        if dull:
+            raise InputError(f"{dull[0]}: colours need eps2 over all of 1.59 to 3.26 eV")
+    lines: list[str] = []
+    for item in materials:
+        _write(out if len(materials) == 1 else out / item.name, item, settings)
+        lines += _lines(item)
+    if lithium is not None:
+        colours = np.array([item.brightness for item in materials])
+        lines += _write_colours(out, np.array(lithium), colours)
+    return lines
+
+
+def _write(folder: Path, item: Material, settings: Settings) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(explain(folder, error)) from error
+    medium = (settings.illumination or Illumination.build()).medium
+    whole = item.whole
+    columns: Columns = {"energy_eV": whole.energy_eV, "wavelength_um": whole.wavelength_um}
+    suffixes = {"in plane (ab)": "_ab", "across (c)": "_c", "polycrystal": "", "isotropic": ""}
+    for direction, spectrum in item.spectra.items():
+        end = suffixes[direction]
+        columns |= {
+            f"eps1{end}": spectrum.eps1,
+            f"eps2{end}": spectrum.eps2,
+            f"n{end}": spectrum.n,
+            f"k{end}": spectrum.k,
+            f"R{end}": spectrum.reflectance(medium),
+            f"alpha_per_cm{end}": spectrum.absorption_per_m * 1e-2,
+        }
+    write_atomically(folder / "optical_constants.csv", write_csv(columns))
+    summary: dict[str, Any] = {
+        name: value for name, value in asdict(item.character).items() if np.isfinite(value)
+    }
+    if item.brightness is not None:
+        summary["brightness"] = dict(zip(CHANNELS, map(float, item.brightness), strict=True))
+    if item.deviation is not None:
+        summary["largest_difference_from_measured_eps1"] = item.deviation
+    summary |= {"rule": settings.rule, "tail": settings.tail, "medium": medium}
+    text = json.dumps(summary, indent=2) + "\n"
+    write_atomically(folder / "summary.json", text.encode("utf-8"))
+    save_figure(dielectric_figure(item.spectra), folder / "dielectric.png")
+    save_figure(constants_figure(item.spectra, medium), folder / "optical_constants.png")
+
+
+def _lines(item: Material) -> list[str]:
+    c = item.character
+    lines = [
+        f"{item.name}: eps1 = {c.static:.4f} at {item.whole.energy_eV[0]:.3g} eV,"
+        f" f-sum {c.plasma_eV:.3f} eV ({c.tail_share:.1%} of it in the tail)"
+    ]
+    if np.isfinite(c.penn_gap_eV):
+        lines.append(
+            f"  Penn gap {c.penn_gap_eV:.3f} eV with a plasma energy of {c.penn_plasma_eV:.3f} eV"
+        )
+    if np.isfinite(c.electrons):
+        expected = f" of {c.expected_electrons:g}" if np.isfinite(c.expected_electrons) else ""
+        lines.append(f"  f-sum: {c.electrons:.3f}{expected} electrons per cell")
+    if item.deviation is not None:
+        lines.append(
+            f"  eps1 differs from the measured one by {item.deviation:.3g} at most (visible)"
+        )
+    if item.brightness is not None:
+        red, green, blue = item.brightness
+        lines.append(
+            f"  brightness (mirror = 1): red {red:.4f}, green {green:.4f}, blue {blue:.4f}"
+        )
+    if c.tail_share > 0.2:
+        lines.append("  warning: much of the f-sum lies beyond the table: extend it")
+    return lines
+
+
+def _write_colours(out: Path, lithium: Floats, colours: Floats) -> list[str]:
+    """Brightness over lithium, and its ratio to the state richest in lithium."""
+    order = np.argsort(lithium)
+    lithium, colours = lithium[order], colours[order]
+    columns: Columns = {"lithium_fraction": lithium}
+    columns |= {channel: colours[:, index] for index, channel in enumerate(CHANNELS)}
+    write_atomically(out / "colours.csv", write_csv(columns))
+    write_atomically(out / "calibration.csv", calibration_table(lithium, colours / colours[-1]))
+    save_figure(colours_figure([float(x) for x in lithium], colours), out / "colours.png")
+    return [f"colours at {len(lithium)} lithium fractions: {out / 'colours.csv'}"]

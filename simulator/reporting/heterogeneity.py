@@ -1,0 +1,208 @@
+"""One heterogeneity report: numbers as JSON, curves as CSV, panels as figures."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from simulator.errors import InputError
+from simulator.heterogeneity import Correlogram, Heterogeneity, analyse, correlogram
+from simulator.heterogeneity.evolution import evolution
+from simulator.heterogeneity.marks import MarkedPoints
+from simulator.reporting.request import NAME, Request, with_bins
+from simulator.reporting.sources import Source
+from simulator.results.manifest import PROGRAM, collect_versions, to_json
+from simulator.results.storage import OutputError, explain, write_atomically
+from simulator.viewing import style
+from simulator.viewing.evolution import evolution_figure
+from simulator.viewing.heterogeneity import Captions, heterogeneity_figure, scale_text
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was found and written.
+
+    Attributes:
+        source: where the particles come from.
+        result: the statistics.
+        files: written, the JSON first.
+    """
+
+    source: Source
+    result: Heterogeneity
+    files: tuple[Path, ...]
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences a reader must see."""
+        return (*self.source.notes, *self.result.warnings)
+
+    def lines(self) -> list[str]:
+        """The findings, for people."""
+        result, scale = self.result, self.result.scale
+        count = len(result.fields)
+        views = "" if count == 1 else f" in {count} fields"
+        low, middle, high = scale.null_quantiles_um
+        chance = ""
+        if low == high:
+            chance = f"; shuffled values do not converge either, p = {scale.p_value:.2g}"
+        elif np.isfinite(middle):
+            chance = f"; of shuffled values {low:.3g} to {high:.3g} um, p = {scale.p_value:.2g}"
+        fit, found = result.variogram, result.correlogram.spearman
+        length = f"none identified ({fit.reason})"
+        if fit.identified:
+            length = f"{fit.length_um:.3g} um ({fit.model})"
+        return [
+            f"{self.source.title}: {self.source.particles} particles{views}",
+            f"  scale of heterogeneity {scale_text(scale).replace('µ', 'u')}{chance}",
+            f"  field {scale.field_um:.3g} um, correlation length {length}"
+            + (f", pairs against chance p = {found.p_value:.2g}" if found.permutations else ""),
+        ]
+
+
+def write_report(source: Source, request: Request, folder: Path, *, tables: bool = True) -> Report:
+    """Analyse the fields of a source and write what was found.
+
+    Args:
+        source: the fields.
+        request: choices.
+        folder: where the files go; made if missing. Files of an earlier report are replaced.
+        tables: whether the curves are written as CSV, too.
+
+    Raises:
+        InputError: the fields cannot be analysed.
+        OutputError: the folder cannot be written.
+    """
+    request = with_bins(request, source.fields)
+    result = analyse(source.fields, request.settings, np.random.default_rng(request.seed))
+    alone = correlograms_alone(result)
+    make_folder(folder)
+    files = [folder / f"{NAME}.json"]
+    write_json(files[0], content(source, result, alone, request))
+    captions = Captions(f"{source.title}; {source.particles} particles", source.value, source.axes)
+    files += save_figure(heterogeneity_figure(result, captions, alone), folder, NAME, request)
+    if tables:
+        frames = {**result.tables(), "particles": particles_table(source.fields)}
+        files += [write_csv(folder / f"{NAME}_{name}.csv", frame) for name, frame in frames.items()]
+    return Report(source, result, tuple(files))
+
+
+def write_evolution(source: Source, request: Request, folder: Path) -> tuple[Path, ...]:
+    """Follow a run from its first to its last moment: evolution.csv and its figure.
+
+    Args:
+        source: of a results folder.
+        request: choices.
+        folder: where the files go; it exists.
+    """
+    assert source.run is not None
+    request = with_bins(request, source.fields)
+    rows = evolution(source.run, request.settings, request.seed)
+    files = [write_csv(folder / "evolution.csv", rows)]
+    sides = np.diff(source.run.window_um, axis=1)
+    field_um = float(np.prod(sides) ** (1 / source.run.dimension))
+    figure = evolution_figure(rows, field_um, f"{source.name}, {len(rows)} moments")
+    return (*files, *save_figure(figure, folder, "evolution", request))
+
+
+def correlograms_alone(result: Heterogeneity) -> list[Correlogram]:
+    """The correlogram of each field by itself, without permutations; none for a single field."""
+    if len(result.fields) < 2:
+        return []
+    rng = np.random.default_rng(0)  # nothing is drawn below the cap of pairs
+    settings, edges = result.settings, result.correlogram.edges_um
+    return [
+        correlogram(
+            [field],
+            edges,
+            permutations=0,
+            rng=rng,
+            min_pairs=settings.min_pairs,
+            rank_pairs_cap=settings.rank_pairs_cap,
+        )
+        for field in result.fields
+    ]
+
+
+def content(
+    source: Source, result: Heterogeneity, alone: Sequence[Correlogram], request: Request
+) -> dict[str, Any]:
+    """Everything that heterogeneity.json says."""
+    return {
+        "program": PROGRAM,
+        "versions": collect_versions(),
+        "seed": request.seed,
+        "source": {"name": source.name, "value": source.value, **source.about},
+        "options": {key: item for key, item in asdict(request).items() if key != "settings"},
+        "notes": [*source.notes, *result.warnings],
+        "particles": source.particles,
+        "by_field": [
+            {
+                "name": field.name,
+                "distance_um": found.distance_um,
+                "pairs": found.pairs,
+                "spearman": found.spearman.value,
+                "kendall": found.kendall.value,
+                "pearson": found.pearson.value,
+            }
+            for field, found in zip(result.fields, alone, strict=False)
+        ],
+        **result.as_dict(),
+    }
+
+
+def particles_table(fields: Sequence[MarkedPoints]) -> pd.DataFrame:
+    """The particles analysed, a row each, in the form that can be read again."""
+    parts = []
+    for field in fields:
+        columns: dict[str, Any] = {"field": field.name}
+        for name, values in zip(("x_um", "y_um", "z_um"), field.positions_um.T, strict=False):
+            columns[name] = values
+        if field.radius_um is not None:
+            columns["radius_um"] = field.radius_um
+        parts.append(pd.DataFrame({**columns, "value": field.value, "weight": field.weight}))
+    return pd.concat(parts, ignore_index=True)
+
+
+# -- files ------------------------------------------------------------------------------------
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder for files of a report.
+
+    Raises:
+        InputError: a file is in the way, or the place cannot be written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise InputError(f"{folder}: is a file. Choose another --out") from error
+    except OSError as error:
+        raise OutputError(explain(folder, error)) from error
+
+
+def write_json(path: Path, entries: Mapping[str, Any]) -> None:
+    """Write strict JSON: what it cannot hold (nan, inf) is null."""
+    text = json.dumps(to_json(entries), indent=1, ensure_ascii=False, allow_nan=False)
+    write_atomically(path, text.encode() + b"\n")
+
+
+def write_csv(path: Path, frame: pd.DataFrame) -> Path:
+    """Write a table with exact floats; returns its path."""
+    write_atomically(path, frame.to_csv(index=False, lineterminator="\n").encode())
+    return path
+
+
+def save_figure(figure: Any, folder: Path, name: str, request: Request) -> list[Path]:
+    """Write a figure in each of the formats asked for; returns the paths."""
+    paths = [folder / f"{name}.{ending}" for ending in request.formats]
+    with style.style():
+        for path in paths:
+            style.save(figure, path)
+    return paths

@@ -1,0 +1,377 @@
+"""From micrographs to particle tables: one picture or a series, with everything on disk.
+
+<name>.csv            the particles that count; `heterode report` reads it
+<name>_refused.csv    the others, with the reason
+<name>_overlay.png    their outlines over the picture
+<name>_labels.tif     the segmentation, particle numbers as pixels
+<name>_histograms.npz of red, green and blue, a row a particle
+summary.csv, .json    a row a picture
+series.png            brightness over the states
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from simulator.errors import InputError
+from simulator.optics.analysis import Columns, Options, Picture, Result, analyse, evaluate
+from simulator.optics.calibration import CHANNELS, Calibration, calibration_table
+from simulator.optics.csv_columns import read_rows, write_csv
+from simulator.optics.micrograph import read_labels, read_micrograph
+from simulator.results.storage import explain, write_atomically
+from simulator.units import UnitError, quantity
+from simulator.viewing.micrographs import State, draw_series
+from simulator.viewing.overlay import draw_overlay
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """A picture and what belongs to it.
+
+    Attributes:
+        image, pristine, flat, labels: files.
+        pixel_um, pristine_pixel_um: edges of pixels; None asks the files' metadata.
+        voltage_V, lithium_fraction: of the state, where known.
+        composition, direction, lens: which calibration fits; "" any.
+    """
+
+    image: Path
+    pristine: Path | None = None
+    flat: Path | None = None
+    labels: Path | None = None
+    pixel_um: float | None = None
+    pristine_pixel_um: float | None = None
+    voltage_V: float | None = None
+    lithium_fraction: float | None = None
+    composition: str = ""
+    direction: str = ""
+    lens: str = ""
+
+
+_FILES = ("image", "pristine", "flat", "labels")
+_PIXELS = ("pixel", "pristine_pixel")
+_NUMBERS = ("voltage_V", "lithium_fraction")
+_WORDS = ("composition", "direction", "lens")
+
+
+def pixel_um(text: str, option: str = "--pixel") -> float:
+    """A length such as "0.1um" in um.
+
+    Raises:
+        InputError: not a length above 0.
+    """
+    try:
+        size = 1e6 * quantity(text, "m")
+    except UnitError as error:
+        raise InputError(
+            f"{option} {text} {error}. Give the edge of a pixel, as in 0.1um"
+        ) from None
+    if size <= 0.0:
+        raise InputError(f"{option} {text} must be above 0")
+    return size
+
+
+def read_batch(path: Path, defaults: Job) -> list[Job]:
+    """Jobs from a CSV file, a row a picture; paths are relative to it.
+
+    Args:
+        path: with the column image, and any of pristine, flat, labels, pixel, pristine_pixel,
+            voltage_V, lithium_fraction, composition, direction, lens; empty entries take the
+            default.
+        defaults: for what a row does not say.
+
+    Raises:
+        InputError: not such a table.
+    """
+    heading, rows = read_rows(path)
+    known = (*_FILES, *_PIXELS, *_NUMBERS, *_WORDS)
+    unknown = [name for name in heading if name not in known]
+    if unknown or "image" not in heading:
+        raise InputError(
+            f"{path}: column {', '.join(unknown) or 'image'} is"
+            f" {'unknown' if unknown else 'missing'} (allowed: {', '.join(known)})"
+        )
+    jobs = []
+    for number, row in enumerate(rows, start=2):
+        values: dict[str, Any] = {}
+        for name in (name for name in heading if row[name]):
+            if name in _FILES:
+                values[name] = path.parent / row[name]
+            elif name in _PIXELS:
+                values[f"{name}_um"] = pixel_um(row[name], f"{path}: {name} in row {number}")
+            elif name in _NUMBERS:
+                values[name] = _number(path, number, name, row[name])
+            else:
+                values[name] = row[name]
+        if "image" not in values:
+            raise InputError(f"{path}: row {number} names no image")
+        jobs.append(replace(defaults, **values))
+    return jobs
+
+
+def _number(path: Path, row: int, name: str, text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = np.nan
+    if not np.isfinite(value) or (name == "lithium_fraction" and not 0.0 <= value <= 1.0):
+        allowed = "a number in [0, 1]" if name == "lithium_fraction" else "a number"
+        raise InputError(f"{path}: {name} = '{text}' in row {row} is not {allowed}")
+    return value
+
+
+def process(
+    jobs: Sequence[Job],
+    options: Options,
+    out: Path,
+    *,
+    calibration: Calibration | None = None,
+    calibration_out: Path | None = None,
+    progress: Progress | None = None,
+) -> list[dict[str, Any]]:
+    """Turn pictures into tables.
+
+    Args:
+        jobs: at least one.
+        options: for all of them.
+        out: folder; made if it is missing, files of the same name are replaced.
+        calibration: turns ratios into lithium fractions.
+        calibration_out: a file for the calibration that these pictures make, whose lithium
+            fractions are known.
+        progress: called with a line per picture.
+
+    Returns:
+        a summary per picture; one that failed has the key "failed".
+
+    Raises:
+        InputError: a file is missing, or no picture could be read. In a series the others go on.
+    """
+    _require_files(jobs)
+    if calibration_out is not None:
+        _require_states(jobs)
+    _make(out)
+    names = _names(jobs)
+    pristine: dict[tuple[Any, ...], Picture] = {}
+    summaries: list[dict[str, Any]] = []
+    states: list[State] = []
+    for job, name in zip(jobs, names, strict=True):
+        try:
+            result = _one(job, name, options, out, calibration, pristine)
+        except InputError as error:
+            if len(jobs) == 1:
+                raise
+            summaries.append({"image": name, "failed": str(error)})
+            _tell(progress, f"{name}: failed: {error}")
+            continue
+        summary = _with_state(job, name, result.summary)
+        summaries.append(summary)
+        states.append(_state(job, name, result))
+        _tell(progress, _line(summary))
+    if not states:
+        raise InputError(f"none of {len(jobs)} pictures could be used: {summaries[0]['failed']}")
+    _write_summaries(out, summaries)
+    _draw(out, jobs, summaries, states)
+    if calibration_out is not None:
+        _write_calibration(calibration_out, summaries)
+    return summaries
+
+
+def _tell(progress: Progress | None, line: str) -> None:
+    if progress is not None:
+        progress(line)
+
+
+def _one(
+    job: Job,
+    name: str,
+    options: Options,
+    out: Path,
+    calibration: Calibration | None,
+    cache: dict[tuple[Any, ...], Picture],
+) -> Result:
+    picture = _picture(job.image, job.pixel_um, job.flat, job.labels, options)
+    before = None
+    if job.pristine is not None:
+        size = job.pristine_pixel_um or job.pixel_um
+        key = (job.pristine, size, job.flat)
+        if key not in cache:
+            # Kept for the next state of the series; of several places only the last.
+            cache.clear()
+            cache[key] = _picture(job.pristine, size, job.flat, None, options)
+        before = cache[key]
+    curve = None
+    if calibration is not None:
+        curve = calibration.curve(options.channel, job.composition, job.direction, job.lens)
+    result = evaluate(picture, options, pristine=before, curve=curve)
+    _write(out, name, picture, result)
+    return result
+
+
+def _picture(
+    path: Path, size: float | None, flat: Path | None, labels: Path | None, options: Options
+) -> Picture:
+    micrograph = read_micrograph(path, size)
+    even = None if flat is None else read_micrograph(flat, micrograph.pixel_um, coloured=False)
+    given = None if labels is None else read_labels(labels, micrograph.shape)
+    return analyse(micrograph, options, flat=even, labels=given)
+
+
+def _write(out: Path, name: str, picture: Picture, result: Result) -> None:
+    import tifffile
+
+    write_atomically(out / f"{name}.csv", write_csv(result.table))
+    write_atomically(out / f"{name}_refused.csv", write_csv(result.refused))
+    why = picture.refused.copy()
+    reasons = result.refused["refused"]
+    why[~result.accepted] = reasons
+    draw_overlay(out / f"{name}_overlay.png", picture.intensity, picture.labels, why)
+    buffer = io.BytesIO()
+    kind = np.uint16 if int(picture.labels.max()) < 2**16 else np.int32
+    tifffile.imwrite(buffer, picture.labels.astype(kind), compression="zlib")
+    write_atomically(out / f"{name}_labels.tif", buffer.getvalue())
+    buffer = io.BytesIO()
+    np.savez_compressed(
+        buffer,
+        label=1 + np.flatnonzero(result.accepted),
+        counts=picture.measured.histogram[result.accepted],
+        channels=np.array(CHANNELS),
+    )
+    write_atomically(out / f"{name}_histograms.npz", buffer.getvalue())
+
+
+def _with_state(job: Job, name: str, summary: dict[str, Any]) -> dict[str, Any]:
+    state = {
+        "voltage_V": job.voltage_V,
+        "lithium_fraction": job.lithium_fraction,
+        "composition": job.composition,
+        "direction": job.direction,
+        "lens": job.lens,
+    }
+    return (
+        {"image": name}
+        | {k: v for k, v in state.items() if v not in (None, "")}
+        | summary
+        | {"image": name}
+    )
+
+
+def _state(job: Job, name: str, result: Result) -> State:
+    suffix = "_ratio" if result.match is not None else ""
+    mean = tuple(float(result.summary[f"{c}{suffix}"]) for c in CHANNELS)
+    sd = tuple(float(result.summary[f"{c}{suffix}_sd"]) for c in CHANNELS)
+    place = job.voltage_V if job.voltage_V is not None else job.lithium_fraction
+    values = np.asarray(result.table["value"], dtype=np.float64)
+    colours = np.column_stack(
+        [np.asarray(result.table[f"{c}{suffix}"], dtype=np.float64) for c in CHANNELS]
+    )
+    return State(
+        name,
+        np.nan if place is None else place,
+        (mean[0], mean[1], mean[2]),
+        (sd[0], sd[1], sd[2]),
+        values,
+        colours,
+    )
+
+
+def _line(summary: dict[str, Any]) -> str:
+    """A picture in a line, and a line for each warning."""
+    text = (
+        f"{summary['image']}: {summary['particles']} of {summary['particles_found']} particles,"
+        f" area {summary['area_fraction']:.2f}, in focus {summary['in_focus']:.0%},"
+        f" {summary['value']} {summary['value_mean']:.4f} +- {summary['value_sd']:.4f}"
+    )
+    return "\n".join([text, *(f"  warning: {warning}" for warning in summary["warnings"])])
+
+
+def _write_summaries(out: Path, summaries: Sequence[dict[str, Any]]) -> None:
+    text = json.dumps(summaries, indent=2, ensure_ascii=False) + "\n"
+    write_atomically(out / "summary.json", text.encode("utf-8"))
+    names = list(dict.fromkeys(name for summary in summaries for name in summary))
+    columns: Columns = {
+        name: [
+            "; ".join(s[name]) if name == "warnings" and name in s else s.get(name)
+            for s in summaries
+        ]
+        for name in names
+    }
+    write_atomically(out / "summary.csv", write_csv(columns))
+
+
+def _draw(
+    out: Path, jobs: Sequence[Job], summaries: Sequence[dict[str, Any]], states: Sequence[State]
+) -> None:
+    along = ""
+    if all(np.isfinite(state.place) for state in states) and len({s.place for s in states}) > 1:
+        by_voltage = all(job.voltage_V is not None for job in jobs)
+        along = "voltage / V" if by_voltage else "lithium fraction"
+    used = [summary for summary in summaries if "failed" not in summary]
+    ratios = all("green_ratio" in summary for summary in used)
+    kinds = {str(summary["value"]) for summary in used}
+    draw_series(
+        out / "series.png",
+        states,
+        along,
+        "ratio to the pristine state" if ratios else "brightness / full scale",
+        kinds.pop() if len(kinds) == 1 else "value",
+    )
+
+
+def _write_calibration(path: Path, summaries: Sequence[dict[str, Any]]) -> None:
+    used = [s for s in summaries if "green_ratio" in s]
+    if len(used) < 2:
+        raise InputError(f"{path}: a calibration needs at least two pictures with ratios")
+    count = np.sqrt([[s["particles"]] for s in used])
+    table = calibration_table(
+        np.array([s["lithium_fraction"] for s in used]),
+        np.array([[s[f"{c}_ratio"] for c in CHANNELS] for s in used]),
+        # Of the mean; a pristine state compared with itself has none, hence the floor.
+        np.maximum(np.array([[s[f"{c}_ratio_sd"] for c in CHANNELS] for s in used]) / count, 1e-4),
+        [(s.get("composition", ""), s.get("direction", ""), s.get("lens", "")) for s in used],
+    )
+    _make(path.absolute().parent)
+    write_atomically(path, table)
+
+
+def _require_files(jobs: Sequence[Job]) -> None:
+    for job in jobs:
+        for name in _FILES:
+            path = getattr(job, name)
+            if path is not None and not Path(path).exists():
+                raise InputError(f"{path}: no such file ({name})")
+
+
+def _require_states(jobs: Sequence[Job]) -> None:
+    for job in jobs:
+        if job.lithium_fraction is None or job.pristine is None:
+            raise InputError(
+                f"{job.image}: a calibration needs the lithium fraction and the pristine picture of"
+                " each state: give both as columns of --batch"
+            )
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(explain(folder, error)) from error
+
+
+def _names(jobs: Sequence[Job]) -> list[str]:
+    """A name for each picture: that of its file, numbered where it comes twice."""
+    taken: dict[str, int] = {}
+    names = []
+    for job in jobs:
+        stem = job.image.stem
+        taken[stem] = taken.get(stem, 0) + 1
+        names.append(stem if taken[stem] == 1 else f"{stem}-{taken[stem]}")
+    return names

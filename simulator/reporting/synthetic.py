@@ -1,0 +1,156 @@
+"""Synthetic micrographs as files, with the truth beside them.
+
+state.tif       the picture
+pristine.tif    the same place with every particle full of lithium
+flat.tif        an even surface under the same light
+truth.csv       the particles drawn: particle, x_um, y_um, radius_um, value (lithium fraction)
+truth.tif       labels, 0 the matrix
+"""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from simulator.errors import InputError
+from simulator.optics.csv_columns import write_csv
+from simulator.optics.sections import Colours, scene_of_results
+from simulator.optics.synthetic import (
+    Camera,
+    Scene,
+    correlated_marks,
+    draw,
+    random_positions,
+)
+from simulator.results.storage import explain, write_atomically
+
+_MARGIN_UM = 3.0
+_SPREAD = 0.05
+_CORRELATION_UM = 15.0
+_LARGEST = 20_000
+_EXPOSED = 0.75
+"""Share of full scale at which the brightest colour is shown; ratios stay as they are."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to take pictures of, and how.
+
+    Attributes:
+        results: results folder; None for a random packing.
+        sample: of the results.
+        pixel_um: edge of a pixel.
+        size: edge of a random field, pixels.
+        lithium: mean of a random field, whose particles scatter by 0.05 over 15 um.
+        blur_px, noise, fall_off: see `Camera`.
+    """
+
+    results: Path | None
+    sample: int
+    pixel_um: float
+    size: int
+    lithium: float
+    blur_px: float
+    noise: float
+    fall_off: float
+
+
+def take_pictures(request: Request, colours: Colours, seed: int, out: Path) -> int:
+    """Draw the scene before and after, and write everything.
+
+    Args:
+        request: see `Request`.
+        colours: brightness by lithium fraction.
+        seed: of packing, lithium, outlines and noise.
+        out: folder; made if it is missing.
+
+    Returns:
+        the number of particles drawn.
+
+    Raises:
+        InputError: results not readable, or too large a picture.
+    """
+    placing, drawing = np.random.default_rng(seed).spawn(2)
+    colours = replace(colours, colour=colours.colour * (_EXPOSED / float(colours.colour.max())))
+    camera = Camera(
+        shape=(request.size, request.size),
+        pixel_um=request.pixel_um,
+        blur_px=request.blur_px,
+        noise=request.noise,
+        fall_off=request.fall_off,
+    )
+    if request.results is None:
+        scene = _random(camera, colours, request.lithium, placing)
+    else:
+        scene = scene_of_results(request.results, colours, sample=request.sample)
+        scene, camera = _framed(scene, camera)
+    full = np.full(len(scene), float(colours.lithium[-1]))
+    before = replace(scene, colour=colours.of(full), mark=full)
+    # One seed for both: the same outlines and texture, as of the same particles, but other noise.
+    shapes = int(drawing.integers(2**63))
+    after = draw(scene, camera, np.random.default_rng(shapes))
+    pristine = draw(before, camera, np.random.default_rng(shapes), noise_stream=1)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(explain(out, error)) from error
+    for name, picture in (("state", after), ("pristine", pristine)):
+        _write_tiff(out / f"{name}.tif", picture.micrograph.counts, camera.pixel_um)
+    _write_tiff(out / "flat.tif", after.flat.counts, camera.pixel_um)
+    _write_tiff(out / "truth.tif", after.labels, camera.pixel_um)
+    table = {
+        "particle": np.arange(len(scene)),
+        "x_um": scene.x_um,
+        "y_um": scene.y_um,
+        "radius_um": scene.radius_um,
+        "value": scene.mark,
+    }
+    write_atomically(out / "truth.csv", write_csv(dict(table)))
+    return len(scene)
+
+
+def _random(camera: Camera, colours: Colours, lithium: float, random: np.random.Generator) -> Scene:
+    placing, marking = random.spawn(2)
+    x, y, radius = random_positions(camera.size_um, placing)
+    marks = correlated_marks(x, y, marking, length_um=_CORRELATION_UM)
+    fraction = np.clip(
+        lithium + _SPREAD * marks, float(colours.lithium[0]), float(colours.lithium[-1])
+    )
+    return Scene(x, y, radius, colours.of(fraction), fraction, np.zeros(x.size))
+
+
+def _framed(scene: Scene, camera: Camera) -> tuple[Scene, Camera]:
+    """The scene within a margin, and a picture that holds all of it."""
+    left = float((scene.x_um - scene.radius_um).min()) - _MARGIN_UM
+    top = float((scene.y_um - scene.radius_um).min()) - _MARGIN_UM
+    moved = scene.shifted(-left, -top)
+    width = float((moved.x_um + moved.radius_um).max()) + _MARGIN_UM
+    height = float((moved.y_um + moved.radius_um).max()) + _MARGIN_UM
+    columns, rows = (int(np.ceil(extent / camera.pixel_um)) for extent in (width, height))
+    if max(columns, rows) > _LARGEST:
+        raise InputError(
+            f"a picture of {columns} x {rows} pixels is too large (at most {_LARGEST} along an"
+            " edge). Raise --pixel"
+        )
+    return moved, replace(camera, shape=(rows, columns))
+
+
+def _write_tiff(path: Path, pixels: npt.NDArray[np.generic], pixel_um: float) -> None:
+    """With the size of a pixel, as ImageJ and others read it."""
+    import tifffile
+
+    buffer = io.BytesIO()
+    per_cm = 1e4 / pixel_um
+    tifffile.imwrite(
+        buffer,
+        pixels,
+        photometric="rgb" if pixels.ndim == 3 else "minisblack",
+        resolution=(per_cm, per_cm),
+        resolutionunit="CENTIMETER",
+        compression="zlib",
+    )
+    write_atomically(path, buffer.getvalue())

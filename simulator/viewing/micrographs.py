@@ -1,0 +1,131 @@
+"""Brightness of the particles over the states of a series, as in Fig. S11."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from matplotlib.figure import Figure
+
+from simulator.viewing import style
+
+Floats = npt.NDArray[np.float64]
+
+RED, GREEN, BLUE = "#c8443c", "#3b8f4f", "#2f6fb5"
+CHANNEL_COLOURS = {"red": RED, "green": GREEN, "blue": BLUE}
+_MARKS = {"red": "s", "green": "o", "blue": "^"}
+
+
+@dataclass(frozen=True)
+class State:
+    """One picture of a series.
+
+    Attributes:
+        name: what it is called.
+        place: voltage or lithium fraction; NaN where neither is known.
+        mean, sd: red, green, blue of the particles: ratios, or brightness where there are none.
+        values: (N,) of the particles.
+        colours: (N, 3) of the particles, as mean and sd.
+    """
+
+    name: str
+    place: float
+    mean: tuple[float, float, float]
+    sd: tuple[float, float, float]
+    values: Floats
+    colours: Floats
+
+
+def series_figure(states: Sequence[State], along: str, brightness: str, value: str) -> Figure:
+    """Mean brightness of the channels over the states, and the particles' values.
+
+    Args:
+        states: at least one.
+        along: what `place` is, with its unit; "" lists the pictures by name.
+        brightness: what mean and sd are.
+        value: what values are.
+    """
+    with style.style():
+        figure = style.new_figure(style.DOUBLE_COLUMN_IN, 2.9)
+        left, right = figure.subplots(1, 2)
+        if len(states) == 1:
+            _draw_distributions(left, right, states[0], brightness, value)
+            figure.draw_without_rendering()
+            return figure
+        if along:
+            states = sorted(states, key=lambda state: state.place)
+        x = np.array([s.place for s in states]) if along else np.arange(len(states), dtype=float)
+        for index, (channel, colour) in enumerate(CHANNEL_COLOURS.items()):
+            left.errorbar(
+                x,
+                [s.mean[index] for s in states],
+                [s.sd[index] for s in states],
+                color=colour,
+                marker=_MARKS[channel],
+                markersize=3.5,
+                linewidth=1.0,
+                elinewidth=0.6,
+                capsize=1.8,
+                label=channel,
+            )
+        left.set_ylabel(brightness)
+        left.legend()
+        _name_states(left, states, x, along)
+        _draw_values(right, states, x, along)
+        right.set_ylabel(value)
+        figure.draw_without_rendering()
+    return figure
+
+
+def _draw_distributions(left: Any, right: Any, state: State, brightness: str, value: str) -> None:
+    """How many particles have which brightness, and which value: there is no series to draw."""
+    for index, (channel, colour) in enumerate(CHANNEL_COLOURS.items()):
+        found = state.colours[:, index]
+        label = f"{channel}, {state.mean[index]:.3f} ± {state.sd[index]:.3f}"
+        left.hist(found, bins="auto", histtype="step", color=colour, label=label)
+    left.set_xlabel(brightness)
+    left.legend(loc="best")
+    right.hist(state.values, bins="auto", color=style.CHARGE, alpha=0.55)
+    right.set_xlabel(value)
+    for axes in (left, right):
+        axes.set_ylabel("particles")
+        axes.margins(y=0.35)
+
+
+def _draw_values(axes: Any, states: Sequence[State], x: Floats, along: str) -> None:
+    """Quartiles and range between the 5th and 95th percentile of the particles, a bar a state."""
+    gap = float(np.diff(np.sort(x)).min()) if len(x) > 1 else 1.0
+    width = 0.5 * (gap if gap > 0 else 1.0)
+    for place, state in zip(x, states, strict=True):
+        low, first, middle, third, high = np.percentile(state.values, [5, 25, 50, 75, 95])
+        axes.vlines(place, low, high, color=style.NEUTRAL, linewidth=0.8)
+        axes.bar(place, third - first, width, first, color=style.CHARGE, alpha=0.55, linewidth=0)
+        axes.hlines(middle, place - width / 2, place + width / 2, color=style.INK, linewidth=1.2)
+    _name_states(axes, states, x, along)
+    axes.margins(x=0.08, y=0.08)
+
+
+def _name_states(axes: Any, states: Sequence[State], x: Floats, along: str) -> None:
+    if along:
+        axes.set_xlabel(along)
+        return
+    axes.set_xticks(x, [state.name for state in states], rotation=30, ha="right")
+    axes.set_xlim(-0.6, len(states) - 0.4)
+
+
+def draw_series(
+    path: Path, states: Sequence[State], along: str, brightness: str, value: str
+) -> Path:
+    """Write the figure as PNG.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    figure = series_figure(states, along, brightness, value)
+    with style.style():
+        style.save(figure, path)
+    return path

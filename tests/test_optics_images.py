@@ -1,0 +1,153 @@
+"""Reading pictures: formats, depths, pixel sizes, and what is none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from simulator.errors import InputError
+from simulator.optics.micrograph import read_labels, read_micrograph
+
+RGB = np.random.default_rng(1).integers(0, 2**16, (40, 50, 3), dtype=np.uint16)
+RGB8 = (RGB >> 8).astype(np.uint8)
+
+
+def write(path: Path, pixels: np.ndarray, **options: object) -> Path:
+    if path.suffix == ".tif":
+        tifffile.imwrite(path, pixels, **options)
+    else:
+        Image.fromarray(pixels).save(path, **options)
+    return path
+
+
+@pytest.mark.parametrize("pixels", [RGB, RGB8], ids=["16 bit", "8 bit"])
+def test_tiff_with_a_resolution(pixels: np.ndarray, tmp_path: Path) -> None:
+    options = {"photometric": "rgb", "resolution": (1e4 / 0.125,) * 2}
+    path = write(tmp_path / "a.tif", pixels, resolutionunit="CENTIMETER", **options)
+    found = read_micrograph(path)
+    np.testing.assert_array_equal(found.counts, pixels)
+    assert found.pixel_um == pytest.approx(0.125)
+    assert found.intensity().max() <= 1.0
+    assert read_micrograph(path, 0.2).pixel_um == 0.2
+
+
+def test_imagej_and_ome(tmp_path: Path) -> None:
+    imagej = tmp_path / "imagej.tif"
+    tifffile.imwrite(
+        imagej,
+        RGB8,
+        imagej=True,
+        resolution=(1.0 / 0.11, 1.0 / 0.11),
+        metadata={"unit": "um", "axes": "YXS"},
+    )
+    assert read_micrograph(imagej).pixel_um == pytest.approx(0.11, rel=1e-5)
+    ome = tmp_path / "scan.ome.tif"
+    tifffile.imwrite(
+        ome,
+        np.moveaxis(RGB, 2, 0),
+        ome=True,
+        photometric="minisblack",
+        metadata={"axes": "CYX", "PhysicalSizeX": 90.0, "PhysicalSizeXUnit": "nm"},
+    )
+    found = read_micrograph(ome)
+    assert found.pixel_um == pytest.approx(0.09)
+    np.testing.assert_array_equal(found.counts, RGB)
+
+
+def test_a_screen_resolution_is_no_pixel_size(tmp_path: Path) -> None:
+    options = {"photometric": "rgb", "resolution": (72, 72), "resolutionunit": "INCH"}
+    path = write(tmp_path / "a.tif", RGB8, **options)
+    with pytest.raises(InputError, match="--pixel"):
+        read_micrograph(path)
+
+
+def test_png_of_16_bit_keeps_both_bytes(tmp_path: Path) -> None:
+    from vtkmodules.util.numpy_support import numpy_to_vtk
+    from vtkmodules.vtkCommonDataModel import vtkImageData
+    from vtkmodules.vtkIOImage import vtkPNGWriter
+
+    data = vtkImageData()
+    data.SetDimensions(50, 40, 1)
+    flat = np.ascontiguousarray(RGB[::-1]).reshape(-1, 3)
+    data.GetPointData().SetScalars(numpy_to_vtk(flat, deep=True))
+    writer = vtkPNGWriter()
+    writer.SetFileName(str(tmp_path / "a.png"))
+    writer.SetInputData(data)
+    writer.Write()
+    found = read_micrograph(tmp_path / "a.png", 0.1)
+    np.testing.assert_array_equal(found.counts, RGB)
+
+
+def test_png_with_transparency_and_jpeg(tmp_path: Path) -> None:
+    with_alpha = np.concatenate([RGB8, np.full((40, 50, 1), 255, np.uint8)], axis=2)
+    found = read_micrograph(write(tmp_path / "a.png", with_alpha), 0.1)
+    np.testing.assert_array_equal(found.counts, RGB8)
+    smooth = np.tile(np.linspace(20, 200, 50).astype(np.uint8), (40, 1))
+    picture = np.stack([smooth, smooth // 2, smooth // 4], axis=2)
+    jpeg = read_micrograph(write(tmp_path / "a.jpg", picture, quality=95), 0.1)
+    assert np.abs(jpeg.counts.astype(int) - picture).mean() < 4
+
+
+MISTAKES = {
+    "no such file": (lambda p: p / "none.tif", "no such file"),
+    "a folder": (lambda p: (p / "f.tif").mkdir() or p / "f.tif", "directory"),
+    "another format": (lambda p: (p / "a.csv").write_text("x") and p / "a.csv", "formats read"),
+    "no image": (lambda p: (p / "a.tif").write_text("x") and p / "a.tif", "not readable"),
+    "a damaged png": (lambda p: (p / "a.png").write_bytes(b"\x89PNG") and p / "a.png", "not reada"),
+    "grey": (lambda p: write(p / "a.png", RGB8[..., 0]), "grey image"),
+    "grey as RGB": (
+        lambda p: write(p / "a.tif", np.repeat(RGB8[..., :1], 3, 2), photometric="rgb"),
+        "grey image",
+    ),
+    "a stack": (lambda p: write(p / "a.tif", np.stack([RGB8] * 5), photometric="rgb"), "stack"),
+    "real numbers": (
+        lambda p: write(p / "a.tif", RGB8 / np.float32(255), photometric="rgb"),
+        "8 or 16 bit",
+    ),
+    "tiny": (lambda p: write(p / "a.png", RGB8[:9]), "too few"),
+}
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_mistake(name: str, tmp_path: Path) -> None:
+    make, words = MISTAKES[name]
+    with pytest.raises(InputError, match=words) as caught:
+        read_micrograph(make(tmp_path), 0.1)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("size", [0.0, -1.0, 100.0])
+def test_pixel_out_of_range(size: float, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="pixel"):
+        read_micrograph(write(tmp_path / "a.png", RGB8), size)
+
+
+class TestLabels:
+    def test_numbers_are_closed_up(self, tmp_path: Path) -> None:
+        labels = np.zeros((20, 30), np.uint16)
+        labels[2:5, 2:5], labels[10:14, 10:14] = 7, 300
+        found = read_labels(write(tmp_path / "l.tif", labels), (20, 30))
+        assert found.max() == 2
+        assert (found == 2).sum() == 16
+
+    def test_a_mask_is_split_into_pieces(self, tmp_path: Path) -> None:
+        mask = np.zeros((20, 30), np.uint8)
+        mask[2:5, 2:5] = mask[10:14, 10:14] = 255
+        assert read_labels(write(tmp_path / "m.png", mask), (20, 30)).max() == 2
+
+    @pytest.mark.parametrize(
+        ("labels", "words"),
+        [
+            (np.ones((9, 9), np.uint8), "20 x 30"),
+            (np.zeros((20, 30), np.uint8), "no particles"),
+            (np.full((20, 30), 0.5, np.float32), "whole numbers"),
+            (np.ones((20, 30, 3), np.uint8), "one number a pixel"),
+        ],
+    )
+    def test_mistakes(self, labels: np.ndarray, words: str, tmp_path: Path) -> None:
+        with pytest.raises(InputError, match=words):
+            read_labels(write(tmp_path / "l.tif", labels), (20, 30))
