@@ -26,7 +26,7 @@ from simulator.optics.analysis import Options, analyse, evaluate
 from simulator.optics.scoring import score
 from simulator.optics.synthetic import Camera, draw, random_scene
 
-FIRST_SEED = 9000
+FIRST_SEED = 70_000
 CAMERA = Camera(pixel_um=0.1)
 LENGTHS_UM = (0.0, 5.0, 10.0)
 
