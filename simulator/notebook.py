@@ -164,7 +164,7 @@ class Results:
         )
 
     def plot_currents(self, axes: Any = None, *, by: ColourBy = "penalty") -> Any:
-        """Reaction currents against the mean lithium fraction, over the longest half-cycle.
+        """Reaction currents against the mean lithium fraction, over the first whole half-cycle.
 
         Raises:
             InputError: no charge or discharge has three samples.

@@ -177,6 +177,10 @@ def test_statistics_are_shown_where_there_are_any(folder: ResultsFolder) -> None
     assert "more than 132 µm (not converged" in text
     assert "Few particles." in text
     assert "shuffled" not in text
+    unconverged = {"scale": scale | {"null_above": 0.9}}
+    (folder.report / "heterogeneity.json").write_text(json.dumps(unconverged))
+    write_page(folder.path)
+    assert "shuffled not converged either" in read(folder).text
     (folder.report / "heterogeneity.json").write_text("{")
     write_page(folder.path)
     assert "L*" not in read(folder).text

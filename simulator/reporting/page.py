@@ -206,7 +206,9 @@ def _scale_rows(scale: Mapping[str, Any]) -> list[tuple[str, str]]:
         note = " (not converged: larger than the field allows)" if flag == "above" else ""
         rows.append(("scale of heterogeneity L*", f"{sign}{length:.3g} µm{note}"))
     chance = scale.get("null_quantiles_um") or []
-    if len(chance) == 3 and all(value is not None for value in chance):
+    if (scale.get("null_above") or 0.0) > 0.5:
+        rows.append(("L* of the same values shuffled", "not converged either"))
+    elif len(chance) == 3 and all(value is not None for value in chance):
         rows.append(("L* of the same values shuffled", f"{chance[0]:.3g} to {chance[2]:.3g} µm"))
     for key, name, unit in (("p_value", "p", ""), ("field_um", "size of the field", " µm")):
         if scale.get(key) is not None:

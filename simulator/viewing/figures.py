@@ -67,7 +67,7 @@ DRAWINGS = (
     Drawing(
         "currents",
         "Who reacts when",
-        "Reaction current of each particle over the charge or discharge that passes most. A bright "
+        "Reaction current of each particle over the first whole charge or discharge. A bright "
         "band in the right panel: particles react one after another; none: all together. Above it "
         "the share of the material at work.",
         draw_currents,

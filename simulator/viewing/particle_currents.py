@@ -1,4 +1,4 @@
-r"""report/currents.png: who reacts when, over the charge or discharge that passes most.
+r"""report/currents.png: who reacts when, over the first whole charge or discharge.
 
     left    reaction current density of each particle against the mean lithium fraction, its mean
             over all surfaces in black
@@ -34,7 +34,7 @@ from simulator.viewing.particle_run import (
     plot_lines,
     read_particle_run,
 )
-from simulator.viewing.voltage import largest_half_cycle
+from simulator.viewing.voltage import first_half_cycle
 
 _COLUMNS = 240
 
@@ -85,8 +85,8 @@ def order_of_reaction(mean: Floats, current: Floats) -> Floats:
 
 
 def stretch_of(run: ParticleRun) -> ParticleRun | None:
-    """The samples of the charge or discharge that passes most; None without three under current."""
-    step = largest_half_cycle(run.history)
+    """The samples of the first whole charge or discharge; None without three under current."""
+    step = first_half_cycle(run.history)
     if step is None or not np.any(step.current_A_m2 != 0):
         return None
     begin = step.time_s[step.current_A_m2 != 0][0]
@@ -162,7 +162,7 @@ def currents_figure(run: ParticleRun, by: ColourBy = "penalty") -> Figure:
         particle_bar(lines, left, by)
         below = figure.add_subplot(grid[1, 1])
         image = plot_synchrony(below, run)
-        figure.colorbar(image, ax=below, pad=0.02, label="rate of lithium loss over its mean")
+        figure.colorbar(image, ax=below, pad=0.02, label="rate of change of lithium over its mean")
         above = figure.add_subplot(grid[0, 1], sharex=below)
         works = participation(run.table.volume_um3, rates(run))
         above.plot(run.mean, works, color=style.CHARGE)

@@ -26,6 +26,7 @@ _HOLD_V = 1e-3  # a step whose voltage keeps within this is a hold
 _FINEST_V = 2e-3
 _BINS = 200
 _MARK_BELOW = 60
+_WHOLE = 0.8
 
 
 @dataclass(frozen=True)
@@ -68,14 +69,20 @@ def _half_cycle(rows: pd.DataFrame) -> HalfCycle:
     return HalfCycle(kind, int(rows["cycle"].iloc[0]), *(rows[c].to_numpy() for c in columns))
 
 
-def largest_half_cycle(history: pd.DataFrame) -> HalfCycle | None:
-    """The charge or discharge that passes most; None without one of at least two rows."""
+def first_half_cycle(history: pd.DataFrame) -> HalfCycle | None:
+    """The first whole charge or discharge: it passes at least _WHOLE of what any passes.
+
+    Returns:
+        None without one of at least two rows.
+    """
     steps = [
         step
         for step in (half_cycles(history) if len(history) else ())
         if step.kind in ("charge", "discharge") and len(step.time_s) > 1
     ]
-    return max(steps, key=lambda step: float(np.ptp(step.capacity_Ah_m2)), default=None)
+    most = max((np.ptp(step.capacity_Ah_m2) for step in steps), default=0.0)
+    whole = (step for step in steps if np.ptp(step.capacity_Ah_m2) >= _WHOLE * most)
+    return next(whole, None)
 
 
 def differential_capacity(voltage: Floats, capacity: Floats) -> tuple[Floats, Floats]:
