@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import FIVE_DISCS, ROOT, settings
 
@@ -40,9 +41,7 @@ def test_without_its_causes_the_cycles_are_alike(tmp_path: Path) -> None:
     assert plain[0, 1] < 3 * plain[0, -1]
 
 
-def test_curves_follow_the_direction_of_the_mean(tmp_path: Path) -> None:
-    import pandas as pd
-
+def test_curves_follow_the_direction_of_the_mean() -> None:
     down, up = np.linspace(0.9, 0.3, 20), np.linspace(0.3, 0.9, 20)
     rest = np.full(3, 0.3)
     mean = np.concatenate([down[:10], down[10:], rest, up])

@@ -14,6 +14,7 @@ import numpy as np
 
 from simulator.heterogeneity.compiled import compiled
 from simulator.heterogeneity.marks import Floats, Ints
+from simulator.heterogeneity.pair_loops import distance2
 
 Array = Any
 
@@ -151,14 +152,6 @@ def sort_centres(centre: Array, low: Array, cell: float, shape: Array) -> tuple[
         held[place[number[c]]] = c
         place[number[c]] += 1
     return start, held
-
-
-@compiled
-def distance2(p: Array, i: int, centre: Array, c: int) -> float:
-    """Squared distance of a point and a centre."""
-    x, y, z = p[i, 0] - centre[c, 0], p[i, 1] - centre[c, 1], p[i, 2] - centre[c, 2]
-    d2: float = x * x + y * y + z * z
-    return d2
 
 
 @compiled

@@ -16,6 +16,14 @@ Array = Any
 
 
 @compiled
+def distance2(p: Array, i: int, centre: Array, c: int) -> float:
+    """Squared distance of a point and a centre."""
+    x, y, z = p[i, 0] - centre[c, 0], p[i, 1] - centre[c, 1], p[i, 2] - centre[c, 2]
+    d2: float = x * x + y * y + z * z
+    return d2
+
+
+@compiled
 def rows(
     i: int, p: Array, start: Array, shape: Array, low: Array, cell: float, reach2: float, out: Array
 ) -> int:
@@ -83,7 +91,7 @@ def moments(
     for i in range(begin, end):
         for run in range(rows(i, p, start, shape, low, cell, reach2, runs)):
             for j in range(runs[run, 0], runs[run, 1]):
-                d2 = (p[i, 0] - p[j, 0]) ** 2 + (p[i, 1] - p[j, 1]) ** 2 + (p[i, 2] - p[j, 2]) ** 2
+                d2 = distance2(p, i, p, j)
                 b = bin_of(d2, edges2, first, scale)
                 if b >= 0:
                     g, h = block[i], block[j]
@@ -113,7 +121,7 @@ def counts(
     for i in range(len(p)):
         for run in range(rows(i, p, start, shape, low, cell, reach2, runs)):
             for j in range(runs[run, 0], runs[run, 1]):
-                d2 = (p[i, 0] - p[j, 0]) ** 2 + (p[i, 1] - p[j, 1]) ** 2 + (p[i, 2] - p[j, 2]) ** 2
+                d2 = distance2(p, i, p, j)
                 b = bin_of(d2, edges2, first, scale)
                 if b >= 0:
                     found[i, b] += 1
@@ -146,7 +154,7 @@ def products(
     for i in range(begin, end):
         for run in range(rows(i, p, start, shape, low, cell, reach2, runs)):
             for j in range(runs[run, 0], runs[run, 1]):
-                d2 = (p[i, 0] - p[j, 0]) ** 2 + (p[i, 1] - p[j, 1]) ** 2 + (p[i, 2] - p[j, 2]) ** 2
+                d2 = distance2(p, i, p, j)
                 b = bin_of(d2, edges2, first, scale)
                 if b >= 0:
                     touched[b] = True
@@ -181,7 +189,7 @@ def listed(
     for i in range(len(p)):
         for run in range(rows(i, p, start, shape, low, cell, reach2, runs)):
             for j in range(runs[run, 0], runs[run, 1]):
-                d2 = (p[i, 0] - p[j, 0]) ** 2 + (p[i, 1] - p[j, 1]) ** 2 + (p[i, 2] - p[j, 2]) ** 2
+                d2 = distance2(p, i, p, j)
                 if edges2[0] <= d2 < reach2:
                     if taken < wanted.size and met == wanted[taken]:
                         found[0, taken] = i
