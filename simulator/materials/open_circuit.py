@@ -37,6 +37,9 @@ Array = NDArray[np.float64]
 FIT_TEMPERATURE = 298.15
 """Temperature of the gallery fits, K."""
 
+CELLS = 2**16
+"""Equal parts of the lithium fraction by which a point's piece of the curve is looked up."""
+
 VOLTAGE_RANGE = (2.8, 4.6)
 """Potentials for which the curves are offered as cut-offs, V: monotone and checked there."""
 
@@ -167,8 +170,15 @@ class OpenCircuitPotential:
         # From high to low, so that x increases along the table.
         self._U: Array = np.linspace(high, low, count, dtype=np.float64)
         self._x, dxdU = galleries.lithium_fraction_and_slope(self._U)
-        self._slope = 1.0 / dxdU
-        self._step = np.diff(self._x)
+        step, slope, dU = np.diff(self._x), 1.0 / dxdU, np.diff(self._U)
+        m0, m1 = step * slope[:-1], step * slope[1:]
+        # U = u0 + m0 t + a t^2 + b t^3 on each piece, with t = (x - x_k) / h
+        self._pieces = np.stack(
+            [self._x[:-1], 1 / step, self._U[:-1], m0, 3 * dU - 2 * m0 - m1, m0 + m1 - 2 * dU]
+        )
+        # The piece at the left end of each of many equal cells: nearly always that of a point.
+        self._per_cell = CELLS / (self._x[-1] - self._x[0])
+        self._first = self._searched(np.linspace(self._x[0], self._x[-1], CELLS + 1))
 
     @property
     def measured_range(self) -> tuple[float, float]:
@@ -192,19 +202,28 @@ class OpenCircuitPotential:
     def potential_and_slope(self, lithium_fraction: Array | float) -> tuple[Array, Array]:
         """U(x) and its exact derivative dU/dx, V, both of the shape of the argument."""
         x = np.asarray(lithium_fraction, dtype=np.float64)
-        last = self._x.size - 2
-        k = np.clip(np.searchsorted(self._x, x, side="right") - 1, 0, last)
         inside = np.clip(x, self._x[0], self._x[-1])
-        h = self._step[k]
-        t = (inside - self._x[k]) / h
-        u0, u1 = self._U[k], self._U[k + 1]
-        m0, m1 = h * self._slope[k], h * self._slope[k + 1]
-        # U = u0 + m0 t + a t^2 + b t^3
-        a = 3.0 * (u1 - u0) - 2.0 * m0 - m1
-        b = m0 + m1 - 2.0 * (u1 - u0)
-        slope = (m0 + t * (2.0 * a + 3.0 * b * t)) / h
+        x_k, per_step, u0, m0, a, b = np.take(self._pieces, self._piece(inside), axis=1)
+        t = (inside - x_k) * per_step
+        slope = (m0 + t * (2.0 * a + 3.0 * b * t)) * per_step
         value = u0 + t * (m0 + t * (a + b * t)) + slope * (x - inside)
         return value, slope
+
+    def _piece(self, inside: Array) -> NDArray[np.int32]:
+        """Number of the piece that holds each x of the table's range."""
+        with np.errstate(invalid="ignore"):
+            cell = ((inside - self._x[0]) * self._per_cell).astype(np.int32)
+        # What is no number, in a Newton iterate gone astray, has no cell and stays no number.
+        piece = np.array(np.take(self._first, cell, mode="clip"))
+        # Comparing with the next piece costs less than searching for every point.
+        beyond = inside >= np.take(self._x, piece + 1)
+        if np.any(beyond):
+            piece[beyond] = self._searched(inside[beyond])
+        return piece
+
+    def _searched(self, inside: Array) -> NDArray[np.int32]:
+        found = np.searchsorted(self._x, inside, side="right") - 1
+        return np.clip(found, 0, self._x.size - 2).astype(np.int32)
 
 
 @lru_cache(maxsize=8)

@@ -57,15 +57,31 @@ class CoordinateMatrix:
         self._plan_exchange(starts, rows)
         # In one expression, so that no array of all entries outlives its use.
         keys = (self._exchange(rows).astype(np.int64) - start) * total + self._exchange(columns)
-        unique, self._slots = _distinct(keys)
+        unique, slots = _distinct(keys)
         del keys
-        self._nonzeros = unique.size
-        self._pointers = np.searchsorted(unique, np.arange(owned + 1) * total).astype(PETSc.IntType)
-        self._columns = (unique % total).astype(PETSc.IntType)
-        self.matrix = PETSc.Mat().createAIJ(
-            ((owned, total), (owned, total)), csr=(self._pointers, self._columns), comm=comm
+        self._slots = self._lay_out(unique, slots, start, owned, total)
+
+    def _lay_out(self, unique: Ints, slots: Ints, start: int, owned: int, total: int) -> Ints:
+        """Make the matrix over arrays of our own; returns each entry's place among its values."""
+        rows, columns = np.divmod(unique, total)
+        inside = (columns >= start) & (columns < start + owned)
+        # PETSc keeps the columns of this rank's own unknowns apart from the others.
+        place = np.where(inside, np.cumsum(inside), inside.sum() + np.cumsum(~inside)) - 1
+        self._data = np.zeros(unique.size)
+        parts, at = [], 0
+        for chosen, shift in ((inside, start), (~inside, 0)):
+            pointers = np.searchsorted(rows[chosen], np.arange(owned + 1)).astype(PETSc.IntType)
+            indices = (columns[chosen] - shift).astype(PETSc.IntType)
+            parts.append((pointers, indices, self._data[at : at + indices.size]))
+            at += indices.size
+        # The arrays are PETSc's own working memory from here on, and must live as long.
+        self._arrays = tuple(parts)
+        self.matrix = PETSc.Mat().createAIJWithArrays(
+            ((owned, total), (owned, total)),
+            self._arrays if self._comm.size > 1 else self._arrays[0],
+            comm=self._comm,
         )
-        self.matrix.setOption(PETSc.Mat.Option.NEW_NONZERO_LOCATION_ERR, True)
+        return place[slots]
 
     def _plan_exchange(self, starts: Ints, rows: Indices) -> None:
         """Which entries stay, and where the others go."""
@@ -95,7 +111,8 @@ class CoordinateMatrix:
             values: (n,) in the order of the rows and columns given.
         """
         mine = self._exchange(values)
-        data = np.bincount(self._slots, weights=mine, minlength=self._nonzeros)
-        self.matrix.setValuesCSR(self._pointers, self._columns, data)
+        self._data[:] = np.bincount(self._slots, weights=mine, minlength=self._data.size)
         self.matrix.assemble()
+        # Values changed behind PETSc's back.
+        self.matrix.stateIncrease()
         return self.matrix
