@@ -19,7 +19,7 @@ LONGEST = 450
 # Modules and packages of simulator/, lowest first: each may import from lower layers and itself.
 LAYERS = (
     {"constants", "errors", "ranks", "interruption", "accounting"},
-    {"units"},
+    {"units", "random_field"},
     {"materials", "protocol"},
     {"parameters"},
     {"particles"},
