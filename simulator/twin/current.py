@@ -1,12 +1,13 @@
 """The current that a run followed, as points that a DFN can follow too.
 
-A history has the current at the end of each time step and the charge passed until then. Within a
-step the current goes linearly to its end value, from where the charge of the step says it began:
+A history has the current at the end of each time step and the charge dQ passed in it. The current
+of a step begins where its charge says,
 
-    I_begin = 2 dQ / dt - I_end
+    I_begin = 2 dQ / dt - I_end,
 
-At constant current that is I_end, after a jump as well; along a hold it is the end value of the
-step before, up to the time scheme's error, and then that is taken: the current stays continuous.
+at I_end itself under a constant current, after a jump as well. Along a hold that is the end value
+of the step before up to the time scheme's error: then that value is taken, so that the current
+stays continuous, and a point in the middle keeps the charge.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ Floats = npt.NDArray[np.float64]
 
 NEAR = 0.25
 """Share of a step's change within which its beginning counts as the end of the step before."""
+
+ROUNDING = 1e-7
+"""Of currents, relative to the largest."""
 
 RISE = 1e-4
 """Share of the following time step over which a jump rises, 1 ms at most."""
@@ -44,39 +48,47 @@ def followed_current(
     time_s: Floats, current_A_m2: Floats, capacity_Ah_m2: Floats
 ) -> FollowedCurrent:
     """From the columns of a history, (T,) each, T at least 2."""
-    times, currents, jumps = [], [], []
-    before = None
-    for k in range(1, time_s.size):
-        start, length = float(time_s[k - 1]), float(time_s[k] - time_s[k - 1])
-        end = float(current_A_m2[k])
-        begin = 2 * 3600 * float(capacity_Ah_m2[k] - capacity_Ah_m2[k - 1]) / length - end
-        begin = _settled(begin, before, end)
+    rounding = ROUNDING * float(np.abs(current_A_m2).max())
+    points: list[tuple[float, float]] = []
+    jumps: list[float] = []
+    lengths = np.diff(time_s)
+    means = 3600 * np.diff(capacity_Ah_m2) / lengths
+    for start, length, mean, end in zip(time_s, lengths, means, current_A_m2[1:], strict=False):
+        before = points[-1][1] if points else None
+        begin = _beginning(2 * mean - end, before, float(end), rounding)
         if before is None:
-            times, currents = [start], [begin]
+            points.append((float(start), begin))
         elif begin != before:
-            rise = start + min(1e-3, RISE * length)
-            times.append(rise)
-            currents.append(begin)
-            jumps += [start, rise]
-        times.append(float(time_s[k]))
-        currents.append(end)
-        before = end
-    kept = _corners(np.array(times), np.array(currents))
-    return FollowedCurrent(np.array(times)[kept], np.array(currents)[kept], np.array(jumps))
+            rise = float(start + min(1e-3, RISE * length))
+            points.append((rise, begin))
+            jumps += [float(start), rise]
+        middle = float(2 * mean - (begin + end) / 2)
+        if abs(middle - (begin + end) / 2) > rounding:
+            points.append((float(start + length / 2), middle))
+        points.append((float(start + length), float(end)))
+    times, currents = np.array(points).T
+    kept = _corners(currents)
+    return FollowedCurrent(times[kept], currents[kept], np.array(jumps))
 
 
-def _settled(begin: float, before: float | None, end: float) -> float:
-    """The beginning of a step, without what the time scheme leaves of a jump."""
-    change = abs(end - (end if before is None else before))
-    slack = NEAR * change + 1e-6 * abs(end)
+def _beginning(begin: float, before: float | None, end: float, rounding: float) -> float:
+    """Of a step's current, without what the time scheme leaves of it.
+
+    Args:
+        begin: as its charge has it.
+        before: at the end of the step before; None in the first.
+        end: at its own end.
+        rounding: of currents.
+    """
+    slack = rounding + NEAR * abs(end - (end if before is None else before))
     if before is not None and abs(begin - before) <= slack:
         return before
     return end if abs(begin - end) <= slack else begin
 
 
-def _corners(times: Floats, currents: Floats) -> npt.NDArray[np.bool_]:
-    """Points that a constant stretch needs: where the current differs from a neighbour's."""
+def _corners(currents: Floats) -> npt.NDArray[np.bool_]:
+    """Points that are not in the middle of a constant stretch."""
     changes = np.diff(currents) != 0
-    kept = np.ones(times.size, dtype=bool)
+    kept = np.ones(currents.size, dtype=bool)
     kept[1:-1] = changes[:-1] | changes[1:]
     return kept

@@ -182,7 +182,8 @@ def _geometry(p: Parameters, m: Measured) -> dict[str, float]:
         # Of the lithium metal; 1e-11 ohm m^2, so nothing.
         "Negative electrode thickness [m]": 1e-4,
         "Negative electrode conductivity [S.m-1]": 1e7,
-        "Lithium metal partial molar volume [m3.mol-1]": 1.0 / p.lithium_metal.lithium_concentration,
+        "Lithium metal partial molar volume [m3.mol-1]": 1.0
+        / p.lithium_metal.lithium_concentration,
         "Separator porosity": p.separator.porosity,
         "Separator Bruggeman coefficient (electrolyte)": p.separator.bruggeman_exponent,
         "Contact resistance [Ohm]": p.collector.contact_resistance,

@@ -6,6 +6,7 @@ import importlib.util
 import io
 import json
 import re
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -106,9 +107,11 @@ def pybamm_python(chosen: Path | None, install: bool, say: Say) -> Path | None:
         say: is told when something is installed.
 
     Raises:
-        InputError: PyBaMM cannot be installed.
+        InputError: there is no such Python, or PyBaMM cannot be installed.
     """
     if chosen is not None:
+        if shutil.which(chosen) is None:
+            raise InputError(f"--python {chosen}: is no program. Give the path of a Python")
         return chosen
     if importlib.util.find_spec("pybamm") is not None:
         return Path(sys.executable)

@@ -42,7 +42,7 @@ def twin_figure(table: pd.DataFrame, title: str, finding: str) -> Figure:
         _both(bottom, time, table, "lithium_fraction_mean")
         bottom.set_ylabel("lithium fraction")
         handles, labels = bottom.get_legend_handles_labels()
-        bottom.legend(handles[:1], labels[:1], loc="best")
+        bottom.legend(handles[:1], labels[:1], loc="upper center")
         bottom.set_xlabel(f"time / {name}")
         bottom.set_xlim(0, float(np.max(time)))
         for axes in (top, middle, bottom):
