@@ -164,6 +164,11 @@ def test_other_transfer_coefficients_need_other_kinetics() -> None:
     assert other["model options"]["intercalation kinetics"] == "asymmetric Butler-Volmer"
     assert other["functions"][EXCHANGE]["order of the salt"] == 0.6
     assert "intercalation kinetics" not in told()["model options"]
+    lithium = told("lithium_metal.symmetry=0.4")
+    assert lithium["model options"]["intercalation kinetics"] == "asymmetric Butler-Volmer"
+    name = "electrode Butler-Volmer transfer coefficient"
+    assert lithium["parameters"][f"Negative {name}"] == 0.4
+    assert lithium["parameters"][f"Positive {name}"] == 0.5
 
 
 def test_what_a_dfn_does_not_know_is_said() -> None:
@@ -174,12 +179,11 @@ def test_what_a_dfn_does_not_know_is_said() -> None:
                 "geometry.dimension=3",
                 "active_material.double_layer_capacitance=0.2 F/m^2",
                 "active_material.electronic_conduction_in_particles=true",
-                "lithium_metal.symmetry=0.4",
                 "collector.connection=uniform_flux",
             ]
         )
     )
-    assert len(lines) == 4
+    assert len(lines) == 3
 
 
 # -- the command --------------------------------------------------------------------------------

@@ -122,11 +122,11 @@ def describe_electrode(p: Parameters, m: Measured) -> dict[str, Any]:
         target = values if isinstance(described, float) else functions
         target[name] = described
     options = {"working electrode": "positive", "contact resistance": "true"}
-    if abs(p.active_material.anodic_transfer - 0.5) > 1e-9:
+    anodic, symmetry = p.active_material.anodic_transfer, p.lithium_metal.symmetry
+    if max(abs(anodic - 0.5), abs(symmetry - 0.5)) > 1e-9:
         options["intercalation kinetics"] = "asymmetric Butler-Volmer"
-        options["surface form"] = "algebraic"
-        name = "Positive electrode Butler-Volmer transfer coefficient"
-        values[name] = p.active_material.anodic_transfer
+        values["Positive electrode Butler-Volmer transfer coefficient"] = anodic
+        values["Negative electrode Butler-Volmer transfer coefficient"] = symmetry
     return {
         "model options": options,
         "parameters": values,
@@ -138,14 +138,10 @@ def describe_electrode(p: Parameters, m: Measured) -> dict[str, Any]:
 def not_represented(p: Parameters) -> list[str]:
     """What of a run a DFN knows nothing of, a line each."""
     lines, material = [], p.active_material
-    if p.penalty.conditioning is not None:
-        lines.append("penalties change after each cycle; the twin keeps those of the first")
     if material.double_layer_capacitance > 0:
         lines.append("the double layer of the particles is left out")
     if material.electronic_conduction_in_particles:
         lines.append("electrons inside particles are left out: the carbon binder alone conducts")
-    if p.lithium_metal.kinetics == "butler_volmer" and p.lithium_metal.symmetry != 0.5:
-        lines.append(f"lithium metal has the symmetry 0.5 for {p.lithium_metal.symmetry:g}")
     if p.collector.connection == "uniform_flux":
         lines.append("the collector is at one potential, where the run has a uniform current")
     if p.geometry.dimension == 2:

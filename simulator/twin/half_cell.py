@@ -5,21 +5,26 @@ heterode: `python3 twin.py` follows the current and prints a CSV table; `paramet
 serves any other experiment.
 """
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 import pybamm
 
+Function = Callable[..., Any]
 
-def table(entry):
+
+def table(entry: dict[str, Any]) -> Function:
     """A function of one symbol: a cubic spline through the points of a table."""
     x, y = np.array(entry["x"]), np.array(entry["y"])
 
-    def value(symbol):
+    def value(symbol: Any) -> Any:
         return pybamm.Interpolant(x, y, symbol, interpolator="cubic")
 
     return value
 
 
-def parameter_values(twin):
+def parameter_values(twin: dict[str, Any]) -> Any:
     """PyBaMM's parameter values: the numbers, and a function for each table.
 
     Args:
@@ -28,13 +33,13 @@ def parameter_values(twin):
     values = dict(twin["parameters"])
     tables = {name: table(entry) for name, entry in twin["functions"].items()}
 
-    def of_stoichiometry(name):
+    def of_stoichiometry(name: str) -> Function:
         return lambda sto, *rest: tables[name](sto)
 
-    def of_concentration(name):
+    def of_concentration(name: str) -> Function:
         return lambda c_e, *rest: tables[name](c_e)
 
-    def exchange_current(c_e, c_s_surf, c_s_max, T):
+    def exchange_current(c_e: Any, c_s_surf: Any, c_s_max: Any, T: Any) -> Any:
         entry = twin["functions"]["Positive electrode exchange-current density [A.m-2]"]
         salt = (c_e / entry["at electrolyte concentration [mol.m-3]"]) ** entry["order of the salt"]
         return table(entry)(c_s_surf / c_s_max) * salt
@@ -47,7 +52,7 @@ def parameter_values(twin):
     return pybamm.ParameterValues(values)
 
 
-def current(entry):
+def current(entry: dict[str, Any]) -> Any:
     """The current over time, positive on discharge: linear between the points of a table."""
     time, amperes = np.array(entry["time_s"]), np.array(entry["current_A"])
     if np.ptp(amperes) == 0:
@@ -55,7 +60,7 @@ def current(entry):
     return pybamm.Interpolant(time, amperes, pybamm.t, interpolator="linear")
 
 
-def solve(twin):
+def solve(twin: dict[str, Any]) -> tuple[dict[str, Any], str]:
     """Follow the current of twin.json.
 
     Returns:
