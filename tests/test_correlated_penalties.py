@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 from cells import parameters, scattered
+from conftest import Ended, short_run
 from heterogeneity_cases import field, packing
 from scipy.stats import kstest
 from verification.lumped import F, Particles, fractions
@@ -169,6 +172,19 @@ def test_too_many_particles() -> None:
     many = ParticleTable(np.arange(count), zero, zero, zero, zero, zero, zero, zero)
     with pytest.raises(InputError, match=r"20 um .* has 10001 of them \(allowed: up to 10000\)"):
         penalty_factors(correlated(), many)
+
+
+@pytest.mark.mpi
+def test_ranks_share_one_draw(tmp_path: Path, heterode: Callable[..., Ended]) -> None:
+    arguments = short_run("rest for 1 s", penalty__correlation_length="20 um")
+    for ranks in (1, 3):
+        done = heterode(*arguments, "--out", tmp_path / str(ranks), "--quiet", ranks=ranks)
+        assert done.code == 0, done.err
+    one, three = ((tmp_path / name / "particles.csv").read_text() for name in ("1", "3"))
+    assert one == three
+    found = ParticleTable.read_csv(tmp_path / "1" / "particles.csv")
+    expected = penalty_factors(parameters(["penalty.correlation_length=20 um"]), found)
+    np.testing.assert_allclose(found.penalty, expected, rtol=1e-9)
 
 
 def test_the_check_shows_it() -> None:
