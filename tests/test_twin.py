@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -194,8 +195,6 @@ TABLE = "active_material.exchange_current_table"
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Five discs charged, at rest and discharged, with a table that is gone afterwards."""
-    import subprocess
-
     place = tmp_path_factory.mktemp("twin")
     law = place / "law.csv"
     law.write_text("stoichiometry,exchange_current_A_m2\n0.2,2\n0.6,3\n1,1\n")
@@ -205,6 +204,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "discharge at 1C for 2 min",
         active_material__exchange_current="table",
         active_material__exchange_current_table=str(law),
+        active_material__initial_lithium_fraction="0.8",
         penalty__conditioning__rule="redraw",
     )
     arguments += ["--out", str(place / "results"), "--quiet"]

@@ -117,7 +117,8 @@ def describe_electrode(p: Parameters, m: Measured) -> dict[str, Any]:
     Raises:
         InputError: the particles fill the whole coating.
     """
-    values, functions = _geometry(p, m) | _conditions(p), {}
+    values: dict[str, float] = _geometry(p, m) | _conditions(p)
+    functions: dict[str, Any] = {}
     for name, described in (_particles(p, m) | _electrolyte(p)).items():
         target = values if isinstance(described, float) else functions
         target[name] = described
