@@ -41,7 +41,7 @@ def cell(preset: str, changes: tuple[str, ...]) -> tuple[CellModel, Stepper]:
     """A cell at rest and its stepper."""
     parameters = load_parameters(PARAMS / f"{preset}.toml", changes)
     mesh = distribute(COMM, on_root(COMM, lambda: mesh_for(parameters)))
-    model = CellModel(mesh, parameters, penalty_factors(parameters, len(mesh.particle_table)))
+    model = CellModel(mesh, parameters, penalty_factors(parameters, mesh.particle_table))
     return model, model.stepper(model.start())
 
 

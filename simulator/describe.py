@@ -13,7 +13,9 @@ from simulator.estimate import Limits, chosen_solver, expected_unknowns, forecas
 from simulator.materials import open_circuit_potential
 from simulator.parameters.messages import find_physical, typed
 from simulator.parameters.model import Parameters
+from simulator.parameters.penalty import Penalty
 from simulator.parameters.tables import FractionTable
+from simulator.penalties import gaussian_length
 from simulator.protocol import Group, Item
 from simulator.regimes import (
     MeshSummary,
@@ -157,7 +159,18 @@ def describe_derived(parameters: Parameters, mesh: MeshSummary | None = None) ->
     current = fastest_current(parameters, mesh)
     if current is not None:
         lines.append(f"  fastest step                {current:.4g} A/m^2 ({current / one_C:.3g}C)")
+    if parameters.penalty.correlation_length > 0:
+        lines.append(f"  penalties                   {_correlated(parameters.penalty)}")
     return lines
+
+
+def _correlated(penalty: Penalty) -> str:
+    l = 1e6 * gaussian_length(penalty)
+    rho = (
+        f"exp(-h/{l:.4g} um)" if penalty.correlation == "exponential" else f"exp(-(h/{l:.4g} um)^2)"
+    )
+    at = f"{1e6 * penalty.correlation_length:.4g} um"
+    return f"correlated, 1/e at {at}: a Gaussian field of correlation {rho} beneath"
 
 
 def describe_regimes(parameters: Parameters, mesh: MeshSummary | None = None) -> list[str]:

@@ -7,17 +7,32 @@ import numpy.typing as npt
 
 from simulator.errors import InputError
 from simulator.parameters import Parameters
+from simulator.parameters.penalty import Penalty
 from simulator.parameters.tables import read_penalty_table
-from simulator.physics.penalty import conditioned, draw_weibull
+from simulator.particles import ParticleTable
+from simulator.physics.penalty import (
+    RestrictedWeibull,
+    conditioned,
+    draw_weibull,
+    field_length,
+    probability,
+)
+from simulator.random_field import MOST_POINTS, gaussian_field
+
+Floats = npt.NDArray[np.float64]
 
 
-def penalty_factors(parameters: Parameters, count: int) -> npt.NDArray[np.float64]:
+def penalty_factors(parameters: Parameters, particles: ParticleTable) -> Floats:
     """(N,) factors as the parameters ask for: drawn from their own seed, given, or all 1.
 
+    Args:
+        parameters: of the run.
+        particles: N; their own penalties do not count.
+
     Raises:
-        InputError: a table for another number of particles.
+        InputError: a table for another number of particles, or too many to be correlated.
     """
-    penalty = parameters.penalty
+    penalty, count = parameters.penalty, len(particles)
     if penalty.distribution == "none":
         return np.ones(count)
     if penalty.distribution == "table":
@@ -30,30 +45,28 @@ def penalty_factors(parameters: Parameters, count: int) -> npt.NDArray[np.float6
                 "See particles.csv of a run, or `heterode mesh`, for their numbers."
             )
         return given
-    return _draw(parameters, count, np.random.default_rng(parameters.seeds.penalty))
+    return _draw(parameters, particles, np.random.default_rng(parameters.seeds.penalty))
 
 
-def factors_of_cycle(
-    parameters: Parameters, first: npt.NDArray[np.float64], cycle: int
-) -> npt.NDArray[np.float64]:
-    """(N,) factors of a cycle, by the rule of [penalty.conditioning]; `first` without one.
+def factors_of_cycle(parameters: Parameters, particles: ParticleTable, cycle: int) -> Floats:
+    """(N,) factors of a cycle, by the rule of [penalty.conditioning]; the first without one.
 
     They depend on the cycle's number alone, not on the way there, so that a run that is resumed
     in the middle of a cycle finds the same.
 
     Args:
         parameters: of the run.
-        first: (N,) factors of cycle 0, from `penalty_factors`.
+        particles: N, with the factors of cycle 0.
         cycle: number of the cycle, from 0.
     """
-    conditioning = parameters.penalty.conditioning
+    first, conditioning = particles.penalty, parameters.penalty.conditioning
     if conditioning is None:
         return first
 
-    def draw(number: int) -> npt.NDArray[np.float64]:
+    def draw(number: int) -> Floats:
         # A stream of its own for every cycle.
         rng = np.random.default_rng([parameters.seeds.conditioning, number])
-        return _draw(parameters, first.size, rng)
+        return _draw(parameters, particles, rng)
 
     return conditioned(
         first,
@@ -65,15 +78,31 @@ def factors_of_cycle(
     )
 
 
-def _draw(parameters: Parameters, count: int, rng: np.random.Generator) -> npt.NDArray[np.float64]:
-    penalty = parameters.penalty
+def penalty_law(penalty: Penalty) -> RestrictedWeibull:
+    """The distribution that a [penalty] of weibull names."""
     assert penalty.shape is not None
     assert penalty.scale is not None
-    return draw_weibull(
-        count,
-        rng,
-        shape=penalty.shape,
-        scale=penalty.scale,
-        minimum=penalty.minimum,
-        restriction=penalty.restriction,
+    return RestrictedWeibull(penalty.shape, penalty.scale, penalty.minimum, penalty.restriction)
+
+
+def gaussian_length(penalty: Penalty) -> float:
+    """Length of the Gaussian field under correlated penalties, m."""
+    return field_length(penalty.correlation_length, penalty.correlation, penalty_law(penalty))
+
+
+def _draw(parameters: Parameters, particles: ParticleTable, rng: np.random.Generator) -> Floats:
+    penalty, law = parameters.penalty, penalty_law(parameters.penalty)
+    if penalty.correlation_length == 0.0:
+        return draw_weibull(len(particles), rng, law)
+    if len(particles) > MOST_POINTS:
+        raise InputError(
+            f"{parameters.source_file}: penalty.correlation_length = "
+            f"{penalty.correlation_length * 1e6:g} um correlates all pairs of particles, but the "
+            f"electrode has {len(particles)} of them (allowed: up to {MOST_POINTS}). Take a "
+            'smaller electrode, or give factors as penalty.distribution = "table".'
+        )
+    centres = np.column_stack([particles.x_um, particles.y_um, particles.z_um])
+    z = gaussian_field(
+        centres, rng, length=1e6 * gaussian_length(penalty), correlation=penalty.correlation
     )
+    return law.factors(probability(z))

@@ -45,6 +45,12 @@ def on_root(comm: Any, action: Callable[[], Result]) -> Result | None:
     return result
 
 
+def from_root(comm: Any, action: Callable[[], Result]) -> Result:
+    """As `on_root`, but every rank gets the result. Collective."""
+    result: Result = comm.bcast(on_root(comm, action), root=0)
+    return result
+
+
 def together(comm: Any, action: Callable[[], Result]) -> Result:
     """Run `action` on every rank; if it fails on any, raise on all. Collective.
 

@@ -27,10 +27,9 @@ from simulator.estimate import forecast
 from simulator.geometry.cache import mesh_for
 from simulator.interruption import Interruption
 from simulator.parameters import Parameters
-from simulator.particles import ParticleTable
 from simulator.penalties import factors_of_cycle, penalty_factors
 from simulator.progress import Journey, Progress
-from simulator.ranks import on_root
+from simulator.ranks import from_root, on_root
 from simulator.reporting.ended import finish_report
 from simulator.results.checkpoint import Checkpoint
 from simulator.results.manifest import Manifest, Outcome, collect_versions, stopped_by
@@ -102,11 +101,9 @@ class Simulation:
         with self.phases.timed("mesh"):
             data = on_root(comm, lambda: mesh_for(parameters))
             self.mesh = distribute(comm, data)
-        self.particles = self._with_penalties()
-
-    def _with_penalties(self) -> ParticleTable:
         table = self.mesh.particle_table
-        return table.with_penalty(penalty_factors(self.parameters, len(table)))
+        factors = from_root(comm, lambda: penalty_factors(parameters, table))
+        self.particles = table.with_penalty(factors)
 
     def run(self) -> Outcome:
         """Claim the folder, march the protocol, finish the folder whatever happens. Collective.
@@ -288,8 +285,9 @@ class Simulation:
         """Give the particles the penalties of a cycle. Collective."""
         if self.parameters.penalty.conditioning is not None:
             assert self._cell is not None
-            first = self.particles.penalty
-            self._cell.model.set_penalty(factors_of_cycle(self.parameters, first, cycle))
+            p, table = self.parameters, self.particles
+            factors = from_root(self.comm, lambda: factors_of_cycle(p, table, cycle))
+            self._cell.model.set_penalty(factors)
 
     def _next(self, marching: Iterator[Marched]) -> Marched | None:
         with self.phases.timed("solve"):

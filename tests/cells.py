@@ -9,6 +9,7 @@ import numpy as np
 
 from simulator.geometry.msh import read_msh
 from simulator.parameters import Parameters, load_parameters
+from simulator.particles import ParticleTable
 from simulator.results.sample import Sample
 from simulator.solver.balances import Balances
 from simulator.solver.electrode_mesh import distribute
@@ -34,6 +35,14 @@ NO_TRANSPORT_LOSS = (
 def parameters(overrides: Sequence[str] = ()) -> Parameters:
     """The quickstart's parameters, changed."""
     return load_parameters(ROOT / "params" / "quickstart.toml", list(overrides))
+
+
+def scattered(count: int, side_um: float = 100.0, dimension: int = 2) -> ParticleTable:
+    """Particles of 2 um at random places of a square or cube, the same every time."""
+    places = np.random.default_rng(5).uniform(0, side_um, (count, dimension))
+    x, y, z = np.pad(places, ((0, 0), (0, 3 - dimension))).T
+    one = np.ones(count)
+    return ParticleTable(np.arange(count), x, y, z, one, np.pi * one, 2 * np.pi * one, one)
 
 
 def cell(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from cells import cell, parameters
+from cells import cell, parameters, scattered
 
 from simulator.penalties import factors_of_cycle, penalty_factors
 from simulator.physics.penalty import conditioned
@@ -32,8 +32,9 @@ def test_uniform_is_the_mean_or_the_value_given():
 
 def of_cycles(*overrides: str, count: int = 500) -> list[np.ndarray]:
     p = parameters(overrides)
-    first = penalty_factors(p, count)
-    return [factors_of_cycle(p, first, cycle) for cycle in range(3)]
+    particles = scattered(count)
+    particles = particles.with_penalty(penalty_factors(p, particles))
+    return [factors_of_cycle(p, particles, cycle) for cycle in range(3)]
 
 
 def test_off_by_default():

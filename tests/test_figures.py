@@ -13,7 +13,7 @@ from synthetic import SyntheticRun, synthetic_run, write_run
 from simulator.cli import main
 from simulator.errors import InputError
 from simulator.particles import ParticleTable
-from simulator.physics.penalty import draw_weibull
+from simulator.physics.penalty import RestrictedWeibull, draw_weibull
 from simulator.results import ResultsFolder, read_fields, read_history
 from simulator.viewing import NAMES, chosen_drawings, draw_figures
 from simulator.viewing.particle_currents import (
@@ -189,8 +189,8 @@ def test_the_spread_is_drawn_in_both_directions(folder: ResultsFolder) -> None:
 def test_the_law_is_that_of_the_draws(restriction: str, scale: float) -> None:
     count, runs, minimum = 400, 40, 0.05
     rng = np.random.default_rng(5)
-    law = {"shape": 1.5, "scale": scale, "minimum": minimum, "restriction": restriction}
-    drawn = np.concatenate([draw_weibull(count, rng, **law) for _ in range(runs)])
+    law = RestrictedWeibull(1.5, scale, minimum, restriction)
+    drawn = np.concatenate([draw_weibull(count, rng, law) for _ in range(runs)])
     at = np.linspace(0.0, 1.0, 201)
     share = (drawn[:, None] <= at).mean(axis=0)
     gap = np.abs(share - PenaltyLaw(1.5, scale, minimum, restriction).cumulative(at, count)).max()

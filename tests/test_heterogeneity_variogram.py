@@ -13,11 +13,12 @@ from simulator.errors import InputError
 from simulator.heterogeneity import MarkedPoints, VariogramFit, fit_variogram
 from simulator.heterogeneity import variogram as module
 from simulator.heterogeneity.blocks import SubFields, block_shape, jackknife_error
-from simulator.heterogeneity.variogram import MODELS, Model
+from simulator.heterogeneity.variogram import MODELS
+from simulator.random_field import Correlation
 
 
 @pytest.mark.parametrize("name", list(MODELS))
-def test_exact_curves_give_their_parameters_back(name: Model) -> None:
+def test_exact_curves_give_their_parameters_back(name: Correlation) -> None:
     h = np.geomspace(3.0, 160.0, 30)
     gamma = 0.2 + 0.7 * (1 - MODELS[name].rho(h / 23.0))
     found = module._fit(name, h, gamma, h**2, np.geomspace(1.0, 300.0, 80))
@@ -32,7 +33,7 @@ def test_exact_curves_give_their_parameters_back(name: Model) -> None:
 
 
 @pytest.mark.parametrize("name", list(MODELS))
-def test_integrals_and_practical_ranges(name: Model) -> None:
+def test_integrals_and_practical_ranges(name: Correlation) -> None:
     shape = MODELS[name]
     end = 1.0 if name == "spherical" else 60.0
     rho = lambda u: float(shape.rho(np.array([u]))[0])  # noqa: E731

@@ -18,8 +18,8 @@ LONGEST = 450
 
 # Modules and packages of simulator/, lowest first: each may import from lower layers and itself.
 LAYERS = (
-    {"constants", "errors", "ranks", "interruption", "accounting"},
-    {"units"},
+    {"constants", "errors", "ranks", "interruption", "accounting", "other_python"},
+    {"units", "random_field"},
     {"materials", "protocol"},
     {"parameters"},
     {"particles"},
@@ -29,7 +29,7 @@ LAYERS = (
     {"regimes", "heterogeneity", "optics", "measured", "resuming", "penalties"},
     {"estimate"},
     {"solver", "viewing", "progress", "describe"},
-    {"reporting", "notebook"},
+    {"reporting", "notebook", "twin"},
     {"simulation"},
     {"sweep"},
     {"cli", "__init__"},
@@ -58,6 +58,7 @@ CONFINED = {
     "vtkmodules": {"viewing", "optics"},
     "imageio_ffmpeg": {"viewing"},
     "jinja2": {"reporting"},
+    "pybamm": {"twin"},
 }
 
 # physics/ is mathematics: no files, no processes.

@@ -433,6 +433,34 @@ EDITS = {
         ],
         ['penalty.conditioning.rule = "uniform"', "changes nothing"],
     ),
+    "correlation length without a unit": (
+        [(r"^shape = 1.5", "correlation_length = 20\nshape = 1.5")],
+        ["penalty.correlation_length = 20", "at least 0, up to 10000 um", '"20 um"'],
+    ),
+    "correlation length below zero": (
+        [(r"^shape = 1.5", 'correlation_length = "-1 um"\nshape = 1.5')],
+        ["penalty.correlation_length", "-1 um", "out of range", "at least 0"],
+    ),
+    "unknown correlation": (
+        [(r"^shape = 1.5", 'correlation = "gausian"\nshape = 1.5')],
+        ['penalty.correlation = "gausian"', "exponential, gaussian", "'gaussian'"],
+    ),
+    "correlation of nothing": (
+        [
+            (
+                r"^distribution = \"weibull\"$",
+                'distribution = "none"\ncorrelation_length = "20 um"',
+            )
+        ],
+        ['penalty.correlation_length = "20 um"', "cannot correlate", "weibull"],
+    ),
+    "too many to correlate": (
+        [
+            (r"^shape = 1.5", 'correlation_length = "20 um"\nshape = 1.5'),
+            (r"^particles = 100", "particles = 10001"),
+        ],
+        ["penalty.correlation_length", "10001", "up to 10000 particles", "table"],
+    ),
     "unknown rule of conditioning": (
         [(r"^shape = 1.5", "conditioning = { rule = 'relx' }\nshape = 1.5")],
         ['penalty.conditioning.rule = "relx"', "'relax'"],

@@ -16,7 +16,8 @@ from simulator.heterogeneity.correlogram import Correlogram, correlogram
 from simulator.heterogeneity.density import DensityMap, density_map
 from simulator.heterogeneity.marks import Floats, MarkedPoints, checked
 from simulator.heterogeneity.scale import Scale, scale_of_heterogeneity
-from simulator.heterogeneity.variogram import Model, VariogramFit, fit_variogram
+from simulator.heterogeneity.variogram import VariogramFit, fit_variogram
+from simulator.random_field import Correlation
 
 # Distances up to which pairs are shown where the field is larger, um.
 _FARTHEST_UM = 100.0
@@ -59,7 +60,7 @@ class Settings:
     value_range: float | None = None
     bandwidth_um: float | None = None
     grid: int = 256
-    model: Model | Literal["best"] = "best"
+    model: Correlation | Literal["best"] = "best"
 
     def __post_init__(self) -> None:
         for name in ("bin_um", "max_um", "min_pairs", "rank_pairs_cap", "seeds", "band"):

@@ -2,9 +2,8 @@ r"""Nugget, sill and range fitted to the variogram.
 
     gamma(h) = nugget + (sill - nugget) (1 - rho(h / l))
 
-    exponential  rho = exp(-h/l)          95 % of the structured part gone at 3 l
-    gaussian     rho = exp(-(h/l)^2)      at 1.73 l
-    spherical    rho = 1 - 1.5 h/l + 0.5 (h/l)^3, 0 beyond l      at 0.811 l
+rho is one of the functions of simulator.random_field; 95 % of the structured part is gone at 3 l
+(exponential), 1.73 l (Gaussian) or 0.811 l (spherical).
 
 The variogram is taken in bins that widen with the distance, and fitted by least squares with
 weights (pairs / distance^2), which keep the many, strongly dependent pairs of large distances from
@@ -25,8 +24,7 @@ from simulator.errors import InputError
 from simulator.heterogeneity.blocks import SubFields, jackknife_error
 from simulator.heterogeneity.marks import Floats, Ints, MarkedPoints, checked
 from simulator.heterogeneity.pairs import PairGrid
-
-Model = Literal["exponential", "spherical", "gaussian"]
+from simulator.random_field import CORRELATIONS, Correlation
 
 
 @dataclass(frozen=True)
@@ -38,17 +36,13 @@ class _Shape:
     integral: dict[int, float]
 
 
-def _spherical(u: Floats) -> Floats:
-    return np.where(u < 1, 1 - 1.5 * u + 0.5 * u**3, 0.0)
-
-
-MODELS: dict[Model, _Shape] = {
+MODELS: dict[Correlation, _Shape] = {
     "exponential": _Shape(
-        lambda u: np.asarray(np.exp(-u)), -float(np.log(0.05)), {2: 2 * np.pi, 3: 8 * np.pi}
+        CORRELATIONS["exponential"], -float(np.log(0.05)), {2: 2 * np.pi, 3: 8 * np.pi}
     ),
-    "spherical": _Shape(_spherical, 0.811, {2: np.pi / 5, 3: np.pi / 6}),
+    "spherical": _Shape(CORRELATIONS["spherical"], 0.811, {2: np.pi / 5, 3: np.pi / 6}),
     "gaussian": _Shape(
-        lambda u: np.exp(-(u**2)), float(np.sqrt(-np.log(0.05))), {2: np.pi, 3: np.pi**1.5}
+        CORRELATIONS["gaussian"], float(np.sqrt(-np.log(0.05))), {2: np.pi, 3: np.pi**1.5}
     ),
 }
 
@@ -87,7 +81,7 @@ class VariogramFit:
         blocks: of the jackknife.
     """
 
-    model: Model
+    model: Correlation
     nugget: float
     sill: float
     length_um: float
@@ -120,7 +114,7 @@ class _Parameters:
 def fit_variogram(
     fields: Sequence[MarkedPoints],
     *,
-    model: Model | Literal["best"] = "best",
+    model: Correlation | Literal["best"] = "best",
     max_um: float | None = None,
     p_value: float | None = None,
 ) -> VariogramFit:
@@ -144,7 +138,7 @@ def fit_variogram(
             f"{listed[0].name}: only {h.size} distance bins up to {reach:g} um hold pairs; a"
             " variogram needs 4. Raise the largest distance or use more particles."
         )
-    tried: dict[Model, _Parameters] = {
+    tried: dict[Correlation, _Parameters] = {
         name: _fit(name, h, gamma, pairs, binned.lengths)
         for name in (MODELS if model == "best" else (model,))
     }
@@ -231,7 +225,9 @@ class _Binned:
         return grid.moments(z, edges, block, len(self._blocks)).sums
 
 
-def _fit(name: Model, h: Floats, gamma: Floats, pairs: Floats, lengths: Floats) -> _Parameters:
+def _fit(
+    name: Correlation, h: Floats, gamma: Floats, pairs: Floats, lengths: Floats
+) -> _Parameters:
     """Least squares over the length; nugget and partial sill follow from it linearly."""
     weight = pairs / h**2
     weight = weight / weight.sum()

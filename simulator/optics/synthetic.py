@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter
-from scipy.spatial.distance import cdist
 
 from simulator.errors import InputError
 from simulator.geometry.relaxation import Box, SoftBalls, relax
 from simulator.optics.micrograph import Labels, Micrograph
+from simulator.random_field import gaussian_field
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -139,13 +139,7 @@ def correlated_marks(
     x_um: Floats, y_um: Floats, random: np.random.Generator, *, length_um: float = 0.0
 ) -> Floats:
     """(N,) Gaussian marks of mean 0 and deviation 1, correlated as exp(-distance / length)."""
-    white = random.standard_normal(x_um.size)
-    if length_um <= 0.0:
-        return white
-    points = np.column_stack([x_um, y_um])
-    covariance = np.exp(-cdist(points, points) / length_um) + 1e-9 * np.eye(x_um.size)
-    marks: Floats = np.linalg.cholesky(covariance) @ white
-    return marks
+    return gaussian_field(np.column_stack([x_um, y_um]), random, length=length_um)
 
 
 def random_scene(

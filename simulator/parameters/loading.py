@@ -68,6 +68,22 @@ def load_parameters(path: str | Path, overrides: Sequence[str] = ()) -> Paramete
         raise InputError(first_line(error, data, file, changed)) from None
 
 
+def parameters_from(tables: dict[str, Any], file: Path) -> Parameters:
+    """Parameters from tables that were read before, such as those a manifest keeps.
+
+    Args:
+        tables: paths in them are absolute.
+        file: where they come from, for messages.
+
+    Raises:
+        InputError: as in `load_parameters`.
+    """
+    try:
+        return Parameters.of_file(tables, file, tables)
+    except ValidationError as error:
+        raise InputError(first_line(error, tables, file, set())) from None
+
+
 def _read_toml(file: Path) -> dict[str, Any]:
     try:
         text = file.read_bytes().decode("utf-8")

@@ -22,6 +22,7 @@ from simulator.parameters.materials import (
 from simulator.parameters.operation import Output, Protocol, Seeds, Solver
 from simulator.parameters.penalty import Penalty
 from simulator.parameters.protocol_check import Known, check_protocol
+from simulator.random_field import MOST_POINTS
 
 
 class Parameters(Section):
@@ -68,6 +69,18 @@ class Parameters(Section):
         material = self.active_material
         start = Known(material.initial_potential, material.initial_lithium_fraction)
         check_protocol(self.protocol.sequence, ("protocol", "steps"), start)
+        return self
+
+    @model_validator(mode="after")
+    def _not_too_many_to_correlate(self) -> Parameters:
+        count = self.geometry.particles or 0
+        if self.penalty.correlation_length > 0 and count > MOST_POINTS:
+            raise MistakeError(
+                f"correlates all pairs of particles, and there are {count} of them",
+                allowed=f"up to {MOST_POINTS} particles",
+                remedy='Take fewer, or give factors as penalty.distribution = "table".',
+                key=("penalty", "correlation_length"),
+            )
         return self
 
     @classmethod

@@ -50,6 +50,11 @@ class Penalty(Section):
     Weibull with `shape` k and `scale` lambda, restricted to [minimum, 1]:
     truncate (inverse of the truncated distribution), clip (values above 1 become 1), rescale (by
     the largest drawn). A table is a CSV with the columns particle, penalty.
+
+    With a `correlation_length` near particles have like factors, of the same distribution: the
+    correlation of two of them falls with the distance h of their centres, to 1/e at that length. It
+    is that of a Gaussian random field beneath, mapped to the distribution (simulator.physics.
+    penalty): exp(-h/l) or exp(-(h/l)^2).
     """
 
     distribution: Literal["weibull", "none", "table"]
@@ -58,6 +63,11 @@ class Penalty(Section):
     minimum: Annotated[float, Physical(at_least=1e-12, below=1, example="1e-3")] = 1e-3
     restriction: Literal["truncate", "clip", "rescale"] = "truncate"
     file: Path | None = None
+    correlation_length: Annotated[
+        float, Physical("m", shown="um", at_least=0, up_to=10000, example="20 um")
+    ] = 0.0
+    """Distance at which the correlation of two factors is 1/e, m; 0: they are independent."""
+    correlation: Literal["exponential", "gaussian"] = "exponential"
     conditioning: Conditioning | None = None
 
     @field_validator("file", mode="before")
@@ -78,6 +88,17 @@ class Penalty(Section):
                     remedy='Add it, or set penalty.distribution = "none".',
                     key=(key,),
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_correlated(self) -> Penalty:
+        if self.correlation_length > 0 and self.distribution != "weibull":
+            raise MistakeError(
+                f"cannot correlate a penalty.distribution of {self.distribution}",
+                allowed="0 um here",
+                remedy='Remove the key, or set penalty.distribution = "weibull".',
+                key=("correlation_length",),
+            )
         return self
 
     @model_validator(mode="after")

@@ -8,6 +8,15 @@ Restrictions:
     rescale   all values are divided by the largest, where that is above 1
 A value below pen_min becomes pen_min: a particle that is all but dead, but never singular.
 
+u is uniform: independent from particle to particle, or u = Phi(z) of a Gaussian random field z
+(simulator.random_field), which leaves the distribution as it is and makes neighbours alike. If the
+correlation of z is r, that of the penalties pen = g(z) is
+
+    C(r) = sum_k c_k^2 r^k / sum_k c_k^2,    c_k = E[g(z) He_k(z)] / sqrt(k!),    k = 1, 2, ...
+
+(Hermite polynomials), at most r. The length of z is chosen such that C is 1/e at the length asked
+for: correlation_length is a length of the penalties.
+
 Conditioning, where asked for, changes the factors w after each cycle by a stated rule, so that
 they are a function of the first factors and the number n of cycles completed alone:
     relax    1 - (1 - w) (1 - f)^n
@@ -17,14 +26,25 @@ they are a function of the first factors and the number n of cycles completed al
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import brentq
+from scipy.special import ndtr
+
+from simulator.random_field import CORRELATIONS, Correlation
 
 Floats = npt.NDArray[np.float64]
 Rule = Literal["relax", "redraw", "uniform"]
+Restriction = Literal["truncate", "clip", "rescale"]
+
+HERMITE = 80
+"""Terms of C(r): r^80 is below 1e-3 up to r = 0.917."""
 
 
 def weibull_distribution(value: float, shape: float, scale: float) -> float:
@@ -32,34 +52,85 @@ def weibull_distribution(value: float, shape: float, scale: float) -> float:
     return float(-np.expm1(-((value / scale) ** shape)))
 
 
-def draw_weibull(
-    count: int,
-    rng: np.random.Generator,
-    *,
-    shape: float,
-    scale: float,
-    minimum: float,
-    restriction: Literal["truncate", "clip", "rescale"],
-) -> Floats:
-    """Draw penalty factors.
+@dataclass(frozen=True)
+class RestrictedWeibull:
+    """The distribution of the penalty factors.
 
-    Args:
-        count: number of particles.
-        rng: generator of this purpose alone.
+    Attributes:
         shape, scale: k and lambda.
         minimum: pen_min, in (0, 1].
         restriction: see the module's text.
-
-    Returns:
-        (count,) factors in [minimum, 1].
     """
-    u = rng.random(count)
-    if restriction == "truncate":
-        u = u * weibull_distribution(1.0, shape, scale)
-    pen = np.asarray(scale * (-np.log1p(-u)) ** (1 / shape))
-    if restriction == "rescale":
-        pen = np.asarray(pen / max(1.0, float(np.max(pen, initial=0.0))))
-    return np.clip(pen, minimum, 1.0).astype(np.float64)
+
+    shape: float
+    scale: float
+    minimum: float
+    restriction: Restriction
+
+    def factors(self, u: Floats) -> Floats:
+        """(N,) factors in [minimum, 1] of probabilities u in [0, 1)."""
+        pen = self._unbounded(u)
+        if self.restriction == "rescale":
+            pen = np.asarray(pen / max(1.0, float(np.max(pen, initial=0.0))))
+        return np.clip(pen, self.minimum, 1.0).astype(np.float64)
+
+    def _unbounded(self, u: Floats) -> Floats:
+        if self.restriction == "truncate":
+            u = u * weibull_distribution(1.0, self.shape, self.scale)
+        return np.asarray(self.scale * (-np.log1p(-u)) ** (1 / self.shape))
+
+    def correlation_of(self, r: float) -> float:
+        """C(r): correlation of two factors whose Gaussian variables have the correlation r, >= 0.
+
+        "rescale" divides all factors by one number, which changes no correlation. NaN where all
+        factors are equal.
+        """
+        squares = self._squares
+        total = squares.sum()
+        powers = r ** np.arange(1, squares.size + 1)
+        return float(powers @ squares / total) if total > 0 else float("nan")
+
+    @cached_property
+    def _squares(self) -> Floats:
+        """(HERMITE,) c_k^2 from k = 1 on."""
+        z: Floats = np.linspace(-8.0, 8.0, 8001, dtype=np.float64)
+        weight = np.exp(-0.5 * z**2)
+        weight /= weight.sum()
+        pen = self._unbounded(probability(z))
+        g = pen if self.restriction == "rescale" else np.clip(pen, self.minimum, 1.0)
+        squares, below, here = np.zeros(HERMITE), np.zeros_like(z), np.ones_like(z)
+        if np.ptp(g) == 0:
+            return squares
+        for k in range(HERMITE):
+            # He_(k+1) / sqrt((k+1)!) from the two before it, likewise normalised.
+            below, here = here, (z * here - np.sqrt(k) * below) / np.sqrt(k + 1)
+            squares[k] = (weight @ (g * here)) ** 2
+        return squares
+
+
+def draw_weibull(count: int, rng: np.random.Generator, law: RestrictedWeibull) -> Floats:
+    """(count,) independent factors; `rng` is the generator of this purpose alone."""
+    return law.factors(rng.random(count))
+
+
+def probability(z: Floats) -> Floats:
+    """u = Phi(z), kept below 1 as a uniform random number is."""
+    return np.asarray(np.minimum(ndtr(z), 1.0 - 2.0**-53))
+
+
+def field_length(length: float, correlation: Correlation, law: RestrictedWeibull) -> float:
+    """Length of the Gaussian field under penalties whose correlation is 1/e at `length`.
+
+    The same length where all penalties are equal, and so have no correlation.
+    """
+    if not np.isfinite(law.correlation_of(1.0)):
+        return length
+    rho = CORRELATIONS[correlation]
+
+    def excess(u: float) -> float:
+        return law.correlation_of(float(rho(np.array(u)))) - math.exp(-1.0)
+
+    return float(length / brentq(excess, 0.0, 40.0))
 
 
 def relaxed(first: Floats, cycles: int, fraction: float) -> Floats:

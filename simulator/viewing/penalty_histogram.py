@@ -39,18 +39,23 @@ class PenaltyLaw:
         shape, scale: k and lambda.
         minimum: pen_min.
         restriction: truncate, clip or rescale.
+        correlation_length_um: 0 where factors are independent.
     """
 
     shape: float
     scale: float
     minimum: float
     restriction: str
+    correlation_length_um: float = 0.0
 
     @property
     def text(self) -> str:
         """For a legend."""
         how = {"truncate": "truncated", "clip": "clipped", "rescale": "rescaled"}[self.restriction]
-        return f"Weibull, $k$ = {self.shape:g}, $λ$ = {self.scale:g}, {how}"
+        text = f"Weibull, $k$ = {self.shape:g}, $λ$ = {self.scale:g}, {how}"
+        if self.correlation_length_um > 0:
+            text += f",\ncorrelated over {self.correlation_length_um:g} µm"
+        return text
 
     def cumulative(self, penalty: Floats, count: int) -> Floats:
         """H: the expected share of factors up to `penalty`, of `count` particles."""
@@ -70,7 +75,13 @@ def law_of(manifest: Mapping[str, Any]) -> PenaltyLaw | None:
     given = manifest.get("parameters", {}).get("penalty", {})
     if given.get("distribution") != "weibull":
         return None
-    return PenaltyLaw(given["shape"], given["scale"], given["minimum"], given["restriction"])
+    return PenaltyLaw(
+        given["shape"],
+        given["scale"],
+        given["minimum"],
+        given["restriction"],
+        1e6 * given.get("correlation_length", 0.0),
+    )
 
 
 def plot_penalties(axes: Any, penalty: Floats, law: PenaltyLaw | None) -> None:

@@ -80,6 +80,13 @@ class Particles:
 
 def charge(particles: Particles, start: float, current: float, seconds: float) -> Floats:
     """(M, 2) mean and spread of the lithium fraction along a charge at constant current."""
+    return np.array(
+        [particles.mean_and_spread(x) for x in fractions(particles, start, current, seconds)]
+    )
+
+
+def fractions(particles: Particles, start: float, current: float, seconds: float) -> Floats:
+    """(M, N) lithium fraction of each particle along that charge, 2001 times evenly spaced."""
     solved = solve_ivp(
         lambda t, x: particles.rate(x, current),
         (0.0, seconds),
@@ -91,4 +98,4 @@ def charge(particles: Particles, start: float, current: float, seconds: float) -
     )
     if not solved.success:
         raise ArithmeticError(f"the lumped model ended early: {solved.message}")
-    return np.array([particles.mean_and_spread(x) for x in solved.y.T])
+    return np.asarray(solved.y.T)

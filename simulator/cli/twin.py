@@ -1,0 +1,80 @@
+"""heterode twin: the homogenised half-cell of a run in PyBaMM, beside the run."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from simulator.cli.endings import DONE, SOLVE_FAILED
+from simulator.cli.results_folder import with_results
+from simulator.errors import InputError
+
+
+def add(commands: Any) -> None:
+    """Add the command to the parser's."""
+    twin = with_results(
+        commands,
+        "twin",
+        _twin,
+        "write a run's homogenised twin, a half-cell DFN in PyBaMM, run it and compare",
+    )
+    twin.add_argument(
+        "--out", type=Path, metavar="DIR", help="where the files go (default: RESULTS/report)"
+    )
+    twin.add_argument(
+        "--penalty",
+        choices=("mean", "harmonic", "none"),
+        default="mean",
+        help="the twin's one penalty factor: the particles' mean, weighted by surface (default), "
+        "their harmonic mean, or 1",
+    )
+    twin.add_argument(
+        "--write-only", action="store_true", help="write twin.json and twin.py, run nothing"
+    )
+    twin.add_argument(
+        "--python", type=Path, metavar="PATH", help="a Python that has PyBaMM (default: this one)"
+    )
+    twin.add_argument(
+        "--install",
+        action="store_true",
+        help="where PyBaMM is missing, install it into a virtual environment of its own (0.7 GB)",
+    )
+
+
+def _twin(options: argparse.Namespace, comm: Any) -> int:
+    from simulator.other_python import ScriptError
+    from simulator.ranks import on_root
+
+    try:
+        on_root(comm, lambda: _work(options))
+    except ScriptError as error:
+        if comm.rank == 0:
+            print(f"heterode: error: PyBaMM: {error}", file=sys.stderr, flush=True)
+        return SOLVE_FAILED
+    return DONE
+
+
+def _work(options: argparse.Namespace) -> None:
+    from simulator.twin import make_twin, pybamm_python
+
+    python = None
+    if not options.write_only:
+        python = pybamm_python(options.python, options.install, _say)
+    comparison = make_twin(options.results, options.out, options.penalty, python, _say)
+    place = options.out or options.results / "report"
+    if comparison is not None:
+        print("\n".join(comparison.lines()))
+        print(f"written: {place}: twin.json, twin.py, twin.csv, twin.png")
+        return
+    print(f"written: {place}: twin.json, twin.py")
+    if not options.write_only:
+        raise InputError(
+            "PyBaMM is not installed here, so the twin was written and not run. Call again with "
+            "--install, or with --python PATH of a Python that has it; or run twin.py there"
+        )
+
+
+def _say(text: str) -> None:
+    print(f"heterode: {text}", file=sys.stderr, flush=True)
