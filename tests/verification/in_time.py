@@ -83,7 +83,8 @@ def formulas(scheme: Scheme = differentiation) -> Outcome:
 
 PERIOD, LAST_TIME = 25.0, 50.0  # s
 COUNTS = {2: (16, 32), 3: (32, 64)}
-"""Repetitions of the pattern, by dimension."""
+BLOCK_COUNTS = {2: (16, 32), 3: (64, 128)}
+"""Repetitions of the pattern, by dimension: of all fields together, and of each alone."""
 
 STORED = ("s", "y")
 """The fields with a rate of change; potentials follow from them at each instant."""
@@ -160,7 +161,7 @@ class Swinging:
 
 def swinging_blocks(dimension: int, scheme: Scheme = differentiation) -> Outcome:
     """Orders of the two fields that are stored, each marched alone, with either formula."""
-    known, counts = Swinging(dimension), COUNTS[dimension]
+    known, counts = Swinging(dimension), BLOCK_COUNTS[dimension]
     figures, curves = [], []
     for highest in (1, 2):
         found = {
