@@ -125,6 +125,7 @@ def _draw_differential(axes: Any, curves: Sequence[Differential], cycles: int) -
         axes.set_title(averaged_over(curves))
     else:
         where = {"transform": axes.transAxes, "ha": "center", "va": "center"}
+        axes.set(xticks=[], yticks=[])
         axes.text(0.5, 0.6, "no half-cycle covers enough voltage", color=style.NEUTRAL, **where)
 
 
