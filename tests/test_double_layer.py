@@ -14,8 +14,10 @@ from manufactured import cell as manufactured_cell
 from mapped_grid import mapped_grid
 
 from simulator.constants import FARADAY, GAS_CONSTANT
+from simulator.errors import SolveError
 from simulator.regimes import exchange_current
 from simulator.solver.model import CHARGE_TOLERANCE, CellModel
+from simulator.solver.newton import Newton
 from simulator.solver.system import CellSystem
 
 CAPACITANCE = 20.0
@@ -227,6 +229,22 @@ def test_salt_balance_notices_a_current_that_is_not_of_lithium_ions():
     model = cell("five_discs_2d", (PROTOCOL, layer(50.0)), (0.1, 0.9, 0.3, 0.6, 0.2))
     replace_factor(model, "double_layer", "y", model.reference_transference)
     assert run(model)[1].salt > 1e-7
+
+
+REST = (
+    'protocol.steps=["charge at C/2 for 10 s", "discharge at C/2 for 10 s", "rest 10 s"]',
+    "solver.minimum_step=10 us",
+    layer(0.2),
+)
+
+
+def test_short_steps_at_rest_are_balanced_as_far_as_rounding_lets_them(monkeypatch):
+    """Behind the jump to rest, time steps are so short that stored lithium changes by rounding."""
+    found = run(cell("five_discs_2d", REST, (0.1, 0.9, 0.3, 0.6, 0.2)))[1].as_dict()
+    assert max(found.values()) < 1e-6
+    monkeypatch.setattr(Newton, "_rounding", lambda *arguments: 0.0)
+    with pytest.raises(SolveError, match="did not converge"):
+        run(cell("five_discs_2d", REST, (0.1, 0.9, 0.3, 0.6, 0.2)))
 
 
 # -- Jacobian -----------------------------------------------------------------------------------

@@ -27,7 +27,8 @@ from simulator.solver.inner_potential import InnerPotential
 from simulator.solver.layout import FieldLayout
 from simulator.solver.linear import LinearSolver, Preset
 from simulator.solver.march import HOUR, Pace
-from simulator.solver.newton import FieldNorms, Newton, Tolerances
+from simulator.solver.newton import Newton
+from simulator.solver.norms import FieldNorms, Tolerances
 from simulator.solver.numbering import StateOrder
 from simulator.solver.spaces import Spaces
 from simulator.solver.stepper import ChargingNorm, State, Stepper

@@ -21,7 +21,8 @@ from simulator.errors import SolveError
 from simulator.physics.kinetics import Flux
 from simulator.solver.bdf import HIGHEST_ORDER, Differentiation, differentiation, extrapolation
 from simulator.solver.layout import FIELDS
-from simulator.solver.newton import FieldNorms, Newton, StepRejectedError, Tolerances
+from simulator.solver.newton import Newton, StepRejectedError
+from simulator.solver.norms import FieldNorms, Tolerances
 from simulator.solver.terminal import TerminalControl
 
 Floats = npt.NDArray[np.float64]
@@ -250,7 +251,7 @@ class Stepper:
                 continue
             factor = self._growth(candidate)
             if candidate.error is None or candidate.error <= 1.0 or step <= self.smallest_step:
-                return candidate, step * factor
+                return candidate, max(step * factor, min(step, self.smallest_step))
             self.rejected += 1
             step = max(step * min(factor, SAFETY), self.smallest_step)
 
