@@ -289,7 +289,7 @@ def hundredth_more_lithium(model: CellModel) -> None:
 
 def claims() -> tuple[Claim, ...]:
     """Manufactured solutions in 2D and 3D."""
-    in_plane, in_space = {1: (8, 16), 2: (8, 16)}, {1: (2, 4), 2: (3, 6)}
+    in_plane, in_space = {1: (8, 16), 2: (8, 16)}, {1: (4, 8), 2: (3, 6)}
     return (
         Claim(
             "blocks-2d",
@@ -325,7 +325,7 @@ def claims() -> tuple[Claim, ...]:
             partial(by_block, 3, in_space, BAND_3D),
             {
                 "1 % more salt through the surface": partial(
-                    by_block, 3, {1: (2, 4)}, BAND_3D, hundredth_more_salt
+                    by_block, 3, {1: (4, 8)}, BAND_3D, hundredth_more_salt
                 ),
                 "1 % more lithium through the surface": partial(
                     by_block, 3, {2: (2, 4)}, BAND_3D, hundredth_more_lithium
