@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.constants import FARADAY, GAS_CONSTANT
-from simulator.materials import diffusivity_of_fraction, open_circuit_potential
+from simulator.materials import open_circuit_potential
 from simulator.parameters.geometry import LognormalSize, MonodisperseSize
 from simulator.parameters.model import Parameters
 from simulator.parameters.tables import read_penalty_table, read_size_table
@@ -159,9 +159,6 @@ def _state(p: Parameters, mesh: MeshSummary | None) -> _State:
     R = effective_radius(p, mesh)
     fraction = p.geometry.active_fraction if mesh is None else mesh.active_fraction
     binder, c = p.carbon_binder, p.electrolyte.initial_concentration
-    diffusivity = diffusivity_of_fraction(
-        p.active_material.diffusivity, p.active_material.diffusivity_activation_energy
-    )
     pores = bruggeman(binder.electrolyte_fraction, binder.bruggeman_exponent)
     carbon = carbon_factor(
         binder.electrolyte_fraction, binder.bruggeman_exponent, binder.bruggeman_carbon
@@ -170,7 +167,7 @@ def _state(p: Parameters, mesh: MeshSummary | None) -> _State:
         L=p.geometry.coating_thickness,
         R=R,
         a=p.geometry.dimension * fraction / R,
-        D=float(diffusivity(x, p.temperature)),
+        D=float(p.active_material.diffusivity_of_fraction(x, p.temperature)),
         i0=exchange_current(p, x),
         pen=median_penalty(p),
         slope=abs(float(open_circuit_potential(p.active_material.open_circuit_potential).slope(x))),

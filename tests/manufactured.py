@@ -116,10 +116,14 @@ def exact_fields(mesh: dmesh.Mesh) -> dict[str, Any]:
     x = ufl.SpatialCoordinate(mesh)
     X, Y = x[0] / MICROMETRE, x[1] / MICROMETRE
     # Nothing in the plane; in space all fields vary along the third axis too.
-    depth = 0.4 * x[2] / MICROMETRE if mesh.geometry.dim == 3 else 0.0
+    in_space = mesh.geometry.dim == 3
+    depth = 0.4 * x[2] / MICROMETRE if in_space else 0.0
+    # On the meshes that can be afforded there, the other fields' nodal values would outweigh the
+    # error of a y that varies slowly, and fall with a higher order than it.
+    n = 1.3 if in_space else 1.0
     return {
         "s": 0.6 + 0.08 * cos(1.1 * X + 0.3 + depth) * sin(0.9 * Y + 0.2),
-        "y": 1.0 + 0.2 * sin(0.6 * X + 0.4 + depth) * cos(0.7 * Y + 0.1),
+        "y": 1.0 + 0.2 * sin(n * (0.6 * X + 0.4 + depth)) * cos(n * (0.7 * Y + 0.1)),
         "phi_l": 0.012 * cos(0.8 * X + 0.2 - depth) * cos(0.9 * Y - 0.4),
         "phi_s": 0.015 * sin(0.9 * X + 0.8 - depth) * cos(0.8 * Y + 0.3),
     }

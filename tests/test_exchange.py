@@ -266,6 +266,43 @@ def test_solver_takes_the_diffusivity_of_the_temperature():
     assert abs(surface["without"] - surface["direct"]) > 1e-4
 
 
+def diffusivity_table(folder: Path, factor: float = 1.0) -> str:
+    """Setting of a diffusivity that falls from 6e-15 to 1e-15 m^2/s, times a factor."""
+    path = folder / f"D_{factor:.6f}.csv"
+    rows = [(0.2, 6e-15), (0.7, 3e-15), (0.99, 1e-15)]
+    lines = [f"{x!r},{factor * D!r}" for x, D in rows]
+    path.write_text("\n".join(["stoichiometry,diffusivity_m2_s", *lines, ""]))
+    return f"active_material.diffusivity_table={path}"
+
+
+def last_surface(*overrides: str) -> float:
+    """Surface lithium fraction of one disc after ten minutes at C/2."""
+    steps = 'protocol.steps=["charge at C/2 for 10 min"]'
+    samples, _ = run(shipped_cell("single_disc_2d", (steps, *overrides)))
+    return float(samples[-1].surface_lithium_fraction[0])
+
+
+def test_solver_takes_the_diffusivity_of_a_table(tmp_path):
+    flat = tmp_path / "flat.csv"
+    flat.write_text("diffusivity_m2_s,stoichiometry\n3e-15,1\n3e-15,0\n")
+    number = last_surface("active_material.diffusivity=3e-15 m^2/s")
+    table = last_surface(f"active_material.diffusivity_table={flat}")
+    assert table == pytest.approx(number, abs=1e-8)
+    # At the lithium fractions of a first charge the falling table has a third of it.
+    assert number - last_surface(diffusivity_table(tmp_path)) > 5e-3
+
+
+def test_a_table_of_the_diffusivity_follows_the_temperature(tmp_path):
+    warm, energy = "temperature=313.15 K", "active_material.diffusivity_activation_energy=25 kJ/mol"
+    cold = diffusivity_table(tmp_path)
+    direct = last_surface(warm, diffusivity_table(tmp_path, arrhenius(25e3, 313.15)))
+    assert last_surface(warm, cold, energy) == pytest.approx(direct, abs=1e-9)
+    assert abs(last_surface(warm, cold) - direct) > 1e-4
+    assert diffusion_number(cold) == pytest.approx(diffusion_number(), rel=1e-9)
+    ratio = diffusion_number(cold) / diffusion_number(cold, warm, energy)
+    assert ratio == pytest.approx(arrhenius(25e3, 313.15), rel=1e-12)
+
+
 def test_lithium_metal_follows_the_temperature():
     def scale(*overrides: str) -> float:
         model = shipped_cell("single_disc_2d", ("temperature=313.15 K", *overrides))

@@ -16,6 +16,7 @@ from simulator.particles import ParticleTable
 from simulator.physics.penalty import RestrictedWeibull, draw_weibull
 from simulator.results import ResultsFolder, read_fields, read_history
 from simulator.viewing import NAMES, chosen_drawings, draw_figures
+from simulator.viewing.half_cycles import first_half_cycle
 from simulator.viewing.particle_currents import (
     currents_figure,
     order_of_reaction,
@@ -30,7 +31,6 @@ from simulator.viewing.potential_maps import moment_under_current
 from simulator.viewing.radial_profiles import radial_profile, telling_particles
 from simulator.viewing.spread import plot_spread, spread_curves, weighted_quantiles
 from simulator.viewing.style import new_figure
-from simulator.viewing.voltage import first_half_cycle
 
 
 @pytest.fixture(scope="module")

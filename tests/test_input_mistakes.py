@@ -368,6 +368,19 @@ EDITS = {
         ],
         ["active_material.diffusivity_activation_energy", "oregan_nmc811", "of its own"],
     ),
+    "two diffusivities": (
+        [
+            (
+                line("diffusivity"),
+                'diffusivity = "3e-15 m^2/s"\ndiffusivity_table = "D.csv"',
+            )
+        ],
+        ["active_material.diffusivity", "together with diffusivity_table", "one of the two"],
+    ),
+    "no such table of the diffusivity": (
+        [(line("diffusivity"), 'diffusivity_table = "D.csv"')],
+        ["active_material.diffusivity_table", "does not exist", "stoichiometry, diffusivity_m2_s"],
+    ),
     "unknown law of the exchange current": (
         [(RATE, 'rate_constant = "1e-9 m/s"\nexchange_current = "tabel"')],
         [

@@ -41,6 +41,7 @@ def test_charge_until_a_voltage():
         ("hold at 4.5 V for 2 h", [("time", 7200.0)]),
         ("rest for 1 h", [("time", 3600.0)]),
         ("  rest   until  1 h ", [("time", 3600.0)]),
+        ("rest 30 minutes", [("time", 1800.0)]),
         ("charge at C/10 until 1 mAh/cm^2", [("capacity", 36000.0)]),
         ("discharge at C/10 until 10 A h/m^2", [("capacity", 36000.0)]),
         ("charge at C/10 until x = 0.5", [("lithium fraction", 0.5)]),
@@ -74,6 +75,30 @@ def test_current_density_of_both_kinds():
     assert Rate(0.5, "A/m^2").current_density(21.15) == 0.5
 
 
+def test_steps_as_people_write_them():
+    """A hold without its voltage, a rest without its 'for', sentences with a capital letter."""
+    texts = ("Charge at C/40 until 4.5 V", "hold until C/100", "hold for 1 min", "rest 1 hour")
+    charge, hold, again, rest = parse_steps(texts)
+    assert charge == parse_step("charge at C/40 until 4.5 V")
+    assert hold == parse_step("hold at 4.5 V until C/100")
+    assert again == parse_step("hold at 4.5 V for 1 min")
+    assert rest.cutoffs == (Cutoff("time", 3600.0),)
+    # What a group ends with, unless nobody knows when it ends.
+    group = Group((rest, charge), 3)
+    assert parse_item("hold until C/100", group) == hold
+    with pytest.raises(StepError, match="lacks its voltage"):
+        parse_item("hold until C/100", Group((charge,), None, charge.cutoffs, "4.5 V"))
+    titration = parse_item("GITT: charge at C/20 until 4.2 V, hold until C/50, 3 times")
+    assert titration.steps[1].voltage == 4.2
+    assert resolved(" Follow a.csv stepwise", Path("in")) == " Follow in/a.csv stepwise"
+
+
+@pytest.mark.parametrize("before", ["rest 1 h", "charge at C/2 until 4.5 V or 1 h"])
+def test_a_hold_whose_voltage_nobody_knows_is_refused(before):
+    with pytest.raises(StepError, match="only behind a step that ends at a voltage and nothing"):
+        parse_steps([before, "hold until C/100"])
+
+
 def test_a_hold_keeps_its_voltage():
     (step,) = parse_steps(["hold at 4.5 V until C/100"])
     assert (step.rate, step.voltage) == (None, 4.5)
@@ -95,6 +120,7 @@ def test_a_hold_keeps_its_voltage():
         ("charge at C/20 until tomorrow", "no voltage, no duration and no current"),
         ("charge at C/20 for 4.5 V", "not a duration"),
         ("hold until C/3", "lacks its voltage"),
+        ("hold", "lacks its voltage and its end"),
         ("hold at C/3 for 2 h", "not a voltage"),
         ("hold at 4.5 V until 4.6 V", "ends on a voltage"),
         ("rest", "has no end"),

@@ -24,6 +24,7 @@ from simulator.viewing.differential import (
     differential_curves,
     differential_figure,
 )
+from simulator.viewing.half_cycles import half_cycles
 from simulator.viewing.particle_map import (
     Layout,
     Panel,
@@ -33,7 +34,7 @@ from simulator.viewing.particle_map import (
 )
 from simulator.viewing.section import mid_section
 from simulator.viewing.style import spoken_time
-from simulator.viewing.voltage import differential_capacity, half_cycles, voltage_figure
+from simulator.viewing.voltage import voltage_figure
 
 ROOT = Path(__file__).parents[1]
 
@@ -76,43 +77,18 @@ def peak_slope(voltage: np.ndarray) -> np.ndarray:
 
 
 def test_straight_line_has_its_slope() -> None:
-    voltage = np.sort(np.random.default_rng(0).uniform(3.0, 4.5, 40))
-    middle, slope = differential_capacity(voltage, 3 * voltage + 1)
-    np.testing.assert_allclose(slope, 3, rtol=1e-9)
-    assert np.all(np.diff(middle) > 0)
+    voltage = np.sort(np.random.default_rng(0).uniform(3.0, 4.5, 400))
+    for V, sign in ((voltage, 1), (voltage[::-1], -1)):
+        curve = differential_curve([(V, 3 * V + 1)], sign=sign)
+        assert curve is not None
+        np.testing.assert_allclose(curve.slope, 3 * sign, rtol=1e-9)
+        assert np.all(np.diff(curve.voltage) > 0)
 
 
-def test_peak_area_is_the_capacity() -> None:
-    voltage = np.linspace(3.6, 4.0, 60)
-    middle, slope = differential_capacity(voltage, peak(voltage))
-    np.testing.assert_allclose(slope, peak_slope(middle), atol=0.02 * peak_slope(3.8))
-    area = np.sum(np.diff(middle) * (slope[1:] + slope[:-1]) / 2)
-    assert area == pytest.approx(2, rel=0.01)
-
-
-def test_discharge_gives_the_same_as_charge() -> None:
-    voltage = np.linspace(3.6, 4.0, 60)
-    up = differential_capacity(voltage, peak(voltage))
-    down = differential_capacity(voltage[::-1], peak(voltage)[::-1])
-    np.testing.assert_allclose(down, up, rtol=1e-9)
-
-
-def test_dense_noise_is_averaged_and_plain_differences_are_not() -> None:
-    voltage = np.linspace(3.6, 4.0, 20_000)
-    noisy = voltage + np.random.default_rng(1).normal(0, 2e-4, voltage.size)
-    middle, slope = differential_capacity(noisy, peak(voltage))
-    # The outermost bins are cut off by the noise itself.
-    error = np.abs(slope - peak_slope(middle))[2:-2]
-    assert error.max() < 0.05 * peak_slope(3.8)
-    with np.errstate(divide="ignore"):
-        naive = np.diff(peak(voltage)) / np.diff(noisy)
-    assert np.abs(naive - peak_slope(voltage[:-1])).max() > peak_slope(3.8)
-
-
-@pytest.mark.parametrize("count", [0, 1, 2])
-def test_too_few_points_give_nothing(count: int) -> None:
-    middle, slope = differential_capacity(np.full(count, 4.0), np.arange(float(count)))
-    assert middle.size == slope.size == 0
+@pytest.mark.parametrize("count", [0, 1, 2, 40])
+def test_too_little_voltage_gives_nothing(count: int) -> None:
+    assert differential_curve([(np.full(count, 4.0), np.arange(float(count)))]) is None
+    assert differential_curve([]) is None
 
 
 def test_protocol_steps_are_told_apart() -> None:
@@ -126,10 +102,19 @@ def test_protocol_steps_are_told_apart() -> None:
     figure = voltage_figure(history)
     left, right = figure.axes
     assert [text.get_text() for text in left.get_legend().get_texts()] == kinds
-    # dQ/dV is drawn for charge (above zero) and discharge (below) alone; the last line is zero.
-    charge, discharge, _ = (line.get_ydata() for line in right.lines)
-    assert np.all(np.asarray(charge) > 0)
-    assert np.all(np.asarray(discharge) < 0)
+    # Three rows are too few for dQ/dV; below the words is the line at zero.
+    assert len(right.lines) == 1
+    assert [text.get_text() for text in right.texts] == ["no half-cycle covers enough voltage"]
+
+
+def test_both_figures_show_the_same_differential_capacity() -> None:
+    history = both_ways(2)
+    curves = differential_curves(history)
+    for axes in (voltage_figure(history).axes[1], differential_figure(curves).axes[0]):
+        shown = [line.get_xydata() for line in axes.lines[: len(curves)]]
+        for line, curve in zip(shown, curves, strict=True):
+            np.testing.assert_array_equal(line, np.column_stack([curve.voltage, curve.slope]))
+        assert "averaged over 10 mV" in axes.get_title()
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3])

@@ -1,4 +1,4 @@
-"""Solid diffusivity D_s(x, T) of lithium in NMC, m^2/s: constants and cited functions.
+"""Solid diffusivity D_s(x, T) of lithium in NMC, m^2/s: constants, tables and cited functions.
 
 Each function takes NumPy arrays or UFL expressions. Outside the range of its fit the fraction is
 held at the end of the range: the polynomial of Colclasure falls by four decades between
@@ -77,17 +77,21 @@ DIFFUSIVITIES: dict[str, Diffusivity] = {
 }
 
 
-def diffusivity_of_fraction(name: str | float, activation_energy: float = 0.0) -> Diffusivity:
-    """The function of a name, or of a number (m^2/s) that holds at 298.15 K.
+def diffusivity_of_fraction(
+    given: str | float | Callable[[Any], Any], activation_energy: float = 0.0
+) -> Diffusivity:
+    """The function of a name, or of a number or function (m^2/s) that holds at 298.15 K.
 
     Args:
-        name: a key of `DIFFUSIVITIES`, or the number.
-        activation_energy: of a number, J/mol. The named functions have their own.
+        given: a key of `DIFFUSIVITIES`, a number, or a function of the lithium fraction.
+        activation_energy: of a number or a function, J/mol. The named ones have their own.
 
     Raises:
         KeyError: no such name.
     """
-    if isinstance(name, str):
-        return DIFFUSIVITIES[name]
-    value = float(name)
+    if isinstance(given, str):
+        return DIFFUSIVITIES[given]
+    if callable(given):
+        return lambda x, T: given(x) * arrhenius(activation_energy, T)
+    value = float(given)
     return lambda x, T: value * arrhenius(activation_energy, T)

@@ -21,6 +21,7 @@ _PATH_KEYS: tuple[Key, ...] = (
     ("geometry", "mesh_file"),
     ("geometry", "particle_size", "file"),
     ("penalty", "file"),
+    ("active_material", "diffusivity_table"),
     ("active_material", "exchange_current_table"),
     ("active_material", "electronic_conductivity_table"),
 )
@@ -32,6 +33,8 @@ _ALTERNATIVES: dict[Key, tuple[Key, ...]] = {
         ("active_material", "rate_constant_cathodic"),
         ("active_material", "rate_constant_anodic"),
     ),
+    ("active_material", "diffusivity"): (("active_material", "diffusivity_table"),),
+    ("active_material", "diffusivity_table"): (("active_material", "diffusivity"),),
     ("active_material", "electronic_conductivity"): (
         ("active_material", "electronic_conductivity_table"),
     ),

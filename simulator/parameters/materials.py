@@ -6,25 +6,25 @@ that describes a particular electrode must be in the file.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from pydantic import (
-    BeforeValidator,
-    PlainSerializer,
-    PlainValidator,
-    model_validator,
-)
+from pydantic import model_validator
 
+from simulator.materials import diffusivity_of_fraction, lithium_metal, open_circuit_potential
 from simulator.materials import electrolyte as electrolyte_of
-from simulator.materials import lithium_metal, open_circuit_potential
 from simulator.materials.electrolytes import ELECTROLYTES, MODELS, Electrolyte
 from simulator.materials.electronic_conduction import ELECTRONIC_CONDUCTIVITIES
 from simulator.materials.open_circuit import GALLERIES, VOLTAGE_RANGE
 from simulator.materials.solid_diffusion import DIFFUSIVITIES
+from simulator.parameters.choices import (
+    ConductivityTable,
+    DiffusivityTable,
+    ExchangeTable,
+    named,
+    number_or_function,
+)
 from simulator.parameters.fields import (
     ActivationEnergy,
     Capacitance,
@@ -41,80 +41,10 @@ from simulator.parameters.fields import (
     Shown,
     Voltage,
 )
-from simulator.parameters.tables import FractionTable, read_fraction_table
 
 Exponent = Annotated[float, Physical(at_least=0, up_to=6, example="1.5")]
 _DIFFUSIVITY = Physical("m^2/s", at_least=1e-22, up_to=1e-6, example="3e-15 m^2/s")
 _CONDUCTIVITY = Physical("S/m", at_least=1e-9, up_to=1e8, example="1e-2 S/m")
-
-
-def nearest(word: str, names: Any) -> str:
-    """', did you mean 'x'?' for the nearest of `names`, or an empty text."""
-    near = difflib.get_close_matches(word, list(names), 1, 0.4)
-    return f"Did you mean '{near[0]}'?" if near else ""
-
-
-def number_or_function(physical: Physical, names: Any, what: str) -> BeforeValidator:
-    """Validator of a constant with its unit, or the name of a function of the lithium fraction."""
-
-    def read(value: Any) -> float | str:
-        if isinstance(value, str) and value[:1].isalpha() and value.isidentifier():
-            if value not in names:
-                raise MistakeError(
-                    f"is no known {what} function",
-                    allowed=", ".join(names) + ", or a number with a unit",
-                    remedy=nearest(value, names) or "Choose one of these.",
-                )
-            return value
-        return physical.read(value)
-
-    return BeforeValidator(read)
-
-
-def named(names: Any, what: str) -> BeforeValidator:
-    """Validator that refuses a text outside `names` and offers the nearest one."""
-
-    def check(value: Any) -> Any:
-        if isinstance(value, str) and value not in names:
-            raise MistakeError(
-                f"is no known {what}",
-                allowed=", ".join(names),
-                remedy=nearest(value, names) or "Choose one of these.",
-            )
-        return value
-
-    return BeforeValidator(check)
-
-
-def table_of(column: str, largest: float) -> PlainValidator:
-    """Validator of a path to a table over the lithium fraction.
-
-    Args:
-        column: of the values.
-        largest: allowed among them.
-    """
-
-    def read(value: Any) -> FractionTable:
-        if isinstance(value, FractionTable):
-            return value
-        if not isinstance(value, str):
-            raise MistakeError("is not a path", remedy="Write the path in quotes.")
-        return read_fraction_table(Path(value), column, largest)
-
-    return PlainValidator(read)
-
-
-ExchangeTable = Annotated[
-    FractionTable,
-    table_of("exchange_current_A_m2", 1e6),
-    PlainSerializer(FractionTable.as_dict),
-]
-
-ConductivityTable = Annotated[
-    FractionTable,
-    table_of("conductivity_S_m", 1e8),
-    PlainSerializer(FractionTable.as_dict),
-]
 
 
 class VoltageWindow(Section):
@@ -152,22 +82,27 @@ class ActiveMaterial(Section):
     autocatalytic  exchange_current_prefactor (c_l / reference_concentration)^aa
                    / (1 + exp(25 (x - 0.6)))
 
-    Diffusivity, rate constants, table and prefactor hold at 298.15 K and change with temperature by
-    the activation energies.
+    Diffusivity, rate constants, tables and prefactor hold at 298.15 K and change with temperature
+    by the activation energies.
     """
 
     open_circuit_potential: Annotated[str, named(GALLERIES, "material")]
     maximum_concentration: Annotated[
         float, Physical("mol/m^3", at_least=1e3, up_to=1e5, example="49200 mol/m^3")
     ]
-    diffusivity: Annotated[
-        float | str,
-        number_or_function(_DIFFUSIVITY, DIFFUSIVITIES, "diffusivity"),
-        Shown(_DIFFUSIVITY),
-    ]
-    """m^2/s, or the name of a function of lithium fraction and temperature."""
+    diffusivity: (
+        Annotated[
+            float | str,
+            number_or_function(_DIFFUSIVITY, DIFFUSIVITIES, "diffusivity"),
+            Shown(_DIFFUSIVITY),
+        ]
+        | None
+    )
+    """m^2/s, or the name of a function of lithium fraction and temperature; None with a table."""
+    diffusivity_table: DiffusivityTable | None = None
+    """CSV file with the columns stoichiometry, diffusivity_m2_s, in place of the key above."""
     diffusivity_activation_energy: ActivationEnergy = 0.0
-    """Of a diffusivity given as a number; the named functions have their own."""
+    """Of a diffusivity given as a number or a table; the named functions have their own."""
     exchange_current: Literal["power_law", "table", "autocatalytic"] = "power_law"
     exchange_current_table: ExchangeTable | None = None
     exchange_current_prefactor: ExchangeDensity | None = None
@@ -233,7 +168,7 @@ class ActiveMaterial(Section):
                 f"is given, but the function {self.diffusivity} has a temperature dependence "
                 "of its own",
                 allowed="0 kJ/mol here",
-                remedy="Remove the key, or give the diffusivity as a number.",
+                remedy="Remove the key, or give the diffusivity as a number or a table.",
                 key=("diffusivity_activation_energy",),
             )
         return self
@@ -261,18 +196,27 @@ class ActiveMaterial(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _one_conductivity(cls, data: Any) -> Any:
-        if isinstance(data, dict) and {
-            "electronic_conductivity",
-            "electronic_conductivity_table",
-        } <= set(data):
-            raise MistakeError(
-                "is given together with electronic_conductivity_table",
-                allowed="one of the two",
-                remedy="Remove one of them.",
-                key=("electronic_conductivity",),
-            )
-        return data
+    def _number_or_table(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        for key in ("diffusivity", "electronic_conductivity"):
+            table = f"{key}_table"
+            if {key, table} <= set(data):
+                raise MistakeError(
+                    f"is given together with {table}",
+                    allowed="one of the two",
+                    remedy="Remove one of them.",
+                    key=(key,),
+                )
+        return {"diffusivity": None} | data if "diffusivity_table" in data else data
+
+    @property
+    def diffusivity_of_fraction(self) -> Callable[[Any, Any], Any]:
+        """D_s, m^2/s, of lithium fraction and temperature, K, for NumPy arrays and UFL."""
+        table = self.diffusivity_table
+        given = self.diffusivity if table is None else table.function
+        assert given is not None
+        return diffusivity_of_fraction(given, self.diffusivity_activation_energy)
 
     @property
     def electronic_conductivity_of_fraction(self) -> float | Callable[[Any], Any]:

@@ -15,8 +15,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
+from simulator.parameters.choices import nearest
 from simulator.parameters.fields import MistakeError, Physical, Section, Shown
-from simulator.parameters.materials import nearest
 from simulator.parameters.model import Parameters
 
 Key = tuple[str, ...]

@@ -100,10 +100,14 @@ def _items(value: Any, key: tuple[str, ...]) -> tuple[Item, ...]:
         raise MistakeError(
             "is empty: nothing would be run", allowed=FORMS, remedy="Add a step.", key=key
         )
-    return tuple(_item(entry, (*key, f"[{index}]")) for index, entry in enumerate(value))
+    items: list[Item] = []
+    for index, entry in enumerate(value):
+        before = items[-1] if items else None
+        items.append(_item(entry, (*key, f"[{index}]"), before))
+    return tuple(items)
 
 
-def _item(entry: Any, key: tuple[str, ...]) -> Item:
+def _item(entry: Any, key: tuple[str, ...], before: Item | None) -> Item:
     if isinstance(entry, Step | Group):
         return entry
     if isinstance(entry, dict):
@@ -111,7 +115,7 @@ def _item(entry: Any, key: tuple[str, ...]) -> Item:
     if not isinstance(entry, str):
         raise MistakeError("is not a text", allowed=f"{FORMS}; {_TABLES}", key=key)
     try:
-        item = parse_item(entry)
+        item = parse_item(entry, before)
     except StepError as error:
         raise MistakeError(
             str(error), allowed=FORMS, remedy="Rewrite the step.", key=key

@@ -4,6 +4,7 @@
     discharge at C/2 until 2.8 V          discharge at 20 W/m^2 until 2.8 V
     charge at C/10 until 1 mAh/cm^2       charge at C/10 until x = 0.5
     hold at 4.5 V until C/100             hold at 4.5 V for 2 h
+    hold until C/100, behind a step that ends at a voltage alone
     rest for 1 h                          follow drive.csv until below 2.8 V
     gitt: charge at C/20 for 10 min, rest for 1 h, until 4.5 V
 

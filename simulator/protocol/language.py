@@ -35,11 +35,12 @@ _STEP = re.compile(
     r"(?P<kind>[a-z]+)(?:\s+at\s+(?P<level>.+?))?(?:\s+(?P<link>until|for)\s+(?P<ends>.+))?\s*\Z"
 )
 _FOLLOW = re.compile(
-    r"follow\s+(?P<file>.+?)(?P<stepwise>\s+stepwise)?(?:\s+until\s+(?P<ends>.+))?\s*\Z"
+    r"\s*[Ff]ollow\s+(?P<file>.+?)(?P<stepwise>\s+stepwise)?(?:\s+until\s+(?P<ends>.+))?\s*\Z"
 )
 _GITT = re.compile(r"gitt\s*:\s*(?P<steps>.+?)\s*,\s*(?P<end>until\s+.+|\d+\s+times)\s*\Z")
 _RATE_OVER = re.compile(rf"C\s*/\s*({_NUMBER})\Z")
 _RATE_TIMES = re.compile(rf"({_NUMBER})\s*C\Z")
+_HOLD = re.compile(r"hold\s+(?P<ends>(?:until|for)\s+.+)\Z")
 _SIDED = re.compile(r"(above|below)\s+(.+)\Z")
 _FRACTION = re.compile(rf"x\s*(=|above\s|below\s)\s*({_NUMBER})\Z")
 
@@ -60,19 +61,23 @@ _NATURAL: dict[tuple[Kind, Quantity], Side] = {
 }
 
 
-def parse_item(text: str) -> Item:
+def parse_item(text: str, before: Item | None = None) -> Item:
     """Read one text: a step, or the pulses and rests of a titration (GITT).
+
+    Args:
+        text: what is written.
+        before: what comes before it in its list.
 
     Raises:
         StepError: none of the forms.
     """
-    clean = " ".join(text.split())
+    clean = _clean(text)
     if not clean.startswith("gitt"):
-        return parse_step(clean)
+        return parse_step(clean, before)
     match = _GITT.match(clean)
     if match is None:
         raise StepError("is not a titration: steps, then 'until ...' or '... times', by commas")
-    steps = tuple(parse_step(part) for part in re.split(r"\s*,\s*", match["steps"]))
+    steps = parse_steps(re.split(r"\s*,\s*", match["steps"]))
     if any(step.kind == "follow" for step in steps):
         raise StepError("follows a table within a titration")
     end = match["end"]
@@ -93,15 +98,30 @@ def parse_repeat(count: int) -> int:
     return count
 
 
-def parse_step(text: str) -> Step:
+def _clean(text: str) -> str:
+    """With single spaces and a small first letter; `GITT` may be written as it is spoken."""
+    clean = " ".join(text.split())
+    first = 4 if clean[:4].lower() == "gitt" else 1
+    return clean[:first].lower() + clean[first:]
+
+
+def parse_step(text: str, before: Item | None = None) -> Step:
     """Read one step.
+
+    Args:
+        text: what is written.
+        before: what comes before it in its list.
 
     Raises:
         StepError: not one of the forms.
     """
-    clean = " ".join(text.split())
+    clean = _clean(text)
     if clean.startswith("follow "):
         return _follow(clean)
+    clean = re.sub(r"^rest (?=[\d.])", "rest for ", clean)
+    hold = _HOLD.match(clean)
+    if hold is not None:
+        clean = f"hold at {_voltage_held(before):.10g} V {hold['ends']}"
     match = _STEP.match(clean)
     if match is None or match["kind"] not in ("charge", "discharge", "hold", "rest"):
         raise StepError("is not a step")
@@ -110,7 +130,7 @@ def parse_step(text: str) -> Step:
     if kind == "rest" and level is not None:
         raise StepError("rests at a level: a rest has only a duration")
     if kind != "rest" and level is None:
-        raise StepError("lacks its rate" if kind != "hold" else "lacks its voltage")
+        raise StepError("lacks its rate" if kind != "hold" else "lacks its voltage and its end")
     if ends is None:
         raise StepError("has no end: add 'until ...' or 'for ...'")
     cutoffs = _cutoffs(kind, match["link"], ends)
@@ -120,9 +140,31 @@ def parse_step(text: str) -> Step:
     return Step(kind, rate, voltage, cutoffs, clean, power)
 
 
+def _voltage_held(before: Item | None) -> float:
+    """What `hold until C/100` holds: the voltage at which the step before it ends, V.
+
+    Raises:
+        StepError: there is none, or that step may end otherwise.
+    """
+    while isinstance(before, Group) and before.repeat is not None:
+        before = before.steps[-1]
+    if isinstance(before, Step):
+        end = before.cutoff("voltage") if len(before.cutoffs) == 1 else None
+        held = before.voltage if before.kind == "hold" else end
+        if isinstance(held, float):
+            return held
+    raise StepError(
+        "lacks its voltage: it can be left out only behind a step that ends at a voltage and "
+        "nothing else"
+    )
+
+
 def parse_steps(texts: Sequence[str]) -> tuple[Step, ...]:
     """Read a list of steps; see `parse_step`."""
-    return tuple(parse_step(text) for text in texts)
+    found: list[Step] = []
+    for text in texts:
+        found.append(parse_step(text, found[-1] if found else None))
+    return tuple(found)
 
 
 def parse_rate(text: str) -> Rate:

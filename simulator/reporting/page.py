@@ -26,8 +26,8 @@ from simulator.results.history import read_history
 from simulator.results.manifest import read_manifest
 from simulator.results.storage import write_atomically
 from simulator.viewing import DRAWINGS
+from simulator.viewing.half_cycles import PER_AH_M2
 from simulator.viewing.style import spoken_time
-from simulator.viewing.voltage import PER_AH_M2
 
 PAGE = "index.html"
 INPUT = "parameters.toml"

@@ -92,6 +92,15 @@ class ParticleAverages:
         """(N,) mean current density over the reacting surface, A m^-2. Collective."""
         return self._surface_mean(flux.value)
 
+    def largest_rms(self, density: Floats) -> float:
+        """Largest root mean square over a particle's reacting surface. Collective.
+
+        Args:
+            density: (points,) at the interface's quadrature points.
+        """
+        squares = np.nan_to_num(self._surface_mean(density * density))
+        return float(np.sqrt(np.max(squares, initial=0.0)))
+
     def _surface_mean(self, density: Floats) -> Floats:
         total = self._over_surfaces(density)
         # A particle wrapped in other domains alone reacts nowhere: its surface mean is undefined.

@@ -27,10 +27,11 @@ from simulator.solver.inner_potential import InnerPotential
 from simulator.solver.layout import FieldLayout
 from simulator.solver.linear import LinearSolver, Preset
 from simulator.solver.march import HOUR, Pace
-from simulator.solver.newton import FieldNorms, Newton, Tolerances
+from simulator.solver.newton import Newton
+from simulator.solver.norms import FieldNorms, Tolerances
 from simulator.solver.numbering import StateOrder
 from simulator.solver.spaces import Spaces
-from simulator.solver.stepper import State, Stepper
+from simulator.solver.stepper import ChargingNorm, State, Stepper
 from simulator.solver.surface_terms import surface_terms, surface_traces
 from simulator.solver.system import CellSystem
 from simulator.solver.volume import VolumeTerms
@@ -202,7 +203,25 @@ class CellModel:
             abandon,
         )
         return Stepper(
-            self.newton, self.norms, self.tolerances, start, self.parameters.solver.minimum_step
+            self.newton,
+            self.norms,
+            self.tolerances,
+            start,
+            self.parameters.solver.minimum_step,
+            charging=self.charging_norm,
+        )
+
+    @property
+    def charging_norm(self) -> ChargingNorm | None:
+        """Largest rms of phi_s + V - phi_l over a particle's surface; None without a double layer.
+
+        Over each particle by itself: one that charges more slowly must not be lost among many.
+        """
+        capacitance = self.parameters.active_material.double_layer_capacitance
+        if capacitance == 0.0:
+            return None
+        return lambda vector, V: (
+            self.averages.largest_rms(self.system.double_layer_density(vector, V)) / capacitance
         )
 
     @property

@@ -20,8 +20,9 @@ from scipy.optimize import brentq
 
 from simulator.physics.kinetics import LARGEST_EXPONENT, Flux
 from simulator.solver.bordered import BorderedSolver
-from simulator.solver.layout import FIELDS, FieldLayout
+from simulator.solver.layout import FIELDS
 from simulator.solver.linear import LinearSolveError
+from simulator.solver.norms import FieldNorms, Tolerances
 from simulator.solver.system import CellSystem, Residual
 from simulator.solver.terminal import TerminalControl
 
@@ -43,7 +44,8 @@ STALLED = 0.5
 """An imbalance that does not shrink even to this times the one before is left to rounding."""
 
 ROUNDED = 1e-7
-"""Imbalance that rounding may cost, at currents far below the exchange current, say."""
+"""Imbalance that rounding may cost, at currents far below the exchange current, say; where what
+is stored changes by less than its last digit within a time step, more (`_rounding`)."""
 
 LARGE = 100.0
 """A first update this many tolerances large calls for a new linearisation as well."""
@@ -66,26 +68,6 @@ class Renewal(Enum):
 
 class StepRejectedError(Exception):
     """The step cannot be accepted as it is; the text says why, for the user."""
-
-
-@dataclass(frozen=True)
-class Tolerances:
-    """What counts as small.
-
-    Attributes:
-        fields: for each field, the time error it may have (s, y dimensionless, potentials in V).
-        voltage: of the cell voltage, V.
-        update: largest Newton update at convergence, as a fraction of the time errors.
-        charge: largest |sum of interface currents - I| over the current, at convergence, and
-            likewise the lithium the particles lose beside what their surfaces pass.
-        iterations: Newton iterations before giving up.
-    """
-
-    fields: Mapping[str, float]
-    voltage: float
-    update: float
-    charge: float
-    iterations: int
 
 
 class StepAbandonedError(Exception):
@@ -137,31 +119,6 @@ def _remaining(size: float, before: float) -> float:
     """
     rate = size / before
     return size * rate / (1 - rate) if 0 < rate < 1 else size
-
-
-class FieldNorms:
-    """Root-mean-square of a field over its domain, independent of mesh grading and ranks.
-
-    Args:
-        layout: positions of the fields.
-        volumes: (owned,) integral of each basis function, field by field.
-    """
-
-    def __init__(self, layout: FieldLayout, volumes: Floats) -> None:
-        self._layout, self._volumes = layout, volumes
-        self._domains = self._sums(np.ones_like(volumes))
-
-    def _sums(self, squares: Floats) -> Floats:
-        weighted = self._volumes * squares
-        local = np.array([weighted[self._layout.slices[name]].sum() for name in FIELDS])
-        total = np.empty_like(local)
-        self._layout.comm.Allreduce(local, total, op=MPI.SUM)
-        return total
-
-    def __call__(self, vector: Floats) -> dict[str, float]:
-        """Norm of each field of an owned vector. Collective."""
-        mean_squares = self._sums(vector * vector) / self._domains
-        return dict(zip(FIELDS, np.sqrt(np.abs(mean_squares)).tolist(), strict=True))
 
 
 class Newton:
@@ -253,7 +210,7 @@ class Newton:
             imbalance = max(error, self._leak(residual.vector, I))
             fresh = renewal is not Renewal.NONE
             if _remaining(size, before) < self._tolerances.update and (
-                self._balanced(imbalance, imbalance_before, fresh=fresh)
+                self._balanced(imbalance, imbalance_before, alpha, vector, V, I, fresh=fresh)
             ):
                 self._check_bounds(vector, residual.fluxes)
                 return Converged(vector, V, I, residual.fluxes, totals, error, iteration)
@@ -316,12 +273,33 @@ class Newton:
             # The next solve makes its own.
             self._at = None
 
-    def _balanced(self, imbalance: float, before: float, *, fresh: bool) -> bool:
+    def _balanced(
+        self,
+        imbalance: float,
+        before: float,
+        alpha: float,
+        vector: Floats,
+        V: float,
+        I: float,
+        *,
+        fresh: bool,
+    ) -> bool:
         """Whether charge and lithium balance, to the tolerance or as far as rounding lets them."""
-        tolerance = self._tolerances.charge
+        if imbalance < self._tolerances.charge:
+            return True
         # What a linearisation made at the last iterate cannot mend is rounding.
         stalled = fresh and imbalance > STALLED * before
-        return imbalance < tolerance or (stalled and imbalance < ROUNDED)
+        return stalled and imbalance < max(ROUNDED, self._rounding(alpha, vector, V, I))
+
+    def _rounding(self, alpha: float, vector: Floats, V: float, I: float) -> float:
+        """What the last digit of all that is stored makes of a current, over the current.
+
+        At time steps well below 1 ms, as right behind a jump to rest, it is more than ROUNDED.
+        """
+        system = self._system
+        lithium = system.layout.comm.allreduce(float(system.volume.stored("s", vector).sum()))
+        stored = abs(lithium) + abs(system.double_layer_charge(vector, V))
+        return float(np.finfo(np.float64).eps * alpha * stored / self._scale(I))
 
     def consistent_voltage(
         self, vector: Floats, V: float, I: float, control: TerminalControl

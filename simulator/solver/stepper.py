@@ -2,11 +2,16 @@
 
 A step whose error is too large, or that Newton's method rejects, is repeated with a smaller one;
 when the smallest step is rejected too, the reason goes to the user.
+
+Time errors are told of lithium, salt and the cell voltage: potentials follow from these at each
+instant. The interface's double layer stores charge, and the potential difference over it does not
+jump with the current: where there is one, it is extrapolated and judged like lithium and salt, and
+from the first step after a jump on, since it may have charged within that step.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,12 +19,16 @@ import numpy.typing as npt
 
 from simulator.errors import SolveError
 from simulator.physics.kinetics import Flux
-from simulator.solver.bdf import HIGHEST_ORDER, differentiation, extrapolation
+from simulator.solver.bdf import HIGHEST_ORDER, Differentiation, differentiation, extrapolation
 from simulator.solver.layout import FIELDS
-from simulator.solver.newton import FieldNorms, Newton, StepRejectedError, Tolerances
+from simulator.solver.newton import Newton, StepRejectedError
+from simulator.solver.norms import FieldNorms, Tolerances
 from simulator.solver.terminal import TerminalControl
 
 Floats = npt.NDArray[np.float64]
+ChargingNorm = Callable[[Floats, float], float]
+"""Size, V, of the potential difference over the double layer, of an owned vector and the cell
+voltage; collective, and a norm of the two."""
 
 SAFETY = 0.9
 LARGEST_GROWTH = 2.0
@@ -89,6 +98,8 @@ class Stepper:
         norms, tolerances: measure the time error.
         start: where to begin.
         smallest_step: s.
+        highest_order: of the time scheme.
+        charging: of the double layer; None without one.
     """
 
     def __init__(
@@ -99,8 +110,10 @@ class Stepper:
         start: State,
         smallest_step: float,
         highest_order: int = HIGHEST_ORDER,
+        charging: ChargingNorm | None = None,
     ) -> None:
         self._newton, self._norms, self._tolerances = newton, norms, tolerances
+        self._charging = charging
         self._past = [start]
         self._jump = start.time
         self.smallest_step, self._highest = smallest_step, highest_order
@@ -154,13 +167,41 @@ class Stepper:
             fluxes=solved.fluxes,
             charge_error=solved.charge_error,
         )
-        error = None
+        error = self._time_error(scheme, state, guess, V)
+        return Candidate(state, error, scheme.order)
+
+    def _time_error(
+        self, scheme: Differentiation, state: State, guess: Floats, V: float
+    ) -> float | None:
+        """Estimated error over the tolerance; None where it cannot be told.
+
+        Args:
+            scheme: that led to `state`.
+            guess, V: predicted in its place.
+        """
+        errors = []
         if scheme.error_factor is not None:
             # V was predicted to the same order only where enough states lie behind the jump.
             smooth = len(self._since_jump()) > scheme.order
-            dV = scheme.error_factor * (solved.V - V) if smooth else 0.0
-            error = self._error(scheme.error_factor * (solved.vector - guess), dV)
-        return Candidate(state, error, scheme.order)
+            dV = scheme.error_factor * (state.V - V) if smooth else 0.0
+            errors.append(self._error(scheme.error_factor * (state.vector - guess), dV))
+        if self._charging is not None:
+            errors.append(self._charging_error(scheme, state, self._charging))
+        return max(errors, default=None)
+
+    def _charging_error(
+        self, scheme: Differentiation, state: State, charging: ChargingNorm
+    ) -> float:
+        """Of the double layer: with too short a past for an estimate, an upper bound.
+
+        The predictor is then of a lower order than the scheme, and errs by more.
+        """
+        weights = extrapolation(state.time, [past.time for past in self._past], self._highest)
+        behind = list(zip(weights, self._past, strict=False))
+        vector = state.vector - sum(w * past.vector for w, past in behind)
+        V = state.V - sum(w * past.V for w, past in behind)
+        factor = 1.0 if scheme.error_factor is None else scheme.error_factor
+        return factor * charging(vector, V) / self._tolerances.voltage
 
     def _since_jump(self) -> list[State]:
         """Past states under the present control; the last state where there is none yet."""
@@ -183,7 +224,7 @@ class Stepper:
 
     def _error(self, difference: Floats, dV: float) -> float:
         norms = self._norms(difference)
-        # Potentials follow from s and y at each instant; V stands for them.
+        # Potentials follow from s, y and V at each instant.
         stored = [norms[name] / self._tolerances.fields[name] for name in FIELDS[:2]]
         return float(max([*stored, abs(dV) / self._tolerances.voltage]))
 
@@ -210,7 +251,7 @@ class Stepper:
                 continue
             factor = self._growth(candidate)
             if candidate.error is None or candidate.error <= 1.0 or step <= self.smallest_step:
-                return candidate, step * factor
+                return candidate, max(step * factor, min(step, self.smallest_step))
             self.rejected += 1
             step = max(step * min(factor, SAFETY), self.smallest_step)
 

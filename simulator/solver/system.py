@@ -285,13 +285,21 @@ class CellSystem:
         term = self.surfaces["interface"]
         return float(self.layout.comm.allreduce(term.integral(term.flux(values, V, I))))
 
+    def double_layer_density(self, vector: Floats, V: float) -> Floats:
+        """(points,) charge of the double layer at the interface's points, A s m^-2. Collective.
+
+        Linear in its arguments; the fields' functions stay as they are.
+        """
+        values = self._local_rates(vector)
+        return np.asarray(self.surfaces["double_layer"].flux(values, V, 0.0).value)
+
     def double_layer_charge(self, vector: Floats, V: float) -> float:
         """Charge in the interface's double layer, A s; 0 without one. Collective."""
         term = self.surfaces.get("double_layer")
         if term is None:
             return 0.0
-        values = self.layout.spread(vector)
-        return float(self.layout.comm.allreduce(term.integral(term.flux(values, V, 0.0))))
+        density = self.double_layer_density(vector, V)
+        return float(self.layout.comm.allreduce(float(term.trace.weights @ density)))
 
     def totals(self, fluxes: Mapping[str, Flux]) -> dict[str, float]:
         """Surface integrals of the currents, A, the same on every rank. Collective."""

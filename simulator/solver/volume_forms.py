@@ -9,7 +9,6 @@ import ufl
 from dolfinx import fem
 
 from simulator.geometry import tags
-from simulator.materials import diffusivity_of_fraction
 from simulator.parameters import Parameters
 from simulator.physics import carbon, electrolyte, solid
 from simulator.physics.effective import bruggeman, carbon_factor
@@ -59,7 +58,7 @@ class CellForms:
             ufl.TestFunction(space),
             material.maximum_concentration,
         )
-        D_of = diffusivity_of_fraction(material.diffusivity, material.diffusivity_activation_energy)
+        D_of = material.diffusivity_of_fraction
         T = self._parameters.temperature
         storage = {"s": solid.lithium_storage(u, v, c_max=c_max, dx=dx)}
         if isinstance(material.diffusivity, float):

@@ -1,4 +1,4 @@
-r"""report/dqdv.png: dQ/dV against voltage, a curve per half-cycle, a colour per cycle.
+r"""dQ/dV against voltage, a curve per half-cycle; report/dqdv.png shows them, a colour per cycle.
 
 A half-cycle is what lies between two reversals of the current: the charges, or the discharges, that
 follow one another, whatever rests and holds stand between them. With G(V) the charge that it passed
@@ -28,7 +28,7 @@ from simulator.results.folder import ResultsFolder
 from simulator.results.history import read_history
 from simulator.results.sample import Floats
 from simulator.viewing import style
-from simulator.viewing.voltage import PER_AH_M2, half_cycles
+from simulator.viewing.half_cycles import PER_AH_M2, half_cycles
 
 FINEST_V = 0.01
 """Least width of the moving average, V."""
@@ -185,14 +185,19 @@ def plot_differential(axes: Any, curves: Sequence[Differential]) -> None:
     axes.set_xlabel("cell voltage / V")
     axes.set_ylabel("d$Q$/d$V$ / mA h cm$^{-2}$ V$^{-1}$")
     style.finish(axes)
-    widths = sorted({round(1e3 * curve.width) for curve in curves})
-    spread = f"{widths[0]}" if len(widths) == 1 else f"{widths[0]} to {widths[-1]}"
-    axes.set_title(f"charge above zero, discharge below; averaged over {spread} mV")
+    axes.set_title(f"charge above zero, discharge below; {averaged_over(curves)}")
     if 1 < cycles <= _NAMED_CYCLES:
         labels = [f"cycle {cycle}" for cycle in named]
         axes.legend(list(named.values()), labels, loc="best")
     elif cycles > _NAMED_CYCLES:
         style.cycle_bar(axes.figure, axes, cycles)
+
+
+def averaged_over(curves: Sequence[Differential]) -> str:
+    """For a title: the widths of at least one curve's moving averages."""
+    widths = sorted({round(1e3 * curve.width) for curve in curves})
+    spread = f"{widths[0]}" if len(widths) == 1 else f"{widths[0]} to {widths[-1]}"
+    return f"averaged over {spread} mV"
 
 
 def draw_differential(folder: Path | str) -> Path | None:

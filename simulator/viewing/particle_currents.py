@@ -27,6 +27,7 @@ from matplotlib.figure import Figure
 from simulator.results.folder import ResultsFolder
 from simulator.results.sample import Floats
 from simulator.viewing import style
+from simulator.viewing.half_cycles import first_half_cycle
 from simulator.viewing.particle_run import (
     ColourBy,
     ParticleRun,
@@ -34,7 +35,6 @@ from simulator.viewing.particle_run import (
     plot_lines,
     read_particle_run,
 )
-from simulator.viewing.voltage import first_half_cycle
 
 _COLUMNS = 240
 

@@ -5,7 +5,8 @@
     u(t) = u_0 + (1 + 0.3 sin(t / 25 s)) (u_exact - u_0)     at the nodes of a whole cell
 
 The second is made a solution by loads that are the discrete equations' own residual at u(t), du/dt:
-what the stepper then errs by is its error in time alone, of all fields together.
+what the stepper then errs by is its error in time alone, of all fields together. By block, one
+of the two stored fields is marched, and the others hold their exact values at each time.
 
 Beside each, the formula with the weights of even steps. Their sum over many steps telescopes, so
 that order 1 is left of it, which must be seen.
@@ -32,7 +33,7 @@ from simulator.solver.newton import Newton
 from simulator.solver.stepper import State, Stepper
 from simulator.solver.terminal import ConstantCurrent, ConstantVoltage
 from verification.claim import Claim, Curve, Outcome, Plot, near
-from verification.in_space import grid_of
+from verification.in_space import grid_of, solve_block
 
 Floats = npt.NDArray[np.float64]
 
@@ -81,6 +82,13 @@ def formulas(scheme: Scheme = differentiation) -> Outcome:
 # -- a manufactured solution of the whole cell ------------------------------------------------
 
 PERIOD, LAST_TIME = 25.0, 50.0  # s
+COUNTS = {2: (16, 32), 3: (32, 64)}
+BLOCK_COUNTS = {2: (16, 32), 3: (64, 128)}
+"""Repetitions of the pattern, by dimension: of all fields together, and of each alone."""
+
+STORED = ("s", "y")
+"""The fields with a rate of change; potentials follow from them at each instant."""
+
 OFFSET = {"s": 0.6, "y": 1.0, "phi_l": 0.0, "phi_s": 0.0}
 
 
@@ -132,10 +140,45 @@ class Swinging:
         parts = model.layout.slices.items()
         return {name: float(wrong[part].max() / size[part].max()) for name, part in parts}
 
+    def block_error(self, field: str, count: int, highest: int, scheme: Scheme) -> float:
+        """As `error`, of one field alone from exact past values, the others exact at all times."""
+        part = self.model.layout.slices[field]
+        lengths = np.tile(PATTERN, count)
+        first, *rest = np.cumsum(LAST_TIME * lengths / lengths.sum())
+        times, past, wrong = [first, 0.0], [self.exact(first), self.exact(0.0)], 0.0
+        for time in rest:
+            self.model.system.loads = self.loads(time)
+            formula = scheme(time, times, highest)
+            exact = self.exact(time)
+            guess = exact.copy()
+            guess[part] = past[0][part]
+            beta = formula.past(past)
+            solved = solve_block(self.model, field, guess, formula.alpha, beta)
+            wrong = max(wrong, float(np.abs(solved - exact).max()))
+            times, past = [time, times[0]], [solved, past[0]]
+        return wrong / float(np.abs(self._shape[part]).max())
+
+
+def swinging_blocks(dimension: int, scheme: Scheme = differentiation) -> Outcome:
+    """Orders of the two fields that are stored, each marched alone, with either formula."""
+    known, counts = Swinging(dimension), BLOCK_COUNTS[dimension]
+    figures, curves = [], []
+    for highest in (1, 2):
+        found = {
+            name: [known.block_error(name, count, highest, scheme) for count in counts]
+            for name in STORED
+        }
+        values = [orders(found[name])[-1] for name in STORED]
+        figures.append(near(f"BDF{highest}: order, s and y each", values, highest, 0.15))
+        mean_steps = [LAST_TIME / (count * PATTERN.size) for count in counts]
+        curves += [Curve(f"{name}, BDF{highest}", mean_steps, found[name]) for name in STORED]
+    plot = Plot("mean time step, s", "largest relative error", tuple(curves), logarithmic=True)
+    return Outcome(tuple(figures), (plot,))
+
 
 def swinging_cell(dimension: int, scheme: Scheme = differentiation) -> Outcome:
     """Orders of all four fields of a whole cell, with either formula."""
-    known, counts = Swinging(dimension), (16, 32) if dimension == 2 else (32, 64)
+    known, counts = Swinging(dimension), COUNTS[dimension]
     figures, curves = [], []
     with differentiated_by(scheme):
         for highest in (1, 2):
@@ -268,6 +311,17 @@ def claims() -> tuple[Claim, ...]:
             "The differentiation formulas have orders 1 and 2 at uneven steps (exact solution)",
             formulas,
             {even: partial(formulas, even_steps_assumed)},
+        ),
+        *(
+            Claim(
+                f"time-blocks-{dimension}d",
+                "Lithium and salt, each alone, are marched with orders 1 and 2 "
+                f"(manufactured in time, {dimension}D)",
+                partial(swinging_blocks, dimension),
+                {even: partial(swinging_blocks, dimension, even_steps_assumed)},
+                quick=False,
+            )
+            for dimension in (2, 3)
         ),
         *(
             Claim(

@@ -1,0 +1,88 @@
+"""Values of the input file that are chosen: a name from a list, a number or a named function, a
+table over the lithium fraction."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, PlainSerializer, PlainValidator
+
+from simulator.parameters.fields import MistakeError, Physical
+from simulator.parameters.tables import FractionTable, read_fraction_table
+
+
+def nearest(word: str, names: Any) -> str:
+    """', did you mean 'x'?' for the nearest of `names`, or an empty text."""
+    near = difflib.get_close_matches(word, list(names), 1, 0.4)
+    return f"Did you mean '{near[0]}'?" if near else ""
+
+
+def number_or_function(physical: Physical, names: Any, what: str) -> BeforeValidator:
+    """Validator of a constant with its unit, or the name of a function of the lithium fraction."""
+
+    def read(value: Any) -> float | str:
+        if isinstance(value, str) and value[:1].isalpha() and value.isidentifier():
+            if value not in names:
+                raise MistakeError(
+                    f"is no known {what} function",
+                    allowed=", ".join(names) + ", or a number with a unit",
+                    remedy=nearest(value, names) or "Choose one of these.",
+                )
+            return value
+        return physical.read(value)
+
+    return BeforeValidator(read)
+
+
+def named(names: Any, what: str) -> BeforeValidator:
+    """Validator that refuses a text outside `names` and offers the nearest one."""
+
+    def check(value: Any) -> Any:
+        if isinstance(value, str) and value not in names:
+            raise MistakeError(
+                f"is no known {what}",
+                allowed=", ".join(names),
+                remedy=nearest(value, names) or "Choose one of these.",
+            )
+        return value
+
+    return BeforeValidator(check)
+
+
+def table_of(column: str, largest: float) -> PlainValidator:
+    """Validator of a path to a table over the lithium fraction.
+
+    Args:
+        column: of the values.
+        largest: allowed among them.
+    """
+
+    def read(value: Any) -> FractionTable:
+        if isinstance(value, FractionTable):
+            return value
+        if not isinstance(value, str):
+            raise MistakeError("is not a path", remedy="Write the path in quotes.")
+        return read_fraction_table(Path(value), column, largest)
+
+    return PlainValidator(read)
+
+
+DiffusivityTable = Annotated[
+    FractionTable,
+    table_of("diffusivity_m2_s", 1e-6),
+    PlainSerializer(FractionTable.as_dict),
+]
+
+ExchangeTable = Annotated[
+    FractionTable,
+    table_of("exchange_current_A_m2", 1e6),
+    PlainSerializer(FractionTable.as_dict),
+]
+
+ConductivityTable = Annotated[
+    FractionTable,
+    table_of("conductivity_S_m", 1e8),
+    PlainSerializer(FractionTable.as_dict),
+]
