@@ -40,8 +40,14 @@ LEAST_VOXELS = 30
 SMOOTH = 1.0
 """Sigma by which masks are smoothed, in edges of a voxel (the longest)."""
 
+SMOOTHED = 0.15
+"""The same at most, in radii: more would make small particles vanish."""
+
 SAMPLES = 4.0
 """Samples of the smoothed mask to an edge length."""
+
+CROWDED = 0.5
+"""Share of the gap that is kept round particles that cannot have their volume otherwise."""
 
 REFINEMENTS = 6
 RETRIES = 2
@@ -179,7 +185,8 @@ def _iso_surface(
     mask: Mask, origin: Floats, spacing: Floats, step: float
 ) -> tuple[Floats, Ints] | None:
     """Dense closed surface (x, y, z) of a smoothed mask, sampled at a step."""
-    sigma = max(SMOOTH * float(spacing.max()), 0.5 * step)
+    radius = float(np.cbrt(0.75 * mask.sum() * spacing.prod() / np.pi))
+    sigma = max(min(SMOOTH * float(spacing.max()), SMOOTHED * radius), 0.5 * step)
     pad = np.ceil(3.0 * sigma / spacing).astype(int) + 2
     soft = ndimage.gaussian_filter(
         np.pad(mask, [(p, p) for p in pad]).astype(np.float32), sigma / spacing, truncate=3.0
@@ -224,15 +231,19 @@ def _with_volumes(
         near = np.all((low < high[index] + reach) & (high > low[index] - reach), axis=1)
         near[index] = False
         others = [dense[k] for k in np.flatnonzero(near)]
-        room = _room(surface.points, others, extent, gap_um, reach)
-        made.append(_inflated(surface, room, float(volumes[index])))
+        for share in (1.0, CROWDED):
+            room = _room(surface.points, others, extent, share * gap_um, reach)
+            grown = _inflated(surface, room, float(volumes[index]))
+            if enclosed_volume(grown.points, grown.triangles) > 0.999 * volumes[index]:
+                break
+        made.append(grown)
     return made
 
 
 def _room(
     points: Floats, others: list[Floats], extent: Floats, gap_um: float, reach: float
 ) -> Floats:
-    """(n,) by how much a node may be moved outward."""
+    """(n,) by how much a node may be moved outward: into what is more than the gap."""
     apart: Floats = np.full(len(points), reach)
     if others:
         tree = cKDTree(np.concatenate(others))
