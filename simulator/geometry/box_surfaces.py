@@ -245,9 +245,7 @@ def size_grid(
     return grid
 
 
-def empty_grid(
-    extent: Floats, separator_um: float, sizes: BoxSizes
-) -> tuple[list[Floats], Floats]:
+def empty_grid(extent: Floats, separator_um: float, sizes: BoxSizes) -> tuple[list[Floats], Floats]:
     """Axes and edge lengths of `size_grid` without particles."""
     coating = float(extent[2])
     lengths = (*extent[:2], coating + separator_um)

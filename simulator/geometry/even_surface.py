@@ -76,12 +76,11 @@ def _vertex_areas(points: Floats, triangles: Ints) -> tuple[Floats, Floats]:
     cross = np.cross(b - a, c - a)
     area = 0.5 * np.linalg.norm(cross, axis=1)
     corners = triangles.ravel()
-    weight = np.bincount(corners, np.repeat(area / 3.0, 3), len(points))
-    normals = np.column_stack(
+    weight: Floats = np.bincount(corners, np.repeat(area / 3.0, 3), len(points)).astype(np.float64)
+    normals: Floats = np.column_stack(
         [np.bincount(corners, np.repeat(cross[:, k], 3), len(points)) for k in range(3)]
     )
-    normals /= np.maximum(np.linalg.norm(normals, axis=1), 1e-300)[:, None]
-    return weight, normals
+    return weight, normals / np.maximum(np.linalg.norm(normals, axis=1), 1e-300)[:, None]
 
 
 def _far_apart(points: Floats, count: int) -> Ints:

@@ -3,12 +3,9 @@
 Pages run along the thickness, the first at the collector; rows are y, columns x. A particle's
 surface is the iso-surface of its smoothed mask, sampled as finely as the wanted edge length asks
 for and brought to even triangles of that length (even_surface.py), then moved along its normals
-until it holds the volume of its voxels:
-
-    moved outward by  min(t, half of what the nearest other surface leaves beyond the gap)
-
-so that two surfaces keep the gap. Particles stay whole: where the border of the stack cuts them, the
-box is wider than the stack by the gap. gmsh fills the volumes, as it does for spheres.
+until it holds the volume of its voxels (parting.py). Where the border of the stack cuts a particle,
+its face is closed there, and the box is wider than the stack by the gap and a voxel. gmsh fills the
+volumes, as it does for spheres.
 """
 
 from __future__ import annotations
@@ -30,7 +27,17 @@ from simulator.geometry.box_surfaces import SLOPE, BoxSizes, empty_grid, mesh_bo
 from simulator.geometry.even_surface import enclosed_volume, even_triangles, vertex_normals
 from simulator.geometry.mesh_data import MeshData
 from simulator.geometry.meshing_3d import filled
-from simulator.geometry.parting import Labels, Mask, largest_piece, margins, parted, require_resolved
+from simulator.geometry.parting import (
+    ImageMesh,
+    Labels,
+    Mask,
+    deviations,
+    grown,
+    largest_piece,
+    margins,
+    parted,
+    require_resolved,
+)
 from simulator.geometry.spheres import Surface
 
 Floats = npt.NDArray[np.float64]
@@ -46,9 +53,6 @@ SMOOTHED = 0.15
 SAMPLES = 4.0
 """Samples of the smoothed mask to an edge length."""
 
-CROWDED = 0.5
-"""Share of the gap that is kept round particles that cannot have their volume otherwise."""
-
 REFINEMENTS = 6
 RETRIES = 2
 FINER = 0.75
@@ -61,13 +65,13 @@ class Solids:
     Attributes:
         surfaces: closed, with the volumes of the voxels as far as there is room.
         labels: number in the stack of each.
-        volumes: of their voxels.
+        volumes: (N,) of their voxels.
         extent: of the box, the room added beyond the stack included.
         offset: of the stack in the box.
         dropped: particles too small to keep.
     """
 
-    surfaces: tuple[Surface, ...]
+    surfaces: list[Surface]
     labels: tuple[int, ...]
     volumes: Floats
     extent: Floats
@@ -77,7 +81,7 @@ class Solids:
 
 def mesh_stack(
     labels: Labels, voxel_um: Sequence[float], separator_um: float, gap_um: float, settings: Any
-) -> tuple[MeshData, Solids]:
+) -> ImageMesh:
     """Mesh a stack of label images, of order 1.
 
     Args:
@@ -94,18 +98,26 @@ def mesh_stack(
     factor = float(settings.surface_size_factor)
     for attempt in range(RETRIES + 1):
         solids = solids_of(labels, voxel_um, gap_um, factor, sizes.maximum)
-        surfaces = list(solids.surfaces)
-        grid = _size_grid(surfaces, solids.extent, separator_um, sizes)
+        grid = _size_grid(solids.surfaces, solids.extent, separator_um, sizes)
         try:
-            box = mesh_box(solids.extent, surfaces, separator_um, grid)
-            points, cells, cell_tags = filled(box, surfaces)
+            box = mesh_box(solids.extent, solids.surfaces, separator_um, grid)
+            points, cells, cell_tags = filled(box, solids.surfaces)
         except InputError:
             # Chords of two surfaces may cross in a gap; finer ones follow the gap.
             if attempt == RETRIES:
                 break
             factor *= FINER
             continue
-        return MeshData.from_cells(points, cells, cell_tags, 1), solids
+        places = [surface.points - solids.offset for surface in solids.surfaces]
+        return ImageMesh(
+            MeshData.from_cells(points, cells, cell_tags, 1),
+            solids.labels,
+            solids.volumes,
+            deviations(labels, solids.labels, voxel_um[::-1], places),
+            gap_um,
+            solids.offset,
+            solids.dropped,
+        )
     raise InputError(
         "gmsh could not fill the space between the particles of the label stack. Raise"
         " geometry.minimum_gap or lower geometry.mesh.surface_size_factor"
@@ -152,7 +164,7 @@ def solids_of(
     if not found:
         raise InputError("the label stack holds no particle that is wider than the gaps around it")
     size_um = np.array(labels.shape[::-1]) * np.array(voxel_um)
-    low, high = margins(dense, size_um, gap_um)
+    low, high = margins(dense, size_um, gap_um + max(voxel_um))
     extent = low + size_um + high
     target = np.array(volumes)
     surfaces = _with_volumes(
@@ -162,7 +174,7 @@ def solids_of(
         extent,
         gap_um,
     )
-    return Solids(tuple(surfaces), tuple(numbers), target, extent, low, dropped)
+    return Solids(surfaces, tuple(numbers), target, extent, low, dropped)
 
 
 def _surface(
@@ -231,45 +243,30 @@ def _with_volumes(
         near = np.all((low < high[index] + reach) & (high > low[index] - reach), axis=1)
         near[index] = False
         others = [dense[k] for k in np.flatnonzero(near)]
-        for share in (1.0, CROWDED):
-            room = _room(surface.points, others, extent, share * gap_um, reach)
-            grown = _inflated(surface, room, float(volumes[index]))
-            if enclosed_volume(grown.points, grown.triangles) > 0.999 * volumes[index]:
-                break
-        made.append(grown)
+        made.append(_grown(surface, others, extent, gap_um, float(volumes[index])))
     return made
 
 
-def _room(
-    points: Floats, others: list[Floats], extent: Floats, gap_um: float, reach: float
-) -> Floats:
-    """(n,) by how much a node may be moved outward: into what is more than the gap."""
+def _grown(
+    surface: Surface, others: list[Floats], extent: Floats, gap_um: float, volume: float
+) -> Surface:
+    points, triangles = surface.points, surface.triangles
+    reach = gap_um + surface.size
     apart: Floats = np.full(len(points), reach)
     if others:
         tree = cKDTree(np.concatenate(others))
         apart = np.minimum(tree.query(points, distance_upper_bound=reach)[0], reach)
     walls = np.minimum(points, extent - points).min(axis=1)
-    room: Floats = np.maximum(np.minimum(0.5 * (apart - gap_um), walls - gap_um), 0.0)
-    return room
 
-
-def _inflated(surface: Surface, room: Floats, volume: float) -> Surface:
-    """The surface with this volume, or as much of it as there is room for."""
-    normals = vertex_normals(surface.points, surface.triangles)
-
-    def at(t: float) -> Floats:
-        placed: Floats = surface.points + np.minimum(t, room)[:, None] * normals
-        return placed
+    def room(share: float) -> Floats:
+        gap = share * gap_um
+        free: Floats = np.minimum(0.5 * (apart - gap), walls - gap)
+        return np.maximum(free, 0.0)
 
     radius = float(np.cbrt(0.75 * volume / np.pi))
-    low, high = -0.3 * radius, max(float(room.max()), 1e-9)
-    for _ in range(50):
-        middle = 0.5 * (low + high)
-        if enclosed_volume(at(middle), surface.triangles) < volume:
-            low = middle
-        else:
-            high = middle
-    return Surface(at(high), surface.triangles, surface.size, ())
+    normals = vertex_normals(points, triangles)
+    placed = grown(points, normals, room, lambda p: enclosed_volume(p, triangles), volume, radius)
+    return Surface(placed, triangles, surface.size, ())
 
 
 def _size_grid(
@@ -280,5 +277,5 @@ def _size_grid(
     places = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
     size = np.repeat([s.size for s in surfaces], [len(s.points) for s in surfaces])
     away, near = cKDTree(np.concatenate([s.points for s in surfaces])).query(places)
-    wanted = size[near] + SLOPE * away
-    return np.minimum(grid, wanted.reshape(grid.shape))
+    wanted: Floats = np.minimum(grid, (size[near] + SLOPE * away).reshape(grid.shape))
+    return wanted
