@@ -30,6 +30,9 @@ def add(commands: Any) -> None:
     )
     command.add_argument("--sample", type=int, default=-1, help="of the results (default: last)")
     command.add_argument(
+        "--section", metavar="PLANE", help="of a 3D run, as in z=10um (default: the middle, y)"
+    )
+    command.add_argument(
         "--pixel", type=length, default="0.1um", metavar="LENGTH", help="edge of a pixel"
     )
     command.add_argument(
@@ -50,6 +53,7 @@ def add(commands: Any) -> None:
 
 def _micrograph(options: argparse.Namespace, comm: Any) -> int:
     def make() -> None:
+        from simulator.heterogeneity.sections import parse_plane
         from simulator.optics.sections import ILLUSTRATIVE, read_colours
         from simulator.reporting.synthetic import Request, take_pictures
 
@@ -57,6 +61,7 @@ def _micrograph(options: argparse.Namespace, comm: Any) -> int:
         request = Request(
             results=options.results,
             sample=options.sample,
+            plane=None if options.section is None else parse_plane(options.section),
             pixel_um=options.pixel,
             size=options.size,
             lithium=options.lithium,

@@ -102,7 +102,7 @@ def mesh_labels(
         outlines.labels,
         outlines.areas,
         deviations(labels, outlines.labels, (pixel_um, pixel_um), places),
-            gap_um,
+        gap_um,
         outlines.offset,
         outlines.dropped,
     )

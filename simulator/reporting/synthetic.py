@@ -5,6 +5,9 @@ pristine.tif    the same place with every particle full of lithium
 flat.tif        an even surface under the same light
 truth.csv       the particles drawn: particle, x_um, y_um, radius_um, value (lithium fraction)
 truth.tif       labels, 0 the matrix
+
+Of a 3D run the picture shows a plane: discs with the radius of the cut and the mean lithium fraction
+over it (heterogeneity/sections.py), the same numbers that `heterode report --section` takes.
 """
 
 from __future__ import annotations
@@ -17,8 +20,9 @@ import numpy as np
 import numpy.typing as npt
 
 from simulator.errors import InputError
+from simulator.heterogeneity.sections import ACROSS, Plane, Planes, section_discs
 from simulator.optics.csv_columns import write_csv
-from simulator.optics.sections import Colours, scene_of_results
+from simulator.optics.sections import Colours, disc_scene
 from simulator.optics.synthetic import (
     Camera,
     Scene,
@@ -26,6 +30,9 @@ from simulator.optics.synthetic import (
     draw,
     random_positions,
 )
+from simulator.particles import ParticleTable
+from simulator.results.fields import read_fields
+from simulator.results.particle_series import read_particle_series
 from simulator.results.storage import explain, write_atomically
 
 _MARGIN_UM = 3.0
@@ -43,6 +50,7 @@ class Request:
     Attributes:
         results: results folder; None for a random packing.
         sample: of the results.
+        plane: of a 3D run; None for the middle across y.
         pixel_um: edge of a pixel.
         size: edge of a random field, pixels.
         lithium: mean of a random field, whose particles scatter by 0.05 over 15 um.
@@ -51,6 +59,7 @@ class Request:
 
     results: Path | None
     sample: int
+    plane: Plane | None
     pixel_um: float
     size: int
     lithium: float
@@ -86,7 +95,7 @@ def take_pictures(request: Request, colours: Colours, seed: int, out: Path) -> i
     if request.results is None:
         scene = _random(camera, colours, request.lithium, placing)
     else:
-        scene = scene_of_results(request.results, colours, sample=request.sample)
+        scene = scene_of_results(request.results, colours, request.sample, request.plane)
         scene, camera = _framed(scene, camera)
     full = np.full(len(scene), float(colours.lithium[-1]))
     before = replace(scene, colour=colours.of(full), mark=full)
@@ -111,6 +120,43 @@ def take_pictures(request: Request, colours: Colours, seed: int, out: Path) -> i
     }
     write_atomically(out / "truth.csv", write_csv(dict(table)))
     return len(scene)
+
+
+def scene_of_results(
+    folder: Path, colours: Colours, sample: int = -1, plane: Plane | None = None
+) -> Scene:
+    """The scene of a results folder at one of its samples: the particles, in 3D their sections.
+
+    The thickness runs along the picture's columns, the collector on the left, where the plane
+    holds it.
+
+    Raises:
+        InputError: no such folder or sample, a plane through a 2D run, or in 3D no fields.
+    """
+    if not (folder / "particles.csv").is_file():
+        raise InputError(f"{folder}: is no results folder (there is no particles.csv in it)")
+    series = read_particle_series(folder)
+    count = len(series.time_s)
+    if not -count <= sample < count:
+        raise InputError(f"{folder}: has {count} samples, not one of number {sample}")
+    table = ParticleTable.read_csv(folder / "particles.csv")
+    if np.ptp(table.z_um) == 0.0:
+        if plane is not None:
+            raise InputError(f"{folder}: a 2D run is a section already. Leave --section out")
+        lithium = series.lithium_fraction[sample]
+        return disc_scene(table.x_um, table.y_um, table.radius_um, lithium, colours)
+    fields = read_fields(folder, "particles")
+    points = fields.grid.points_um
+    window = np.column_stack([points.min(axis=0), points.max(axis=0)])
+    if plane is None:
+        plane = Plane(ACROSS, float(window[ACROSS].mean()))
+    planes = Planes((plane,)).within(window)
+    index = int(np.abs(fields.times_s - series.time_s[sample]).argmin())
+    discs = section_discs(fields.grid, fields.load(index)["lithium_fraction"], planes[0])
+    # Columns are z, unless the plane is parallel to the collector.
+    row, column = plane.within if plane.axis < 2 else (1, 0)
+    x, y = discs.centre_um[:, column], discs.centre_um[:, row]
+    return disc_scene(x, y, discs.radius_um, discs.value, colours)
 
 
 def _random(camera: Camera, colours: Colours, lithium: float, random: np.random.Generator) -> Scene:
