@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from report_cases import BOX_UM, Spheres, packed_spheres, spheres, write_spheres
-
 from scipy.spatial import cKDTree
 
 from simulator.cli import main
@@ -177,7 +176,7 @@ class TestPicture:
 
     @pytest.mark.parametrize(
         ("plane", "words"),
-        [("y=90um", "outside the electrode"), ("10um", "not a plane"), ("y=0.2", "no particle")],
+        [("y=90um", "outside the electrode"), ("10um", "not a plane"), ("y=12um", "no particle")],
     )
     def test_mistakes(
         self,

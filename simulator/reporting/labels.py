@@ -67,11 +67,11 @@ def summary(made: ImageMesh, image: LabelImage) -> list[str]:
         + " x ".join(f"{length:.4g} um" for length in box)
         + (f"; {made.dropped} too small were left out" if made.dropped else "")
     ]
-    error = made.errors()
+    error, off = made.errors(), made.deviation_um
     lines.append(
-        f"parted by {made.gap_um:.3g} um; outlines within {float(made.deviation_um.max()):.2g} um of the pixels'"
-        f" (half of them within {float(np.median(made.deviation_um)):.2g} um), errors of the"
-        f" {measure} up to {float(np.abs(error).max()):.2%}"
+        f"parted by {made.gap_um:.3g} um; outlines within {float(off.max()):.2g} um of the pixels'"
+        f" (half of them within {float(np.median(off)):.2g} um), errors of the {measure} up to"
+        f" {float(np.abs(error).max()):.2%}"
     )
     limit = TOLERANCE[image.labels.ndim]
     wrong = np.flatnonzero(np.abs(error) > limit)

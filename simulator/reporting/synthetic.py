@@ -6,8 +6,8 @@ flat.tif        an even surface under the same light
 truth.csv       the particles drawn: particle, x_um, y_um, radius_um, value (lithium fraction)
 truth.tif       labels, 0 the matrix
 
-Of a 3D run the picture shows a plane: discs with the radius of the cut and the mean lithium fraction
-over it (heterogeneity/sections.py), the same numbers that `heterode report --section` takes.
+Of a 3D run the picture shows a plane: discs with the radius of the cut and the mean lithium
+fraction over it (heterogeneity/sections.py), the numbers that `heterode report --section` takes.
 """
 
 from __future__ import annotations
