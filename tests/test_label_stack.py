@@ -106,7 +106,7 @@ def test_all_round_each_particle_reacts() -> None:
 
 def test_a_packing_comes_back() -> None:
     """Spheres of a packing, drawn as voxels and meshed: volumes, places, numbers."""
-    wanted = {"particles": 12, "coating_thickness": 14e-6, "active_fraction": 0.4}
+    wanted = {"particles": 12, "coating_thickness": 14e-6, "active_fraction": 0.3}
     spheres = pack(geometry(dimension=3, particle_size=MONODISPERSE, **wanted), 3)
     voxel = (0.2,) * 3
     extent = (*spheres.width_um, spheres.coating_thickness_um)
@@ -143,9 +143,12 @@ def test_even_triangles_of_a_ball_and_of_a_ring() -> None:
         assert abs(enclosed_volume(nodes, new)) == pytest.approx(whole, rel=0.08)
         sides = nodes[new] - nodes[np.roll(new, 1, axis=1)]
         lengths = np.linalg.norm(sides, axis=2)
-        assert lengths.min() > 0.3 * lengths.max()
-    # Clusters wider than the ring itself cannot follow it.
-    assert even_triangles(points.astype(float), triangles.astype(np.int64), 9.0) is None
+        assert np.percentile(lengths, 2) > 0.5 * np.median(lengths)
+    # A plate thinner than an edge would have its two sides in one cluster.
+    plate = np.minimum(np.minimum(10.0 - np.abs(grid[0]), 10.0 - np.abs(grid[1])), 0.6)
+    points, triangles, _, _ = marching_cubes(plate - np.abs(grid[2]), 0.0)
+    assert even_triangles(points.astype(float), triangles.astype(np.int64), 4.0) is None
+    assert even_triangles(points.astype(float), triangles.astype(np.int64), 0.3) is None
 
 
 class TestFiles:
@@ -179,7 +182,7 @@ class TestFiles:
         words = ["mesh", str(CUBE), *own, "--labels", "stack.tif"]
         assert main([*words, "--pixel", "0.5um,0.5um,1um", "-o", "stack.msh"]) == 0
         said = capsys.readouterr().out
-        assert said.startswith("5 particles, 0.2")
+        assert said.startswith("5 particles, 0.1")
         assert "parted by 1 um" in said  # a voxel: more than the file's 0.1 um
         assert "warning" not in said
         table = pd.read_csv("stack.csv")
@@ -192,7 +195,7 @@ class TestFiles:
         assert main(["run", str(CUBE), *more, "--out", "out", "--quiet"]) == 0
         particles = pd.read_csv("out/particles.csv")
         np.testing.assert_allclose(particles["volume_um3"], table["volume_um3"])
-        assert read_history(Path("out"))["time_s"][-1] == pytest.approx(120.0)
+        assert read_history(Path("out"))["time_s"].iloc[-1] == pytest.approx(120.0)
 
     @pytest.mark.parametrize(
         ("words", "fragments"),

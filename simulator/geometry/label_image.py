@@ -10,6 +10,7 @@ them ask for, and are moved until the area is that of the pixels (parting.py). E
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -34,7 +35,7 @@ from simulator.geometry.parting import (
     require_resolved,
 )
 
-Floats = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.floating[Any]]
 
 LEAST_PIXELS = 12
 RETRIES, FINER = 2, 0.7
@@ -131,7 +132,7 @@ def outlines_of(labels: Labels, pixel_um: float, gap_um: float) -> Outlines:
         raise InputError("the label image holds no particle that is wider than the gaps around it")
     size = pixel_um * np.array(labels.shape[::-1])
     low, high = margins(rings, size, gap_um + pixel_um)
-    areas = (pixel_um**2 * counts[numbers]).astype(np.float64)
+    areas = pixel_um**2 * counts[numbers]
     shifted = tuple(ring + low for ring in rings)
     return Outlines(shifted, tuple(numbers), areas, low + size + high, low, dropped)
 

@@ -164,7 +164,8 @@ def solids_of(
     if not found:
         raise InputError("the label stack holds no particle that is wider than the gaps around it")
     size_um = np.array(labels.shape[::-1]) * np.array(voxel_um)
-    low, high = margins(dense, size_um, gap_um + max(voxel_um))
+    room = margins(dense, size_um, gap_um + max(voxel_um))
+    low, high = (np.asarray(side, dtype=np.float64) for side in room)
     extent = low + size_um + high
     target = np.array(volumes)
     surfaces = _with_volumes(
@@ -265,7 +266,11 @@ def _grown(
 
     radius = float(np.cbrt(0.75 * volume / np.pi))
     normals = vertex_normals(points, triangles)
-    placed = grown(points, normals, room, lambda p: enclosed_volume(p, triangles), volume, radius)
+
+    def measure(places: npt.NDArray[np.floating[Any]]) -> float:
+        return enclosed_volume(np.asarray(places, dtype=np.float64), triangles)
+
+    placed = np.asarray(grown(points, normals, room, measure, volume, radius), dtype=np.float64)
     return Surface(placed, triangles, surface.size, ())
 
 

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +24,7 @@ from scipy import ndimage
 from simulator.errors import InputError
 from simulator.geometry.mesh_data import MeshData
 
-Floats = npt.NDArray[np.float64]
+Floats = npt.NDArray[np.floating[Any]]
 Labels = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
 
