@@ -158,3 +158,32 @@ def test_command_and_run(
     assert main(["run", str(PRESET), *more, "--out", "out", "--quiet"]) == 0
     assert main(["mesh", str(PRESET), "--pixel", "0.1um", "-o", "b.msh"]) == 2
     assert "--labels" in capsys.readouterr().err
+
+
+def test_microstructure_in_lithium_map_out_and_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Picture -> particles and mesh -> simulation -> against the picture's own map."""
+    monkeypatch.chdir(tmp_path)
+    words = ["micrograph", "--size", "200", "--pixel", "0.2um", "--out", "field"]
+    assert main(words) == 0
+    words = ["optics", "field/state.tif", "--pristine", "field/pristine.tif"]
+    assert main([*words, "--out", "seen"]) == 0
+    words = ["--labels", "seen/state_labels.tif", "--pixel", "0.2um", "-o", "cells.msh"]
+    assert main(["mesh", str(PRESET), *words]) == 0
+    steps = settings(protocol__steps='["charge at C/2 for 2 min"]', output__report="false")
+    own = settings(geometry__mesh_file="cells.msh")
+    assert main(["run", str(PRESET), *own, *steps, "--out", "run", "--quiet"]) == 0
+    capsys.readouterr()
+    words = ["report", "run", "seen/state.csv", "--permutations", "19", "--out", "both"]
+    assert main(words) == 0
+    assert "run and state show the same particles" in capsys.readouterr().out
+    seen = pd.read_csv("seen/state.csv").set_index("label")
+    shared = pd.read_csv("both/comparison_particles.csv")
+    assert len(shared) > 0.9 * len(seen)
+    # By the numbers in the image the pairs are the same as by their places.
+    label = pd.read_csv("cells.csv").set_index("particle")["label"]
+    mesh = read_msh(Path("cells.msh")).particles
+    for row in shared.itertuples():
+        particle = int(np.hypot(mesh.x_um - row.x_um, mesh.y_um - row.y_um).argmin())
+        assert seen.loc[label[particle], "value"] == pytest.approx(row.second_value)
