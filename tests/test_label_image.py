@@ -175,7 +175,7 @@ def test_microstructure_in_lithium_map_out_and_compared(
     own = settings(geometry__mesh_file="cells.msh")
     assert main(["run", str(PRESET), *own, *steps, "--out", "run", "--quiet"]) == 0
     capsys.readouterr()
-    words = ["report", "run", "seen/state.csv", "--permutations", "19", "--out", "both"]
+    words = ["report", "run", "seen/state.csv", "--permutations", "39", "--out", "both"]
     assert main(words) == 0
     assert "run and state show the same particles" in capsys.readouterr().out
     seen = pd.read_csv("seen/state.csv").set_index("label")

@@ -10,7 +10,7 @@ import tifffile
 from PIL import Image
 
 from simulator.errors import InputError
-from simulator.optics.micrograph import read_labels, read_micrograph
+from simulator.optics.micrograph import read_label_image, read_labels, read_micrograph
 
 RGB = np.random.default_rng(1).integers(0, 2**16, (40, 50, 3), dtype=np.uint16)
 RGB8 = (RGB >> 8).astype(np.uint8)
@@ -80,6 +80,31 @@ def test_png_of_16_bit_keeps_both_bytes(tmp_path: Path) -> None:
     writer.Write()
     found = read_micrograph(tmp_path / "a.png", 0.1)
     np.testing.assert_array_equal(found.counts, RGB)
+
+
+@pytest.mark.parametrize("compression", ["tiff_lzw", "packbits"])
+def test_compressed_tiff(compression: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    Image.fromarray(RGB8).save(path, compression=compression)
+    np.testing.assert_array_equal(read_micrograph(path, 0.1).counts, RGB8)
+
+
+def test_compression_of_16_bit_colour_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, RGB, photometric="rgb")
+    with tifffile.TiffFile(path, mode="r+") as tiff:
+        tiff.pages[0].tags["Compression"].overwrite(5)
+    with pytest.raises(InputError, match=r"a\.tif.*LZW.*imagecodecs"):
+        read_micrograph(path, 0.1)
+
+
+def test_stack_of_labels_with_lzw_compression(tmp_path: Path) -> None:
+    pages = np.random.default_rng(2).integers(0, 9, (5, 40, 50), dtype=np.uint8)
+    first, *others = (Image.fromarray(page) for page in pages)
+    path = tmp_path / "stack.tif"
+    first.save(path, compression="tiff_lzw", save_all=True, append_images=others)
+    found = read_label_image(path, (0.1, 0.1, 0.2))
+    np.testing.assert_array_equal(found.labels, pages)
 
 
 def test_png_with_transparency_and_jpeg(tmp_path: Path) -> None:

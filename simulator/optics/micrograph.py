@@ -201,8 +201,20 @@ def _read_tiff(file: Path) -> tuple[npt.NDArray[Any], float | None]:
 
     with tifffile.TiffFile(file) as tiff:
         series = tiff.series[0]
-        array = np.asarray(series.asarray())
         axes = str(series.axes)
+        try:
+            array = np.asarray(series.asarray())
+        except ValueError as error:
+            # LZW and JPEG compression, which tifffile leaves to a package of its own.
+            if "imagecodecs" not in str(error):
+                raise
+            page = tiff.pages[0]
+            if page.samplesperpixel > 1 and page.bitspersample > 8:
+                raise InputError(
+                    f"{file}: is compressed ({page.compression.name}) in 16 bit colour. Save it"
+                    " uncompressed or as ZIP, or install imagecodecs: pip install imagecodecs"
+                ) from None
+            return _read_frames(file), _tiff_pixel_um(tiff)
         # Colour planes one after another, as ImageJ and OME write them.
         if array.ndim == 3 and axes[0] in "SC" and array.shape[0] in (3, 4):
             array = np.moveaxis(array, 0, 2)
@@ -272,6 +284,16 @@ def _is_16_bit(file: Path) -> bool:
     with file.open("rb") as stream:
         # Signature, length and name of the header chunk, width, height, then bits a sample.
         return stream.read(25)[24] == 16
+
+
+def _read_frames(file: Path) -> npt.NDArray[Any]:
+    """All pages of a TIFF by Pillow."""
+    from PIL import Image, ImageSequence
+
+    Image.MAX_IMAGE_PIXELS = None
+    with Image.open(file) as image:
+        pages = np.stack([np.asarray(page) for page in ImageSequence.Iterator(image)])
+    return pages[0] if len(pages) == 1 else pages
 
 
 def _read_16_bit_png(file: Path) -> npt.NDArray[Any]:
