@@ -129,6 +129,24 @@ class TestOptics:
         summary = pd.read_csv("out/summary.csv")
         assert summary["failed"].notna().tolist() == [True, False]
 
+    def test_out_of_focus_and_overlapping(self, place: Path) -> None:
+        words = ["micrograph", "--size", "256", "--pixel", "0.2um", "--overlap", "0.2"]
+        more = ["--defocus", "1.4um", "--bits", "8", "--noise", "0.01"]
+        assert main([*words, *more, "--out", "soft"]) == 0
+        truth = pd.read_csv("soft/truth.csv")
+        assert 1.2 < truth["defocus_um"].max() <= 1.4
+        gaps = [
+            np.delete(np.hypot(truth["x_um"] - x, truth["y_um"] - y) - truth["radius_um"] - r, i)
+            for i, x, y, r in truth[["x_um", "y_um", "radius_um"]].itertuples()
+        ]
+        assert min(gap.min() for gap in gaps) < -0.3
+        assert np.asarray(Image.open("soft/state.tif")).dtype == np.uint8
+        assert main(["optics", "soft/state.tif", "--out", "out"]) == 0
+        refused = pd.read_csv("out/state_refused.csv")
+        assert "out_of_focus" in set(refused["refused"])
+        summary = json.loads(Path("out/summary.json").read_text())[0]
+        assert 0.2 < summary["in_focus"] < 0.95
+
     def test_a_results_folder_becomes_a_picture(self, place: Path) -> None:
         write_run(place / "run", synthetic_run(samples=6))
         assert main(["micrograph", "run", "--pixel", "0.2um", "--out", "seen"]) == 0

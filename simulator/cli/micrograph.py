@@ -45,6 +45,16 @@ def add(commands: Any) -> None:
     command.add_argument(
         "--blur", type=number(0.1, 50.0), default=0.8, metavar="PIXELS", help="sigma"
     )
+    command.add_argument(
+        "--overlap", type=number(0.0, 0.5), default=0.0, help="of neighbours, share of the radius"
+    )
+    command.add_argument(
+        "--defocus",
+        type=length,
+        metavar="LENGTH",
+        help="particles are blurred by a sigma of their own, from 0 to this (default: none)",
+    )
+    command.add_argument("--bits", type=int, choices=(8, 16), default=16, help="of the camera")
     command.add_argument("--noise", type=number(0.0, 0.5), default=0.02, help="share of full scale")
     command.add_argument(
         "--fall-off", type=number(0.0, 0.9), default=0.0, help="of the light, to the corners"
@@ -65,6 +75,9 @@ def _micrograph(options: argparse.Namespace, comm: Any) -> int:
             pixel_um=options.pixel,
             size=options.size,
             lithium=options.lithium,
+            overlap=options.overlap,
+            defocus_um=options.defocus or 0.0,
+            bits=options.bits,
             blur_px=options.blur,
             noise=options.noise,
             fall_off=options.fall_off,

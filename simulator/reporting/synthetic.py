@@ -3,7 +3,8 @@
 state.tif       the picture
 pristine.tif    the same place with every particle full of lithium
 flat.tif        an even surface under the same light
-truth.csv       the particles drawn: particle, x_um, y_um, radius_um, value (lithium fraction)
+truth.csv       the particles drawn: particle, x_um, y_um, radius_um, value (lithium fraction),
+                defocus_um (sigma of the particle's own blur)
 truth.tif       labels, 0 the matrix
 
 Of a 3D run the picture shows a plane: discs with the radius of the cut and the mean lithium
@@ -54,7 +55,9 @@ class Request:
         pixel_um: edge of a pixel.
         size: edge of a random field, pixels.
         lithium: mean of a random field, whose particles scatter by 0.05 over 15 um.
-        blur_px, noise, fall_off: see `Camera`.
+        overlap: of neighbours in a random field, share of the median radius.
+        defocus_um: largest sigma of the particles' own blur.
+        bits, blur_px, noise, fall_off: see `Camera`.
     """
 
     results: Path | None
@@ -63,6 +66,9 @@ class Request:
     pixel_um: float
     size: int
     lithium: float
+    overlap: float
+    defocus_um: float
+    bits: int
     blur_px: float
     noise: float
     fall_off: float
@@ -83,20 +89,23 @@ def take_pictures(request: Request, colours: Colours, seed: int, out: Path) -> i
     Raises:
         InputError: results not readable, or too large a picture.
     """
-    placing, drawing = np.random.default_rng(seed).spawn(2)
+    placing, drawing, focusing = np.random.default_rng(seed).spawn(3)
     colours = replace(colours, colour=colours.colour * (_EXPOSED / float(colours.colour.max())))
     camera = Camera(
         shape=(request.size, request.size),
         pixel_um=request.pixel_um,
+        bits=request.bits,
         blur_px=request.blur_px,
         noise=request.noise,
         fall_off=request.fall_off,
     )
     if request.results is None:
-        scene = _random(camera, colours, request.lithium, placing)
+        scene = _random(camera, colours, request, placing)
     else:
         scene = scene_of_results(request.results, colours, request.sample, request.plane)
         scene, camera = _framed(scene, camera)
+    blur = focusing.uniform(0.0, request.defocus_um, len(scene))
+    scene = replace(scene, defocus_um=blur)
     full = np.full(len(scene), float(colours.lithium[-1]))
     before = replace(scene, colour=colours.of(full), mark=full)
     # One seed for both: the same outlines and texture, as of the same particles, but other noise.
@@ -117,6 +126,7 @@ def take_pictures(request: Request, colours: Colours, seed: int, out: Path) -> i
         "y_um": scene.y_um,
         "radius_um": scene.radius_um,
         "value": scene.mark,
+        "defocus_um": scene.defocus_um,
     }
     write_atomically(out / "truth.csv", write_csv(dict(table)))
     return len(scene)
@@ -159,12 +169,14 @@ def scene_of_results(
     return disc_scene(x, y, discs.radius_um, discs.value, colours)
 
 
-def _random(camera: Camera, colours: Colours, lithium: float, random: np.random.Generator) -> Scene:
+def _random(
+    camera: Camera, colours: Colours, request: Request, random: np.random.Generator
+) -> Scene:
     placing, marking = random.spawn(2)
-    x, y, radius = random_positions(camera.size_um, placing)
+    x, y, radius = random_positions(camera.size_um, placing, overlap=request.overlap)
     marks = correlated_marks(x, y, marking, length_um=_CORRELATION_UM)
     fraction = np.clip(
-        lithium + _SPREAD * marks, float(colours.lithium[0]), float(colours.lithium[-1])
+        request.lithium + _SPREAD * marks, float(colours.lithium[0]), float(colours.lithium[-1])
     )
     return Scene(x, y, radius, colours.of(fraction), fraction, np.zeros(x.size))
 
