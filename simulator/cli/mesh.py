@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,8 @@ def _mesh(options: argparse.Namespace, comm: Any) -> int:
         else:
             from simulator.reporting.labels import mesh_image, summary, table
 
-            made, image = mesh_image(options.labels, options.pixel, parameters)
+            progress = _tell if sys.stderr.isatty() else None
+            made, image = mesh_image(options.labels, options.pixel, parameters, progress)
             mesh = made.mesh
         try:
             write_msh(options.output, mesh)
@@ -65,3 +67,7 @@ def _mesh(options: argparse.Namespace, comm: Any) -> int:
 
     on_root(comm, make)
     return DONE
+
+
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

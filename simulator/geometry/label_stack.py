@@ -27,6 +27,7 @@ from simulator.geometry.box_surfaces import SLOPE, BoxSizes, empty_grid, mesh_bo
 from simulator.geometry.even_surface import enclosed_volume, even_triangles, vertex_normals
 from simulator.geometry.mesh_data import MeshData
 from simulator.geometry.meshing_3d import filled
+from simulator.geometry.packing import Progress
 from simulator.geometry.parting import (
     ImageMesh,
     Labels,
@@ -52,6 +53,9 @@ SMOOTHED = 0.15
 
 SAMPLES = 4.0
 """Samples of the smoothed mask to an edge length."""
+
+EVERY = 50
+"""Particles between two lines of progress."""
 
 REFINEMENTS = 6
 RETRIES = 2
@@ -80,7 +84,12 @@ class Solids:
 
 
 def mesh_stack(
-    labels: Labels, voxel_um: Sequence[float], separator_um: float, gap_um: float, settings: Any
+    labels: Labels,
+    voxel_um: Sequence[float],
+    separator_um: float,
+    gap_um: float,
+    settings: Any,
+    progress: Progress | None = None,
 ) -> ImageMesh:
     """Mesh a stack of label images, of order 1.
 
@@ -90,6 +99,7 @@ def mesh_stack(
         separator_um: thickness of the separator, which is added beyond the last page.
         gap_um: kept between particles and to the box; at least a voxel.
         settings: `Parameters.geometry.mesh` (lengths in m).
+        progress: called with a line now and then.
 
     Raises:
         InputError: gap below a voxel, no particle left, or gmsh failed; names the remedy.
@@ -97,7 +107,9 @@ def mesh_stack(
     sizes = BoxSizes(1e6 * settings.maximum_size, 1e6 * settings.separator_size)
     factor = float(settings.surface_size_factor)
     for attempt in range(RETRIES + 1):
-        solids = solids_of(labels, voxel_um, gap_um, factor, sizes.maximum)
+        solids = solids_of(labels, voxel_um, gap_um, factor, sizes.maximum, progress)
+        if progress is not None:
+            progress(f"filling the space between {len(solids.labels)} particles")
         grid = _size_grid(solids.surfaces, solids.extent, separator_um, sizes)
         try:
             box = mesh_box(solids.extent, solids.surfaces, separator_um, grid)
@@ -125,7 +137,12 @@ def mesh_stack(
 
 
 def solids_of(
-    labels: Labels, voxel_um: Sequence[float], gap_um: float, factor: float, maximum: float
+    labels: Labels,
+    voxel_um: Sequence[float],
+    gap_um: float,
+    factor: float,
+    maximum: float,
+    progress: Progress | None = None,
 ) -> Solids:
     """The surfaces of a stack's particles, parted by the gap.
 
@@ -135,6 +152,7 @@ def solids_of(
         gap_um: between particles and to the box.
         factor: edge length over the radius of the sphere of the same volume.
         maximum: greatest edge length, um.
+        progress: called with a line now and then.
 
     Raises:
         InputError: gap below a voxel, or no particle left.
@@ -147,6 +165,8 @@ def solids_of(
     for index, window in enumerate(ndimage.find_objects(labels), start=1):
         if window is None:
             continue
+        if progress is not None and index % EVERY == 0:
+            progress(f"surface {index} of {len(counts) - 1}")
         volume = float(counts[index] * spacing.prod())
         mask = largest_piece(kept[window] == index)
         made = None

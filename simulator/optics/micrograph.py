@@ -25,6 +25,8 @@ FORMATS = (".tif", ".tiff", ".png", ".jpg", ".jpeg")
 LARGEST_PIXEL_UM = 5.0
 """A pixel wider than this is no micrograph's: the resolution is the screen's or the printer's."""
 
+_MOST_COUNTED = 2**26
+
 _MICRONS = {"um": 1.0, "µm": 1.0, "μm": 1.0, "micron": 1.0, "microns": 1.0, "nm": 1e-3, "mm": 1e3}
 _MICRONS |= {"cm": 1e4, "inch": 2.54e4, "\\u00B5m": 1.0}
 
@@ -162,12 +164,21 @@ def _as_labels(
         )
     if labels.dtype.kind == "f" and not np.array_equal(labels, np.round(labels)):
         raise InputError(f"{file}: labels must be whole numbers")
-    whole = labels.astype(np.int64)
-    if whole.min() < 0 or whole.max() == 0:
+    whole = labels if labels.dtype.kind in "iu" else labels.astype(np.int64)
+    lowest, highest = int(whole.min()), int(whole.max())
+    if lowest < 0 or highest == 0:
         raise InputError(f"{file}: holds no particles (0 is background, particles count from 1)")
-    numbers, inverse = np.unique(whole, return_inverse=True)
-    inverse = inverse.reshape(labels.shape)
-    relabelled: Labels = (inverse if numbers[0] == 0 else inverse + 1).astype(np.int32)
+    if highest < _MOST_COUNTED:
+        # Stacks are large: sorting them takes long.
+        numbers = np.flatnonzero(np.bincount(whole.ravel()))
+        lookup = np.zeros(highest + 1, dtype=np.int32)
+        lookup[numbers[numbers > 0]] = np.arange(1, np.count_nonzero(numbers) + 1)
+        relabelled: Labels = lookup[whole]
+    else:
+        numbers, inverse = np.unique(whole, return_inverse=True)
+        inverse = inverse.reshape(labels.shape)
+        relabelled = (inverse if numbers[0] == 0 else inverse + 1).astype(np.int32)
+        numbers = numbers.astype(np.int64)
     if relabelled.max() == 1:
         # A plain mask: each connected piece is a particle.
         from scipy.ndimage import label

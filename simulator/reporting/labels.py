@@ -16,6 +16,7 @@ from simulator.errors import InputError
 from simulator.geometry.label_image import mesh_labels
 from simulator.geometry.label_stack import mesh_stack
 from simulator.geometry.meshing import mesh_sizes
+from simulator.geometry.packing import Progress
 from simulator.geometry.parting import ImageMesh
 from simulator.optics.csv_columns import write_csv
 from simulator.optics.micrograph import LabelImage, read_label_image
@@ -25,7 +26,10 @@ TOLERANCE = {2: 0.01, 3: 0.02}
 
 
 def mesh_image(
-    path: Path, edges_um: Sequence[float] | None, parameters: Any
+    path: Path,
+    edges_um: Sequence[float] | None,
+    parameters: Any,
+    progress: Progress | None = None,
 ) -> tuple[ImageMesh, LabelImage]:
     """Read and mesh a label image or stack.
 
@@ -33,6 +37,7 @@ def mesh_image(
         path: of the image.
         edges_um: of its pixels; None asks its metadata.
         parameters: for the separator, gap (a pixel, if that is wider) and sizes of [geometry].
+        progress: called with a line now and then, of a stack.
 
     Raises:
         InputError: not such an image, geometry.dimension is another one, or it cannot be meshed.
@@ -49,7 +54,7 @@ def mesh_image(
     # An image cannot show a narrower gap than a pixel.
     gap = max(1e6 * geometry.minimum_gap, *image.edges_um)
     if dimension == 3:
-        made = mesh_stack(image.labels, image.edges_um, separator, gap, geometry.mesh)
+        made = mesh_stack(image.labels, image.edges_um, separator, gap, geometry.mesh, progress)
     else:
         sizes = mesh_sizes(geometry.mesh)
         made = mesh_labels(image.labels, image.edges_um[0], separator, gap, sizes)
