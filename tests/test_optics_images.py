@@ -164,6 +164,21 @@ class TestLabels:
         mask[2:5, 2:5] = mask[10:14, 10:14] = 255
         assert read_labels(write(tmp_path / "m.png", mask), (20, 30)).max() == 2
 
+    @pytest.mark.parametrize("kind", ["uint8", "int32", "uint32", "uint64", "float32", "float64"])
+    def test_any_kind_of_number(self, kind: str, tmp_path: Path) -> None:
+        labels = np.zeros((20, 30), kind)
+        labels[2:5, 2:5], labels[10:14, 10:14] = 3, 200
+        found = read_label_image(write(tmp_path / "l.tif", labels), (0.1,))
+        assert found.numbers.tolist() == [3, 200]
+        np.testing.assert_array_equal(found.labels, np.where(labels == 200, 2, labels // 3))
+
+    def test_large_numbers(self, tmp_path: Path) -> None:
+        labels = np.zeros((20, 30), np.uint32)
+        labels[2:5, 2:5], labels[10:14, 10:14] = 5, 4_000_000_000
+        found = read_label_image(write(tmp_path / "l.tif", labels), (0.1,))
+        assert found.numbers.tolist() == [5, 4_000_000_000]
+        assert found.labels.max() == 2
+
     @pytest.mark.parametrize(
         ("labels", "words"),
         [

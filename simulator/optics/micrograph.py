@@ -164,7 +164,8 @@ def _as_labels(
         )
     if labels.dtype.kind == "f" and not np.array_equal(labels, np.round(labels)):
         raise InputError(f"{file}: labels must be whole numbers")
-    whole = labels if labels.dtype.kind in "iu" else labels.astype(np.int64)
+    narrow = labels.dtype.kind in "iu" and labels.dtype.itemsize < 8
+    whole = labels if narrow else labels.astype(np.int64)
     lowest, highest = int(whole.min()), int(whole.max())
     if lowest < 0 or highest == 0:
         raise InputError(f"{file}: holds no particles (0 is background, particles count from 1)")
@@ -178,7 +179,6 @@ def _as_labels(
         numbers, inverse = np.unique(whole, return_inverse=True)
         inverse = inverse.reshape(labels.shape)
         relabelled = (inverse if numbers[0] == 0 else inverse + 1).astype(np.int32)
-        numbers = numbers.astype(np.int64)
     if relabelled.max() == 1:
         # A plain mask: each connected piece is a particle.
         from scipy.ndimage import label
