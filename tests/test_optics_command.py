@@ -129,6 +129,24 @@ class TestOptics:
         summary = pd.read_csv("out/summary.csv")
         assert summary["failed"].notna().tolist() == [True, False]
 
+    def test_out_of_focus_and_overlapping(self, place: Path) -> None:
+        words = ["micrograph", "--size", "256", "--pixel", "0.2um", "--overlap", "0.2"]
+        more = ["--defocus", "1.4um", "--bits", "8", "--noise", "0.01"]
+        assert main([*words, *more, "--out", "soft"]) == 0
+        truth = pd.read_csv("soft/truth.csv")
+        assert 1.2 < truth["defocus_um"].max() <= 1.4
+        gaps = [
+            np.delete(np.hypot(truth["x_um"] - x, truth["y_um"] - y) - truth["radius_um"] - r, i)
+            for i, x, y, r in truth[["x_um", "y_um", "radius_um"]].itertuples()
+        ]
+        assert min(gap.min() for gap in gaps) < -0.3
+        assert np.asarray(Image.open("soft/state.tif")).dtype == np.uint8
+        assert main(["optics", "soft/state.tif", "--out", "out"]) == 0
+        refused = pd.read_csv("out/state_refused.csv")
+        assert "out_of_focus" in set(refused["refused"])
+        summary = json.loads(Path("out/summary.json").read_text())[0]
+        assert 0.2 < summary["in_focus"] < 0.95
+
     def test_a_results_folder_becomes_a_picture(self, place: Path) -> None:
         write_run(place / "run", synthetic_run(samples=6))
         assert main(["micrograph", "run", "--pixel", "0.2um", "--out", "seen"]) == 0
@@ -167,12 +185,15 @@ MISTAKES: dict[str, tuple[list[str], tuple[str, ...]]] = {
     ),
     "nothing to see": (["optics", "flat.tif"], ("flat",)),
     "channel": (["optics", "state.tif", "--channel", "cyan"], ("--channel cyan", "red, green")),
-    "threshold": (["optics", "state.tif", "--threshold", "high"], ("--threshold high", "otsu")),
+    "threshold": (
+        ["optics", "state.tif", "--threshold", "high"],
+        ("--threshold", "'high'", "otsu"),
+    ),
     "threshold of 3": (["optics", "state.tif", "--threshold", "3"], ("--threshold 3", "(0, 1)")),
-    "polarity": (["optics", "state.tif", "--polarity", "up"], ("--polarity up", "dark")),
-    "flatten": (["optics", "state.tif", "--flatten", "all"], ("--flatten all", "matrix")),
+    "polarity": (["optics", "state.tif", "--polarity", "up"], ("--polarity", "'up'", "dark")),
+    "flatten": (["optics", "state.tif", "--flatten", "all"], ("--flatten", "'all'", "matrix")),
     "focus": (["optics", "state.tif", "--focus", "-1"], ("--focus",)),
-    "focus in words": (["optics", "state.tif", "--focus", "sharp"], ("--focus sharp", "off")),
+    "focus in words": (["optics", "state.tif", "--focus", "sharp"], ("--focus", "'sharp'", "off")),
     "sizes": (["optics", "state.tif", "--smallest", "9um"], ("smallest",)),
     "calibration alone": (
         ["optics", "state.tif", "--calibration", "cal.csv"],
@@ -193,7 +214,7 @@ MISTAKES: dict[str, tuple[list[str], tuple[str, ...]]] = {
         ("lithium fraction", "pristine"),
     ),
     "micrograph of no results": (["micrograph", "none"], ("none",)),
-    "micrograph out of range": (["micrograph", "--lithium", "1.2"], ("--lithium 1.2", "0 to 1")),
+    "micrograph out of range": (["micrograph", "--lithium", "1.2"], ("--lithium", "1.2", "0 to 1")),
     "micrograph colours": (["micrograph", "--colours", "none.csv"], ("none.csv",)),
     "no table": (["dielectric"], ("TABLE",)),
     "missing table": (["dielectric", "none.csv"], ("none.csv", "no such file")),
@@ -206,7 +227,7 @@ MISTAKES: dict[str, tuple[list[str], tuple[str, ...]]] = {
         ("--lithium", "2", "1 tables"),
     ),
     "lithium out of range": (["dielectric", "eps.csv", "--lithium", "2"], ("--lithium 2",)),
-    "drude": (["dielectric", "eps.csv", "--drude", "9"], ("--drude 9", "plasma energy")),
+    "drude": (["dielectric", "eps.csv", "--drude", "9"], ("--drude", "'9'", "plasma energy")),
     "drude negative": (["dielectric", "eps.csv", "--drude", "9,-1"], ("--drude", "above 0")),
     "drude in table alone": (["dielectric", "eps.csv", "--drude-in-table"], ("--drude",)),
     "medium": (["dielectric", "eps.csv", "--medium", "0.2"], ("0.2", "refractive")),

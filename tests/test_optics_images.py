@@ -10,7 +10,7 @@ import tifffile
 from PIL import Image
 
 from simulator.errors import InputError
-from simulator.optics.micrograph import read_labels, read_micrograph
+from simulator.optics.micrograph import read_label_image, read_labels, read_micrograph
 
 RGB = np.random.default_rng(1).integers(0, 2**16, (40, 50, 3), dtype=np.uint16)
 RGB8 = (RGB >> 8).astype(np.uint8)
@@ -82,6 +82,31 @@ def test_png_of_16_bit_keeps_both_bytes(tmp_path: Path) -> None:
     np.testing.assert_array_equal(found.counts, RGB)
 
 
+@pytest.mark.parametrize("compression", ["tiff_lzw", "packbits"])
+def test_compressed_tiff(compression: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    Image.fromarray(RGB8).save(path, compression=compression)
+    np.testing.assert_array_equal(read_micrograph(path, 0.1).counts, RGB8)
+
+
+def test_compression_of_16_bit_colour_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, RGB, photometric="rgb")
+    with tifffile.TiffFile(path, mode="r+") as tiff:
+        tiff.pages[0].tags["Compression"].overwrite(5)
+    with pytest.raises(InputError, match=r"a\.tif.*LZW.*imagecodecs"):
+        read_micrograph(path, 0.1)
+
+
+def test_stack_of_labels_with_lzw_compression(tmp_path: Path) -> None:
+    pages = np.random.default_rng(2).integers(0, 9, (5, 40, 50), dtype=np.uint8)
+    first, *others = (Image.fromarray(page) for page in pages)
+    path = tmp_path / "stack.tif"
+    first.save(path, compression="tiff_lzw", save_all=True, append_images=others)
+    found = read_label_image(path, (0.1, 0.1, 0.2))
+    np.testing.assert_array_equal(found.labels, pages)
+
+
 def test_png_with_transparency_and_jpeg(tmp_path: Path) -> None:
     with_alpha = np.concatenate([RGB8, np.full((40, 50, 1), 255, np.uint8)], axis=2)
     found = read_micrograph(write(tmp_path / "a.png", with_alpha), 0.1)
@@ -138,6 +163,21 @@ class TestLabels:
         mask = np.zeros((20, 30), np.uint8)
         mask[2:5, 2:5] = mask[10:14, 10:14] = 255
         assert read_labels(write(tmp_path / "m.png", mask), (20, 30)).max() == 2
+
+    @pytest.mark.parametrize("kind", ["uint8", "int32", "uint32", "uint64", "float32", "float64"])
+    def test_any_kind_of_number(self, kind: str, tmp_path: Path) -> None:
+        labels = np.zeros((20, 30), kind)
+        labels[2:5, 2:5], labels[10:14, 10:14] = 3, 200
+        found = read_label_image(write(tmp_path / "l.tif", labels), (0.1,))
+        assert found.numbers.tolist() == [3, 200]
+        np.testing.assert_array_equal(found.labels, np.where(labels == 200, 2, labels // 3))
+
+    def test_large_numbers(self, tmp_path: Path) -> None:
+        labels = np.zeros((20, 30), np.uint32)
+        labels[2:5, 2:5], labels[10:14, 10:14] = 5, 4_000_000_000
+        found = read_label_image(write(tmp_path / "l.tif", labels), (0.1,))
+        assert found.numbers.tolist() == [5, 4_000_000_000]
+        assert found.labels.max() == 2
 
     @pytest.mark.parametrize(
         ("labels", "words"),

@@ -9,6 +9,7 @@ import pytest
 from pictures import SMALL, truth
 from scipy.ndimage import gaussian_filter
 from skimage import data
+from skimage.filters import threshold_otsu
 
 from simulator.errors import InputError
 from simulator.optics.analysis import Options, analyse
@@ -110,6 +111,29 @@ class TestRealPictures:
         coins = (data.coins() / 255).astype(np.float32)
         plain = segment(coins, 0.2, Segmentation(smallest_um=2.0))
         assert (np.bincount(plain.ravel())[1:] > 900).sum() != 24
+
+    def test_stained_tissue(self) -> None:
+        """Brown regions in a light ground, through the whole chain in colour."""
+        dark = Segmentation(polarity="dark", smallest_um=0.8)
+        picture = Micrograph(data.immunohistochemistry(), 0.2, "tissue")
+        found = analyse(picture, Options(segmentation=dark))
+        red, green, blue = found.measured.colour.T
+        # Each of them is darker than the ground, and most are brown to the eye.
+        ground = np.median(found.intensity[found.labels == 0], axis=0)
+        assert (found.measured.colour < ground).all()
+        assert np.mean((red > green) & (green > blue)) > 0.75
+        grey = found.intensity.mean(axis=2)
+        stained = (grey < threshold_otsu(grey)).mean()
+        assert (found.labels > 0).mean() == pytest.approx(stained, abs=0.06)
+
+    def test_galaxies(self) -> None:
+        """Few bright spots on black: the brightest are among those found, the sky is not."""
+        sky = Micrograph(data.hubble_deep_field(), 0.2, "sky")
+        found = analyse(sky, Options())
+        assert 100 < len(found.measured) < 400
+        assert 0.01 < (found.labels > 0).mean() < 0.06
+        grey = gaussian_filter(found.intensity.mean(axis=2), 3.0)
+        assert (found.labels[grey > 0.8 * grey.max()] > 0).all()
 
 
 class TestMeasuring:

@@ -15,9 +15,8 @@ from simulator.optics.analysis import Options, Picture, analyse, evaluate
 from simulator.optics.calibration import Curve, calibration_table, read_calibration
 from simulator.optics.registration import match_particles
 from simulator.optics.scoring import score
-from simulator.optics.sections import ILLUSTRATIVE, read_colours, section_scene
+from simulator.optics.sections import ILLUSTRATIVE, disc_scene, read_colours
 from simulator.optics.synthetic import Camera, Truth, draw, random_scene
-from simulator.particles import ParticleTable
 
 RANDOM = 11
 
@@ -260,33 +259,17 @@ class TestCalibration:
 
 
 class TestSections:
-    def table(self, z: np.ndarray) -> ParticleTable:
-        n = np.arange(z.size)
-        return ParticleTable(
-            n,
-            10.0 + 8.0 * n,
-            np.full(z.size, 5.0) + n,
-            z,
-            np.full(z.size, 3.0),
-            *np.ones((3, z.size)),
-        )
-
-    def test_discs_as_they_are(self) -> None:
-        scene = section_scene(self.table(np.zeros(4)), np.array([0.3, 0.5, 0.7, 0.9]), ILLUSTRATIVE)
+    def test_discs_in_their_colours(self) -> None:
+        x, lithium = 10.0 + 8.0 * np.arange(4.0), np.array([0.3, 0.5, 0.7, 0.9])
+        radius = np.array([3.0, 3.0, 3.0, 0.1])
+        scene = disc_scene(x, x + 1.0, radius, lithium, ILLUSTRATIVE)
         np.testing.assert_array_equal(scene.radius_um, 3.0)
-        np.testing.assert_array_equal(scene.mark, [0.3, 0.5, 0.7, 0.9])
+        np.testing.assert_array_equal(scene.mark, [0.3, 0.5, 0.7])
         # Half-way between the rows of the table.
         half = ILLUSTRATIVE.of(np.array([0.5]))[0]
         np.testing.assert_allclose(half, ILLUSTRATIVE.colour.mean(axis=0))
-
-    def test_spheres_are_cut(self) -> None:
-        z = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
-        scene = section_scene(self.table(z), np.full(6, 0.5), ILLUSTRATIVE, across_um=6.0)
-        distance = np.array([-1.0, 0.0, 1.0, 2.0])
-        np.testing.assert_allclose(scene.radius_um, np.sqrt(9.0 - distance**2))
-        np.testing.assert_array_equal(scene.x_um, z[:4])
         with pytest.raises(InputError, match="cuts no particle"):
-            section_scene(self.table(z), np.full(6, 0.5), ILLUSTRATIVE, across_um=50.0)
+            disc_scene(x, x, np.full(4, 0.1), lithium, ILLUSTRATIVE)
 
     def test_colours(self, tmp_path: Path) -> None:
         path = tmp_path / "colours.csv"

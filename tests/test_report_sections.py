@@ -5,9 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from report_cases import BOX_UM, Spheres, packed_spheres, spheres, write_spheres
+from scipy.spatial import cKDTree
 
+from simulator.cli import main
 from simulator.errors import InputError
 from simulator.heterogeneity.sections import (
     Plane,
@@ -17,6 +20,8 @@ from simulator.heterogeneity.sections import (
     polish,
     section_discs,
 )
+from simulator.optics.sections import ILLUSTRATIVE
+from simulator.reporting.synthetic import scene_of_results
 
 WINDOW = np.array([[0.0, BOX_UM]] * 3)
 
@@ -113,3 +118,75 @@ def test_polishing_a_run_gives_fields_of_view(tmp_path: Path) -> None:
     assert alone == []
     with pytest.raises(InputError, match="no section cuts 10 particles"):
         polish(folder.path, 90.0, Planes((Plane(1, 0.2),)), WINDOW)
+
+
+class TestPicture:
+    """Simulation -> picture of a section -> segmentation: like is compared with like."""
+
+    PLANE = Plane(1, 4.5)
+
+    @pytest.fixture(scope="class")
+    def run(self, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, np.ndarray]:
+        """A run of particles poorer in lithium at their surfaces, and the particles' means."""
+        packing = packed_spheres()
+        owner = np.zeros(len(packing.grid.points_um), dtype=int)
+        owner[packing.grid.cells] = packing.grid.cell_data["particle"][:, None]
+        offset = packing.grid.points_um - packing.centres[owner]
+        away = np.linalg.norm(offset, axis=1) / packing.radii[owner]
+        base = np.random.default_rng(1).uniform(0.6, 0.95, len(packing.radii))
+        field = base[owner] - 0.5 * away**4
+        folder = write_spheres(tmp_path_factory.mktemp("cube") / "run", packing, field)
+        means = np.bincount(owner, field) / np.bincount(owner)
+        discs = section_discs(packing.grid, field, self.PLANE)
+        return folder.path, means[discs.particle[discs.radius_um >= 0.3]]
+
+    def test_discs_are_those_of_the_report(self, run: tuple[Path, np.ndarray]) -> None:
+        folder, means = run
+        scene = scene_of_results(folder, ILLUSTRATIVE, plane=self.PLANE)
+        views, _, _ = polish(folder, 100.0, Planes((self.PLANE,)), WINDOW)
+        seen = views[0].radius_um >= 0.3
+        np.testing.assert_allclose(scene.mark, views[0].value[seen])
+        np.testing.assert_allclose(scene.radius_um, views[0].radius_um[seen])
+        # Columns of the picture run along the thickness.
+        x, z = views[0].positions_um[seen].T
+        np.testing.assert_allclose(np.stack([scene.x_um, scene.y_um]), [z, x])
+        np.testing.assert_allclose(scene.colour, ILLUSTRATIVE.of(scene.mark))
+        # The particles' means are something else.
+        assert np.abs(scene.mark - means).max() > 0.05
+
+    def test_the_loop_closes(
+        self, run: tuple[Path, np.ndarray], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        folder, means = run
+        monkeypatch.chdir(tmp_path)
+        words = ["micrograph", str(folder), "--section", "y=4.5um", "--pixel", "0.2um"]
+        assert main([*words, "--out", "seen"]) == 0
+        Path("cal.csv").write_text(f"lithium_fraction,green\n0,{0.74 / 0.42}\n1,1\n")
+        words = ["optics", "seen/state.tif", "--pristine", "seen/pristine.tif"]
+        assert main([*words, "--calibration", "cal.csv", "--out", "out"]) == 0
+        truth, found = pd.read_csv("seen/truth.csv"), pd.read_csv("out/state.csv")
+        place = ["x_um", "y_um"]
+        away, near = cKDTree(truth[place]).query(found[place])
+        assert away.max() < 0.3
+        assert len(found) > 0.7 * len(truth)
+        wrong = found["value"].to_numpy() - truth["value"].to_numpy()[near]
+        assert np.sqrt(np.mean(wrong**2)) < 0.03
+        by_means = found["value"].to_numpy() - means[near]
+        assert np.sqrt(np.mean(by_means**2)) > 0.05
+
+    @pytest.mark.parametrize(
+        ("plane", "words"),
+        [("y=90um", "outside the electrode"), ("10um", "not a plane"), ("y=12um", "no particle")],
+    )
+    def test_mistakes(
+        self,
+        run: tuple[Path, np.ndarray],
+        plane: str,
+        words: str,
+        tmp_path: Path,
+        capsys: pytest.CaptureFixture[str],
+    ) -> None:
+        out = tmp_path / "seen"
+        assert main(["micrograph", str(run[0]), "--section", plane, "--out", str(out)]) == 2
+        assert words in capsys.readouterr().err
+        assert not out.exists()

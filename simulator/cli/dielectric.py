@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simulator.cli.endings import DONE
+from simulator.cli.values import numbers, positive_number
 from simulator.errors import InputError
 from simulator.ranks import on_root
 
@@ -45,6 +46,7 @@ def add(commands: Any) -> None:
     )
     command.add_argument(
         "--drude",
+        type=numbers(2, form="plasma energy,damping in eV"),
         metavar="WP,GAMMA",
         help="free electrons: plasma energy and damping, eV, added to eps2",
     )
@@ -58,14 +60,23 @@ def add(commands: Any) -> None:
     command.add_argument(
         "--camera", default="nominal", help="nominal, or CSV: wavelength_nm, red, green, blue"
     )
-    command.add_argument("--volume", type=float, metavar="A3", help="of the cell, cubic angstrom")
-    command.add_argument("--electrons", type=float, metavar="N", help="valence electrons per cell")
+    command.add_argument(
+        "--volume", type=positive_number, metavar="A3", help="of the cell, cubic angstrom"
+    )
+    command.add_argument(
+        "--electrons", type=positive_number, metavar="N", help="valence electrons per cell"
+    )
     bands = command.add_argument_group("equation (1), for .npz and .h5")
     bands.add_argument("--fermi", type=float, metavar="EV", help="Fermi level; else occupations")
     bands.add_argument("--temperature", type=float, default=0.0, metavar="K", help="of electrons")
     bands.add_argument("--broadening", type=float, default=0.1, metavar="EV")
     bands.add_argument("--line", default="gaussian", help="gaussian (default) or lorentzian")
-    bands.add_argument("--polarisation", metavar="X,Y,Z", help="one direction instead of ab and c")
+    bands.add_argument(
+        "--polarisation",
+        type=numbers(3),
+        metavar="X,Y,Z",
+        help="one direction instead of ab and c",
+    )
 
 
 def _dielectric(options: argparse.Namespace, comm: Any) -> int:
@@ -86,20 +97,11 @@ def _settings(options: argparse.Namespace) -> Settings:
 
     drude = None
     if options.drude is not None:
-        plasma, damping = _floats("--drude", options.drude, 2, "plasma energy,damping in eV")
-        if not (plasma > 0.0 and damping > 0.0):
-            raise InputError(f"--drude {options.drude}: both must be above 0")
-        drude = Drude(plasma, damping)
+        if not min(options.drude) > 0.0:
+            raise InputError("--drude: plasma energy and damping must be above 0")
+        drude = Drude(*options.drude)
     elif options.drude_in_table:
         raise InputError("--drude-in-table says where the free electrons are: pass --drude as well")
-    for name in ("volume", "electrons"):
-        value = getattr(options, name)
-        if value is not None and not value > 0.0:
-            raise InputError(f"--{name} {value:g} must be above 0")
-    polarisation = None
-    if options.polarisation is not None:
-        x, y, z = _floats("--polarisation", options.polarisation, 3, "x,y,z")
-        polarisation = (x, y, z)
     return Settings(
         rule=options.rule,
         tail=not options.no_tail,
@@ -112,15 +114,5 @@ def _settings(options: argparse.Namespace) -> Settings:
         temperature_K=options.temperature,
         broadening_eV=options.broadening,
         line=options.line,
-        polarisation=polarisation,
+        polarisation=options.polarisation,
     )
-
-
-def _floats(option: str, text: str, count: int, form: str) -> list[float]:
-    try:
-        values = [float(part) for part in text.split(",")]
-    except ValueError:
-        values = []
-    if len(values) != count:
-        raise InputError(f"{option} {text} is not of the form {form}")
-    return values

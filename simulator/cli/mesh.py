@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from simulator.cli.endings import DONE
 from simulator.cli.input_file import load, with_parameters
+from simulator.cli.values import voxel
 from simulator.errors import InputError
-
-if TYPE_CHECKING:
-    from simulator.geometry.mesh_data import MeshData
-    from simulator.parameters import Parameters
 
 
 def add(commands: Any) -> None:
@@ -23,9 +21,15 @@ def add(commands: Any) -> None:
         "--labels",
         type=Path,
         metavar="IMAGE",
-        help="mesh the particles of this label image (collector on the left) instead of a packing",
+        help="instead of packing: the particles of this label image (collector on the left), or"
+        " stack of them (TIFF, collector at the first page)",
     )
-    mesh.add_argument("--pixel", metavar="LENGTH", help="edge of a pixel of --labels, as in 0.1um")
+    mesh.add_argument(
+        "--pixel",
+        type=voxel,
+        metavar="LENGTH",
+        help="edge of a pixel of --labels, as in 0.1um; of a voxel also 0.1um,0.1um,0.2um (x,y,z)",
+    )
 
 
 def _mesh(options: argparse.Namespace, comm: Any) -> int:
@@ -34,6 +38,7 @@ def _mesh(options: argparse.Namespace, comm: Any) -> int:
     from simulator.geometry.msh import write_msh
     from simulator.geometry.quality import mesh_quality
     from simulator.ranks import on_root
+    from simulator.results.storage import write_atomically
 
     def make() -> None:
         if options.output.suffix != ".msh":
@@ -42,43 +47,27 @@ def _mesh(options: argparse.Namespace, comm: Any) -> int:
             raise InputError(f"--output {options.output}: no such folder. Make it first")
         if options.labels is None and options.pixel is not None:
             raise InputError("--pixel belongs to --labels: pass both, or neither")
-        from_image = options.labels is not None
-        mesh = _of_image(options, parameters) if from_image else mesh_for(parameters)
+        if options.labels is None:
+            mesh = mesh_for(parameters)
+        else:
+            from simulator.reporting.labels import mesh_image, summary, table
+
+            progress = _tell if sys.stderr.isatty() else None
+            made, image = mesh_image(options.labels, options.pixel, parameters, progress)
+            mesh = made.mesh
         try:
             write_msh(options.output, mesh)
+            if options.labels is not None:
+                write_atomically(options.output.with_suffix(".csv"), table(made, image))
         except OSError as error:
             raise InputError(f"--output {options.output}: {error.strerror}") from error
+        if options.labels is not None:
+            print("\n".join(summary(made, image)))
         print(mesh_quality(mesh).text())
 
     on_root(comm, make)
     return DONE
 
 
-def _of_image(options: argparse.Namespace, parameters: Parameters) -> MeshData:
-    from simulator.geometry.label_image import mesh_labels
-    from simulator.geometry.meshing import mesh_sizes
-    from simulator.optics.micrograph import read_label_image
-    from simulator.reporting.micrographs import pixel_um
-
-    given = None if options.pixel is None else pixel_um(options.pixel)
-    labels, size = read_label_image(options.labels, given)
-    geometry = parameters.geometry
-    if geometry.dimension != 2:
-        raise InputError(
-            f"{parameters.source_file}: geometry.dimension = {geometry.dimension}, but an image has"
-            " 2: pass --set geometry.dimension=2"
-        )
-    mesh, outlines = mesh_labels(
-        labels,
-        size,
-        1e6 * geometry.separator_thickness,
-        1e6 * geometry.minimum_gap,
-        mesh_sizes(geometry.mesh),
-    )
-    share = float(mesh.particles.volume_um3.sum()) / (outlines.thickness_um * outlines.width_um)
-    print(
-        f"{len(outlines.rings)} particles, {share:.3f} of a coating of"
-        f" {outlines.thickness_um:.4g} um x {outlines.width_um:.4g} um"
-        + (f"; {outlines.dropped} too small were left out" if outlines.dropped else "")
-    )
-    return mesh
+def _tell(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

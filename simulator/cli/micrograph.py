@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from simulator.cli.endings import DONE
-from simulator.errors import InputError
+from simulator.cli.values import length, number, whole
 from simulator.ranks import on_root
 
 
@@ -29,42 +29,55 @@ def add(commands: Any) -> None:
         help="lithium_fraction, red, green, blue, from heterode dielectric (else made up)",
     )
     command.add_argument("--sample", type=int, default=-1, help="of the results (default: last)")
-    command.add_argument("--pixel", default="0.1um", metavar="LENGTH", help="edge of a pixel")
-    command.add_argument("--size", type=int, default=1024, help="edge of a random field, pixels")
     command.add_argument(
-        "--lithium", type=float, default=0.5, metavar="X", help="mean of a random field"
+        "--section", metavar="PLANE", help="of a 3D run, as in z=10um (default: the middle, y)"
     )
-    command.add_argument("--seed", type=int, default=1)
-    command.add_argument("--blur", type=float, default=0.8, metavar="PIXELS", help="sigma")
-    command.add_argument("--noise", type=float, default=0.02, help="share of full scale")
-    command.add_argument("--fall-off", type=float, default=0.0, help="of the light, to the corners")
+    command.add_argument(
+        "--pixel", type=length, default="0.1um", metavar="LENGTH", help="edge of a pixel"
+    )
+    command.add_argument(
+        "--size", type=whole(64, 20000), default=1024, help="edge of a random field, pixels"
+    )
+    command.add_argument(
+        "--lithium", type=number(0.0, 1.0), default=0.5, metavar="X", help="mean of a random field"
+    )
+    command.add_argument("--seed", type=whole(0, 2**63 - 1), default=1)
+    command.add_argument(
+        "--blur", type=number(0.1, 50.0), default=0.8, metavar="PIXELS", help="sigma"
+    )
+    command.add_argument(
+        "--overlap", type=number(0.0, 0.5), default=0.0, help="of neighbours, share of the radius"
+    )
+    command.add_argument(
+        "--defocus",
+        type=length,
+        metavar="LENGTH",
+        help="particles are blurred by a sigma of their own, from 0 to this (default: none)",
+    )
+    command.add_argument("--bits", type=int, choices=(8, 16), default=16, help="of the camera")
+    command.add_argument("--noise", type=number(0.0, 0.5), default=0.02, help="share of full scale")
+    command.add_argument(
+        "--fall-off", type=number(0.0, 0.9), default=0.0, help="of the light, to the corners"
+    )
 
 
 def _micrograph(options: argparse.Namespace, comm: Any) -> int:
     def make() -> None:
+        from simulator.heterogeneity.sections import parse_plane
         from simulator.optics.sections import ILLUSTRATIVE, read_colours
-        from simulator.reporting.micrographs import pixel_um
         from simulator.reporting.synthetic import Request, take_pictures
 
-        for name, low, high in (
-            ("lithium", 0.0, 1.0),
-            ("noise", 0.0, 0.5),
-            ("blur", 0.1, 50.0),
-            ("fall_off", 0.0, 0.9),
-            ("size", 64, 20000),
-            ("seed", 0, 2**63),
-        ):
-            value = getattr(options, name)
-            if not low <= value <= high:
-                option = name.replace("_", "-")
-                raise InputError(f"--{option} {value:g} is out of range ({low:g} to {high:g})")
         colours = ILLUSTRATIVE if options.colours is None else read_colours(options.colours)
         request = Request(
             results=options.results,
             sample=options.sample,
-            pixel_um=pixel_um(options.pixel),
+            plane=None if options.section is None else parse_plane(options.section),
+            pixel_um=options.pixel,
             size=options.size,
             lithium=options.lithium,
+            overlap=options.overlap,
+            defocus_um=options.defocus or 0.0,
+            bits=options.bits,
             blur_px=options.blur,
             noise=options.noise,
             fall_off=options.fall_off,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simulator.cli.endings import DONE
+from simulator.cli.values import length, number_or, one_of
 from simulator.errors import InputError
 from simulator.ranks import on_root
 
@@ -42,9 +43,14 @@ def add(commands: Any) -> None:
     command.add_argument(
         "--labels", type=Path, metavar="IMAGE", help="a segmentation made elsewhere (one IMAGE)"
     )
-    command.add_argument("--pixel", metavar="LENGTH", help="edge of a pixel, as in 0.1um")
     command.add_argument(
-        "--pristine-pixel", metavar="LENGTH", help="of --pristine, where another lens took it"
+        "--pixel", type=length, metavar="LENGTH", help="edge of a pixel, as in 0.1um"
+    )
+    command.add_argument(
+        "--pristine-pixel",
+        type=length,
+        metavar="LENGTH",
+        help="of --pristine, where another lens took it",
     )
     _add_segmentation(command)
     _add_calibration(command)
@@ -55,18 +61,36 @@ def _add_segmentation(command: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--channel", default="green", help="red, green (default) or blue: which becomes `value`"
     )
-    group.add_argument("--threshold", default="otsu", help="otsu (default), local, or 0 to 1")
-    group.add_argument("--polarity", default="bright", help="particles bright (default) or dark")
-    group.add_argument("--smallest", default="0.6um", metavar="LENGTH", help="least radius")
-    group.add_argument("--largest", default="8um", metavar="LENGTH", help="largest radius")
+    group.add_argument(
+        "--threshold",
+        type=number_or("otsu", "local"),
+        default="otsu",
+        help="otsu (default), local, or 0 to 1",
+    )
+    group.add_argument(
+        "--polarity",
+        type=one_of("bright", "dark"),
+        default="bright",
+        help="particles bright (default) or dark",
+    )
+    for name, default in (("smallest", "0.6um"), ("largest", "8um")):
+        group.add_argument(
+            f"--{name}",
+            type=length,
+            default=default,
+            metavar="LENGTH",
+            help=f"{name} radius (default: {default})",
+        )
     group.add_argument(
         "--focus",
+        type=number_or("off"),
         default="4",
         metavar="PIXELS",
         help="largest blur (sigma) of an edge in focus, or off (default: 4)",
     )
     group.add_argument(
         "--flatten",
+        type=one_of("particles", "matrix"),
         metavar="BY",
         help="without a flat field: even out by the picture's own particles or matrix, which"
         " removes real slow changes too",
@@ -114,24 +138,20 @@ def _optics(options: argparse.Namespace, comm: Any) -> int:
 
 
 def _jobs(options: argparse.Namespace) -> list[Job]:
-    from simulator.reporting.micrographs import Job, pixel_um, read_batch
+    from simulator.reporting.micrographs import Job, read_batch
 
     if bool(options.images) == (options.batch is not None):
         raise InputError("pass either pictures or --batch. See `heterode optics --help`")
     if options.labels is not None and len(options.images) != 1:
         raise InputError("--labels belongs to one picture: pass one, or name them in --batch")
-    sizes = {
-        name: None if text is None else pixel_um(text, f"--{name.replace('_', '-')}")
-        for name, text in (("pixel", options.pixel), ("pristine_pixel", options.pristine_pixel))
-    }
     if options.pristine_pixel is not None and options.pristine is None and options.batch is None:
         raise InputError("--pristine-pixel needs --pristine")
     common = {
         "pristine": options.pristine,
         "flat": options.flat,
         "labels": options.labels,
-        "pixel_um": sizes["pixel"],
-        "pristine_pixel_um": sizes["pristine_pixel"],
+        "pixel_um": options.pixel,
+        "pristine_pixel_um": options.pristine_pixel,
         "composition": options.composition,
         "direction": options.direction,
         "lens": options.lens,
@@ -144,37 +164,16 @@ def _jobs(options: argparse.Namespace) -> list[Job]:
 def _options(options: argparse.Namespace) -> Options:
     from simulator.optics.analysis import Options
     from simulator.optics.segmentation import Segmentation
-    from simulator.reporting.micrographs import pixel_um
 
-    _one_of("--polarity", options.polarity, ("bright", "dark"))
-    if options.flatten is not None:
-        _one_of("--flatten", options.flatten, ("particles", "matrix"))
     segmentation = Segmentation(
-        threshold=_number_or(options.threshold, "--threshold", ("otsu", "local")),
+        threshold=options.threshold,
         polarity=options.polarity,
-        smallest_um=pixel_um(options.smallest, "--smallest"),
-        largest_um=pixel_um(options.largest, "--largest"),
+        smallest_um=options.smallest,
+        largest_um=options.largest,
     )
-    focus = _number_or(options.focus, "--focus", ("off",))
     return Options(
         segmentation=segmentation,
         channel=options.channel,
-        focus_px=None if isinstance(focus, str) else focus,
+        focus_px=None if options.focus == "off" else options.focus,
         flatten=options.flatten,
     )
-
-
-def _one_of(option: str, text: str, allowed: tuple[str, ...]) -> None:
-    if text not in allowed:
-        raise InputError(f"{option} {text} is unknown (allowed: {', '.join(allowed)})")
-
-
-def _number_or(text: str, option: str, words: tuple[str, ...]) -> str | float:
-    if text in words:
-        return text
-    try:
-        return float(text)
-    except ValueError:
-        raise InputError(
-            f"{option} {text} is unknown (allowed: {', '.join(words)}, or a number)"
-        ) from None

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simulator.cli.endings import DONE
-from simulator.units import UnitError, quantity
+from simulator.cli.values import (
+    intervals,
+    length_in_um,
+    positive_length_in_um,
+    some_of,
+    whole,
+)
 
 if TYPE_CHECKING:
     from simulator.reporting.heterogeneity import Report
@@ -73,11 +79,11 @@ def _add_table_options(group: Any) -> None:
         "--unit", choices=UNITS, help="of lengths whose column does not say it (default: um)"
     )
     group.add_argument(
-        "--pixel-size", type=_positive_length, metavar="LENGTH", help="of a pixel, as in 0.1um"
+        "--pixel-size", type=positive_length_in_um, metavar="LENGTH", help="of a pixel, as in 0.1um"
     )
     group.add_argument(
         "--window",
-        type=_numbers(4, 6),
+        type=intervals(4, 6),
         metavar="X0,X1,Y0,Y1[,Z0,Z1]",
         help="bounds of the field, um (default: a box around the particles)",
     )
@@ -89,7 +95,7 @@ def _add_table_options(group: Any) -> None:
 def _add_choices(group: Any) -> None:
     group.add_argument(
         "--range",
-        type=_numbers(2),
+        type=intervals(2),
         metavar="LOW,HIGH",
         help="of values, whose 2 %% is the band of L* (default: that of the particles)",
     )
@@ -100,96 +106,39 @@ def _add_choices(group: Any) -> None:
         help="of a particle in the mean of a cluster (default: none)",
     )
     lengths = (
-        ("--min-radius", _length, "leave out smaller particles"),
-        ("--edge-margin", _length, "leave out particles closer to the edge of the field"),
+        ("--min-radius", length_in_um, "leave out smaller particles"),
+        ("--edge-margin", length_in_um, "leave out particles closer to the edge of the field"),
         (
             "--bin",
-            _positive_length,
+            positive_length_in_um,
             "of the distance bins (default: 10, less in small fields)",
         ),
-        ("--max-distance", _positive_length, "of pairs (default: 100, or half the longest side)"),
-        ("--bandwidth", _positive_length, "of the maps (default: twice the mean spacing)"),
+        (
+            "--max-distance",
+            positive_length_in_um,
+            "of pairs (default: 100, or half the longest side)",
+        ),
+        ("--bandwidth", positive_length_in_um, "of the maps (default: twice the mean spacing)"),
     )
     for name, kind, text in lengths:
         group.add_argument(name, type=kind, metavar="LENGTH", help=text)
     group.add_argument(
         "--permutations",
-        type=_count(0, 100_000),
+        type=whole(0, 100_000),
         default=199,
         metavar="N",
         help="of the values over the particles, for what chance gives (default: 199)",
     )
     group.add_argument(
-        "--seed", type=_count(0, 2**63 - 1), default=1, help="of clusters and permutations"
+        "--seed", type=whole(0, 2**63 - 1), default=1, help="of clusters and permutations"
     )
     group.add_argument(
         "--format",
-        type=_formats,
+        type=some_of(FORMATS),
         default=("png",),
         metavar="FORMAT[,FORMAT]",
         help="of figures: png (default), pdf, svg",
     )
-
-
-# -- values of options ------------------------------------------------------------------------
-
-
-def _length(text: str) -> float:
-    """A length in um; a bare number is one."""
-    try:
-        number = float(text)
-    except ValueError:
-        try:
-            number = 1e6 * quantity(text, "m")
-        except UnitError as error:
-            raise argparse.ArgumentTypeError(f"'{text}' {error}") from error
-    if not 0.0 <= number < 1e6:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a length from 0 to 1 m")
-    return number
-
-
-def _positive_length(text: str) -> float:
-    number = _length(text)
-    if number == 0.0:
-        raise argparse.ArgumentTypeError(f"'{text}' is not above 0")
-    return number
-
-
-def _numbers(*counts: int) -> Callable[[str], tuple[float, ...]]:
-    """Increasing pairs of numbers between commas."""
-
-    def read(text: str) -> tuple[float, ...]:
-        try:
-            numbers = tuple(float(part) for part in text.split(","))
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(f"'{text}' is not numbers with commas") from error
-        if len(numbers) not in counts:
-            wanted = " or ".join(str(count) for count in counts)
-            raise argparse.ArgumentTypeError(f"'{text}' has {len(numbers)} numbers, not {wanted}")
-        if not all(low < high for low, high in zip(numbers[::2], numbers[1::2], strict=True)):
-            raise argparse.ArgumentTypeError(f"'{text}': each second number is above the first")
-        return numbers
-
-    return read
-
-
-def _count(low: int, high: int) -> Callable[[str], int]:
-    def read(text: str) -> int:
-        if not text.isdigit() or not low <= int(text) <= high:
-            raise argparse.ArgumentTypeError(f"'{text}' is no whole number from {low} to {high}")
-        return int(text)
-
-    return read
-
-
-def _formats(text: str) -> tuple[str, ...]:
-    found = tuple(dict.fromkeys(part.strip().lower() for part in text.split(",")))
-    if not set(found) <= set(FORMATS):
-        raise argparse.ArgumentTypeError(f"'{text}': allowed are {', '.join(FORMATS)}")
-    return found
-
-
-# -- the command ------------------------------------------------------------------------------
 
 
 def _report(options: argparse.Namespace, comm: Any) -> int:

@@ -69,29 +69,25 @@ class BoxSurfaces:
 
 
 def mesh_box(
-    packing: Packing,
-    surfaces: Sequence[Surface],
-    separator_um: float,
-    sizes: BoxSizes,
+    extent: Floats, surfaces: Sequence[Surface], separator_um: float, grid: Floats
 ) -> BoxSurfaces:
     """Triangulate the planes round coating and separator.
 
     Args:
-        packing: 3D.
+        extent: (3,) of the coating, um.
         surfaces: one per particle; their borders are kept as they are.
         separator_um: thickness.
-        sizes: greatest edge lengths.
+        grid: edge lengths, as of `size_grid`.
 
     Raises:
         InputError: gmsh failed.
     """
     options = {"Mesh.MeshSizeExtendFromBoundary": 0, "Mesh.MeshSizeMax": 1e3}
     with gmsh_session("heterode-box", options) as gmsh:
-        drawing = _Drawing(gmsh.model.geo, packing, surfaces, separator_um)
+        drawing = _Drawing(gmsh.model.geo, extent, surfaces, separator_um)
         drawing.draw()
         gmsh.model.geo.synchronize()
-        own = np.array([surface.size for surface in surfaces])
-        with _size_field(gmsh, size_grid(packing, own, separator_um, sizes)):
+        with _size_field(gmsh, grid):
             try:
                 gmsh.model.mesh.generate(2)
             except Exception as error:  # gmsh raises bare Exception
@@ -115,7 +111,7 @@ class _Drawing:
     """Hands planes to gmsh; `planes` holds (gmsh surface, domains)."""
 
     geo: Any
-    packing: Packing
+    extent: Floats
     surfaces: Sequence[Surface]
     separator_um: float
     planes: list[tuple[int, tuple[int, ...]]] = field(default_factory=list)
@@ -123,8 +119,7 @@ class _Drawing:
     def draw(self) -> None:
         self._nodes: dict[tuple[int, int], int] = {}
         self._edges: dict[tuple[int, int], int] = {}
-        x, y = self.packing.width_um
-        coating = self.packing.coating_thickness_um
+        x, y, coating = (float(length) for length in self.extent)
         heights = (0.0, coating, coating + self.separator_um)
         self._corner = {
             (i, j, k): self.geo.addPoint(i * x, j * y, z)
@@ -163,7 +158,7 @@ class _Drawing:
         return self._nodes[key]
 
     def _borders(self, axis: int, side: int) -> list[tuple[int, Border]]:
-        position = side * self.packing.width_um[axis]
+        position = side * float(self.extent[axis])
         return [
             (particle, border)
             for particle, surface in enumerate(self.surfaces)
@@ -235,13 +230,7 @@ def size_grid(
     packing: Packing, particle_sizes: Floats, separator_um: float, sizes: BoxSizes
 ) -> Floats:
     """Edge length on a grid of spacing GRID that begins GRID outside the box, shape (X, Y, Z)."""
-    coating = packing.coating_thickness_um
-    extent = np.array([*packing.width_um, coating + separator_um])
-    axes = [GRID * np.arange(int(np.ceil(length / GRID)) + 4) - GRID for length in extent]
-    beyond = np.maximum(axes[2] - coating, 0.0)
-    in_coating = min(sizes.maximum, ON_PLANES)
-    top = np.clip(in_coating + SLOPE * beyond, None, max(sizes.separator, in_coating))
-    grid = np.tile(top, (len(axes[0]), len(axes[1]), 1))
+    axes, grid = empty_grid(packing.box_um, separator_um, sizes)
     largest = float(grid.max())
     for centre, radius, size in zip(
         packing.centres_um, packing.radii_um, particle_sizes, strict=True
@@ -254,6 +243,17 @@ def size_grid(
         away = np.sqrt(x[:, None, None] ** 2 + y[:, None] ** 2 + z**2) - radius
         np.minimum(grid[part], size + SLOPE * np.maximum(away, 0.0), out=grid[part])
     return grid
+
+
+def empty_grid(extent: Floats, separator_um: float, sizes: BoxSizes) -> tuple[list[Floats], Floats]:
+    """Axes and edge lengths of `size_grid` without particles."""
+    coating = float(extent[2])
+    lengths = (*extent[:2], coating + separator_um)
+    axes = [GRID * np.arange(int(np.ceil(length / GRID)) + 4) - GRID for length in lengths]
+    beyond = np.maximum(axes[2] - coating, 0.0)
+    in_coating = min(sizes.maximum, ON_PLANES)
+    top = np.clip(in_coating + SLOPE * beyond, None, max(sizes.separator, in_coating))
+    return axes, np.tile(top, (len(axes[0]), len(axes[1]), 1))
 
 
 @contextmanager

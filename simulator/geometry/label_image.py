@@ -1,14 +1,15 @@
 """A segmented image -> conforming mesh: particles of any outline in the carbon-binder domain.
 
 Columns run along the thickness, from the collector on the left to the separator on the right; rows
-along the width. Where particles touch each other or the image's border half the gap is taken from
-each, so that every particle has the carbon-binder domain all round it. Outlines are contours of the
-smoothed masks; their nodes stand as close as the gaps beside them ask for. Edges are straight.
+along the width. Every particle has the carbon-binder domain all round it: touching ones are parted
+by the gap, and where one reaches the image's border the slab is wider than the image by the gap and
+a pixel. Outlines are contours of the smoothed masks; their nodes stand as close as the gaps beside
+them ask for, and are moved until the area is that of the pixels (parting.py). Edges are straight.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,11 +23,22 @@ from simulator.geometry import tags
 from simulator.geometry.mesh_data import MeshData
 from simulator.geometry.meshing import triangulate
 from simulator.geometry.outline import SLOPE, MeshSizes, Outline, spaced
+from simulator.geometry.parting import (
+    ImageMesh,
+    Labels,
+    Mask,
+    deviations,
+    grown,
+    largest_piece,
+    margins,
+    parted,
+    require_resolved,
+)
 
 Floats = npt.NDArray[np.floating[Any]]
-Labels = npt.NDArray[np.int32]
-Mask = npt.NDArray[np.bool_]
 
+LEAST_PIXELS = 12
+RETRIES, FINER = 2, 0.7
 LEAST_EDGES = 10
 SMOOTH_PX = 1.0
 """Sigma by which masks are smoothed before their outline is drawn."""
@@ -39,16 +51,19 @@ class Outlines:
     """Particles cut out of an image; lengths in um.
 
     Attributes:
-        rings: closed outlines, (K, 2) each, dense, without the first point repeated.
+        rings: closed outlines, (K, 2) each, dense, anticlockwise, without the first point repeated.
         labels: number in the image of each.
-        thickness_um, width_um: of the image.
+        areas: (N,) of their pixels.
+        extent: thickness and width of the slab, the room added beyond the image included.
+        offset: of the image in the slab.
         dropped: particles too small to keep.
     """
 
     rings: tuple[Floats, ...]
     labels: tuple[int, ...]
-    thickness_um: float
-    width_um: float
+    areas: Floats
+    extent: Floats
+    offset: Floats
     dropped: int
 
 
@@ -58,23 +73,40 @@ def mesh_labels(
     separator_um: float,
     gap_um: float,
     sizes: MeshSizes,
-) -> tuple[MeshData, Outlines]:
+) -> ImageMesh:
     """Mesh a label image.
 
     Args:
         labels: (H, W) 0 the carbon-binder domain, particles 1 .. N.
         pixel_um: edge of a pixel.
         separator_um: thickness of the separator, which is added on the right.
-        gap_um: kept between particles and to the image's border; at least a pixel.
+        gap_um: kept between particles and to the slab's border; at least a pixel.
         sizes: element sizes; the order is 1 whatever they say.
 
     Raises:
         InputError: gap below a pixel, no particle left, outlines that meet, or gmsh failed.
     """
     outlines = outlines_of(labels, pixel_um, gap_um)
-    outline = _Drawing(outlines, separator_um, gap_um, sizes).draw()
+    for attempt in range(RETRIES + 1):
+        drawing = _Drawing(outlines, separator_um, gap_um, sizes)
+        try:
+            outline = drawing.draw()
+            break
+        except InputError:
+            if attempt == RETRIES:
+                raise
+            sizes = replace(sizes, surface_factor=FINER * sizes.surface_factor)
     points, cells, cell_tags = triangulate(outline, sizes.maximum)
-    return MeshData.from_cells(points, cells, cell_tags, 1), outlines
+    places = [ring - outlines.offset for ring in drawing.nodes]
+    return ImageMesh(
+        MeshData.from_cells(points, cells, cell_tags, 1),
+        outlines.labels,
+        outlines.areas,
+        deviations(labels, outlines.labels, (pixel_um, pixel_um), places),
+        gap_um,
+        outlines.offset,
+        outlines.dropped,
+    )
 
 
 def outlines_of(labels: Labels, pixel_um: float, gap_um: float) -> Outlines:
@@ -83,17 +115,14 @@ def outlines_of(labels: Labels, pixel_um: float, gap_um: float) -> Outlines:
     Raises:
         InputError: gap below a pixel, or no particle left.
     """
-    if gap_um < pixel_um:
-        raise InputError(
-            f"geometry.minimum_gap = {gap_um:g} um is less than a pixel of {pixel_um:g} um: an"
-            " image cannot show such gaps. Raise it to a pixel or more"
-        )
-    kept = _parted(labels, gap_um / pixel_um)
+    require_resolved(gap_um, pixel_um)
+    kept = parted(labels, (pixel_um, pixel_um), gap_um)
+    counts = np.bincount(labels.ravel())
     rings, numbers, dropped = [], [], 0
     for index, window in enumerate(ndimage.find_objects(labels), start=1):
         if window is None:
             continue
-        ring = _ring(kept[window] == index, window, pixel_um)
+        ring = _ring(largest_piece(kept[window] == index), window, pixel_um)
         if ring is None:
             dropped += 1
         else:
@@ -101,42 +130,18 @@ def outlines_of(labels: Labels, pixel_um: float, gap_um: float) -> Outlines:
             numbers.append(index)
     if not rings:
         raise InputError("the label image holds no particle that is wider than the gaps around it")
-    height, width = labels.shape
-    return Outlines(tuple(rings), tuple(numbers), width * pixel_um, height * pixel_um, dropped)
+    size = pixel_um * np.array(labels.shape[::-1])
+    low, high = margins(rings, size, gap_um + pixel_um)
+    areas = pixel_um**2 * counts[numbers]
+    shifted = tuple(ring + low for ring in rings)
+    return Outlines(shifted, tuple(numbers), areas, low + size + high, low, dropped)
 
 
-def _parted(labels: Labels, gap_px: float) -> Labels:
-    """Labels without the pixels nearer than half the gap to another particle, or to the border."""
-    # Between centres of pixels, of which each reaches half a pixel further on either side.
-    half = 0.5 * gap_px + 1.0 + 1e-6
-    kept = labels.copy()
-    margin = int(np.ceil(gap_px)) + 2
-    for index, window in enumerate(ndimage.find_objects(labels), start=1):
-        if window is None:
-            continue
-        wide = tuple(slice(max(s.start - margin, 0), s.stop + margin) for s in window)
-        part = labels[wide]
-        others = (part > 0) & (part != index)
-        if others.any():
-            near = ndimage.distance_transform_edt(~others) <= half
-            kept[wide][near & (part == index)] = 0
-    edge = int(np.ceil(gap_px + 0.5))
-    frame = np.ones(labels.shape, dtype=bool)
-    frame[edge:-edge, edge:-edge] = False
-    kept[frame] = 0
-    return kept
-
-
-def _ring(mask: Mask, window: tuple[slice, ...], pixel_um: float) -> Floats | None:
+def _ring(mask: Mask | None, window: tuple[slice, ...], pixel_um: float) -> Floats | None:
     """The longest outline of a mask in um, or None where it is too small."""
-    pieces, count = ndimage.label(mask)
-    if count == 0:
+    if mask is None or mask.sum() < LEAST_PIXELS:
         return None
-    sizes = np.bincount(pieces.ravel())[1:]
-    if sizes.max() < 12:
-        return None
-    whole = ndimage.binary_fill_holes(pieces == 1 + int(np.argmax(sizes)))
-    soft = ndimage.gaussian_filter(np.pad(whole.astype(np.float64), 4), SMOOTH_PX)
+    soft = ndimage.gaussian_filter(np.pad(mask.astype(np.float64), 4), SMOOTH_PX)
     contours = find_contours(soft, 0.5)
     if not contours:
         return None
@@ -144,7 +149,14 @@ def _ring(mask: Mask, window: tuple[slice, ...], pixel_um: float) -> Floats | No
     if len(ring) < LEAST_EDGES:
         return None
     row, column = ring.T - 4.0 + 0.5
-    return pixel_um * np.column_stack([column + window[1].start, row + window[0].start])
+    placed = pixel_um * np.column_stack([column + window[1].start, row + window[0].start])
+    return placed if _area(placed) > 0.0 else placed[::-1]
+
+
+def _area(ring: Floats) -> float:
+    """Of a polygon, positive if anticlockwise."""
+    ahead = np.roll(ring, -1, axis=0)
+    return 0.5 * float(np.sum(ring[:, 0] * ahead[:, 1] - ahead[:, 0] * ring[:, 1]))
 
 
 class _Drawing:
@@ -159,9 +171,11 @@ class _Drawing:
         self.owner = np.repeat(np.arange(len(outlines.rings)), [len(r) for r in outlines.rings])
         self.trees = cKDTree(self.points)
         self.out = Outline()
+        self.nodes: list[Floats] = []
 
     def draw(self) -> Outline:
-        out, thickness, width = self.out, self.outlines.thickness_um, self.outlines.width_um
+        out = self.out
+        thickness, width = (float(length) for length in self.outlines.extent)
         end = thickness + self.separator
         corner = {(x, y): out.add(x, y) for x in (0.0, thickness, end) for y in (0.0, width)}
         bottom = self._line(corner[0.0, 0.0], corner[thickness, 0.0])
@@ -185,7 +199,7 @@ class _Drawing:
         a, b = (np.array(self.out.points[i]) for i in (start, end))
         length = float(np.hypot(*(b - a)))
         limit = self.sizes.maximum
-        if min(a[0], b[0]) >= self.outlines.thickness_um:
+        if min(a[0], b[0]) >= self.outlines.extent[0]:
             limit = max(self.sizes.separator, self.sizes.minimum)
 
         def at(s: Floats) -> Floats:
@@ -221,20 +235,37 @@ class _Drawing:
             return wanted
 
         inner = spaced(length, size, LEAST_EDGES)
-        return [self.out.add(*point) for point in at(np.concatenate([[0.0], inner]))]
+        nodes = self._grown(at(np.concatenate([[0.0], inner])), index)
+        self.nodes.append(nodes)
+        return [self.out.add(*point) for point in nodes]
+
+    def _grown(self, nodes: Floats, index: int) -> Floats:
+        """Nodes moved along the normals until the polygon has the area of its pixels."""
+        along = np.roll(nodes, -1, axis=0) - np.roll(nodes, 1, axis=0)
+        normals = np.column_stack([along[:, 1], -along[:, 0]]) / np.hypot(*along.T)[:, None]
+        others, border = self._distances(nodes, index)
+
+        def room(share: float) -> Floats:
+            gap = share * self.gap
+            free: Floats = np.minimum(0.5 * (others - gap), border - gap)
+            return np.maximum(free, 0.0)
+
+        area = float(self.outlines.areas[index])
+        return grown(nodes, normals, room, _area, area, float(np.sqrt(area / np.pi)))
 
     def _distance_to_others(self, points: Floats, index: int) -> Floats:
+        nearest: Floats = np.minimum(*self._distances(points, index))
+        return nearest
+
+    def _distances(self, points: Floats, index: int) -> tuple[Floats, Floats]:
+        """To the nearest other outline, and to the slab's border."""
         distance, near = self.trees.query(points, k=min(64, len(self.points)))
         foreign = self.owner[near] != index
         found = np.where(foreign, distance, np.inf).min(axis=1)
         # Where all of the nearest points are the particle's own, the next particle is far.
         far = np.where(np.isinf(found), distance[:, -1], found)
-        x, y = points.T
-        border = np.minimum.reduce(
-            [x, self.outlines.thickness_um - x, y, self.outlines.width_um - y]
-        )
-        nearest: Floats = np.minimum(far, border)
-        return nearest
+        border = np.minimum(points, self.outlines.extent - points).min(axis=1)
+        return far, border
 
     def _require_apart(self, rings: list[list[int]]) -> None:
         """Edges of two particles must not meet: chords cut corners."""

@@ -18,7 +18,7 @@ from scipy.spatial import cKDTree
 
 from simulator.errors import InputError
 from simulator.geometry import tags
-from simulator.geometry.box_surfaces import BoxSizes, BoxSurfaces, mesh_box
+from simulator.geometry.box_surfaces import BoxSizes, BoxSurfaces, mesh_box, size_grid
 from simulator.geometry.gmsh_session import gmsh_session
 from simulator.geometry.mesh_data import MeshData
 from simulator.geometry.packing import Packing
@@ -58,8 +58,11 @@ def mesh_spheres(packing: Packing, settings: Any, separator_um: float, name: str
     )
     surfaces = [maker.make(index) for index in range(len(packing.radii_um))]
     sizes = BoxSizes(maximum, 1e6 * settings.separator_size)
-    points, parts = _joined(mesh_box(packing, surfaces, separator_um, sizes), surfaces)
-    points, cells, cell_tags = _filled(points, parts)
+    own = np.array([surface.size for surface in surfaces])
+    grid = size_grid(packing, own, separator_um, sizes)
+    points, cells, cell_tags = filled(
+        mesh_box(packing.box_um, surfaces, separator_um, grid), surfaces
+    )
     polished = polish(points, cells, cell_tags, packing.centres_um, WANTED_SICN)
     polished = restore_volumes(
         polished, cells, cell_tags, packing.centres_um, packing.volumes_um3()
@@ -88,8 +91,17 @@ def _joined(box: BoxSurfaces, surfaces: list[Surface]) -> tuple[Floats, list[Par
     return np.concatenate(points), parts
 
 
-def _filled(points: Floats, parts: list[Part]) -> tuple[Floats, Ints, Tags]:
-    """Nodes, tetrahedra and their tags, by the first algorithm that succeeds."""
+def filled(box: BoxSurfaces, surfaces: list[Surface]) -> tuple[Floats, Ints, Tags]:
+    """Nodes, tetrahedra and their tags, by the first algorithm that succeeds.
+
+    Args:
+        box: planes of the box.
+        surfaces: one per particle.
+
+    Raises:
+        InputError: none does; names the remedy.
+    """
+    points, parts = _joined(box, surfaces)
     reason = ""
     for algorithm in (HXT, DELAUNAY):
         try:

@@ -8,6 +8,7 @@ PhysicalSizeX, ImageJ's unit, or a resolution that a microscope could have (a sc
 from __future__ import annotations
 
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ Labels = npt.NDArray[np.int32]
 FORMATS = (".tif", ".tiff", ".png", ".jpg", ".jpeg")
 LARGEST_PIXEL_UM = 5.0
 """A pixel wider than this is no micrograph's: the resolution is the screen's or the printer's."""
+
+_MOST_COUNTED = 2**26
 
 _MICRONS = {"um": 1.0, "µm": 1.0, "μm": 1.0, "micron": 1.0, "microns": 1.0, "nm": 1e-3, "mm": 1e3}
 _MICRONS |= {"cm": 1e4, "inch": 2.54e4, "\\u00B5m": 1.0}
@@ -57,6 +60,21 @@ class Micrograph:
         return self.counts.astype(np.float32) / np.float32(np.iinfo(self.counts.dtype).max)
 
 
+@dataclass(frozen=True, eq=False)
+class LabelImage:
+    """A segmented image, or a stack of them.
+
+    Attributes:
+        labels: (H, W) or (pages, H, W), 0 the matrix, particles 1 .. N.
+        edges_um: of a pixel, along x, y (and z).
+        numbers: (N,) what each particle is called in the file.
+    """
+
+    labels: Labels
+    edges_um: tuple[float, ...]
+    numbers: npt.NDArray[np.int64]
+
+
 def read_micrograph(
     path: Path | str, pixel_um: float | None = None, *, coloured: bool = True
 ) -> Micrograph:
@@ -87,21 +105,32 @@ def read_micrograph(
     return Micrograph(counts, float(size), file.stem)
 
 
-def read_label_image(path: Path | str, pixel_um: float | None) -> tuple[Labels, float]:
-    """A label image by itself, and the edge of a pixel in um.
+def read_label_image(path: Path | str, edges_um: Sequence[float] | None = None) -> LabelImage:
+    """A label image by itself, or a stack of them.
+
+    Args:
+        path: TIFF or PNG; pages of a TIFF are a stack.
+        edges_um: of a pixel: one length, or those along x, y, z; None asks the file's metadata.
 
     Raises:
-        InputError: as in `read_labels`; or no pixel size is known.
+        InputError: as in `read_labels`; no size is known; or it is not square in an image.
     """
     file = Path(path)
     pixels, stored = read_pixels(file)
-    size = pixel_um if pixel_um is not None else stored
-    if size is None:
+    labels, numbers = _as_labels(file, pixels, (2, 3))
+    if edges_um is None and stored is not None:
+        page = _page_um(file) if labels.ndim == 3 else stored
+        edges_um = None if page is None else (stored, stored, page)
+    if edges_um is None:
+        what = "voxel" if labels.ndim == 3 else "pixel"
         raise InputError(
-            f"{file}: its metadata does not say how large a pixel is. Pass --pixel, as in"
-            " --pixel 0.1um"
+            f"{file}: its metadata does not say how large a {what} is. Pass --pixel, as in"
+            " --pixel 0.1um" + (" or --pixel 0.1um,0.1um,0.2um" if labels.ndim == 3 else "")
         )
-    return _as_labels(file, pixels), size
+    edges = tuple(edges_um) if len(edges_um) == 3 else (edges_um[0],) * 3
+    if labels.ndim == 2 and edges[0] != edges[1]:
+        raise InputError(f"{file}: an image needs square pixels. Pass one length as --pixel")
+    return LabelImage(labels, edges[: labels.ndim], numbers)
 
 
 def read_labels(path: Path | str, shape: tuple[int, int]) -> Labels:
@@ -121,29 +150,42 @@ def read_labels(path: Path | str, shape: tuple[int, int]) -> Labels:
             f"{file}: the label image has {labels.shape[0]} x {labels.shape[1]} pixels, the"
             f" micrograph {shape[0]} x {shape[1]}. Labels of the same picture are needed"
         )
-    return _as_labels(file, labels)
+    return _as_labels(file, labels, (2,))[0]
 
 
-def _as_labels(file: Path, pixels: npt.NDArray[Any]) -> Labels:
+def _as_labels(
+    file: Path, pixels: npt.NDArray[Any], dimensions: tuple[int, ...]
+) -> tuple[Labels, npt.NDArray[np.int64]]:
+    """Labels 1 .. N, and the numbers they have in the file."""
     labels = np.squeeze(pixels)
-    if labels.ndim != 2:
+    if labels.ndim not in dimensions or (labels.ndim == 3 and labels.shape[2] in (3, 4)):
         raise InputError(
             f"{file}: a label image has one number a pixel; this one has the shape {labels.shape}"
         )
     if labels.dtype.kind == "f" and not np.array_equal(labels, np.round(labels)):
         raise InputError(f"{file}: labels must be whole numbers")
-    whole = labels.astype(np.int64)
-    if whole.min() < 0 or whole.max() == 0:
+    narrow = labels.dtype.kind in "iu" and labels.dtype.itemsize < 8
+    whole = labels if narrow else labels.astype(np.int64)
+    lowest, highest = int(whole.min()), int(whole.max())
+    if lowest < 0 or highest == 0:
         raise InputError(f"{file}: holds no particles (0 is background, particles count from 1)")
-    numbers, inverse = np.unique(whole, return_inverse=True)
-    inverse = inverse.reshape(labels.shape)
-    relabelled: Labels = (inverse if numbers[0] == 0 else inverse + 1).astype(np.int32)
+    if highest < _MOST_COUNTED:
+        # Stacks are large: sorting them takes long.
+        numbers = np.flatnonzero(np.bincount(whole.ravel()))
+        lookup = np.zeros(highest + 1, dtype=np.int32)
+        lookup[numbers[numbers > 0]] = np.arange(1, np.count_nonzero(numbers) + 1)
+        relabelled: Labels = lookup[whole]
+    else:
+        numbers, inverse = np.unique(whole, return_inverse=True)
+        inverse = inverse.reshape(labels.shape)
+        relabelled = (inverse if numbers[0] == 0 else inverse + 1).astype(np.int32)
     if relabelled.max() == 1:
         # A plain mask: each connected piece is a particle.
         from scipy.ndimage import label
 
         relabelled = np.asarray(label(relabelled)[0], dtype=np.int32)
-    return relabelled
+        return relabelled, np.arange(1, int(relabelled.max()) + 1)
+    return relabelled, numbers[numbers > 0]
 
 
 def read_pixels(file: Path) -> tuple[npt.NDArray[Any], float | None]:
@@ -170,12 +212,38 @@ def _read_tiff(file: Path) -> tuple[npt.NDArray[Any], float | None]:
 
     with tifffile.TiffFile(file) as tiff:
         series = tiff.series[0]
-        array = np.asarray(series.asarray())
         axes = str(series.axes)
+        try:
+            array = np.asarray(series.asarray())
+        except ValueError as error:
+            # LZW and JPEG compression, which tifffile leaves to a package of its own.
+            if "imagecodecs" not in str(error):
+                raise
+            page = tiff.pages[0]
+            if page.samplesperpixel > 1 and page.bitspersample > 8:
+                raise InputError(
+                    f"{file}: is compressed ({page.compression.name}) in 16 bit colour. Save it"
+                    " uncompressed or as ZIP, or install imagecodecs: pip install imagecodecs"
+                ) from None
+            return _read_frames(file), _tiff_pixel_um(tiff)
         # Colour planes one after another, as ImageJ and OME write them.
         if array.ndim == 3 and axes[0] in "SC" and array.shape[0] in (3, 4):
             array = np.moveaxis(array, 0, 2)
         return array, _tiff_pixel_um(tiff)
+
+
+def _page_um(file: Path) -> float | None:
+    """Distance between the pages of a TIFF in um, where it says so."""
+    import tifffile
+
+    with tifffile.TiffFile(file) as tiff:
+        if tiff.is_ome:
+            return _ome_pixel_um(tiff.ome_metadata, "Z")
+        if not tiff.is_imagej:
+            return None
+        about = tiff.imagej_metadata or {}
+        size = float(about.get("spacing", 0.0)) * _MICRONS.get(str(about.get("unit", "")), 0.0)
+        return size if size > 0.0 else None
 
 
 def _tiff_pixel_um(tiff: Any) -> float | None:
@@ -197,15 +265,15 @@ def _tiff_pixel_um(tiff: Any) -> float | None:
     return size if 0.0 < size <= LARGEST_PIXEL_UM else None
 
 
-def _ome_pixel_um(text: str | None) -> float | None:
+def _ome_pixel_um(text: str | None, axis: str = "X") -> float | None:
     try:
         root = ElementTree.fromstring(text or "")
     except ElementTree.ParseError:
         return None
     for element in root.iter():
-        if element.tag.endswith("}Pixels") and "PhysicalSizeX" in element.attrib:
-            unit = element.attrib.get("PhysicalSizeXUnit", "µm")
-            size = float(element.attrib["PhysicalSizeX"]) * _MICRONS.get(unit, 0.0)
+        if element.tag.endswith("}Pixels") and f"PhysicalSize{axis}" in element.attrib:
+            unit = element.attrib.get(f"PhysicalSize{axis}Unit", "µm")
+            size = float(element.attrib[f"PhysicalSize{axis}"]) * _MICRONS.get(unit, 0.0)
             return size if size > 0.0 else None
     return None
 
@@ -227,6 +295,16 @@ def _is_16_bit(file: Path) -> bool:
     with file.open("rb") as stream:
         # Signature, length and name of the header chunk, width, height, then bits a sample.
         return stream.read(25)[24] == 16
+
+
+def _read_frames(file: Path) -> npt.NDArray[Any]:
+    """All pages of a TIFF by Pillow."""
+    from PIL import Image, ImageSequence
+
+    Image.MAX_IMAGE_PIXELS = None
+    with Image.open(file) as image:
+        pages = np.stack([np.asarray(page) for page in ImageSequence.Iterator(image)])
+    return pages[0] if len(pages) == 1 else pages
 
 
 def _read_16_bit_png(file: Path) -> npt.NDArray[Any]:

@@ -1,9 +1,4 @@
-"""A simulated electrode as a microscope would see it: a polished section in colours by theory.
-
-In 2D the discs are the section. In 3D the plane y = const cuts spheres: what shows is a disc of
-radius sqrt(R^2 - d^2). The colour is that of the particle's mean lithium fraction, the only one
-that particles.h5 keeps; a section through a steep profile would show the section's own mean.
-"""
+"""Discs of known lithium in the colours of a table: what a microscope would see of a section."""
 
 from __future__ import annotations
 
@@ -18,8 +13,6 @@ from simulator.errors import InputError
 from simulator.optics.calibration import CHANNELS
 from simulator.optics.csv_columns import numbers, read_rows
 from simulator.optics.synthetic import Scene
-from simulator.particles import ParticleTable
-from simulator.results.particle_series import read_particle_series
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -72,54 +65,29 @@ def read_colours(path: Path | str) -> Colours:
     return Colours(lithium[order], colour[order])
 
 
-def section_scene(
-    table: ParticleTable,
+def disc_scene(
+    x_um: Floats,
+    y_um: Floats,
+    radius_um: Floats,
     lithium: Floats,
     colours: Colours,
     *,
-    across_um: float | None = None,
     smallest_um: float = 0.3,
 ) -> Scene:
-    """The scene of a section.
+    """The scene of the sections of particles.
 
     Args:
-        table: N particles of a simulation.
-        lithium: (N,) their lithium fractions.
+        x_um, y_um, radius_um: (N,) of discs.
+        lithium: (N,) lithium fraction that each shows.
         colours: brightness by lithium fraction.
-        across_um: in 3D, y of the plane; the middle by default.
         smallest_um: discs of a smaller radius are left out.
 
     Raises:
-        InputError: no particle in the section, or lithium outside the colours.
+        InputError: no disc is left, or lithium outside the colours.
     """
-    radius = table.radius_um
-    if np.ptp(table.z_um) == 0.0:
-        x, y = table.x_um, table.y_um
-    else:
-        place = 0.5 * float(table.y_um.min() + table.y_um.max()) if across_um is None else across_um
-        x, y = table.z_um, table.x_um
-        radius = np.sqrt(np.maximum(radius**2 - (table.y_um - place) ** 2, 0.0))
-    cut = radius >= smallest_um
-    if not cut.any():
+    seen = radius_um >= smallest_um
+    if not seen.any():
         raise InputError("the section cuts no particle. Move the plane")
-    lithium = lithium[cut]
-    return Scene(x[cut], y[cut], radius[cut], colours.of(lithium), lithium, np.zeros(lithium.size))
-
-
-def scene_of_results(
-    folder: Path | str, colours: Colours, *, sample: int = -1, across_um: float | None = None
-) -> Scene:
-    """The section of a results folder at one of its samples (the last by default).
-
-    Raises:
-        InputError: no such folder or sample.
-    """
-    path = Path(folder)
-    if not (path / "particles.csv").is_file():
-        raise InputError(f"{path}: is no results folder (there is no particles.csv in it)")
-    table = ParticleTable.read_csv(path / "particles.csv")
-    series = read_particle_series(path)
-    count = len(series.time_s)
-    if not -count <= sample < count:
-        raise InputError(f"{path}: has {count} samples, not one of number {sample}")
-    return section_scene(table, series.lithium_fraction[sample], colours, across_um=across_um)
+    lithium = lithium[seen]
+    colour = colours.of(lithium)
+    return Scene(x_um[seen], y_um[seen], radius_um[seen], colour, lithium, np.zeros(lithium.size))

@@ -13,6 +13,7 @@ from simulator.heterogeneity.comparison import (
     compare,
     comparison_table,
 )
+from simulator.heterogeneity.same_particles import Pairs, pair_table, paired
 from simulator.reporting.heterogeneity import (
     Report,
     make_folder,
@@ -50,6 +51,10 @@ def write_comparison(
     ]
     samples = compare([r.result for r in reports], names, request.settings, request.seed)
     numbers = agreement(samples)
+    # Fields of view of one sample have no particles in common.
+    single = [sample for sample in samples if len(sample.values.fields) == 1]
+    own = [sample.name for sample in single], [sample.values.fields[0] for sample in single]
+    common = paired(*own)
     entries = {
         "program": PROGRAM,
         "versions": collect_versions(),
@@ -66,12 +71,25 @@ def write_comparison(
             for name, source, sample in zip(names, sources, samples, strict=True)
         ],
         "pairs": numbers,
+        "same_particles": [
+            {
+                "samples": list(names),
+                "particles": len(pairs.first),
+                "spearman": pairs.spearman,
+                "kendall": pairs.kendall,
+                "rms_difference": pairs.rms_difference,
+            }
+            for names, pairs in common.items()
+        ],
     }
     write_json(folder / "comparison.json", entries)
     files = [folder / "comparison.json"]
     files.append(write_csv(folder / "comparison.csv", comparison_table(samples)))
+    if common:
+        table = pair_table(common, *own)
+        files.append(write_csv(folder / "comparison_particles.csv", table))
     files += save_figure(comparison_figure(samples), folder, "comparison", request)
-    return reports, files, findings(samples)
+    return reports, files, [*findings(samples), *shared(common)]
 
 
 def unique_names(names: Sequence[str]) -> list[str]:
@@ -83,6 +101,16 @@ def unique_names(names: Sequence[str]) -> list[str]:
             candidate, number = f"{name}-{number}", number + 1
         taken.append(candidate)
     return taken
+
+
+def shared(common: dict[tuple[str, str], Pairs]) -> list[str]:
+    """A line per pair of samples that hold the same particles."""
+    return [
+        f"{a} and {b} show the same particles: over {len(pairs.first)} of them the values'"
+        f" rank correlation is {pairs.spearman:.2f}, and they differ by {pairs.rms_difference:.3g}"
+        " (root mean square)"
+        for (a, b), pairs in common.items()
+    ]
 
 
 def findings(samples: Sequence[Sample]) -> list[str]:

@@ -3,8 +3,12 @@
 state.tif       the picture
 pristine.tif    the same place with every particle full of lithium
 flat.tif        an even surface under the same light
-truth.csv       the particles drawn: particle, x_um, y_um, radius_um, value (lithium fraction)
+truth.csv       the particles drawn: particle, x_um, y_um, radius_um, value (lithium fraction),
+                defocus_um (sigma of the particle's own blur)
 truth.tif       labels, 0 the matrix
+
+Of a 3D run the picture shows a plane: discs with the radius of the cut and the mean lithium
+fraction over it (heterogeneity/sections.py), the numbers that `heterode report --section` takes.
 """
 
 from __future__ import annotations
@@ -17,8 +21,9 @@ import numpy as np
 import numpy.typing as npt
 
 from simulator.errors import InputError
+from simulator.heterogeneity.sections import ACROSS, Plane, Planes, section_discs
 from simulator.optics.csv_columns import write_csv
-from simulator.optics.sections import Colours, scene_of_results
+from simulator.optics.sections import Colours, disc_scene
 from simulator.optics.synthetic import (
     Camera,
     Scene,
@@ -26,6 +31,9 @@ from simulator.optics.synthetic import (
     draw,
     random_positions,
 )
+from simulator.particles import ParticleTable
+from simulator.results.fields import read_fields
+from simulator.results.particle_series import read_particle_series
 from simulator.results.storage import explain, write_atomically
 
 _MARGIN_UM = 3.0
@@ -43,17 +51,24 @@ class Request:
     Attributes:
         results: results folder; None for a random packing.
         sample: of the results.
+        plane: of a 3D run; None for the middle across y.
         pixel_um: edge of a pixel.
         size: edge of a random field, pixels.
         lithium: mean of a random field, whose particles scatter by 0.05 over 15 um.
-        blur_px, noise, fall_off: see `Camera`.
+        overlap: of neighbours in a random field, share of the median radius.
+        defocus_um: largest sigma of the particles' own blur.
+        bits, blur_px, noise, fall_off: see `Camera`.
     """
 
     results: Path | None
     sample: int
+    plane: Plane | None
     pixel_um: float
     size: int
     lithium: float
+    overlap: float
+    defocus_um: float
+    bits: int
     blur_px: float
     noise: float
     fall_off: float
@@ -74,20 +89,23 @@ def take_pictures(request: Request, colours: Colours, seed: int, out: Path) -> i
     Raises:
         InputError: results not readable, or too large a picture.
     """
-    placing, drawing = np.random.default_rng(seed).spawn(2)
+    placing, drawing, focusing = np.random.default_rng(seed).spawn(3)
     colours = replace(colours, colour=colours.colour * (_EXPOSED / float(colours.colour.max())))
     camera = Camera(
         shape=(request.size, request.size),
         pixel_um=request.pixel_um,
+        bits=request.bits,
         blur_px=request.blur_px,
         noise=request.noise,
         fall_off=request.fall_off,
     )
     if request.results is None:
-        scene = _random(camera, colours, request.lithium, placing)
+        scene = _random(camera, colours, request, placing)
     else:
-        scene = scene_of_results(request.results, colours, sample=request.sample)
+        scene = scene_of_results(request.results, colours, request.sample, request.plane)
         scene, camera = _framed(scene, camera)
+    blur = focusing.uniform(0.0, request.defocus_um, len(scene))
+    scene = replace(scene, defocus_um=blur)
     full = np.full(len(scene), float(colours.lithium[-1]))
     before = replace(scene, colour=colours.of(full), mark=full)
     # One seed for both: the same outlines and texture, as of the same particles, but other noise.
@@ -108,17 +126,57 @@ def take_pictures(request: Request, colours: Colours, seed: int, out: Path) -> i
         "y_um": scene.y_um,
         "radius_um": scene.radius_um,
         "value": scene.mark,
+        "defocus_um": scene.defocus_um,
     }
     write_atomically(out / "truth.csv", write_csv(dict(table)))
     return len(scene)
 
 
-def _random(camera: Camera, colours: Colours, lithium: float, random: np.random.Generator) -> Scene:
+def scene_of_results(
+    folder: Path, colours: Colours, sample: int = -1, plane: Plane | None = None
+) -> Scene:
+    """The scene of a results folder at one of its samples: the particles, in 3D their sections.
+
+    The thickness runs along the picture's columns, the collector on the left, where the plane
+    holds it.
+
+    Raises:
+        InputError: no such folder or sample, a plane through a 2D run, or in 3D no fields.
+    """
+    if not (folder / "particles.csv").is_file():
+        raise InputError(f"{folder}: is no results folder (there is no particles.csv in it)")
+    series = read_particle_series(folder)
+    count = len(series.time_s)
+    if not -count <= sample < count:
+        raise InputError(f"{folder}: has {count} samples, not one of number {sample}")
+    table = ParticleTable.read_csv(folder / "particles.csv")
+    if np.ptp(table.z_um) == 0.0:
+        if plane is not None:
+            raise InputError(f"{folder}: a 2D run is a section already. Leave --section out")
+        lithium = series.lithium_fraction[sample]
+        return disc_scene(table.x_um, table.y_um, table.radius_um, lithium, colours)
+    fields = read_fields(folder, "particles")
+    points = fields.grid.points_um
+    window = np.column_stack([points.min(axis=0), points.max(axis=0)])
+    if plane is None:
+        plane = Plane(ACROSS, float(window[ACROSS].mean()))
+    planes = Planes((plane,)).within(window)
+    index = int(np.abs(fields.times_s - series.time_s[sample]).argmin())
+    discs = section_discs(fields.grid, fields.load(index)["lithium_fraction"], planes[0])
+    # Columns are z, unless the plane is parallel to the collector.
+    row, column = plane.within if plane.axis < 2 else (1, 0)
+    x, y = discs.centre_um[:, column], discs.centre_um[:, row]
+    return disc_scene(x, y, discs.radius_um, discs.value, colours)
+
+
+def _random(
+    camera: Camera, colours: Colours, request: Request, random: np.random.Generator
+) -> Scene:
     placing, marking = random.spawn(2)
-    x, y, radius = random_positions(camera.size_um, placing)
+    x, y, radius = random_positions(camera.size_um, placing, overlap=request.overlap)
     marks = correlated_marks(x, y, marking, length_um=_CORRELATION_UM)
     fraction = np.clip(
-        lithium + _SPREAD * marks, float(colours.lithium[0]), float(colours.lithium[-1])
+        request.lithium + _SPREAD * marks, float(colours.lithium[0]), float(colours.lithium[-1])
     )
     return Scene(x, y, radius, colours.of(fraction), fraction, np.zeros(x.size))
 

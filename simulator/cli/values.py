@@ -1,0 +1,154 @@
+"""Values of options: each function reads a text, as argparse's `type`, and says what is wrong."""
+
+from __future__ import annotations
+
+from argparse import ArgumentTypeError
+from collections.abc import Callable, Sequence
+
+from simulator.units import UnitError, quantity
+
+
+def length(text: str) -> float:
+    """A length with its unit, above 0, in um."""
+    try:
+        size = 1e6 * quantity(text, "m")
+    except UnitError as error:
+        raise ArgumentTypeError(f"'{text}' {error}. Give a length, as in 0.1um") from None
+    return _positive(text, size)
+
+
+def length_in_um(text: str) -> float:
+    """A length from 0 up, in um; a bare number is one."""
+    try:
+        size = float(text)
+    except ValueError:
+        try:
+            size = 1e6 * quantity(text, "m")
+        except UnitError as error:
+            raise ArgumentTypeError(f"'{text}' {error}") from None
+    if not 0.0 <= size < 1e6:
+        raise ArgumentTypeError(f"'{text}' is not a length from 0 to 1 m")
+    return size
+
+
+def positive_length_in_um(text: str) -> float:
+    """The same above 0."""
+    return _positive(text, length_in_um(text))
+
+
+def voxel(text: str) -> tuple[float, ...]:
+    """Edges of a pixel, or of a voxel along x, y, z, in um: "0.1um", "0.1um,0.1um,0.2um"."""
+    edges = tuple(length(part) for part in text.split(","))
+    if len(edges) not in (1, 3):
+        raise ArgumentTypeError(
+            f"'{text}' has {len(edges)} lengths: one is wanted, or three for x, y and z"
+        )
+    return edges
+
+
+def number(low: float, high: float) -> Callable[[str], float]:
+    """A number from `low` to `high`."""
+
+    def read(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            raise ArgumentTypeError(f"'{text}' is not a number") from None
+        if not low <= value <= high:
+            raise ArgumentTypeError(f"'{text}' is out of range ({low:g} to {high:g})")
+        return value
+
+    return read
+
+
+def positive_number(text: str) -> float:
+    """A number above 0."""
+    return _positive(text, number(-float("inf"), float("inf"))(text))
+
+
+def number_or(*words: str) -> Callable[[str], float | str]:
+    """One of some words, or a number."""
+
+    def read(text: str) -> float | str:
+        if text in words:
+            return text
+        try:
+            return float(text)
+        except ValueError:
+            raise ArgumentTypeError(
+                f"'{text}' is unknown (allowed: {', '.join(words)}, or a number)"
+            ) from None
+
+    return read
+
+
+def one_of(*words: str) -> Callable[[str], str]:
+    """One of some words."""
+
+    def read(text: str) -> str:
+        if text not in words:
+            raise ArgumentTypeError(f"'{text}' is unknown (allowed: {', '.join(words)})")
+        return text
+
+    return read
+
+
+def whole(low: int, high: int) -> Callable[[str], int]:
+    """A whole number from `low` to `high`."""
+
+    def read(text: str) -> int:
+        if not text.isdigit() or not low <= int(text) <= high:
+            raise ArgumentTypeError(f"'{text}' is no whole number from {low} to {high}")
+        return int(text)
+
+    return read
+
+
+def numbers(*counts: int, form: str = "") -> Callable[[str], tuple[float, ...]]:
+    """As many numbers between commas, as one of the counts says."""
+
+    def read(text: str) -> tuple[float, ...]:
+        try:
+            found = tuple(float(part) for part in text.split(","))
+        except ValueError:
+            raise ArgumentTypeError(f"'{text}' is not numbers with commas{_as(form)}") from None
+        if len(found) not in counts:
+            wanted = " or ".join(str(count) for count in counts)
+            raise ArgumentTypeError(f"'{text}' has {len(found)} numbers, not {wanted}{_as(form)}")
+        return found
+
+    return read
+
+
+def intervals(*counts: int) -> Callable[[str], tuple[float, ...]]:
+    """Numbers between commas, in increasing pairs."""
+
+    def read(text: str) -> tuple[float, ...]:
+        found = numbers(*counts)(text)
+        if not all(low < high for low, high in zip(found[::2], found[1::2], strict=True)):
+            raise ArgumentTypeError(f"'{text}': each second number is above the first")
+        return found
+
+    return read
+
+
+def some_of(allowed: Sequence[str]) -> Callable[[str], tuple[str, ...]]:
+    """Some of the allowed words, between commas, each once."""
+
+    def read(text: str) -> tuple[str, ...]:
+        found = tuple(dict.fromkeys(part.strip().lower() for part in text.split(",")))
+        if not set(found) <= set(allowed):
+            raise ArgumentTypeError(f"'{text}': allowed are {', '.join(allowed)}")
+        return found
+
+    return read
+
+
+def _positive(text: str, value: float) -> float:
+    if not value > 0.0:
+        raise ArgumentTypeError(f"'{text}' is not above 0")
+    return value
+
+
+def _as(form: str) -> str:
+    return f": {form}" if form else ""

@@ -1,0 +1,306 @@
+"""A stack of label images -> conforming mesh of tetrahedra, particles of any shape.
+
+Pages run along the thickness, the first at the collector; rows are y, columns x. A particle's
+surface is the iso-surface of its smoothed mask, sampled as finely as the wanted edge length asks
+for and brought to even triangles of that length (even_surface.py), then moved along its normals
+until it holds the volume of its voxels (parting.py). Where the border of the stack cuts a particle,
+its face is closed there, and the box is wider than the stack by the gap and a voxel. gmsh fills the
+volumes, as it does for spheres.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+from scipy.spatial import cKDTree
+from skimage.measure import marching_cubes
+
+from simulator.errors import InputError
+from simulator.geometry.box_surfaces import SLOPE, BoxSizes, empty_grid, mesh_box
+from simulator.geometry.even_surface import enclosed_volume, even_triangles, vertex_normals
+from simulator.geometry.mesh_data import MeshData
+from simulator.geometry.meshing_3d import filled
+from simulator.geometry.packing import Progress
+from simulator.geometry.parting import (
+    ImageMesh,
+    Labels,
+    Mask,
+    deviations,
+    grown,
+    largest_piece,
+    margins,
+    parted,
+    require_resolved,
+)
+from simulator.geometry.spheres import Surface
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+LEAST_VOXELS = 30
+SMOOTH = 1.0
+"""Sigma by which masks are smoothed, in edges of a voxel (the longest)."""
+
+SMOOTHED = 0.15
+"""The same at most, in radii: more would make small particles vanish."""
+
+SAMPLES = 4.0
+"""Samples of the smoothed mask to an edge length."""
+
+EVERY = 50
+"""Particles between two lines of progress."""
+
+REFINEMENTS = 6
+RETRIES = 2
+FINER = 0.75
+
+
+@dataclass(frozen=True, eq=False)
+class Solids:
+    """Particles cut out of a stack; lengths in um, (x, y, z).
+
+    Attributes:
+        surfaces: closed, with the volumes of the voxels as far as there is room.
+        labels: number in the stack of each.
+        volumes: (N,) of their voxels.
+        extent: of the box, the room added beyond the stack included.
+        offset: of the stack in the box.
+        dropped: particles too small to keep.
+    """
+
+    surfaces: list[Surface]
+    labels: tuple[int, ...]
+    volumes: Floats
+    extent: Floats
+    offset: Floats
+    dropped: int
+
+
+def mesh_stack(
+    labels: Labels,
+    voxel_um: Sequence[float],
+    separator_um: float,
+    gap_um: float,
+    settings: Any,
+    progress: Progress | None = None,
+) -> ImageMesh:
+    """Mesh a stack of label images, of order 1.
+
+    Args:
+        labels: (Z, Y, X) 0 the carbon-binder domain, particles 1 .. N.
+        voxel_um: its edges along x, y, z.
+        separator_um: thickness of the separator, which is added beyond the last page.
+        gap_um: kept between particles and to the box; at least a voxel.
+        settings: `Parameters.geometry.mesh` (lengths in m).
+        progress: called with a line now and then.
+
+    Raises:
+        InputError: gap below a voxel, no particle left, or gmsh failed; names the remedy.
+    """
+    sizes = BoxSizes(1e6 * settings.maximum_size, 1e6 * settings.separator_size)
+    factor = float(settings.surface_size_factor)
+    for attempt in range(RETRIES + 1):
+        solids = solids_of(labels, voxel_um, gap_um, factor, sizes.maximum, progress)
+        if progress is not None:
+            progress(f"filling the space between {len(solids.labels)} particles")
+        grid = _size_grid(solids.surfaces, solids.extent, separator_um, sizes)
+        try:
+            box = mesh_box(solids.extent, solids.surfaces, separator_um, grid)
+            points, cells, cell_tags = filled(box, solids.surfaces)
+        except InputError:
+            # Chords of two surfaces may cross in a gap; finer ones follow the gap.
+            if attempt == RETRIES:
+                break
+            factor *= FINER
+            continue
+        places = [surface.points - solids.offset for surface in solids.surfaces]
+        return ImageMesh(
+            MeshData.from_cells(points, cells, cell_tags, 1),
+            solids.labels,
+            solids.volumes,
+            deviations(labels, solids.labels, voxel_um[::-1], places),
+            gap_um,
+            solids.offset,
+            solids.dropped,
+        )
+    raise InputError(
+        "gmsh could not fill the space between the particles of the label stack. Raise"
+        " geometry.minimum_gap or lower geometry.mesh.surface_size_factor"
+    )
+
+
+def solids_of(
+    labels: Labels,
+    voxel_um: Sequence[float],
+    gap_um: float,
+    factor: float,
+    maximum: float,
+    progress: Progress | None = None,
+) -> Solids:
+    """The surfaces of a stack's particles, parted by the gap.
+
+    Args:
+        labels: (Z, Y, X).
+        voxel_um: its edges along x, y, z.
+        gap_um: between particles and to the box.
+        factor: edge length over the radius of the sphere of the same volume.
+        maximum: greatest edge length, um.
+        progress: called with a line now and then.
+
+    Raises:
+        InputError: gap below a voxel, or no particle left.
+    """
+    require_resolved(gap_um, max(voxel_um))
+    spacing = np.array(voxel_um[::-1], dtype=np.float64)
+    kept = parted(labels, list(spacing), gap_um)
+    counts = np.bincount(labels.ravel())
+    found, dense, numbers, volumes, dropped = [], [], [], [], 0
+    for index, window in enumerate(ndimage.find_objects(labels), start=1):
+        if window is None:
+            continue
+        if progress is not None and index % EVERY == 0:
+            progress(f"surface {index} of {len(counts) - 1}")
+        volume = float(counts[index] * spacing.prod())
+        mask = largest_piece(kept[window] == index)
+        made = None
+        if mask is not None and mask.sum() >= LEAST_VOXELS:
+            origin = np.array([s.start for s in window]) * spacing
+            size = min(factor * float(np.cbrt(0.75 * volume / np.pi)), maximum)
+            made = _surface(mask, origin, spacing, size)
+        if made is None:
+            dropped += 1
+            continue
+        found.append(made[0])
+        dense.append(made[1])
+        numbers.append(index)
+        volumes.append(volume)
+    if not found:
+        raise InputError("the label stack holds no particle that is wider than the gaps around it")
+    size_um = np.array(labels.shape[::-1]) * np.array(voxel_um)
+    room = margins(dense, size_um, gap_um + max(voxel_um))
+    low, high = (np.asarray(side, dtype=np.float64) for side in room)
+    extent = low + size_um + high
+    target = np.array(volumes)
+    surfaces = _with_volumes(
+        [Surface(s.points + low, s.triangles, s.size, ()) for s in found],
+        [points + low for points in dense],
+        target,
+        extent,
+        gap_um,
+    )
+    return Solids(surfaces, tuple(numbers), target, extent, low, dropped)
+
+
+def _surface(
+    mask: Mask, origin: Floats, spacing: Floats, size: float
+) -> tuple[Surface, Floats] | None:
+    """Even triangles round a mask, and the dense points they come from; None if it is too thin."""
+    for _ in range(REFINEMENTS):
+        dense = _iso_surface(mask, origin, spacing, size / SAMPLES)
+        if dense is None:
+            return None
+        points, triangles = dense
+        made = even_triangles(points, triangles, size)
+        if made is not None:
+            return Surface(made[0], made[1], size, ()), points
+        size *= FINER
+    return None
+
+
+def _iso_surface(
+    mask: Mask, origin: Floats, spacing: Floats, step: float
+) -> tuple[Floats, Ints] | None:
+    """Dense closed surface (x, y, z) of a smoothed mask, sampled at a step."""
+    radius = float(np.cbrt(0.75 * mask.sum() * spacing.prod() / np.pi))
+    sigma = max(min(SMOOTH * float(spacing.max()), SMOOTHED * radius), 0.5 * step)
+    pad = np.ceil(3.0 * sigma / spacing).astype(int) + 2
+    soft = ndimage.gaussian_filter(
+        np.pad(mask, [(p, p) for p in pad]).astype(np.float32), sigma / spacing, truncate=3.0
+    )
+    length = (np.array(soft.shape) - 1) * spacing
+    number = np.ceil(length / step).astype(int) + 1
+    axes = [np.linspace(0.0, n - 1.0, k) for n, k in zip(soft.shape, number, strict=True)]
+    sampled = ndimage.map_coordinates(soft, np.meshgrid(*axes, indexing="ij"), order=1)
+    if sampled.max() <= 0.5:
+        return None
+    vertices, faces, _, _ = marching_cubes(
+        sampled, 0.5, spacing=tuple(length / (number - 1)), allow_degenerate=False
+    )
+    points = vertices.astype(np.float64) + origin + (0.5 - pad) * spacing
+    points, triangles = _largest_part(points[:, ::-1], faces.astype(np.int64))
+    if enclosed_volume(points, triangles) < 0.0:
+        triangles = triangles[:, ::-1]
+    return points, triangles
+
+
+def _largest_part(points: Floats, triangles: Ints) -> tuple[Floats, Ints]:
+    """The part of a surface that has most points."""
+    a, b = triangles.ravel(), np.roll(triangles, 1, axis=1).ravel()
+    links = coo_matrix((np.ones(len(a), dtype=np.int8), (a, b)), shape=(len(points), len(points)))
+    count, part = connected_components(links, directed=False)
+    if count == 1:
+        return points, triangles
+    chosen = part == np.argmax(np.bincount(part))
+    number = np.cumsum(chosen) - 1
+    return points[chosen], number[triangles[chosen[triangles[:, 0]]]]
+
+
+def _with_volumes(
+    surfaces: list[Surface], dense: list[Floats], volumes: Floats, extent: Floats, gap_um: float
+) -> list[Surface]:
+    """Nodes moved along their normals until each surface holds its volume."""
+    low = np.array([points.min(axis=0) for points in dense])
+    high = np.array([points.max(axis=0) for points in dense])
+    made = []
+    for index, surface in enumerate(surfaces):
+        reach = gap_um + surface.size
+        near = np.all((low < high[index] + reach) & (high > low[index] - reach), axis=1)
+        near[index] = False
+        others = [dense[k] for k in np.flatnonzero(near)]
+        made.append(_grown(surface, others, extent, gap_um, float(volumes[index])))
+    return made
+
+
+def _grown(
+    surface: Surface, others: list[Floats], extent: Floats, gap_um: float, volume: float
+) -> Surface:
+    points, triangles = surface.points, surface.triangles
+    reach = gap_um + surface.size
+    apart: Floats = np.full(len(points), reach)
+    if others:
+        tree = cKDTree(np.concatenate(others))
+        apart = np.minimum(tree.query(points, distance_upper_bound=reach)[0], reach)
+    walls = np.minimum(points, extent - points).min(axis=1)
+
+    def room(share: float) -> Floats:
+        gap = share * gap_um
+        free: Floats = np.minimum(0.5 * (apart - gap), walls - gap)
+        return np.maximum(free, 0.0)
+
+    radius = float(np.cbrt(0.75 * volume / np.pi))
+    normals = vertex_normals(points, triangles)
+
+    def measure(places: npt.NDArray[np.floating[Any]]) -> float:
+        return enclosed_volume(np.asarray(places, dtype=np.float64), triangles)
+
+    placed = np.asarray(grown(points, normals, room, measure, volume, radius), dtype=np.float64)
+    return Surface(placed, triangles, surface.size, ())
+
+
+def _size_grid(
+    surfaces: Sequence[Surface], extent: Floats, separator_um: float, sizes: BoxSizes
+) -> Floats:
+    """Edge lengths for `mesh_box`: they grow from each particle's own with the distance."""
+    axes, grid = empty_grid(extent, separator_um, sizes)
+    places = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
+    size = np.repeat([s.size for s in surfaces], [len(s.points) for s in surfaces])
+    away, near = cKDTree(np.concatenate([s.points for s in surfaces])).query(places)
+    wanted: Floats = np.minimum(grid, (size[near] + SLOPE * away).reshape(grid.shape))
+    return wanted

@@ -1,0 +1,107 @@
+"""The same particles in two tables: simulated in the microstructure of a picture, and as pictured.
+
+Two tables hold the same particles where most centroids of the one lie close to one of the other.
+A shift between them is allowed, smaller than the distance between neighbours: a mesh of an image is
+wider than the image by a margin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+from scipy.spatial import cKDTree
+from scipy.stats import kendalltau, spearmanr
+
+from simulator.heterogeneity.marks import FEWEST, Floats, Ints, MarkedPoints
+
+CLOSE = 0.3
+"""Farthest that centroids of one particle lie apart, in median distances between neighbours: of
+places at random a quarter has one of the other table so near."""
+
+SHARE = 0.7
+"""Least share of the smaller table that must be found in the other."""
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """M particles that two tables have in common.
+
+    Attributes:
+        first, second: (M,) their rows in either.
+        spearman, kendall: rank correlation of their values.
+        rms_difference: root mean square difference of their values.
+    """
+
+    first: Ints
+    second: Ints
+    spearman: float
+    kendall: float
+    rms_difference: float
+
+
+def same_particles(first: MarkedPoints, second: MarkedPoints) -> Pairs | None:
+    """Pair the particles of two tables; None where they do not show the same ones."""
+    least = SHARE * min(len(first), len(second))
+    if first.dimension != second.dimension or min(len(first), len(second)) < FEWEST:
+        return None
+    tree = cKDTree(first.positions_um)
+    reach = CLOSE * float(np.median(tree.query(first.positions_um, k=2)[0][:, 1]))
+    shift = np.zeros(first.dimension)
+    for _ in range(3):
+        rows, others = _mutual(tree, second.positions_um + shift, 2.0 * reach)
+        if not rows.size:
+            return None
+        apart = first.positions_um[rows] - second.positions_um[others]
+        shift = np.median(apart, axis=0)
+    near = np.linalg.norm(apart - shift, axis=1) <= reach
+    rows, others = rows[near], others[near]
+    if len(rows) < max(least, FEWEST):
+        return None
+    a, b = first.value[rows], second.value[others]
+    return Pairs(
+        rows,
+        others,
+        float(spearmanr(a, b)[0]),
+        float(kendalltau(a, b)[0]),
+        float(np.sqrt(np.mean((a - b) ** 2))),
+    )
+
+
+def paired(names: Sequence[str], fields: Sequence[MarkedPoints]) -> dict[tuple[str, str], Pairs]:
+    """All pairs of tables that hold the same particles."""
+    found = {}
+    for (a, first), (b, second) in combinations(zip(names, fields, strict=True), 2):
+        pairs = same_particles(first, second)
+        if pairs is not None:
+            found[a, b] = pairs
+    return found
+
+
+def pair_table(
+    found: dict[tuple[str, str], Pairs], names: Sequence[str], fields: Sequence[MarkedPoints]
+) -> pd.DataFrame:
+    """A row for each particle that two tables share: where it is in the first, and its values."""
+    by_name = dict(zip(names, fields, strict=True))
+    parts = []
+    for (a, b), pairs in found.items():
+        places = by_name[a].positions_um[pairs.first]
+        columns = {f"{'xyz'[k]}_um": column for k, column in enumerate(places.T)}
+        values = {
+            "first_value": by_name[a].value[pairs.first],
+            "second_value": by_name[b].value[pairs.second],
+        }
+        parts.append(pd.DataFrame({"first": a, "second": b} | columns | values))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _mutual(tree: cKDTree, places: Floats, reach: float) -> tuple[Ints, Ints]:
+    """Rows of the tree and of the places that are each other's nearest, within reach."""
+    distance, near = tree.query(places, distance_upper_bound=reach)
+    found = np.flatnonzero(np.isfinite(distance))
+    back = cKDTree(places).query(tree.data[near[found]])[1]
+    found = found[back == found]
+    return near[found].astype(np.int64), found.astype(np.int64)

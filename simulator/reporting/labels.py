@@ -1,0 +1,112 @@
+"""A segmented image, or a stack of them, as a mesh, with what became of each particle.
+
+<mesh>.csv    particle, label (its number in the image), place, radius, area or volume in the image
+              and in the mesh, and how far the outline lies from that of the pixels
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from simulator.errors import InputError
+from simulator.geometry.label_image import mesh_labels
+from simulator.geometry.label_stack import mesh_stack
+from simulator.geometry.meshing import mesh_sizes
+from simulator.geometry.packing import Progress
+from simulator.geometry.parting import ImageMesh
+from simulator.optics.csv_columns import write_csv
+from simulator.optics.micrograph import LabelImage, read_label_image
+
+TOLERANCE = {2: 0.01, 3: 0.02}
+"""Relative error of a particle's area or volume beyond which it is named."""
+
+
+def mesh_image(
+    path: Path,
+    edges_um: Sequence[float] | None,
+    parameters: Any,
+    progress: Progress | None = None,
+) -> tuple[ImageMesh, LabelImage]:
+    """Read and mesh a label image or stack.
+
+    Args:
+        path: of the image.
+        edges_um: of its pixels; None asks its metadata.
+        parameters: for the separator, gap (a pixel, if that is wider) and sizes of [geometry].
+        progress: called with a line now and then, of a stack.
+
+    Raises:
+        InputError: not such an image, geometry.dimension is another one, or it cannot be meshed.
+    """
+    image = read_label_image(path, edges_um)
+    geometry, dimension = parameters.geometry, image.labels.ndim
+    if geometry.dimension != dimension:
+        what = "an image has 2" if dimension == 2 else "a stack has 3"
+        raise InputError(
+            f"{parameters.source_file}: geometry.dimension = {geometry.dimension}, but {what}:"
+            f" pass --set geometry.dimension={dimension}"
+        )
+    separator = 1e6 * geometry.separator_thickness
+    # An image cannot show a narrower gap than a pixel.
+    gap = max(1e6 * geometry.minimum_gap, *image.edges_um)
+    if dimension == 3:
+        made = mesh_stack(image.labels, image.edges_um, separator, gap, geometry.mesh, progress)
+    else:
+        sizes = mesh_sizes(geometry.mesh)
+        made = mesh_labels(image.labels, image.edges_um[0], separator, gap, sizes)
+    return made, image
+
+
+def summary(made: ImageMesh, image: LabelImage) -> list[str]:
+    """Lines on how well the mesh follows the image."""
+    mesh, flat = made.mesh, image.labels.ndim == 2
+    box = (mesh.coating_thickness_um, *mesh.width_um)
+    share = float(mesh.particles.volume_um3.sum() / np.prod(box))
+    measure = "area" if flat else "volume"
+    lines = [
+        f"{len(made.labels)} particles, {share:.3f} of a coating of "
+        + " x ".join(f"{length:.4g} um" for length in box)
+        + (f"; {made.dropped} too small were left out" if made.dropped else "")
+    ]
+    error, off = made.errors(), made.deviation_um
+    lines.append(
+        f"parted by {made.gap_um:.3g} um; outlines within {float(off.max()):.2g} um of the pixels'"
+        f" (half of them within {float(np.median(off)):.2g} um), errors of the {measure} up to"
+        f" {float(np.abs(error).max()):.2%}"
+    )
+    limit = TOLERANCE[image.labels.ndim]
+    wrong = np.flatnonzero(np.abs(error) > limit)
+    if wrong.size:
+        worst = int(np.argmax(np.abs(error)))
+        label = int(image.numbers[made.labels[worst] - 1])
+        lines.append(
+            f"warning: {wrong.size} particles miss their {measure} by more than {limit:.0%} (worst:"
+            f" label {label}, {error[worst]:+.1%}): there is no room, or they have holes. Lower"
+            " geometry.minimum_gap, or take an image of more pixels"
+        )
+    return lines
+
+
+def table(made: ImageMesh, image: LabelImage) -> bytes:
+    """The CSV file beside the mesh."""
+    particles = made.mesh.particles
+    columns: dict[str, Any] = {
+        "particle": particles.particle,
+        "label": image.numbers[np.array(made.labels) - 1],
+        "x_um": particles.x_um,
+        "y_um": particles.y_um,
+    }
+    if image.labels.ndim == 3:
+        columns["z_um"] = particles.z_um
+    measure = "area_um2" if image.labels.ndim == 2 else "volume_um3"
+    columns |= {
+        "radius_um": particles.radius_um,
+        measure: particles.volume_um3,
+        f"image_{measure}": made.measure,
+        "deviation_um": made.deviation_um,
+    }
+    return write_csv(columns)
