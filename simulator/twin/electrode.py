@@ -37,7 +37,6 @@ from simulator.errors import InputError
 from simulator.geometry.mesh_data import thickness_axis
 from simulator.materials import (
     arrhenius,
-    diffusivity_of_fraction,
     lithium_metal_exchange_current,
     open_circuit_potential,
 )
@@ -211,9 +210,6 @@ def _conditions(p: Parameters) -> dict[str, float]:
 def _particles(p: Parameters, m: Measured) -> dict[str, Any]:
     material, T = p.active_material, p.temperature
     curve = open_circuit_potential(material.open_circuit_potential)
-    diffusivity = diffusivity_of_fraction(
-        material.diffusivity, material.diffusivity_activation_energy
-    )
     factor = CYLINDER if p.geometry.dimension == 2 else 1.0
     law = exchange_law(
         material, salt_concentration=p.electrolyte.initial_concentration, temperature=T
@@ -231,7 +227,7 @@ def _particles(p: Parameters, m: Measured) -> dict[str, Any]:
     return {
         "Positive electrode OCP [V]": _table("stoichiometry", x, curve.potential(x)),
         "Positive particle diffusivity [m2.s-1]": _function(
-            "stoichiometry", _FRACTIONS, lambda x: factor * diffusivity(x, T)
+            "stoichiometry", _FRACTIONS, lambda x: factor * material.diffusivity_of_fraction(x, T)
         ),
         "Positive electrode exchange-current density [A.m-2]": exchange,
     }
