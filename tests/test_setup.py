@@ -278,6 +278,25 @@ def test_the_dolfinx_here_is_found_and_proved(tmp_path):
     assert "self-test" not in again.stderr
 
 
+def test_settings_of_pip_find_a_place_in_a_tree_that_lacks_it(tmp_path):
+    (tmp_path / "tree" / "etc").mkdir(parents=True)
+    script = f"""
+        source {SETUP}/enter.sh; source {SETUP}/userland.sh
+        tree={tmp_path}/tree arguments=()
+        PIP_CONSTRAINT=/etc/xdg/none.txt PIP_CERT=/etc/passwd PIP_FIND_LINKS=/etc/default pip_folders
+        printf '%s\\n' "${{arguments[@]}}"
+    """
+    done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    bound = done.stdout.split("\n")
+    assert ["--ro-bind", "/etc/passwd", "/etc/passwd"] == bound[bound.index("/etc/passwd") - 1 :][
+        :3
+    ]
+    assert "/etc/xdg/none.txt" not in bound
+    assert (tmp_path / "tree/etc/passwd").read_text() == ""
+    assert (tmp_path / "tree/etc/default").is_dir()
+
+
 def test_no_file_of_set_up_names_a_mirror():
     files = [PROJECT / "Dockerfile", PROJECT / "environment.yml", PROJECT / ".ci" / "run"]
     files += [path for path in (PROJECT / "scripts").rglob("*") if path.suffix != ".pyc"]

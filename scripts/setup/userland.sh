@@ -193,6 +193,20 @@ make_venv() {
         "$bwrap" "${arguments[@]}" "${pip[@]}" -r "$setup_dir/requirements.txt"
 }
 
+# make_place PATH: let the tree have something there to bind the machine's over; when entered it is
+# read only.
+make_place() {
+    case $1 in
+        /etc/* | /usr/*) ;;
+        *) return ;;
+    esac
+    if [[ -d $1 ]]; then
+        mkdir -p "$tree$1"
+    elif [[ ! -e $tree$1 ]]; then
+        mkdir -p "$tree${1%/*}" && : >"$tree$1"
+    fi
+}
+
 # pip_folders: bind what the machine's pip settings point to (certificates, folders of packages)
 # where the userland would hide it.
 pip_folders() {
@@ -200,7 +214,10 @@ pip_folders() {
     local -a files=(/etc/pip.conf /etc/xdg/pip/pip.conf "${PIP_CONFIG_FILE:-}"
         "${XDG_CONFIG_HOME:-${HOME:-}/.config}/pip/pip.conf" "${HOME:-}/.pip/pip.conf")
     while read -r path; do
-        [[ ! -e $path ]] || ! is_hidden "$path" || arguments+=(--ro-bind "$path" "$path")
+        [[ -e $path ]] || continue
+        is_hidden "$path" || continue
+        make_place "$path"
+        arguments+=(--ro-bind "$path" "$path")
     done < <({
         printf '%s\n' /etc/xdg/pip
         { env | grep -E '^(PIP_|SSL_CERT_FILE=|REQUESTS_CA_BUNDLE=)'; cat "${files[@]}" 2>/dev/null; } |
