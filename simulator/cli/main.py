@@ -28,12 +28,13 @@ from simulator.cli import (
     optics,
     report,
     run,
+    sweep,
 )
 from simulator.cli.endings import INTERRUPTED, SOLVE_FAILED, WRONG_INPUT, leave
 from simulator.errors import InputError, ResumeError
 from simulator.ranks import launched_in_parallel, together
 
-COMMANDS = (run, check, mesh, report, figures, animate, optics, micrograph, dielectric)
+COMMANDS = (run, sweep, check, mesh, report, figures, animate, optics, micrograph, dielectric)
 """Modules of one command each, with `add(commands)`."""
 
 
