@@ -127,12 +127,16 @@ def _pool(plan: Plan, folder: SweepFolder, ranks: int, options: argparse.Namespa
 
 
 def _collect(plan: Plan, folder: SweepFolder, options: argparse.Namespace) -> int:
+    from simulator.sweep.findings import write_findings
     from simulator.sweep.table import collect, write_table
 
     table = collect(plan, folder)
     write_table(table, folder)
+    found = write_findings(plan, folder, table)
     if not options.quiet:
-        print(f"{_count(table)}\ntable: {folder.csv}, {folder.parquet.name}", flush=True)
+        written = [folder.csv, folder.parquet, *found.files]
+        names = ", ".join(str(path.relative_to(folder.path)) for path in written)
+        print("\n".join([_count(table), *found.lines, f"written: {folder.path}: {names}"]))
     failed = table[table["status"] == "failed"].drop_duplicates("run")
     for _, row in failed.head(_SHOWN).iterrows():
         print(f"heterode: failed: run {row['run']}: {row['reason']}", file=sys.stderr)

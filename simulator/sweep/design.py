@@ -20,7 +20,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import qmc
 
 from simulator.parameters.fields import MistakeError, Physical
 from simulator.parameters.messages import physical_of
@@ -146,7 +145,7 @@ def points_of(file: SweepFile, factors: Sequence[Factor]) -> list[Point]:
     if design.kind == "saltelli":
         return _saltelli(factors, design.draws, design.seed)
     sample = _sample(design.kind, len(factors), design.draws, design.seed)
-    return [_drawn(factors, row, row=index) for index, row in enumerate(sample)]
+    return [_drawn(factors, row, index=index) for index, row in enumerate(sample)]
 
 
 def _sample(kind: str, d: int, draws: int, seed: int) -> Floats:
@@ -154,6 +153,9 @@ def _sample(kind: str, d: int, draws: int, seed: int) -> Floats:
     rng = np.random.default_rng(seed)
     if kind == "random":
         return np.asarray(rng.random((draws, d)))
+    # Half a second, for which a grid has no use.
+    from scipy.stats import qmc
+
     engine = (qmc.LatinHypercube if kind == "latin_hypercube" else qmc.Sobol)(d, rng=rng)
     return np.asarray(engine.random(draws), dtype=np.float64)
 

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from simulator.errors import InputError
-from simulator.parameters.fields import MistakeError, Section
+from simulator.parameters.fields import Fraction, MistakeError, Physical, Section
 from simulator.parameters.operation import Seed
 from simulator.sweep.set_points import read_set_point
 
@@ -183,14 +183,16 @@ class Measure(Section):
     """The moment at which heterogeneity is measured."""
     permutations: Annotated[int, Field(ge=0, le=100_000)] = 99
     clusterings: Annotated[int, Field(ge=1, le=100)] = 3
-    band: Annotated[float, Field(gt=0, lt=1)] = 0.02
+    band: Fraction = 0.02
     voltage_at: tuple[str, ...] = ()
     """Mean lithium fractions "x = 0.6" or capacities "10 A h/m^2" at which the voltage is told."""
 
     @field_validator("at")
     @classmethod
     def _moment(cls, value: str) -> str:
-        # Compiled loops come with it, and a sweep without a word about the moment has no need.
+        if value == cls.model_fields["at"].default:
+            return value
+        # Compiled loops come with it.
         from simulator.heterogeneity.moments import FORMS, parse_moment
 
         try:
@@ -226,8 +228,8 @@ class Measure(Section):
 class Slurm(Section):
     """[slurm]: what an element of the array asks for, and how heterode is started there."""
 
-    time: Annotated[str, Field(pattern=r"^(\d+-)?\d{1,3}:\d\d:\d\d$")] = "24:00:00"
-    memory: Annotated[str, Field(pattern=r"^\d+(\.\d+)?GB$")] = "4GB"
+    time: Annotated[float, Physical("s", shown="h", above=0, up_to=8760, example="24 h")] = 86400.0
+    memory_GB: Annotated[float, Physical(above=0, example="4")] = 4.0
     partition: str | None = None
     account: str | None = None
     at_once: Annotated[int, Field(ge=1, le=100_000)] = 256
@@ -235,8 +237,8 @@ class Slurm(Section):
     requeues: Annotated[int, Field(ge=0, le=1000)] = 100
     """How often an element may go on after its time ran out."""
     python: str | None = None
-    """The words that start Python on a node, such as
-    "apptainer exec heterode.sif python3"; None takes the one in use."""
+    """The words that start Python on a node, such as "apptainer exec heterode.sif python3"; None
+    takes the one in use."""
     options: dict[str, str | int] = Field(default_factory=dict)
     """More options of sbatch, by their long names."""
 

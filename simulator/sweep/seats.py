@@ -160,10 +160,10 @@ class RanksSeat:
             _send(self._process.pid, number)
 
 
-def command_of(folder: Path, ranks: int) -> list[str]:
+def command_of(folder: Path, ranks: int, python: Sequence[str] = (sys.executable,)) -> list[str]:
     """The words that do one run of a sweep, up to its id."""
     launcher = ["mpirun", "-n", str(ranks)] if ranks > 1 else []
-    return [*launcher, sys.executable, "-m", "simulator.cli", "sweep", str(folder), "--run"]
+    return [*launcher, *python, "-m", "simulator.cli", "sweep", str(folder), "--run"]
 
 
 def _send(process: int, number: int) -> None:
