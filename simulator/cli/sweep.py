@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from simulator.sweep.folder import SweepFolder
     from simulator.sweep.plan import Plan
+    from simulator.sweep.seats import Seat
 
 _TEXT = (
     "many runs, one table: a grid, a list or draws over any key of the parameter file, times "
@@ -55,8 +57,6 @@ def add(commands: Any) -> None:
 
 
 def _sweep(options: argparse.Namespace, comm: Any) -> int:
-    from simulator.ranks import together
-
     if options.run is not None:
         return _one(options, comm)
     if comm.size > 1:
@@ -64,51 +64,87 @@ def _sweep(options: argparse.Namespace, comm: Any) -> int:
             "heterode sweep starts its runs itself, and is not to be run on ranks (allowed: "
             "--run ID alone). Leave mpirun out, and give --ranks"
         )
-    plan, folder = together(comm, lambda: _open(options))
-    ranks = options.ranks or plan.file.ranks
+    if not (options.collect or options.list or options.slurm):
+        return _pool(options)
+    plan, folder = _open(options)
     if options.collect:
         return _collect(plan, folder, options)
-    if options.list:
-        return _list(plan, folder, ranks, options)
-    if options.slurm:
-        return _submit(plan, folder, ranks, options)
-    return _pool(plan, folder, ranks, options)
+    ranks = options.ranks or plan.file.ranks
+    return (_list if options.list else _submit)(plan, folder, ranks, options)
 
 
 def _open(options: argparse.Namespace) -> tuple[Plan, SweepFolder]:
     """The plan and its folder: made of a sweep file, or found."""
+    from simulator.sweep.plan import lay_out, read_sweep
+
+    folder = _folder(options)
+    if options.sweep.is_dir():
+        return folder.read(), folder
+    plan = lay_out(read_sweep(options.sweep))
+    if not options.collect or not folder.plan.exists():
+        folder.create(plan)
+    return plan, folder
+
+
+def _folder(options: argparse.Namespace) -> SweepFolder:
+    """Where the sweep is, or is to be."""
     from simulator.sweep.folder import SweepFolder
-    from simulator.sweep.plan import read_plan
 
     if options.ranks is not None and options.ranks < 1:
         raise InputError(f"--ranks {options.ranks} (allowed: 1, 2, ...)")
     if options.sweep.is_dir():
         if options.out is not None:
             raise InputError("--out goes with a sweep file, not with the folder of a sweep")
-        folder = SweepFolder(options.sweep)
-        return folder.read(), folder
+        return SweepFolder(options.sweep)
     folder = SweepFolder(options.out or Path("results") / options.sweep.stem)
     folder.check()
-    plan = read_plan(options.sweep)
-    if not options.collect or not folder.plan.exists():
-        folder.create(plan)
-    return plan, folder
+    return folder
 
 
-def _pool(plan: Plan, folder: SweepFolder, ranks: int, options: argparse.Namespace) -> int:
+def _pool(options: argparse.Namespace) -> int:
+    """Do all runs that are left, on the cores here."""
+    from simulator.sweep.plan import lay_out, read_sweep
+    from simulator.sweep.pool import local_seats, seats_for
+
+    folder = _folder(options)
+    draft = None if options.sweep.is_dir() else read_sweep(options.sweep)
+    plan = folder.read() if draft is None else None
+    file = (draft or plan).file  # type: ignore[union-attr]
+    ranks = options.ranks or file.ranks
+    seats = local_seats(folder, ranks, seats_for(ranks, options.jobs))
+    try:
+        if draft is not None:
+            if not folder.plan.exists():
+                # None has run: workers load their libraries while the points are validated.
+                for seat in seats:
+                    seat.prepare()
+            plan = lay_out(draft)
+            folder.create(plan)
+        assert plan is not None
+        return _run(plan, folder, seats, ranks, options)
+    except InputError:
+        for seat in seats:
+            seat.kill()
+        raise
+    finally:
+        for seat in seats:
+            seat.close()
+
+
+def _run(
+    plan: Plan, folder: SweepFolder, seats: Sequence[Seat], ranks: int, options: argparse.Namespace
+) -> int:
     from simulator.progress.board import Board
     from simulator.results.folder import ResultsFolder
     from simulator.results.lock import FolderLock
-    from simulator.sweep.pool import Pool, local_seats, seats_for, tasks_of
+    from simulator.sweep.pool import Pool, tasks_of
 
-    count = seats_for(ranks, options.jobs)
     lock = FolderLock(ResultsFolder(folder.path))
     try:
         tasks = tasks_of(plan, folder, retry=options.retry_failed)
         signal = 0
         if tasks:
-            count = min(count, len(tasks))
-            total = len(plan.unique())
+            count, total = min(len(seats), len(tasks)), len(plan.unique())
             board = Board(
                 sys.stderr,
                 plan.title,
@@ -117,9 +153,9 @@ def _pool(plan: Plan, folder: SweepFolder, ranks: int, options: argparse.Namespa
                 at_once=count,
                 quiet=options.quiet,
             )
-            board.say(f"{len(tasks)} of {total} runs are left, {count} at a time on {ranks} ranks")
-            seats = local_seats(folder, ranks, count)
-            signal = Pool(plan, folder, seats, board).run(tasks).signal
+            on = f" on {ranks} ranks each" if ranks > 1 else ""
+            board.say(f"{len(tasks)} of {total} runs are left, {count} at a time{on}")
+            signal = Pool(folder, seats[:count], board).run(tasks)
         code = _collect(plan, folder, options)
         return 128 + signal if signal else code
     finally:
@@ -127,12 +163,18 @@ def _pool(plan: Plan, folder: SweepFolder, ranks: int, options: argparse.Namespa
 
 
 def _collect(plan: Plan, folder: SweepFolder, options: argparse.Namespace) -> int:
-    from simulator.sweep.findings import write_findings
+    from simulator.sweep.findings import Findings, write_findings
     from simulator.sweep.table import collect, write_table
 
     table = collect(plan, folder)
     write_table(table, folder)
-    found = write_findings(plan, folder, table)
+    try:
+        found = write_findings(plan, folder, table)
+    except Exception as error:
+        # The table is there already, which is what all else is made of.
+        why = " ".join(f"{type(error).__name__}: {error}".split())
+        print(f"heterode: warning: figures and statistics: {why}", file=sys.stderr)
+        found = Findings((), ())
     if not options.quiet:
         written = [folder.csv, folder.parquet, *found.files]
         names = ", ".join(str(path.relative_to(folder.path)) for path in written)

@@ -76,11 +76,19 @@ def _alone(path: Path) -> Iterator[None]:
     lock = path.with_suffix(".lock")
     with ExitStack() as held:
         with suppress(OSError):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            if not path.parent.is_dir():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                # Nothing is left where no mesh came of it.
+                held.callback(lambda: _remove_empty(path.parent))
             file = held.enter_context(open(lock, "w"))
             held.callback(lambda: lock.unlink(missing_ok=True))
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def _remove_empty(folder: Path) -> None:
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def _foreign_mesh(parameters: Any) -> MeshData:

@@ -83,16 +83,23 @@ def write_findings(plan: Plan, folder: SweepFolder, table: pd.DataFrame) -> Find
     if found:
         figure = variance_figure([(_SPOKEN[s.outcome], s.shares) for s in found], plan.title)
         files.append(_save(figure, folder.figures / "variance.png"))
-    kind = plan.file.design.kind
-    ranked = indices(table, plan) if kind == "saltelli" else regression(table, plan)
+    name, ranked = _ranked(plan, table)
     if isinstance(ranked, pd.DataFrame):
-        name = "sobol_indices" if kind == "saltelli" else "regression"
         entries[name] = ranked.to_dict("records")
         files.append(_save(importance_figure(ranked, plan.title), folder.figures / f"{name}.png"))
-    elif kind == "saltelli":
-        lines.append(f"no Sobol' indices: {ranked}")
-    write_json(folder.path / "statistics.json", {"title": plan.title, **entries})
-    return Findings(tuple(lines), (*files, folder.path / "statistics.json"))
+    elif ranked:
+        lines.append(f"no {name.replace('_', ' ')}: {ranked}")
+    files.append(folder.path / "statistics.json")
+    write_json(files[-1], {"title": plan.title, **entries})
+    return Findings(tuple(lines), tuple(files))
+
+
+def _ranked(plan: Plan, table: pd.DataFrame) -> tuple[str, pd.DataFrame | str]:
+    """What matters most, by the means the design allows; the main effects of a grid are its split."""
+    kind = plan.file.design.kind
+    if kind == "saltelli":
+        return "sobol_indices", indices(table, plan)
+    return "regression", "" if kind == "grid" else regression(table, plan)
 
 
 def _spoken(splits: dict[str, Split | str]) -> list[str]:

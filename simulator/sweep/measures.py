@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,7 @@ def measure(
     Raises:
         InputError: its files are missing or damaged.
     """
+    begin = time.perf_counter()
     folder = ResultsFolder(path)
     numbers = cost(read_manifest(folder.manifest))
     numbers |= voltages(read_history(path), [read_set_point(text) for text in voltage_at])
@@ -44,10 +46,11 @@ def measure(
         "peak_at_end": peak.index == len(run.series.time_s) - 1,
     }
     try:
-        return numbers | heterogeneity(run, wanted, settings)
+        numbers |= heterogeneity(run, wanted, settings)
     except InputError as error:
         # Too few particles or all alike: the other numbers stand.
-        return numbers | {"remark": str(error)}
+        numbers["remark"] = str(error)
+    return numbers | {"measure_s": time.perf_counter() - begin}
 
 
 def cost(manifest: Mapping[str, Any]) -> Numbers:

@@ -112,11 +112,27 @@ def plan_of(content: Mapping[str, Any]) -> Plan:
     return Plan(source, base, file, dict(content["file"]), tuple(factors_of(file)), runs)
 
 
-def read_plan(source: Path) -> Plan:
-    """Read a sweep file, lay out its design and validate every point.
+@dataclass(frozen=True)
+class Draft:
+    """A sweep file that was read; its points are not validated yet.
+
+    Attributes:
+        source, data, file, factors: as of `Plan`.
+        points: of the design.
+    """
+
+    source: Path
+    data: dict[str, Any]
+    file: SweepFile
+    factors: tuple[Factor, ...]
+    points: tuple[Point, ...]
+
+
+def read_sweep(source: Path) -> Draft:
+    """Read a sweep file and choose the points of its design.
 
     Raises:
-        InputError: one line that names file, key or point, value, what is allowed and the remedy.
+        InputError: one line that names file, key, value, what is allowed and the remedy.
     """
     data = read_toml(source)
     try:
@@ -131,9 +147,19 @@ def read_plan(source: Path) -> Plan:
         points = points_of(file, factors)
     except MistakeError as mistake:
         raise InputError(mistake_line(mistake, mistake.key, data, str(source))) from None
+    return Draft(source, data, file, tuple(factors), tuple(points))
+
+
+def lay_out(draft: Draft) -> Plan:
+    """Validate every point of a design, with all its seeds.
+
+    Raises:
+        InputError: one line that names the point, and what is wrong there.
+    """
+    source, file = draft.source, draft.file
     base = source.parent / file.parameters
-    runs = tuple(_runs(source, base, file, points))
-    return Plan(source, base, file, data, tuple(factors), runs)
+    runs = tuple(_runs(source, base, file, draft.points))
+    return Plan(source, base, file, draft.data, draft.factors, runs)
 
 
 def _check_seeds(file: SweepFile, factors: Sequence[Factor]) -> None:

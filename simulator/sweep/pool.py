@@ -11,7 +11,6 @@ import queue
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 
 from simulator.errors import InputError
 from simulator.estimate import usable_cores
@@ -65,36 +64,23 @@ def tasks_of(plan: Plan, folder: SweepFolder, *, retry: bool) -> list[Task]:
     return tasks
 
 
-@dataclass(frozen=True)
-class Finished:
-    """How a call ended.
-
-    Attributes:
-        signal: that stopped it, 0 for none.
-    """
-
-    signal: int
-
-
 class Pool:
     """Runs tasks on seats.
 
     Args:
-        plan, folder: of the sweep.
+        folder: of the sweep.
         seats: at least one.
         board: shows what goes on.
     """
 
-    def __init__(
-        self, plan: Plan, folder: SweepFolder, seats: Sequence[Seat], board: Board
-    ) -> None:
-        self._plan, self._folder, self._seats, self._board = plan, folder, tuple(seats), board
+    def __init__(self, folder: SweepFolder, seats: Sequence[Seat], board: Board) -> None:
+        self._folder, self._seats, self._board = folder, tuple(seats), board
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._tasks: queue.SimpleQueue[Task] = queue.SimpleQueue()
         self._stopping = threading.Event()
 
-    def run(self, tasks: Sequence[Task]) -> Finished:
-        """Do all tasks; returns when the last has ended or was stopped."""
+    def run(self, tasks: Sequence[Task]) -> int:
+        """Do all tasks; when the last has ended or was stopped, the signal that came, or 0."""
         for task in tasks:
             self._tasks.put(task)
         threads = [threading.Thread(target=self._serve, args=(seat,)) for seat in self._seats]
@@ -113,7 +99,7 @@ class Pool:
                 for thread in threads:
                     thread.join()
                 self._board.close()
-        return Finished(noted.number)
+        return noted.number
 
     def _watch(self, threads: Sequence[threading.Thread], noted: Noted) -> None:
         while any(thread.is_alive() for thread in threads) or not self._events.empty():

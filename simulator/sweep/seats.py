@@ -30,6 +30,9 @@ class DiedError(Exception):
 class Seat(Protocol):
     """One run at a time."""
 
+    def prepare(self) -> None:
+        """Get ready for the first run."""
+
     def run(self, task: Task, said: Said) -> Ended:
         """Do a run, and hand on what it says; what is wrong with it is told, not raised.
 
@@ -59,6 +62,10 @@ class WorkerSeat:
         self._process: BaseProcess | None = None
         self._pipe: Connection | None = None
         self._runs = 0
+
+    def prepare(self) -> None:
+        """Start the process, so that its libraries load meanwhile."""
+        self._ready()
 
     def run(self, task: Task, said: Said) -> Ended:
         try:
@@ -124,6 +131,9 @@ class RanksSeat:
     def __init__(self, folder: SweepFolder, command: Sequence[str]) -> None:
         self._folder, self._command = folder, tuple(command)
         self._process: subprocess.Popen[bytes] | None = None
+
+    def prepare(self) -> None:
+        return
 
     def run(self, task: Task, said: Said) -> Ended:
         before = self._folder.ended(task.run.id)

@@ -206,9 +206,9 @@ def _of_factors(
     total = runs * float(np.sum(away**2))
     found: dict[str, float] = {}
     levels = table.drop_duplicates("point").set_index("point").loc[whole.index]
-    counts = {factor: len(levels[factor.column].unique()) for factor in plan.factors}
-    if plan.file.design.kind == "grid" and np.prod(list(counts.values())) == len(away):
-        for factor in (factor for factor, count in counts.items() if count > 1):
+    counts = [len(levels[factor.column].unique()) for factor in plan.factors]
+    if plan.file.design.kind == "grid" and np.prod(counts) == len(away):
+        for factor in (f for f, count in zip(plan.factors, counts, strict=True) if count > 1):
             means = pd.Series(away, index=whole.index).groupby(levels[factor.column])
             found[factor.name] = runs * float((means.mean() ** 2 * means.size()).sum())
             freedom[factor.name] = means.ngroups - 1

@@ -20,7 +20,7 @@ from types import FrameType
 from typing import Any
 
 from simulator.sweep.folder import Ended, SweepFolder
-from simulator.sweep.plan import Run
+from simulator.sweep.plan import Plan, Run
 
 _PR_SET_PDEATHSIG = 1
 STOP = signal.SIGUSR1
@@ -88,15 +88,15 @@ def serve(pipe: Connection, folder: Path) -> None:
     end_with_parent()
     asked = Asked()
     place = SweepFolder(folder)
-    plan = place.read()
-    with _log(place.log("worker")):
-        from mpi4py import MPI
+    from mpi4py import MPI
 
-        from simulator.accounting import forget_peak_memory
-        from simulator.heterogeneity.compiled import limit_threads
-        from simulator.sweep.work import work
+    from simulator.accounting import forget_peak_memory
+    from simulator.heterogeneity.compiled import limit_threads
+    from simulator.sweep.work import work
+
     # The pool shares out the cores, one a worker.
     limit_threads(1)
+    plan: Plan | None = None
     stream: Any = _Lines(pipe)
     while not asked():
         try:
@@ -105,6 +105,8 @@ def serve(pipe: Connection, folder: Path) -> None:
             return
         if task is None:
             return
+        # Not before: a pool starts its workers while it still validates the design.
+        plan = plan or place.read()
         forget_peak_memory()
         with _log(place.log(task.run.id)):
             try:
