@@ -86,8 +86,7 @@ class Factor:
     def _at(self, value: float) -> Level:
         if self.whole:
             value = round(value)
-        # 12 digits: what a conversion of units adds is no part of a design.
-        number = int(value) if self.whole else float(f"{value:.12g}")
+        number = int(value) if self.whole else _rounded(value)
         text: Any = f"{number!r} {self.unit}" if self.unit else number
         return Level({self.name: text}, float(number))
 
@@ -114,6 +113,11 @@ class Point:
     coordinates: dict[str, Coordinate]
     block: str = ""
     row: int = 0
+
+
+def _rounded(value: float) -> float:
+    """To 12 digits: what a conversion of units adds is no part of a design."""
+    return float(f"{value:.12g}")
 
 
 def factors_of(file: SweepFile) -> list[Factor]:
@@ -221,7 +225,7 @@ def _coordinate(factor: Factor, value: Any) -> Coordinate:
     physical = physical_of(factor.name)
     if physical is not None and physical.unit and isinstance(value, str):
         try:
-            return physical.read(value)
+            return _rounded(physical.read(value))
         except MistakeError:
             # The file's own check says what is wrong with it.
             return value

@@ -95,7 +95,7 @@ def write_findings(plan: Plan, folder: SweepFolder, table: pd.DataFrame) -> Find
 
 
 def _ranked(plan: Plan, table: pd.DataFrame) -> tuple[str, pd.DataFrame | str]:
-    """What matters most, by the means the design allows; the main effects of a grid are its split."""
+    """What matters most, by the means the design allows; a grid has its split for that."""
     kind = plan.file.design.kind
     if kind == "saltelli":
         return "sobol_indices", indices(table, plan)

@@ -15,9 +15,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy.stats import sobol_indices
-from sklearn.linear_model import LinearRegression
-from sklearn.preprocessing import StandardScaler
 
 from simulator.sweep.design import Factor
 from simulator.sweep.plan import Plan
@@ -230,6 +227,9 @@ def indices(table: pd.DataFrame, plan: Plan, *, resamples: int = 200) -> pd.Data
         a row a factor and number: outcome, factor, first_order, total_order, each with its 95 %
         bootstrap interval (_low, _high); or why there are none.
     """
+    # A second to load, for which most designs have no use; likewise below.
+    from scipy.stats import sobol_indices
+
     names = [factor.name for factor in plan.factors]
     rows = []
     for outcome in EXPLAINED:
@@ -274,6 +274,9 @@ def regression(table: pd.DataFrame, plan: Plan) -> pd.DataFrame | str:
     Returns:
         outcome, factor, coefficient, r2; or why there are none.
     """
+    from sklearn.linear_model import LinearRegression
+    from sklearn.preprocessing import StandardScaler
+
     factors = [factor for factor in plan.factors if factor.numeric]
     done = completed(table)
     if not factors:

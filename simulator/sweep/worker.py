@@ -82,6 +82,14 @@ class _Lines:
 
 
 def serve(pipe: Connection, folder: Path) -> None:
+    """Serve, and leave without a farewell: libraries take most of a second for theirs."""
+    _serve(pipe, folder)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
+
+
+def _serve(pipe: Connection, folder: Path) -> None:
     """Take tasks from the pipe until it closes; answer each with lines and then an `Ended`."""
     with suppress(OSError):
         os.setpgid(0, 0)
