@@ -284,9 +284,9 @@ def test_a_preset_is_right(path: Path) -> None:
         if "correlation_length" in factor.name and physical_of(factor.name) is None:
             pytest.skip(f"{factor.name} is not in the schema")
     found = lay_out(draft)
-    assert len(found.unique()) == len(found.runs) >= 40
+    assert len(found.unique()) == len(found.runs) >= 8
     assert found.title
     # Every number says where it comes from.
     numbers = re.findall(r"^[^#\n]*= [\"\[]*[\d.].*$", path.read_text(), re.MULTILINE)
-    assert len(numbers) > 10
+    assert len(numbers) > 5
     assert not [line for line in numbers if "[G]" not in line and "parameters" not in line]
