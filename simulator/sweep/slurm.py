@@ -112,12 +112,12 @@ def _parameters(plan: Plan, ranks: int) -> dict[str, Any]:
     # The name shows in squeue.
     name = "".join(c if c.isalnum() else "-" for c in plan.source.stem)
     parameters: dict[str, Any] = {
-        "name": f"heterode-{name}",
-        "timeout_min": max(1, round(asked.time / 60)),
+        "job_name": f"heterode-{name}",
+        "time": max(1, round(asked.time / 60)),
         "nodes": 1,
-        "tasks_per_node": 1,
+        "ntasks_per_node": 1,
         "cpus_per_task": ranks,
-        "mem_gb": asked.memory_GB,
+        "mem": f"{asked.memory_GB:g}GB",
         "array_parallelism": asked.at_once,
         "signal_delay_s": SIGNAL_S,
         "additional_parameters": {"requeue": True, **asked.options},
