@@ -242,6 +242,10 @@ MISTAKES = {
     "moment": ('[measure]\nat = "noon"', ['measure.at = "noon"', "is no moment"]),
     "set point": ('[measure]\nvoltage_at = ["y = 1"]', ["measure.voltage_at", "'y = 1'"]),
     "levels": ("[levels]\nrate = 1", ["levels.rate = 1", "has no levels"]),
+    "column": (
+        "[levels.run]\na = { penalty.shape = 1 }",
+        ["levels.run is no name for a factor", "column like it"],
+    ),
     "list": (
         '[vary]\npenalty.shape = [1]\n[design]\nkind = "list"',
         ["vary", "list", "[[points]]"],

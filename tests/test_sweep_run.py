@@ -26,6 +26,7 @@ from simulator.progress.board import Board
 from simulator.results.manifest import read_manifest
 from simulator.sweep.folder import Ended, SweepFolder
 from simulator.sweep.pool import Pool, seats_for, tasks_of
+from simulator.sweep.schema import is_column
 from simulator.sweep.seats import DiedError, Seat, WorkerSeat
 from simulator.sweep.worker import Task
 
@@ -222,10 +223,10 @@ def test_a_sweep_lists_what_failed_and_goes_on(
     file = swept(
         tmp_path,
         """
-        [levels.run]
+        [levels.case]
         good = { penalty.shape = 2 }
         other = { penalty.shape = 3 }
-        [levels.run.bad]
+        [levels.case.bad]
         protocol.steps = ["discharge at 300C for 1 h"]
         active_material.rate_constant = "1e-7 m/s"
         [measure]
@@ -241,6 +242,8 @@ def test_a_sweep_lists_what_failed_and_goes_on(
     assert list(table["status"]) == ["completed", "completed", "failed"]
     good = table.iloc[0]
     assert good["particles"] == 5
+    # No name of a factor can take the place of a column.
+    assert [name for name in table.columns if not is_column(name)] == ["case"]
     assert good["wall_s"] > 0
     assert good["memory_bytes"] > 1e8
     # Two minutes at C/2 pass less than that, and half the lithium stays in.

@@ -43,6 +43,16 @@ Kind = Literal["grid", "list", "random", "latin_hypercube", "sobol", "saltelli"]
 
 _RANGE = {"from", "to"}
 
+_COLUMNS = {"run", "point", "block", "row", "packing_seed", "penalty_seed", "status", "reason"}
+_COLUMNS |= {"particles", "unknowns", "steps", "newton_iterations", "ranks", "remark", "mesh_hash"}
+_COLUMNS |= {"peak_at_end", "value_sd", "value_range", "L_star_flag"}
+_ENDINGS = ("_s", "_um", "_V", "_bytes", "_value", "_converged", "_spread", "_fraction")
+
+
+def is_column(name: str) -> bool:
+    """Whether the table has, or may have, a column of that name that is no factor."""
+    return name in _COLUMNS or name.endswith(_ENDINGS)
+
 
 def flat(table: Mapping[str, Any], above: str = "") -> Values:
     """Nested tables as one, with dotted keys; ranges stay whole."""
@@ -290,6 +300,15 @@ class SweepFile(Section):
                     "has no levels",
                     allowed='tables of keys, like "1C" = { protocol.steps = [...] }',
                     remedy="Give at least one.",
+                    key=(name,),
+                )
+            if is_column(name) or not name.isidentifier():
+                raise MistakeError(
+                    "is no name for a factor: the table has a column like it"
+                    if is_column(name)
+                    else "is no name for a column",
+                    allowed="words of letters, digits and _",
+                    remedy="Choose another name.",
                     key=(name,),
                 )
             found[name] = {level: flat(keys) for level, keys in levels.items()}
