@@ -294,3 +294,14 @@ def test_a_preset_is_right(path: Path) -> None:
     numbers = re.findall(r"^[^#\n]*= [\"\[]*[\d.].*$", path.read_text(), re.MULTILINE)
     assert len(numbers) > 5
     assert not [line for line in numbers if "[G]" not in line and "parameters" not in line]
+
+
+def test_the_readme_shows_a_sweep_file(tmp_path: Path) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    (block,) = re.findall(r"```console\n(parameters = .*?)```", readme, re.DOTALL)
+    file = tmp_path / "shown.toml"
+    file.write_text(block.replace("../quickstart.toml", str(PRESET)), encoding="utf-8")
+    assert len(lay_out(read_sweep(file)).unique()) == 3 * 3 * 2 * 5 * 4
+    named = re.findall(r"^\| `(params/sweeps/\w+\.toml)`(?:, `(\w+\.toml)`)?", readme, re.MULTILINE)
+    told = {Path(name).name for pair in named for name in pair if name}
+    assert told == {path.name for path in PRESETS}
