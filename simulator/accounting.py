@@ -6,7 +6,8 @@ import resource
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 
 class Phases:
@@ -37,3 +38,9 @@ def peak_memory() -> int:
     """Largest resident memory of this rank so far, bytes."""
     kilobytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return int(kilobytes * (1 if sys.platform == "darwin" else 1024))
+
+
+def forget_peak_memory() -> None:
+    """Let `peak_memory` begin anew, for the next run of this process; on Linux alone."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text("5")

@@ -165,6 +165,7 @@ def _to_si(value: float, name: str, unit: str) -> float:
     return value / inverse if inverse > 1 and factor * inverse == 1.0 else value * factor
 
 
+@lru_cache(maxsize=256)
 def _check_names(name: str) -> None:
     registry = _registry()
     for word in _WORD.findall(name):

@@ -18,7 +18,8 @@ LONGEST = 450
 
 # Modules and packages of simulator/, lowest first: each may import from lower layers and itself.
 LAYERS = (
-    {"constants", "errors", "ranks", "interruption", "accounting", "other_python"},
+    {"constants", "errors", "ranks", "signals", "accounting", "other_python"},
+    {"interruption"},
     {"units", "random_field"},
     {"materials", "protocol"},
     {"parameters"},
@@ -42,7 +43,7 @@ CONFINED = {
     "basix": {"solver"},
     "ffcx": {"solver"},
     "petsc4py": {"solver"},
-    "mpi4py": {"solver", "interruption", "simulation", "cli"},
+    "mpi4py": {"solver", "interruption", "simulation", "sweep", "cli"},
     "gmsh": {"geometry"},
     "numba": {"heterogeneity"},
     "h5py": {"results", "optics"},
@@ -50,7 +51,7 @@ CONFINED = {
     "tifffile": {"optics", "reporting"},
     "pymatgen": {"optics"},
     "matplotlib": {"viewing", "heterogeneity"},
-    "pydantic": {"parameters", "describe"},
+    "pydantic": {"parameters", "describe", "sweep"},
     "argparse": {"cli"},
     "rich": {"progress"},
     "pyvista": {"viewing"},
@@ -59,6 +60,8 @@ CONFINED = {
     "imageio_ffmpeg": {"viewing"},
     "jinja2": {"reporting"},
     "pybamm": {"twin"},
+    "submitit": {"sweep"},
+    "pyarrow": {"sweep"},
 }
 
 # physics/ is mathematics: no files, no processes.

@@ -7,11 +7,11 @@ import signal
 import pytest
 from mpi4py import MPI
 
-from simulator import interruption
+from simulator import signals
 from simulator.interruption import Interruption
 
 
-@pytest.mark.parametrize("number", interruption.SIGNALS)
+@pytest.mark.parametrize("number", signals.SIGNALS)
 def test_a_signal_delivered_twice_is_one(number: int) -> None:
     with Interruption(MPI.COMM_SELF) as noted:
         signal.raise_signal(number)
@@ -20,7 +20,7 @@ def test_a_signal_delivered_twice_is_one(number: int) -> None:
 
 
 def test_a_second_interrupt_has_its_usual_effect(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(interruption, "ECHO_S", 0.0)
+    monkeypatch.setattr(signals, "ECHO_S", 0.0)
     with Interruption(MPI.COMM_SELF) as noted:
         signal.raise_signal(signal.SIGINT)
         assert noted.agreed() == signal.SIGINT
@@ -29,7 +29,7 @@ def test_a_second_interrupt_has_its_usual_effect(monkeypatch: pytest.MonkeyPatch
 
 
 def test_a_later_request_of_the_batch_system_kills_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(interruption, "ECHO_S", 0.0)
+    monkeypatch.setattr(signals, "ECHO_S", 0.0)
     with Interruption(MPI.COMM_SELF) as noted:
         signal.raise_signal(signal.SIGUSR1)
         signal.raise_signal(signal.SIGUSR1)

@@ -28,13 +28,14 @@ from simulator.cli import (
     optics,
     report,
     run,
+    sweep,
     twin,
 )
 from simulator.cli.endings import INTERRUPTED, SOLVE_FAILED, WRONG_INPUT, leave
 from simulator.errors import InputError, ResumeError
 from simulator.ranks import launched_in_parallel, together
 
-COMMANDS = (run, check, mesh, report, figures, twin, animate, optics, micrograph, dielectric)
+COMMANDS = (run, sweep, check, mesh, report, figures, twin, animate, optics, micrograph, dielectric)
 """Modules of one command each, with `add(commands)`."""
 
 

@@ -1,17 +1,20 @@
 """The mesh of a parameter file: packed and meshed once, then reused from the user's cache folder.
 
 A mesh is kept under the hash of all that determines it, as ${HETERODE_CACHE:-~/.cache/heterode}
-/meshes/HASH.msh, written to a temporary file and renamed. A damaged file is made anew. Call these
-functions on rank 0 only.
+/meshes/HASH.msh, written to a temporary file and renamed. A damaged file is made anew. Of several
+runs that want a new mesh at once, one makes it and the others wait. Call these functions on rank 0
+only.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -38,20 +41,54 @@ def mesh_for(parameters: Any) -> MeshData:
         return _foreign_mesh(parameters)
     name = _named(parameters, lambda: mesh_hash(parameters))
     path = cache_folder() / f"{name}.msh"
-    if path.is_file():
-        try:
-            mesh = read_msh(path)
-        except InputError:
-            mesh = None
-        if mesh is not None and mesh.hash == name:
-            return mesh
+    mesh = _kept(path, name)
+    if mesh is not None:
+        return mesh
+    with _alone(path):
+        # Another run may have made it while this one waited.
+        return _kept(path, name) or _made(parameters, path, name)
+
+
+def _kept(path: Path, name: str) -> MeshData | None:
+    """The mesh of that hash, where it lies there whole."""
+    if not path.is_file():
+        return None
+    try:
+        mesh = read_msh(path)
+    except InputError:
+        return None
+    return mesh if mesh.hash == name else None
+
+
+def _made(parameters: Any, path: Path, name: str) -> MeshData:
     packed = packing_for(parameters)
     progress = _terminal_progress(len(packed.radii_um))
     if progress is not None:
         progress(f"meshing {len(packed.radii_um)} particles")
-    mesh = _named(parameters, lambda: meshing.build_mesh(packed, geometry, name))
+    mesh = _named(parameters, lambda: meshing.build_mesh(packed, parameters.geometry, name))
     _store(path, mesh)
     return mesh
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Keep others from making the same mesh meanwhile, where the file system knows locks."""
+    lock = path.with_suffix(".lock")
+    with ExitStack() as held:
+        with suppress(OSError):
+            if not path.parent.is_dir():
+                path.parent.mkdir(parents=True, exist_ok=True)
+                # Nothing is left where no mesh came of it.
+                held.callback(lambda: _remove_empty(path.parent))
+            file = held.enter_context(open(lock, "w"))
+            held.callback(lambda: lock.unlink(missing_ok=True))
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _remove_empty(folder: Path) -> None:
+    with suppress(OSError):
+        folder.rmdir()
 
 
 def _foreign_mesh(parameters: Any) -> MeshData:

@@ -16,6 +16,14 @@ R = TypeVar("R")
 # More threads than this were not measured.
 MOST_THREADS = 4
 
+_limit = MOST_THREADS
+
+
+def limit_threads(count: int) -> None:
+    """Use no more than that many, where several such processes share the cores."""
+    global _limit
+    _limit = count
+
 
 def compiled(function: F) -> F:
     """Compile on the first call, without holding the interpreter's lock.
@@ -30,12 +38,12 @@ def compiled(function: F) -> F:
 
 
 def threads() -> int:
-    """Cores this process may use, four at most."""
+    """Cores this process may use, four at most; see `limit_threads`."""
     try:
         cores = len(os.sched_getaffinity(0))
     except AttributeError:  # not Linux
         cores = os.cpu_count() or 1
-    return max(1, min(cores, MOST_THREADS))
+    return max(1, min(cores, MOST_THREADS, _limit))
 
 
 def on_threads(work: Callable[..., R], parts: Iterable[T]) -> list[R]:

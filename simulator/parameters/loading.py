@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -58,7 +58,7 @@ def load_parameters(path: str | Path, overrides: Sequence[str] = ()) -> Paramete
         InputError: one line that names file, key, value, what is allowed and the remedy.
     """
     file = Path(path)
-    data = _read_toml(file)
+    data = read_toml(file)
     given = copy.deepcopy(data)
     _resolve_paths(data, file.parent)
     changed = _apply_overrides(data, overrides)
@@ -87,7 +87,12 @@ def parameters_from(tables: dict[str, Any], file: Path) -> Parameters:
         raise InputError(first_line(error, tables, file, set())) from None
 
 
-def _read_toml(file: Path) -> dict[str, Any]:
+def read_toml(file: Path) -> dict[str, Any]:
+    """The tables of a TOML file.
+
+    Raises:
+        InputError: it cannot be read, in one line.
+    """
     try:
         text = file.read_bytes().decode("utf-8")
     except FileNotFoundError:
@@ -119,6 +124,19 @@ def _resolve_paths(data: dict[str, Any], folder: Path) -> None:
     protocol = _table(data, ("protocol",))
     if protocol is not None and "steps" in protocol:
         protocol["steps"] = _resolve_steps(protocol["steps"], folder)
+
+
+def with_paths(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
+    """Values of dotted keys, the paths among them made ones from `folder`."""
+    found: dict[str, Any] = {}
+    for key, value in values.items():
+        parts = tuple(key.split("."))
+        if parts in _PATH_KEYS and isinstance(value, str):
+            value = str(folder / value)
+        elif parts == ("protocol", "steps"):
+            value = _resolve_steps(value, folder)
+        found[key] = value
+    return found
 
 
 def _resolve_steps(steps: Any, folder: Path) -> Any:

@@ -20,6 +20,8 @@ from simulator.parameters.fields import MistakeError, Physical, Section, Shown
 from simulator.parameters.model import Parameters
 
 Key = tuple[str, ...]
+Root = type[BaseModel]
+"""The schema of a whole file."""
 
 _RANK = {"extra_forbidden": 0, "missing": 2}
 """A misspelt key is usually missing as well: the spelling is the news, so it comes first."""
@@ -28,31 +30,44 @@ _ALIASES = {"rate_constant_cathodic": "rate_constant", "rate_constant_anodic": "
 
 
 def first_line(
-    error: ValidationError, data: dict[str, Any], file: Path, changed: AbstractSet[Key]
+    error: ValidationError,
+    data: dict[str, Any],
+    file: Path,
+    changed: AbstractSet[Key] = frozenset(),
+    root: Root = Parameters,
 ) -> str:
     """The message of an InputError.
 
     Args:
         data: the raw file after overrides, for the values.
         changed: keys that `--set` gave.
+        root: the schema of the file.
     """
     found = sorted(error.errors(), key=lambda e: _RANK.get(e["type"], 1))
-    lines = list(dict.fromkeys(_line(details, data, file, changed) for details in found))
+    lines = list(dict.fromkeys(_line(details, data, file, changed, root) for details in found))
     more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
     return lines[0] + more
 
 
 def _line(
-    details: ErrorDetails, data: dict[str, Any], file: Path, changed: AbstractSet[Key]
+    details: ErrorDetails,
+    data: dict[str, Any],
+    file: Path,
+    changed: AbstractSet[Key],
+    root: Root,
 ) -> str:
     key = _alias(_written_key(details["loc"], data), data)
-    mistake = _mistake(details, key)
+    mistake = _mistake(details, key, root)
     key = key + mistake.key
-    exists, value = _lookup(data, key)
-    shown = f" = {_show(value)}" if exists and not isinstance(value, dict) else ""
     unknown = details["type"] == "extra_forbidden"
     by_set = any(key[: len(c)] == c or (unknown and c[: len(key)] == key) for c in changed)
-    source = f"{file} with --set" if by_set else str(file)
+    return mistake_line(mistake, key, data, f"{file} with --set" if by_set else str(file))
+
+
+def mistake_line(mistake: MistakeError, key: Key, data: dict[str, Any], source: str) -> str:
+    """The message of a mistake at a key of the data that were read from `source`."""
+    exists, value = _lookup(data, key)
+    shown = f" = {_show(value)}" if exists and not isinstance(value, dict) else ""
     allowed = f" (allowed: {mistake.allowed})" if mistake.allowed else ""
     remedy = f" {mistake.remedy}" if mistake.remedy else ""
     name = _shorten(".".join(key).replace(".[", "["))
@@ -114,26 +129,26 @@ def _shorten(text: str) -> str:
     return text if len(text) <= 70 else f"{text[:25]} ... {text[-40:]}"
 
 
-def _mistake(details: ErrorDetails, key: Key) -> MistakeError:
+def _mistake(details: ErrorDetails, key: Key, root: Root) -> MistakeError:
     kind, context = details["type"], details.get("ctx", {})
     error = context.get("error")
     if isinstance(error, MistakeError):
         return error
     if kind == "extra_forbidden":
-        return _unknown(key)
+        return _unknown(key, root)
     if kind in ("missing", "union_tag_not_found"):
-        return _missing(key if kind == "missing" else (*key, "distribution"), kind)
+        return _missing(key if kind == "missing" else (*key, "distribution"), kind, root)
     if kind in ("literal_error", "union_tag_invalid"):
         return _not_a_choice(details)
     if kind.startswith(("greater_than", "less_than")):
-        return _out_of_range(key)
-    return _wrong_type(kind, key)
+        return _out_of_range(key, root)
+    return _wrong_type(kind, key, root)
 
 
-def _unknown(key: Key) -> MistakeError:
-    names = _names(key[:-1])
+def _unknown(key: Key, root: Root) -> MistakeError:
+    names = _names(key[:-1], root)
     hint = nearest(key[-1], names)
-    elsewhere = [where for where in _all_keys(Parameters) if where[-1] == key[-1]]
+    elsewhere = [where for where in _all_keys(root) if where[-1] == key[-1]]
     if elsewhere:
         hint = f"Did you mean '{'.'.join(elsewhere[0])}'?"
     where = f"[{'.'.join(key[:-1])}]" if key[:-1] else "the file"
@@ -142,14 +157,15 @@ def _unknown(key: Key) -> MistakeError:
     )
 
 
-def _missing(key: Key, kind: str) -> MistakeError:
+def _missing(key: Key, kind: str, root: Root) -> MistakeError:
     relative = ("distribution",) if kind == "union_tag_not_found" else ()
-    annotation = _annotation(key)
+    annotation = _annotation(key, root)
     if _sections(annotation):
         return MistakeError("is missing", remedy=f"Add a section [{'.'.join(key)}].", key=relative)
     physical = find_physical(annotation)
     if relative:
-        choices = ", ".join(_choices(typed(s.model_fields[key[-1]])) for s in _tables(key[:-1]))
+        tables = _tables(key[:-1], root)
+        choices = ", ".join(_choices(typed(table.model_fields[key[-1]])) for table in tables)
     else:
         choices = _choices(annotation)
     allowed = physical.allowed() if physical else choices
@@ -177,13 +193,14 @@ def _not_a_choice(details: ErrorDetails) -> MistakeError:
     )
 
 
-def _out_of_range(key: Key) -> MistakeError:
-    return MistakeError("is out of range", allowed=_whole_numbers(key), remedy="Change the value.")
+def _out_of_range(key: Key, root: Root) -> MistakeError:
+    allowed = _whole_numbers(key, root)
+    return MistakeError("is out of range", allowed=allowed, remedy="Change the value.")
 
 
-def _whole_numbers(key: Key) -> str:
+def _whole_numbers(key: Key, root: Root) -> str:
     bounds = []
-    for item in _metadata(_annotation(key)):
+    for item in _metadata(_annotation(key, root)):
         for name, word in (("ge", "at least"), ("gt", "above"), ("le", "up to"), ("lt", "below")):
             if getattr(item, name, None) is not None:
                 bounds.append(f"{word} {getattr(item, name):,}".replace(",", " "))
@@ -200,11 +217,11 @@ _TYPES = {
 }
 
 
-def _wrong_type(kind: str, key: Key) -> MistakeError:
+def _wrong_type(kind: str, key: Key, root: Root) -> MistakeError:
     if kind.startswith("int"):
         return MistakeError(
             "is not a whole number",
-            allowed=_whole_numbers(key),
+            allowed=_whole_numbers(key, root),
             remedy="Write a whole number without quotes or decimal point.",
         )
     for prefix, (name, remedy) in _TYPES.items():
@@ -225,9 +242,9 @@ def _sections(annotation: Any) -> list[type[BaseModel]]:
     return []
 
 
-def _annotation(key: Key) -> Any:
+def _annotation(key: Key, root: Root) -> Any:
     """Annotation (with its metadata) of a key, or None."""
-    annotation: Any = Parameters
+    annotation: Any = root
     for part in key:
         fields = [s.model_fields[part] for s in _sections(annotation) if part in s.model_fields]
         if not fields:
@@ -244,12 +261,12 @@ def typed(field: FieldInfo) -> Any:
     return annotation
 
 
-def _tables(key: Key) -> list[type[BaseModel]]:
-    return _sections(_annotation(key))
+def _tables(key: Key, root: Root) -> list[type[BaseModel]]:
+    return _sections(_annotation(key, root))
 
 
-def _names(key: Key) -> list[str]:
-    names = [n for s in _tables(key) for n in s.model_fields]
+def _names(key: Key, root: Root) -> list[str]:
+    names = [n for s in _tables(key, root) for n in s.model_fields]
     return list(dict.fromkeys(names))
 
 
@@ -271,6 +288,11 @@ def _metadata(annotation: Any) -> list[Any]:
     if get_origin(annotation) in (Union, types.UnionType):
         return [m for part in get_args(annotation) for m in _metadata(part)]
     return []
+
+
+def physical_of(key: str) -> Physical | None:
+    """Unit and bounds of a key of the parameter file like "penalty.shape", where it has them."""
+    return find_physical(_annotation(tuple(key.split(".")), Parameters))
 
 
 def find_physical(annotation: Any) -> Physical | None:

@@ -19,12 +19,11 @@ from simulator.reporting.heterogeneity import (
     make_folder,
     save_figure,
     write_csv,
-    write_json,
     write_report,
 )
 from simulator.reporting.request import Request, with_bins
 from simulator.reporting.sources import Source
-from simulator.results.manifest import PROGRAM, collect_versions
+from simulator.results.manifest import PROGRAM, collect_versions, write_json
 from simulator.viewing.comparison import comparison_figure
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from simulator.heterogeneity.evolution import evolution
 from simulator.heterogeneity.marks import MarkedPoints
 from simulator.reporting.request import NAME, Request, with_bins
 from simulator.reporting.sources import Source
-from simulator.results.manifest import PROGRAM, collect_versions, to_json
+from simulator.results.manifest import PROGRAM, collect_versions, write_json
 from simulator.results.storage import OutputError, explain, write_atomically
 from simulator.viewing import style
 from simulator.viewing.evolution import evolution_figure
@@ -185,12 +184,6 @@ def make_folder(folder: Path) -> None:
         raise InputError(f"{folder}: is a file. Choose another --out") from error
     except OSError as error:
         raise OutputError(explain(folder, error)) from error
-
-
-def write_json(path: Path, entries: Mapping[str, Any]) -> None:
-    """Write strict JSON: what it cannot hold (nan, inf) is null."""
-    text = json.dumps(to_json(entries), indent=1, ensure_ascii=False, allow_nan=False)
-    write_atomically(path, text.encode() + b"\n")
 
 
 def write_csv(path: Path, frame: pd.DataFrame) -> Path:

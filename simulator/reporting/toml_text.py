@@ -24,7 +24,7 @@ def toml_text(tables: Mapping[str, Any]) -> str:
 
 def _table(table: Mapping[str, Any], above: tuple[str, ...]) -> list[str]:
     values = {k: v for k, v in table.items() if not isinstance(v, Mapping)}
-    lines = [f"{_key(name)} = {_value(value)}" for name, value in values.items()]
+    lines = [f"{_key(name)} = {toml_value(value)}" for name, value in values.items()]
     if lines and above:
         lines.insert(0, f"[{'.'.join(map(_key, above))}]")
     lines += [""] if lines else []
@@ -38,7 +38,8 @@ def _key(name: str) -> str:
     return name if _BARE.match(name) else json.dumps(name, ensure_ascii=False)
 
 
-def _value(value: Any) -> str:
+def toml_value(value: Any) -> str:
+    """A value on one line, as it stands after `key =`."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
@@ -47,7 +48,7 @@ def _value(value: Any) -> str:
         # JSON's escapes are among TOML's; only DEL is left bare by one and refused by the other.
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_value, value))}]"
+        return f"[{', '.join(map(toml_value, value))}]"
     if isinstance(value, Mapping):
-        return f"{{ {', '.join(f'{_key(k)} = {_value(v)}' for k, v in value.items())} }}"
+        return f"{{ {', '.join(f'{_key(k)} = {toml_value(v)}' for k, v in value.items())} }}"
     raise TypeError(f"TOML has no {type(value).__name__}")

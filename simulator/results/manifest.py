@@ -146,6 +146,16 @@ def to_json(value: Any) -> Any:
     return str(value)
 
 
+def write_json(path: Path, entries: Mapping[str, Any]) -> None:
+    """Write strict JSON, whole or not at all: what it cannot hold (nan, inf) is null.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    text = json.dumps(to_json(entries), indent=1, ensure_ascii=False, allow_nan=False)
+    write_atomically(path, text.encode() + b"\n")
+
+
 def collect_versions() -> dict[str, str]:
     """Versions of heterode, Python and the installed packages that shape a result."""
     versions = {PROGRAM: __version__, "python": platform.python_version()}

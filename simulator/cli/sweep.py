@@ -1,0 +1,254 @@
+"""heterode sweep: many runs, one table."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from simulator.cli.endings import DONE, SOLVE_FAILED
+from simulator.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from simulator.sweep.folder import SweepFolder
+    from simulator.sweep.plan import Plan
+    from simulator.sweep.seats import Seat
+
+_TEXT = (
+    "many runs, one table: a grid, a list or draws over any key of the parameter file, times "
+    "seeds. The same command goes on where it stopped"
+)
+_SHOWN = 10
+"""Failed runs that are told one by one."""
+
+
+def add(commands: Any) -> None:
+    """Add the command to the parser's."""
+    sweep = commands.add_parser("sweep", help=_TEXT.partition(":")[0], description=_TEXT)
+    sweep.add_argument(
+        "sweep", type=Path, metavar="SWEEP", help="sweep file (TOML), or the folder made of one"
+    )
+    sweep.add_argument(
+        "--out", type=Path, metavar="DIR", help="folder (default: results/<name of SWEEP>)"
+    )
+    sweep.add_argument("--jobs", type=int, metavar="N", help="runs at a time (default: all cores)")
+    sweep.add_argument("--ranks", type=int, metavar="N", help="MPI ranks of each run")
+    sweep.add_argument(
+        "--retry-failed", action="store_true", help="begin runs that failed before anew"
+    )
+    sweep.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    instead = sweep.add_mutually_exclusive_group()
+    instead.add_argument(
+        "--list", action="store_true", help="print a command per run that is left, and run nothing"
+    )
+    instead.add_argument(
+        "--slurm", action="store_true", help="submit the runs that are left as an array job"
+    )
+    instead.add_argument(
+        "--collect", action="store_true", help="write the table and the figures of what is there"
+    )
+    instead.add_argument("--run", metavar="ID", help="do one run of the sweep, on the ranks here")
+    sweep.set_defaults(command=_sweep)
+
+
+def _sweep(options: argparse.Namespace, comm: Any) -> int:
+    if options.run is not None:
+        return _one(options, comm)
+    if comm.size > 1:
+        raise InputError(
+            "heterode sweep starts its runs itself, and is not to be run on ranks (allowed: "
+            "--run ID alone). Leave mpirun out, and give --ranks"
+        )
+    if not (options.collect or options.list or options.slurm):
+        return _pool(options)
+    plan, folder = _open(options)
+    if options.collect:
+        return _collect(plan, folder, options)
+    ranks = options.ranks or plan.file.ranks
+    return (_list if options.list else _submit)(plan, folder, ranks, options)
+
+
+def _open(options: argparse.Namespace) -> tuple[Plan, SweepFolder]:
+    """The plan and its folder: made of a sweep file, or found."""
+    from simulator.sweep.plan import lay_out, read_sweep
+
+    folder = _folder(options)
+    if options.sweep.is_dir():
+        return folder.read(), folder
+    plan = lay_out(read_sweep(options.sweep))
+    if not options.collect or not folder.plan.exists():
+        folder.create(plan)
+    return plan, folder
+
+
+def _folder(options: argparse.Namespace) -> SweepFolder:
+    """Where the sweep is, or is to be."""
+    from simulator.sweep.folder import SweepFolder
+
+    if options.ranks is not None and options.ranks < 1:
+        raise InputError(f"--ranks {options.ranks} (allowed: 1, 2, ...)")
+    if options.sweep.is_dir():
+        if options.out is not None:
+            raise InputError("--out goes with a sweep file, not with the folder of a sweep")
+        return SweepFolder(options.sweep)
+    folder = SweepFolder(options.out or Path("results") / options.sweep.stem)
+    folder.check()
+    return folder
+
+
+def _pool(options: argparse.Namespace) -> int:
+    """Do all runs that are left, on the cores here."""
+    from simulator.sweep.plan import lay_out, read_sweep
+    from simulator.sweep.pool import local_seats, seats_for
+
+    folder = _folder(options)
+    draft = None if options.sweep.is_dir() else read_sweep(options.sweep)
+    plan = folder.read() if draft is None else None
+    file = (draft or plan).file  # type: ignore[union-attr]
+    ranks = options.ranks or file.ranks
+    seats = local_seats(folder, ranks, seats_for(ranks, options.jobs))
+    try:
+        if draft is not None:
+            if not folder.plan.exists():
+                # None has run: workers load their libraries while the points are validated.
+                for seat in seats:
+                    seat.prepare()
+            plan = lay_out(draft)
+            folder.create(plan)
+        assert plan is not None
+        return _run(plan, folder, seats, ranks, options)
+    except InputError:
+        for seat in seats:
+            seat.kill()
+        raise
+    finally:
+        for seat in seats:
+            seat.close()
+
+
+def _run(
+    plan: Plan, folder: SweepFolder, seats: Sequence[Seat], ranks: int, options: argparse.Namespace
+) -> int:
+    from simulator.progress.board import Board
+    from simulator.results.folder import ResultsFolder
+    from simulator.results.lock import FolderLock
+    from simulator.sweep.pool import Pool, tasks_of
+
+    lock = FolderLock(ResultsFolder(folder.path))
+    try:
+        tasks = tasks_of(plan, folder, retry=options.retry_failed)
+        signal = 0
+        if tasks:
+            count, total = min(len(seats), len(tasks)), len(plan.unique())
+            board = Board(
+                sys.stderr,
+                plan.title,
+                total,
+                before=total - len(tasks),
+                at_once=count,
+                quiet=options.quiet,
+            )
+            on = f" on {ranks} ranks each" if ranks > 1 else ""
+            board.say(f"{len(tasks)} of {total} runs are left, {count} at a time{on}")
+            signal = Pool(folder, seats[:count], board).run(tasks)
+        code = _collect(plan, folder, options)
+        return 128 + signal if signal else code
+    finally:
+        lock.release()
+
+
+def _collect(plan: Plan, folder: SweepFolder, options: argparse.Namespace) -> int:
+    from simulator.sweep.findings import Findings, write_findings
+    from simulator.sweep.table import collect, write_table
+
+    table = collect(plan, folder)
+    write_table(table, folder)
+    try:
+        found = write_findings(plan, folder, table)
+    except Exception as error:
+        # The table is there already, which is what all else is made of.
+        why = " ".join(f"{type(error).__name__}: {error}".split())
+        print(f"heterode: warning: figures and statistics: {why}", file=sys.stderr)
+        found = Findings((), ())
+    if not options.quiet:
+        written = [folder.csv, folder.parquet, *found.files]
+        names = ", ".join(str(path.relative_to(folder.path)) for path in written)
+        print("\n".join([_count(table), *found.lines, f"written: {folder.path}: {names}"]))
+    failed = table[table["status"] == "failed"].drop_duplicates("run")
+    for _, row in failed.head(_SHOWN).iterrows():
+        print(f"heterode: failed: run {row['run']}: {row['reason']}", file=sys.stderr)
+    if len(failed) > _SHOWN:
+        print(
+            f"heterode: failed: {len(failed) - _SHOWN} more, see {folder.csv}. Once the reason is "
+            "gone, --retry-failed begins them anew",
+            file=sys.stderr,
+        )
+    return SOLVE_FAILED if len(failed) else DONE
+
+
+def _count(table: pd.DataFrame) -> str:
+    counts = table.drop_duplicates("run")["status"].value_counts()
+    return ", ".join(f"{count} {status}" for status, count in counts.items())
+
+
+def _list(plan: Plan, folder: SweepFolder, ranks: int, options: argparse.Namespace) -> int:
+    from simulator.sweep.pool import tasks_of
+
+    launcher = f"mpirun -n {ranks} " if ranks > 1 else ""
+    where = shlex.quote(str(folder.path.absolute()))
+    for task in tasks_of(plan, folder, retry=options.retry_failed):
+        again = " --retry-failed" if task.again else ""
+        print(f"{launcher}heterode sweep {where} --run {task.run.id}{again}")
+    return DONE
+
+
+def _submit(plan: Plan, folder: SweepFolder, ranks: int, options: argparse.Namespace) -> int:
+    from simulator.sweep.pool import tasks_of
+    from simulator.sweep.slurm import submit
+
+    tasks = tasks_of(plan, folder, retry=options.retry_failed)
+    if not tasks:
+        print("all runs have ended")
+        return DONE
+    job = submit(plan, folder, tasks, ranks)
+    print(
+        f"submitted: array job {job} of {len(tasks)} runs; logs in {folder.slurm}\n"
+        f"heterode sweep {shlex.quote(str(folder.path))} --collect writes the table meanwhile"
+    )
+    return DONE
+
+
+def _one(options: argparse.Namespace, comm: Any) -> int:
+    """One run of a sweep, on all ranks here."""
+    from simulator.ranks import together
+
+    plan, folder = together(comm, lambda: _open(options))
+    run = next((run for run in plan.runs if run.id == options.run), None)
+    if run is None:
+        raise InputError(f"--run {options.run}: is no run of {folder.plan}. See --list")
+    before = folder.ended(run.id)
+    if before is not None and (before.status == "completed" or not options.retry_failed):
+        if comm.rank == 0 and not options.quiet:
+            print(f"{run.id} {before.status} already")
+        return SOLVE_FAILED if before.status == "failed" else DONE
+    from mpi4py import MPI
+
+    from simulator.sweep.work import work
+
+    again = before is not None
+    stream = None if options.quiet else sys.stderr
+    ended = work(plan, run, folder, MPI.COMM_WORLD, again=again, stream=stream)
+    if comm.rank == 0:
+        if ended.status == "failed":
+            print(f"heterode: failed: run {run.id}: {ended.reason}", file=sys.stderr)
+        elif not options.quiet:
+            print(f"{run.id} {ended.status}: {ended.reason}")
+    comm.barrier()
+    if ended.status == "failed":
+        return SOLVE_FAILED
+    return 128 + ended.signal if ended.signal else DONE

@@ -1,0 +1,119 @@
+"""The numbers a run adds to the table of its sweep, read from its results folder."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from simulator.errors import InputError
+from simulator.heterogeneity import Heterogeneity, Settings, analyse
+from simulator.heterogeneity.moments import RunParticles, Wanted, find_moment, read_run
+from simulator.reporting.request import Request, with_bins
+from simulator.results.folder import ResultsFolder
+from simulator.results.history import read_history
+from simulator.results.manifest import read_manifest
+from simulator.sweep.set_points import SetPoint, read_set_point
+
+Numbers = dict[str, Any]
+
+_SEED = 1
+"""Of k-means and permutations: the same for all runs, so that runs differ by their particles."""
+
+
+def measure(
+    path: Path, wanted: Wanted, settings: Settings, voltage_at: Sequence[str] = ()
+) -> Numbers:
+    """Cost, voltages, spread and heterogeneity of a run that is complete.
+
+    Raises:
+        InputError: its files are missing or damaged.
+    """
+    begin = time.perf_counter()
+    folder = ResultsFolder(path)
+    numbers = cost(read_manifest(folder.manifest))
+    numbers |= voltages(read_history(path), [read_set_point(text) for text in voltage_at])
+    run = read_run(path)
+    peak = find_moment(run, Wanted("spread"))
+    numbers |= {
+        "peak_spread": peak.lithium_fraction_sd,
+        "peak_lithium_fraction": peak.lithium_fraction_mean,
+        "peak_voltage_V": peak.voltage_V,
+        "peak_at_end": peak.index == len(run.series.time_s) - 1,
+    }
+    try:
+        numbers |= heterogeneity(run, wanted, settings)
+    except InputError as error:
+        # Too few particles or all alike: the other numbers stand.
+        numbers["remark"] = str(error)
+    return numbers | {"measure_s": time.perf_counter() - begin}
+
+
+def cost(manifest: Mapping[str, Any]) -> Numbers:
+    """What a run took."""
+    wall = manifest["wall_s"]
+    return {
+        "particles": manifest["particles"],
+        "unknowns": manifest["dofs"],
+        "steps": manifest["steps"],
+        "newton_iterations": manifest["newton_iterations"],
+        "ranks": manifest["ranks"],
+        "wall_s": float(sum(wall.values())),
+        "mesh_s": wall.get("mesh"),
+        "solve_s": wall.get("solve"),
+        "memory_bytes": manifest["peak_memory_bytes"],
+        "mesh_hash": manifest["mesh_hash"],
+    }
+
+
+def voltages(history: pd.DataFrame, points: Sequence[SetPoint]) -> Numbers:
+    """The voltage when each set point is first passed, linear between rows; nan where it is not."""
+    found: Numbers = {}
+    for point in points:
+        away = history[point.column].to_numpy() - point.value
+        passed = np.flatnonzero((away[:-1] * away[1:] <= 0.0) & (away[:-1] != away[1:]))
+        value = float("nan")
+        if passed.size:
+            first = int(passed[0])
+            part = away[first] / (away[first] - away[first + 1])
+            before, after = history["voltage_V"].to_numpy()[first : first + 2]
+            value = float(before + part * (after - before))
+        found[point.name] = value
+    return found
+
+
+def heterogeneity(run: RunParticles, wanted: Wanted, settings: Settings) -> Numbers:
+    """L* with its null, and the correlation length, at a moment of a run.
+
+    Raises:
+        InputError: too few particles, all alike, or the run never gets to the moment.
+    """
+    points = run.points(find_moment(run, wanted).index)
+    request = with_bins(Request(settings), [points])
+    return of_analysis(analyse([points], request.settings, np.random.default_rng(_SEED)))
+
+
+def of_analysis(found: Heterogeneity) -> Numbers:
+    """The numbers of the table among all those of an analysis."""
+    scale, fit = found.scale, found.variogram
+    low, middle, high = (float(q) for q in scale.null_quantiles_um)
+    return {
+        "L_star_um": scale.scale_um,
+        "L_star_flag": scale.flag,
+        "L_star_error_um": scale.error_um,
+        "L_star_null_low_um": low,
+        "L_star_null_median_um": middle,
+        "L_star_null_high_um": high,
+        "L_star_null_not_converged": scale.null_above,
+        "L_star_p_value": scale.p_value,
+        "L_star_independent_um": scale.independent_um,
+        "L_star_correlated_um": scale.correlated_um,
+        "correlation_length_um": fit.length_um if fit.identified else float("nan"),
+        "field_um": scale.field_um,
+        "value_sd": found.curve.value_sd,
+        "value_range": scale.value_range,
+    }

@@ -1,0 +1,233 @@
+"""A sweep file to the runs it asks for, each validated before any is started."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from simulator.errors import InputError
+from simulator.parameters import Parameters, load_parameters
+from simulator.parameters.fields import MistakeError
+from simulator.parameters.loading import read_toml, with_paths
+from simulator.parameters.messages import first_line, mistake_line
+from simulator.reporting.toml_text import toml_value
+from simulator.sweep.design import (
+    Coordinate,
+    Factor,
+    Point,
+    check_grid,
+    factors_of,
+    merged,
+    points_of,
+)
+from simulator.sweep.schema import SweepFile, Values
+
+DEFAULTS: Values = {"output.report": False, "output.fields_every": 1_000_000}
+"""Of every run, unless the sweep file says otherwise: figures and fields would cost more than
+they tell in a sweep. Fields are kept at the begin and at the end."""
+
+_FILES = {"file", "mesh_file", "exchange_current_table", "electronic_conductivity_table"}
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run of a sweep.
+
+    Attributes:
+        id: hash of its parameters, 10 hexadecimal digits.
+        point: number of the design's point, from 0.
+        overrides: for `load_parameters`.
+        coordinates: of the point, by factor.
+        packing_seed, penalty_seed: in force.
+        block, row: of a saltelli design; see `Point`.
+    """
+
+    id: str
+    point: int
+    overrides: tuple[str, ...]
+    coordinates: dict[str, Coordinate]
+    packing_seed: int
+    penalty_seed: int
+    block: str = ""
+    row: int = 0
+
+    @property
+    def label(self) -> str:
+        """Its place in the design, for people."""
+        where = [f"{name.rpartition('.')[2]} {_short(at)}" for name, at in self.coordinates.items()]
+        return ", ".join([*where, f"packing {self.packing_seed}", f"penalty {self.penalty_seed}"])
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A sweep file that was read, and its runs.
+
+    Attributes:
+        source: the sweep file.
+        base: the parameter file.
+        file: what the sweep file says.
+        data: the same as TOML's own tables.
+        factors: what is varied.
+        runs: a row each of the table; equal points share a run, and its id.
+    """
+
+    source: Path
+    base: Path
+    file: SweepFile
+    data: dict[str, Any]
+    factors: tuple[Factor, ...]
+    runs: tuple[Run, ...]
+
+    @property
+    def title(self) -> str:
+        """Of the sweep."""
+        return self.file.title or self.source.stem
+
+    def unique(self) -> list[Run]:
+        """Each run once, in order."""
+        return list({run.id: run for run in self.runs}.values())
+
+    def as_dict(self) -> dict[str, Any]:
+        """For sweep.json; `plan_of` reads it."""
+        return {
+            "title": self.title,
+            "source": str(self.source.absolute()),
+            "base": str(self.base.absolute()),
+            "file": self.data,
+            "runs": [asdict(run) for run in self.runs],
+        }
+
+
+def plan_of(content: Mapping[str, Any]) -> Plan:
+    """The plan that `as_dict` wrote down; its runs are taken as they were."""
+    file = SweepFile.model_validate(content["file"])
+    runs = tuple(Run(**{**run, "overrides": tuple(run["overrides"])}) for run in content["runs"])
+    source, base = Path(content["source"]), Path(content["base"])
+    return Plan(source, base, file, dict(content["file"]), tuple(factors_of(file)), runs)
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A sweep file that was read; its points are not validated yet.
+
+    Attributes:
+        source, data, file, factors: as of `Plan`.
+        points: of the design.
+    """
+
+    source: Path
+    data: dict[str, Any]
+    file: SweepFile
+    factors: tuple[Factor, ...]
+    points: tuple[Point, ...]
+
+
+def read_sweep(source: Path) -> Draft:
+    """Read a sweep file and choose the points of its design.
+
+    Raises:
+        InputError: one line that names file, key, value, what is allowed and the remedy.
+    """
+    data = read_toml(source)
+    try:
+        file = SweepFile.model_validate(data)
+    except ValidationError as error:
+        raise InputError(first_line(error, data, source, root=SweepFile)) from None
+    try:
+        factors = factors_of(file)
+        if file.design.kind == "grid":
+            check_grid(factors)
+        _check_seeds(file, factors)
+        points = points_of(file, factors)
+    except MistakeError as mistake:
+        raise InputError(mistake_line(mistake, mistake.key, data, str(source))) from None
+    return Draft(source, data, file, tuple(factors), tuple(points))
+
+
+def lay_out(draft: Draft) -> Plan:
+    """Validate every point of a design, with all its seeds.
+
+    Raises:
+        InputError: one line that names the point, and what is wrong there.
+    """
+    source, file = draft.source, draft.file
+    base = source.parent / file.parameters
+    runs = tuple(_runs(source, base, file, draft.points))
+    return Plan(source, base, file, draft.data, draft.factors, runs)
+
+
+def _check_seeds(file: SweepFile, factors: Sequence[Factor]) -> None:
+    given = {"packing": file.seeds.packing, "penalty": file.seeds.penalty}
+    keys = {key for factor in factors for level in factor.levels for key in level.settings}
+    for name, seeds in given.items():
+        key = f"seeds.{name}"
+        if seeds is not None and key in keys | {factor.name for factor in factors} | set(file.set):
+            raise MistakeError(
+                "is given, and the same seeds are set or varied as well",
+                remedy=f"Remove {key} from [set], [vary], levels and points, or from [seeds].",
+                key=("seeds", name),
+            )
+
+
+def _runs(source: Path, base: Path, file: SweepFile, points: Sequence[Point]) -> Iterator[Run]:
+    for seeds in file.seeds.pairs:
+        for number, point in enumerate(points):
+            settings = merged(DEFAULTS, file.set, point.settings, seeds)
+            overrides = override_texts(settings, source.parent)
+            try:
+                parameters = load_parameters(base, overrides)
+            except InputError as error:
+                raise InputError(_at_point(source, point, str(error))) from None
+            yield Run(
+                fingerprint(parameters),
+                number,
+                overrides,
+                point.coordinates,
+                parameters.seeds.packing,
+                parameters.seeds.penalty,
+                point.block,
+                point.row,
+            )
+
+
+def _at_point(source: Path, point: Point, problem: str) -> str:
+    if not point.coordinates:
+        return f"{source}: {problem}"
+    where = ", ".join(f"{name} = {_short(at)}" for name, at in point.coordinates.items())
+    return f"{source}: at {where}: {problem.replace(' with --set', '')}"
+
+
+def override_texts(settings: Values, folder: Path) -> tuple[str, ...]:
+    """Settings as `--set` has them; their paths are relative to `folder`."""
+    resolved = with_paths(settings, folder.absolute())
+    return tuple(f"{key}={toml_value(value)}" for key, value in resolved.items())
+
+
+def fingerprint(parameters: Parameters) -> str:
+    """Hash of all that shapes a run's numbers, 10 hexadecimal digits: not title and [output].
+
+    Files count by their content.
+    """
+    si = parameters.to_si_dict()
+    kept = {name: value for name, value in si.items() if name not in ("title", "output")}
+    told = [_by_content(kept), parameters.protocol.digests]
+    text = json.dumps(told, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+def _by_content(value: Any, name: str = "") -> Any:
+    if isinstance(value, Mapping):
+        return {key: _by_content(item, key) for key, item in value.items()}
+    if name in _FILES and isinstance(value, str):
+        return hashlib.sha256(Path(value).read_bytes()).hexdigest()
+    return value
+
+
+def _short(coordinate: Coordinate) -> str:
+    return f"{coordinate:.4g}" if isinstance(coordinate, float) else str(coordinate)

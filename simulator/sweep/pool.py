@@ -1,0 +1,157 @@
+"""The runs of a sweep on this machine: as many at a time as there are cores for.
+
+A thread a seat takes runs from one queue and tells the main thread what becomes of them, which
+alone draws and hears signals. The first signal stops all runs at their next checkpoint; the second
+ends them. Whatever happens, a later call goes on with what is there.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+
+from simulator.errors import InputError
+from simulator.estimate import usable_cores
+from simulator.progress.board import Board
+from simulator.signals import Noted
+from simulator.sweep.folder import Ended, SweepFolder
+from simulator.sweep.plan import Plan
+from simulator.sweep.seats import DiedError, RanksSeat, Seat, WorkerSeat, command_of
+from simulator.sweep.worker import Task
+
+_LOOK_S = 0.1
+
+Event = tuple[str, str, Ended | str]
+"""("begin", id, label), ("line", id, text) or ("end", id, Ended)."""
+
+
+def seats_for(ranks: int, jobs: int | None) -> int:
+    """How many runs may go on at a time.
+
+    Args:
+        ranks: of each run.
+        jobs: how many are wanted; None for as many as there are cores.
+
+    Raises:
+        InputError: more ranks than cores.
+    """
+    cores = usable_cores()
+    if ranks > cores:
+        raise InputError(
+            f"ranks = {ranks}, but this process may use {cores} core{'s' if cores > 1 else ''} "
+            f"(allowed: 1 to {cores}). Lower ranks in the sweep file or with --ranks"
+        )
+    most = cores // ranks
+    if jobs is not None and not 1 <= jobs <= most:
+        raise InputError(
+            f"--jobs {jobs} with {ranks} rank{'s' if ranks > 1 else ''} a run does not fit on "
+            f"{cores} cores (allowed: 1 to {most}). Leave --jobs out to use all"
+        )
+    return most if jobs is None else jobs
+
+
+def tasks_of(plan: Plan, folder: SweepFolder, *, retry: bool) -> list[Task]:
+    """The runs that are left to do; the failed ones among them on request."""
+    tasks = []
+    for run in plan.unique():
+        ended = folder.ended(run.id)
+        if ended is None:
+            tasks.append(Task(run))
+        elif ended.status == "failed" and retry:
+            tasks.append(Task(run, again=True))
+    return tasks
+
+
+class Pool:
+    """Runs tasks on seats.
+
+    Args:
+        folder: of the sweep.
+        seats: at least one.
+        board: shows what goes on.
+    """
+
+    def __init__(self, folder: SweepFolder, seats: Sequence[Seat], board: Board) -> None:
+        self._folder, self._seats, self._board = folder, tuple(seats), board
+        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._tasks: queue.SimpleQueue[Task] = queue.SimpleQueue()
+        self._stopping = threading.Event()
+
+    def run(self, tasks: Sequence[Task]) -> int:
+        """Do all tasks; when the last has ended or was stopped, the signal that came, or 0."""
+        for task in tasks:
+            self._tasks.put(task)
+        threads = [threading.Thread(target=self._serve, args=(seat,)) for seat in self._seats]
+        with Noted() as noted:
+            for thread in threads:
+                thread.start()
+            try:
+                self._watch(threads, noted)
+            except BaseException:
+                # A second interrupt: what runs is ended where it is, and can be gone on with.
+                self._stopping.set()
+                for seat in self._seats:
+                    seat.kill()
+                raise
+            finally:
+                for thread in threads:
+                    thread.join()
+                self._board.close()
+        return noted.number
+
+    def _watch(self, threads: Sequence[threading.Thread], noted: Noted) -> None:
+        while any(thread.is_alive() for thread in threads) or not self._events.empty():
+            with suppress(queue.Empty):
+                self._show(self._events.get(timeout=_LOOK_S))
+            self._board.draw()
+            if noted.number and not self._stopping.is_set():
+                self._stopping.set()
+                self._board.say(
+                    "stopping: each run writes a checkpoint first. The same command goes on later"
+                )
+                for seat in self._seats:
+                    seat.stop()
+
+    def _show(self, event: Event) -> None:
+        kind, name, what = event
+        if isinstance(what, Ended):
+            self._board.end(name, what.status, what.reason)
+        elif kind == "begin":
+            self._board.begin(name, what)
+        else:
+            self._board.line(name, what)
+
+    def _serve(self, seat: Seat) -> None:
+        """In a thread of its own: do what is left, one after another."""
+        while not self._stopping.is_set():
+            try:
+                task = self._tasks.get_nowait()
+            except queue.Empty:
+                break
+            name = task.run.id
+            self._events.put(("begin", name, task.run.label))
+            self._events.put(("end", name, self._ended(seat, task)))
+        seat.close()
+
+    def _ended(self, seat: Seat, task: Task) -> Ended:
+        name = task.run.id
+        try:
+            return seat.run(task, lambda line: self._events.put(("line", name, line)))
+        except DiedError as error:
+            if self._stopping.is_set():
+                return Ended("stopped", str(error))
+            ended = Ended("failed", str(error))
+            self._folder.end(name, ended)
+            return ended
+        except Exception as error:
+            # The folder cannot be written, or no process be started.
+            return Ended("failed", " ".join(f"{type(error).__name__}: {error}".split()))
+
+
+def local_seats(folder: SweepFolder, ranks: int, count: int) -> list[Seat]:
+    """That many seats for runs of so many ranks."""
+    if ranks > 1:
+        return [RanksSeat(folder, command_of(folder.path, ranks)) for _ in range(count)]
+    return [WorkerSeat(folder) for _ in range(count)]

@@ -1,0 +1,72 @@
+"""The table of a sweep: a row a run, whether it ended or not."""
+
+from __future__ import annotations
+
+import io
+import math
+from typing import Any
+
+import pandas as pd
+
+from simulator.results.storage import write_atomically
+from simulator.sweep.folder import SweepFolder
+from simulator.sweep.plan import Plan, Run
+
+_FIRST = (
+    "peak_spread",
+    "peak_lithium_fraction",
+    "L_star_um",
+    "L_star_flag",
+    "L_star_null_median_um",
+    "L_star_p_value",
+    "L_star_independent_um",
+    "correlation_length_um",
+)
+"""Columns a reader looks for first, where they are there."""
+
+
+def collect(plan: Plan, folder: SweepFolder) -> pd.DataFrame:
+    """The table, of what is there now; runs may be going on.
+
+    Returns:
+        a row a run in the order of the design: run (its id), point, a column a factor (SI, with the
+        unit in its name), packing_seed, penalty_seed, status, reason, then the numbers of
+        `simulator.sweep.measures`, missing where there are none.
+    """
+    rows = [_row(plan, run, folder) for run in plan.runs]
+    table = pd.DataFrame(rows)
+    numbers = [name for name in table.columns if name not in _keys(plan)]
+    first = [name for name in _FIRST if name in numbers]
+    return table[[*_keys(plan), *first, *(name for name in numbers if name not in first)]]
+
+
+def _keys(plan: Plan) -> list[str]:
+    columns = [factor.column for factor in plan.factors]
+    block = ["block", "row"] if plan.file.design.kind == "saltelli" else []
+    seeds = ["packing_seed", "penalty_seed"]
+    return ["run", "point", *columns, *block, *seeds, "status", "reason"]
+
+
+def _row(plan: Plan, run: Run, folder: SweepFolder) -> dict[str, Any]:
+    state = folder.state(run.id)
+    row: dict[str, Any] = {"run": run.id, "point": run.point}
+    for factor in plan.factors:
+        row[factor.column] = run.coordinates.get(factor.name)
+    if plan.file.design.kind == "saltelli":
+        row |= {"block": run.block, "row": run.row}
+    row |= {"packing_seed": run.packing_seed, "penalty_seed": run.penalty_seed}
+    row |= {"status": state.status, "reason": state.reason}
+    # JSON has no nan.
+    return row | {k: math.nan if v is None else v for k, v in state.numbers.items()}
+
+
+def write_table(table: pd.DataFrame, folder: SweepFolder) -> None:
+    """Write sweep.csv and sweep.parquet, each whole or not at all.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    write_atomically(folder.csv, table.to_csv(index=False, lineterminator="\n").encode())
+    buffer = io.BytesIO()
+    table.to_parquet(buffer, index=False)
+    write_atomically(folder.parquet, buffer.getvalue())

@@ -1,0 +1,102 @@
+"""One run of a sweep: the simulation, then its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TextIO
+
+from simulator.errors import InputError, ResumeError
+from simulator.parameters import Parameters, load_parameters
+from simulator.ranks import on_root
+from simulator.results.manifest import Outcome
+from simulator.resuming import stage
+from simulator.simulation import Simulation
+from simulator.sweep.folder import Ended, Status, SweepFolder
+from simulator.sweep.measures import measure
+from simulator.sweep.plan import Plan, Run, fingerprint
+
+
+def parameters_of(plan: Plan, run: Run) -> Parameters:
+    """The parameters of a run, as they were when the sweep was laid out.
+
+    Raises:
+        InputError: the parameter file was changed since, or is wrong by now.
+    """
+    parameters = load_parameters(plan.base, run.overrides)
+    if fingerprint(parameters) != run.id:
+        raise InputError(
+            f"{plan.base}: was changed since the sweep was laid out, or files it names were: run "
+            f"{run.id} would be another one. Call `heterode sweep {plan.source}` again"
+        )
+    return parameters
+
+
+def work(
+    plan: Plan,
+    run: Run,
+    folder: SweepFolder,
+    comm: Any,
+    *,
+    again: bool = False,
+    stream: TextIO | None = None,
+    asked_to_stop: Callable[[], bool] = lambda: False,
+) -> Ended:
+    """Simulate, or go on with what is there, and measure; note the end in the folder. Collective.
+
+    Args:
+        comm: the ranks.
+        again: a failed run begins anew.
+        stream: for progress; None shows none.
+        asked_to_stop: whether a signal came while nothing could be interrupted.
+
+    Returns:
+        how it ended: what is wrong with a run is told, not raised.
+    """
+    path = folder.results(run.id)
+    try:
+        outcome = _simulate(plan, run, path, comm, again, stream, asked_to_stop)
+    except (InputError, ResumeError) as error:
+        outcome = Outcome("failed", str(error))
+    if outcome.status != "completed":
+        status: Status = "stopped" if outcome.status == "stopped" else "failed"
+        ended = Ended(status, outcome.reason, signal=outcome.signal)
+    else:
+        ended = Ended(
+            "completed", outcome.reason, on_root(comm, lambda: _measured(plan, path)) or {}
+        )
+    on_root(comm, lambda: folder.end(run.id, ended))
+    return ended
+
+
+def _simulate(
+    plan: Plan,
+    run: Run,
+    path: Path,
+    comm: Any,
+    again: bool,
+    stream: TextIO | None,
+    asked_to_stop: Callable[[], bool],
+) -> Outcome:
+    parameters = parameters_of(plan, run)
+    if not again and comm.bcast(
+        on_root(comm, lambda: stage(path, parameters) == "completed"), root=0
+    ):
+        return Outcome("completed", "completed before")
+    simulation = Simulation(
+        parameters,
+        path,
+        comm,
+        stream=stream,
+        quiet=stream is None,
+        overwrite=again,
+        resume=not again,
+    )
+    if asked_to_stop():
+        return Outcome("stopped", "stopped before it began")
+    return simulation.run()
+
+
+def _measured(plan: Plan, path: Path) -> dict[str, Any]:
+    asked = plan.file.measure
+    return measure(path, asked.wanted, asked.settings, asked.voltage_at)

@@ -1,0 +1,206 @@
+"""Figures of many runs: what was measured against what was varied; where variance comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+
+from simulator.viewing import style
+from simulator.viewing.heterogeneity import letter
+
+_COLOURS = (style.BLUE, style.VERMILLION, style.GREEN, style.PURPLE, style.ORANGE, style.SKY)
+MOST_LINES = len(_COLOURS)
+MOST_PANELS = 4
+
+_LABELS = {"L_star_um": "L* / µm", "peak_spread": "peak s.d. of lithium fraction"}
+
+
+@dataclass(frozen=True)
+class Axis:
+    """A column of the table that a figure goes along.
+
+    Attributes:
+        column: its name.
+        label: with the unit shown.
+        factor: from the column's numbers to the unit shown.
+        numeric, log: kind of its values.
+    """
+
+    column: str
+    label: str
+    factor: float = 1.0
+    numeric: bool = True
+    log: bool = False
+
+    def spoken(self, value: Any) -> str:
+        """A value of it, for legends."""
+        name, _, unit = self.label.partition(" / ")
+        if isinstance(value, str):
+            return value
+        return f"{name} {value * self.factor:.3g} {unit}".rstrip()
+
+
+def effect_figure(
+    rows: pd.DataFrame, x: Axis, lines: Axis | None, panels: Axis | None, title: str
+) -> Figure:
+    """L* above and the peak of the spread below, against one factor: medians and bands.
+
+    An open triangle is a lower bound: half the runs there or more did not converge. Dashes: what
+    L* of independent marks would be.
+
+    Args:
+        rows: as `simulator.sweep.statistics.summary` returns them, by these axes.
+        x: along the abscissa.
+        lines: a line for each value of it.
+        panels: a column for each value of it.
+        title: of the figure.
+    """
+    columns = [None] if panels is None else list(dict.fromkeys(rows[panels.column]))
+    with style.style():
+        width = min(style.DOUBLE_COLUMN_IN, 1.4 + 2.4 * len(columns))
+        figure = style.new_figure(width, 4.6)
+        grid = figure.subplots(2, len(columns), sharex=True, sharey="row", squeeze=False)
+        for place, value in enumerate(columns):
+            part = rows if panels is None else rows[rows[panels.column] == value]
+            for axes, name in zip(grid[:, place], _LABELS, strict=True):
+                style.finish(axes)
+                _draw(axes, part, x, lines, name)
+                axes.set_ylim(bottom=0.0)
+            heading = "" if panels is None else panels.spoken(value)
+            letter(grid[0, place], "ABCD"[place], heading)
+            grid[1, place].set_xlabel(x.label)
+        for axes, label in zip(grid[:, 0], _LABELS.values(), strict=True):
+            axes.set_ylabel(label)
+        handles, labels = grid[0, 0].get_legend_handles_labels()
+        if labels:
+            # Two names fit below a panel.
+            figure.legend(handles, labels, loc="outside lower center", ncols=2 * len(columns))
+        figure.suptitle(title, fontsize=8)
+        figure.draw_without_rendering()
+    return figure
+
+
+def _draw(axes: Any, rows: pd.DataFrame, x: Axis, lines: Axis | None, name: str) -> None:
+    values = [None] if lines is None else list(dict.fromkeys(rows[lines.column]))
+    for value, colour in zip(values, _COLOURS, strict=False):
+        part = rows if lines is None else rows[rows[lines.column] == value]
+        label = "median, 16 to 84 %" if lines is None else lines.spoken(value)
+        _line(axes, part, x, name, colour, label)
+    if name == "L_star_um":
+        axes.plot([], [], color=style.NEUTRAL, linestyle=(0, (3, 2)), label="independent marks")
+        if rows.get("L_star_um_is_bound", pd.Series(dtype=bool)).any():
+            look = {"marker": "^", "markerfacecolor": "white", "linestyle": ""}
+            axes.plot([], [], color=style.NEUTRAL, label="lower bound", **look)
+
+
+def _line(axes: Any, rows: pd.DataFrame, x: Axis, name: str, colour: str, label: str) -> None:
+    if x.numeric:
+        rows = rows.sort_values(x.column)
+        place = rows[x.column].to_numpy(dtype=np.float64) * x.factor
+    else:
+        place = np.arange(len(rows), dtype=np.float64)
+        axes.set_xticks(place, [str(value) for value in rows[x.column]])
+    if x.log:
+        # Sets ticks of its own, which even ones would not fit.
+        axes.set_xscale("log")
+    middle = rows[name].to_numpy(dtype=np.float64)
+    axes.plot(place, middle, color=colour, label=label)
+    low, high = (rows[f"{name}{end}"].to_numpy(dtype=np.float64) for end in ("_low", "_high"))
+    # A band whose upper end is a lower bound has none.
+    axes.fill_between(place, low, high, color=colour, alpha=0.15, linewidth=0)
+    bound = rows.get(f"{name}_is_bound", pd.Series(False, index=rows.index)).to_numpy(dtype=bool)
+    axes.plot(place[~bound], middle[~bound], "o", color=colour, markersize=3.2)
+    axes.plot(place[bound], middle[bound], "^", color=colour, markerfacecolor="white", markersize=5)
+    if name == "L_star_um":
+        analytic = rows["L_star_independent_um"].to_numpy(dtype=np.float64)
+        axes.plot(place, analytic, color=colour, linestyle=(0, (3, 2)), linewidth=0.9)
+
+
+def variance_figure(splits: Sequence[tuple[str, Mapping[str, float]]], title: str) -> Figure:
+    """Shares of the variance as one bar for each number.
+
+    Args:
+        splits: (label, source -> share).
+        title: of the figure.
+    """
+    sources = list(dict.fromkeys(source for _, shares in splits for source in shares))
+    colours = {source: _COLOURS[n % MOST_LINES] for n, source in enumerate(sources)}
+    for source in sources:
+        if "seeds" in source:
+            colours[source] = style.GREY
+    with style.style():
+        figure = style.new_figure(
+            style.DOUBLE_COLUMN_IN, 0.9 + 0.42 * len(splits) + 0.16 * len(sources)
+        )
+        axes = figure.subplots()
+        for row, (_, shares) in enumerate(splits):
+            begin = 0.0
+            for source, share in shares.items():
+                axes.barh(row, share, left=begin, height=0.62, color=colours[source])
+                if share > 0.04:
+                    axes.text(
+                        begin + share / 2, row, f"{share:.0%}", ha="center", va="center",
+                        fontsize=6.5, color="white" if colours[source] != style.GREY else style.INK,
+                    )  # fmt: skip
+                begin += share
+        axes.set_yticks(range(len(splits)), [label for label, _ in splits])
+        axes.invert_yaxis()
+        axes.set_xlim(0.0, 1.0)
+        axes.set_xlabel("share of the variance over all runs")
+        for source in sources:
+            axes.barh(0, 0, color=colours[source], label=source)
+        figure.legend(loc="outside lower center", ncols=2)
+        figure.suptitle(title, fontsize=8)
+        figure.draw_without_rendering()
+    return figure
+
+
+def importance_figure(rows: pd.DataFrame, title: str) -> Figure:
+    """Sobol' indices with their intervals, or standardised regression coefficients.
+
+    Args:
+        rows: as `simulator.sweep.statistics.indices` or `regression` returns them.
+        title: of the figure.
+    """
+    outcomes = list(dict.fromkeys(rows["outcome"]))
+    sobol = "total_order" in rows
+    with style.style():
+        figure = style.new_figure(style.DOUBLE_COLUMN_IN, 1.3 + 0.32 * rows["factor"].nunique())
+        panels = figure.subplots(1, len(outcomes), sharey=True, squeeze=False)[0]
+        for place, (axes, outcome) in enumerate(zip(panels, outcomes, strict=True)):
+            part = rows[rows["outcome"] == outcome].reset_index(drop=True)
+            if sobol:
+                _draw_sobol(axes, part)
+            else:
+                axes.barh(part.index, part["coefficient"], height=0.5, color=style.BLUE)
+                axes.axvline(0.0, color=style.INK, linewidth=0.6)
+                axes.set_xlabel(f"standardised coefficient, R² = {part['r2'].iloc[0]:.2f}")
+            axes.set_yticks(part.index, part["factor"])
+            letter(axes, "ABCD"[place], _LABELS.get(outcome, outcome.replace("_", " ")))
+        panels[0].invert_yaxis()
+        if sobol:
+            panels[0].legend(loc="best")
+        figure.suptitle(title, fontsize=8)
+        figure.draw_without_rendering()
+    return figure
+
+
+def _draw_sobol(axes: Any, rows: pd.DataFrame) -> None:
+    for shift, order, colour in (
+        (-0.17, "first_order", style.BLUE),
+        (0.17, "total_order", style.ORANGE),
+    ):
+        values = rows[order]
+        axes.barh(
+            rows.index + shift, values, height=0.32, color=colour, label=order.replace("_", " ")
+        )
+        spread = np.clip([values - rows[f"{order}_low"], rows[f"{order}_high"] - values], 0.0, None)
+        axes.errorbar(
+            values, rows.index + shift, xerr=spread, fmt="none", ecolor=style.INK, elinewidth=0.7
+        )
+    axes.set_xlabel("share of the variance")
