@@ -185,7 +185,7 @@ def _as_labels(
 
         relabelled = np.asarray(label(relabelled)[0], dtype=np.int32)
         return relabelled, np.arange(1, int(relabelled.max()) + 1)
-    return relabelled, numbers[numbers > 0]
+    return relabelled, numbers[numbers > 0].astype(np.int64)
 
 
 def read_pixels(file: Path) -> tuple[npt.NDArray[Any], float | None]:
@@ -304,7 +304,8 @@ def _read_frames(file: Path) -> npt.NDArray[Any]:
     Image.MAX_IMAGE_PIXELS = None
     with Image.open(file) as image:
         pages = np.stack([np.asarray(page) for page in ImageSequence.Iterator(image)])
-    return pages[0] if len(pages) == 1 else pages
+    found: npt.NDArray[Any] = pages[0] if len(pages) == 1 else pages
+    return found
 
 
 def _read_16_bit_png(file: Path) -> npt.NDArray[Any]:
