@@ -94,7 +94,9 @@ class WorkerSeat:
         self._process = self._pipe = None
 
     def _ready(self) -> Connection:
-        if self._runs >= MOST_RUNS:
+        died = self._process is not None and not self._process.is_alive()
+        if died or self._runs >= MOST_RUNS:
+            # One that died between two runs took none with it.
             self.close()
         if self._process is None or self._pipe is None:
             # Not forked: MPI and threads do not survive that.
