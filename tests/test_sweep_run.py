@@ -63,7 +63,7 @@ class Desk:
             self.wait.set()
             assert self.stopped.wait(10)
             return Ended("stopped", "stopped by signal 10", signal=10)
-        told = self.script.get(self.done, Ended("completed", "done", {"wall_s": 1.0}))
+        told = self.script.get(self.done, Ended("completed", "done"))
         if isinstance(told, Exception):
             raise told
         return told
@@ -102,6 +102,17 @@ def test_a_run_whose_process_dies_does_not_stop_the_others(tmp_path: Path) -> No
     assert left == [found.runs[0].id, found.runs[2].id]
     retried = tasks_of(found, folder, retry=True)
     assert [task.again for task in retried] == [False, True, False]
+
+
+def test_other_measures_are_taken_of_runs_that_are_there(tmp_path: Path) -> None:
+    found = plan(tmp_path, "[seeds]\npenalty = 3")
+    folder = SweepFolder(tmp_path / "out")
+    folder.create(found)
+    for run in found.runs[:2]:
+        folder.end(run.id, Ended("completed", "done", asked=found.file.measure.asked))
+    assert [task.run for task in tasks_of(found, folder, retry=False)] == [found.runs[2]]
+    other = plan(tmp_path, "[seeds]\npenalty = 3\n[measure]\nband = 0.05")
+    assert [task.run for task in tasks_of(other, folder, retry=False)] == list(other.runs)
 
 
 def test_a_signal_stops_what_runs_and_starts_no_more(tmp_path: Path) -> None:

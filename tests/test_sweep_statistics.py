@@ -206,7 +206,7 @@ def measured(found: Plan, folder: SweepFolder, *, leave: int = 0) -> None:
             "L_star_independent_um": length,
             "L_star_null_median_um": None,
         }
-        ended = Ended("completed", "done", numbers)
+        ended = Ended("completed", "done", numbers, asked=found.file.measure.asked)
         folder.end(run.id, ended if number else Ended("failed", "at t = 3 s: no"))
 
 

@@ -193,7 +193,8 @@ def _collect(plan: Plan, folder: SweepFolder, options: argparse.Namespace) -> in
 
 def _count(table: pd.DataFrame) -> str:
     counts = table.drop_duplicates("run")["status"].value_counts()
-    return ", ".join(f"{count} {status}" for status, count in counts.items())
+    order = ("completed", "failed", "stopped", "begun", "waiting")
+    return ", ".join(f"{counts[status]} {status}" for status in order if status in counts)
 
 
 def _list(plan: Plan, folder: SweepFolder, ranks: int, options: argparse.Namespace) -> int:
@@ -231,18 +232,20 @@ def _one(options: argparse.Namespace, comm: Any) -> int:
     run = next((run for run in plan.runs if run.id == options.run), None)
     if run is None:
         raise InputError(f"--run {options.run}: is no run of {folder.plan}. See --list")
-    before = folder.ended(run.id)
-    if before is not None and (before.status == "completed" or not options.retry_failed):
+    from simulator.sweep.pool import task_of
+
+    task = together(comm, lambda: task_of(run, plan, folder, retry=options.retry_failed))
+    if task is None:
+        status = folder.state(run.id).status
         if comm.rank == 0 and not options.quiet:
-            print(f"{run.id} {before.status} already")
-        return SOLVE_FAILED if before.status == "failed" else DONE
+            print(f"{run.id} {status} already")
+        return SOLVE_FAILED if status == "failed" else DONE
     from mpi4py import MPI
 
     from simulator.sweep.work import work
 
-    again = before is not None
     stream = None if options.quiet else sys.stderr
-    ended = work(plan, run, folder, MPI.COMM_WORLD, again=again, stream=stream)
+    ended = work(plan, run, folder, MPI.COMM_WORLD, again=task.again, stream=stream)
     if comm.rank == 0:
         if ended.status == "failed":
             print(f"heterode: failed: run {run.id}: {ended.reason}", file=sys.stderr)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -37,12 +37,14 @@ class Ended:
         reason: in words.
         numbers: of the table; see `simulator.sweep.measures`.
         signal: that stopped it, 0 for none.
+        asked: [measure] as it was then; without numbers nothing.
     """
 
     status: Status
     reason: str
     numbers: Mapping[str, Any] = field(default_factory=dict)
     signal: int = 0
+    asked: Mapping[str, Any] = field(default_factory=dict)
 
 
 class SweepFolder:
@@ -79,7 +81,7 @@ class SweepFolder:
             InputError: it does, or it is none.
         """
         if self.plan.is_file():
-            _read_json(self.plan)
+            read_manifest(self.plan)
         elif self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
             raise InputError(
                 f"{self.path}: is not the folder of a sweep, and not empty. Choose another --out"
@@ -111,13 +113,14 @@ class SweepFolder:
                 f"{self.path}: no sweep.json, so no folder of a sweep. Give a sweep file (TOML), "
                 "or the folder that `heterode sweep` made of one"
             )
-        return plan_of(_read_json(self.plan))
+        return plan_of(read_manifest(self.plan))
 
     def ended(self, run: str) -> Ended | None:
         """How a run ended; None where it has not."""
         try:
             content = json.loads(self.outcome(run).read_text(encoding="utf-8"))
-            return Ended(content["status"], content["reason"], content["numbers"])
+            about = {name: content[name] for name in ("status", "reason", "numbers", "asked")}
+            return Ended(**about)
         except (OSError, ValueError, KeyError):
             return None
 
@@ -137,15 +140,6 @@ class SweepFolder:
         """Note how a run ended. A stopped one is to go on: that is no end."""
         if ended.status == "stopped":
             return
-        content = {"status": ended.status, "reason": ended.reason, "numbers": ended.numbers}
+        content = asdict(ended)
+        del content["signal"]
         write_json(self.outcome(run), content)
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read as the plan of a sweep ({error})") from None
-    if not isinstance(content, dict) or content.get("program") != PROGRAM:
-        raise InputError(f"{path}: not written by {PROGRAM}. Choose another --out")
-    return content

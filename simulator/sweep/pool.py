@@ -17,7 +17,7 @@ from simulator.estimate import usable_cores
 from simulator.progress.board import Board
 from simulator.signals import Noted
 from simulator.sweep.folder import Ended, SweepFolder
-from simulator.sweep.plan import Plan
+from simulator.sweep.plan import Plan, Run
 from simulator.sweep.seats import DiedError, RanksSeat, Seat, WorkerSeat, command_of
 from simulator.sweep.worker import Task
 
@@ -54,14 +54,18 @@ def seats_for(ranks: int, jobs: int | None) -> int:
 
 def tasks_of(plan: Plan, folder: SweepFolder, *, retry: bool) -> list[Task]:
     """The runs that are left to do; the failed ones among them on request."""
-    tasks = []
-    for run in plan.unique():
-        ended = folder.ended(run.id)
-        if ended is None:
-            tasks.append(Task(run))
-        elif ended.status == "failed" and retry:
-            tasks.append(Task(run, again=True))
-    return tasks
+    tasks = (task_of(run, plan, folder, retry=retry) for run in plan.unique())
+    return [task for task in tasks if task is not None]
+
+
+def task_of(run: Run, plan: Plan, folder: SweepFolder, *, retry: bool) -> Task | None:
+    """What is left to do of a run: all of it, or its numbers where others are asked for by now."""
+    ended = folder.ended(run.id)
+    if ended is None:
+        return Task(run)
+    if ended.status == "failed":
+        return Task(run, again=True) if retry else None
+    return None if ended.asked == plan.file.measure.asked else Task(run)
 
 
 class Pool:

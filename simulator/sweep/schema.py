@@ -221,6 +221,12 @@ class Measure(Section):
         return tuple(value)
 
     @property
+    def asked(self) -> dict[str, Any]:
+        """What numbers depend on, as JSON has it."""
+        values = {name: getattr(self, name) for name in type(self).model_fields}
+        return values | {"voltage_at": list(self.voltage_at)}
+
+    @property
     def wanted(self) -> Wanted:
         """The moment."""
         from simulator.heterogeneity.moments import parse_moment

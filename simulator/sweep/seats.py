@@ -94,7 +94,9 @@ class WorkerSeat:
         self._process = self._pipe = None
 
     def _ready(self) -> Connection:
-        if self._runs >= MOST_RUNS:
+        died = self._process is not None and not self._process.is_alive()
+        if died or self._runs >= MOST_RUNS:
+            # One that died between two runs took none with it.
             self.close()
         if self._process is None or self._pipe is None:
             # Not forked: MPI and threads do not survive that.
@@ -136,7 +138,8 @@ class RanksSeat:
         return
 
     def run(self, task: Task, said: Said) -> Ended:
-        before = self._folder.ended(task.run.id)
+        outcome = self._folder.outcome(task.run.id)
+        before = _written_at(outcome)
         words = [*self._command, task.run.id, *(["--retry-failed"] if task.again else [])]
         with open(self._folder.log(task.run.id), "ab") as log:
             self._process = subprocess.Popen(
@@ -150,7 +153,7 @@ class RanksSeat:
             code = self._process.wait()
         self._process = None
         ended = self._folder.ended(task.run.id)
-        if ended is not None and ended is not before:
+        if ended is not None and _written_at(outcome) != before:
             return ended
         if code in (128 + STOP, 128 + signal.SIGTERM):
             return Ended("stopped", f"stopped by signal {code - 128}")
@@ -174,6 +177,10 @@ def command_of(folder: Path, ranks: int, python: Sequence[str] = (sys.executable
     """The words that do one run of a sweep, up to its id."""
     launcher = ["mpirun", "-n", str(ranks)] if ranks > 1 else []
     return [*launcher, *python, "-m", "simulator.cli", "sweep", str(folder), "--run"]
+
+
+def _written_at(path: Path) -> int:
+    return path.stat().st_mtime_ns if path.is_file() else 0
 
 
 def _send(process: int, number: int) -> None:

@@ -61,20 +61,22 @@ def effect_figure(
         title: of the figure.
     """
     columns = [None] if panels is None else list(dict.fromkeys(rows[panels.column]))
+    # Runs of too few particles have no L*.
+    shown = {name: label for name, label in _LABELS.items() if name in rows}
     with style.style():
         width = min(style.DOUBLE_COLUMN_IN, 1.4 + 2.4 * len(columns))
-        figure = style.new_figure(width, 4.6)
-        grid = figure.subplots(2, len(columns), sharex=True, sharey="row", squeeze=False)
+        figure = style.new_figure(width, 0.8 + 1.9 * len(shown))
+        grid = figure.subplots(len(shown), len(columns), sharex=True, sharey="row", squeeze=False)
         for place, value in enumerate(columns):
             part = rows if panels is None else rows[rows[panels.column] == value]
-            for axes, name in zip(grid[:, place], _LABELS, strict=True):
+            for axes, name in zip(grid[:, place], shown, strict=True):
                 style.finish(axes)
                 _draw(axes, part, x, lines, name)
                 axes.set_ylim(bottom=0.0)
             heading = "" if panels is None else panels.spoken(value)
             letter(grid[0, place], "ABCD"[place], heading)
-            grid[1, place].set_xlabel(x.label)
-        for axes, label in zip(grid[:, 0], _LABELS.values(), strict=True):
+            grid[-1, place].set_xlabel(x.label)
+        for axes, label in zip(grid[:, 0], shown.values(), strict=True):
             axes.set_ylabel(label)
         handles, labels = grid[0, 0].get_legend_handles_labels()
         if labels:
