@@ -283,15 +283,15 @@ def test_settings_of_pip_find_a_place_in_a_tree_that_lacks_it(tmp_path):
     script = f"""
         source {SETUP}/enter.sh; source {SETUP}/userland.sh
         tree={tmp_path}/tree arguments=()
-        PIP_CONSTRAINT=/etc/xdg/none.txt PIP_CERT=/etc/passwd PIP_FIND_LINKS=/etc/default pip_folders
+        export PIP_CONSTRAINT=/etc/xdg/none.txt PIP_CERT=/etc/passwd PIP_FIND_LINKS=/etc/default
+        pip_folders
         printf '%s\\n' "${{arguments[@]}}"
     """
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     bound = done.stdout.split("\n")
-    assert ["--ro-bind", "/etc/passwd", "/etc/passwd"] == bound[bound.index("/etc/passwd") - 1 :][
-        :3
-    ]
+    at = bound.index("/etc/passwd")
+    assert bound[at - 1 : at + 2] == ["--ro-bind", "/etc/passwd", "/etc/passwd"]
     assert "/etc/xdg/none.txt" not in bound
     assert (tmp_path / "tree/etc/passwd").read_text() == ""
     assert (tmp_path / "tree/etc/default").is_dir()

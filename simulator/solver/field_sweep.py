@@ -16,8 +16,8 @@ from petsc4py import PETSc
 
 from simulator.solver.layout import FIELDS, FieldLayout
 
-# HMIS coarsening, extended+i interpolation of four entries a row, and two Gauss-Seidel sweeps on the
-# way up served best at 1e5 to 1e6 unknowns in 3D, in time of a whole solve. Two sweeps in one
+# HMIS coarsening, extended+i interpolation of four entries a row, and two Gauss-Seidel sweeps on
+# the way up served best at 1e5 to 1e6 unknowns in 3D, in time of a whole solve. Two sweeps in one
 # direction do more than a symmetric one, at the same price, and lose less where ranks meet.
 _MULTIGRID: dict[str, str | int | float] = {
     "pc_type": "hypre",
