@@ -188,6 +188,12 @@ def test_a_regression_finds_what_is_linear(tmp_path: Path) -> None:
     ratio = row.loc["penalty.shape", "coefficient"] / row["coefficient"].iloc[1]
     # Standard deviations of uniform draws: 3 * 2 against 3 decades, down.
     assert ratio == pytest.approx(-2.0, rel=0.15)
+    # Too few particles for an L*: the spread is explained all the same.
+    without = table_of(found, number).assign(L_star_independent_um=np.nan)
+    alone = regression(without, found)
+    assert isinstance(alone, pd.DataFrame)
+    assert set(alone["outcome"]) == {"peak_spread"}
+    assert regression(without.assign(status="failed"), found) == "no run is complete"
 
 
 # -- table and figures -----------------------------------------------------------------------

@@ -232,7 +232,7 @@ def indices(table: pd.DataFrame, plan: Plan, *, resamples: int = 200) -> pd.Data
 
     names = [factor.name for factor in plan.factors]
     rows = []
-    for outcome in EXPLAINED:
+    for outcome in _measured(table):
         blocks = _blocks(table, outcome, names)
         if blocks is None:
             return "some runs are missing"
@@ -251,12 +251,16 @@ def indices(table: pd.DataFrame, plan: Plan, *, resamples: int = 200) -> pd.Data
                 row[f"{order}_low"] = float(np.ravel(interval.low)[place])
                 row[f"{order}_high"] = float(np.ravel(interval.high)[place])
             rows.append(row)
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows) if rows else "no run is complete"
+
+
+def _measured(table: pd.DataFrame) -> list[str]:
+    """Of what is explained, what some run has: too few particles have no L*."""
+    done = completed(table)
+    return [name for name in EXPLAINED if name in done and done[name].notna().any()]
 
 
 def _blocks(table: pd.DataFrame, outcome: str, names: Sequence[str]) -> dict[str, Floats] | None:
-    if outcome not in table:
-        return None
     values = table[outcome].where(table["status"] == "completed")
     means = values.groupby([table["block"], table["row"]]).mean()
     if means.isna().any():
@@ -282,9 +286,7 @@ def regression(table: pd.DataFrame, plan: Plan) -> pd.DataFrame | str:
     if not factors:
         return "no factor is a number"
     rows = []
-    for outcome in EXPLAINED:
-        if outcome not in done:
-            return "no run is complete"
+    for outcome in _measured(table):
         means = done.groupby("point")[[outcome, *(factor.column for factor in factors)]].mean()
         means = means.dropna()
         used = [factor for factor in factors if len(means[factor.column].unique()) > 1]
@@ -304,7 +306,7 @@ def regression(table: pd.DataFrame, plan: Plan) -> pd.DataFrame | str:
                     "r2": r2,
                 }
             )
-    return pd.DataFrame(rows)
+    return pd.DataFrame(rows) if rows else "no run is complete"
 
 
 def _even(values: Floats, factor: Factor) -> Floats:
