@@ -1,7 +1,7 @@
 """Measures the solver, a table for each question: scripts/benchmark [TABLE ...] [--write].
 
-    runs         full C/2 charges from 5e4 to 2e6 unknowns: time by phase, iterations, memory,
-                 growth
+    runs         full charges from 5e4 to 2e6 unknowns in 3D, and in 2D: time by phase,
+                 iterations, memory, growth; a minute of charge by the direct solver in 3D
     direct       the iterative solver against MUMPS on one matrix of 64k unknowns
     agreement    voltages of the iterative and the direct solver, and of 1, 2 and 3 ranks
     ranks        what 2 ranks gain, beside two runs of 1 rank at once: more the machine cannot give
@@ -68,6 +68,13 @@ TWO_DIMENSIONS = (
         "nmc532", ("solver.linear_solver=fieldsplit", "geometry.mesh.surface_size_factor=0.15"), 1
     ),
 )
+ONE_MINUTE = 'protocol.steps=["charge at C/2 for 1 min"]'
+"""What a direct solver in 3D gets through in a reasonable time: some 15 time steps."""
+
+DIRECT_IN_3D = tuple(
+    Case("cube_50", (*size, "solver.linear_solver=direct", ONE_MINUTE), 1)
+    for size in (("geometry.particles=12",), ())
+)
 SPARSE = ("geometry.particles=91",)
 """For cube_50: 64k unknowns."""
 
@@ -116,13 +123,14 @@ def runs(note: Callable[[dict[str, Any]], None]) -> Table:
     """A row a run; the exponents are against the nearest smaller run on as many ranks."""
     table = [
         [
-            *("preset", "DOFs", "ranks", "steps", "Newton", "Krylov", "Krylov per solve"),
+            *("preset", "solver", "DOFs", "ranks", "steps"),
+            *("Newton", "Krylov", "Krylov per solve"),
             *("mesh s", "set-up s", "assembly s", "preconditioner s", "linear solves s"),
             *("solve s", "output s", "total s", "GB", "exponent"),
         ]
     ]
     before: dict[int, tuple[int, float]] = {}
-    for case in (*RUNS, *TWO_DIMENSIONS):
+    for case in (*RUNS, *TWO_DIMENSIONS, *DIRECT_IN_3D):
         with tempfile.TemporaryDirectory() as folder:
             m = run(case, Path(folder) / "run")
         note(m)
@@ -140,6 +148,7 @@ def runs(note: Callable[[dict[str, Any]], None]) -> Table:
         table.append(
             [
                 case.preset,
+                m["linear_solver"],
                 *[str(count) for count in counts],
                 f"{m['krylov_iterations'] / solves:.1f}",
                 *[f"{second:.1f}" for second in seconds],

@@ -1,7 +1,8 @@
 """Pack and mesh spheres and print what it took: python3 scripts/benchmark_mesh.py [CASE ...].
 
-A case is N:FRACTION:WALLS, as in 1000:0.53:inside. Seconds are wall-clock: say on what machine,
-and that it was idle, beside any number that is kept.
+A case is N:FRACTION:WALLS, as in 1000:0.53:inside, or N:FRACTION:WALLS:SIZE with the edges on a
+particle's surface in radii (default: that of heterode). Seconds are wall-clock: say on what
+machine, and that it was idle, beside any number that is kept.
 """
 
 from __future__ import annotations
@@ -16,21 +17,31 @@ from simulator.geometry.packing import pack
 from simulator.geometry.quality import mesh_quality
 from simulator.parameters.geometry import Geometry, LognormalSize, MeshSettings
 
-CASES = ("100:0.40:inside", "1000:0.53:inside", "1000:0.60:cut", "3000:0.55:inside")
+CASES = (
+    "100:0.40:inside",
+    "1000:0.53:inside",
+    "1000:0.60:cut",
+    "3000:0.55:inside:0.4",
+    "3000:0.55:inside",
+)
 
 COLUMNS = (
-    f"{'particles':>9}{'pieces':>8}{'fraction':>10}{'walls':>8}{'tets':>10}{'unknowns':>10}"
+    f"{'particles':>9}{'pieces':>8}{'fraction':>10}{'walls':>8}{'size':>6}"
+    f"{'tets':>10}{'unknowns':>10}"
     f"{'pack s':>8}{'mesh s':>8}{'SICN':>7}{'gamma':>7}{'volume':>9}{'surface':>9}"
 )
 
 
 def geometry_of(case: str) -> Geometry:
     """The slab of MESH's table: 60 um thick, diameters lognormal about 5 um, gap 0.1 um."""
-    count, fraction, walls = case.split(":")
+    count, fraction, walls, *factor = case.split(":")
     size = LognormalSize.model_construct(
         distribution="lognormal", median=5e-6, sigma=0.4, minimum=1e-6, maximum=10e-6
     )
-    mesh = MeshSettings.model_construct(**{**MeshSettings().model_dump(), "maximum_size": 1.5e-6})
+    settings = MeshSettings().model_dump() | {"maximum_size": 1.5e-6}
+    if factor:
+        settings["surface_size_factor"] = float(factor[0])
+    mesh = MeshSettings.model_construct(**settings)
     return Geometry.model_construct(
         dimension=3,
         coating_thickness=60e-6,
@@ -60,7 +71,8 @@ def row(case: str) -> str:
     surface = np.abs(mesh.particles.surface_um2[whole] / sphere - 1.0).max()
     return (
         f"{packing.whole:>9}{quality.particles:>8}{packing.active_fraction():>10.4f}"
-        f"{packing.walls:>8}{len(mesh.cells):>10}{quality.unknowns:>10}"
+        f"{packing.walls:>8}{geometry.mesh.surface_size_factor:>6.2f}"
+        f"{len(mesh.cells):>10}{quality.unknowns:>10}"
         f"{packed - start:>8.1f}{meshed - packed:>8.1f}"
         f"{min(d.sicn_min for d in quality.domains):>7.3f}"
         f"{min(d.gamma_min for d in quality.domains):>7.3f}"
