@@ -251,7 +251,7 @@ class Stepper:
                 continue
             factor = self._growth(candidate)
             if candidate.error is None or candidate.error <= 1.0 or step <= self.smallest_step:
-                return candidate, max(step * factor, min(step, self.smallest_step))
+                return candidate, step * factor
             self.rejected += 1
             step = max(step * min(factor, SAFETY), self.smallest_step)
 
