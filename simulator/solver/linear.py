@@ -140,7 +140,9 @@ class LinearSolver:
             return ksp
         ksp.setType(PETSc.KSP.Type.FGMRES)
         ksp.setGMRESRestart(60)
-        ksp.setTolerances(rtol=self._tolerance, atol=0.0, max_it=300)
+        # FGMRES never raises the residual, so that one far above the right-hand side's norm is
+        # the initial guess's, which is no reason to give up.
+        ksp.setTolerances(rtol=self._tolerance, atol=0.0, divtol=1e100, max_it=300)
         self._sweep = FieldSweep(self._layout, f"heterode_{id(self)}_")
         pc = ksp.getPC()
         pc.setType(PETSc.PC.Type.PYTHON)

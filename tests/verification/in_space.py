@@ -279,6 +279,12 @@ def hundredth_more_salt(model: CellModel) -> None:
     replace_factor(model, "interface", "y", 1.01 * factor)
 
 
+def little_more_salt(model: CellModel) -> None:
+    """A third of a hundredth: coupled, and on coarse meshes, more leaves no solution to be found."""
+    factor = model.system.surfaces["interface"].factors["y"]
+    replace_factor(model, "interface", "y", 1.003 * factor)
+
+
 def hundredth_more_lithium(model: CellModel) -> None:
     """A hundredth more lithium through the particles' surfaces."""
     replace_factor(model, "interface", "s", 1.01)
@@ -338,8 +344,8 @@ def claims() -> tuple[Claim, ...]:
             "All equations together converge with the order of theory (manufactured solution, 3D)",
             partial(coupled, 3, {1: (4, 8), 2: (2, 4)}, BAND_3D),
             {
-                "1 % more salt through the surface": partial(
-                    coupled, 3, {1: (4, 8)}, BAND_3D, hundredth_more_salt
+                "0.3 % more salt through the surface": partial(
+                    coupled, 3, {1: (4, 8)}, BAND_3D, little_more_salt
                 )
             },
             quick=False,
