@@ -16,7 +16,7 @@ from linearisation import mismatches
 from manufactured import SmoothCurve, cell
 from mapped_grid import MappedGrid, mapped_grid, straight
 from mpi4py import MPI
-from verification.in_space import CUBE, bent, little_more_salt, l2_orders
+from verification.in_space import CUBE, bent, l2_orders, little_more_salt
 
 from simulator.geometry import tags
 from simulator.geometry.mesh_data import facets_of

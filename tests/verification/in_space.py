@@ -280,7 +280,7 @@ def hundredth_more_salt(model: CellModel) -> None:
 
 
 def little_more_salt(model: CellModel) -> None:
-    """A third of a hundredth: coupled, and on coarse meshes, more leaves no solution to be found."""
+    """0.3 %: coupled, and on coarse meshes, more leaves no solution to be found."""
     factor = model.system.surfaces["interface"].factors["y"]
     replace_factor(model, "interface", "y", 1.003 * factor)
 
