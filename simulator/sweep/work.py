@@ -62,9 +62,8 @@ def work(
         status: Status = "stopped" if outcome.status == "stopped" else "failed"
         ended = Ended(status, outcome.reason, signal=outcome.signal)
     else:
-        ended = Ended(
-            "completed", outcome.reason, on_root(comm, lambda: _measured(plan, path)) or {}
-        )
+        numbers = on_root(comm, lambda: _measured(plan, path)) or {}
+        ended = Ended("completed", outcome.reason, numbers, asked=plan.file.measure.asked)
     on_root(comm, lambda: folder.end(run.id, ended))
     return ended
 
