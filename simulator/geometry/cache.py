@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
@@ -76,19 +76,21 @@ def _alone(path: Path) -> Iterator[None]:
     lock = path.with_suffix(".lock")
     with ExitStack() as held:
         with suppress(OSError):
-            if not path.parent.is_dir():
-                path.parent.mkdir(parents=True, exist_ok=True)
-                # Nothing is left where no mesh came of it.
-                held.callback(lambda: _remove_empty(path.parent))
+            missing = [folder for folder in path.parents if not folder.is_dir()]
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # Nothing is left where no mesh came of it.
+            held.callback(lambda: _remove_empty(missing))
             file = held.enter_context(open(lock, "w"))
             held.callback(lambda: lock.unlink(missing_ok=True))
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
-def _remove_empty(folder: Path) -> None:
+def _remove_empty(folders: Sequence[Path]) -> None:
+    """Of folders, innermost first, as many as are empty."""
     with suppress(OSError):
-        folder.rmdir()
+        for folder in folders:
+            folder.rmdir()
 
 
 def _foreign_mesh(parameters: Any) -> MeshData:
