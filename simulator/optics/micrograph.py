@@ -219,10 +219,11 @@ def _read_tiff(file: Path) -> tuple[npt.NDArray[Any], float | None]:
             # LZW and JPEG compression, which tifffile leaves to a package of its own.
             if "imagecodecs" not in str(error):
                 raise
-            page = tiff.pages[0]
+            page = tiff.pages.first
             if page.samplesperpixel > 1 and page.bitspersample > 8:
+                compression = tifffile.COMPRESSION(page.compression).name
                 raise InputError(
-                    f"{file}: is compressed ({page.compression.name}) in 16 bit colour. Save it"
+                    f"{file}: is compressed ({compression}) in 16 bit colour. Save it"
                     " uncompressed or as ZIP, or install imagecodecs: pip install imagecodecs"
                 ) from None
             return _read_frames(file), _tiff_pixel_um(tiff)
