@@ -273,16 +273,20 @@ def transfer_coefficients_exchanged(model: CellModel) -> None:
     replace_law(model, "interface", replace(law, exchange=exchange, **exchanged))
 
 
+def more_salt(model: CellModel, share: float) -> None:
+    """So much more of it through the particles' surfaces."""
+    factor = model.system.surfaces["interface"].factors["y"]
+    replace_factor(model, "interface", "y", (1 + share) * factor)
+
+
 def hundredth_more_salt(model: CellModel) -> None:
     """A hundredth more salt through the particles' surfaces."""
-    factor = model.system.surfaces["interface"].factors["y"]
-    replace_factor(model, "interface", "y", 1.01 * factor)
+    more_salt(model, 0.01)
 
 
 def little_more_salt(model: CellModel) -> None:
     """0.3 %: coupled, and on coarse meshes, more leaves no solution to be found."""
-    factor = model.system.surfaces["interface"].factors["y"]
-    replace_factor(model, "interface", "y", 1.003 * factor)
+    more_salt(model, 0.003)
 
 
 def hundredth_more_lithium(model: CellModel) -> None:
