@@ -15,6 +15,7 @@ from itertools import combinations
 from petsc4py import PETSc
 
 from simulator.solver.layout import FIELDS, FieldLayout
+from simulator.solver.matrix import CoordinateMatrix
 
 # HMIS coarsening, extended+i interpolation of four entries a row, and two Gauss-Seidel sweeps on
 # the way up served best at 1e5 to 1e6 unknowns in 3D, in time of a whole solve. Two sweeps in one
@@ -38,24 +39,24 @@ class FieldSweep:
 
     Args:
         layout: positions of the fields.
+        matrix: to precondition.
         prefix: of the PETSc options, unlike any other's.
 
     Attributes:
         keep_multigrid: whether the next set-up leaves the multigrids as they are.
     """
 
-    def __init__(self, layout: FieldLayout, prefix: str) -> None:
+    def __init__(self, layout: FieldLayout, matrix: CoordinateMatrix, prefix: str) -> None:
         self._slices = layout.slices
-        self._sets = {
-            name: PETSc.IS().createStride(
-                part.stop - part.start, layout.start + part.start, 1, comm=layout.comm
-            )
-            for name, part in layout.slices.items()
+        self._couplings = {
+            (row, column): matrix.block(layout.slices[row], layout.slices[column])
+            for column, row in combinations(FIELDS, 2)
         }
-        self._blocks: dict[tuple[str, str], PETSc.Mat] = {}
+        self._diagonal = {name: matrix.block(part, part) for name, part in layout.slices.items()}
         self._solvers = {name: self._solver(name, prefix, layout) for name in FIELDS}
-        self._rhs: dict[str, PETSc.Vec] = {}
-        self._solution: dict[str, PETSc.Vec] = {}
+        vectors = {name: block.matrix.createVecs() for name, block in self._diagonal.items()}
+        self._solution = {name: solution for name, (solution, _) in vectors.items()}
+        self._rhs = {name: rhs for name, (_, rhs) in vectors.items()}
         self.keep_multigrid = False
 
     def _solver(self, name: str, prefix: str, layout: FieldLayout) -> PETSc.PC:
@@ -69,24 +70,14 @@ class FieldSweep:
         return pc
 
     def setUp(self, pc: PETSc.PC) -> None:
-        """Take the blocks of the operator; called by PETSc when it has changed."""
-        matrix, _ = pc.getOperators()
-        for column, row in combinations(FIELDS, 2):
-            self._extract(matrix, row, column)
+        """Take the values of the operator; called by PETSc when they have changed."""
+        for block in self._couplings.values():
+            block.renew()
         for name, solver in self._solvers.items():
-            if self.keep_multigrid and name != "s" and (name, name) in self._blocks:
-                continue
-            block = self._extract(matrix, name, name)
-            solver.setOperators(block, block)
-            solver.setUp()
-            if name not in self._rhs:
-                self._solution[name], self._rhs[name] = block.createVecs()
-
-    def _extract(self, matrix: PETSc.Mat, row: str, column: str) -> PETSc.Mat:
-        old = self._blocks.get((row, column))
-        block = matrix.createSubMatrix(self._sets[row], self._sets[column], old)
-        self._blocks[row, column] = block
-        return block
+            if name == "s" or not self.keep_multigrid:
+                block = self._diagonal[name].renew()
+                solver.setOperators(block, block)
+                solver.setUp()
 
     def apply(self, pc: PETSc.PC, rhs: PETSc.Vec, solution: PETSc.Vec) -> None:
         """solution = M^-1 rhs; called by PETSc."""
@@ -97,7 +88,7 @@ class FieldSweep:
             if number:
                 x.set(0.0)
                 for before in FIELDS[:number]:
-                    self._blocks[name, before].multAdd(self._solution[before], x, x)
+                    self._couplings[name, before].matrix.multAdd(self._solution[before], x, x)
                 b.array_w[:] = given[self._slices[name]] - x.array_r
             else:
                 b.array_w[:] = given[self._slices[name]]
@@ -106,7 +97,9 @@ class FieldSweep:
 
     def destroy(self, pc: PETSc.PC) -> None:
         """Give the memory back; called by PETSc."""
-        for thing in (*self._solvers.values(), *self._blocks.values(), *self._sets.values()):
+        blocks = (*self._couplings.values(), *self._diagonal.values())
+        for thing in (*self._solvers.values(), *(block.matrix for block in blocks)):
             thing.destroy()
         self._solvers.clear()
-        self._blocks.clear()
+        self._couplings.clear()
+        self._diagonal.clear()

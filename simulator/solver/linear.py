@@ -15,6 +15,7 @@ from petsc4py import PETSc
 
 from simulator.solver.field_sweep import FieldSweep
 from simulator.solver.layout import FieldLayout
+from simulator.solver.matrix import CoordinateMatrix
 
 Floats = npt.NDArray[np.float64]
 Preset = Literal["direct", "fieldsplit"]
@@ -58,7 +59,7 @@ class LinearSolver:
         fresh = self._fresh_iterations
         return fresh is not None and self._last_iterations > WORN * fresh + 2
 
-    def use(self, matrix: PETSc.Mat, *, keep_multigrid: bool = False) -> None:
+    def use(self, matrix: CoordinateMatrix, *, keep_multigrid: bool = False) -> None:
         """Take the matrix whose values changed: factorise, or set up the preconditioner.
 
         Args:
@@ -67,12 +68,12 @@ class LinearSolver:
                 more than all else in the set-up and wear slowly.
         """
         if self._ksp is None:
-            self._ksp, keep_multigrid = self._create(), False
+            self._ksp, keep_multigrid = self._create(matrix), False
         if self._sweep is not None:
             self._sweep.keep_multigrid = keep_multigrid
         if not keep_multigrid:
             self._fresh_iterations = None
-        self._ksp.setOperators(matrix)
+        self._ksp.setOperators(matrix.matrix)
         try:
             self._ksp.setUp()
         except PETSc.Error as error:
@@ -130,7 +131,7 @@ class LinearSolver:
         )
         self._solution = self._rhs.duplicate()
 
-    def _create(self) -> PETSc.KSP:
+    def _create(self, matrix: CoordinateMatrix) -> PETSc.KSP:
         ksp = PETSc.KSP().create(self._layout.comm)
         if self._preset == "direct":
             ksp.setType(PETSc.KSP.Type.PREONLY)
@@ -143,7 +144,7 @@ class LinearSolver:
         # FGMRES never raises the residual, so that one far above the right-hand side's norm is
         # the initial guess's, which is no reason to give up.
         ksp.setTolerances(rtol=self._tolerance, atol=0.0, divtol=1e100, max_it=300)
-        self._sweep = FieldSweep(self._layout, f"heterode_{id(self)}_")
+        self._sweep = FieldSweep(self._layout, matrix, f"heterode_{id(self)}_")
         pc = ksp.getPC()
         pc.setType(PETSc.PC.Type.PYTHON)
         pc.setPythonContext(self._sweep)

@@ -1,12 +1,13 @@
 """A distributed matrix assembled from coordinates: many terms, entries repeated, rows anywhere.
 
 The sparsity is sorted out once. After that, assembling is one exchange of the values meant for
-other ranks' rows, one pass that adds up repeated entries, and one hand-over to PETSc.
+other ranks' rows and one pass that adds up repeated entries, straight into the arrays that PETSc
+reads. Blocks of the matrix are matrices of their own, whose values are copied when asked for.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -36,8 +37,55 @@ def _distinct(keys: Ints) -> tuple[Ints, Ints]:
     return unique, slots
 
 
+class _Rows(NamedTuple):
+    """Rows of this rank in compressed storage: their entries' numbers follow row by row."""
+
+    pointers: Indices
+    columns: Indices
+    values: Floats
+
+
+def _over_arrays(
+    comm: MPI.Comm, shape: tuple[tuple[int, int], tuple[int, int]], inside: _Rows, outside: _Rows
+) -> PETSc.Mat:
+    """A matrix that works on these arrays, which must live as long as it. Collective.
+
+    Args:
+        comm: the communicator.
+        shape: (own, all) rows and columns.
+        inside: entries in this rank's own columns, numbered on this rank.
+        outside: entries in the others' columns, numbered across ranks; PETSc renumbers them.
+    """
+    arrays = (inside, outside) if comm.size > 1 else inside
+    return PETSc.Mat().createAIJWithArrays(shape, arrays, comm=comm)
+
+
+class Block:
+    """Some rows and columns of a `CoordinateMatrix`, as a matrix of its own.
+
+    Attributes:
+        matrix: with the values of the last `renew`.
+    """
+
+    def __init__(self, matrix: PETSc.Mat, parts: list[tuple[_Rows, Floats, Ints]]) -> None:
+        self.matrix, self._parts = matrix, parts
+
+    def renew(self) -> PETSc.Mat:
+        """The block with the values that the whole matrix has now."""
+        for part, whole, chosen in self._parts:
+            np.take(whole, chosen, out=part.values, mode="clip")
+        return _renewed(self.matrix)
+
+
+def _renewed(matrix: PETSc.Mat) -> PETSc.Mat:
+    """Tell PETSc that values changed behind its back."""
+    matrix.assemble()
+    matrix.stateIncrease()
+    return matrix
+
+
 class CoordinateMatrix:
-    """A square PETSc matrix with a fixed pattern. Construction and `assemble` are collective.
+    """A square PETSc matrix with a fixed pattern. Construction and all methods are collective.
 
     Args:
         comm: the communicator.
@@ -53,56 +101,70 @@ class CoordinateMatrix:
     ) -> None:
         self._comm = comm
         start = int(comm.exscan(owned) or 0)
-        starts = np.array([*comm.allgather(start), total], dtype=np.int64)
-        self._plan_exchange(starts, rows)
+        self._starts = np.array([*comm.allgather(start), total], dtype=np.int64)
+        self._plan_exchange(rows)
         # In one expression, so that no array of all entries outlives its use.
-        keys = (self._exchange(rows).astype(np.int64) - start) * total + self._exchange(columns)
+        keys = (self._gathered(rows).astype(np.int64) - start) * total + self._gathered(columns)
         unique, slots = _distinct(keys)
         del keys
-        self._slots = self._lay_out(unique, slots, start, owned, total)
+        place = self._lay_out(unique, start, owned, total)
+        self._take_slots(place[slots], rows.size)
 
-    def _lay_out(self, unique: Ints, slots: Ints, start: int, owned: int, total: int) -> Ints:
-        """Make the matrix over arrays of our own; returns each entry's place among its values."""
-        rows, columns = np.divmod(unique, total)
-        inside = (columns >= start) & (columns < start + owned)
-        # PETSc keeps the columns of this rank's own unknowns apart from the others.
-        place = np.where(inside, np.cumsum(inside), inside.sum() + np.cumsum(~inside)) - 1
-        self._data = np.zeros(unique.size)
-        parts, at = [], 0
-        for chosen, shift in ((inside, start), (~inside, 0)):
-            pointers = np.searchsorted(rows[chosen], np.arange(owned + 1)).astype(PETSc.IntType)
-            indices = (columns[chosen] - shift).astype(PETSc.IntType)
-            parts.append((pointers, indices, self._data[at : at + indices.size]))
-            at += indices.size
-        # The arrays are PETSc's own working memory from here on, and must live as long.
-        self._arrays = tuple(parts)
-        self.matrix = PETSc.Mat().createAIJWithArrays(
-            ((owned, total), (owned, total)),
-            self._arrays if self._comm.size > 1 else self._arrays[0],
-            comm=self._comm,
-        )
-        return place[slots]
-
-    def _plan_exchange(self, starts: Ints, rows: Indices) -> None:
+    def _plan_exchange(self, rows: Indices) -> None:
         """Which entries stay, and where the others go."""
         if self._comm.size == 1:
             return
-        owners = np.searchsorted(starts, rows, side="right") - 1
+        owners = np.searchsorted(self._starts, rows, side="right") - 1
         self._kept = np.flatnonzero(owners == self._comm.rank)
         sent = np.flatnonzero(owners != self._comm.rank)
         self._sent = sent[np.argsort(owners[sent], kind="stable")]
         self._send_counts = np.bincount(owners[sent], minlength=self._comm.size)
         self._receive_counts = np.array(self._comm.alltoall(self._send_counts.tolist()))
 
-    def _exchange(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """This rank's own values, then those received for its rows, in a fixed order."""
-        if self._comm.size == 1:
-            return values
+    def _received(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """What other ranks have for this rank's rows, in a fixed order."""
         received = np.empty(int(self._receive_counts.sum()), dtype=values.dtype)
         self._comm.Alltoallv(
             [values[self._sent], self._send_counts], [received, self._receive_counts]
         )
-        return np.concatenate([values[self._kept], received])
+        return received
+
+    def _gathered(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Of this rank's rows: its own values, then those of other ranks."""
+        if self._comm.size == 1:
+            return values
+        return np.concatenate([values[self._kept], self._received(values)])
+
+    def _lay_out(self, unique: Ints, start: int, owned: int, total: int) -> Ints:
+        """Make the matrix over arrays of our own; returns each distinct entry's place in them."""
+        rows, columns = np.divmod(unique, total)
+        own = (columns >= start) & (columns < start + owned)
+        # PETSc keeps the columns of this rank's own unknowns apart from the others.
+        place = np.where(own, np.cumsum(own), own.sum() + np.cumsum(~own)) - 1
+        self._data = np.zeros(unique.size)
+        parts, at = [], 0
+        for chosen, shift in ((own, start), (~own, 0)):
+            pointers = np.searchsorted(rows[chosen], np.arange(owned + 1)).astype(PETSc.IntType)
+            numbers = (columns[chosen] - shift).astype(PETSc.IntType)
+            parts.append(_Rows(pointers, numbers, self._data[at : at + numbers.size]))
+            at += numbers.size
+        self._inside, self._outside = parts
+        # PETSc renumbers the array it is given.
+        self._outside_columns = self._outside.columns.copy()
+        self.matrix = _over_arrays(
+            self._comm, ((owned, total), (owned, total)), self._inside, self._outside
+        )
+        return place
+
+    def _take_slots(self, slots: Ints, entries: int) -> None:
+        """Where the values of this rank's entries go, and those of other ranks."""
+        self._slots, self._received_slots = slots, slots[:0]
+        if self._comm.size > 1:
+            # Entries of other ranks' rows fall into a place behind the last.
+            self._slots = np.full(entries, self._data.size, dtype=np.int64)
+            self._slots[self._kept] = slots[: self._kept.size]
+            self._received_slots = slots[self._kept.size :]
+            del self._kept
 
     def assemble(self, values: Floats) -> PETSc.Mat:
         """The matrix with these values of the entries, repeated ones added up.
@@ -110,9 +172,60 @@ class CoordinateMatrix:
         Args:
             values: (n,) in the order of the rows and columns given.
         """
-        mine = self._exchange(values)
-        self._data[:] = np.bincount(self._slots, weights=mine, minlength=self._data.size)
-        self.matrix.assemble()
-        # Values changed behind PETSc's back.
-        self.matrix.stateIncrease()
-        return self.matrix
+        sums = np.bincount(self._slots, weights=values, minlength=self._data.size)
+        self._data[:] = sums[: self._data.size]
+        if self._comm.size > 1:
+            np.add.at(self._data, self._received_slots, self._received(values))
+        return _renewed(self.matrix)
+
+    # -- blocks -----------------------------------------------------------------------------
+
+    def block(self, rows: slice, columns: slice) -> Block:
+        """The block of some rows and columns; its values are undefined before `Block.renew`.
+
+        Args:
+            rows, columns: what the block has of this rank's stretch, as numbers on this rank.
+        """
+        own_columns = np.arange(columns.start, columns.stop)
+        firsts, sizes = np.array(self._comm.allgather((columns.start, own_columns.size))).T
+        ends = np.cumsum(sizes)
+        own_rows = rows.stop - rows.start
+        shape = (
+            (own_rows, int(self._comm.allreduce(own_rows))),
+            (own_columns.size, int(ends[-1])),
+        )
+        # Numbers of the others' columns within the block.
+        owners = np.searchsorted(self._starts, self._outside_columns, side="right") - 1
+        offsets = self._outside_columns - self._starts[owners] - firsts[owners]
+        there = (offsets >= 0) & (offsets < sizes[owners])
+        outside = np.where(there, offsets + (ends - sizes)[owners], -1)
+        here = self._inside.columns - columns.start
+        inside = np.where((here >= 0) & (here < own_columns.size), here, -1)
+        parts = [
+            _chosen(self._inside, rows, inside),
+            _chosen(self._outside, rows, outside),
+        ]
+        (own, _, _), (others, _, _) = parts
+        return Block(_over_arrays(self._comm, shape, own, others), parts)
+
+
+def _chosen(whole: _Rows, rows: slice, numbers: Ints) -> tuple[_Rows, Floats, Ints]:
+    """Some of the rows, with the entries that have a number there.
+
+    Args:
+        whole: rows of this rank.
+        rows: which of them.
+        numbers: (n,) the columns of all entries in the new matrix; -1 for those left out.
+
+    Returns:
+        The new rows, the values they come from, and which of these they are.
+    """
+    pointers = whole.pointers[rows.start : rows.stop + 1]
+    first, last = int(pointers[0]), int(pointers[-1])
+    chosen = first + np.flatnonzero(numbers[first:last] >= 0)
+    new = _Rows(
+        np.searchsorted(chosen, pointers).astype(PETSc.IntType),
+        numbers[chosen].astype(PETSc.IntType),
+        np.zeros(chosen.size),
+    )
+    return new, whole.values, chosen

@@ -96,6 +96,9 @@ class CellSystem:
         surfaces: by name; "interface" and "collector" must be among them.
         collector_kind: "current" when h says that I flows through the collector's contact,
             "gauge" when h says that the mean of phi_s over it is zero.
+
+    Attributes:
+        matrix: that `jacobian` fills, with the values of its last call.
     """
 
     def __init__(
@@ -112,7 +115,7 @@ class CellSystem:
         }
         self.loads: Mapping[str, Floats] = {}
         self._rates = self._rate_functions()
-        self._matrix, self._values = self._create_matrix()
+        self.matrix, self._values = self._create_matrix()
 
     def _rate_functions(self) -> dict[str, fem.Function]:
         """Functions for the rates of the fields that surface terms are made of."""
@@ -194,7 +197,7 @@ class CellSystem:
 
     def jacobian(
         self, fluxes: Mapping[str, Flux], leading: float, *, keep_volume: bool = False
-    ) -> PETSc.Mat:
+    ) -> CoordinateMatrix:
         """dR/du at the state last given to `residual`. Collective.
 
         Args:
@@ -218,7 +221,8 @@ class CellSystem:
                 for factor in term.factors.values():
                     self._values[position : position + mass.size] = factor * mass
                     position += mass.size
-        return self._matrix.assemble(self._values)
+        self.matrix.assemble(self._values)
+        return self.matrix
 
     def border(self, fluxes: Mapping[str, Flux], leading: float) -> Border:
         """Derivatives that border the matrix, at the state last given to `residual`.
@@ -272,11 +276,6 @@ class CellSystem:
             self.layout.comm, self.layout.owned, self.layout.total, all_rows, all_columns
         )
         return matrix, np.zeros(all_rows.size)
-
-    @property
-    def matrix(self) -> PETSc.Mat:
-        """The matrix that `jacobian` fills, with the values of its last call."""
-        return self._matrix.matrix
 
     # -- integrals --------------------------------------------------------------------------
 

@@ -176,15 +176,14 @@ def solve_block(
         ArithmeticError: no convergence.
     """
     vector, part = guess.copy(), model.layout.slices[field]
-    start = model.layout.start + part.start
-    rows = PETSc.IS().createStride(part.stop - part.start, start, 1, model.layout.comm)
+    block = model.system.matrix.block(part, part)
+    rhs, update = block.matrix.createVecLeft(), block.matrix.createVecRight()
     solver = block_solver(model)
     for _ in range(20):
         residual = model.system.residual(vector, alpha * vector + beta, V_EXACT, 0.0)
-        block = model.system.jacobian(residual.fluxes, alpha).createSubMatrix(rows, rows)
-        rhs, update = block.createVecLeft(), block.createVecRight()
+        model.system.jacobian(residual.fluxes, alpha)
         rhs.array[:] = -residual.vector[part]
-        solver.setOperators(block)
+        solver.setOperators(block.renew())
         solver.solve(rhs, update)
         if solver.getConvergedReason() < 0:
             raise ArithmeticError(f"the linear solver for {field} did not converge")
