@@ -30,7 +30,6 @@ from simulator.parameters import Parameters
 from simulator.penalties import factors_of_cycle, penalty_factors
 from simulator.progress import Journey, Progress
 from simulator.ranks import from_root, on_root
-from simulator.reporting.ended import finish_report
 from simulator.results.checkpoint import Checkpoint
 from simulator.results.manifest import Manifest, Outcome, collect_versions, stopped_by
 from simulator.results.recorder import Recorder
@@ -157,11 +156,13 @@ class Simulation:
         }
 
     def _solve(self, interruption: Interruption) -> Outcome:
-        self._manifest = on_root(self.comm, self._first_entries)
+        with self.phases.timed("output"):
+            self._manifest = on_root(self.comm, self._first_entries)
         with self.phases.timed("setup"):
             self._say("compiling the equations")
             self._cell = cell = self._build(interruption)
-        self._recorder = self._open_recorder(cell.viewer)
+        with self.phases.timed("output"):
+            self._recorder = self._open_recorder(cell.viewer)
         model, ranks = cell.model, self.comm.size
         one_C = model.one_C / self.mesh.collector_area
         self._say(
@@ -184,7 +185,7 @@ class Simulation:
 
     def _first_entries(self) -> Manifest:
         assert self._claimed is not None
-        folder, found = self._claimed.folder, self._claimed.found
+        folder, found, versions = self._claimed.folder, self._claimed.found, collect_versions()
         entries = {
             "title": self.parameters.title,
             "parameters": self.parameters.to_si_dict(),
@@ -192,7 +193,7 @@ class Simulation:
             "input": self.parameters.given,
             "described": record_of(self.parameters),
             "seeds": self.parameters.seeds.model_dump(),
-            "versions": collect_versions(),
+            "versions": versions,
             "mesh_hash": self.mesh.mesh_hash,
             "ranks": self.comm.size,
             "particles": len(self.particles),
@@ -204,7 +205,7 @@ class Simulation:
         else:
             manifest = folder.continue_manifest(**entries)
             begin = found.checkpoint.header["at"]
-        manifest.add_piece(**begin, ranks=self.comm.size, versions=collect_versions())
+        manifest.add_piece(**begin, ranks=self.comm.size, versions=versions)
         return manifest
 
     def _build(self, interruption: Interruption) -> Cell:
@@ -422,6 +423,9 @@ class Simulation:
     def _draw(self) -> None:
         assert self._claimed is not None
         if self._recorder is not None and self.parameters.output.report:
+            # Loads pictures and pages: half a second, that runs without a report need not wait.
+            from simulator.reporting.ended import finish_report
+
             finished = finish_report(self._claimed.folder.path)
             self._say(finished.finding)
             for problem in finished.problems:

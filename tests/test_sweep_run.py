@@ -19,7 +19,7 @@ from conftest import Ended as Process
 from test_sweep_design import plan
 
 from simulator.errors import InputError
-from simulator.estimate import usable_cores
+from simulator.cores import usable_cores
 from simulator.geometry import cache
 from simulator.parameters import load_parameters
 from simulator.progress.board import Board

@@ -17,10 +17,12 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from simulator.sweep.folder import Ended, SweepFolder
-from simulator.sweep.plan import Plan, Run
+
+if TYPE_CHECKING:
+    from simulator.sweep.plan import Plan, Run
 
 _PR_SET_PDEATHSIG = 1
 STOP = signal.SIGUSR1
