@@ -236,14 +236,11 @@ class Simulation:
         position = self._begin(cell)
         pace, stops = cell.model.pace, protocol.stops
         marching = march(cell.stepper, protocol.sequence, pace, position, stops, self._begin_cycle)
-        while (marched := self._next(marching)) is not None:
+        while (marched := self._next(marching, cell)) is not None:
             self._ended = marched.ended_by or self._ended
             if marched.time_step == 0.0:
-                cell.snapshots.note(marched.position)
                 self._say(f"'{marched.text}' {self._ended}")
                 continue
-            cell.balances.update(marched.state)
-            cell.snapshots.note(marched.position)
             signal, due = interruption.agreed_with(self._due())
             sample = self._record(
                 marched.state,
@@ -290,9 +287,15 @@ class Simulation:
             factors = from_root(self.comm, lambda: factors_of_cycle(p, table, cycle))
             self._cell.model.set_penalty(factors)
 
-    def _next(self, marching: Iterator[Marched]) -> Marched | None:
+    def _next(self, marching: Iterator[Marched], cell: Cell) -> Marched | None:
+        """The next piece of the march, accounted for; None at its end. Collective."""
         with self.phases.timed("solve"):
-            return next(marching, None)
+            marched = next(marching, None)
+            if marched is not None:
+                if marched.time_step > 0.0:
+                    cell.balances.update(marched.state)
+                cell.snapshots.note(marched.position)
+            return marched
 
     def _record(
         self, state: State, step: int, *, last: bool, cycle: int = 0, stop: float | None = None

@@ -8,6 +8,7 @@ that.
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import signal
 import sys
@@ -98,12 +99,16 @@ def _serve(pipe: Connection, folder: Path) -> None:
     end_with_parent()
     asked = Asked()
     place = SweepFolder(folder)
+    # What loads now stays: the collector need not look at it, neither now nor in the runs.
+    gc.disable()
     from mpi4py import MPI
 
     from simulator.accounting import forget_peak_memory
     from simulator.heterogeneity.compiled import limit_threads
     from simulator.sweep.work import work
 
+    gc.freeze()
+    gc.enable()
     # The pool shares out the cores, one a worker.
     limit_threads(1)
     plan: Plan | None = None

@@ -81,9 +81,15 @@ def effect_figure(
         if labels:
             # Two names fit below a panel.
             figure.legend(handles, labels, loc="outside lower center", ncols=2 * len(columns))
-        figure.suptitle(title, fontsize=8)
-        figure.draw_without_rendering()
+        _lay_out(figure, title)
     return figure
+
+
+def _lay_out(figure: Figure, title: str) -> None:
+    figure.suptitle(title, fontsize=8)
+    figure.draw_without_rendering()
+    # It stands: saving would look for it again, twice.
+    figure.set_layout_engine("none")
 
 
 def _draw(axes: Any, rows: pd.DataFrame, x: Axis, lines: Axis | None, name: str) -> None:
@@ -156,8 +162,7 @@ def variance_figure(splits: Sequence[tuple[str, Mapping[str, float]]], title: st
         for source in sources:
             axes.barh(0, 0, color=colours[source], label=source)
         figure.legend(loc="outside lower center", ncols=2)
-        figure.suptitle(title, fontsize=8)
-        figure.draw_without_rendering()
+        _lay_out(figure, title)
     return figure
 
 
@@ -186,8 +191,7 @@ def importance_figure(rows: pd.DataFrame, title: str) -> Figure:
         panels[0].invert_yaxis()
         if sobol:
             panels[0].legend(loc="best")
-        figure.suptitle(title, fontsize=8)
-        figure.draw_without_rendering()
+        _lay_out(figure, title)
     return figure
 
 
