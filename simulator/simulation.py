@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -36,25 +36,13 @@ from simulator.results.recorder import Recorder
 from simulator.results.sample import Sample
 from simulator.results.storage import OutputError
 from simulator.resuming import Claim, Intent
-from simulator.solver.balances import Balances
+from simulator.solver.cell import Cell, build_cell
 from simulator.solver.electrode_mesh import distribute
 from simulator.solver.grids import FieldViewer
 from simulator.solver.march import BEGINNING, Marched, Position, march
-from simulator.solver.model import CellModel
 from simulator.solver.newton import StepAbandonedError
-from simulator.solver.snapshot import Snapshot, Snapshots
-from simulator.solver.stepper import State, Stepper
-
-
-@dataclass(frozen=True)
-class Cell:
-    """What marches: the model, its stepper and who watches them."""
-
-    model: CellModel
-    stepper: Stepper
-    balances: Balances
-    viewer: FieldViewer
-    snapshots: Snapshots
+from simulator.solver.snapshot import Snapshot
+from simulator.solver.stepper import State
 
 
 class Simulation:
@@ -160,7 +148,9 @@ class Simulation:
             self._manifest = on_root(self.comm, self._first_entries)
         with self.phases.timed("setup"):
             self._say("compiling the equations")
-            self._cell = cell = self._build(interruption)
+            mesh, p, penalty = self.mesh, self.parameters, self.particles.penalty
+            cell = build_cell(mesh, p, penalty, lambda: interruption.agreed() != 0)
+            self._cell = cell
         with self.phases.timed("output"):
             self._recorder = self._open_recorder(cell.viewer)
         model, ranks = cell.model, self.comm.size
@@ -207,14 +197,6 @@ class Simulation:
             begin = found.checkpoint.header["at"]
         manifest.add_piece(**begin, ranks=self.comm.size, versions=versions)
         return manifest
-
-    def _build(self, interruption: Interruption) -> Cell:
-        model = CellModel(self.mesh, self.parameters, self.particles.penalty)
-        start = model.start()
-        balances = Balances(model.system, start)
-        stepper = model.stepper(start, lambda: interruption.agreed() != 0)
-        snapshots = Snapshots(model, stepper, balances)
-        return Cell(model, stepper, balances, model.viewer(), snapshots)
 
     def _open_recorder(self, viewer: FieldViewer) -> Recorder | None:
         grids = viewer.grids()

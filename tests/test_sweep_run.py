@@ -18,8 +18,8 @@ from conftest import FIVE_DISCS, PRESET, command, environment
 from conftest import Ended as Process
 from test_sweep_design import plan
 
-from simulator.errors import InputError
 from simulator.cores import usable_cores
+from simulator.errors import InputError
 from simulator.geometry import cache
 from simulator.parameters import load_parameters
 from simulator.progress.board import Board
@@ -249,7 +249,7 @@ def test_a_sweep_lists_what_failed_and_goes_on(
     assert ended.out.startswith("2 completed, 1 failed\n")
     assert "filled with lithium" in ended.err
     folder = tmp_path / "results" / "small"
-    table = pd.read_csv(folder / "sweep.csv").set_index("run")
+    table = pd.read_csv(folder / "sweep.csv", float_precision="round_trip").set_index("run")
     assert list(table["status"]) == ["completed", "completed", "failed"]
     good = table.iloc[0]
     assert good["particles"] == 5
