@@ -215,5 +215,16 @@ def test_optics_loads_neither_solver_nor_mesher() -> None:
     assert not modules & {"dolfinx", "gmsh", "petsc4py", "ufl", "matplotlib"}
 
 
+def test_a_sweep_starts_its_workers_before_anything_heavy() -> None:
+    modules = loaded_after("import simulator.sweep.pool")
+    assert not modules & (HEAVY | {"pandas", "pydantic", "scipy", "rich"})
+
+
+def test_workers_of_a_sweep_load_no_pictures() -> None:
+    modules = loaded_after("import simulator.sweep.work")
+    assert {"dolfinx", "numba", "pandas"} <= modules
+    assert not modules & {"matplotlib", "jinja2", "rich", "gmsh", "pyvista"}
+
+
 def test_heavy_libraries_would_be_noticed() -> None:
     assert {"dolfinx", "mpi4py"} <= loaded_after("import simulator.simulation") & HEAVY

@@ -87,8 +87,9 @@ def effect_figure(
 
 def _lay_out(figure: Figure, title: str) -> None:
     figure.suptitle(title, fontsize=8)
+    # At the resolution it is saved with, so that the layout stands: it is not sought again, twice.
+    figure.set_dpi(style.DPI)
     figure.draw_without_rendering()
-    # It stands: saving would look for it again, twice.
     figure.set_layout_engine("none")
 
 
