@@ -143,7 +143,10 @@ def _dismiss(seats: Sequence[Seat]) -> None:
 
 def _load_findings() -> None:
     """Load what `_collect` needs, while the last runs go on."""
-    from simulator.sweep import findings, table  # noqa: F401
+    from simulator.sweep.worker import lasting
+
+    with lasting():
+        from simulator.sweep import findings, table  # noqa: F401
 
 
 def _run(

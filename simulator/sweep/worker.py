@@ -84,6 +84,17 @@ class _Lines:
         return len(text)
 
 
+@contextmanager
+def lasting() -> Iterator[None]:
+    """What loads inside stays: the garbage collector does not look at it, then or later."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 def serve(pipe: Connection, folder: Path) -> None:
     """Serve, and leave without a farewell: libraries take most of a second for theirs."""
     _serve(pipe, folder)
@@ -99,16 +110,13 @@ def _serve(pipe: Connection, folder: Path) -> None:
     end_with_parent()
     asked = Asked()
     place = SweepFolder(folder)
-    # What loads now stays: the collector need not look at it, neither now nor in the runs.
-    gc.disable()
-    from mpi4py import MPI
+    with lasting():
+        from mpi4py import MPI
 
-    from simulator.accounting import forget_peak_memory
-    from simulator.heterogeneity.compiled import limit_threads
-    from simulator.sweep.work import work
+        from simulator.accounting import forget_peak_memory
+        from simulator.heterogeneity.compiled import limit_threads
+        from simulator.sweep.work import work
 
-    gc.freeze()
-    gc.enable()
     # The pool shares out the cores, one a worker.
     limit_threads(1)
     plan: Plan | None = None
