@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from simulator.estimate import usable_cores
+from simulator.cores import usable_cores
 
 ROOT = Path(__file__).resolve().parents[1]
 SWEEP = """

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -30,32 +30,19 @@ from simulator.parameters import Parameters
 from simulator.penalties import factors_of_cycle, penalty_factors
 from simulator.progress import Journey, Progress
 from simulator.ranks import from_root, on_root
-from simulator.reporting.ended import finish_report
 from simulator.results.checkpoint import Checkpoint
 from simulator.results.manifest import Manifest, Outcome, collect_versions, stopped_by
 from simulator.results.recorder import Recorder
 from simulator.results.sample import Sample
 from simulator.results.storage import OutputError
 from simulator.resuming import Claim, Intent
-from simulator.solver.balances import Balances
+from simulator.solver.cell import Cell, build_cell
 from simulator.solver.electrode_mesh import distribute
 from simulator.solver.grids import FieldViewer
 from simulator.solver.march import BEGINNING, Marched, Position, march
-from simulator.solver.model import CellModel
 from simulator.solver.newton import StepAbandonedError
-from simulator.solver.snapshot import Snapshot, Snapshots
-from simulator.solver.stepper import State, Stepper
-
-
-@dataclass(frozen=True)
-class Cell:
-    """What marches: the model, its stepper and who watches them."""
-
-    model: CellModel
-    stepper: Stepper
-    balances: Balances
-    viewer: FieldViewer
-    snapshots: Snapshots
+from simulator.solver.snapshot import Snapshot
+from simulator.solver.stepper import State
 
 
 class Simulation:
@@ -157,11 +144,15 @@ class Simulation:
         }
 
     def _solve(self, interruption: Interruption) -> Outcome:
-        self._manifest = on_root(self.comm, self._first_entries)
+        with self.phases.timed("output"):
+            self._manifest = on_root(self.comm, self._first_entries)
         with self.phases.timed("setup"):
             self._say("compiling the equations")
-            self._cell = cell = self._build(interruption)
-        self._recorder = self._open_recorder(cell.viewer)
+            mesh, p, penalty = self.mesh, self.parameters, self.particles.penalty
+            cell = build_cell(mesh, p, penalty, lambda: interruption.agreed() != 0)
+            self._cell = cell
+        with self.phases.timed("output"):
+            self._recorder = self._open_recorder(cell.viewer)
         model, ranks = cell.model, self.comm.size
         one_C = model.one_C / self.mesh.collector_area
         self._say(
@@ -184,7 +175,7 @@ class Simulation:
 
     def _first_entries(self) -> Manifest:
         assert self._claimed is not None
-        folder, found = self._claimed.folder, self._claimed.found
+        folder, found, versions = self._claimed.folder, self._claimed.found, collect_versions()
         entries = {
             "title": self.parameters.title,
             "parameters": self.parameters.to_si_dict(),
@@ -192,7 +183,7 @@ class Simulation:
             "input": self.parameters.given,
             "described": record_of(self.parameters),
             "seeds": self.parameters.seeds.model_dump(),
-            "versions": collect_versions(),
+            "versions": versions,
             "mesh_hash": self.mesh.mesh_hash,
             "ranks": self.comm.size,
             "particles": len(self.particles),
@@ -204,16 +195,8 @@ class Simulation:
         else:
             manifest = folder.continue_manifest(**entries)
             begin = found.checkpoint.header["at"]
-        manifest.add_piece(**begin, ranks=self.comm.size, versions=collect_versions())
+        manifest.add_piece(**begin, ranks=self.comm.size, versions=versions)
         return manifest
-
-    def _build(self, interruption: Interruption) -> Cell:
-        model = CellModel(self.mesh, self.parameters, self.particles.penalty)
-        start = model.start()
-        balances = Balances(model.system, start)
-        stepper = model.stepper(start, lambda: interruption.agreed() != 0)
-        snapshots = Snapshots(model, stepper, balances)
-        return Cell(model, stepper, balances, model.viewer(), snapshots)
 
     def _open_recorder(self, viewer: FieldViewer) -> Recorder | None:
         grids = viewer.grids()
@@ -235,14 +218,11 @@ class Simulation:
         position = self._begin(cell)
         pace, stops = cell.model.pace, protocol.stops
         marching = march(cell.stepper, protocol.sequence, pace, position, stops, self._begin_cycle)
-        while (marched := self._next(marching)) is not None:
+        while (marched := self._next(marching, cell)) is not None:
             self._ended = marched.ended_by or self._ended
             if marched.time_step == 0.0:
-                cell.snapshots.note(marched.position)
                 self._say(f"'{marched.text}' {self._ended}")
                 continue
-            cell.balances.update(marched.state)
-            cell.snapshots.note(marched.position)
             signal, due = interruption.agreed_with(self._due())
             sample = self._record(
                 marched.state,
@@ -289,9 +269,15 @@ class Simulation:
             factors = from_root(self.comm, lambda: factors_of_cycle(p, table, cycle))
             self._cell.model.set_penalty(factors)
 
-    def _next(self, marching: Iterator[Marched]) -> Marched | None:
+    def _next(self, marching: Iterator[Marched], cell: Cell) -> Marched | None:
+        """The next piece of the march, accounted for; None at its end. Collective."""
         with self.phases.timed("solve"):
-            return next(marching, None)
+            marched = next(marching, None)
+            if marched is not None:
+                if marched.time_step > 0.0:
+                    cell.balances.update(marched.state)
+                cell.snapshots.note(marched.position)
+            return marched
 
     def _record(
         self, state: State, step: int, *, last: bool, cycle: int = 0, stop: float | None = None
@@ -422,6 +408,9 @@ class Simulation:
     def _draw(self) -> None:
         assert self._claimed is not None
         if self._recorder is not None and self.parameters.output.report:
+            # Loads pictures and pages: half a second, that runs without a report need not wait.
+            from simulator.reporting.ended import finish_report
+
             finished = finish_report(self._claimed.folder.path)
             self._say(finished.finding)
             for problem in finished.problems:

@@ -18,7 +18,7 @@ LONGEST = 450
 
 # Modules and packages of simulator/, lowest first: each may import from lower layers and itself.
 LAYERS = (
-    {"constants", "errors", "ranks", "signals", "accounting", "other_python"},
+    {"constants", "errors", "ranks", "signals", "accounting", "cores", "other_python"},
     {"interruption"},
     {"units", "random_field"},
     {"materials", "protocol"},
@@ -213,6 +213,17 @@ def test_optics_loads_neither_solver_nor_mesher() -> None:
     )
     assert "skimage" in modules
     assert not modules & {"dolfinx", "gmsh", "petsc4py", "ufl", "matplotlib"}
+
+
+def test_a_sweep_starts_its_workers_before_anything_heavy() -> None:
+    modules = loaded_after("import simulator.sweep.pool")
+    assert not modules & (HEAVY | {"pandas", "pydantic", "scipy", "rich"})
+
+
+def test_workers_of_a_sweep_load_no_pictures() -> None:
+    modules = loaded_after("import simulator.sweep.work")
+    assert {"dolfinx", "numba", "pandas"} <= modules
+    assert not modules & {"matplotlib", "jinja2", "rich", "gmsh", "pyvista"}
 
 
 def test_heavy_libraries_would_be_noticed() -> None:

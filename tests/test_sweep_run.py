@@ -18,8 +18,8 @@ from conftest import FIVE_DISCS, PRESET, command, environment
 from conftest import Ended as Process
 from test_sweep_design import plan
 
+from simulator.cores import usable_cores
 from simulator.errors import InputError
-from simulator.estimate import usable_cores
 from simulator.geometry import cache
 from simulator.parameters import load_parameters
 from simulator.progress.board import Board
@@ -102,6 +102,21 @@ def test_a_run_whose_process_dies_does_not_stop_the_others(tmp_path: Path) -> No
     assert left == [found.runs[0].id, found.runs[2].id]
     retried = tasks_of(found, folder, retry=True)
     assert [task.again for task in retried] == [False, True, False]
+
+
+def test_a_seat_without_runs_leaves_time_for_other_things(tmp_path: Path) -> None:
+    found = plan(tmp_path, "[vary]\npenalty.shape = [1, 2, 3]")
+    folder = SweepFolder(tmp_path / "out")
+    folder.create(found)
+    stream, shown = io.StringIO(), []
+    desks = [Desk({}, None), Desk({}, None)]
+    seats: list[Seat] = list(desks)
+    told = Board(stream, "", 3)
+    pool = Pool(folder, seats, told, lambda: shown.append(sum(desk.done for desk in desks)))
+    assert pool.run(tasks_of(found, folder, retry=False)) == 0
+    # Once a seat; the last to leave has seen all runs done.
+    assert len(shown) == len(desks)
+    assert max(shown) == 3
 
 
 def test_other_measures_are_taken_of_runs_that_are_there(tmp_path: Path) -> None:
@@ -249,7 +264,7 @@ def test_a_sweep_lists_what_failed_and_goes_on(
     assert ended.out.startswith("2 completed, 1 failed\n")
     assert "filled with lithium" in ended.err
     folder = tmp_path / "results" / "small"
-    table = pd.read_csv(folder / "sweep.csv").set_index("run")
+    table = pd.read_csv(folder / "sweep.csv", float_precision="round_trip").set_index("run")
     assert list(table["status"]) == ["completed", "completed", "failed"]
     good = table.iloc[0]
     assert good["particles"] == 5
@@ -359,7 +374,9 @@ def test_runs_may_have_ranks_of_their_own(
     if usable_cores() < 2:
         pytest.skip("two ranks need two cores")
     file = swept(tmp_path, "[vary]\npenalty.shape = [2]")
-    ended = heterode("sweep", file, "--ranks", "2", "--quiet", cwd=tmp_path)
+    # Told by the file, when workers for runs of one rank are loading already.
+    file.write_text(f"ranks = 2\n{file.read_text()}", encoding="utf-8")
+    ended = heterode("sweep", file, "--quiet", cwd=tmp_path)
     assert ended.code == 0, ended.err
     table = pd.read_csv(tmp_path / "results" / "small" / "sweep.csv")
     assert list(table["ranks"]) == [2]

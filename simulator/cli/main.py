@@ -10,6 +10,8 @@ Only the input file's schema is imported before the input is known to be right.
 from __future__ import annotations
 
 import argparse
+import atexit
+import gc
 import sys
 import traceback
 from collections.abc import Sequence
@@ -48,6 +50,8 @@ class _Parser(argparse.ArgumentParser):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
+    # Else the interpreter sifts all that the libraries hold before it leaves: 0.3 s and more.
+    atexit.register(gc.freeze)
     comm = _communicator()
     try:
         options = together(comm, lambda: _parse(arguments, silent=comm.rank != 0))

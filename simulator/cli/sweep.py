@@ -103,32 +103,50 @@ def _folder(options: argparse.Namespace) -> SweepFolder:
 
 def _pool(options: argparse.Namespace) -> int:
     """Do all runs that are left, on the cores here."""
-    from simulator.sweep.plan import lay_out, read_sweep
-    from simulator.sweep.pool import local_seats, seats_for
+    from simulator.sweep.pool import local_seats
 
     folder = _folder(options)
-    draft = None if options.sweep.is_dir() else read_sweep(options.sweep)
-    plan = folder.read() if draft is None else None
-    file = (draft or plan).file  # type: ignore[union-attr]
-    ranks = options.ranks or file.ranks
-    seats = local_seats(folder, ranks, seats_for(ranks, options.jobs))
+    seats = local_seats(folder, options.ranks or 1, options.jobs)
     try:
-        if draft is not None:
-            if not folder.plan.exists():
-                # None has run: workers load their libraries while the points are validated.
-                for seat in seats:
-                    seat.prepare()
-            plan = lay_out(draft)
+        if options.sweep.is_file() and not folder.plan.exists():
+            # None has run: workers load their libraries while the sweep is read and validated.
+            for seat in seats:
+                seat.prepare()
+        from simulator.sweep.plan import Draft, lay_out, read_sweep
+
+        found = folder.read() if options.sweep.is_dir() else read_sweep(options.sweep)
+        ranks = options.ranks or found.file.ranks
+        if options.ranks is None and ranks > 1:
+            # Only the file says so: these runs start their ranks themselves.
+            _dismiss(seats)
+            seats = local_seats(folder, ranks, options.jobs)
+        if isinstance(found, Draft):
+            plan = lay_out(found)
             folder.create(plan)
-        assert plan is not None
+        else:
+            plan = found
         return _run(plan, folder, seats, ranks, options)
     except InputError:
-        for seat in seats:
-            seat.kill()
+        _dismiss(seats)
         raise
     finally:
         for seat in seats:
             seat.close()
+
+
+def _dismiss(seats: Sequence[Seat]) -> None:
+    """No run is wanted of them: they need not get ready either."""
+    for seat in seats:
+        seat.kill()
+        seat.close()
+
+
+def _load_findings() -> None:
+    """Load what `_collect` needs, while the last runs go on."""
+    from simulator.sweep.worker import lasting
+
+    with lasting():
+        from simulator.sweep import findings, table  # noqa: F401
 
 
 def _run(
@@ -155,7 +173,7 @@ def _run(
             )
             on = f" on {ranks} ranks each" if ranks > 1 else ""
             board.say(f"{len(tasks)} of {total} runs are left, {count} at a time{on}")
-            signal = Pool(folder, seats[:count], board).run(tasks)
+            signal = Pool(folder, seats[:count], board, _load_findings).run(tasks)
         code = _collect(plan, folder, options)
         return 128 + signal if signal else code
     finally:

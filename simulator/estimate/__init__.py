@@ -1,13 +1,7 @@
 """How large a run will be, what it will take, and whether that is there: before it is run."""
 
 from simulator.estimate.cost import Cost, Preset, chosen_solver, expected_cost
-from simulator.estimate.limits import (
-    Limits,
-    forecast,
-    present_limits,
-    usable_cores,
-    warnings,
-)
+from simulator.estimate.limits import Limits, forecast, present_limits, warnings
 from simulator.estimate.unknowns import count_unknowns, expected_unknowns, summarise
 
 __all__ = [
@@ -21,6 +15,5 @@ __all__ = [
     "forecast",
     "present_limits",
     "summarise",
-    "usable_cores",
     "warnings",
 ]

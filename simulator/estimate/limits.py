@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from simulator.cores import control_groups
 from simulator.estimate.cost import Cost, Preset, expected_cost
 from simulator.parameters import Parameters
 
@@ -80,62 +81,14 @@ def _available(root: Path) -> Iterator[int]:
                 yield int(line.split()[1]) * 1024
 
 
-def usable_cores(root: Path = Path("/")) -> int:
-    """Whole cores this process may keep busy, at least 1.
-
-    The least of its affinity (which Slurm and taskset set) and of the CPU quotas of its control
-    group and all above it (which containers and systemd set).
-
-    Args:
-        root: where /proc and /sys are.
-    """
-    try:
-        cores = len(os.sched_getaffinity(0))
-    except AttributeError:  # not Linux
-        cores = os.cpu_count() or 1
-    for group, version in _groups(root, "cpu"):
-        with suppress(OSError, ValueError):
-            if version == 2:
-                quota, period = (group / "cpu.max").read_text().split()
-            else:
-                quota, period = (
-                    (group / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period")
-                )
-            # "max", or -1, is no limit.
-            if quota != "max" and int(quota) > 0:
-                cores = min(cores, int(quota) // int(period))
-    return max(cores, 1)
-
-
 def _control_group(root: Path) -> Iterator[int]:
     """Limits of the memory of the group of this process and of all above it."""
-    for group, version in _groups(root, "memory"):
+    for group, version in control_groups(root, "memory"):
         with suppress(OSError, ValueError):
             name = "memory.max" if version == 2 else "memory.limit_in_bytes"
             limit = int((group / name).read_text())
             if limit < UNLIMITED:
                 yield limit
-
-
-def _groups(root: Path, controller: str) -> Iterator[tuple[Path, int]]:
-    """Folders of the control group of this process and of all above it, with their version."""
-    try:
-        lines = (root / "proc" / "self" / "cgroup").read_text().splitlines()
-    except OSError:
-        return
-    mounts = root / "sys" / "fs" / "cgroup"
-    for line in lines:
-        _, _, rest = line.partition(":")
-        controllers, _, path = rest.partition(":")
-        if controllers == "":
-            folder, version = mounts, 2
-        elif controller in controllers.split(","):
-            folder, version = mounts / controller, 1
-        else:
-            continue
-        inner = Path(path.lstrip("/"))
-        for group in (inner, *inner.parents):
-            yield folder / group, version
 
 
 def warnings(

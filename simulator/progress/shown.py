@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from simulator.progress.lines import progress_line
-from simulator.progress.panel import LivePanel
 from simulator.results.sample import Sample
+
+if TYPE_CHECKING:
+    from simulator.progress.panel import LivePanel
 
 _REDRAW_S = 0.1
 _PLAIN_SHARE = 0.1  # without a terminal: a line per tenth of the run ...
@@ -48,6 +50,9 @@ class Progress:
         self._clock = clock
         self._panel: LivePanel | None = None
         if not quiet and stream.isatty() and os.environ.get("TERM") != "dumb":
+            # Most runs of a sweep have no terminal.
+            from simulator.progress.panel import LivePanel
+
             self._panel = LivePanel(stream, title)
         self._remaining = _Remaining(clock())
         self._line = ""
@@ -79,7 +84,7 @@ class Progress:
             self._panel.take(sample, step_size, done, remaining)
             if now - self._drawn_at >= _REDRAW_S:
                 self._drawn_at = now
-                self._unless_closed(LivePanel.draw)
+                self._unless_closed(lambda panel: panel.draw())
         elif self._due(now, done):
             self._print(now)
 
@@ -88,7 +93,7 @@ class Progress:
         if self._quiet or not self._line:
             return
         if self._panel is not None:
-            self._unless_closed(LivePanel.close)
+            self._unless_closed(lambda panel: panel.close())
         else:
             self._print(self._clock())
         self._line = ""

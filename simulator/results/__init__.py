@@ -3,18 +3,44 @@
 manifest.json, history.csv, particles.csv, particles.h5, fields/*.xdmf, report/, checkpoint/.
 """
 
-from simulator.results.fields import FieldSeries, FieldWriter, read_fields
-from simulator.results.folder import ResultsFolder
-from simulator.results.history import History, read_history
-from simulator.results.manifest import Manifest, collect_versions, read_manifest
-from simulator.results.particle_series import (
-    ParticleHistory,
-    ParticleSeries,
-    read_particle_series,
-)
-from simulator.results.recorder import Recorder
-from simulator.results.sample import FieldGrid, FieldValues, Sample
-from simulator.results.storage import OutputError
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from simulator.results.fields import FieldSeries, FieldWriter, read_fields
+    from simulator.results.folder import ResultsFolder
+    from simulator.results.history import History, read_history
+    from simulator.results.manifest import Manifest, collect_versions, read_manifest
+    from simulator.results.particle_series import (
+        ParticleHistory,
+        ParticleSeries,
+        read_particle_series,
+    )
+    from simulator.results.recorder import Recorder
+    from simulator.results.sample import FieldGrid, FieldValues, Sample
+    from simulator.results.storage import OutputError
+
+_HOMES = {
+    "FieldGrid": "sample",
+    "FieldSeries": "fields",
+    "FieldValues": "sample",
+    "FieldWriter": "fields",
+    "History": "history",
+    "Manifest": "manifest",
+    "OutputError": "storage",
+    "ParticleHistory": "particle_series",
+    "ParticleSeries": "particle_series",
+    "Recorder": "recorder",
+    "ResultsFolder": "folder",
+    "Sample": "sample",
+    "collect_versions": "manifest",
+    "read_fields": "fields",
+    "read_history": "history",
+    "read_manifest": "manifest",
+    "read_particle_series": "particle_series",
+}
 
 __all__ = [
     "FieldGrid",
@@ -35,3 +61,10 @@ __all__ = [
     "read_manifest",
     "read_particle_series",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Load what is asked for: pandas and h5py take half a second, and most need neither."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -23,7 +23,8 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.results.storage import PARTIAL, OutputError, explain, hdf5_bytes, write_atomically
+from simulator.results.hdf5 import hdf5_bytes
+from simulator.results.storage import PARTIAL, OutputError, explain, write_atomically
 
 FORMAT = 1
 _BLOCK = 512

@@ -28,12 +28,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.errors import InputError
+from simulator.results.hdf5 import hdf5_bytes
 from simulator.results.sample import FieldGrid, FieldValues, Floats
 from simulator.results.storage import (
     OutputError,
     TruncatedError,
     explain,
-    hdf5_bytes,
     make_durable,
     write_atomically,
 )

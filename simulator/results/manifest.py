@@ -8,8 +8,10 @@ import platform
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from importlib import metadata
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -156,7 +158,8 @@ def write_json(path: Path, entries: Mapping[str, Any]) -> None:
     write_atomically(path, text.encode() + b"\n")
 
 
-def collect_versions() -> dict[str, str]:
+@cache
+def collect_versions() -> Mapping[str, str]:
     """Versions of heterode, Python and the installed packages that shape a result."""
     versions = {PROGRAM: __version__, "python": platform.python_version()}
     for package in _PACKAGES:
@@ -164,7 +167,7 @@ def collect_versions() -> dict[str, str]:
             versions[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
             continue
-    return versions
+    return MappingProxyType(versions)
 
 
 def read_manifest(path: Path) -> dict[str, Any]:

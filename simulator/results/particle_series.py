@@ -22,8 +22,9 @@ import h5py
 import numpy as np
 
 from simulator.errors import InputError
+from simulator.results.hdf5 import hdf5_bytes
 from simulator.results.sample import Floats, Sample
-from simulator.results.storage import TruncatedError, hdf5_bytes, write_atomically
+from simulator.results.storage import TruncatedError, write_atomically
 
 _UNITS = {
     "lithium_fraction": "1",

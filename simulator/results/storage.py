@@ -4,18 +4,15 @@ Every file of a results folder is either replaced as a whole (written beside its
 renamed, which POSIX makes atomic) or, for history.csv, appended to in one `write`. A killed process
 therefore leaves each file as it was after some finished sample, and at worst a stray `*.partial`
 beside it. HDF5 files are built in memory and written as plain bytes: the HDF5 library cannot be
-relied on for a clean error, or to let go of the file, when the disk fills up under it.
+relied on for a clean error, or to let go of the file, when the disk fills up under it (hdf5.py).
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
-
-import h5py
 
 from simulator.errors import InputError
 
@@ -118,17 +115,3 @@ def append_atomically(path: Path, content: bytes) -> None:
                 raise
         finally:
             os.close(handle)
-
-
-def hdf5_bytes(build: Callable[[Any], None], size_hint: int = 0) -> bytes:
-    """The bytes of an HDF5 file that `build(h5py.File)` fills in memory.
-
-    Args:
-        build: receives the open file.
-        size_hint: expected size in bytes, which saves the buffer from growing by small steps.
-    """
-    block = max(1 << 16, size_hint + size_hint // 8)
-    with h5py.File("memory", "w", driver="core", backing_store=False, block_size=block) as file:
-        build(file)
-        file.flush()
-        return bytes(file.id.get_file_image())

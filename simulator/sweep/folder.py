@@ -18,12 +18,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from simulator.errors import InputError
 from simulator.results.manifest import PROGRAM, collect_versions, read_manifest, write_json
 from simulator.results.storage import OutputError, explain
-from simulator.sweep.plan import Plan, plan_of
+
+if TYPE_CHECKING:
+    from simulator.sweep.plan import Plan
 
 Status = Literal["waiting", "begun", "completed", "stopped", "failed"]
 
@@ -113,6 +115,9 @@ class SweepFolder:
                 f"{self.path}: no sweep.json, so no folder of a sweep. Give a sweep file (TOML), "
                 "or the folder that `heterode sweep` made of one"
             )
+        # Workers are started before the parameters' schema is loaded, which takes a while.
+        from simulator.sweep.plan import plan_of
+
         return plan_of(read_manifest(self.plan))
 
     def ended(self, run: str) -> Ended | None:

@@ -9,22 +9,25 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
+from simulator.cores import usable_cores
 from simulator.errors import InputError
-from simulator.estimate import usable_cores
-from simulator.progress.board import Board
 from simulator.signals import Noted
 from simulator.sweep.folder import Ended, SweepFolder
-from simulator.sweep.plan import Plan, Run
 from simulator.sweep.seats import DiedError, RanksSeat, Seat, WorkerSeat, command_of
 from simulator.sweep.worker import Task
+
+if TYPE_CHECKING:
+    from simulator.progress.board import Board
+    from simulator.sweep.plan import Plan, Run
 
 _LOOK_S = 0.1
 
 Event = tuple[str, str, Ended | str]
-"""("begin", id, label), ("line", id, text) or ("end", id, Ended)."""
+"""("begin", id, label), ("line", id, text), ("end", id, Ended) or, of a seat, ("leave", "", "")."""
 
 
 def seats_for(ranks: int, jobs: int | None) -> int:
@@ -75,10 +78,18 @@ class Pool:
         folder: of the sweep.
         seats: at least one.
         board: shows what goes on.
+        meanwhile: called, in a thread, when a seat has no run left while others may go on.
     """
 
-    def __init__(self, folder: SweepFolder, seats: Sequence[Seat], board: Board) -> None:
+    def __init__(
+        self,
+        folder: SweepFolder,
+        seats: Sequence[Seat],
+        board: Board,
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> None:
         self._folder, self._seats, self._board = folder, tuple(seats), board
+        self._meanwhile = meanwhile
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._tasks: queue.SimpleQueue[Task] = queue.SimpleQueue()
         self._stopping = threading.Event()
@@ -92,7 +103,7 @@ class Pool:
             for thread in threads:
                 thread.start()
             try:
-                self._watch(threads, noted)
+                self._watch(noted)
             except BaseException:
                 # A second interrupt: what runs is ended where it is, and can be gone on with.
                 self._stopping.set()
@@ -105,10 +116,15 @@ class Pool:
                 self._board.close()
         return noted.number
 
-    def _watch(self, threads: Sequence[threading.Thread], noted: Noted) -> None:
-        while any(thread.is_alive() for thread in threads) or not self._events.empty():
+    def _watch(self, noted: Noted) -> None:
+        serving = len(self._seats)
+        while serving:
             with suppress(queue.Empty):
-                self._show(self._events.get(timeout=_LOOK_S))
+                event = self._events.get(timeout=_LOOK_S)
+                if event[0] == "leave":
+                    serving -= 1
+                else:
+                    self._show(event)
             self._board.draw()
             if noted.number and not self._stopping.is_set():
                 self._stopping.set()
@@ -129,15 +145,17 @@ class Pool:
 
     def _serve(self, seat: Seat) -> None:
         """In a thread of its own: do what is left, one after another."""
-        while not self._stopping.is_set():
-            try:
-                task = self._tasks.get_nowait()
-            except queue.Empty:
-                break
-            name = task.run.id
-            self._events.put(("begin", name, task.run.label))
-            self._events.put(("end", name, self._ended(seat, task)))
-        seat.close()
+        try:
+            with suppress(queue.Empty):
+                while not self._stopping.is_set():
+                    task = self._tasks.get_nowait()
+                    name = task.run.id
+                    self._events.put(("begin", name, task.run.label))
+                    self._events.put(("end", name, self._ended(seat, task)))
+            seat.close()
+        finally:
+            self._events.put(("leave", "", ""))
+        self._meanwhile()
 
     def _ended(self, seat: Seat, task: Task) -> Ended:
         name = task.run.id
@@ -154,8 +172,9 @@ class Pool:
             return Ended("failed", " ".join(f"{type(error).__name__}: {error}".split()))
 
 
-def local_seats(folder: SweepFolder, ranks: int, count: int) -> list[Seat]:
-    """That many seats for runs of so many ranks."""
+def local_seats(folder: SweepFolder, ranks: int, jobs: int | None) -> list[Seat]:
+    """The seats of this machine for runs of so many ranks; see `seats_for`."""
+    count = seats_for(ranks, jobs)
     if ranks > 1:
         return [RanksSeat(folder, command_of(folder.path, ranks)) for _ in range(count)]
     return [WorkerSeat(folder) for _ in range(count)]

@@ -8,6 +8,7 @@ that.
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import signal
 import sys
@@ -17,10 +18,12 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from simulator.sweep.folder import Ended, SweepFolder
-from simulator.sweep.plan import Plan, Run
+
+if TYPE_CHECKING:
+    from simulator.sweep.plan import Plan, Run
 
 _PR_SET_PDEATHSIG = 1
 STOP = signal.SIGUSR1
@@ -81,6 +84,17 @@ class _Lines:
         return len(text)
 
 
+@contextmanager
+def lasting() -> Iterator[None]:
+    """What loads inside stays: the garbage collector does not look at it, then or later."""
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 def serve(pipe: Connection, folder: Path) -> None:
     """Serve, and leave without a farewell: libraries take most of a second for theirs."""
     _serve(pipe, folder)
@@ -96,11 +110,12 @@ def _serve(pipe: Connection, folder: Path) -> None:
     end_with_parent()
     asked = Asked()
     place = SweepFolder(folder)
-    from mpi4py import MPI
+    with lasting():
+        from mpi4py import MPI
 
-    from simulator.accounting import forget_peak_memory
-    from simulator.heterogeneity.compiled import limit_threads
-    from simulator.sweep.work import work
+        from simulator.accounting import forget_peak_memory
+        from simulator.heterogeneity.compiled import limit_threads
+        from simulator.sweep.work import work
 
     # The pool shares out the cores, one a worker.
     limit_threads(1)

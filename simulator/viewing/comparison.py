@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from simulator.heterogeneity import Heterogeneity
 from simulator.heterogeneity.comparison import Sample, excursion
 from simulator.viewing import style
-from simulator.viewing.heterogeneity import letter, scale_text
+from simulator.viewing.heterogeneity import scale_text
 
 _LOOKS = (
     (style.BLUE, "o"),
@@ -37,10 +37,10 @@ def comparison_figure(samples: Sequence[Sample]) -> Figure:
         _draw_excursion(d, samples, ranks=False)
         for axes in (a, b, c, d):
             style.finish(axes)
-        letter(a, "A", "correlation of pairs, by ranks")
-        letter(b, "B", "cluster curve, by ranks")
-        letter(c, "C", "correlation of pairs, by values")
-        letter(d, "D", "cluster curve, by values")
+        style.letter(a, "A", "correlation of pairs, by ranks")
+        style.letter(b, "B", "cluster curve, by ranks")
+        style.letter(c, "C", "correlation of pairs, by values")
+        style.letter(d, "D", "cluster curve, by values")
         figure.draw_without_rendering()
     return figure
 

@@ -11,7 +11,6 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from simulator.viewing import style
-from simulator.viewing.heterogeneity import letter
 
 _COLOURS = (style.BLUE, style.VERMILLION, style.GREEN, style.PURPLE, style.ORANGE, style.SKY)
 MOST_LINES = len(_COLOURS)
@@ -74,7 +73,7 @@ def effect_figure(
                 _draw(axes, part, x, lines, name)
                 axes.set_ylim(bottom=0.0)
             heading = "" if panels is None else panels.spoken(value)
-            letter(grid[0, place], "ABCD"[place], heading)
+            style.letter(grid[0, place], "ABCD"[place], heading)
             grid[-1, place].set_xlabel(x.label)
         for axes, label in zip(grid[:, 0], shown.values(), strict=True):
             axes.set_ylabel(label)
@@ -82,9 +81,16 @@ def effect_figure(
         if labels:
             # Two names fit below a panel.
             figure.legend(handles, labels, loc="outside lower center", ncols=2 * len(columns))
-        figure.suptitle(title, fontsize=8)
-        figure.draw_without_rendering()
+        _lay_out(figure, title)
     return figure
+
+
+def _lay_out(figure: Figure, title: str) -> None:
+    figure.suptitle(title, fontsize=8)
+    # At the resolution it is saved with, so that the layout stands: it is not sought again, twice.
+    figure.set_dpi(style.DPI)
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
 
 
 def _draw(axes: Any, rows: pd.DataFrame, x: Axis, lines: Axis | None, name: str) -> None:
@@ -157,8 +163,7 @@ def variance_figure(splits: Sequence[tuple[str, Mapping[str, float]]], title: st
         for source in sources:
             axes.barh(0, 0, color=colours[source], label=source)
         figure.legend(loc="outside lower center", ncols=2)
-        figure.suptitle(title, fontsize=8)
-        figure.draw_without_rendering()
+        _lay_out(figure, title)
     return figure
 
 
@@ -183,12 +188,11 @@ def importance_figure(rows: pd.DataFrame, title: str) -> Figure:
                 axes.axvline(0.0, color=style.INK, linewidth=0.6)
                 axes.set_xlabel(f"standardised coefficient, R² = {part['r2'].iloc[0]:.2f}")
             axes.set_yticks(part.index, part["factor"])
-            letter(axes, "ABCD"[place], _LABELS.get(outcome, outcome.replace("_", " ")))
+            style.letter(axes, "ABCD"[place], _LABELS.get(outcome, outcome.replace("_", " ")))
         panels[0].invert_yaxis()
         if sobol:
             panels[0].legend(loc="best")
-        figure.suptitle(title, fontsize=8)
-        figure.draw_without_rendering()
+        _lay_out(figure, title)
     return figure
 
 

@@ -10,7 +10,6 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from simulator.viewing import style
-from simulator.viewing.heterogeneity import letter
 
 Branches = Sequence[tuple[str, Any, pd.DataFrame]]
 
@@ -76,7 +75,7 @@ def _draw_spread(axes: Any, branches: Branches) -> None:
         look = {"color": colour, "linestyle": line, "marker": "o", "markersize": 2.5}
         axes.plot(part["lithium_fraction_mean"], part["lithium_fraction_sd"], label=name, **look)
     axes.set_ylabel("s.d. of lithium fraction")
-    letter(axes, "A", "spread over particles")
+    style.letter(axes, "A", "spread over particles")
 
 
 def _shade_growth(panels: Sequence[Any], rows: pd.DataFrame) -> None:
@@ -116,7 +115,7 @@ def _draw_scale(axes: Any, rows: pd.DataFrame, field_um: float) -> None:
     axes.set_ylim(0.0, 1.45 * field_um)
     axes.set_ylabel("length / µm")
     axes.legend(loc="upper center", fontsize=6.5)
-    letter(axes, "B", "scale")
+    style.letter(axes, "B", "scale")
 
 
 def _draw_moran(axes: Any, rows: pd.DataFrame, branches: Branches) -> None:
@@ -140,4 +139,4 @@ def _draw_moran(axes: Any, rows: pd.DataFrame, branches: Branches) -> None:
     low, high = axes.get_ylim()
     axes.set_ylim(low, high + 0.4 * (high - low))
     axes.legend(loc="upper right", fontsize=6.5)
-    letter(axes, "C", "likeness of neighbours")
+    style.letter(axes, "C", "likeness of neighbours")

@@ -75,11 +75,6 @@ def heterogeneity_figure(
     return figure
 
 
-def letter(axes: Any, name: str, title: str) -> None:
-    """A panel's bold letter and what it shows, above its upper left corner."""
-    axes.set_title(rf"$\bf{{{name}}}$  {title}", loc="left")
-
-
 # -- A ----------------------------------------------------------------------------------------
 
 
@@ -118,7 +113,7 @@ def _draw_maps(
     else:
         maps[1].set_ylabel("")
         maps[1].tick_params(labelleft=False)
-    letter(maps[0], "A", f"density, bandwidth {shown.bandwidth_um:.3g} µm")
+    style.letter(maps[0], "A", f"density, bandwidth {shown.bandwidth_um:.3g} µm")
     title = "particles" if points.dimension == 2 else f"plane at {shown.plane_um:.3g} µm"
     if len(result.fields) > 1:
         title = f"{points.name.replace(' um', ' µm')} (of {len(result.fields)})"
@@ -212,7 +207,7 @@ def _draw_correlogram(axes: Any, result: Heterogeneity, by_field: Sequence[Corre
     axes.legend(loc="upper right")
     style.finish(axes)
     chance = "" if not ranks.permutations else f": $p$ = {ranks.p_value:.2g}"
-    letter(axes, "B", f"correlation of pairs{chance}")
+    style.letter(axes, "B", f"correlation of pairs{chance}")
 
 
 def _fill_bins(axes: Any, edges: Floats, low: Floats, high: Floats, **look: Any) -> None:
@@ -303,7 +298,7 @@ def _draw_clusters(axes: Any, result: Heterogeneity, captions: Captions, *, by_s
     if by_size:
         axes.set_xlabel("cluster size $L$ / µm")
         style.finish(axes)
-        letter(axes, "C", f"clusters by size: {shown}")
+        style.letter(axes, "C", f"clusters by size: {shown}")
         return
     axes.set_xscale("log")
     axes.set_xlabel("particles per cluster")
@@ -312,7 +307,7 @@ def _draw_clusters(axes: Any, result: Heterogeneity, captions: Captions, *, by_s
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.tick_params(which="both", top=True, right=True)
     axes.yaxis.set_minor_locator(AutoMinorLocator(2))
-    letter(axes, "D", f"clusters by particles: {shown}")
+    style.letter(axes, "D", f"clusters by particles: {shown}")
 
 
 def _draw_fields(axes: Any, result: Heterogeneity) -> None:

@@ -126,6 +126,11 @@ def finish(axes: Any) -> None:
     axes.yaxis.set_minor_locator(AutoMinorLocator(2))
 
 
+def letter(axes: Any, name: str, title: str) -> None:
+    """A panel's bold letter and what it shows, above its upper left corner."""
+    axes.set_title(rf"$\bf{{{name}}}$  {title}", loc="left")
+
+
 def spoken_time(seconds: float) -> str:
     """A time in the unit a reader would choose: "45 s", "12.5 min", "7.03 h"."""
     if abs(seconds) < 120:

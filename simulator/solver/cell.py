@@ -1,0 +1,50 @@
+"""What marches: a cell's model, its stepper, and who watches them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from simulator.parameters import Parameters
+from simulator.solver.balances import Balances
+from simulator.solver.electrode_mesh import ElectrodeMesh
+from simulator.solver.grids import FieldViewer
+from simulator.solver.model import CellModel
+from simulator.solver.snapshot import Snapshots
+from simulator.solver.stepper import Stepper
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The model at its start, and all that follows its steps."""
+
+    model: CellModel
+    stepper: Stepper
+    balances: Balances
+    viewer: FieldViewer
+    snapshots: Snapshots
+
+
+def build_cell(
+    mesh: ElectrodeMesh,
+    parameters: Parameters,
+    penalty: npt.NDArray[np.float64],
+    abandon: Callable[[], bool],
+) -> Cell:
+    """The cell before its first step. Collective.
+
+    Args:
+        mesh: of the electrode.
+        parameters: of the run.
+        penalty: (N,) factors of the N particles.
+        abandon: whether to give up the step at hand.
+    """
+    model = CellModel(mesh, parameters, penalty)
+    start = model.start()
+    balances = Balances(model.system, start)
+    stepper = model.stepper(start, abandon)
+    snapshots = Snapshots(model, stepper, balances)
+    return Cell(model, stepper, balances, model.viewer(), snapshots)
