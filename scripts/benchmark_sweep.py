@@ -2,9 +2,13 @@
 
     scripts/run -- python3 scripts/benchmark_sweep.py [RUNS]
 
-Prints the table of docs/study.md. Overhead is what the cores were there for and no run used: wall
-time times runs at once, less the wall time of the runs, over the latter. A run's own time begins
-with its mesh and ends with its results; its heterogeneity is measured in the next column's time.
+Prints the table of docs/study.md. After a few runs for the caches, the same runs are done by `heterode
+sweep` and by plain loops (a process a core, each with its share of the runs, and nothing else). Two overheads, both from the start of the first process to the end of the last:
+
+    over the loops   wall time over theirs: what the sweep does besides the runs
+    over the runs    core time that no run used, over what they used, for loops and sweep alike. A
+                     run's time begins with its mesh and ends with its heterogeneity, so that
+                     loading the libraries, once a worker, is in the overhead
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ import pandas as pd
 from simulator.cores import usable_cores
 
 ROOT = Path(__file__).resolve().parents[1]
+PRESET = ROOT / "params" / "quickstart.toml"
 SWEEP = """
 title = "Two-second runs"
 parameters = "{base}"
@@ -36,40 +41,98 @@ packing = {packings}
 
 
 def main(runs: int) -> None:
-    """Run the sweep once for the caches, which a second sweep finds, and once for the clock."""
+    """Do the runs in each way and print the table."""
     packings = 5 if runs % 5 == 0 else 1
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         file = folder / "two_seconds.toml"
-        base = ROOT / "params" / "quickstart.toml"
-        points = runs // packings
-        file.write_text(
-            SWEEP.format(base=base, end=0.86, points=points, packings=packings), encoding="utf-8"
-        )
-        seconds = sweep(file, folder / "swept")
-        table = pd.read_csv(folder / "swept" / "sweep.csv")
+        text = SWEEP.format(base=PRESET, end=0.86, points=runs // packings, packings=packings)
+        file.write_text(text, encoding="utf-8")
+        few = folder / "few.toml"
+        few.write_text(text.replace(f"points = {runs // packings}", "points = 2"), encoding="utf-8")
+        swept(few, folder / "few")
+        sweep = swept(file, folder / "swept")
+        times = {
+            "plain loops": looped(folder / "swept", folder / "looped"),
+            "heterode sweep": sweep,
+        }
+        print("| by | runs | at once | s a run | wall s | over the loops | over the runs |")
+        print("|----|------|---------|---------|--------|----------------|---------------|")
+        for by, place in zip(times, ("looped", "swept"), strict=True):
+            work = seconds_of_runs(folder / place)
+            over = times[by] / times["plain loops"] - 1
+            idle = times[by] * usable_cores() / work - 1
+            print(
+                f"| {by} | {runs} | {usable_cores()} | {work / runs:.2f} | {times[by]:.1f} "
+                f"| {over:.1%} | {idle:.1%} |",
+                flush=True,
+            )
+
+
+def seconds_of_runs(folder: Path) -> float:
+    """Seconds that all runs took with their heterogeneity."""
+    if folder.name == "looped":
+        times = [float(path.read_text(encoding="utf-8")) for path in folder.glob("*.seconds")]
+        return sum(times)
+    table = pd.read_csv(folder / "sweep.csv")
     assert (table["status"] == "completed").all()
-    cores = min(usable_cores(), len(table))
-    work = float(table["wall_s"].sum())
-    statistics = float(table["measure_s"].sum())
-    print("| runs | at once | s a run | statistics s a run | wall s | overhead |")
-    print("|------|---------|---------|--------------------|--------|----------|")
-    mean, own = work / len(table), statistics / len(table)
-    overhead = seconds * cores / (work + statistics) - 1
-    print(
-        f"| {len(table)} | {cores} | {mean:.2f} | {own:.2f} | {seconds:.1f} | {overhead:.1%} |",
-        flush=True,
-    )
+    return float((table["wall_s"] + table["measure_s"]).sum())
 
 
-def sweep(file: Path, folder: Path) -> float:
+def swept(file: Path, folder: Path) -> float:
     """Wall time of a whole `heterode sweep`, from its start to its table, s."""
-    words = [sys.executable, "-m", "simulator.cli", "sweep", file, "--out", folder]
-    begin = time.perf_counter()
+    return at_once([["-m", "simulator.cli", "sweep", str(file), "--out", str(folder)]])
+
+
+def looped(sweep: Path, folder: Path) -> float:
+    """Wall time of as many loops over a sweep's runs as there are cores, s."""
+    folder.mkdir()
+    count = usable_cores()
+    words = [str(Path(__file__)), "loop", str(sweep), str(folder), str(count)]
+    return at_once([[*words, str(first)] for first in range(count)])
+
+
+def at_once(commands: list[list[str]]) -> float:
+    """Wall time of some Python commands side by side, s."""
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    subprocess.run(words, check=True, env=environment, stderr=sys.stderr)
-    return time.perf_counter() - begin
+    begin = time.perf_counter()
+    started = [
+        subprocess.Popen([sys.executable, *words], env=environment, stdout=subprocess.DEVNULL)
+        for words in commands
+    ]
+    codes = [process.wait() for process in started]
+    seconds = time.perf_counter() - begin
+    if any(codes):
+        raise SystemExit(f"benchmark_sweep: ended with {codes}")
+    return seconds
+
+
+def loop(sweep: Path, folder: Path, count: int, first: int) -> None:
+    """What one would write without `heterode sweep`: every `count`-th run, one after another."""
+    from mpi4py import MPI
+
+    from simulator.heterogeneity.compiled import limit_threads
+    from simulator.parameters import load_parameters
+    from simulator.results import read_manifest
+    from simulator.simulation import Simulation
+    from simulator.sweep.folder import SweepFolder
+    from simulator.sweep.measures import measure
+
+    limit_threads(1)
+    plan = SweepFolder(sweep).read()
+    asked = plan.file.measure
+    for run in plan.unique()[first::count]:
+        place = folder / run.id
+        parameters = load_parameters(plan.base, run.overrides)
+        Simulation(parameters, place, MPI.COMM_SELF, quiet=True).run()
+        numbers = measure(place, asked.wanted, asked.settings, asked.voltage_at)
+        wall = sum(read_manifest(place / "manifest.json")["wall_s"].values())
+        seconds = wall + float(str(numbers["measure_s"]))
+        (folder / f"{run.id}.seconds").write_text(f"{seconds}", encoding="utf-8")
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 100)
+    if sys.argv[1:2] == ["loop"]:
+        loop(Path(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4]), int(sys.argv[5]))
+    else:
+        main(int(sys.argv[1]) if len(sys.argv) > 1 else 100)
