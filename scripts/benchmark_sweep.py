@@ -2,8 +2,9 @@
 
     scripts/run -- python3 scripts/benchmark_sweep.py [RUNS]
 
-Prints the table of docs/study.md. After a few runs for the caches, the same runs are done by `heterode
-sweep` and by plain loops (a process a core, each with its share of the runs, and nothing else). Two overheads, both from the start of the first process to the end of the last:
+Prints the table of docs/study.md. After a few runs for the caches, the same runs are done by
+`heterode sweep` and by plain loops: a process a core, each with its share of the runs, and nothing
+else. Two overheads, both from the start of the first process to the end of the last:
 
     over the loops   wall time over theirs: what the sweep does besides the runs
     over the runs    core time that no run used, over what they used, for loops and sweep alike. A
