@@ -59,8 +59,11 @@ def main(runs: int) -> None:
         }
         print("| by | runs | at once | s a run | wall s | over the loops | over the runs |")
         print("|----|------|---------|---------|--------|----------------|---------------|")
-        for by, place in zip(times, ("looped", "swept"), strict=True):
-            work = seconds_of_runs(folder / place)
+        works = {
+            "plain loops": seconds_of_loops(folder / "looped"),
+            "heterode sweep": seconds_of_sweep(folder / "swept"),
+        }
+        for by, work in works.items():
             over = times[by] / times["plain loops"] - 1
             idle = times[by] * usable_cores() / work - 1
             print(
@@ -70,11 +73,13 @@ def main(runs: int) -> None:
             )
 
 
-def seconds_of_runs(folder: Path) -> float:
-    """Seconds that all runs took with their heterogeneity."""
-    if folder.name == "looped":
-        times = [float(path.read_text(encoding="utf-8")) for path in folder.glob("*.seconds")]
-        return sum(times)
+def seconds_of_loops(folder: Path) -> float:
+    """Seconds that the runs of the loops took with their heterogeneity."""
+    return sum(float(path.read_text(encoding="utf-8")) for path in folder.glob("*.seconds"))
+
+
+def seconds_of_sweep(folder: Path) -> float:
+    """Seconds that the runs of the sweep took with their heterogeneity."""
     table = pd.read_csv(folder / "sweep.csv")
     assert (table["status"] == "completed").all()
     return float((table["wall_s"] + table["measure_s"]).sum())
@@ -114,7 +119,6 @@ def loop(sweep: Path, folder: Path, count: int, first: int) -> None:
 
     from simulator.heterogeneity.compiled import limit_threads
     from simulator.parameters import load_parameters
-    from simulator.results import read_manifest
     from simulator.simulation import Simulation
     from simulator.sweep.folder import SweepFolder
     from simulator.sweep.measures import measure
@@ -127,8 +131,7 @@ def loop(sweep: Path, folder: Path, count: int, first: int) -> None:
         parameters = load_parameters(plan.base, run.overrides)
         Simulation(parameters, place, MPI.COMM_SELF, quiet=True).run()
         numbers = measure(place, asked.wanted, asked.settings, asked.voltage_at)
-        wall = sum(read_manifest(place / "manifest.json")["wall_s"].values())
-        seconds = wall + float(str(numbers["measure_s"]))
+        seconds = float(str(numbers["wall_s"])) + float(str(numbers["measure_s"]))
         (folder / f"{run.id}.seconds").write_text(f"{seconds}", encoding="utf-8")
 
 
