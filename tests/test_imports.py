@@ -18,7 +18,17 @@ LONGEST = 450
 
 # Modules and packages of simulator/, lowest first: each may import from lower layers and itself.
 LAYERS = (
-    {"constants", "errors", "ranks", "signals", "accounting", "cores", "digests", "other_python"},
+    {
+        "constants",
+        "errors",
+        "ranks",
+        "signals",
+        "accounting",
+        "cores",
+        "digests",
+        "reading",
+        "other_python",
+    },
     {"interruption"},
     {"units", "random_field"},
     {"materials", "protocol"},
