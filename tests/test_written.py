@@ -107,7 +107,7 @@ def test_no_output_replaces_an_input(tmp_path: Path, way: str, overwrite: bool) 
     else:
         (tmp_path / "sub").mkdir()
         path = tmp_path / "sub" / ".." / "in.tif"
-    refused(path, "input of this command", inputs=[real], overwrite=overwrite)
+    refused(path, "is read by this command", inputs=[real], overwrite=overwrite)
     with writing([tmp_path / "other.tif"], inputs=[real]):
         write_output(tmp_path / "other.tif", b"new")
 

@@ -243,9 +243,7 @@ def _look(path: Path, rule: _Rule, records: _Records) -> bool:
         reason = getattr(error, "strerror", None) or str(error)
         raise InputError(f"{path}: cannot be written ({reason}). {rule.elsewhere}") from error
     if not rule.inputs.isdisjoint(_identities([path])):
-        raise InputError(
-            f"{path}: is an input of this command, and its output would replace it. {rule.elsewhere}"
-        )
+        raise InputError(f"{path}: is read by this command, and not written over. {rule.elsewhere}")
     for kind, what in ((stat.S_ISLNK, "a link"), (stat.S_ISDIR, "a folder")):
         if kind(found.st_mode):
             raise InputError(f"{path}: is {what}, which no file replaces. {rule.elsewhere}")
