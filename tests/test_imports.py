@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from conftest import PRESET, ROOT, environment
+from surroundings import PATIENCE
 
 PACKAGE = ROOT / "simulator"
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -184,7 +185,7 @@ def loaded_after(statements: str) -> set[str]:
     script = f"import sys\n{statements}\nimport json\nprint(json.dumps(sorted(sys.modules)))"
     words = [sys.executable, "-c", script]
     done = subprocess.run(
-        words, env=environment(), capture_output=True, text=True, timeout=60, check=True
+        words, env=environment(), capture_output=True, text=True, timeout=PATIENCE, check=True
     )
     return {name.partition(".")[0] for name in json.loads(done.stdout)}
 
