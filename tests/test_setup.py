@@ -183,7 +183,8 @@ def test_test_script_passes_its_arguments_to_pytest(tmp_path):
         cwd=tmp_path,
         HETERODE_INSIDE="test",
     )
-    assert answer.stdout == f"python3 -m pytest -k a or b\n{PROJECT}\n"
+    several = "-n auto --maxprocesses 4 --dist loadfile"
+    assert answer.stdout == f"python3 -m pytest {several} -k a or b\n{PROJECT}\n"
 
 
 @pytest.mark.parametrize("code", [0, 2, 3])
