@@ -252,6 +252,17 @@ EDITS = {
         [(line("initial_concentration"), 'initial_concentration = "3.5 mol/l"')],
         ["electrolyte.initial_concentration", "range of landesfeind", "to 3000 mol/m^3"],
     ),
+    "lundgren away from 298.15 K": (
+        [(r"^model = .*$", 'model = "lundgren"'), (r"^temperature = .*$", 'temperature = "20 degC"')],
+        ['temperature = "20 degC"', "range of the electrolyte lundgren", "298.15 K alone"],
+    ),
+    "lundgren where its t+ is negative": (
+        [
+            (r"^model = .*$", 'model = "lundgren"'),
+            (line("initial_concentration"), 'initial_concentration = "2 mol/l"'),
+        ],
+        ["electrolyte.initial_concentration", "range of lundgren", "to 1500 mol/m^3"],
+    ),
     "temperature in bare Celsius": (
         [(r"^temperature = .*$", 'temperature = "25 C"')],
         ['temperature = "25 C"', "unknown unit 'C'", "298.15 K"],

@@ -150,6 +150,14 @@ def test_overrides():
     assert p.seeds.packing == 4
 
 
+def test_lundgren_holds_at_25_degrees_however_written():
+    for text in ("298.15 K", "25 degC"):
+        p = load_parameters(
+            PARAMS / "nmc532.toml", ["electrolyte.model=lundgren", f"temperature={text}"]
+        )
+        assert p.electrolyte.functions.name == "lundgren"
+
+
 def test_anodic_and_cathodic_rate_constants(tmp_path):
     text = (PARAMS / "nmc532.toml").read_text(encoding="utf-8")
     text, count = re.subn(
