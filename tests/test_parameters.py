@@ -226,7 +226,7 @@ def test_tables_are_found_beside_the_file_and_from_the_working_folder(tmp_path, 
     p = load_parameters("beside/demo.toml", [size])
     assert p.penalty.file == Path("beside/pen.csv")
     assert p.geometry.particle_size.file == Path("sizes.csv")
-    assert p.geometry.largest_diameter == pytest.approx(6e-6)
+    assert p.geometry.size_law.bounds[1] == pytest.approx(6e-6)
 
 
 def test_defaults_are_not_invented():
