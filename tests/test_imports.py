@@ -21,7 +21,7 @@ LONGEST = 450
 LAYERS = (
     {"constants", "errors", "ranks", "signals", "accounting", "cores", "digests", "other_python"},
     {"run_warnings"},
-    {"interruption"},
+    {"interruption", "cache_folder"},
     {"units", "random_field", "size_law"},
     {"materials", "protocol"},
     {"parameters"},

@@ -174,9 +174,12 @@ class RanksSeat:
 
 
 def command_of(folder: Path, ranks: int, python: Sequence[str] = (sys.executable,)) -> list[str]:
-    """The words that do one run of a sweep, up to its id."""
+    """The words that do one run of a sweep, up to its id.
+
+    -P keeps a folder `simulator` of the working directory from taking the package's place.
+    """
     launcher = ["mpirun", "-n", str(ranks)] if ranks > 1 else []
-    return [*launcher, *python, "-m", "simulator.cli", "sweep", str(folder), "--run"]
+    return [*launcher, *python, "-P", "-m", "simulator.cli", "sweep", str(folder), "--run"]
 
 
 def _written_at(path: Path) -> int:
