@@ -113,8 +113,8 @@ def _settings(options: argparse.Namespace) -> Settings:
     given = {name: value for name, value in of_bands.items() if value is not None}
     if given and not any(table.suffix.lower() in BANDS for table in options.tables):
         raise InputError(
-            f"--{next(iter(given))}: is for tables of band energies ({', '.join(BANDS)}), and there "
-            "is none among the tables. Leave it out"
+            f"--{next(iter(given))}: is for tables of band energies ({', '.join(BANDS)}), and "
+            "there is none among the tables. Leave it out"
         )
     drude = None
     if options.drude is not None:

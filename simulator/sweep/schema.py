@@ -263,7 +263,8 @@ class Slurm(Section):
     @field_validator("partition", "account")
     @classmethod
     def _is_a_name(cls, value: str | None) -> str | None:
-        if value is not None and not re.fullmatch(r"[A-Za-z0-9][\w.,:@+=-]{0,199}", value, re.ASCII):
+        name = r"[A-Za-z0-9][A-Za-z0-9_.,:@+=-]{0,199}"
+        if value is not None and not re.fullmatch(name, value):
             raise MistakeError(
                 "is no name that Slurm gives",
                 allowed="letters, digits and _ . , : @ + = -",
