@@ -19,6 +19,9 @@ LONGEST = 450
 # Modules and packages of simulator/, lowest first: each may import from lower layers and itself.
 LAYERS = (
     {"constants", "errors", "ranks", "signals", "accounting", "cores", "digests", "other_python"},
+    {"reading"},
+    {"csv_text"},
+    {"csv_table"},
     {"interruption"},
     {"units", "random_field"},
     {"materials", "protocol"},

@@ -9,7 +9,6 @@ d^3, the volume of a sphere, in 2D as well: the sample that was measured consist
 
 from __future__ import annotations
 
-import csv
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +18,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import ndtr
 
+from simulator.csv_table import read_csv_table
+from simulator.csv_text import TableError
 from simulator.errors import InputError
 
 Floats = npt.NDArray[np.float64]
@@ -109,25 +110,12 @@ def read_size_table(path: Path | str, weighting: str) -> tuple[Floats, Floats]:
         InputError: no such file, columns missing, or values out of range.
     """
     try:
-        with Path(path).open(newline="", encoding="utf-8-sig") as stream:
-            rows = list(csv.DictReader(stream))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        reason = getattr(error, "strerror", None) or "not a text table"
-        raise InputError(
-            f"geometry.particle_size.file = {path} cannot be read ({reason})."
-            " Give a CSV file with the columns diameter_um,weight."
-        ) from None
-    try:
-        diameter = np.array([float(row["diameter_um"]) for row in rows])
-        weight = np.array([float(row["weight"]) for row in rows])
-    except (KeyError, TypeError, ValueError):
-        raise InputError(
-            f"geometry.particle_size.file = {path} is not a size distribution"
-            " (allowed: a CSV table with the columns diameter_um,weight and a number in each)."
-            " Mend the file."
-        ) from None
-    good = np.isfinite(diameter) & (diameter > 0.0) & np.isfinite(weight) & (weight >= 0.0)
-    if not rows or not good.all() or weight.sum() <= 0.0:
+        table = read_csv_table(path, ("diameter_um", "weight"))
+        diameter, weight = table.numbers("diameter_um"), table.numbers("weight")
+    except TableError as error:
+        raise InputError(f"geometry.particle_size.file = {error}") from None
+    good = (diameter > 0.0) & (weight >= 0.0)
+    if not good.all() or weight.sum() <= 0.0:
         raise InputError(
             f"geometry.particle_size.file = {path} has diameters or weights out of range"
             " (allowed: diameter_um > 0, weight >= 0 and not all 0). Mend the file."
