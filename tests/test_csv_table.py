@@ -17,7 +17,6 @@ from simulator.cli import main
 from simulator.csv_table import read_csv_table
 from simulator.csv_text import LONGEST_LINE, SHOWN, TableError
 from simulator.errors import InputError
-from simulator.geometry import sizes
 from simulator.heterogeneity.tables import read_table
 from simulator.optics.calibration import read_calibration
 from simulator.optics.colour import Illumination
@@ -102,10 +101,6 @@ def _report(path: Path) -> Any:
 
 READERS: dict[str, tuple[Rows, Callable[[Path], Any]]] = {
     "sizes": ([["diameter_um", "weight"], [1.5, 2], [4.25, 0.5]], read_size_table),
-    "sizes, drawn from": (
-        [["diameter_um", "weight"], [1.5, 2], [4.25, 0.5]],
-        lambda path: sizes.read_size_table(path, "volume"),
-    ),
     "penalties": ([["particle", "penalty"], [1, 0.5], [0, 0.125]], read_penalty_table),
     "current": (
         [["time_s", "current_A_m2"], [0, 5.5], [10.5, -2.25]],
@@ -351,7 +346,7 @@ def test_no_message_shows_more_than_a_little_of_the_first_line(
         lambda: read_colours(path),
         lambda: read_batch(path, Job(Path("x"))),
         lambda: ParticleTable.read_csv(path),
-        lambda: sizes.read_size_table(path, "number"),
+        lambda: read_size_table(path),
         lambda: read_history(path),
     ]
     for read in reads:
