@@ -16,7 +16,7 @@ from simulator.protocol.language import group_ends, is_stepwise, parse_repeat
 from simulator.protocol.records import each_step
 
 Tolerance = Annotated[float, Physical(at_least=1e-14, up_to=0.1, example="1e-4")]
-Duration = Annotated[float, Physical("s", above=0, up_to=1e9, example="10 s")]
+Duration = Annotated[float, Physical("s", at_least=1e-12, up_to=1e9, example="10 s")]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 
 _STOP = Physical("V", shown="V", at_least=VOLTAGE_RANGE[0], up_to=VOLTAGE_RANGE[1], example="4.2 V")
@@ -182,7 +182,7 @@ class Solver(Section):
     newton_iterations: Annotated[int, Field(ge=2, le=200)] = 20
     initial_step: Duration | None = None
     minimum_step: Duration = 1e-3
-    maximum_step_fraction: Annotated[float, Physical(above=0, up_to=1, example="0.0125")] = (
+    maximum_step_fraction: Annotated[float, Physical(at_least=1e-9, up_to=1, example="0.0125")] = (
         1.0 / 80.0
     )
     """Largest time step, as a fraction of the time a full charge at the step's rate takes."""
