@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from simulator.results.manifest import write_json
-from simulator.results.storage import OutputError, explain, write_atomically
+from simulator.results.written import make_folder, write_output
 from simulator.sweep.design import Factor
 from simulator.sweep.folder import SweepFolder
 from simulator.sweep.plan import Plan
@@ -40,6 +40,10 @@ BINS = 8
 _SPOKEN = {"peak_spread": "peak of the spread", "L_star_independent_um": "L*, independent marks"}
 
 
+_RANKINGS = ("sobol_indices", "regression")
+"""What tells which factor matters most, by name of its figure and of its numbers."""
+
+
 @dataclass(frozen=True)
 class Findings:
     """What was found and written.
@@ -53,6 +57,13 @@ class Findings:
     files: tuple[Path, ...]
 
 
+def outputs_of(plan: Plan, folder: SweepFolder) -> list[Path]:
+    """The files that `write_findings` may write."""
+    figures = [_effect_file(folder, factor) for factor in plan.factors]
+    figures += [folder.figures / f"{name}.png" for name in ("variance", *_RANKINGS)]
+    return [folder.points, folder.statistics, *figures]
+
+
 def write_findings(plan: Plan, folder: SweepFolder, table: pd.DataFrame) -> Findings:
     """Write points.csv, statistics.json and figures/ from the table; none without complete runs.
 
@@ -62,15 +73,11 @@ def write_findings(plan: Plan, folder: SweepFolder, table: pd.DataFrame) -> Find
     done = completed(table)
     if done.empty:
         return Findings((), ())
-    try:
-        folder.figures.mkdir(exist_ok=True)
-    except OSError as error:
-        raise OutputError(explain(folder.figures, error)) from error
+    make_folder(folder.figures)
     varied = [factor for factor in plan.factors if len(table[factor.column].unique()) > 1]
     points = summary(table, ["point", *(factor.column for factor in plan.factors)])
-    path = folder.path / "points.csv"
-    write_atomically(path, points.to_csv(index=False, lineterminator="\n").encode())
-    files = [path]
+    write_output(folder.points, points.to_csv(index=False, lineterminator="\n").encode())
+    files = [folder.points]
     files += [_effect(plan, folder, table, varied, factor) for factor in varied]
     lines, entries = [], {}
     splits = {name: variance_split(table, plan, name) for name in EXPLAINED}
@@ -89,7 +96,7 @@ def write_findings(plan: Plan, folder: SweepFolder, table: pd.DataFrame) -> Find
         files.append(_save(importance_figure(ranked, plan.title), folder.figures / f"{name}.png"))
     elif ranked:
         lines.append(f"no {name.replace('_', ' ')}: {ranked}")
-    files.append(folder.path / "statistics.json")
+    files.append(folder.statistics)
     write_json(files[-1], {"title": plan.title, **entries})
     return Findings(tuple(lines), tuple(files))
 
@@ -97,9 +104,10 @@ def write_findings(plan: Plan, folder: SweepFolder, table: pd.DataFrame) -> Find
 def _ranked(plan: Plan, table: pd.DataFrame) -> tuple[str, pd.DataFrame | str]:
     """What matters most, by the means the design allows; a grid has its split for that."""
     kind = plan.file.design.kind
+    of_indices, of_regression = _RANKINGS
     if kind == "saltelli":
-        return "sobol_indices", indices(table, plan)
-    return "regression", "" if kind == "grid" else regression(table, plan)
+        return of_indices, indices(table, plan)
+    return of_regression, "" if kind == "grid" else regression(table, plan)
 
 
 def _spoken(splits: dict[str, Split | str]) -> list[str]:
@@ -137,7 +145,11 @@ def _effect(
     axes = [None if factor is None else _axis(factor) for factor in (x, lines, panels)]
     assert axes[0] is not None
     figure = effect_figure(rows, axes[0], axes[1], axes[2], plan.title)
-    return _save(figure, folder.figures / f"effect_{x.name.replace('.', '_')}.png")
+    return _save(figure, _effect_file(folder, x))
+
+
+def _effect_file(folder: SweepFolder, factor: Factor) -> Path:
+    return folder.figures / f"effect_{factor.name.replace('.', '_')}.png"
 
 
 def _binned(values: pd.Series) -> pd.Series:
