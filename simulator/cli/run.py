@@ -36,7 +36,7 @@ def add(commands: Any) -> None:
 def _run(options: argparse.Namespace, comm: Any) -> int:
     if options.resume and options.overwrite:
         raise InputError(
-            "--resume goes on with the run in the folder, --overwrite replaces its results: pass one"
+            "--resume goes on with the run in the folder, --overwrite replaces it. Pass one of them"
         )
     parameters = load(options, comm)
     folder = options.out or parameters.output.directory
