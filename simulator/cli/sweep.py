@@ -5,8 +5,12 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
+<<<<<<< HEAD
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+=======
+from collections.abc import Callable, Sequence
+>>>>>>> main
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,8 +21,13 @@ from simulator.errors import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
+<<<<<<< HEAD
     from simulator.sweep.folder import SweepFolder
     from simulator.sweep.plan import Plan, Run
+=======
+    from simulator.sweep.folder import Ended, SweepFolder
+    from simulator.sweep.plan import Plan
+>>>>>>> main
     from simulator.sweep.seats import Seat
 
 _TEXT = (
@@ -290,12 +299,9 @@ def _one(options: argparse.Namespace, comm: Any) -> int:
         if comm.rank == 0 and not options.quiet:
             print(f"{run.id} {status} already")
         return SOLVE_FAILED if status == "failed" else DONE
-    from mpi4py import MPI
-
-    from simulator.sweep.work import work
-
+    work, world = together(comm, _worker)
     stream = None if options.quiet else sys.stderr
-    ended = work(plan, run, folder, MPI.COMM_WORLD, again=task.again, stream=stream)
+    ended = work(plan, run, folder, world, again=task.again, stream=stream)
     if comm.rank == 0:
         if ended.status == "failed":
             print(f"heterode: failed: run {run.id}: {ended.reason}", file=sys.stderr)
@@ -305,3 +311,12 @@ def _one(options: argparse.Namespace, comm: Any) -> int:
     if ended.status == "failed":
         return SOLVE_FAILED
     return 128 + ended.signal if ended.signal else DONE
+
+
+def _worker() -> tuple[Callable[..., Ended], Any]:
+    # What is missing where the heavy libraries are loaded, all ranks are to know of.
+    from mpi4py import MPI
+
+    from simulator.sweep.work import work
+
+    return work, MPI.COMM_WORLD
