@@ -7,12 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simulator.cli.endings import DONE
-<<<<<<< HEAD
 from simulator.cli.outputs import with_overwrite
-from simulator.cli.values import numbers, positive_number
-=======
 from simulator.cli.values import direction, number, numbers, positive_number
->>>>>>> main
 from simulator.errors import InputError
 from simulator.ranks import on_root
 

@@ -10,13 +10,9 @@ from typing import TYPE_CHECKING, Any
 from simulator.cli.endings import DONE, SOLVE_FAILED, leave
 from simulator.cli.faults import explain, show_traceback
 from simulator.cli.input_file import load, with_parameters
-<<<<<<< HEAD
 from simulator.cli.outputs import with_overwrite
-from simulator.errors import InputError, ResumeError
-=======
 from simulator.errors import InputError, ResumeError, one_line
 from simulator.ranks import together
->>>>>>> main
 
 if TYPE_CHECKING:
     from simulator.parameters import Parameters

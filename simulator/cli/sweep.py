@@ -5,12 +5,8 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-<<<<<<< HEAD
-from collections.abc import Sequence
-from contextlib import AbstractContextManager
-=======
 from collections.abc import Callable, Sequence
->>>>>>> main
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,13 +17,8 @@ from simulator.errors import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
-<<<<<<< HEAD
-    from simulator.sweep.folder import SweepFolder
-    from simulator.sweep.plan import Plan, Run
-=======
     from simulator.sweep.folder import Ended, SweepFolder
-    from simulator.sweep.plan import Plan
->>>>>>> main
+    from simulator.sweep.plan import Plan, Run
     from simulator.sweep.seats import Seat
 
 _TEXT = (
@@ -92,11 +83,7 @@ def _writing(
     """How the sweep's own files are written; with a plan, after a look at the table's places."""
     from simulator.results.written import writing
 
-    outputs: list[Path] = []
-    if plan is not None and folder is not None:
-        from simulator.sweep.findings import outputs_of
-
-        outputs = [folder.csv, folder.parquet, *outputs_of(plan, folder)]
+    outputs = [] if plan is None or folder is None else folder.outputs(plan)
     inputs = [options.sweep, *([] if plan is None else [plan.base])]
     # A sweep's folder, once made, is the only place for its files.
     option = "--out" if options.sweep.is_file() else ""

@@ -12,7 +12,7 @@ import pandas as pd
 from simulator.results.manifest import write_json
 from simulator.results.written import make_folder, write_output
 from simulator.sweep.design import Factor
-from simulator.sweep.folder import SweepFolder
+from simulator.sweep.folder import RANKINGS, SweepFolder
 from simulator.sweep.plan import Plan
 from simulator.sweep.statistics import (
     EXPLAINED,
@@ -40,10 +40,6 @@ BINS = 8
 _SPOKEN = {"peak_spread": "peak of the spread", "L_star_independent_um": "L*, independent marks"}
 
 
-_RANKINGS = ("sobol_indices", "regression")
-"""What tells which factor matters most, by name of its figure and of its numbers."""
-
-
 @dataclass(frozen=True)
 class Findings:
     """What was found and written.
@@ -55,13 +51,6 @@ class Findings:
 
     lines: tuple[str, ...]
     files: tuple[Path, ...]
-
-
-def outputs_of(plan: Plan, folder: SweepFolder) -> list[Path]:
-    """The files that `write_findings` may write."""
-    figures = [_effect_file(folder, factor) for factor in plan.factors]
-    figures += [folder.figures / f"{name}.png" for name in ("variance", *_RANKINGS)]
-    return [folder.points, folder.statistics, *figures]
 
 
 def write_findings(plan: Plan, folder: SweepFolder, table: pd.DataFrame) -> Findings:
@@ -104,7 +93,7 @@ def write_findings(plan: Plan, folder: SweepFolder, table: pd.DataFrame) -> Find
 def _ranked(plan: Plan, table: pd.DataFrame) -> tuple[str, pd.DataFrame | str]:
     """What matters most, by the means the design allows; a grid has its split for that."""
     kind = plan.file.design.kind
-    of_indices, of_regression = _RANKINGS
+    of_indices, of_regression = RANKINGS
     if kind == "saltelli":
         return of_indices, indices(table, plan)
     return of_regression, "" if kind == "grid" else regression(table, plan)
@@ -145,11 +134,7 @@ def _effect(
     axes = [None if factor is None else _axis(factor) for factor in (x, lines, panels)]
     assert axes[0] is not None
     figure = effect_figure(rows, axes[0], axes[1], axes[2], plan.title)
-    return _save(figure, _effect_file(folder, x))
-
-
-def _effect_file(folder: SweepFolder, factor: Factor) -> Path:
-    return folder.figures / f"effect_{factor.name.replace('.', '_')}.png"
+    return _save(figure, folder.effect(x.name))
 
 
 def _binned(values: pd.Series) -> pd.Series:

@@ -36,6 +36,9 @@ from simulator.results.written import make_folder
 if TYPE_CHECKING:
     from simulator.sweep.plan import Plan
 
+RANKINGS = ("sobol_indices", "regression")
+"""What tells which factor matters most, by name of its figure and of its numbers."""
+
 Status = Literal["waiting", "begun", "completed", "stopped", "failed"]
 
 
@@ -73,6 +76,16 @@ class SweepFolder:
         self.points, self.statistics = path / "points.csv", path / "statistics.json"
         self.figures = path / "figures"
         self.slurm = path / "slurm"
+
+    def effect(self, factor: str) -> Path:
+        """Figure of what a factor does."""
+        return self.figures / f"effect_{factor.replace('.', '_')}.png"
+
+    def outputs(self, plan: Plan) -> list[Path]:
+        """The table, and all that may be written beside it."""
+        figures = [self.effect(factor.name) for factor in plan.factors]
+        figures += [self.figures / f"{name}.png" for name in ("variance", *RANKINGS)]
+        return [self.csv, self.parquet, self.points, self.statistics, *dict.fromkeys(figures)]
 
     def results(self, run: str) -> Path:
         """Results folder of a run."""
