@@ -30,6 +30,7 @@ from simulator.solver.march import HOUR, Pace
 from simulator.solver.newton import Newton
 from simulator.solver.norms import FieldNorms, Tolerances
 from simulator.solver.numbering import StateOrder
+from simulator.solver.places import Place, place_of_extreme
 from simulator.solver.spaces import Spaces
 from simulator.solver.stepper import ChargingNorm, State, Stepper
 from simulator.solver.surface_terms import surface_terms, surface_traces
@@ -269,6 +270,17 @@ class CellModel:
             surface_lithium_fraction=self.averages.of_surface(s),
             particle_current_A_m2=self.averages.of_current(state.fluxes["interface"]),
         )
+
+    def place(self, state: State, quantity: str, *, largest: bool) -> Place:
+        """Where a quantity of `Extremes` is largest, or least. Collective; same on every rank."""
+        values, layout = self.layout.spread(state.vector), self.layout
+        name = "y" if quantity == "salt_ratio" else "s"
+        owned = layout.slices[name].stop - layout.slices[name].start
+        nodes = np.arange(owned, dtype=np.int32)
+        if quantity == "surface_lithium_fraction":
+            nodes = self.system.surfaces["interface"].trace.dofs["s"]
+        field = self._spaces.by_field[name]
+        return place_of_extreme(layout.comm, field, values[name], nodes, largest=largest)
 
     def viewer(self) -> FieldViewer:
         """Hands out the fields at the vertices, for writing."""
