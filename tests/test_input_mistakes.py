@@ -193,6 +193,14 @@ EDITS = {
         [(line("median"), 'median = "12 um"')],
         ['geometry.particle_size.median = "12 um"', "from 1 to 10 um"],
     ),
+    "next to nothing of the sizes inside the bounds": (
+        [
+            (line("sigma"), "sigma = 2"),
+            (line("maximum"), 'maximum = "5.001 um"'),
+            (r"^minimum = \"1 um\".*$", 'minimum = "5 um"'),
+        ],
+        ["geometry.particle_size.sigma = 2", "between 5 and 5.001 um", "widen minimum and maximum"],
+    ),
     "coating thinner than a particle": (
         [
             (line("coating_thickness"), 'coating_thickness = "8 um"'),
@@ -251,6 +259,20 @@ EDITS = {
     "salt outside the electrolyte's range": (
         [(line("initial_concentration"), 'initial_concentration = "3.5 mol/l"')],
         ["electrolyte.initial_concentration", "range of landesfeind", "to 3000 mol/m^3"],
+    ),
+    "lundgren away from 298.15 K": (
+        [
+            (r"^model = .*$", 'model = "lundgren"'),
+            (r"^temperature = .*$", 'temperature = "20 degC"'),
+        ],
+        ['temperature = "20 degC"', "range of the electrolyte lundgren", "298.15 K alone"],
+    ),
+    "lundgren where its t+ is negative": (
+        [
+            (r"^model = .*$", 'model = "lundgren"'),
+            (line("initial_concentration"), 'initial_concentration = "2 mol/l"'),
+        ],
+        ["electrolyte.initial_concentration", "range of lundgren", "to 1500 mol/m^3"],
     ),
     "temperature in bare Celsius": (
         [(r"^temperature = .*$", 'temperature = "25 C"')],

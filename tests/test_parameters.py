@@ -150,6 +150,14 @@ def test_overrides():
     assert p.seeds.packing == 4
 
 
+def test_lundgren_holds_at_25_degrees_however_written():
+    for text in ("298.15 K", "25 degC"):
+        p = load_parameters(
+            PARAMS / "nmc532.toml", ["electrolyte.model=lundgren", f"temperature={text}"]
+        )
+        assert p.electrolyte.functions.name == "lundgren"
+
+
 def test_anodic_and_cathodic_rate_constants(tmp_path):
     text = (PARAMS / "nmc532.toml").read_text(encoding="utf-8")
     text, count = re.subn(
@@ -218,7 +226,7 @@ def test_tables_are_found_beside_the_file_and_from_the_working_folder(tmp_path, 
     p = load_parameters("beside/demo.toml", [size])
     assert p.penalty.file == Path("beside/pen.csv")
     assert p.geometry.particle_size.file == Path("sizes.csv")
-    assert p.geometry.largest_diameter == pytest.approx(6e-6)
+    assert p.geometry.size_law.bounds[1] == pytest.approx(6e-6)
 
 
 def test_defaults_are_not_invented():

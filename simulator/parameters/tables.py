@@ -23,7 +23,7 @@ Array = NDArray[np.float64]
 
 
 def read_size_table(path: Path) -> tuple[Array, Array]:
-    """Particle sizes: (diameters in m, weights), both (K,), from columns diameter_um, weight.
+    """Particle sizes: (diameters in um, weights), both (K,), from columns diameter_um, weight.
 
     Raises:
         MistakeError: no such file, other columns, no rows, or a value outside its range.
@@ -37,7 +37,7 @@ def read_size_table(path: Path) -> tuple[Array, Array]:
     table = np.array([row[1:] for row in rows], dtype=np.float64)
     if not table[:, 1].sum() > 0.0:
         raise _bad(path, rows[-1][0], "the sum of all weights is 0", "above 0")
-    return table[:, 0] * 1e-6, table[:, 1]
+    return table[:, 0], table[:, 1]
 
 
 def read_penalty_table(path: Path) -> Array:
