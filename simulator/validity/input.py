@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from simulator.materials.arrhenius import REFERENCE_TEMPERATURE
 from simulator.parameters import Parameters
-from simulator.regimes import MeshSummary
 from simulator.run_warnings import RunWarning
 from simulator.validity.losses import loss_warnings
 from simulator.validity.mesh import MeshFacts
@@ -49,19 +48,17 @@ class Before:
     foreseen: tuple[RunWarning, ...]
 
 
-def before_run(
-    p: Parameters, summary: MeshSummary | None = None, facts: MeshFacts | None = None
-) -> Before:
+def before_run(p: Parameters, facts: MeshFacts | None = None) -> Before:
     """Everything, most basic first.
 
     Args:
         p: of the run.
-        summary, facts: of its mesh, where there is one.
+        facts: of its mesh, where there is one.
     """
     found = [*_temperature(p), *_sizes(p, facts)]
     if facts is not None:
         found += facts.warnings()
-    slab = slab_of(p, summary, facts)
+    slab = slab_of(p, facts)
     salt = salt_estimates(p, slab)
     found += loss_warnings(p, slab, salt, facts)
     return Before(tuple(found), tuple(_foreseen(p, slab, salt)))
@@ -185,9 +182,7 @@ def _outside(
     )
 
 
-def _foreseen(
-    p: Parameters, slab: Slab, estimates: Sequence[SaltEstimate]
-) -> Iterator[RunWarning]:
+def _foreseen(p: Parameters, slab: Slab, estimates: Sequence[SaltEstimate]) -> Iterator[RunWarning]:
     fractions = visited_fractions(p, slab.capacity)
     # Where salt runs out, that is said by itself.
     ends = [end for e in estimates if not e.depleted for end in (e.least, e.most)]

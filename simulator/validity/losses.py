@@ -1,4 +1,4 @@
-"""What stands in the way of a current, from the parameters alone: losses of voltage, salt, diffusion.
+"""What stands in the way of a current, from the parameters alone: voltages, salt, diffusion.
 
     separator         I L_sep / kappa_sep
     electrolyte       I L / (2 kappa_coating)        where the reaction is uniform in depth
@@ -25,7 +25,7 @@ from collections.abc import Iterator, Sequence
 
 from simulator.materials import arrhenius, lithium_metal_exchange_current
 from simulator.parameters import Parameters
-from simulator.regimes import REFERENCE_FRACTION, exchange_current, median_penalty
+from simulator.regimes import REFERENCE_FRACTION, MeshSummary, exchange_current, median_penalty
 from simulator.run_warnings import RunWarning
 from simulator.validity.mesh import MeshFacts
 from simulator.validity.salt import SaltEstimate, depletion
@@ -50,10 +50,11 @@ def loss_warnings(
     """All that leaves the protocol no room; of the step that is worst for each."""
     if not slab.drives:
         return []
+    summary = None if facts is None else facts.summary
     fastest = max(slab.drives, key=lambda drive: drive.current)
-    found = [_loss(slab, fastest, *loss) for loss in _losses(p, slab, fastest.current)]
+    found = [_loss(slab, fastest, *loss) for loss in _losses(p, slab, fastest.current, summary)]
     found += [depletion(salt), _diffusion(p, slab), _elements(p, slab, facts)]
-    found += [_stored(p, slab), _slow_layer(p, slab)]
+    found += [_stored(p, slab), _slow_layer(p, slab, summary)]
     return [warning for warning in found if warning is not None]
 
 
@@ -73,7 +74,9 @@ def _factor(warning: RunWarning) -> float:
     return MOST if low is None else low - warning.value
 
 
-def _losses(p: Parameters, slab: Slab, current: float) -> Iterator[tuple[str, str, float, str]]:
+def _losses(
+    p: Parameters, slab: Slab, current: float, summary: MeshSummary | None
+) -> Iterator[tuple[str, str, float, str]]:
     """(code, what, V, keys) of each."""
     material, metal = p.active_material, p.lithium_metal
     separator = "separator.porosity, separator.bruggeman_exponent"
@@ -119,7 +122,7 @@ def _losses(p: Parameters, slab: Slab, current: float) -> Iterator[tuple[str, st
             "lithium_metal.rate_constant",
         )
     at_surface = current / (slab.a * slab.L)
-    exchange = sized(median_penalty(p) * exchange_current(p, REFERENCE_FRACTION))
+    exchange = sized(median_penalty(p, summary) * exchange_current(p, REFERENCE_FRACTION))
     yield (
         "loss_interface",
         f"the overpotential of the particles (i/(2 pen i0) = {at_surface / (2 * exchange):.3g})",
@@ -145,8 +148,8 @@ def _loss(
         return None
     return RunWarning(
         code,
-        f"{what} is {volts:.3g} V at {drive.current:.3g} A/m^2 ('{drive.text}'), above {most:.3g} V,"
-        f" half of the voltage window: no room is left to charge or discharge. Change {keys}, or "
+        f"{what} is {volts:.3g} V at {drive.current:.3g} A/m^2 ('{drive.text}'), above {most:.3g} "
+        f"V, half of the voltage window: no room is left to charge or discharge. Change {keys}, or "
         "lower the current (protocol.steps)",
         value=volts,
         unit="V",
@@ -195,9 +198,9 @@ def _elements(p: Parameters, slab: Slab, facts: MeshFacts | None) -> RunWarning 
         return None
     return RunWarning(
         "coarse_elements",
-        f"within '{drive.text}' ({drive.duration:.3g} s) lithium diffuses {1e6 * length:.3g} um into "
-        f"the particles, less than an element of {1e6 * size:.3g} um: the profile is not resolved. "
-        "Lower geometry.mesh.surface_size_factor or geometry.mesh.maximum_size",
+        f"within '{drive.text}' ({drive.duration:.3g} s) lithium diffuses {1e6 * length:.3g} um "
+        f"into the particles, less than an element of {1e6 * size:.3g} um: the profile is not "
+        "resolved. Lower geometry.mesh.surface_size_factor or geometry.mesh.maximum_size",
         value=1e6 * length,
         unit="um",
         allowed=(1e6 * size, None),
@@ -205,16 +208,16 @@ def _elements(p: Parameters, slab: Slab, facts: MeshFacts | None) -> RunWarning 
     )
 
 
-def _slow_layer(p: Parameters, slab: Slab) -> RunWarning | None:
+def _slow_layer(p: Parameters, slab: Slab, summary: MeshSummary | None) -> RunWarning | None:
     capacitance = p.active_material.double_layer_capacitance
-    exchange = sized(median_penalty(p) * exchange_current(p, REFERENCE_FRACTION))
+    exchange = sized(median_penalty(p, summary) * exchange_current(p, REFERENCE_FRACTION))
     tau, drive = capacitance / (exchange * slab.f), max(slab.drives, key=lambda d: d.duration)
     if tau <= drive.duration:
         return None
     return RunWarning(
         "double_layer_time",
-        f"the double layer takes {tau:.3g} s to charge (C RT / (pen i0 F)), longer than the longest "
-        f"step ('{drive.text}', {drive.duration:.3g} s): the particles hardly react. Lower "
+        f"the double layer takes {tau:.3g} s to charge (C RT / (pen i0 F)), longer than the "
+        f"longest step ('{drive.text}', {drive.duration:.3g} s): the particles hardly react. Lower "
         "active_material.double_layer_capacitance, or raise active_material.rate_constant",
         value=tau,
         unit="s",

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from simulator.estimate import summarise
 from simulator.geometry import tags
 from simulator.geometry.mesh_data import MeshData
 from simulator.geometry.quality import DomainQuality, mesh_quality
+from simulator.regimes import MeshSummary
 from simulator.run_warnings import RunWarning
 
 LEAST_ANGLE = {2: 10.0, 3: 3.0}
@@ -30,6 +32,7 @@ class MeshFacts:
         element_size: typical edge inside the particles, m.
         domains: their worst elements.
         dimension: 2 or 3.
+        summary: for the regime numbers.
     """
 
     coating_thickness: float
@@ -37,6 +40,7 @@ class MeshFacts:
     element_size: float
     domains: tuple[DomainQuality, ...]
     dimension: int
+    summary: MeshSummary
 
     def warnings(self) -> list[RunWarning]:
         """At most one: the worst element of all domains."""
@@ -80,4 +84,5 @@ def facts_of(mesh: MeshData) -> MeshFacts:
         element_size=1e-6 * edge,
         domains=mesh_quality(mesh).domains,
         dimension=mesh.dimension,
+        summary=summarise(mesh),
     )

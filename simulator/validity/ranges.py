@@ -77,18 +77,21 @@ def valid_ranges(parameters: Parameters) -> list[ValidRange]:
     """All that a run with these parameters must stay within, each code once."""
     found = [_physical(), _of_electrolyte(parameters), _of_curve(parameters)]
     material = parameters.active_material
-    diffusivity = _measured(material.diffusivity_table, material.diffusivity, DIFFUSIVITY_RANGES)
-    if diffusivity is not None:
-        found.append(_of_function("diffusivity", INSIDE, diffusivity, "diffusivity"))
+    found += _of_function(
+        "diffusivity", INSIDE, material.diffusivity_table, material.diffusivity, DIFFUSIVITY_RANGES
+    )
     if material.exchange_current == "table":
-        table = _measured(material.exchange_current_table, None, {})
-        assert table is not None
-        found.append(_of_function("exchange_current", SURFACE, table, "exchange_current_table"))
+        found += _of_function(
+            "exchange_current", SURFACE, material.exchange_current_table, None, {}
+        )
     if material.electronic_conduction_in_particles:
-        given = material.electronic_conductivity
-        conductivity = _measured(material.electronic_conductivity_table, given, CONDUCTIVITY_RANGES)
-        if conductivity is not None:
-            found.append(_of_function("conductivity", INSIDE, conductivity, "conductivity"))
+        found += _of_function(
+            "electronic_conductivity",
+            INSIDE,
+            material.electronic_conductivity_table,
+            material.electronic_conductivity,
+            CONDUCTIVITY_RANGES,
+        )
     return found
 
 
@@ -146,24 +149,31 @@ def _of_curve(parameters: Parameters) -> ValidRange:
     )
 
 
-def _measured(
-    table: FractionTable | None, given: str | float | None, known: dict[str, MeasuredRange]
-) -> MeasuredRange | None:
-    """Of a table or a named function; None of a number."""
+def _of_function(
+    key: str,
+    quantity: str,
+    table: FractionTable | None,
+    given: str | float | None,
+    known: dict[str, MeasuredRange],
+) -> list[ValidRange]:
+    """Of a table or a named function of [active_material]; none of a number."""
     if table is not None:
-        return MeasuredRange(table.fractions[0], table.fractions[-1], table.file.name)
-    return known[given] if isinstance(given, str) else None
-
-
-def _of_function(name: str, quantity: str, measured: MeasuredRange, key: str) -> ValidRange:
+        key = f"{key}_table"
+        measured = MeasuredRange(table.fractions[0], table.fractions[-1], table.file.name)
+    elif isinstance(given, str):
+        measured = known[given]
+    else:
+        return []
     where = "on particle surfaces" if quantity == SURFACE else "inside particles"
-    what = name.replace("_", " ")
-    return ValidRange(
-        f"{name}_function",
-        quantity,
-        measured.low,
-        measured.high,
-        f"the lithium fraction {where}",
-        f"the {what} ({measured.source}) ends there and is held beyond",
-        f"active_material.{key}",
-    )
+    name = key.removesuffix("_table")
+    return [
+        ValidRange(
+            f"{name}_function",
+            quantity,
+            measured.low,
+            measured.high,
+            f"the lithium fraction {where}",
+            f"the {name.replace('_', ' ')} ({measured.source}) ends there and is held beyond",
+            f"active_material.{key}",
+        )
+    ]

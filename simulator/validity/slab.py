@@ -1,4 +1,4 @@
-"""A cell's parameters made into what estimates need: effective properties, and the protocol's currents.
+"""A cell's parameters made into what estimates need: effective properties, currents of the steps.
 
 The way around the particles counts too, by Bruggeman's estimate (1 - eps_AM)^1.5.
 """
@@ -12,7 +12,7 @@ from simulator.constants import FARADAY, GAS_CONSTANT
 from simulator.parameters import Parameters
 from simulator.physics.effective import bruggeman, carbon_factor
 from simulator.protocol.records import Step, each_step
-from simulator.regimes import REFERENCE_FRACTION, MeshSummary, areal_capacity, effective_radius
+from simulator.regimes import REFERENCE_FRACTION, areal_capacity, effective_radius
 from simulator.validity.mesh import MeshFacts
 
 LEAST, MOST = 1e-200, 1e200
@@ -71,10 +71,9 @@ class Slab:
     drives: tuple[Drive, ...]
 
 
-def slab_of(
-    p: Parameters, summary: MeshSummary | None = None, facts: MeshFacts | None = None
-) -> Slab:
+def slab_of(p: Parameters, facts: MeshFacts | None = None) -> Slab:
     """The quantities of a cell, of its mesh where there is one."""
+    summary = None if facts is None else facts.summary
     geometry, binder, separator = p.geometry, p.carbon_binder, p.separator
     active = geometry.active_fraction if summary is None else summary.active_fraction
     L = geometry.coating_thickness if facts is None else facts.coating_thickness
