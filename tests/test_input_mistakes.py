@@ -622,14 +622,14 @@ def test_mistake_in_an_override(name):
 
 SIZE_TABLES = {
     "columns": ("d,w\n1,2\n", "has the columns d, w"),
-    "empty": ("", "has the columns nothing"),
+    "empty": ("", "is empty"),
     "no rows": ("diameter_um,weight\n", "has no rows"),
-    "text": ("diameter_um,weight\n5,1\nfive,1\n", "line 3: a number is missing or unreadable"),
-    "short row": ("diameter_um,weight\n5\n", "line 2: a number is missing"),
+    "text": ("diameter_um,weight\n5,1\nfive,1\n", "line 3: diameter_um = five is not a number"),
+    "short row": ("diameter_um,weight\n5\n", "has 1 cell in line 2, but 2 in its heading"),
     "negative": ("# measured\ndiameter_um,weight\n-5,1\n", "line 3: diameter_um = -5"),
     "weight": ("diameter_um,weight\n5,-1\n", "line 2: weight = -1"),
     "all zero": ("diameter_um,weight\n5,0\n", "sum of all weights is 0"),
-    "nan": ("diameter_um,weight\nnan,1\n", "line 2: a number is not finite"),
+    "nan": ("diameter_um,weight\nnan,1\n", "line 2: diameter_um = nan is not finite"),
 }
 
 
@@ -671,7 +671,10 @@ FRACTION_TABLES = {
     "outside": ("stoichiometry,exchange_current_A_m2\n0,1\n1.2,1\n", "stoichiometry = 1.2"),
     "twice": ("stoichiometry,exchange_current_A_m2\n0.5,1\n0.5,2\n", "each stoichiometry once"),
     "zero": ("stoichiometry,exchange_current_A_m2\n0,1\n1,0\n", "exchange_current_A_m2 = 0"),
-    "text": ("stoichiometry,exchange_current_A_m2\n0,1\n1,much\n", "line 3: a number is missing"),
+    "text": (
+        "stoichiometry,exchange_current_A_m2\n0,1\n1,much\n",
+        "line 3: exchange_current_A_m2 = much is not a number",
+    ),
 }
 
 
