@@ -19,11 +19,12 @@ LONGEST = 450
 
 # Modules and packages of simulator/, lowest first: each may import from lower layers and itself.
 LAYERS = (
-    {"constants", "errors", "ranks", "signals", "accounting", "cores", "digests", "other_python"},
+    {"constants", "errors", "ranks", "signals", "accounting", "cores", "digests"},
     {"run_warnings", "reading"},
     {"csv_text"},
     {"csv_table"},
-    {"interruption"},
+    {"interruption", "cache_folder"},
+    {"other_python"},
     {"units", "random_field", "size_law"},
     {"materials", "protocol"},
     {"parameters"},
