@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import datetime
 import functools
 import math
@@ -38,12 +39,22 @@ def examples(count: int) -> Callable[[Any], Any]:
 # -- values ------------------------------------------------------------------------------------
 
 UNITS = ("", "um", "m", "s", "h", "mol/m^3", "m^2/s", "V", "K", "degC", "A/m^2", "mA/cm^2", "S/m")
-UNITS += ("um**9**9", "um^-9999999", "m^1e308", "(" * 50 + "m" + ")" * 50, "m/", "*", "µm", "k" * 300)
+UNITS += (
+    "um**9**9",
+    "um^-9999999",
+    "m^1e308",
+    "(" * 50 + "m" + ")" * 50,
+    "m/",
+    "*",
+    "µm",
+    "k" * 300,
+)
 
 EXTREMES = (
     "0", "-0", "1", "-1", "2", "0.5", "1e-5", "5e-324", "1e-300", "1e-12", "1e-9", "1e12", "1e300",
     "1e308", "-1e308", "1.7976931348623157e308", "1e309", "1e400", "1e-400", "inf", "-inf", "nan",
-    "9" * 5000, "0." + "0" * 400 + "1", "1_000", "0x10", "1e", "٣", "１", "1,5", "1e5e5", "", " ", "+",
+    "9" * 5000, "0." + "0" * 400 + "1", "1_000", "0x10", "1e", "٣", "１", "1,5", "1e5e5", "",
+    " ", "+",
 )  # fmt: skip
 
 PATHS = (
@@ -127,8 +138,8 @@ def _escaped(character: str) -> str:
 # -- what must hold -----------------------------------------------------------------------------
 
 CPU_S, WALL_S = 60.0, 600.0
-"""An example may take so long. Nearly all take milliseconds; a machine under load is a hundred times
-slower, and what hangs does so for ever."""
+"""An example may take so long. Nearly all take milliseconds; a machine under load is a
+hundred times slower, and what hangs does so for ever."""
 
 
 class HangError(BaseException):
@@ -236,3 +247,48 @@ def _up(number: float) -> float:
 
 def _down(number: float) -> float:
     return math.nextafter(number, -math.inf)
+
+
+# -- commands -----------------------------------------------------------------------------------
+
+
+@functools.cache
+def options_of(name: str) -> tuple[tuple[str, int], ...]:
+    """(flag, number of values) of every option of a command that takes values."""
+    from simulator.cli.main import _parser
+
+    parser = _parser()
+    commands = next(a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
+    found = []
+    for action in commands.choices[name]._actions:
+        if action.option_strings and action.nargs != 0:
+            count = action.nargs if isinstance(action.nargs, int) else 1
+            found.append((action.option_strings[-1], count))
+    return tuple(found)
+
+
+def odd_options(name: str, without: Sequence[str] = ()) -> st.SearchStrategy[list[str]]:
+    """Some options of a command with odd values."""
+    lists = st.lists(any_text, min_size=2, max_size=6).map(",".join)
+    value = st.one_of(st.sampled_from(EXTREMES), any_text, quantities, lists, near_values)
+    pairs = [
+        st.lists(value, min_size=count, max_size=count).map(lambda v, f=flag: _words(f, v))
+        for flag, count in options_of(name)
+        if flag not in without
+    ]
+    return st.lists(st.one_of(pairs), min_size=1, max_size=2).map(
+        lambda w: [x for p in w for x in p]
+    )
+
+
+near_values = st.sampled_from(
+    ("1e-9", "1e-12", "1e-5", "1e-3", "0.1", "0.5", "1.5", "10", "1000", "1e5", "1e-9um",
+     "1e-12 um", "0.1um", "1 nm", "0.1m", "0.99m", "1m", "0,1e308", "0,inf", "-1e308,1e308", "0,5e-324", "1,2",
+     "0,1e-300", "0,1,0,1", "0,1e308,0,1e308", "0,100,0,1e-300", "1e-300,1", "0,0,0", "1e308,0,0",
+     "z=10um", "y=1e308um", "z=1e-300", "x=0.5", "1e300 h", "1e-300 V", "0,0.5", "0.5,1e-300")
+)  # fmt: skip
+
+
+def _words(flag: str, values: list[str]) -> list[str]:
+    # An empty list of values never occurs; a value that begins with - is given behind =.
+    return [f"{flag}={values[0]}"] if len(values) == 1 else [flag, *values]
