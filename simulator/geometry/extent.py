@@ -47,7 +47,8 @@ def refuse_other_units(mesh: MeshData, expected_um: float) -> None:
             raise InputError(
                 f"its {what.format(f'{value:.3g}')} (allowed: {low:g} to {high:g} um), so its"
                 f" lengths are likely {unit}. A mesh file holds micrometres: multiply its"
-                f" coordinates by {UNITS[unit]:g} (gmsh: Mesh.ScalingFactor = {UNITS[unit]:g} when it is written)"
+                f" coordinates by {UNITS[unit]:g} (gmsh: Mesh.ScalingFactor = {UNITS[unit]:g} when"
+                " it is written)"
             )
 
 
@@ -67,8 +68,8 @@ def refuse_pixels(edges_um: Sequence[float], pixels: int, path: Path) -> None:
     if not low <= edge * pixels <= high:
         raise InputError(
             f"{path}: pixels of {edge:.3g} um make its coating {edge * pixels:.3g} um thick"
-            f" (allowed: {low:g} to {high:g} um, so pixels of {low / pixels:.3g} to {high / pixels:.3g} um)."
-            " Give their edge as --pixel, with its unit"
+            f" (allowed: {low:g} to {high:g} um, so pixels of {low / pixels:.3g} to"
+            f" {high / pixels:.3g} um). Give their edge as --pixel, with its unit"
         )
 
 
