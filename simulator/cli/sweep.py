@@ -101,6 +101,7 @@ def _open(options: argparse.Namespace) -> tuple[Plan, SweepFolder]:
     if options.sweep.is_dir():
         return folder.read(), folder
     plan = lay_out(read_sweep(options.sweep))
+    _warn(plan, options)
     if not options.collect or not folder.plan.exists():
         folder.create(plan)
     return plan, folder
@@ -152,6 +153,7 @@ def _pool(options: argparse.Namespace) -> int:
             seats = local_seats(folder, ranks, options.jobs)
         if isinstance(found, Draft):
             plan = lay_out(found)
+            _warn(plan, options)
             with _writing(options):
                 folder.create(plan)
         else:
@@ -163,6 +165,13 @@ def _pool(options: argparse.Namespace) -> int:
     finally:
         for seat in seats:
             seat.close()
+
+
+def _warn(plan: Plan, options: argparse.Namespace) -> None:
+    """Say what is wrong with the sweep as a whole, before its runs."""
+    if not options.quiet:
+        for warning in plan.warnings:
+            print(f"heterode: warning: {warning.message}", file=sys.stderr, flush=True)
 
 
 def _dismiss(seats: Sequence[Seat]) -> None:
@@ -216,6 +225,7 @@ def _run(
 def _collect(plan: Plan, folder: SweepFolder, options: argparse.Namespace) -> int:
     from simulator.sweep.findings import Findings, write_findings
     from simulator.sweep.table import collect, write_table
+    from simulator.sweep.validity import warning_lines
 
     table = collect(plan, folder)
     with _writing(options, plan, folder):
@@ -230,7 +240,8 @@ def _collect(plan: Plan, folder: SweepFolder, options: argparse.Namespace) -> in
     if not options.quiet:
         written = [folder.csv, folder.parquet, *found.files]
         names = ", ".join(str(path.relative_to(folder.path)) for path in written)
-        print("\n".join([_count(table), *found.lines, f"written: {folder.path}: {names}"]))
+        told = warning_lines(plan.warnings, table)
+        print("\n".join([_count(table), *told, *found.lines, f"written: {folder.path}: {names}"]))
     failed = table[table["status"] == "failed"].drop_duplicates("run")
     for _, row in failed.head(_SHOWN).iterrows():
         print(f"heterode: failed: run {row['run']}: {row['reason']}", file=sys.stderr)
