@@ -105,7 +105,8 @@ def take_pictures(request: Request, colours: Colours, seed: int, out: Path) -> i
     if request.defocus_um > MOST_DEFOCUS_PX * request.pixel_um:
         blur_px = request.defocus_um / request.pixel_um
         raise InputError(
-            f"a defocus of {request.defocus_um:g} um blurs by {blur_px:.3g} pixels (allowed: up to {MOST_DEFOCUS_PX}). Lower --defocus or raise --pixel"
+            f"a defocus of {request.defocus_um:g} um blurs by {blur_px:.3g} pixels (allowed: up"
+            f" to {MOST_DEFOCUS_PX}). Lower --defocus or raise --pixel"
         )
     placing, drawing, focusing = np.random.default_rng(seed).spawn(3)
     colours = replace(colours, colour=colours.colour * (_EXPOSED / float(colours.colour.max())))
