@@ -275,7 +275,7 @@ class Simulation:
             marched = next(marching, None)
             if marched is not None:
                 if marched.time_step > 0.0:
-                    cell.balances.update(marched.state)
+                    cell.balances.update(marched.state, marched.prescribed)
                 cell.snapshots.note(marched.position)
             return marched
 

@@ -52,7 +52,7 @@ _DEFAULTS: dict[str, Any] = {
     "krylov_iterations": 0,
     "wall_s": {},
     "peak_memory_bytes": None,
-    "balance": {"charge": None, "lithium": None, "salt": None},
+    "balance": {"charge": None, "lithium": None, "salt": None, "prescribed_charge": None},
     "pieces": [],
 }
 
