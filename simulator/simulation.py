@@ -36,6 +36,7 @@ from simulator.results.recorder import Recorder
 from simulator.results.sample import Sample
 from simulator.results.storage import OutputError
 from simulator.resuming import Claim, Intent
+from simulator.skipped import SkippedSteps, skipped_step
 from simulator.solver.cell import Cell, build_cell
 from simulator.solver.electrode_mesh import distribute
 from simulator.solver.grids import FieldViewer
@@ -84,6 +85,7 @@ class Simulation:
         self._recorder: Recorder | None = None
         self._cell: Cell | None = None
         self._ended, self._saved_at, self._peak_before = "", time.monotonic(), 0
+        self._skipped = SkippedSteps()
         on_root(comm, self._intent.check)
         with self.phases.timed("mesh"):
             data = on_root(comm, lambda: mesh_for(parameters))
@@ -193,7 +195,9 @@ class Simulation:
             manifest = folder.start_manifest(**entries)
             folder.write_particles(self.particles)
         else:
-            manifest = folder.continue_manifest(**entries)
+            # Steps skipped after the checkpoint are yet to come.
+            self._skipped.recall(found.checkpoint.header)
+            manifest = folder.continue_manifest(**entries, **self._skipped.entries)
             begin = found.checkpoint.header["at"]
         manifest.add_piece(**begin, ranks=self.comm.size, versions=versions)
         return manifest
@@ -217,11 +221,12 @@ class Simulation:
         self._journey = Journey(protocol.sequence, cell.model.curve.lithium_fraction)
         position = self._begin(cell)
         pace, stops = cell.model.pace, protocol.stops
-        marching = march(cell.stepper, protocol.sequence, pace, position, stops, self._begin_cycle)
+        changes = self._begin_cycle if self.parameters.penalty.conditioning is not None else None
+        marching = march(cell.stepper, protocol.sequence, pace, position, stops, changes)
         while (marched := self._next(marching, cell)) is not None:
             self._ended = marched.ended_by or self._ended
             if marched.time_step == 0.0:
-                self._say(f"'{marched.text}' {self._ended}")
+                self._skip(marched)
                 continue
             signal, due = interruption.agreed_with(self._due())
             sample = self._record(
@@ -257,9 +262,22 @@ class Simulation:
             self._claimed = replace(self._claimed, found=None)
         self._ended = header["ended"]
         self._journey.recall(header["journey"])
+        self._skipped.recall(header)
         state = cell.stepper.state
         self._say(f"going on from t = {state.time:.6g} s, V = {state.V:.4f} V")
         return position
+
+    def _skip(self, marched: Marched) -> None:
+        """Say and note that a protocol step took no time, or no more of it. Collective."""
+        skipped = skipped_step(marched)
+        self._say(f"'{marched.text}' {marched.ended_by}" if skipped is None else skipped.line)
+        if skipped is not None:
+            self._skipped.add(skipped)
+            on_root(self.comm, self._note_skipped)
+
+    def _note_skipped(self) -> None:
+        assert self._manifest is not None
+        self._manifest.update(**self._skipped.entries)
 
     def _begin_cycle(self, cycle: int) -> None:
         """Give the particles the penalties of a cycle. Collective."""
@@ -336,6 +354,7 @@ class Simulation:
             "peak_memory_bytes": peak,
             "ended": self._ended,
             "journey": self._journey.memory,
+            **self._skipped.entries,
             "march": snapshot.entries,
         }
         self._claimed.checkpoints.write(steps, Checkpoint(header, snapshot.arrays))
@@ -390,20 +409,7 @@ class Simulation:
                 )
 
     def _numbers(self) -> dict[str, Any]:
-        if self._cell is None:
-            return {}
-        model, stepper = self._cell.model, self._cell.stepper
-        return {
-            "dofs": model.layout.total,
-            "linear_solver": model.preset,
-            "steps": stepper.steps,
-            "rejected_steps": stepper.rejected,
-            "newton_iterations": model.newton.iterations,
-            "linearisations": model.bordered.linearisations,
-            "krylov_iterations": model.linear.iterations,
-            "solve_s": dict(model.phases.seconds),
-            "balance": self._cell.balances.as_dict(),
-        }
+        return {} if self._cell is None else self._cell.numbers
 
     def _draw(self) -> None:
         assert self._claimed is not None

@@ -34,7 +34,7 @@ LAYERS = (
     {"regimes", "heterogeneity", "optics", "measured", "resuming"},
     {"estimate"},
     {"solver", "viewing", "progress", "describe"},
-    {"reporting", "notebook", "twin"},
+    {"reporting", "notebook", "twin", "skipped"},
     {"simulation"},
     {"sweep"},
     {"cli", "__init__"},

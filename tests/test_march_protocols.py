@@ -14,10 +14,10 @@ from cells import cell
 from simulator.errors import SolveError
 from simulator.protocol import CurrentTable
 from simulator.solver import march as marching
+from simulator.solver.bdf import differentiation
 from simulator.solver.march import Marched, march
 from simulator.solver.model import CellModel
 from simulator.solver.plan import Leg, StepPlan
-from simulator.solver.bdf import differentiation
 from simulator.solver.terminal import ConstantCurrent, ConstantPower, PrescribedCharge
 
 PENALTY = (0.1, 0.9, 0.3, 0.6, 0.2)

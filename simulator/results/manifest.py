@@ -54,6 +54,8 @@ _DEFAULTS: dict[str, Any] = {
     "wall_s": {},
     "peak_memory_bytes": None,
     "balance": {"charge": None, "lithium": None, "salt": None, "prescribed_charge": None},
+    "skipped_steps": [],
+    "skipped_step_count": 0,
     "pieces": [],
     "warnings": [],
 }

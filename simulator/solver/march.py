@@ -218,7 +218,8 @@ def _without_idle_passes(root: Group, here: Position, marched: Marched) -> March
         return marched
     then, left, outside = marched.position, 0, (here.place or END)[:level]
     while then.place and is_inside(then.place, outside, len(outside)):
-        then = _beyond(root, _entered(then, root, task_at(root, then.place).step, marched.state), None)
+        step = task_at(root, then.place).step
+        then = _beyond(root, _entered(then, root, step, marched.state), None)
         left += 1
     return replace(marched, position=then, skipped=marched.skipped + left)
 
@@ -365,13 +366,9 @@ def _one_step(stepper: Stepper, plan: StepPlan, leg: Leg, given: float | None) -
     candidate, met = _first_met(stepper, leg.control, crossed, candidate)
     cutoffs = [event for event in met if event.stop is None]
     # Of several groups that end here, the outermost.
-    cutoff = min(cutoffs, key=_level, default=None)
+    cutoff = min(cutoffs, key=lambda event: event.level, default=None)
     stop = next((event.stop for event in met if event.stop is not None), None)
     return _Met(candidate, following_length, cutoff, stop)
-
-
-def _level(event: Event) -> float:
-    return float("inf") if event.leaves is None else event.leaves
 
 
 def _crossed(events: Sequence[Event], state: State) -> list[Event]:

@@ -83,6 +83,11 @@ class Event:
     stop: float | None = None
     jumps: bool = False
 
+    @property
+    def level(self) -> float:
+        """The less, the more of the protocol ends with it."""
+        return float("inf") if self.leaves is None else self.leaves
+
 
 @dataclass(frozen=True)
 class Leg:
@@ -192,14 +197,15 @@ class StepPlan:
         return ConstantCurrent(self.sign * self.current if flows else 0.0)
 
     def reached(self, state: State, *, by_jump: bool) -> Event | None:
-        """The cut-off that lies at a state or before it.
+        """The cut-off that lies at a state or before it, of several that of the outermost group.
 
         Args:
             state: where the step begins, or right behind its change of control.
             by_jump: look among those that this change may lead beyond; else among the others.
         """
         events = [event for event in self.events if event.jumps == by_jump]
-        return next((event for event in events if event.distance(state) > -1.0), None)
+        met = [event for event in events if event.distance(state) > -1.0]
+        return min(met, key=lambda event: event.level, default=None)
 
     def pending(self, state: State) -> list[Event]:
         """The stops that lie beyond a state."""

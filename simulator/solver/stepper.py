@@ -35,6 +35,10 @@ LARGEST_GROWTH = 2.0
 SMALLEST_SHRINK = 0.25
 AFTER_REJECTION = 0.25
 
+FAR = 0.5
+"""Change of the current against its prediction, relative to the larger one, that counts as a jump:
+a table may lead from one current to the opposite within one time step."""
+
 
 @dataclass(frozen=True)
 class State:
@@ -178,7 +182,7 @@ class Stepper:
         beta = scheme.past([state.vector for state in self._past])
         beta_V = float(scheme.past([state.V for state in self._past]))
         guess, V, I = self._predicted(time)
-        if now.time <= self._jump:
+        if now.time <= self._jump or _is_far(control, V, I):
             V = self._newton.consistent_voltage(guess, V, I, control)
         solved = self._newton.solve(guess, V, I, control, scheme.alpha, beta, beta_V)
         past_charge = float(scheme.past([state.charge for state in self._past]))
@@ -294,3 +298,12 @@ class Stepper:
         self._past[0] = replace(self._past[0], fluxes={})
         self._past = [candidate.state, *self._past[: self._highest]]
         return candidate.state
+
+
+def _is_far(control: TerminalControl, V: float, I: float) -> bool:
+    """Whether the current that is prescribed is far from what is predicted."""
+    g, _, g_I = control(V, I)
+    if g_I == 0.0:
+        return False
+    change = g / g_I
+    return abs(change) > FAR * max(abs(I), abs(I - change))

@@ -1,4 +1,4 @@
-"""What is prescribed at the cell's terminals: one relation g(V, I) = 0 at the end of each time step.
+"""What is prescribed at the cell's terminals: a relation g(V, I) = 0 at the end of a time step.
 
 Current, voltage, power, rest and a current that changes in time differ in g alone. V is in volts,
 I in amperes (per metre of depth in 2D), positive on charge.
