@@ -202,25 +202,23 @@ def _without_idle_passes(root: Group, here: Position, marched: Marched) -> March
     Raises:
         SolveError: the group would repeat for ever.
     """
-    level = passed_idly(root, here.place or END, marched.position.place or END, here.moved)
-    if level is None:
-        return marched
-    group = group_at(root, here.place or END, level)
-    if group.repeat is None:
-        raise SolveError(
-            f"all steps of '{group.text}' meet their ends where they begin, so that it would be "
-            "repeated for ever",
-            time_s=marched.state.time,
-            step_s=0.0,
-            voltage_V=marched.state.V,
-        )
-    if not counted(group):
-        return marched
-    then, left, outside = marched.position, 0, (here.place or END)[:level]
-    while then.place and is_inside(then.place, outside, len(outside)):
-        step = task_at(root, then.place).step
-        then = _beyond(root, _entered(then, root, step, marched.state), None)
-        left += 1
+    place, then, left = here.place or END, marched.position, 0
+    while (level := passed_idly(root, place, then.place or END, here.moved)) is not None:
+        group, outside = group_at(root, place, level), place[:level]
+        if group.repeat is None:
+            raise SolveError(
+                f"all steps of '{group.text[:100]}' meet their ends where they begin, so that it "
+                "would be repeated for ever",
+                time_s=marched.state.time,
+                step_s=0.0,
+                voltage_V=marched.state.V,
+            )
+        if not counted(group):
+            break
+        while then.place and is_inside(then.place, outside, level):
+            place = then.place
+            then = _entered(then, root, task_at(root, place).step, marched.state)
+            then, left = _beyond(root, then, None), left + 1
     return replace(marched, position=then, skipped=marched.skipped + left)
 
 
