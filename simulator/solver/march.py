@@ -53,7 +53,8 @@ class Position:
         step: number of the protocol step under way, or of the next one, repetitions counted.
         begun: time it began, s; None when it has not taken its first time step.
         length: time step to try next, s; None likewise, and at a kink of its current.
-        last_current: size of the last current that a protocol step named, A; None before any.
+        last_current: size of the last current that a protocol step named which took time, A; None
+            before any.
         place: of the step in the protocol; () at its end, None at its beginning.
         charge: passed until the step began, A s; None likewise.
         cycle: number of the cycle.
@@ -154,7 +155,6 @@ def march(
         assert here.charge is not None
         last = pace.one_C if here.last_current is None else here.last_current
         plan = StepPlan(task, pace, here.begun, here.charge, last, stops)
-        here = replace(here, last_current=plan.current)
         steady = begin_cycle is None
         for marched in _march_step(stepper, plan, here, root):
             if marched.skipped and steady:
@@ -271,7 +271,7 @@ def _march_step(stepper: Stepper, plan: StepPlan, here: Position, root: Group) -
             yield replace(at_once, skipped=int(now.time == here.begun))
             _check_passes(root, then, plan, now)
             return
-        here = replace(here, moved=here.place)
+        here = replace(here, moved=here.place, last_current=plan.current)
         state = stepper.accept(met.candidate)
         leaving, length = None, met.following
         if met.cutoff is not None:
