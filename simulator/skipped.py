@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from simulator.results.manifest import Manifest
 from simulator.solver.march import Marched
 
 MOST_LISTED = 1000
@@ -52,30 +53,44 @@ def skipped_step(marched: Marched) -> SkippedStep | None:
     """What a march skipped; None where a step took some time before it ended."""
     if not marched.skipped:
         return None
-    state = marched.state
     return SkippedStep(
-        marched.cycle,
-        marched.protocol_step,
-        marched.text,
-        marched.ended_by,
-        state.time,
-        state.V,
-        marched.skipped,
+        cycle=marched.cycle,
+        step=marched.protocol_step,
+        text=marched.text,
+        reason=marched.ended_by,
+        time_s=marched.state.time,
+        voltage_V=marched.state.V,
+        steps=marched.skipped,
     )
 
 
+def told(marched: Marched) -> str:
+    """For the log: a step that took no time, or no more of it."""
+    skipped = skipped_step(marched)
+    return f"'{marched.text}' {marched.ended_by}" if skipped is None else skipped.line
+
+
 class SkippedSteps:
-    """All that a run skipped so far."""
+    """All that a run skipped so far; used on rank 0 alone."""
 
     def __init__(self) -> None:
         self._listed: list[dict[str, Any]] = []
         self._count = 0
 
-    def add(self, skipped: SkippedStep) -> None:
-        """Note one more."""
+    def note(self, marched: Marched, manifest: Manifest | None) -> None:
+        """Take one more into account, also in the manifest.
+
+        Raises:
+            OutputError: the manifest cannot be written.
+        """
+        skipped = skipped_step(marched)
+        if skipped is None:
+            return
         if len(self._listed) < MOST_LISTED:
             self._listed.append(asdict(skipped))
         self._count += skipped.steps
+        if manifest is not None:
+            manifest.update(**self.entries)
 
     @property
     def entries(self) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,22 +26,6 @@ class Cell:
     balances: Balances
     viewer: FieldViewer
     snapshots: Snapshots
-
-    @property
-    def numbers(self) -> dict[str, Any]:
-        """For the manifest: size, cost and balances so far."""
-        model, stepper = self.model, self.stepper
-        return {
-            "dofs": model.layout.total,
-            "linear_solver": model.preset,
-            "steps": stepper.steps,
-            "rejected_steps": stepper.rejected,
-            "newton_iterations": model.newton.iterations,
-            "linearisations": model.bordered.linearisations,
-            "krylov_iterations": model.linear.iterations,
-            "solve_s": dict(model.phases.seconds),
-            "balance": self.balances.as_dict(),
-        }
 
 
 def build_cell(
