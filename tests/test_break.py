@@ -72,7 +72,7 @@ def test_flips_are_found(run: Path) -> None:
 def test_a_flip_that_nobody_looks_for_is_counted(
     run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The negative control: with a `heterode verify` that finds nothing, every flip gets through."""
+    """The negative control: where `heterode verify` finds nothing, every flip gets through."""
     monkeypatch.setattr(flips, "main", lambda words: 0)
     result = Result("history")
     flips.flips(result, run, ("history.csv",), 3, flips.found_by_verify)

@@ -21,10 +21,8 @@ FAULTS = {
 
 def faults(place: Path, thorough: bool) -> list[Result]:
     """One result for each kind of fault."""
-    deselected = [] if thorough else ["-m", "not mpi and not slow"]
-    return [
-        by_pytest(what, place, ["tests", "-k", key, *deselected]) for what, key in FAULTS.items()
-    ]
+    some = [] if thorough else ["-m", "not mpi and not slow"]
+    return [by_pytest(what, place, ["tests", "-k", key, *some]) for what, key in FAULTS.items()]
 
 
 FAULT = Attack("faults", faults)
