@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simulator.errors import InputError
+from simulator.reading import check_regular
 
 Floats32 = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int32]
@@ -196,6 +197,10 @@ def read_pixels(file: Path) -> tuple[npt.NDArray[Any], float | None]:
         raise InputError(f"{file}: is a directory, not an image")
     if not file.exists():
         raise InputError(f"{file}: no such file")
+    try:
+        check_regular(file)
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read ({error.strerror})") from None
     try:
         if file.suffix.lower() in (".tif", ".tiff"):
             return _read_tiff(file)

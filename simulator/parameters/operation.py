@@ -238,7 +238,15 @@ class Output(Section):
     @field_validator("directory", mode="before")
     @classmethod
     def _path(cls, value: Any) -> Any:
-        return Path(value) if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return value
+        if not value.isprintable() or not value.strip():
+            raise MistakeError(
+                "is no name of a folder",
+                allowed="printable characters, at least one",
+                remedy="Choose another name.",
+            )
+        return Path(value)
 
 
 class Seeds(Section):

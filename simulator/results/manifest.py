@@ -18,6 +18,7 @@ import numpy as np
 
 from simulator import __version__
 from simulator.errors import InputError
+from simulator.reading import read_regular
 from simulator.results.storage import write_atomically
 from simulator.results.written import write_output
 from simulator.run_warnings import RunWarning, merge_warnings
@@ -25,6 +26,10 @@ from simulator.run_warnings import RunWarning, merge_warnings
 Status = Literal["running", "completed", "stopped", "failed"]
 
 PROGRAM = "heterode"
+
+LARGEST = 50_000_000
+"""Bytes of a manifest that is read."""
+
 _PACKAGES = (
     "fenics-dolfinx",
     "fenics-ufl",
@@ -193,8 +198,8 @@ def read_manifest(path: Path) -> dict[str, Any]:
         InputError: no such file, or it is not a manifest of this program.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        content = json.loads(read_regular(path, LARGEST).decode("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: not readable as a manifest ({_brief(error)})") from error
     if not isinstance(content, dict) or content.get("program") != PROGRAM:
         raise InputError(f"{path}: not a manifest written by {PROGRAM}")

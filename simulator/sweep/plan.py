@@ -17,6 +17,7 @@ from simulator.parameters.fields import MistakeError
 from simulator.parameters.loading import with_paths
 from simulator.parameters.messages import first_line, mistake_line
 from simulator.parameters.toml_file import read_toml
+from simulator.reading import read_regular
 from simulator.reporting.toml_text import toml_value
 from simulator.run_warnings import RunWarning
 from simulator.sweep.design import (
@@ -237,7 +238,7 @@ def _by_content(value: Any, name: str = "") -> Any:
     if isinstance(value, Mapping):
         return {key: _by_content(item, key) for key, item in value.items()}
     if name in _FILES and isinstance(value, str):
-        return hashlib.sha256(Path(value).read_bytes()).hexdigest()
+        return hashlib.sha256(read_regular(value)).hexdigest()
     return value
 
 
