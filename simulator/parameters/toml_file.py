@@ -24,6 +24,9 @@ MOST_PARTS = 32
 DEEPEST = 32
 """Tables and lists in one another."""
 
+MOST_BITS = 14_000
+"""Of a whole number: Python writes none of more than 4300 digits, in a message say."""
+
 _PART = r"""(?:"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+'|[A-Za-z0-9_-]++)"""
 # Possessive, and anchored where a key can begin: the time is proportional to the text.
 _LONG_KEY = re.compile(
@@ -82,8 +85,8 @@ def _check_values(tables: dict[str, Any]) -> None:
             for outer in level
             for value in (outer.values() if isinstance(outer, dict) else outer)
         ]
-        if any(isinstance(value, int) and value.bit_length() > 64 for value in values):
-            raise ValueError("a whole number of more than 64 bits")
+        if any(isinstance(value, int) and value.bit_length() > MOST_BITS for value in values):
+            raise ValueError("a whole number of more than 4000 digits")
         level = [value for value in values if isinstance(value, (dict, list))]
         if not level:
             return
