@@ -34,7 +34,7 @@ from simulator.cli import (
     twin,
 )
 from simulator.cli.endings import INTERRUPTED, SOLVE_FAILED, WRONG_INPUT, leave
-from simulator.errors import InputError, ResumeError
+from simulator.errors import ArgumentError, InputError, ResumeError
 from simulator.ranks import launched_in_parallel, together
 
 COMMANDS = (run, sweep, check, mesh, report, figures, twin, animate, optics, micrograph, dielectric)
@@ -53,13 +53,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Else the interpreter sifts all that the libraries hold before it leaves: 0.3 s and more.
     atexit.register(gc.freeze)
     comm = _communicator()
+    options: argparse.Namespace | None = None
     try:
         options = together(comm, lambda: _parse(arguments, silent=comm.rank != 0))
         code: int = options.command(options, comm)
         return code
     except InputError as error:
+        said = str(error)
+        if isinstance(error, ArgumentError):
+            said = error.with_options(getattr(options, "option_names", {}))
         if comm.rank == 0:
-            print(f"heterode: error: {error}", file=sys.stderr, flush=True)
+            print(f"heterode: error: {said}", file=sys.stderr, flush=True)
         # A launcher ends the other ranks as soon as one leaves with an error: not before it spoke.
         comm.barrier()
         return WRONG_INPUT

@@ -19,8 +19,9 @@ import math
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from xml.sax.saxutils import quoteattr
 
 import h5py
@@ -54,7 +55,8 @@ UNITS = {
 }
 
 
-class FieldSeries(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class FieldSeries:
     """A domain's fields as read back.
 
     Attributes:
@@ -288,7 +290,7 @@ def read_fields(folder: Path | str, domain: str) -> FieldSeries:
         domain: "particles", "electrolyte" or "carbon".
 
     Returns:
-        (grid, times_s, load); also of a run that goes on or was killed.
+        grid, times and how to load a sample; also of a run that goes on or was killed.
 
     Raises:
         InputError: no fields of that domain there, or files are missing or damaged.

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from simulator.optics.colour import INFRARED_ABOVE_NM, ULTRAVIOLET_BELOW_NM
 from simulator.optics.spectrum import EV_UM, Spectrum
 from simulator.viewing import style
+from simulator.viewing.legends import lay_out
 from simulator.viewing.micrographs import CHANNEL_COLOURS
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -49,7 +50,7 @@ def dielectric_figure(spectra: Mapping[str, Spectrum]) -> Figure:
             _finish(axes, spectra)
         panels[0].axhline(0.0, color=style.NEUTRAL, linewidth=0.5, zorder=0)
         panels[1].legend()
-        figure.draw_without_rendering()
+        lay_out(figure)
     return figure
 
 
@@ -84,7 +85,7 @@ def constants_figure(spectra: Mapping[str, Spectrum], medium: float) -> Figure:
             axes.set_ylim(bottom=0.0)
             _finish(axes, spectra)
         panels[0].legend()
-        figure.draw_without_rendering()
+        lay_out(figure)
     return figure
 
 
@@ -111,7 +112,7 @@ def colours_figure(lithium: Sequence[float], brightness: Floats) -> Figure:
         axes.set_xlabel("lithium fraction")
         axes.set_ylabel("brightness (mirror = 1)")
         axes.legend()
-        figure.draw_without_rendering()
+        lay_out(figure)
     return figure
 
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from simulator.viewing import style
+from simulator.viewing.legends import lay_out
 
 Floats = npt.NDArray[np.float64]
 
@@ -54,7 +55,7 @@ def series_figure(states: Sequence[State], along: str, brightness: str, value: s
         left, right = figure.subplots(1, 2)
         if len(states) == 1:
             _draw_distributions(left, right, states[0], brightness, value)
-            figure.draw_without_rendering()
+            lay_out(figure)
             return figure
         if along:
             states = sorted(states, key=lambda state: state.place)
@@ -77,7 +78,7 @@ def series_figure(states: Sequence[State], along: str, brightness: str, value: s
         _name_states(left, states, x, along)
         _draw_values(right, states, x, along)
         right.set_ylabel(value)
-        figure.draw_without_rendering()
+        lay_out(figure)
     return figure
 
 

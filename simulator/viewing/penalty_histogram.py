@@ -27,6 +27,7 @@ from simulator.results.folder import ResultsFolder
 from simulator.results.manifest import read_manifest
 from simulator.results.sample import Floats
 from simulator.viewing import style
+from simulator.viewing.legends import lay_out
 
 _BINS = 20
 
@@ -87,7 +88,9 @@ def law_of(manifest: Mapping[str, Any]) -> PenaltyLaw | None:
 def plot_penalties(axes: Any, penalty: Floats, law: PenaltyLaw | None) -> None:
     """Histogram of factors, and how many the law makes one expect in each bin."""
     edges: Floats = np.linspace(0.0, 1.0, _BINS + 1, dtype=np.float64)
-    axes.hist(penalty, edges, color=style.CHARGE, alpha=0.75, label=f"{penalty.size} particles")
+    axes.hist(
+        penalty, edges, color=style.CHARGE, alpha=0.75, label=f"drawn, {penalty.size} particles"
+    )
     if law is not None:
         at = np.r_[-1.0, edges[1:]]
         expected = penalty.size * np.diff(law.cumulative(at, penalty.size))
@@ -110,7 +113,7 @@ def plot_cumulative(axes: Any, penalty: Floats, law: PenaltyLaw | None) -> None:
     axes.set_xlim(low, 1.0)
     axes.set_ylim(0, 1.02)
     axes.set_xlabel("penalty factor")
-    axes.set_ylabel("share of particles up to it")
+    axes.set_ylabel("share of particles up to it, by number")
     axes.tick_params(which="both", top=True, right=True)
     axes.legend(loc="upper left")
 
@@ -122,7 +125,7 @@ def penalties_figure(penalty: Floats, law: PenaltyLaw | None) -> Figure:
         left, right = figure.subplots(1, 2)
         plot_penalties(left, penalty, law)
         plot_cumulative(right, penalty, law)
-        figure.draw_without_rendering()
+        lay_out(figure)
     return figure
 
 

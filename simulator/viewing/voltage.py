@@ -18,6 +18,7 @@ from simulator.results.history import read_history
 from simulator.viewing import style
 from simulator.viewing.differential import Differential, averaged_over, differential_curves
 from simulator.viewing.half_cycles import PER_AH_M2, HalfCycle, Kind, half_cycles
+from simulator.viewing.legends import lay_out
 
 
 def voltage_figure(history: pd.DataFrame) -> Figure:
@@ -37,7 +38,7 @@ def voltage_figure(history: pd.DataFrame) -> Figure:
         _draw_differential(right, differential_curves(history), cycles)
         _finish(right)
         # Laid out while the style holds: tick labels come into being only now.
-        figure.draw_without_rendering()
+        lay_out(figure)
     return figure
 
 
