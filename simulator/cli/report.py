@@ -152,6 +152,7 @@ def _work(options: argparse.Namespace) -> None:
     request = _request(options)
     from simulator.reporting.comparison import write_comparison
     from simulator.reporting.heterogeneity import write_evolution, write_report
+    from simulator.reporting.page import refresh_page
     from simulator.reporting.sources import open_sources, pooled
 
     sources = open_sources(options.inputs, request)
@@ -170,6 +171,9 @@ def _work(options: argparse.Namespace) -> None:
     if request.evolution and source.run is not None:
         files += write_evolution(source, request, folder)
     _print([f"written: {_listed(files)}"])
+    if source.run is not None and folder.resolve() == source.folder.resolve():
+        # The page of the run shows the newest statistics.
+        refresh_page(source.path)
 
 
 def _request(options: argparse.Namespace) -> Request:

@@ -145,7 +145,7 @@ def content(
         "source": {"name": source.name, "value": source.value, **source.about},
         "options": {key: item for key, item in asdict(request).items() if key != "settings"},
         "counted": {
-            "mean and s.d. of the moment": "by volume",
+            **({} if source.run is None else {"mean and s.d. of the moment": "by volume"}),
             "global mean, cluster means": COUNTED[request.weighting],
             "correlations, variogram, local means, value_sd": COUNTED["none"],
         },

@@ -23,6 +23,7 @@ from simulator.heterogeneity.tables import Table, read_table
 from simulator.particles import ParticleTable
 from simulator.reporting.request import Request
 from simulator.results.folder import ResultsFolder
+from simulator.results.heading import heading
 from simulator.results.manifest import read_manifest
 from simulator.viewing.style import spoken_time
 
@@ -146,7 +147,7 @@ def _from_run(path: Path, request: Request) -> Source:
     about = {
         "kind": "results",
         "path": str(path),
-        "title": manifest.get("title", ""),
+        "title": heading(manifest, path),
         "status": manifest["status"],
         "mesh_hash": manifest["mesh_hash"],
         "seeds": manifest["seeds"],

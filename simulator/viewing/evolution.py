@@ -127,6 +127,9 @@ def _draw_moran(axes: Any, rows: pd.DataFrame, branches: Branches) -> None:
             look = {"color": colour, "linestyle": line, "marker": "o", "markersize": 2.2}
             axes.plot(part["lithium_fraction_mean"], part[name], label=label, **look)
             label = None
+    if rows[names].isna().all(axis=None):
+        where = {"transform": axes.transAxes, "ha": "center", "va": "center"}
+        axes.text(0.5, 0.3, "too few pairs of particles", color=style.NEUTRAL, **where)
     chance = rows[f"{names[0]}_sd"]
     if chance.notna().any():
         reach = 2.0 * float(chance.median())

@@ -104,12 +104,12 @@ def _draw_maps(
     unit = f"µm$^{{-{power}}}$" if exponent == 0 else f"10$^{{{exponent}}}$ µm$^{{-{power}}}$"
     labels = (
         f"density / {unit}\n(yellow: more)",
-        f"{captions.value}, by number\n({captions.direction})",
+        f"{captions.value}\n(behind: local mean by number;\n{captions.direction})",
     )
     for axes, image, label in zip(maps, images, labels, strict=True):
         length, gap = (30, 0.06) if lying else (18, 0.03)
         bar = figure.colorbar(image, ax=axes, location="bottom", shrink=0.9, aspect=length, pad=gap)
-        bar.set_label(label)
+        bar.set_label(label, fontsize=7)
         bar.locator = style.few_ticks()
         bar.update_ticks()
     _draw_particles(maps[1], points, images[1], turned)
@@ -125,11 +125,7 @@ def _draw_maps(
         maps[1].set_ylabel("")
         maps[1].tick_params(labelleft=False)
     style.letter(maps[0], "A", f"density, bandwidth {shown.bandwidth_um:.3g} µm")
-    title = (
-        "particles, local mean behind"
-        if points.dimension == 2
-        else f"local mean at {shown.plane_um:.3g} µm"
-    )
+    title = "particles" if points.dimension == 2 else f"plane at {shown.plane_um:.3g} µm"
     if len(result.fields) > 1:
         title = f"{points.name.replace(' um', ' µm')} (of {len(result.fields)})"
     maps[1].set_title(title, loc="right")
@@ -221,6 +217,10 @@ def _draw_correlogram(axes: Any, result: Heterogeneity, by_field: Sequence[Corre
     axes.set_ylim(low, high + 0.42 * (high - low))
     axes.legend(loc="upper right")
     style.finish(axes)
+    if not filled.size:
+        where = {"transform": axes.transAxes, "ha": "center", "va": "center"}
+        missing = f"no distance bin holds {found.min_pairs} pairs of particles"
+        axes.text(0.5, 0.3, missing, color=style.NEUTRAL, **where)
     style.letter(axes, "B", f"correlation of pairs: {_chance(found)}")
 
 
@@ -230,7 +230,7 @@ def _chance(found: Correlogram) -> str:
         return f"$p$ = {found.spearman.p_value:.2g}"
     if not found.spearman.permutations:
         return "nothing shuffled"
-    return f"no $p$, under {found.min_pairs} pairs a bin"
+    return "no $p$"
 
 
 def _fill_bins(axes: Any, edges: Floats, low: Floats, high: Floats, **look: Any) -> None:

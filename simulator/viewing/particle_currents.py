@@ -12,8 +12,8 @@ r"""report/currents.png: who reacts when, over the first whole charge or dischar
             react alike, k/N where k of N equal particles carry the whole current (the
             participation ratio).
 
-Particles that react together leave the right panel plain; where they react one after another a
-bright band crosses it.
+Particles that react alike leave the right panel plain. Where they react one after another, the
+bright places climb from the left to the right, as rows are ordered by when they react.
 """
 
 from __future__ import annotations

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from simulator.particles import ParticleTable
 from simulator.results.folder import ResultsFolder
@@ -96,6 +97,7 @@ def plot_penalties(axes: Any, penalty: Floats, law: PenaltyLaw | None) -> None:
         expected = penalty.size * np.diff(law.cumulative(at, penalty.size))
         axes.stairs(expected, edges, color=style.DISCHARGE, linewidth=1.3, label=law.text)
     axes.set_xlim(0, 1)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("penalty factor")
     axes.set_ylabel(f"particles per {1 / _BINS:g}")
     axes.tick_params(which="both", top=True, right=True)

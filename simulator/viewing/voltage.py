@@ -109,7 +109,7 @@ def _draw_fraction_axis(axes: Any, history: pd.DataFrame) -> None:
     top = axes.secondary_xaxis(
         "top", functions=(lambda q: offset + slope * q, lambda x: (x - offset) / slope)
     )
-    top.set_xlabel("mean lithium fraction")
+    top.set_xlabel("mean lithium fraction, by volume")
     top.xaxis.set_minor_locator(AutoMinorLocator(2))
 
 
