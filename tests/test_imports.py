@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from conftest import PRESET, ROOT, environment
+from surroundings import PATIENCE
 
 PACKAGE = ROOT / "simulator"
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -19,15 +20,18 @@ LONGEST = 450
 # Modules and packages of simulator/, lowest first: each may import from lower layers and itself.
 LAYERS = (
     {"constants", "errors", "ranks", "signals", "accounting", "cores", "digests", "other_python"},
+    {"run_warnings", "reading"},
+    {"csv_text"},
+    {"csv_table"},
     {"interruption"},
-    {"units", "random_field"},
+    {"units", "random_field", "size_law"},
     {"materials", "protocol"},
     {"parameters"},
     {"particles"},
     {"geometry"},
     {"physics"},
-    {"results"},
-    {"regimes", "heterogeneity", "optics", "measured", "resuming", "penalties"},
+    {"results", "penalties"},
+    {"regimes", "heterogeneity", "optics", "measured", "resuming"},
     {"estimate"},
     {"solver", "viewing", "progress", "describe"},
     {"reporting", "notebook", "twin"},
@@ -184,7 +188,7 @@ def loaded_after(statements: str) -> set[str]:
     script = f"import sys\n{statements}\nimport json\nprint(json.dumps(sorted(sys.modules)))"
     words = [sys.executable, "-c", script]
     done = subprocess.run(
-        words, env=environment(), capture_output=True, text=True, timeout=60, check=True
+        words, env=environment(), capture_output=True, text=True, timeout=PATIENCE, check=True
     )
     return {name.partition(".")[0] for name in json.loads(done.stdout)}
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Ended, environment
+from surroundings import PATIENCE
 from test_sweep_design import plan
 from test_sweep_run import swept
 
@@ -125,12 +126,12 @@ def test_an_element_stops_at_a_checkpoint_and_goes_on(
         if b"submitit.core._submit" in _read(path) and str(folder.path).encode() in _read(path)
     )
     os.kill(step, signal.SIGUSR2)
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate(timeout=PATIENCE)
     assert slurm.read_text().splitlines()[-1] == "scontrol requeue 42_1", said
     assert folder.state(run).status == "stopped"
     # Back from the queue, it goes on and ends.
     process = element(folder.path, 1, tmp_path)
-    said, _ = process.communicate(timeout=120)
+    said, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, said
     ended = folder.ended(run)
     assert ended is not None

@@ -19,6 +19,7 @@ import numpy as np
 from simulator import __version__
 from simulator.errors import InputError
 from simulator.results.storage import write_atomically
+from simulator.run_warnings import RunWarning, merge_warnings
 
 Status = Literal["running", "completed", "stopped", "failed"]
 
@@ -54,6 +55,7 @@ _DEFAULTS: dict[str, Any] = {
     "peak_memory_bytes": None,
     "balance": {"charge": None, "lithium": None, "salt": None},
     "pieces": [],
+    "warnings": [],
 }
 
 
@@ -103,6 +105,11 @@ class Manifest:
     def add_piece(self, **entries: Any) -> None:
         """Note that a piece of the run starts: the first, or one that goes on from a checkpoint."""
         self.update(pieces=[*self._content["pieces"], {"started": _now(), **entries}])
+
+    def warn(self, *warnings: RunWarning) -> None:
+        """Add warnings; one whose code is there already takes the earlier one's place."""
+        if warnings:
+            self.update(warnings=merge_warnings(self._content["warnings"], warnings))
 
     @property
     def content(self) -> Mapping[str, Any]:
@@ -183,6 +190,23 @@ def read_manifest(path: Path) -> dict[str, Any]:
     if not isinstance(content, dict) or content.get("program") != PROGRAM:
         raise InputError(f"{path}: not a manifest written by {PROGRAM}")
     return content
+
+
+def add_warnings(path: Path, *warnings: RunWarning) -> None:
+    """Add warnings to the manifest of a run that ended, and change nothing else in it.
+
+    Args:
+        path: manifest.json.
+        warnings: as in `Manifest.warn`.
+
+    Raises:
+        InputError: as in `read_manifest`.
+        OutputError: the file cannot be written.
+    """
+    content = read_manifest(path)
+    content["warnings"] = to_json(merge_warnings(content.get("warnings") or [], warnings))
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+    write_atomically(path, text.encode() + b"\n")
 
 
 def _brief(error: Exception) -> str:

@@ -18,11 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
 from simulator.errors import InputError
-from simulator.results.hdf5 import hdf5_bytes
+from simulator.results.hdf5 import UnreadableError, hdf5_bytes, read_hdf5
 from simulator.results.sample import Floats, Sample
 from simulator.results.storage import TruncatedError, write_atomically
 
@@ -179,7 +178,10 @@ def read_particle_series(folder: Path | str) -> ParticleHistory:
     path = Path(folder)
     path = path / "particles.h5" if path.is_dir() else path
     try:
-        with h5py.File(path, "r") as file:
-            return ParticleHistory(file["time_s"][()], *(file[name][()] for name in _UNITS))
-    except (OSError, KeyError) as error:
+        return read_hdf5(path, _read)
+    except UnreadableError as error:
         raise InputError(f"{path}: not readable as a particle series ({error})") from error
+
+
+def _read(file: Any) -> ParticleHistory:
+    return ParticleHistory(file["time_s"][()], *(file[name][()] for name in _UNITS))
