@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from simulator.cli.endings import DONE
 from simulator.cli.results_folder import with_results
-from simulator.errors import InputError
+from simulator.errors import ArgumentError, InputError
+
+if TYPE_CHECKING:
+    from simulator.results.folder import ResultsFolder
 
 
 def add(commands: Any) -> None:
@@ -49,6 +53,8 @@ def _draw(options: argparse.Namespace) -> None:
 
     folder = ResultsFolder.open(options.results)
     drawings = chosen_drawings(options.names, options.particles)
+    if options.particles is not None:
+        _check_particles(folder, options.particles)
     drawn = draw_figures(folder.path, drawings)
     for one in drawn:
         if one.path is not None:
@@ -60,3 +66,15 @@ def _draw(options: argparse.Namespace) -> None:
         print(write_page(folder.path))
     if problems:
         raise InputError(f"{len(problems)} of {len(drawn)} figures: {'; '.join(problems)}")
+
+
+def _check_particles(folder: ResultsFolder, numbers: Sequence[int]) -> None:
+    """Before anything is drawn."""
+    from simulator.particles import ParticleTable
+
+    count = len(ParticleTable.read_csv(folder.particles))
+    for number in numbers:
+        if not 0 <= number < count:
+            raise ArgumentError(
+                f"{{particles}}: no such particle (allowed: 0 to {count - 1})", particles=number
+            )

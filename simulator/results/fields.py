@@ -18,7 +18,7 @@ from __future__ import annotations
 import math
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,6 +67,10 @@ class FieldSeries:
     grid: FieldGrid
     times_s: Floats
     load: Callable[[int], dict[str, Floats]]
+
+    def __iter__(self) -> Iterator[Any]:
+        """For `grid, times_s, load = ...`; a tuple would bring a `count` and an `index` along."""
+        return iter((self.grid, self.times_s, self.load))
 
 
 class FieldWriter:

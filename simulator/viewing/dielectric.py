@@ -17,7 +17,7 @@ from simulator.optics.colour import INFRARED_ABOVE_NM, ULTRAVIOLET_BELOW_NM
 from simulator.optics.spectrum import EV_UM, Spectrum
 from simulator.viewing import style
 from simulator.viewing.legends import lay_out
-from simulator.viewing.micrographs import CHANNEL_COLOURS
+from simulator.viewing.micrographs import CHANNEL_LOOKS
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -100,11 +100,11 @@ def colours_figure(lithium: Sequence[float], brightness: Floats) -> Figure:
         figure = style.new_figure(0.5 * style.DOUBLE_COLUMN_IN, 2.6)
         axes = figure.subplots()
         order = np.argsort(lithium)
-        for index, (channel, colour) in enumerate(CHANNEL_COLOURS.items()):
+        for index, (channel, look) in enumerate(CHANNEL_LOOKS.items()):
             axes.plot(
                 np.asarray(lithium)[order],
                 brightness[order, index],
-                color=colour,
+                **look,
                 marker="o",
                 markersize=3,
                 label=channel,

@@ -29,7 +29,7 @@ _RIGHT = (0.745, 0.238)  # left and width of the panels
 _PANELS = ((0.715, 0.225), (0.415, 0.225), (0.09, 0.225))  # bottom and height of each
 _BINS = 28
 _PALE = "#c9cac6"
-_LONGEST_TITLE = 88
+_LONGEST_TITLE = 104
 
 Extend = Literal["neither", "min", "max", "both"]
 
