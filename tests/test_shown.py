@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +25,7 @@ from simulator.heterogeneity.comparison import compare
 from simulator.heterogeneity.tables import Reading, read_table
 from simulator.parameters import load_parameters
 from simulator.physics.penalty import RestrictedWeibull
-from simulator.reporting.ended import finish_report
+from simulator.reporting.ended import brief_heterogeneity
 from simulator.reporting.page import legible_width, write_page
 from simulator.results import ResultsFolder, read_fields, read_history
 from simulator.results.heading import facts, heading
@@ -245,33 +246,37 @@ def test_a_report_says_what_its_means_count(tmp_path: Path, weight: str, counted
 # The same numbers from a run and from the command
 
 
-def test_the_report_of_a_run_is_that_of_the_command(tmp_path: Path, run: SyntheticRun) -> None:
+def test_report_of_a_run_and_page_are_those_of_the_command(
+    tmp_path: Path, run: SyntheticRun
+) -> None:
     made = write_run(tmp_path / "out", run)
-    assert finish_report(made.path).problems == ()
+    brief_heterogeneity(made.path)
+    page = write_page(made.path)
+    assert "199 times, seed 1" in page.read_text(encoding="utf-8")
     own = json.loads((made.report / "heterogeneity.json").read_text())
-    assert main(["report", str(made.path), "--out", str(tmp_path / "again")]) == 0
+    # A report elsewhere leaves the page alone, and has the same numbers.
+    plain = ["report", str(made.path), "--no-evolution"]
+    assert main([*plain, "--out", str(tmp_path / "again")]) == 0
     again = json.loads((tmp_path / "again" / "heterogeneity.json").read_text())
     for part in ("correlogram", "variogram", "clusters", "scale", "seed", "settings"):
         assert own[part] == again[part], part
-    # The negative twin: with another seed it is another report.
-    assert main(["report", str(made.path), "--out", str(tmp_path / "b"), "--seed", "7"]) == 0
-    other = json.loads((tmp_path / "b" / "heterogeneity.json").read_text())
-    assert other["clusters"] != own["clusters"]
-
-
-def test_the_page_shows_the_newest_report(tmp_path: Path, run: SyntheticRun) -> None:
-    made = write_run(tmp_path / "out", run)
-    finish_report(made.path)
-    page = made.report / "index.html"
     assert "199 times, seed 1" in page.read_text(encoding="utf-8")
-    elsewhere = ["--out", str(tmp_path / "elsewhere")]
-    assert main(["report", str(made.path), "--permutations", "99", *elsewhere]) == 0
-    assert "199 times, seed 1" in page.read_text(encoding="utf-8")
-    assert main(["report", str(made.path), "--permutations", "99", "--seed", "4"]) == 0
+    # The negative twin: with another seed it is another report, and the page shows it.
+    assert main([*plain, "--permutations", "39", "--seed", "4"]) == 0
+    other = json.loads((made.report / "heterogeneity.json").read_text())
+    assert other["clusters"]["mean"] != own["clusters"]["mean"]
     text = page.read_text(encoding="utf-8")
-    assert "99 times, seed 4" in text
+    assert "39 times, seed 4" in text
     assert "199 times" not in text
-    assert "Heterogeneity over the run" in text
+
+
+def test_the_page_shows_the_course_over_the_run(folder: ResultsFolder, tmp_path: Path) -> None:
+    shutil.copytree(folder.path, tmp_path / "out")
+    made = ResultsFolder(tmp_path / "out")
+    style.save(style.new_figure(3.0, 2.0), made.make_report() / "evolution.png")
+    assert "Heterogeneity over the run" not in write_page(made.path).read_text(encoding="utf-8")
+    style.save(style.new_figure(3.0, 2.0), made.report / "heterogeneity.png")
+    assert "Heterogeneity over the run" in write_page(made.path).read_text(encoding="utf-8")
 
 
 def test_without_a_p_value_the_reason_is_given(
@@ -293,7 +298,8 @@ def test_without_a_p_value_the_reason_is_given(
     assert main(["report", table, "--out", str(out), "--permutations", "0"]) == 0
     assert "no values were shuffled" in capsys.readouterr().out
     # The negative twin: with more particles there is one.
-    assert main(["report", str(some_table(tmp_path)), "--out", str(out)]) == 0
+    more = ["report", str(some_table(tmp_path)), "--out", str(out), "--permutations", "39"]
+    assert main(more) == 0
     assert "pairs against chance: p = 0" in capsys.readouterr().out
 
 

@@ -18,8 +18,8 @@ Floats = npt.NDArray[np.float64]
 
 CHANNEL_LOOKS: Mapping[str, dict[str, Any]] = {
     "red": {"color": style.VERMILLION, "linestyle": "-"},
-    "green": {"color": style.GREEN, "linestyle": (0, (4, 1.5))},
-    "blue": {"color": style.BLUE, "linestyle": (0, (1, 1.2))},
+    "green": {"color": style.GREEN, "linestyle": "--"},
+    "blue": {"color": style.BLUE, "linestyle": ":"},
 }
 """Each channel in a colour near its own that all eyes tell from the others, and a line style."""
 _MARKS = {"red": "s", "green": "o", "blue": "^"}
