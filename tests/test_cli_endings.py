@@ -282,13 +282,17 @@ def test_fault_in_the_program(ranks: int, faulty: list[int], tmp_path: Path) -> 
     script = FAULT.replace("{ranks}", str(faulty))
     done = run_script(script, tmp_path, [*short_run(ENDLESS), "--out", "out", "--quiet"], ranks)
     assert done.returncode == 3
-    assert done.stderr.count("Traceback") == 1
+    # The places are in the line; whoever wants all of them asks for the traceback.
+    assert "Traceback" not in done.stderr
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("heterode: ")]
-    where = f" on rank {faulty[0]} of 2" if ranks else ""
-    assert line == (
-        f"heterode: failed: a fault of the program{where} (ZeroDivisionError: a fault nobody "
-        "foresaw). Results so far: out; --resume goes on from the last checkpoint"
-    )
+    where = f"on rank {faulty[0]} of 2: " if ranks else ""
+    for part in (
+        f"heterode: failed: {where}a fault of the program (ZeroDivisionError: a fault nobody "
+        "foresaw, at simulation.py:",
+        "HETERODE_TRACEBACK=1",
+        "Results so far: out; --resume goes on from the last checkpoint",
+    ):
+        assert part in line
     assert check_readable(tmp_path / "out", whole=0 in faulty) == 3
     manifest = read_manifest(tmp_path / "out" / "manifest.json")
     if 0 in faulty:
@@ -302,13 +306,13 @@ import ufl
 from dolfinx import fem, mesh
 from mpi4py import MPI
 from simulator.errors import CompileError
-from simulator.solver.compilation import FLAGS, cache_folder, compiled
+from simulator.solver.compilation import FLAGS, compiled, folder_of
 
 square = mesh.create_unit_square(MPI.COMM_WORLD, 2, 2)
 space = fem.functionspace(square, ("Lagrange", 1))
 mass = ufl.TrialFunction(space) * ufl.TestFunction(space) * ufl.dx
 if "plainly" in sys.argv:
-    options = {"cache_dir": cache_folder(), "cffi_extra_compile_args": [*FLAGS], "timeout": 1}
+    options = {"cache_dir": folder_of(mass), "cffi_extra_compile_args": [*FLAGS], "timeout": 1}
     fem.form(mass, jit_options=options)
 else:
     try:

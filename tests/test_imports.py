@@ -19,11 +19,12 @@ LONGEST = 450
 
 # Modules and packages of simulator/, lowest first: each may import from lower layers and itself.
 LAYERS = (
-    {"constants", "errors", "ranks", "signals", "accounting", "cores", "digests", "other_python"},
+    {"constants", "errors", "ranks", "signals", "accounting", "cores", "digests"},
     {"run_warnings", "reading"},
     {"csv_text"},
     {"csv_table"},
-    {"interruption"},
+    {"interruption", "cache_folder"},
+    {"other_python"},
     {"units", "random_field", "size_law"},
     {"materials", "protocol"},
     {"parameters"},
@@ -33,8 +34,10 @@ LAYERS = (
     {"results", "penalties"},
     {"regimes", "heterogeneity", "optics", "measured", "resuming"},
     {"estimate"},
+    {"validity"},
     {"solver", "viewing", "progress", "describe"},
     {"reporting", "notebook", "twin"},
+    {"run_entries"},
     {"simulation"},
     {"sweep"},
     {"cli", "__init__"},

@@ -11,15 +11,17 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
-import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
+from simulator import cache_folder as heterode_cache
 from simulator.errors import InputError
 from simulator.geometry import meshing, packing
+from simulator.geometry.extent import refuse_other_units
 from simulator.geometry.mesh_data import MeshData
 from simulator.geometry.msh import read_msh, write_msh
 from simulator.geometry.packing import Packing, Progress, pack
@@ -51,13 +53,11 @@ def mesh_for(parameters: Any) -> MeshData:
 
 def _kept(path: Path, name: str) -> MeshData | None:
     """The mesh of that hash, where it lies there whole."""
-    if not path.is_file():
-        return None
     try:
-        mesh = read_msh(path)
-    except InputError:
+        mesh = read_msh(path) if path.is_file() else None
+    except (InputError, OSError):
         return None
-    return mesh if mesh.hash == name else None
+    return mesh if mesh is not None and mesh.hash == name else None
 
 
 def _made(parameters: Any, path: Path, name: str) -> MeshData:
@@ -77,7 +77,7 @@ def _alone(path: Path) -> Iterator[None]:
     with ExitStack() as held:
         with suppress(OSError):
             missing = [folder for folder in path.parents if not folder.is_dir()]
-            path.parent.mkdir(parents=True, exist_ok=True)
+            _make(path.parent)
             # Nothing is left where no mesh came of it.
             held.callback(lambda: _remove_empty(missing))
             file = held.enter_context(open(lock, "w"))
@@ -97,6 +97,8 @@ def _foreign_mesh(parameters: Any) -> MeshData:
     """The mesh of geometry.mesh_file."""
     geometry = parameters.geometry
     mesh = _named(parameters, lambda: read_msh(geometry.mesh_file), "geometry.mesh_file: ")
+    name = f"geometry.mesh_file = {geometry.mesh_file}: "
+    _named(parameters, lambda: refuse_other_units(mesh, 1e6 * geometry.coating_thickness), name)
     if mesh.dimension != geometry.dimension:
         raise InputError(
             f"{parameters.source_file}: geometry.dimension = {geometry.dimension}, but"
@@ -154,14 +156,28 @@ def mesh_hash(parameters: Any) -> str:
 
 
 def cache_folder() -> Path:
-    """Where meshes are kept; it need not exist."""
-    root = os.environ.get("HETERODE_CACHE")
-    return (Path(root) if root else Path.home() / ".cache" / "heterode") / "meshes"
+    """Where meshes are kept; it need not exist.
+
+    Raises:
+        InputError: somebody else could change what lies there.
+    """
+    top = heterode_cache.cache_folder()
+    if top.is_dir():
+        heterode_cache.refuse_others(top)
+    return top / "meshes"
+
+
+def _make(folder: Path) -> None:
+    """Make the folder of meshes; the one above it is this user's alone."""
+    heterode_cache.own_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
 
 
 def _store(path: Path, mesh: MeshData) -> None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make(path.parent)
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
         write_msh(path, mesh)
     except (OSError, InputError):
         # A cache that cannot be written costs time on the next run, nothing else.

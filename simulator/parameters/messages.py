@@ -33,6 +33,9 @@ _MISSING = "is missing"
 _MOST = 20
 """Other mistakes that are written out; missing keys are all named."""
 
+_COUNTED = 100
+"""Findings of a kind whose texts are made: a file can hold a million."""
+
 _ALIASES = {"rate_constant_cathodic": "rate_constant", "rate_constant_anodic": "rate_constant"}
 
 
@@ -50,9 +53,13 @@ def first_line(
         changed: keys that `--set` gave.
         root: the schema of the file.
     """
-    found = sorted(error.errors(), key=lambda e: _RANK.get(e["type"], 1))
+    found = sorted(error.errors(include_url=False), key=lambda e: _RANK.get(e["type"], 1))
+    # A file can hold a million mistakes.
+    missing = [details for details in found if details["type"] == "missing"]
+    wrong = [details for details in found if details["type"] != "missing"]
+    uncounted = len(found) - len(wrong[:_COUNTED]) - len(missing[:_COUNTED])
     mistakes: dict[str, tuple[ErrorDetails, MistakeError, Key]] = {}
-    for details in found:
+    for details in (*wrong[:_COUNTED], *missing[:_COUNTED]):
         key = _alias(_written_key(details["loc"], data), data)
         mistake = _mistake(details, key, root)
         key = key + mistake.key
@@ -61,14 +68,17 @@ def first_line(
     unknown = details["type"] == "extra_forbidden"
     by_set = any(key[: len(c)] == c or (unknown and c[: len(key)] == key) for c in changed)
     line = mistake_line(mistake, key, data, f"{file} with --set" if by_set else str(file))
-    return line + _others([(mistake, key) for _, mistake, key in others], data)
+    return line + _others([(mistake, key) for _, mistake, key in others], data, uncounted)
 
 
-def _others(mistakes: Sequence[tuple[MistakeError, Key]], data: dict[str, Any]) -> str:
+def _others(
+    mistakes: Sequence[tuple[MistakeError, Key]], data: dict[str, Any], uncounted: int
+) -> str:
     """Every other mistake of a file, on the same line; "" without any."""
     wrong = [_finding(m, key, data) for m, key in mistakes if m.problem != _MISSING]
     missing = [_name(key) for m, key in mistakes if m.problem == _MISSING]
-    more = [f"{len(wrong) - _MOST} more"] if len(wrong) > _MOST else []
+    left = max(len(wrong) - _MOST, 0) + uncounted
+    more = [f"and {left} more"] if left else []
     parts = [
         f" Also {what}: {between.join(named)}."
         for what, between, named in (
@@ -146,7 +156,8 @@ def _show(value: Any) -> str:
     try:
         text = json.dumps(value, ensure_ascii=False, default=str)
     except (TypeError, ValueError):
-        text = repr(value)
+        # A whole number of more than 4300 digits, which TOML has in hexadecimal.
+        text = f"{value:#x}" if isinstance(value, int) else "(too long)"
     text = " ".join(text.replace("NaN", "nan").replace("Infinity", "inf").split())
     return _shorten(text)
 

@@ -12,6 +12,7 @@ workers that they keep in the queue, and need a process on the login node for as
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -87,12 +88,15 @@ def submit(plan: Plan, folder: SweepFolder, tasks: Sequence[Task], ranks: int) -
     from submitit import SlurmExecutor
     from submitit.core.utils import FailedJobError, FailedSubmissionError
 
-    asked = plan.file.slurm
+    asked, new = plan.file.slurm, not folder.slurm.exists()
+    python = [sys.executable] if asked.python is None else shlex.split(asked.python)
+    # -P: nothing is imported from the folder that the job happens to start in.
     executor = SlurmExecutor(
-        folder=folder.slurm.absolute(), max_num_timeout=asked.requeues, python=asked.python
+        folder=folder.slurm.absolute(),
+        max_num_timeout=asked.requeues,
+        python=shlex.join([*python, "-P"]),
     )
     executor.update_parameters(**_parameters(plan, ranks))
-    python = [sys.executable] if asked.python is None else asked.python.split()
     base = command_of(folder.path.absolute(), ranks, python)
     elements = [
         Element([*base, task.run.id, *(["--retry-failed"] if task.again else [])]) for task in tasks
@@ -102,6 +106,9 @@ def submit(plan: Plan, folder: SweepFolder, tasks: Sequence[Task], ranks: int) -
             jobs = [executor.submit(element) for element in elements]
         return str(jobs[0].job_id).partition("_")[0]
     except (FailedJobError, FailedSubmissionError, subprocess.CalledProcessError) as error:
+        if new:
+            # Scripts of a job that there is not.
+            shutil.rmtree(folder.slurm, ignore_errors=True)
         reason = " ".join(str(error).split())
         raise InputError(f"--slurm: sbatch refuses the job ({reason}). See [slurm]") from None
 
