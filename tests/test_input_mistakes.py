@@ -583,7 +583,7 @@ def test_empty_file(tmp_path):
 
 
 def test_all_missing_keys_are_named_at_once(tmp_path):
-    keys = ("dimension", "coating_thickness", "porosity", "maximum_concentration")
+    keys = ("coating_thickness", "porosity", "maximum_concentration", "areal_mass")
     text = message(write(tmp_path, *((line(key), "") for key in keys)))
     for key in keys:
         assert f".{key}" in text

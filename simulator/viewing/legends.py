@@ -13,6 +13,7 @@ from matplotlib.transforms import Bbox
 from simulator.results.sample import Floats
 
 _CORNERS = ("upper right", "upper left", "lower left", "lower right")
+_LINE_PX = 2.0
 _AIR = 0.02  # between the data and a legend above them, as a share of the axes' height
 
 
@@ -36,15 +37,21 @@ def _clear(axes: Any) -> bool:
     if legend is None or not legend.get_visible():
         return False
     shapes = list(_shapes(axes))
-    if not _covers(legend.get_window_extent(), shapes):
+    if not _covers(_box(legend), shapes):
         return False
     for corner in _CORNERS:
         legend.set_loc(corner)
-        if not _covers(legend.get_window_extent(), shapes):
+        if not _covers(_box(legend), shapes):
             return True
     legend.set_loc("upper right")
-    _make_room(axes, legend.get_window_extent(), shapes)
+    _make_room(axes, _box(legend), shapes)
     return True
+
+
+def _box(legend: Any) -> Bbox:
+    """The legend and as much about it as lines are wide."""
+    box: Bbox = legend.get_window_extent().padded(_LINE_PX)
+    return box
 
 
 def _make_room(axes: Any, box: Bbox, shapes: list[tuple[Floats, bool]]) -> None:
