@@ -49,7 +49,9 @@ def add(commands: Any) -> None:
     _add_run_options(report.add_argument_group("results folders"))
     _add_table_options(report.add_argument_group("tables"))
     _add_choices(report.add_argument_group("statistics; lengths in um, or with a unit: 0.1mm"))
-    report.set_defaults(command=_report)
+    report.set_defaults(
+        command=_report, option_names={"pixel_um": "--pixel-size", "weighting": "--weight"}
+    )
 
 
 def _add_run_options(group: Any) -> None:
