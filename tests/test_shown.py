@@ -453,13 +453,15 @@ def test_legends_lie_on_nothing(folder: ResultsFolder, tmp_path: Path) -> None:
         assert covered(figure) == 0
 
 
-def test_a_legend_on_a_curve_is_noticed_and_moved() -> None:
+@pytest.mark.parametrize("scale", ["linear", "log"])
+def test_a_legend_on_a_curve_is_noticed_and_moved(scale: str) -> None:
     """The negative twin, and the mend."""
     for mended in (False, True):
         figure = style.new_figure(3.0, 2.4)
         axes = figure.subplots()
         x = np.linspace(0.0, 1.0, 400)
-        axes.plot(x, np.sin(200 * x), label="everywhere")
+        axes.plot(x, 1.5 + np.sin(200 * x), label="everywhere")
+        axes.set_yscale(scale)
         axes.legend(loc="center")
         if mended:
             lay_out(figure)

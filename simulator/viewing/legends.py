@@ -55,14 +55,16 @@ def _box(legend: Any) -> Bbox:
 
 
 def _make_room(axes: Any, box: Bbox, shapes: list[tuple[Floats, bool]]) -> None:
-    """Raise the upper end of a linear axis, so that the data end below the legend."""
+    """Raise the upper end of the axis, linear or not, so that the data end below the legend."""
     frame = axes.get_window_extent()
     points = np.concatenate([points for points, _ in shapes])
     top = (np.nanmax(points[:, 1]) - frame.y0) / frame.height
     room = 1.0 - (frame.y1 - box.y0) / frame.height - _AIR
-    low, high = axes.get_ylim()
+    scale = axes.yaxis.get_transform()
+    low, high = scale.transform(axes.get_ylim())
     if room > 0.0:
-        axes.set_ylim(low, low + (high - low) * min(top, 1.0) / room)
+        raised = low + (high - low) * min(top, 1.0) / room
+        axes.set_ylim(top=float(scale.inverted().transform(raised)))
 
 
 def _shapes(axes: Any) -> Iterator[tuple[Floats, bool]]:
