@@ -214,7 +214,7 @@ def test_a_users_file_in_the_place_of_each(
 
 
 @pytest.mark.parametrize("kind", ["folder", "link", "read-only"])
-@pytest.mark.parametrize("name", ["micrograph", "mesh", "report", "one figure", "sweep"])
+@pytest.mark.parametrize("name", ["micrograph", "mesh", "one figure", "sweep"])
 def test_what_is_never_replaced(
     name: str, kind: str, place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

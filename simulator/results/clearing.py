@@ -8,7 +8,7 @@ the user's by now, and is kept beside as NAME.yours.EXT. Folders go when nothing
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -41,16 +41,11 @@ def clear(folder: Path) -> None:
     """
     digests = _listed(folder)
     for path in list(earlier_files(folder)):
-        if path.is_symlink() or not path.is_file():
+        name = path.relative_to(folder).as_posix()
+        if _is_users(path, name, digests):
             set_aside(path)
-        elif path.parent.name == "report":
-            if not is_own(path):
-                set_aside(path)
-        elif path.suffix in _TABLES:
-            known = digests.get(path.relative_to(folder).as_posix())
-            if known is not None and file_digest(path) != known:
-                set_aside(path)
-        path.unlink(missing_ok=True)
+        else:
+            path.unlink()
     (folder / "report" / RECORD).unlink(missing_ok=True)
     for name in ("fields/data", "fields", "stops", "checkpoint", "report"):
         # What a user put there keeps the folder.
@@ -69,9 +64,19 @@ def earlier_files(folder: Path) -> Iterator[Path]:
     report = folder / "report"
     for name in recorded(report):
         path = report / name
-        # A record is a file as any other: it names nothing outside its folder.
-        if path.parent == report and (path.is_symlink() or path.exists()):
+        # A record can be altered as any file: it names nothing outside its folder.
+        if name != ".." and path.parent == report and (path.is_symlink() or path.exists()):
             yield path
+
+
+def _is_users(path: Path, name: str, digests: Mapping[str, str]) -> bool:
+    """Whether a file of a run's name is another's by now: no file, or changed since."""
+    if path.is_symlink() or not path.is_file():
+        return True
+    if name.startswith("report/"):
+        return not is_own(path)
+    known = digests.get(name) if path.suffix in _TABLES else None
+    return known is not None and file_digest(path) != known
 
 
 def matching(folder: Path, kind: str) -> list[Path]:
