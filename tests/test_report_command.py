@@ -434,8 +434,8 @@ def test_axes_are_labelled_with_units(folder: Path, tmp_path: Path) -> None:
     panels = [axes for axes in figure.axes if axes.get_title(loc="left")]
     assert [axes.get_title(loc="left")[5] for axes in panels] == ["A", "B", "C", "D"]
     assert ("distance of the pair / µm", "correlation coefficient") in labels
-    assert ("cluster size $L$ / µm", "mean lithium fraction of a cluster") in labels
-    assert ("particles per cluster", "mean lithium fraction of a cluster") in labels
+    assert ("cluster size $L$ / µm", "mean lithium fraction of a cluster, by number") in labels
+    assert ("particles per cluster", "mean lithium fraction of a cluster, by number") in labels
     assert ("$x$ / µm", "$y$ / µm") in labels
     assert all(x or y for x, y in labels)
     _, legend = panels[2].get_legend_handles_labels()
@@ -444,5 +444,5 @@ def test_axes_are_labelled_with_units(folder: Path, tmp_path: Path) -> None:
     assert "mean ± s.d. of clusters" in legend
     assert "global mean ± 2 % of the range" in legend
     figure = evolution_figure(evolution(source, settings, 1, count=5), 52.5, "discs")
-    assert all(axes.get_xlabel() == "mean lithium fraction" for axes in figure.axes)
+    assert all(axes.get_xlabel() == "mean lithium fraction, by volume" for axes in figure.axes)
     assert all(axes.get_ylabel() for axes in figure.axes)
