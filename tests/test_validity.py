@@ -9,13 +9,20 @@ import numpy as np
 import pytest
 from conftest import FIVE_DISCS, PRESET, ROOT
 
-from simulator.describe import describe_derived, describe_regimes, describe_validity
+from simulator.describe import (
+    describe_derived,
+    describe_regimes,
+    describe_validity,
+    parameter_rows,
+)
+from simulator.errors import InputError
 from simulator.geometry import quality
 from simulator.geometry.mesh_data import MeshData
 from simulator.geometry.msh import read_msh
 from simulator.geometry.quality import mesh_quality, worst_cells
 from simulator.materials import electronic_conduction, open_circuit_potential, solid_diffusion
 from simulator.parameters import Parameters, load_parameters
+from simulator.parameters.messages import physical_of
 from simulator.results.sample import Extremes
 from simulator.run_warnings import RunWarning
 from simulator.validity import before_run, facts_of, valid_ranges
@@ -368,6 +375,36 @@ def test_presets_say_only_that_they_leave_the_measured_curve() -> None:
         assert codes(p).keys() == {"open_circuit_curve"}, preset
         volts = open_circuit_potential(p.active_material.open_circuit_potential)
         assert volts.galleries.measured_voltage[1] < 4.5
+
+
+def edges() -> list[str]:
+    """Overrides that put each number of the schema at an end of what it may be."""
+    found = []
+    for name, _ in parameter_rows(given(*CONSTANT, *CONDUCTING)):
+        physical = physical_of(name)
+        if physical is None or name.startswith("solver"):
+            continue
+        low = physical.at_least if physical.above is None else physical.above + 1e-300
+        high = physical.up_to if physical.below is None else 1 - 1e-15
+        found += [
+            f"{name}={value!r} {physical.display_unit}" if physical.unit else f"{name}={value!r}"
+            for value in (low, high)
+            if value is not None
+        ]
+    return found
+
+
+def test_no_legal_number_is_too_much_for_it() -> None:
+    tried = 0
+    for edge in [*edges(), steps("charge at 1e-9C for 1 s"), steps("charge at 1e9C for 1 s")]:
+        for base in ((), (*CONSTANT, *CONDUCTING)):
+            try:
+                p = given(*base, edge)
+            except InputError:
+                continue
+            tried += 1
+            assert all(line.startswith("  ") for line in describe_validity(p)), edge
+    assert tried > 60
 
 
 # -- the estimates behind them ------------------------------------------------------------------
