@@ -38,6 +38,7 @@ from simulator.results.storage import OutputError
 from simulator.results.written import writing
 from simulator.resuming import Claim, Intent
 from simulator.run_entries import given_entries, numbers_of
+from simulator.skipped import SkippedSteps, told
 from simulator.solver.cell import Cell, build_cell
 from simulator.solver.electrode_mesh import distribute
 from simulator.solver.grids import FieldViewer
@@ -88,6 +89,7 @@ class Simulation:
         self._recorder: Recorder | None = None
         self._cell: Cell | None = None
         self._ended, self._saved_at, self._peak_before = "", time.monotonic(), 0
+        self._skipped = SkippedSteps()
         on_root(comm, self._intent.check)
         with self.phases.timed("mesh"):
             data = on_root(comm, lambda: mesh_for(parameters))
@@ -198,7 +200,9 @@ class Simulation:
             manifest = folder.start_manifest(**entries)
             folder.write_particles(self.particles)
         else:
-            manifest = folder.continue_manifest(**entries)
+            # Steps skipped after the checkpoint are yet to come.
+            self._skipped.recall(found.checkpoint.header)
+            manifest = folder.continue_manifest(**entries, **self._skipped.entries)
             begin = found.checkpoint.header["at"]
         manifest.add_piece(**begin, ranks=self.comm.size, versions=entries["versions"])
         return manifest
@@ -222,11 +226,12 @@ class Simulation:
         self._journey = Journey(protocol.sequence, cell.model.curve.lithium_fraction)
         position = self._begin(cell)
         pace, stops = cell.model.pace, protocol.stops
-        marching = march(cell.stepper, protocol.sequence, pace, position, stops, self._begin_cycle)
+        changes = self._begin_cycle if self.parameters.penalty.conditioning is not None else None
+        marching = march(cell.stepper, protocol.sequence, pace, position, stops, changes)
         while (marched := self._next(marching, cell)) is not None:
             self._ended = marched.ended_by or self._ended
             if marched.time_step == 0.0:
-                self._say(f"'{marched.text}' {self._ended}")
+                self._skip(marched)
                 continue
             signal, due = interruption.agreed_with(self._due())
             sample = self._record(
@@ -266,6 +271,11 @@ class Simulation:
         self._say(f"going on from t = {state.time:.6g} s, V = {state.V:.4f} V")
         return position
 
+    def _skip(self, marched: Marched) -> None:
+        """Say and note that a protocol step took no time, or no more of it. Collective."""
+        self._say(told(marched))
+        on_root(self.comm, lambda: self._skipped.note(marched, self._manifest))
+
     def _begin_cycle(self, cycle: int) -> None:
         """Give the particles the penalties of a cycle. Collective."""
         if self.parameters.penalty.conditioning is not None:
@@ -281,7 +291,7 @@ class Simulation:
             if marched is not None:
                 if marched.time_step > 0.0:
                     state = marched.state
-                    cell.balances.update(state)
+                    cell.balances.update(state, marched.prescribed)
                     self._warnings.look(
                         state.extremes, state.time, lambda *which: cell.model.place(state, *which)
                     )
@@ -346,6 +356,7 @@ class Simulation:
             "ended": self._ended,
             "warnings": self._warnings.memory,
             "journey": self._journey.memory,
+            **self._skipped.entries,
             "march": snapshot.entries,
         }
         self._claimed.checkpoints.write(steps, Checkpoint(header, snapshot.arrays))
