@@ -75,10 +75,10 @@ def slab_of(p: Parameters, facts: MeshFacts | None = None) -> Slab:
     summary = None if facts is None else facts.summary
     geometry, binder, separator = p.geometry, p.carbon_binder, p.separator
     active = geometry.active_fraction if summary is None else summary.active_fraction
-    L = geometry.coating_thickness if facts is None else facts.coating_thickness
-    L_separator = geometry.separator_thickness if facts is None else facts.separator_thickness
+    L = geometry.coating_thickness if summary is None else summary.coating_thickness
+    L_separator = geometry.separator_thickness if summary is None else summary.separator_thickness
     R, c, T = effective_radius(p, summary), p.electrolyte.initial_concentration, p.temperature
-    capacity = areal_capacity(p, summary) * L / geometry.coating_thickness
+    capacity = areal_capacity(p, summary)
     pores = bruggeman(binder.electrolyte_fraction, binder.bruggeman_exponent)
     # The way around the particles, by Bruggeman's estimate.
     around = (1.0 - active) ** 1.5
