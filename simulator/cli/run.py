@@ -63,7 +63,7 @@ def _run(options: argparse.Namespace, comm: Any) -> int:
             print(f"heterode: {text}", file=sys.stderr, flush=True)
         from simulator.describe import describe_regimes
 
-        print("\n".join(["Regimes", *describe_regimes(parameters)]), flush=True)
+        print("\n".join(["Regimes", *describe_regimes(parameters, simulation.summary)]), flush=True)
     try:
         outcome = simulation.run()
     except (InputError, ResumeError):
