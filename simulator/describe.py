@@ -42,7 +42,10 @@ def describe(
         mesh, dofs: of the mesh, where there is one already.
         ranks: for which time and memory are estimated.
     """
-    lines = [f"{parameters.source_file}: {parameters.title}".rstrip(": "), ""]
+    title = parameters.title
+    if parameters.dropped_title:
+        title = f"title '{parameters.dropped_title}' left out, as --set changes what it is for"
+    lines = [f"{parameters.source_file}: {title}".rstrip(": "), ""]
     lines += describe_parameters(parameters)
     lines += ["", "Protocol", *describe_protocol(parameters, mesh)]
     lines += ["", "What follows", *describe_derived(parameters, mesh)]
@@ -55,8 +58,11 @@ def parameter_rows(parameters: Parameters) -> list[tuple[str, str]]:
     return _rows(parameters, ())
 
 
-def record_of(parameters: Parameters) -> dict[str, Any]:
+def record_of(parameters: Parameters, mesh: MeshSummary | None = None) -> dict[str, Any]:
     """What a manifest keeps for those who read the results without the input file.
+
+    Args:
+        mesh: of geometry.mesh_file, whose own lengths and particles count.
 
     Returns:
         parameters: name -> value with its unit; protocol, derived: lines; regimes: a mapping each,
@@ -64,9 +70,9 @@ def record_of(parameters: Parameters) -> dict[str, Any]:
     """
     return {
         "parameters": dict(parameter_rows(parameters)),
-        "protocol": [line.removeprefix("  ") for line in describe_protocol(parameters)],
-        "derived": [line.strip() for line in describe_derived(parameters)],
-        "regimes": [asdict(regime) for regime in regime_numbers(parameters)],
+        "protocol": [line.removeprefix("  ") for line in describe_protocol(parameters, mesh)],
+        "derived": [line.strip() for line in describe_derived(parameters, mesh)],
+        "regimes": [asdict(regime) for regime in regime_numbers(parameters, mesh)],
     }
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from simulator.errors import InputError
+from simulator.errors import InputError, MistakesError
 from simulator.parameters.messages import first_line
 from simulator.parameters.model import Parameters
 from simulator.parameters.toml_file import MOST_PARTS, parse_toml, read_toml
@@ -53,6 +53,8 @@ def load_parameters(path: str | Path, overrides: Sequence[str] = ()) -> Paramete
             for beside it; those named by an override, in the working folder.
         overrides: texts "section.key=value", later ones win. The value is read as TOML, and as a
             plain text when it is none, so that quotes may be left out: "geometry.width=80 um".
+            Where they change what is run, the file's title no longer holds and is left out, unless
+            they give one.
 
     Raises:
         InputError: one line that names file, key, value, what is allowed and the remedy.
@@ -61,14 +63,24 @@ def load_parameters(path: str | Path, overrides: Sequence[str] = ()) -> Paramete
     data = read_toml(file)
     given = copy.deepcopy(data)
     _resolve_paths(data, file.parent)
+    written = copy.deepcopy(data)
     changed = _apply_overrides(data, overrides)
     # Another run may be started from another folder.
     _resolve_paths(given, file.parent.absolute())
     _apply_overrides(given, overrides)
+    dropped = ""
+    if ("title",) not in changed and _titled(written) != _titled(data):
+        dropped = str(data.pop("title", ""))
+        given.pop("title", None)
     try:
-        return Parameters.of_file(data, file, given)
+        return Parameters.of_file(data, file, given, dropped_title=dropped)
     except ValidationError as error:
-        raise InputError(first_line(error, data, file, changed)) from None
+        raise MistakesError(first_line(error, data, file, changed)) from None
+
+
+def _titled(data: dict[str, Any]) -> dict[str, Any]:
+    """What a title may speak of: everything but itself and how results are written."""
+    return {key: value for key, value in data.items() if key not in ("title", "output")}
 
 
 def parameters_from(tables: dict[str, Any], file: Path) -> Parameters:
@@ -84,7 +96,7 @@ def parameters_from(tables: dict[str, Any], file: Path) -> Parameters:
     try:
         return Parameters.of_file(tables, file, tables)
     except ValidationError as error:
-        raise InputError(first_line(error, tables, file, set())) from None
+        raise MistakesError(first_line(error, tables, file, set())) from None
 
 
 def _one_line(text: str) -> str:
