@@ -139,7 +139,7 @@ KNOWN = {
 def test_what_hung_or_failed_once(name: str) -> None:
     with ends_soon(), pytest.raises(InputError) as caught:
         load_parameters(PRESET, [KNOWN[name]])
-    check_line(str(caught.value))
+    check_line(str(caught.value), type(caught.value).longest)
 
 
 FILES = {
@@ -162,7 +162,7 @@ def test_files_that_hung_or_failed_once(name: str, tmp_path: Path) -> None:
     file.write_bytes(FILES[name])
     with ends_soon(), pytest.raises(InputError) as caught:
         load_parameters(file)
-    check_line(str(caught.value))
+    check_line(str(caught.value), type(caught.value).longest)
     assert "p.toml" in str(caught.value)
 
 
