@@ -176,12 +176,14 @@ class Simulation:
     def _first_entries(self) -> Manifest:
         assert self._claimed is not None
         folder, found, versions = self._claimed.folder, self._claimed.found, collect_versions()
+        # A mesh of the user's own measures what it does, whatever the parameters would pack.
+        mesh = None if self.parameters.geometry.mesh_file is None else self.mesh.summary
         entries = {
             "title": self.parameters.title,
             "parameters": self.parameters.to_si_dict(),
             "parameter_file": str(self.parameters.source_file),
             "input": self.parameters.given,
-            "described": record_of(self.parameters),
+            "described": record_of(self.parameters, mesh),
             "seeds": self.parameters.seeds.model_dump(),
             "versions": versions,
             "mesh_hash": self.mesh.mesh_hash,

@@ -10,7 +10,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from simulator.errors import InputError
-from simulator.parameters.messages import first_line
+from simulator.parameters.idle import idle_keys, leave_out, mistake_of
+from simulator.parameters.messages import first_line, mistake_line
 from simulator.parameters.model import Parameters
 from simulator.parameters.toml_file import MOST_PARTS, parse_toml, read_toml
 from simulator.protocol import resolved
@@ -65,6 +66,24 @@ def load_parameters(path: str | Path, overrides: Sequence[str] = ()) -> Paramete
     # Another run may be started from another folder.
     _resolve_paths(given, file.parent.absolute())
     _apply_overrides(given, overrides)
+    parameters = _validated(data, file, given, changed)
+    idle = list(idle_keys(parameters, data))
+    for key, rule in idle:
+        if not rule.makes_idle(key, changed):
+            by_set = any(key[: len(c)] == c for c in changed)
+            source = f"{file} with --set" if by_set else str(file)
+            raise InputError(mistake_line(mistake_of(key, rule, data), key, data, source))
+    if not idle:
+        return parameters
+    for key, _ in idle:
+        leave_out(data, key)
+        leave_out(given, key)
+    return _validated(data, file, given, changed)
+
+
+def _validated(
+    data: dict[str, Any], file: Path, given: dict[str, Any], changed: set[Key]
+) -> Parameters:
     try:
         return Parameters.of_file(data, file, given)
     except ValidationError as error:
@@ -81,10 +100,7 @@ def parameters_from(tables: dict[str, Any], file: Path) -> Parameters:
     Raises:
         InputError: as in `load_parameters`.
     """
-    try:
-        return Parameters.of_file(tables, file, tables)
-    except ValidationError as error:
-        raise InputError(first_line(error, tables, file, set())) from None
+    return _validated(tables, file, tables, set())
 
 
 def _one_line(text: str) -> str:
