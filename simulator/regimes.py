@@ -211,7 +211,8 @@ def regime_numbers(parameters: Parameters, mesh: MeshSummary | None = None) -> l
 
 
 def _of_current(p: Parameters, mesh: MeshSummary | None, s: _State, current: float) -> list[Regime]:
-    time = areal_capacity(p, mesh) / current
+    # A current beyond all bounds still has a time.
+    time = max(areal_capacity(p, mesh) / current, 1e-200)
     diffusion = s.R**2 / (s.D * time)
     ratio = current / (s.a * s.L) / (2.0 * s.pen * s.i0)
     overpotential = 2.0 / s.f * math.asinh(ratio)

@@ -21,21 +21,23 @@ from mpi4py import MPI
 
 from simulator import __version__
 from simulator.accounting import Phases, peak_memory
-from simulator.describe import record_of
 from simulator.errors import CompileError, InputError, SolveError
 from simulator.estimate import forecast
 from simulator.geometry.cache import mesh_for
+from simulator.geometry.mesh_data import MeshData
 from simulator.interruption import Interruption
 from simulator.parameters import Parameters
 from simulator.penalties import factors_of_cycle, penalty_factors
 from simulator.progress import Journey, Progress
 from simulator.ranks import from_root, on_root
 from simulator.results.checkpoint import Checkpoint
-from simulator.results.manifest import Manifest, Outcome, collect_versions, stopped_by
+from simulator.results.manifest import Manifest, Outcome, stopped_by
 from simulator.results.recorder import Recorder
 from simulator.results.sample import Sample
 from simulator.results.storage import OutputError
+from simulator.results.written import writing
 from simulator.resuming import Claim, Intent
+from simulator.run_entries import given_entries, numbers_of
 from simulator.solver.cell import Cell, build_cell
 from simulator.solver.electrode_mesh import distribute
 from simulator.solver.grids import FieldViewer
@@ -43,6 +45,7 @@ from simulator.solver.march import BEGINNING, Marched, Position, march
 from simulator.solver.newton import StepAbandonedError
 from simulator.solver.snapshot import Snapshot
 from simulator.solver.stepper import State
+from simulator.validity import Before, Ledger, before_run, facts_of, valid_ranges
 
 
 class Simulation:
@@ -54,7 +57,8 @@ class Simulation:
         comm: the ranks.
         stream: for progress, on rank 0; None is stderr.
         quiet: no progress.
-        overwrite: replace an earlier run's results.
+        overwrite: replace an earlier run's results; files of the user's stay, those that were
+            changed since under another name.
         resume: go on with the run that is in the folder, if there is one.
 
     Raises:
@@ -87,7 +91,9 @@ class Simulation:
         on_root(comm, self._intent.check)
         with self.phases.timed("mesh"):
             data = on_root(comm, lambda: mesh_for(parameters))
+            before = from_root(comm, lambda: _before(parameters, data))
             self.mesh = distribute(comm, data)
+        self._warnings = Ledger(before, valid_ranges(parameters), self._say)
         table = self.mesh.particle_table
         factors = from_root(comm, lambda: penalty_factors(parameters, table))
         self.particles = table.with_penalty(factors)
@@ -116,7 +122,9 @@ class Simulation:
         except (SolveError, CompileError) as error:
             # A compiler that was interrupted at the keyboard fails, too.
             signal = interruption.agreed()
-            return stopped_by(signal) if signal != 0 else Outcome("failed", str(error))
+            solving = isinstance(error, SolveError)
+            reason = self._warnings.explained(str(error)) if solving else str(error)
+            return stopped_by(signal) if signal != 0 else Outcome("failed", reason)
         except OutputError as error:
             return Outcome("failed", f"the results cannot be written: {error}")
         except BaseException as error:
@@ -135,6 +143,13 @@ class Simulation:
             self._peak_before = claim.found.checkpoint.header.get("peak_memory_bytes", 0)
         return claim
 
+    def _remembered(self) -> list[dict[str, Any]]:
+        """The warnings of a checkpoint to go on from. Collective."""
+        found = None if self._claimed is None else self._claimed.found
+        kept = [] if found is None else found.checkpoint.header.get("warnings", [])
+        warnings: list[dict[str, Any]] = self.comm.bcast(kept, root=0)
+        return warnings
+
     def _hashes(self) -> dict[str, str]:
         penalties = np.ascontiguousarray(self.particles.penalty).tobytes()
         return {
@@ -146,6 +161,7 @@ class Simulation:
     def _solve(self, interruption: Interruption) -> Outcome:
         with self.phases.timed("output"):
             self._manifest = on_root(self.comm, self._first_entries)
+            self._warnings.open(self._manifest, self._remembered())
         with self.phases.timed("setup"):
             self._say("compiling the equations")
             mesh, p, penalty = self.mesh, self.parameters, self.particles.penalty
@@ -175,21 +191,8 @@ class Simulation:
 
     def _first_entries(self) -> Manifest:
         assert self._claimed is not None
-        folder, found, versions = self._claimed.folder, self._claimed.found, collect_versions()
-        # A mesh of the user's own measures what it does, whatever the parameters would pack.
-        mesh = None if self.parameters.geometry.mesh_file is None else self.mesh.summary
-        entries = {
-            "title": self.parameters.title,
-            "parameters": self.parameters.to_si_dict(),
-            "parameter_file": str(self.parameters.source_file),
-            "input": self.parameters.given,
-            "described": record_of(self.parameters, mesh),
-            "seeds": self.parameters.seeds.model_dump(),
-            "versions": versions,
-            "mesh_hash": self.mesh.mesh_hash,
-            "ranks": self.comm.size,
-            "particles": len(self.particles),
-        }
+        folder, found = self._claimed.folder, self._claimed.found
+        entries = given_entries(self.parameters, self.mesh, self.comm.size)
         begin = {"from_time_s": 0.0, "from_step": 0}
         if found is None:
             manifest = folder.start_manifest(**entries)
@@ -197,7 +200,7 @@ class Simulation:
         else:
             manifest = folder.continue_manifest(**entries)
             begin = found.checkpoint.header["at"]
-        manifest.add_piece(**begin, ranks=self.comm.size, versions=versions)
+        manifest.add_piece(**begin, ranks=self.comm.size, versions=entries["versions"])
         return manifest
 
     def _open_recorder(self, viewer: FieldViewer) -> Recorder | None:
@@ -277,7 +280,11 @@ class Simulation:
             marched = next(marching, None)
             if marched is not None:
                 if marched.time_step > 0.0:
-                    cell.balances.update(marched.state)
+                    state = marched.state
+                    cell.balances.update(state)
+                    self._warnings.look(
+                        state.extremes, state.time, lambda *which: cell.model.place(state, *which)
+                    )
                 cell.snapshots.note(marched.position)
             return marched
 
@@ -337,6 +344,7 @@ class Simulation:
             "wall_s": self.phases.seconds,
             "peak_memory_bytes": peak,
             "ended": self._ended,
+            "warnings": self._warnings.memory,
             "journey": self._journey.memory,
             "march": snapshot.entries,
         }
@@ -383,29 +391,14 @@ class Simulation:
         finally:
             # Figures that fail, or take long, must not leave a run that seems to go on.
             if self._manifest is not None:
+                self._warnings.close()
                 self._manifest.finish(
                     outcome.status,
                     outcome.reason,
                     wall_s=self.phases.seconds,
                     peak_memory_bytes=peak,
-                    **self._numbers(),
+                    **numbers_of(self._cell),
                 )
-
-    def _numbers(self) -> dict[str, Any]:
-        if self._cell is None:
-            return {}
-        model, stepper = self._cell.model, self._cell.stepper
-        return {
-            "dofs": model.layout.total,
-            "linear_solver": model.preset,
-            "steps": stepper.steps,
-            "rejected_steps": stepper.rejected,
-            "newton_iterations": model.newton.iterations,
-            "linearisations": model.bordered.linearisations,
-            "krylov_iterations": model.linear.iterations,
-            "solve_s": dict(model.phases.seconds),
-            "balance": self._cell.balances.as_dict(),
-        }
 
     def _draw(self) -> None:
         assert self._claimed is not None
@@ -413,7 +406,9 @@ class Simulation:
             # Loads pictures and pages: half a second, that runs without a report need not wait.
             from simulator.reporting.ended import finish_report
 
-            finished = finish_report(self._claimed.folder.path)
+            # The user's own files in report/ stay: as they are, or under another name.
+            with writing(overwrite=self._intent.overwrite or None):
+                finished = finish_report(self._claimed.folder.path)
             self._say(finished.finding)
             for problem in finished.problems:
                 print(f"heterode: warning: {problem}", file=sys.stderr, flush=True)
@@ -436,4 +431,9 @@ class Simulation:
                 self._recorder.close()
         with suppress(Exception):
             if self._manifest is not None:
-                self._manifest.finish("failed", reason, **self._numbers())
+                self._manifest.finish("failed", reason, **numbers_of(self._cell))
+
+
+def _before(parameters: Parameters, mesh: MeshData | None) -> Before:
+    """What is known before the run; on rank 0, which has the mesh."""
+    return before_run(parameters, None if mesh is None else facts_of(mesh))

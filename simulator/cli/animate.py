@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from simulator.cli.endings import DONE
+from simulator.cli.outputs import with_overwrite
 from simulator.cli.results_folder import with_results
 
 if TYPE_CHECKING:
@@ -64,6 +65,7 @@ def add(commands: Any) -> None:
         metavar="UM",
         help="3D: show the plane y = UM (without a number: in the middle) instead",
     )
+    with_overwrite(animate)
     animate.add_argument("--quiet", action="store_true", help="print nothing but errors")
 
 
@@ -75,11 +77,18 @@ def _animate(options: argparse.Namespace, comm: Any) -> int:
 
 
 def _make(options: argparse.Namespace) -> None:
-    from simulator.reporting.page import refresh_page
-    from simulator.viewing.movie import animate
+    from simulator.reporting.page import page_files, refresh_page
+    from simulator.results.written import writing
+    from simulator.viewing.movie import animate, outputs_of
 
-    movie = animate(options.results, _view(options), None if options.quiet else _Counter())
-    refresh_page(options.results)
+    view = _view(options)
+    outputs = outputs_of(options.results, view)
+    page = page_files(options.results)
+    if page[-1].exists():
+        outputs += page
+    with writing(outputs, overwrite=options.overwrite):
+        movie = animate(options.results, view, None if options.quiet else _Counter())
+        refresh_page(options.results)
     if options.quiet:
         return
     width, height = movie.size

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from simulator.cli.endings import DONE
+from simulator.cli.outputs import with_overwrite
 from simulator.cli.values import length, number, whole
 from simulator.ranks import on_root
 
@@ -22,6 +23,7 @@ def add(commands: Any) -> None:
     command.add_argument(
         "--out", type=Path, default=Path("results/micrograph"), metavar="DIR", help="folder"
     )
+    with_overwrite(command)
     command.add_argument(
         "--colours",
         type=Path,
@@ -65,7 +67,8 @@ def _micrograph(options: argparse.Namespace, comm: Any) -> int:
     def make() -> None:
         from simulator.heterogeneity.sections import parse_plane
         from simulator.optics.sections import ILLUSTRATIVE, read_colours
-        from simulator.reporting.synthetic import Request, take_pictures
+        from simulator.reporting.synthetic import FILES, Request, take_pictures
+        from simulator.results.written import writing
 
         colours = ILLUSTRATIVE if options.colours is None else read_colours(options.colours)
         request = Request(
@@ -82,7 +85,13 @@ def _micrograph(options: argparse.Namespace, comm: Any) -> int:
             noise=options.noise,
             fall_off=options.fall_off,
         )
-        count = take_pictures(request, colours, options.seed, options.out)
+        with writing(
+            [options.out / name for name in FILES],
+            inputs=[] if options.colours is None else [options.colours],
+            overwrite=options.overwrite,
+            option="--out",
+        ):
+            count = take_pictures(request, colours, options.seed, options.out)
         print(f"{count} particles\nresults: {options.out}")
 
     on_root(comm, make)

@@ -19,6 +19,7 @@ import numpy as np
 from simulator import __version__
 from simulator.errors import InputError
 from simulator.results.storage import write_atomically
+from simulator.results.written import write_output
 from simulator.run_warnings import RunWarning, merge_warnings
 
 Status = Literal["running", "completed", "stopped", "failed"]
@@ -156,13 +157,19 @@ def to_json(value: Any) -> Any:
 
 
 def write_json(path: Path, entries: Mapping[str, Any]) -> None:
-    """Write strict JSON, whole or not at all: what it cannot hold (nan, inf) is null.
+    """Write an output in strict JSON, whole or not at all: what it cannot hold (nan, inf) is null.
 
     Raises:
+        InputError: a file is in the way that is not heterode's own.
         OutputError: the file cannot be written.
     """
+    write_output(path, json_text(entries))
+
+
+def json_text(entries: Mapping[str, Any]) -> bytes:
+    """Strict JSON; what it cannot hold (nan, inf) is null."""
     text = json.dumps(to_json(entries), indent=1, ensure_ascii=False, allow_nan=False)
-    write_atomically(path, text.encode() + b"\n")
+    return text.encode() + b"\n"
 
 
 @cache

@@ -16,12 +16,12 @@ from simulator.parameters import load_parameters
 from simulator.results.sample import Sample
 from simulator.solver.electrode_mesh import distribute
 from simulator.solver.model import CellModel
+from simulator.twin import PYBAMM
 from verification.claim import Claim, Curve, Figure, Outcome, Plot, at_most
 from verification.own_venv import ask, python_with
 
 Floats = npt.NDArray[np.float64]
 
-REQUIREMENTS = ("pybamm==26.10.1.1",)
 SCRIPT = Path(__file__).with_name("pybamm_cell.py")
 
 RATES = ("C/2", "1C")
@@ -96,7 +96,7 @@ def difference(rate: str, **damages: float) -> tuple[Figure, list[Curve], str]:
         rate: of the charge.
         damages: factors on numbers that the DFN is told.
     """
-    python = python_with("pybamm", REQUIREMENTS)
+    python = python_with("pybamm", PYBAMM)
     model, samples = spheres(rate)
     told = question(model, samples)
     told |= {key: factor * told[key] for key, factor in damages.items()}
