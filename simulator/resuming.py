@@ -23,6 +23,7 @@ from simulator.results.checkpoint import (
 )
 from simulator.results.clearing import earlier_files
 from simulator.results.folder import ResultsFolder, is_unborn
+from simulator.results.history import read_history
 from simulator.results.lock import FolderLock
 from simulator.results.manifest import read_manifest
 from simulator.results.recorder import Written, check_written
@@ -159,6 +160,22 @@ def newest(
     )
 
 
+def _refuse_lost(folder: ResultsFolder) -> None:
+    """Refuse to begin anew in the place of a run whose checkpoints were there, and are gone.
+
+    A run that is stopped writes one: without any, what it computed is all there is of it.
+
+    Raises:
+        InputError: it was stopped, and has results.
+    """
+    stopped = read_manifest(folder.manifest)["status"] == "stopped"
+    if stopped and len(read_history(folder.path)) > 1:
+        raise InputError(
+            f"{folder.checkpoint}: the checkpoints of the run are gone, so it cannot be gone on "
+            "with, and its results are not replaced. Bring them back, or choose another --out"
+        )
+
+
 @dataclass(frozen=True)
 class Claim:
     """A folder that is this run's to write to.
@@ -205,8 +222,13 @@ class Intent:
         if not self.resume:
             ResultsFolder.check(self.path, overwrite=self.overwrite)
             self._spare_inputs()
-        elif stage(self.path, self.parameters) == "unborn":
+            return
+        reached = stage(self.path, self.parameters)
+        if reached == "unborn":
             ResultsFolder.check(self.path)
+        elif reached == "begun":
+            _refuse_lost(ResultsFolder(self.path))
+            self._spare_inputs()
 
     def _spare_inputs(self) -> None:
         """Refuse to replace results that the parameters are read from.
@@ -243,6 +265,8 @@ class Intent:
             if reached == "under way":
                 found = newest(folder, self.parameters, hashes)
             else:
+                if reached == "begun":
+                    _refuse_lost(folder)
                 overwrite = self.overwrite or reached == "begun"
                 folder = ResultsFolder.create(self.path, overwrite=overwrite)
             kept = Checkpoints(folder.checkpoint, None if found is None else found.path)
