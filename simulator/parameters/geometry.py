@@ -65,8 +65,8 @@ class MeshSettings(Section):
 _OF_NO_ACCOUNT = {
     "particle_size": {"distribution": "monodisperse", "diameter": "1 um"},
     "active_fraction": 0.5,
-    "coating_thickness": "1 um",
-    "separator_thickness": "1 um",
+    "coating_thickness": "50 um",
+    "separator_thickness": "25 um",
 }
 OF_THE_MESH = (
     "coating_thickness",

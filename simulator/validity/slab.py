@@ -78,7 +78,7 @@ def slab_of(p: Parameters, facts: MeshFacts | None = None) -> Slab:
     L = geometry.coating_thickness if facts is None else facts.coating_thickness
     L_separator = geometry.separator_thickness if facts is None else facts.separator_thickness
     R, c, T = effective_radius(p, summary), p.electrolyte.initial_concentration, p.temperature
-    capacity = areal_capacity(p, summary) * L / geometry.coating_thickness
+    capacity = areal_capacity(p, summary)
     pores = bruggeman(binder.electrolyte_fraction, binder.bruggeman_exponent)
     # The way around the particles, by Bruggeman's estimate.
     around = (1.0 - active) ** 1.5
