@@ -60,7 +60,7 @@ def record_of(parameters: Parameters, mesh: MeshSummary | None = None) -> dict[s
     """What a manifest keeps for those who read the results without the input file.
 
     Args:
-        mesh: of geometry.mesh_file, where one is given.
+        mesh: of geometry.mesh_file, whose own lengths and particles count.
 
     Returns:
         parameters: name -> value with its unit; protocol, derived: lines; regimes: a mapping each,

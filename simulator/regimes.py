@@ -21,7 +21,6 @@ from simulator.constants import FARADAY, GAS_CONSTANT
 from simulator.materials import open_circuit_potential
 from simulator.parameters.model import Parameters
 from simulator.parameters.tables import read_penalty_table
-from simulator.particles import ParticleTable
 from simulator.penalties import penalty_law
 from simulator.physics.effective import bruggeman, carbon_factor
 from simulator.physics.exchange import exchange_law
@@ -52,52 +51,14 @@ class MeshSummary:
         particles: number of particles.
         active_fraction: particle volume over cathode volume.
         specific_surface: particle surface over cathode volume, m^-1.
-        coating_thickness, separator_thickness: m; None where they are those of the parameters.
+        coating_thickness, separator_thickness: m.
     """
 
     particles: int
     active_fraction: float
     specific_surface: float
-    coating_thickness: float | None = None
-    separator_thickness: float | None = None
-
-    @classmethod
-    def of(
-        cls,
-        particles: ParticleTable,
-        area: float,
-        coating: float,
-        separator: float,
-        *,
-        depth: float,
-    ) -> MeshSummary:
-        """What particles in a coating measure.
-
-        Args:
-            particles: of the mesh.
-            area: of the collector, m^2 (2D: per metre of depth).
-            coating, separator: their thickness, m.
-            depth: that volumes and surfaces of the particles count, m; 1 in 3D.
-        """
-        cathode = area * coating * depth
-        return cls(
-            particles=len(particles),
-            active_fraction=float(1e-18 * particles.volume_um3.sum()) / cathode,
-            specific_surface=float(1e-12 * particles.surface_um2.sum()) / cathode,
-            coating_thickness=coating,
-            separator_thickness=separator,
-        )
-
-
-def thicknesses(parameters: Parameters, mesh: MeshSummary | None) -> tuple[float, float]:
-    """Of coating and separator, m: the mesh's where there is one."""
-    geometry = parameters.geometry
-    coating = None if mesh is None else mesh.coating_thickness
-    separator = None if mesh is None else mesh.separator_thickness
-    return (
-        geometry.coating_thickness if coating is None else coating,
-        geometry.separator_thickness if separator is None else separator,
-    )
+    coating_thickness: float
+    separator_thickness: float
 
 
 def effective_radius(parameters: Parameters, mesh: MeshSummary | None = None) -> float:
@@ -117,7 +78,14 @@ def areal_capacity(parameters: Parameters, mesh: MeshSummary | None = None) -> f
     least, most = material.lithium_fraction_window
     fraction = geometry.active_fraction if mesh is None else mesh.active_fraction
     stored = FARADAY * material.maximum_concentration * (most - least)
-    return stored * fraction * thicknesses(parameters, mesh)[0]
+    return stored * fraction * _thicknesses(parameters, mesh)[0]
+
+
+def _thicknesses(p: Parameters, mesh: MeshSummary | None) -> tuple[float, float]:
+    """Of coating and separator, m."""
+    if mesh is not None:
+        return mesh.coating_thickness, mesh.separator_thickness
+    return p.geometry.coating_thickness, p.geometry.separator_thickness
 
 
 def fastest_current(parameters: Parameters, mesh: MeshSummary | None = None) -> float | None:
@@ -180,7 +148,7 @@ def _state(p: Parameters, mesh: MeshSummary | None) -> _State:
         binder.electrolyte_fraction, binder.bruggeman_exponent, binder.bruggeman_carbon
     )
     return _State(
-        L=thicknesses(p, mesh)[0],
+        L=_thicknesses(p, mesh)[0],
         R=R,
         a=p.geometry.dimension * fraction / R,
         D=float(p.active_material.diffusivity_of_fraction(x, p.temperature)),
@@ -203,20 +171,22 @@ def regime_numbers(parameters: Parameters, mesh: MeshSummary | None = None) -> l
     current = fastest_current(parameters, mesh)
     numbers = []
     if current is not None:
-        numbers += _of_current(parameters, mesh, s, current)
+        numbers += _of_current(parameters, s, current, areal_capacity(parameters, mesh), mesh)
     numbers += _of_state(parameters, s)
     if parameters.active_material.electronic_conduction_in_particles:
         numbers.append(_of_particle_conduction(parameters, s))
     return numbers
 
 
-def _of_current(p: Parameters, mesh: MeshSummary | None, s: _State, current: float) -> list[Regime]:
+def _of_current(
+    p: Parameters, s: _State, current: float, capacity: float, mesh: MeshSummary | None
+) -> list[Regime]:
     # A current beyond all bounds still has a time.
-    time = max(areal_capacity(p, mesh) / current, 1e-200)
+    time = max(capacity / current, 1e-200)
     diffusion = s.R**2 / (s.D * time)
     ratio = current / (s.a * s.L) / (2.0 * s.pen * s.i0)
     overpotential = 2.0 / s.f * math.asinh(ratio)
-    drop = _salt_drop(p, mesh, current) / p.electrolyte.initial_concentration
+    drop = _salt_drop(p, current, mesh) / p.electrolyte.initial_concentration
     return [
         Regime(
             "diffusion in the particles",
@@ -258,7 +228,7 @@ def _of_current(p: Parameters, mesh: MeshSummary | None, s: _State, current: flo
     ]
 
 
-def _salt_drop(p: Parameters, mesh: MeshSummary | None, current: float) -> float:
+def _salt_drop(p: Parameters, current: float, mesh: MeshSummary | None) -> float:
     """I (1 - t+)/F (L_sep/D_sep + L/(2 D_cathode)), mol m^-3.
 
     Here the way around the particles counts too: (1 - eps_AM)^1.5, Bruggeman's estimate.
@@ -266,12 +236,12 @@ def _salt_drop(p: Parameters, mesh: MeshSummary | None, current: float) -> float
     c, T = p.electrolyte.initial_concentration, p.temperature
     functions, binder, separator = p.electrolyte.functions, p.carbon_binder, p.separator
     D = float(functions.diffusivity(c, T))
-    fraction = p.geometry.active_fraction if mesh is None else mesh.active_fraction
-    coating_thickness, separator_thickness = thicknesses(p, mesh)
-    around = float((1.0 - fraction) ** 1.5)
+    active = p.geometry.active_fraction if mesh is None else mesh.active_fraction
+    around = float((1.0 - active) ** 1.5)
+    coating, behind = _thicknesses(p, mesh)
     D_cathode = D * around * bruggeman(binder.electrolyte_fraction, binder.bruggeman_exponent)
     D_separator = D * bruggeman(separator.porosity, separator.bruggeman_exponent)
-    path = separator_thickness / D_separator + 0.5 * coating_thickness / D_cathode
+    path = behind / D_separator + 0.5 * coating / D_cathode
     flux = current * (1.0 - float(functions.transference_number(c, T))) / FARADAY
     return float(flux * path)
 

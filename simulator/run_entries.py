@@ -6,21 +6,27 @@ from typing import Any
 
 from simulator.describe import record_of
 from simulator.parameters import Parameters
+from simulator.regimes import MeshSummary
 from simulator.results.manifest import collect_versions
 from simulator.solver.cell import Cell
 from simulator.solver.electrode_mesh import ElectrodeMesh
 
 
-def given_entries(parameters: Parameters, mesh: ElectrodeMesh, ranks: int) -> dict[str, Any]:
-    """Known before the first time step."""
-    # A mesh of the user's own measures what it does, whatever the parameters would pack.
-    measured = None if parameters.geometry.mesh_file is None else mesh.summary
+def given_entries(
+    parameters: Parameters, mesh: ElectrodeMesh, ranks: int, summary: MeshSummary | None
+) -> dict[str, Any]:
+    """Known before the first time step.
+
+    Args:
+        parameters, mesh, ranks: of the run.
+        summary: of geometry.mesh_file.
+    """
     return {
         "title": parameters.title,
         "parameters": parameters.to_si_dict(),
         "parameter_file": str(parameters.source_file),
         "input": parameters.given,
-        "described": record_of(parameters, measured),
+        "described": record_of(parameters, summary),
         "seeds": parameters.seeds.model_dump(),
         "versions": collect_versions(),
         "mesh_hash": mesh.mesh_hash,

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO, cast
 
 import numpy as np
 from mpi4py import MPI
@@ -38,6 +38,7 @@ from simulator.results.storage import OutputError
 from simulator.results.written import writing
 from simulator.resuming import Claim, Intent
 from simulator.run_entries import given_entries, numbers_of
+from simulator.skipped import SkippedSteps, told
 from simulator.solver.cell import Cell, build_cell
 from simulator.solver.electrode_mesh import distribute
 from simulator.solver.grids import FieldViewer
@@ -45,7 +46,7 @@ from simulator.solver.march import BEGINNING, Marched, Position, march
 from simulator.solver.newton import StepAbandonedError
 from simulator.solver.snapshot import Snapshot
 from simulator.solver.stepper import State
-from simulator.validity import Before, Ledger, before_run, facts_of, valid_ranges
+from simulator.validity import Ledger, MeshFacts, before_run, facts_of, valid_ranges
 
 
 class Simulation:
@@ -88,12 +89,15 @@ class Simulation:
         self._recorder: Recorder | None = None
         self._cell: Cell | None = None
         self._ended, self._saved_at, self._peak_before = "", time.monotonic(), 0
+        self._skipped = SkippedSteps()
         on_root(comm, self._intent.check)
         with self.phases.timed("mesh"):
             data = on_root(comm, lambda: mesh_for(parameters))
-            before = from_root(comm, lambda: _before(parameters, data))
+            facts: MeshFacts = from_root(comm, lambda: facts_of(cast(MeshData, data)))
             self.mesh = distribute(comm, data)
+        before = before_run(parameters, facts)
         self._warnings = Ledger(before, valid_ranges(parameters), self._say)
+        self.summary = None if parameters.geometry.mesh_file is None else facts.summary
         table = self.mesh.particle_table
         factors = from_root(comm, lambda: penalty_factors(parameters, table))
         self.particles = table.with_penalty(factors)
@@ -143,13 +147,6 @@ class Simulation:
             self._peak_before = claim.found.checkpoint.header.get("peak_memory_bytes", 0)
         return claim
 
-    def _remembered(self) -> list[dict[str, Any]]:
-        """The warnings of a checkpoint to go on from. Collective."""
-        found = None if self._claimed is None else self._claimed.found
-        kept = [] if found is None else found.checkpoint.header.get("warnings", [])
-        warnings: list[dict[str, Any]] = self.comm.bcast(kept, root=0)
-        return warnings
-
     def _hashes(self) -> dict[str, str]:
         penalties = np.ascontiguousarray(self.particles.penalty).tobytes()
         return {
@@ -161,7 +158,9 @@ class Simulation:
     def _solve(self, interruption: Interruption) -> Outcome:
         with self.phases.timed("output"):
             self._manifest = on_root(self.comm, self._first_entries)
-            self._warnings.open(self._manifest, self._remembered())
+            claimed = self._claimed
+            met = self.comm.bcast(None if claimed is None else claimed.warnings, root=0)
+            self._warnings.open(self._manifest, met)
         with self.phases.timed("setup"):
             self._say("compiling the equations")
             mesh, p, penalty = self.mesh, self.parameters, self.particles.penalty
@@ -192,13 +191,15 @@ class Simulation:
     def _first_entries(self) -> Manifest:
         assert self._claimed is not None
         folder, found = self._claimed.folder, self._claimed.found
-        entries = given_entries(self.parameters, self.mesh, self.comm.size)
+        entries = given_entries(self.parameters, self.mesh, self.comm.size, self.summary)
         begin = {"from_time_s": 0.0, "from_step": 0}
         if found is None:
             manifest = folder.start_manifest(**entries)
             folder.write_particles(self.particles)
         else:
-            manifest = folder.continue_manifest(**entries)
+            # Steps skipped after the checkpoint are yet to come.
+            self._skipped.recall(found.checkpoint.header)
+            manifest = folder.continue_manifest(**entries, **self._skipped.entries)
             begin = found.checkpoint.header["at"]
         manifest.add_piece(**begin, ranks=self.comm.size, versions=entries["versions"])
         return manifest
@@ -222,11 +223,12 @@ class Simulation:
         self._journey = Journey(protocol.sequence, cell.model.curve.lithium_fraction)
         position = self._begin(cell)
         pace, stops = cell.model.pace, protocol.stops
-        marching = march(cell.stepper, protocol.sequence, pace, position, stops, self._begin_cycle)
+        changes = self._begin_cycle if self.parameters.penalty.conditioning is not None else None
+        marching = march(cell.stepper, protocol.sequence, pace, position, stops, changes)
         while (marched := self._next(marching, cell)) is not None:
             self._ended = marched.ended_by or self._ended
             if marched.time_step == 0.0:
-                self._say(f"'{marched.text}' {self._ended}")
+                self._skip(marched)
                 continue
             signal, due = interruption.agreed_with(self._due())
             sample = self._record(
@@ -266,6 +268,11 @@ class Simulation:
         self._say(f"going on from t = {state.time:.6g} s, V = {state.V:.4f} V")
         return position
 
+    def _skip(self, marched: Marched) -> None:
+        """Say and note that a protocol step took no time, or no more of it. Collective."""
+        self._say(told(marched))
+        on_root(self.comm, lambda: self._skipped.note(marched, self._manifest))
+
     def _begin_cycle(self, cycle: int) -> None:
         """Give the particles the penalties of a cycle. Collective."""
         if self.parameters.penalty.conditioning is not None:
@@ -281,7 +288,7 @@ class Simulation:
             if marched is not None:
                 if marched.time_step > 0.0:
                     state = marched.state
-                    cell.balances.update(state)
+                    cell.balances.update(state, marched.prescribed)
                     self._warnings.look(
                         state.extremes, state.time, lambda *which: cell.model.place(state, *which)
                     )
@@ -346,6 +353,7 @@ class Simulation:
             "ended": self._ended,
             "warnings": self._warnings.memory,
             "journey": self._journey.memory,
+            **self._skipped.entries,
             "march": snapshot.entries,
         }
         self._claimed.checkpoints.write(steps, Checkpoint(header, snapshot.arrays))
@@ -432,8 +440,3 @@ class Simulation:
         with suppress(Exception):
             if self._manifest is not None:
                 self._manifest.finish("failed", reason, **numbers_of(self._cell))
-
-
-def _before(parameters: Parameters, mesh: MeshData | None) -> Before:
-    """What is known before the run; on rank 0, which has the mesh."""
-    return before_run(parameters, None if mesh is None else facts_of(mesh))

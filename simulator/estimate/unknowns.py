@@ -110,13 +110,16 @@ def count_unknowns(mesh: MeshData, degree: int, *, particles_conduct: bool = Fal
 
 def summarise(mesh: MeshData) -> MeshSummary:
     """What a mesh measures, for the regime numbers."""
-    return MeshSummary.of(
-        mesh.particles,
-        math.prod(1e-6 * w for w in mesh.width_um),
-        1e-6 * mesh.coating_thickness_um,
-        1e-6 * mesh.separator_thickness_um,
-        # In 2D the table's volumes and surfaces are those of 1 um of depth.
-        depth=1e-6 if mesh.dimension == 2 else 1.0,
+    cathode = 1e-6 * mesh.coating_thickness_um * math.prod(1e-6 * w for w in mesh.width_um)
+    # In 2D the table's volumes and surfaces are those of 1 um of depth.
+    depth = 1e-6 if mesh.dimension == 2 else 1.0
+    volume, surface = mesh.particles.volume_um3.sum(), mesh.particles.surface_um2.sum()
+    return MeshSummary(
+        particles=len(mesh.particles),
+        active_fraction=float(1e-18 * volume) / (cathode * depth),
+        specific_surface=float(1e-12 * surface) / (cathode * depth),
+        coating_thickness=1e-6 * mesh.coating_thickness_um,
+        separator_thickness=1e-6 * mesh.separator_thickness_um,
     )
 
 

@@ -54,7 +54,9 @@ _DEFAULTS: dict[str, Any] = {
     "krylov_iterations": 0,
     "wall_s": {},
     "peak_memory_bytes": None,
-    "balance": {"charge": None, "lithium": None, "salt": None},
+    "balance": {"charge": None, "lithium": None, "salt": None, "prescribed_charge": None},
+    "skipped_steps": [],
+    "skipped_step_count": 0,
     "pieces": [],
     "warnings": [],
 }

@@ -20,7 +20,6 @@ from mpi4py import MPI
 from simulator.geometry import tags
 from simulator.geometry.mesh_data import ON_PLANE, MeshData
 from simulator.particles import ParticleTable
-from simulator.regimes import MeshSummary
 from simulator.solver.compat import cell_nodes, create_curved_mesh, create_submesh
 
 MICROMETRE = 1e-6
@@ -100,18 +99,6 @@ class ElectrodeMesh:
     separator_thickness: float
     collector_area: float
     mesh_hash: str
-
-    @property
-    def summary(self) -> MeshSummary:
-        """What it measures, for the regime numbers."""
-        return MeshSummary.of(
-            self.particle_table,
-            self.collector_area,
-            self.coating_thickness,
-            self.separator_thickness,
-            # In 2D the table's volumes and surfaces are those of 1 um of depth.
-            depth=MICROMETRE if self.dimension == 2 else 1.0,
-        )
 
     @property
     def particle_of_cell(self) -> Ints:
