@@ -43,7 +43,10 @@ def describe(
         mesh, dofs: of the mesh, where there is one already.
         ranks: for which time and memory are estimated.
     """
-    lines = [f"{parameters.source_file}: {parameters.title}".rstrip(": "), ""]
+    title = parameters.title
+    if parameters.dropped_title:
+        title = f"title '{parameters.dropped_title}' left out, as --set changes what it is for"
+    lines = [f"{parameters.source_file}: {title}".rstrip(": "), ""]
     lines += describe_parameters(parameters)
     lines += ["", "Protocol", *describe_protocol(parameters, mesh)]
     lines += ["", "What follows", *describe_derived(parameters, mesh)]
