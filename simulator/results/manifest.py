@@ -6,7 +6,7 @@ import json
 import math
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata
@@ -17,12 +17,18 @@ from typing import Any, Literal
 import numpy as np
 
 from simulator import __version__
+from simulator.digests import PrefixDigest
 from simulator.errors import InputError
+from simulator.results.json_record import read_record, record_text
+from simulator.results.manifest_types import manifest_problem
 from simulator.results.storage import write_atomically
 
 Status = Literal["running", "completed", "stopped", "failed"]
 
+Covers = Literal["prefix", "whole"]
+
 PROGRAM = "heterode"
+INDENT = 2
 _PACKAGES = (
     "fenics-dolfinx",
     "fenics-ufl",
@@ -54,6 +60,7 @@ _DEFAULTS: dict[str, Any] = {
     "peak_memory_bytes": None,
     "balance": {"charge": None, "lithium": None, "salt": None},
     "pieces": [],
+    "digests": {},
 }
 
 
@@ -123,8 +130,24 @@ class Manifest:
                 new = {**old, **new}
             self._content[name] = new
         self._content["updated"] = _now()
-        text = json.dumps(self._content, indent=2, ensure_ascii=False, allow_nan=False)
-        write_atomically(self.path, text.encode() + b"\n")
+        self._write()
+
+    def seal(self, covers: Covers, prefixes: Mapping[str, PrefixDigest]) -> None:
+        """Note what the run's files hold now, and rewrite the file.
+
+        Args:
+            covers: "prefix" while they grow, "whole" once the run has ended.
+            prefixes: name of a file within the folder -> digest of its beginning, or of all of it.
+
+        Raises:
+            OutputError: the file cannot be written.
+        """
+        listed = {name: asdict(digest) for name, digest in prefixes.items()}
+        self._content["digests"] = {"covers": covers, "prefixes": listed}
+        self._write()
+
+    def _write(self) -> None:
+        write_atomically(self.path, record_text(self._content, INDENT))
 
     def finish(self, status: Status, reason: str, **entries: Any) -> None:
         """The last entry: how the run ended and why, in words."""
@@ -176,17 +199,27 @@ def read_manifest(path: Path) -> dict[str, Any]:
     Raises:
         InputError: no such file, or it is not a manifest of this program.
     """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: not readable as a manifest ({_brief(error)})") from error
-    if not isinstance(content, dict) or content.get("program") != PROGRAM:
+    content = read_own_record(path)
+    problem = manifest_problem(content)
+    if problem:
+        raise InputError(
+            f"{path}: {problem}. Restore it from a copy, or run it again into another --out"
+        )
+    # Digests that an earlier version did not keep are not the same as none so far.
+    defaults = {name: value for name, value in _DEFAULTS.items() if name != "digests"}
+    return {**json.loads(json.dumps(defaults)), **content}
+
+
+def read_own_record(path: Path) -> dict[str, Any]:
+    """The content of any record in JSON that says that this program wrote it.
+
+    Raises:
+        InputError: no such file, or it is not one.
+    """
+    content = read_record(path)
+    if content.get("program") != PROGRAM:
         raise InputError(f"{path}: not a manifest written by {PROGRAM}")
     return content
-
-
-def _brief(error: Exception) -> str:
-    return (getattr(error, "strerror", None) or str(error)).splitlines()[0]
 
 
 def _now() -> str:

@@ -1,0 +1,143 @@
+"""Whether results may be read: only as the run wrote them, unless alterations are accepted.
+
+Commands and `simulator.load` ask here before they read. What is accepted as altered is remembered
+while the command runs, so that whatever writes JSON, figures or pages can say so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+from simulator.results.folder import ResultsFolder
+from simulator.results.integrity import Examination, Finding, examine
+from simulator.results.manifest import read_manifest
+from simulator.results.storage import AlteredError
+
+OPTION = "--accept-altered"
+CODE = "altered_files"
+"""Of the warning in a manifest."""
+
+REMEDY = (
+    "Restore it from a copy, run it again into another --out, or pass --accept-altered to go on "
+    "with what is there and have all that is written say so"
+)
+_MARKS: ContextVar[tuple[str, ...]] = ContextVar("accepted alterations", default=())
+_FILES = {"manifest.json", "history.csv", "particles.csv", "particles.h5"}
+_FOLDERS = {"stops", "fields"}
+
+Say = Callable[[str], None]
+
+
+@contextmanager
+def trusted(
+    places: Iterable[Path | str], say: Say = lambda text: None, *, accept_altered: bool = False
+) -> Iterator[tuple[str, ...]]:
+    """Read results within this context: what is accepted as altered marks all that is written.
+
+    Args:
+        places: results folders, or files within them; anything else is passed over.
+        say: is called with a line where there is something to mind.
+        accept_altered: go on with altered files.
+
+    Yields:
+        what is altered, a line each: accepted here, or when the run was gone on with.
+
+    Raises:
+        AlteredError: files are not as the run wrote them, and that is not accepted.
+        InputError: a manifest cannot be read.
+    """
+    folders = dict.fromkeys(filter(None, map(_home, places)))
+    lines: list[str] = []
+    for folder in folders:
+        lines += check_whole(folder, say, accept_altered=accept_altered)
+    token = _MARKS.set((*_MARKS.get(), *lines))
+    try:
+        yield tuple(lines)
+    finally:
+        _MARKS.reset(token)
+
+
+def alterations() -> tuple[str, ...]:
+    """What is altered among the results that are being read, a line each."""
+    return tuple(dict.fromkeys(_MARKS.get()))
+
+
+def marked(entries: Mapping[str, Any]) -> dict[str, Any]:
+    """Entries of a JSON file, with the alterations under `altered` where there are any."""
+    found = alterations()
+    return {**entries, "altered": list(found)} if found else dict(entries)
+
+
+def check_whole(
+    place: Path, say: Say = lambda text: None, *, accept_altered: bool = False
+) -> tuple[str, ...]:
+    """Refuse a results folder that is not as its run wrote it.
+
+    Returns:
+        what is altered, a line each; empty where nothing is.
+
+    Raises:
+        AlteredError, InputError: as in `trusted`.
+    """
+    folder = ResultsFolder(place)
+    found = examine(folder)
+    if found.covers == "nothing":
+        say(f"{place}: written without digests (by an earlier version): changes would not show")
+    lines = [told(place, problem) for problem in found.problems]
+    if lines and not accept_altered:
+        raise AlteredError(refusal(place, found.problems))
+    for line in lines:
+        say(f"{line}; accepted")
+    return (*earlier_alterations(read_manifest(folder.manifest)), *lines)
+
+
+def earlier_alterations(manifest: Mapping[str, Any]) -> tuple[str, ...]:
+    """What was accepted when the run was gone on with, from the warnings of its manifest."""
+    warnings = manifest.get("warnings", [])
+    return tuple(str(one.get("message", "")) for one in warnings if one.get("code") == CODE)
+
+
+def told(place: Path, finding: Finding) -> str:
+    """A finding as a line."""
+    return f"{place / finding.name} {_verb(finding.problem)}"
+
+
+def refusal(place: Path, problems: tuple[Finding, ...]) -> str:
+    """The line that names what is altered, and the remedy."""
+    first, more = problems[0], len(problems) - 1
+    others = f" (and {more} more: see `heterode verify {place}`)" if more else ""
+    return f"{place / first.name}: {first.problem}{others}. {REMEDY}"
+
+
+def summary(examination: Examination) -> str:
+    """What the digests of a folder cover, in words."""
+    return {
+        "whole": "every file of the run, as it ended",
+        "prefix": "the run has not ended: its files up to the last checkpoint",
+        "nothing": "written without digests (by an earlier version): only checkpoints, and what "
+        "contradicts itself",
+    }[examination.covers]
+
+
+def _verb(problem: str) -> str:
+    return problem if problem.split()[0] in _VERBS else f"is damaged: {problem}"
+
+
+_VERBS = {"is", "has", "differs", "lists", "ends", "cannot"}
+
+
+def _home(place: Path | str) -> Path | None:
+    """The results folder that a place is, or that a data file of a run lies in."""
+    path = Path(place)
+    if path.is_dir():
+        return path if (path / "manifest.json").exists() else None
+    parent = path.parent
+    if parent.resolve().name in _FOLDERS:
+        parent = parent.parent if parent.name else parent.resolve().parent
+    elif path.name not in _FILES:
+        return None
+    return parent if (parent / "manifest.json").exists() else None
