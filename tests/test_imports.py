@@ -19,6 +19,7 @@ LONGEST = 450
 # Modules and packages of simulator/, lowest first: each may import from lower layers and itself.
 LAYERS = (
     {"constants", "errors", "ranks", "signals", "accounting", "cores", "digests", "other_python"},
+    {"run_warnings"},
     {"interruption"},
     {"units", "random_field"},
     {"materials", "protocol"},

@@ -25,6 +25,7 @@ from simulator.results.folder import ResultsFolder
 from simulator.results.history import read_history
 from simulator.results.manifest import read_manifest
 from simulator.results.storage import write_atomically
+from simulator.run_warnings import RunWarning
 from simulator.viewing import DRAWINGS
 from simulator.viewing.half_cycles import PER_AH_M2
 from simulator.viewing.style import spoken_time
@@ -102,6 +103,7 @@ def page_content(results: ResultsFolder, manifest: Mapping[str, Any]) -> dict[st
         "pictures": pictures(results.report),
         "movie": movie(results.report),
         "heterogeneity": heterogeneity(results.report),
+        "warnings": warning_rows(manifest),
         "regimes": described.get("regimes", []),
         "derived": described.get("derived", []),
         "protocol": described.get("protocol", []),
@@ -214,6 +216,22 @@ def _scale_rows(scale: Mapping[str, Any]) -> list[tuple[str, str]]:
         if scale.get(key) is not None:
             rows.append((name, f"{scale[key]:.3g}{unit}"))
     return rows
+
+
+def warning_rows(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(what, where) of each warning of the run."""
+    rows = []
+    for entry in manifest.get("warnings") or []:
+        warning = RunWarning.from_dict({"code": "", "message": "", **entry})
+        places = (f"{name.replace('_', ' ')} {_place(at)}" for name, at in warning.where.items())
+        rows.append((warning.text, ", ".join(places)))
+    return rows
+
+
+def _place(at: Any) -> str:
+    if isinstance(at, list | tuple):
+        return "(" + ", ".join(_place(part) for part in at) + ")"
+    return f"{at:.5g}" if isinstance(at, float) else str(at)
 
 
 def grouped(parameters: Mapping[str, str]) -> list[tuple[str, list[tuple[str, str]]]]:

@@ -19,9 +19,10 @@ import numpy as np
 from simulator import __version__
 from simulator.digests import PrefixDigest
 from simulator.errors import InputError
-from simulator.results.json_record import read_record, record_text
+from simulator.results.json_record import read_record, record_problem, record_text
 from simulator.results.manifest_types import manifest_problem
 from simulator.results.storage import write_atomically
+from simulator.run_warnings import RunWarning, merge_warnings
 
 Status = Literal["running", "completed", "stopped", "failed"]
 
@@ -60,6 +61,7 @@ _DEFAULTS: dict[str, Any] = {
     "peak_memory_bytes": None,
     "balance": {"charge": None, "lithium": None, "salt": None},
     "pieces": [],
+    "warnings": [],
     "digests": {},
 }
 
@@ -110,6 +112,11 @@ class Manifest:
     def add_piece(self, **entries: Any) -> None:
         """Note that a piece of the run starts: the first, or one that goes on from a checkpoint."""
         self.update(pieces=[*self._content["pieces"], {"started": _now(), **entries}])
+
+    def warn(self, *warnings: RunWarning) -> None:
+        """Add warnings; one whose code is there already takes the earlier one's place."""
+        if warnings:
+            self.update(warnings=merge_warnings(self._content["warnings"], warnings))
 
     @property
     def content(self) -> Mapping[str, Any]:
@@ -220,6 +227,25 @@ def read_own_record(path: Path) -> dict[str, Any]:
     if content.get("program") != PROGRAM:
         raise InputError(f"{path}: not a manifest written by {PROGRAM}")
     return content
+
+
+def add_warnings(path: Path, *warnings: RunWarning) -> None:
+    """Add warnings to the manifest of a run that ended, and change nothing else in it.
+
+    A manifest that was altered stays one that shows it.
+
+    Args:
+        path: manifest.json.
+        warnings: as in `Manifest.warn`.
+
+    Raises:
+        InputError: as in `read_manifest`.
+        OutputError: the file cannot be written.
+    """
+    content, whole = read_manifest(path), not record_problem(path, INDENT)
+    content["warnings"] = to_json(merge_warnings(content["warnings"], warnings))
+    text = record_text(content, INDENT)
+    write_atomically(path, text if whole else text.replace(b'"digest": "', b'"digest": "altered '))
 
 
 def _now() -> str:

@@ -110,6 +110,19 @@ _REGIME = _record_of(
     value=_or_null(_number),
 )
 
+_WARNING = _record_of(
+    code=_text,
+    message=_text,
+    value=_or_null(_number),
+    unit=_text,
+    allowed=_or_null(_list_of(_or_null(_number))),
+    key=_text,
+    count=_count,
+    first_time_s=_or_null(_number),
+    last_time_s=_or_null(_number),
+    where=_object,
+)
+
 _KEYS: Mapping[str, Check] = {
     "status": _status,
     "reason": _text,
@@ -144,9 +157,7 @@ _KEYS: Mapping[str, Check] = {
     "peak_memory_bytes": _or_null(_count),
     "balance": _object_of(_or_null(_number)),
     "pieces": _list_of(_object),
-    "warnings": _list_of(
-        _record_of(code=_text, message=_text, count=_count, key=_text, unit=_text)
-    ),
+    "warnings": _list_of(_WARNING),
     "digests": _record_of(covers=_text, prefixes=_object_of(_prefix)),
     "digest": _text,
 }
