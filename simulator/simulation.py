@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -21,7 +21,6 @@ from mpi4py import MPI
 
 from simulator import __version__
 from simulator.accounting import Phases, peak_memory
-from simulator.describe import record_of
 from simulator.errors import CompileError, InputError, SolveError
 from simulator.estimate import forecast
 from simulator.geometry.cache import mesh_for
@@ -35,7 +34,9 @@ from simulator.results.manifest import Manifest, Outcome, collect_versions, stop
 from simulator.results.recorder import Recorder
 from simulator.results.sample import Sample
 from simulator.results.storage import OutputError
+from simulator.results.trust import altered_warning
 from simulator.resuming import Claim, Intent
+from simulator.run_entries import first_entries, numbers_of
 from simulator.solver.cell import Cell, build_cell
 from simulator.solver.electrode_mesh import distribute
 from simulator.solver.grids import FieldViewer
@@ -56,6 +57,7 @@ class Simulation:
         quiet: no progress.
         overwrite: replace an earlier run's results.
         resume: go on with the run that is in the folder, if there is one.
+        accept_altered: also where its files are not as it wrote them; the manifest says so.
 
     Raises:
         InputError: on every rank; nothing has been written then.
@@ -71,6 +73,7 @@ class Simulation:
         quiet: bool = False,
         overwrite: bool = False,
         resume: bool = False,
+        accept_altered: bool = False,
     ) -> None:
         self.parameters, self.comm, self.phases = parameters, comm, Phases()
         stream = sys.stderr if stream is None else stream
@@ -78,7 +81,13 @@ class Simulation:
             stream, quiet=quiet or comm.rank != 0, title=parameters.title or folder.name
         )
         self._say = self._progress.say
-        self._intent = Intent(folder, parameters, overwrite=overwrite, resume=resume)
+        self._intent = Intent(
+            folder,
+            parameters,
+            overwrite=overwrite,
+            resume=resume,
+            accept_altered=accept_altered,
+        )
         self._claimed: Claim | None = None
         self._manifest: Manifest | None = None
         self._recorder: Recorder | None = None
@@ -177,12 +186,7 @@ class Simulation:
         assert self._claimed is not None
         folder, found, versions = self._claimed.folder, self._claimed.found, collect_versions()
         entries = {
-            "title": self.parameters.title,
-            "parameters": self.parameters.to_si_dict(),
-            "parameter_file": str(self.parameters.source_file),
-            "input": self.parameters.given,
-            "described": record_of(self.parameters),
-            "seeds": self.parameters.seeds.model_dump(),
+            **first_entries(self.parameters),
             "versions": versions,
             "mesh_hash": self.mesh.mesh_hash,
             "ranks": self.comm.size,
@@ -194,6 +198,10 @@ class Simulation:
             folder.write_particles(self.particles)
         else:
             manifest = folder.continue_manifest(**entries)
+            # Before files are cut back to the checkpoint: readers go by it.
+            manifest.seal("prefix", found.written.digests)
+            if found.altered:
+                manifest.warn(altered_warning(found.altered))
             begin = found.checkpoint.header["at"]
         manifest.add_piece(**begin, ranks=self.comm.size, versions=versions)
         return manifest
@@ -206,7 +214,13 @@ class Simulation:
             found = self._claimed.found
             keep = None if found is None else found.written
             folder, table = self._claimed.folder, self.particles
-            return Recorder(folder, len(table), grids, keep=keep, table=table)
+            accepted = found is not None and bool(found.altered)
+            recorder = Recorder(
+                folder, len(table), grids, keep=keep, table=table, accepted=accepted
+            )
+            assert self._manifest is not None
+            self._manifest.seal("prefix", recorder.written.digests)
+            return recorder
 
         return on_root(self.comm, create)
 
@@ -339,6 +353,9 @@ class Simulation:
             "march": snapshot.entries,
         }
         self._claimed.checkpoints.write(steps, Checkpoint(header, snapshot.arrays))
+        # Afterwards: readers may know of less than there is, never of more.
+        assert self._manifest is not None
+        self._manifest.seal("prefix", self._recorder.written.digests)
 
     def _leave_off(self) -> None:
         """Save the last accepted state, and what output.*_every skipped of it. Collective."""
@@ -378,6 +395,8 @@ class Simulation:
         try:
             if self._recorder is not None:
                 self._recorder.close()
+                if self._manifest is not None:
+                    self._manifest.seal("whole", self._recorder.list_finished())
         finally:
             # Figures that fail, or take long, must not leave a run that seems to go on.
             if self._manifest is not None:
@@ -389,21 +408,8 @@ class Simulation:
                     **self._numbers(),
                 )
 
-    def _numbers(self) -> dict[str, Any]:
-        if self._cell is None:
-            return {}
-        model, stepper = self._cell.model, self._cell.stepper
-        return {
-            "dofs": model.layout.total,
-            "linear_solver": model.preset,
-            "steps": stepper.steps,
-            "rejected_steps": stepper.rejected,
-            "newton_iterations": model.newton.iterations,
-            "linearisations": model.bordered.linearisations,
-            "krylov_iterations": model.linear.iterations,
-            "solve_s": dict(model.phases.seconds),
-            "balance": self._cell.balances.as_dict(),
-        }
+    def _numbers(self) -> Mapping[str, Any]:
+        return {} if self._cell is None else numbers_of(self._cell)
 
     def _draw(self) -> None:
         assert self._claimed is not None
@@ -432,6 +438,8 @@ class Simulation:
         with suppress(Exception):
             if self._recorder is not None:
                 self._recorder.close()
+                if self._manifest is not None:
+                    self._manifest.seal("whole", self._recorder.list_finished())
         with suppress(Exception):
             if self._manifest is not None:
                 self._manifest.finish("failed", reason, **self._numbers())

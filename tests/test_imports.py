@@ -31,7 +31,7 @@ LAYERS = (
     {"regimes", "heterogeneity", "optics", "measured", "resuming", "penalties"},
     {"estimate"},
     {"solver", "viewing", "progress", "describe"},
-    {"reporting", "notebook", "twin"},
+    {"reporting", "notebook", "twin", "run_entries"},
     {"simulation"},
     {"sweep"},
     {"cli", "__init__"},

@@ -132,9 +132,7 @@ def files_against(
     return findings
 
 
-def _of_prefix(
-    folder: ResultsFolder, name: str, prefix: PrefixDigest, *, whole: bool
-) -> Finding:
+def _of_prefix(folder: ResultsFolder, name: str, prefix: PrefixDigest, *, whole: bool) -> Finding:
     extent = f"{prefix.count} {_UNITS.get(name, 'samples')}"
     path = folder.path / name
     if not path.is_file() and not (name.endswith(".xdmf") and prefix.count == 0):
@@ -145,7 +143,8 @@ def _of_prefix(
         return Finding(name, _without_path(folder, name, error), extent, gone=True)
     except AlteredError as error:
         return Finding(name, _without_path(folder, name, error), extent)
-    if found != prefix:
+    # Without a digest, from an earlier version, only the extent counts.
+    if found != prefix and prefix.sha256:
         return Finding(name, _differs(f"the first {extent} are others"), extent)
     if whole and name == LEDGER and file_digest(path) != prefix.sha256:
         return Finding(name, _differs(f"more follows its {extent}"), extent)

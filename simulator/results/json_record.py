@@ -33,7 +33,9 @@ def record_text(content: Mapping[str, Any], indent: int) -> bytes:
 
 
 def record_problem(path: Path, indent: int) -> str:
-    """What shows that a record is not as it was written; "" where nothing does, or it has no digest.
+    """What shows that a record is not as it was written; "" where nothing does.
+
+    A record without a digest, as earlier versions wrote them, shows nothing.
 
     Raises:
         InputError: it cannot be read as a record at all.

@@ -101,6 +101,7 @@ class Recorder:
             self._ledger = Ledger(folder.ledger, anew=self._present())
         self.written = self._count()
         self._last = (False, False)
+        self._finished = False
 
     def record(
         self,
@@ -172,6 +173,9 @@ class Recorder:
             OutputError: as in `record`.
         """
         folder = self._folder
+        if self._finished:
+            return self._digests()
+        self._finished = True
         self._ledger.note(folder.history.name, self._history.digest.sha256)
         self._ledger.note(folder.particle_series.name, self._series.file_digest)
         for name, digest in self._fields.file_digests.items():

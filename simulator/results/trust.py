@@ -6,7 +6,7 @@ while the command runs, so that whatever writes JSON, figures or pages can say s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -16,6 +16,7 @@ from simulator.results.folder import ResultsFolder
 from simulator.results.integrity import Examination, Finding, examine
 from simulator.results.manifest import read_manifest
 from simulator.results.storage import AlteredError
+from simulator.run_warnings import RunWarning
 
 OPTION = "--accept-altered"
 CODE = "altered_files"
@@ -101,9 +102,15 @@ def earlier_alterations(manifest: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(str(one.get("message", "")) for one in warnings if one.get("code") == CODE)
 
 
+def altered_warning(lines: Sequence[str]) -> RunWarning:
+    """For the manifest of a run that goes on with altered files."""
+    message = "the run was gone on with from altered files: " + "; ".join(lines)
+    return RunWarning(CODE, message, count=len(lines))
+
+
 def told(place: Path, finding: Finding) -> str:
     """A finding as a line."""
-    return f"{place / finding.name} {_verb(finding.problem)}"
+    return f"{place / finding.name}: {finding.problem}"
 
 
 def refusal(place: Path, problems: tuple[Finding, ...]) -> str:
@@ -121,13 +128,6 @@ def summary(examination: Examination) -> str:
         "nothing": "written without digests (by an earlier version): only checkpoints, and what "
         "contradicts itself",
     }[examination.covers]
-
-
-def _verb(problem: str) -> str:
-    return problem if problem.split()[0] in _VERBS else f"is damaged: {problem}"
-
-
-_VERBS = {"is", "has", "differs", "lists", "ends", "cannot"}
 
 
 def _home(place: Path | str) -> Path | None:
