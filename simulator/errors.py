@@ -2,15 +2,44 @@
 
 from __future__ import annotations
 
+LONGEST_LINE = 560
+"""Characters of a message: file names and values in it can be of any length."""
 
-class InputError(Exception):
+
+def one_line(text: str, longest: int = LONGEST_LINE) -> str:
+    """A text as one printable line of bounded length, whatever a file name or a value brought.
+
+    White space, line ends among it, becomes single spaces; what cannot be printed (control
+    characters, terminal escapes, undecodable bytes, marks that reverse the writing) becomes "?".
+    A long text is cut in its middle, since the remedy stands at its end.
+    """
+    # What is far too long is cut first: a value of megabytes need not be looked at as a whole.
+    words = " ".join(_cut(text, 8 * longest).split())
+    return _cut("".join(c if c.isprintable() else "?" for c in words), longest)
+
+
+def _cut(text: str, longest: int) -> str:
+    if len(text) <= longest:
+        return text
+    head = longest // 2
+    return f"{text[:head]} ... {text[-(longest - head - 5) :]}"
+
+
+class LineError(Exception):
+    """An error whose message is one printable line, see `one_line`."""
+
+    def __init__(self, message: object = "") -> None:
+        super().__init__(one_line(str(message)))
+
+
+class InputError(LineError):
     """The user's input is wrong: exit code 2 and one line on stderr.
 
     The message names file, key, value, what is allowed and the remedy.
     """
 
 
-class ResumeError(Exception):
+class ResumeError(LineError):
     """A run cannot be gone on with (its checkpoints are damaged): exit code 3, nothing changed."""
 
 
@@ -25,6 +54,7 @@ class SolveError(Exception):
     """
 
     def __init__(self, reason: str, *, time_s: float, step_s: float, voltage_V: float) -> None:
+        reason = one_line(reason)
         super().__init__(
             f"at t = {time_s:.6g} s, V = {voltage_V:.5f} V, time step {step_s:.3g} s: {reason}"
         )
@@ -34,5 +64,5 @@ class SolveError(Exception):
         self.voltage_V = voltage_V
 
 
-class CompileError(Exception):
+class CompileError(LineError):
     """The equations cannot be compiled on this machine: exit code 3. The message has the remedy."""

@@ -13,6 +13,8 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from simulator.cache_folder import cache_folder, own_folder
+
 COMPLETE = "heterode-complete"
 """A file that a venv holds once all its packages are in place."""
 
@@ -23,13 +25,6 @@ class InstallError(Exception):
 
 class ScriptError(Exception):
     """A script in another Python failed; the message is its last line."""
-
-
-def cache_folder() -> Path:
-    """Where set-up keeps what it makes."""
-    root = os.environ.get("HETERODE_CACHE", "")
-    default = os.environ.get("XDG_CACHE_HOME", "") or str(Path.home() / ".cache")
-    return Path(root) if root else Path(default) / "heterode"
 
 
 def python_of(name: str, requirements: Sequence[str]) -> Path:
@@ -57,6 +52,10 @@ def python_with(name: str, requirements: Sequence[str], say: Callable[[str], Non
     """
     python = python_of(name, requirements)
     folder = python.parents[1]
+    try:
+        own_folder(cache_folder())
+    except OSError as error:
+        raise InstallError(f"{cache_folder()}: cannot be used ({error.strerror})") from error
     if is_installed(python):
         return python
     shutil.rmtree(folder, ignore_errors=True)

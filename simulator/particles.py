@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from simulator.csv_table import read_csv_table
 from simulator.errors import InputError
 
 Floats = npt.NDArray[np.float64]
@@ -92,18 +93,11 @@ class ParticleTable:
             InputError: no such file, a column missing, or a value that is not a number.
         """
         try:
-            with Path(path).open(newline="", encoding="utf-8-sig") as stream:
-                rows = list(csv.DictReader(stream))
-                header = set(rows[0]) if rows else set()
-        except (OSError, UnicodeDecodeError, csv.Error) as error:
-            raise InputError(f"{path}: cannot be read as a particle table ({error}).") from None
-        missing = [name for name in COLUMNS if name not in header]
-        if missing:
-            raise InputError(
-                f"{path}: not a particle table: {', '.join(missing)} missing or no rows"
-                f" (allowed columns: {', '.join(COLUMNS)}). Use a results folder's particles.csv."
-            )
-        try:
-            return cls(**{name: np.array([float(row[name]) for row in rows]) for name in COLUMNS})
-        except (TypeError, ValueError) as error:
+            table = read_csv_table(path)
+            table.require(COLUMNS, f"{', '.join(COLUMNS)}, as a results folder's particles.csv")
+            columns: dict[str, Any] = {name: table.numbers(name) for name in COLUMNS}
+            if np.any(columns["particle"] % 1.0):
+                raise ValueError("particle numbers must be whole")
+            return cls(**columns)
+        except ValueError as error:
             raise InputError(f"{path}: not a particle table: {error}.") from None

@@ -7,12 +7,20 @@ others waiting for ever.
 from __future__ import annotations
 
 import os
+import pickle
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
 
 _SIZE_VARIABLES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_SIZE", "MPI_LOCALNRANKS")
+_RANK_VARIABLES = (
+    "OMPI_COMM_WORLD_RANK",
+    "PMI_RANK",
+    "PMIX_RANK",
+    "MPI_LOCALRANKID",
+    "SLURM_PROCID",
+)
 
 
 def launched_in_parallel() -> bool:
@@ -23,6 +31,14 @@ def launched_in_parallel() -> bool:
     # srun sets SLURM_NTASKS in batch scripts of one process as well; this one only in a step.
     tasks = os.environ.get("SLURM_STEP_NUM_TASKS", "")
     return tasks.isdigit() and int(tasks) > 1
+
+
+def launched_as() -> int:
+    """This process's rank by what its launcher says, without MPI; 0 where none says one."""
+    if not launched_in_parallel():
+        return 0
+    ranks = (os.environ.get(name, "") for name in _RANK_VARIABLES)
+    return next((int(rank) for rank in ranks if rank.isdigit()), 0)
 
 
 def on_root(comm: Any, action: Callable[[], Result]) -> Result | None:
@@ -38,10 +54,7 @@ def on_root(comm: Any, action: Callable[[], Result]) -> Result | None:
         except Exception as caught:
             error = caught
     shared = comm.bcast(_portable(error), root=0)
-    if error is not None:
-        raise error
-    if shared is not None:
-        raise shared
+    _raise(error, shared)
     return result
 
 
@@ -63,18 +76,37 @@ def together(comm: Any, action: Callable[[], Result]) -> Result:
     except Exception as caught:
         error = caught
     errors = comm.allgather(_portable(error))
-    first = next((e for e in errors if e is not None), None)
-    if error is not None:
-        raise error
-    if first is not None:
-        raise first
+    _raise(error, next((e for e in errors if e is not None), None))
     return result  # type: ignore[return-value]
 
 
+_AGREED = "_raised_on_all_ranks"
+
+
+def is_agreed(error: BaseException) -> bool:
+    """Whether every rank raises this error, or its like, at this moment."""
+    return bool(getattr(error, _AGREED, False))
+
+
+def _raise(own: Exception | None, others: Exception | None) -> None:
+    """Raise the error of this rank, or else another's."""
+    error = own if own is not None else others
+    if error is not None:
+        setattr(error, _AGREED, True)
+        raise error
+
+
 def _portable(error: Exception | None) -> Exception | None:
-    """The exception in a form that can be sent: its own class where that takes one message."""
+    """The exception in a form that can be sent: its own class where that can be."""
     if error is None:
         return None
+    try:
+        sent: Any = pickle.loads(pickle.dumps(error))
+        if type(sent) is type(error) and str(sent) == str(error):
+            return error
+    except Exception:
+        # Its class wants other arguments than it keeps.
+        pass
     try:
         return type(error)(str(error))
     except Exception:

@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from simulator.constants import FARADAY, GAS_CONSTANT
 from simulator.materials import open_circuit_potential
-from simulator.parameters.geometry import LognormalSize, MonodisperseSize
 from simulator.parameters.model import Parameters
-from simulator.parameters.tables import read_penalty_table, read_size_table
+from simulator.parameters.tables import read_penalty_table
+from simulator.penalties import penalty_law
 from simulator.physics.effective import bruggeman, carbon_factor
 from simulator.physics.exchange import exchange_law
 from simulator.protocol.records import each_step
@@ -58,34 +58,12 @@ class MeshSummary:
     specific_surface: float
 
 
-def size_distribution(parameters: Parameters) -> tuple[Array, Array]:
-    """Radii (B,), m, and the share of particles (B,) that have them; the shares sum to 1."""
-    size = parameters.geometry.particle_size
-    if isinstance(size, MonodisperseSize):
-        return np.array([0.5 * size.diameter]), np.ones(1)
-    if isinstance(size, LognormalSize):
-        log = np.linspace(math.log(size.minimum), math.log(size.maximum), 801)
-        weight = np.exp(-0.5 * ((log - math.log(size.median)) / size.sigma) ** 2)
-        diameter = np.exp(log)
-    else:
-        diameter, weight = read_size_table(size.file)
-        if size.weighting == "volume":
-            weight = weight / diameter**parameters.geometry.dimension
-    return 0.5 * diameter, weight / np.sum(weight)
-
-
-def size_moment(parameters: Parameters, power: float) -> float:
-    """Number-weighted mean of radius**power over the size distribution, m**power."""
-    radius, share = size_distribution(parameters)
-    return float(np.sum(share * radius**power))
-
-
 def effective_radius(parameters: Parameters, mesh: MeshSummary | None = None) -> float:
     """dim * volume / surface of all particles, m."""
     dimension = parameters.geometry.dimension
     if mesh is not None:
         return dimension * mesh.active_fraction / mesh.specific_surface
-    return size_moment(parameters, dimension) / size_moment(parameters, dimension - 1)
+    return parameters.geometry.size_law.surface_radius(dimension)
 
 
 def areal_capacity(parameters: Parameters, mesh: MeshSummary | None = None) -> float:
@@ -109,23 +87,19 @@ def fastest_current(parameters: Parameters, mesh: MeshSummary | None = None) -> 
     return max((current for current in named if current is not None), default=None)
 
 
-def median_penalty(parameters: Parameters) -> float:
-    """Median of the penalty factors that will be drawn (of the table, when one is given)."""
+def median_penalty(parameters: Parameters, mesh: MeshSummary | None = None) -> float:
+    """Median of the penalty factors that will be drawn (of the table, when one is given).
+
+    Correlated factors that are rescaled by their largest lie a little higher, since so many are
+    fewer independent ones.
+    """
     penalty = parameters.penalty
     if penalty.distribution == "none":
         return 1.0
     if penalty.distribution == "table" and penalty.file is not None:
         return float(np.median(read_penalty_table(penalty.file)))
-    assert penalty.shape is not None
-    assert penalty.scale is not None
-    below_one = 1.0 - math.exp(-((1.0 / penalty.scale) ** penalty.shape))
-    total = below_one if penalty.restriction == "truncate" else 1.0
-    median = penalty.scale * (-math.log1p(-0.5 * total)) ** (1.0 / penalty.shape)
-    if penalty.restriction == "rescale":
-        # The largest of N draws lies near the quantile 1 - 1/N.
-        count = max(2, expected_particles(parameters))
-        median /= penalty.scale * math.log(count) ** (1.0 / penalty.shape)
-    return float(min(1.0, max(penalty.minimum, median)))
+    count = expected_particles(parameters) if mesh is None else mesh.particles
+    return penalty_law(penalty).quantile(0.5, count)
 
 
 def exchange_current(parameters: Parameters, lithium_fraction: float) -> float:
@@ -169,7 +143,7 @@ def _state(p: Parameters, mesh: MeshSummary | None) -> _State:
         a=p.geometry.dimension * fraction / R,
         D=float(p.active_material.diffusivity_of_fraction(x, p.temperature)),
         i0=exchange_current(p, x),
-        pen=median_penalty(p),
+        pen=median_penalty(p, mesh),
         slope=abs(float(open_circuit_potential(p.active_material.open_circuit_potential).slope(x))),
         f=FARADAY / (GAS_CONSTANT * p.temperature),
         sigma=binder.conductivity * carbon,
@@ -326,20 +300,13 @@ def _read(value: float, *bands: tuple[float, str]) -> str:
 # Size ----------------------------------------------------------------------------------------
 
 
-def _mean_ball(parameters: Parameters) -> float:
-    """Mean area of a disc, m^2, or volume of a sphere, m^3."""
-    dimension = parameters.geometry.dimension
-    factor = math.pi if dimension == 2 else 4.0 / 3.0 * math.pi
-    return factor * size_moment(parameters, dimension)
-
-
 def expected_width(parameters: Parameters) -> float:
     """Lateral width, m: the file's, or the one that holds its number of particles."""
     geometry = parameters.geometry
     if geometry.width is not None:
         return geometry.width
     assert geometry.particles is not None
-    solid = geometry.particles * _mean_ball(parameters)
+    solid = geometry.particles * geometry.size_law.mean_volume(geometry.dimension)
     face = solid / (geometry.active_fraction * geometry.coating_thickness)
     return float(face ** (1.0 / (geometry.dimension - 1)))
 
@@ -352,4 +319,4 @@ def expected_particles(parameters: Parameters) -> int:
     assert geometry.width is not None
     face = geometry.width ** (geometry.dimension - 1)
     solid = face * geometry.coating_thickness * geometry.active_fraction
-    return max(1, round(solid / _mean_ball(parameters)))
+    return max(1, round(solid / geometry.size_law.mean_volume(geometry.dimension)))

@@ -40,7 +40,7 @@ _FREE_SECTIONS = {"title", "output"}
 _FREE_KEYS = {"file", "mesh_file"}
 """Paths: the mesh and the penalties are compared themselves."""
 
-_ANEW = "Start anew with another --out, or with --overwrite instead of --resume"
+_ANEW = "Start anew with another --out"
 
 
 @dataclass(frozen=True)

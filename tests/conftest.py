@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from surroundings import PATIENCE, settle
 
 ROOT = Path(__file__).parents[1]
 PRESET = ROOT / "params" / "quickstart.toml"
@@ -25,6 +26,11 @@ _LAUNCHER_SETTINGS = {
     "OMPI_MCA_mpi_yield_when_idle": "1",
     "OMP_NUM_THREADS": "1",
 }
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """No test may notice how the suite was started."""
+    settle()
 
 
 @dataclass(frozen=True)
@@ -49,14 +55,14 @@ def environment(**more: str) -> dict[str, str]:
 
 @pytest.fixture
 def heterode() -> Callable[..., Ended]:
-    """heterode(*arguments, ranks=0, cwd=None, env={}, timeout=120, ...) as a real process."""
+    """heterode(*arguments, ranks=0, cwd=None, env={}, ...) as a real process."""
 
     def run(
         *arguments: str | Path,
         ranks: int = 0,
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
-        timeout: float = 120.0,
+        timeout: float = PATIENCE,
         preexec_fn: Callable[[], None] | None = None,
     ) -> Ended:
         done = subprocess.run(

@@ -51,12 +51,18 @@ def main() -> None:
     damaged, samples = [], 0
     for _ in range(rounds):
         shutil.rmtree(place, ignore_errors=True)
+        heard, told = os.pipe()
         child = os.fork()
         if child == 0:
-            write_forever(place)
-        time.sleep(chance.uniform(0.001, 0.1))
+            write_forever(place, told)
+        os.close(told)
+        # By progress: after some samples, and then at any moment of the next.
+        for _ in range(chance.randrange(6)):
+            os.read(heard, 1)
+        time.sleep(chance.uniform(0.0, 0.01))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
+        os.close(heard)
         try:
             samples += check(place)
         except (InputError, AssertionError) as error:
@@ -70,7 +76,7 @@ def write_in_place(path: Path, content: bytes) -> None:
             file.write(piece.tobytes())
 
 
-def write_forever(place: Path) -> None:
+def write_forever(place: Path, told: int) -> None:
     folder = ResultsFolder.create(place)
     record = folder.start_manifest(particles=N)
     grids = [FieldGrid("particles", POINTS, CELLS, {"particle": np.arange(len(CELLS))})]
@@ -85,6 +91,7 @@ def write_forever(place: Path) -> None:
         series.append(sample)
         rows.append(sample)
         record.update(steps=i + 1)
+        os.write(told, b".")
         i += 1
 
 

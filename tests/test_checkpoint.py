@@ -275,6 +275,8 @@ def test_none_usable_changes_nothing(
         Intent(under_way.path, parameters, resume=True).claim(HASHES)
     message = one_line(error)
     assert message.count(Path(lost).name) >= 2
+    # Files that cannot be read now may be worth all the more: no advice deletes them.
+    assert "another --out" in message
     assert "--overwrite" not in message
     assert "Restore" in message
     assert contents(under_way.path) == before
@@ -291,8 +293,9 @@ def test_other_parameters_are_refused_by_name(under_way: ResultsFolder) -> None:
         with pytest.raises(InputError) as error:
             stage(under_way.path, load_parameters(PRESET, [override]))
         message = one_line(error)
-        for part in (str(PRESET), str(under_way.path), "--overwrite", *parts):
+        for part in (str(PRESET), str(under_way.path), "another --out", *parts):
             assert part in message
+        assert "--overwrite" not in message
     for harmless in ("output.fields_every=9", 'output.checkpoint_every="0 s"', 'title="x"'):
         assert stage(under_way.path, load_parameters(PRESET, [harmless])) == "under way"
 

@@ -11,11 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import PRESET, command, environment, settings, short_run
+from surroundings import PATIENCE
 
 from simulator.results import read_fields, read_history, read_manifest, read_particle_series
 
 ENDLESS = "charge at C/500 until 4.5 V"
-PATIENCE = 180.0
 
 
 def check_readable(folder: Path, *, whole: bool) -> int:
@@ -73,17 +73,38 @@ def test_signal_stops_the_run(number: signal.Signals, tmp_path: Path) -> None:
     check_stopped(tmp_path / "out", number)
 
 
+# Packing 5,000 particles takes many seconds anywhere; it is known when that has begun.
+SAID_PACKING = """
+import sys
+from simulator import cli
+from simulator.geometry import cache
+
+packing_for = cache.packing_for
+
+def said(*words):
+    print("packing", file=sys.stderr, flush=True)
+    return packing_for(*words)
+
+cache.packing_for = said
+sys.exit(cli.main(sys.argv[1:]))
+"""
+
+
 def test_interrupted_before_the_run(tmp_path: Path) -> None:
     many = settings(geometry__particles="5000")
+    words = command(0, ["mesh", PRESET, "-o", "many.msh", *many])
+    at = words.index("-m")
+    words[at : at + 2] = ["-c", SAID_PACKING]
     process = subprocess.Popen(
-        command(0, ["mesh", PRESET, "-o", "many.msh", *many]),
+        words,
         cwd=tmp_path,
         env=environment(HETERODE_CACHE=str(tmp_path / "cache")),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
-    time.sleep(2.0)  # packing takes ten times as long
+    assert process.stderr is not None
+    assert process.stderr.readline() == "packing\n"
     process.send_signal(signal.SIGINT)
     assert process.communicate(timeout=PATIENCE) == ("", "heterode: interrupted\n")
     assert process.returncode == 128 + signal.SIGINT
@@ -261,13 +282,17 @@ def test_fault_in_the_program(ranks: int, faulty: list[int], tmp_path: Path) -> 
     script = FAULT.replace("{ranks}", str(faulty))
     done = run_script(script, tmp_path, [*short_run(ENDLESS), "--out", "out", "--quiet"], ranks)
     assert done.returncode == 3
-    assert done.stderr.count("Traceback") == 1
+    # The places are in the line; whoever wants all of them asks for the traceback.
+    assert "Traceback" not in done.stderr
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("heterode: ")]
-    where = f" on rank {faulty[0]} of 2" if ranks else ""
-    assert line == (
-        f"heterode: failed: a fault of the program{where} (ZeroDivisionError: a fault nobody "
-        "foresaw). Results so far: out; --resume goes on from the last checkpoint"
-    )
+    where = f"on rank {faulty[0]} of 2: " if ranks else ""
+    for part in (
+        f"heterode: failed: {where}a fault of the program (ZeroDivisionError: a fault nobody "
+        "foresaw, at simulation.py:",
+        "HETERODE_TRACEBACK=1",
+        "Results so far: out; --resume goes on from the last checkpoint",
+    ):
+        assert part in line
     assert check_readable(tmp_path / "out", whole=0 in faulty) == 3
     manifest = read_manifest(tmp_path / "out" / "manifest.json")
     if 0 in faulty:

@@ -244,7 +244,7 @@ def test_mistake_as_a_process(name: str, place: Path, heterode: Callable) -> Non
 def test_mistake_on_two_ranks(name: str, place: Path, heterode: Callable) -> None:
     before = listing(place)
     arguments, fragments = MISTAKES[name]
-    ended = heterode(*arguments, cwd=place, ranks=2, timeout=60)
+    ended = heterode(*arguments, cwd=place, ranks=2)
     assert (ended.code, ended.out) == (2, "")
     # The launcher adds its own remarks about ranks that left.
     lines = [line for line in ended.err.splitlines() if "heterode: " in line]

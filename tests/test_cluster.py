@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from surroundings import PATIENCE
 
 from simulator.results.manifest import Manifest
 
@@ -32,7 +33,7 @@ manifest() {
 stop() {
     trap - USR1
     echo signal >>calls
-    sleep "$CHECKPOINT"
+    until [ "$CHECKPOINT" != awaited ] || [ -e saved ]; do sleep 0.02; done
     manifest "$LEAVES"
     exit "$CODE"
 }
@@ -67,7 +68,7 @@ class Job:
 
     def until(self, text: str) -> Job:
         """Wait until a stub has said something."""
-        end = time.monotonic() + 10
+        end = time.monotonic() + PATIENCE
         while text not in self.calls():
             assert time.monotonic() < end, self.calls()
             assert self.process.poll() is None, self.process.communicate()
@@ -79,9 +80,16 @@ class Job:
         self.process.send_signal(signal.SIGUSR1)
         return self
 
+    def saves(self) -> Job:
+        """The checkpoint that CHECKPOINT="awaited" waits for is written."""
+        # What was sent before has been received by now, or is as good as late on a real machine.
+        time.sleep(0.3)
+        (self.folder / "saved").touch()
+        return self
+
     def ended(self) -> tuple[int, str]:
         """Exit code and what was said."""
-        _, said = self.process.communicate(timeout=20)
+        _, said = self.process.communicate(timeout=PATIENCE)
         return self.process.returncode, said
 
     def requeued(self) -> bool:
@@ -102,7 +110,13 @@ def submit(tmp_path: Path) -> Callable[..., Job]:
 
     def start(*arguments: str, script: Path = SBATCH, **settings: object) -> Job:
         given = {"SLURM_JOB_ID": 17, "SLURM_NTASKS": 64, "SLURM_JOB_NUM_NODES": 2}
-        given |= {"RUN": "work", "CODE": 138, "LEAVES": "stopped", "CHECKPOINT": 0, "SCONTROL": 0}
+        given |= {
+            "RUN": "work",
+            "CODE": 138,
+            "LEAVES": "stopped",
+            "CHECKPOINT": "at once",
+            "SCONTROL": 0,
+        }
         theirs = ("HETERODE_", "SLURM_")
         environment = {k: v for k, v in os.environ.items() if not k.startswith(theirs)}
         environment |= {name: str(value) for name, value in (given | settings).items()}
@@ -134,8 +148,8 @@ def test_a_run_that_completes_is_not_put_back(submit: Callable[..., Job]) -> Non
 def test_the_signal_reaches_the_run_and_the_job_goes_back(
     submit: Callable[..., Job], launcher: str
 ) -> None:
-    job = submit(HETERODE_LAUNCHER=launcher, CHECKPOINT=0.5).until("ready").signalled()
-    code, said = job.ended()
+    job = submit(HETERODE_LAUNCHER=launcher, CHECKPOINT="awaited").until("ready").signalled()
+    code, said = job.until("signal").saves().ended()
     assert code == 138
     # The checkpoint is written before the job goes back: the order of the calls says so.
     assert job.calls()[1:] == ["ready", "signal", "scontrol requeue 17"]
@@ -143,8 +157,8 @@ def test_the_signal_reaches_the_run_and_the_job_goes_back(
 
 
 def test_a_second_signal_does_not_reach_the_run(submit: Callable[..., Job]) -> None:
-    job = submit(CHECKPOINT=0.6).until("ready").signalled().until("signal").signalled()
-    assert job.ended()[0] == 138
+    job = submit(CHECKPOINT="awaited").until("ready").signalled().until("signal").signalled()
+    assert job.saves().ended()[0] == 138
     assert job.calls().count("signal") == 1
     assert job.requeued()
 
@@ -162,7 +176,8 @@ def test_passed_on_twice_the_signal_would_cost_the_checkpoint(
     submit: Callable[..., Job], tmp_path: Path
 ) -> None:
     changed = twin(tmp_path, "    ((told == 0)) || return 0\n", "")
-    job = submit(script=changed, CHECKPOINT=0.6).until("ready").signalled().until("signal")
+    job = submit(script=changed, CHECKPOINT="awaited").until("ready").signalled().until("signal")
+    # It never comes to write its checkpoint: the second signal ended it.
     job.signalled().ended()
     assert not job.requeued()
 
@@ -171,8 +186,9 @@ def test_without_waiting_on_the_code_would_be_wrong(
     submit: Callable[..., Job], tmp_path: Path
 ) -> None:
     changed = twin(tmp_path, "((woken)) || break", "break")
-    job = submit(script=changed, CHECKPOINT=0.5).until("ready").signalled()
-    assert job.ended()[0] == 138
+    job = submit(script=changed, CHECKPOINT="awaited").until("ready").signalled()
+    job.process.wait(PATIENCE)
+    assert job.saves().ended()[0] == 138
     assert not job.requeued()
 
 

@@ -431,3 +431,31 @@ class TestColours:
         short = Spectrum(GRID[:50], np.full(50, 2.0), np.zeros(50))
         with pytest.raises(InputError, match="colours need"):
             Illumination.build().brightness(short)
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["--temperature=-1"], "--temperature"),
+        (["--temperature=nan"], "--temperature"),
+        (["--polarisation", "0,0,0"], "--polarisation"),
+        (["--polarisation", "1e-320,0,nan"], "--polarisation"),
+        (["--broadening", "0"], "--broadening"),
+        (["--temperature", "300"], "there is none among the tables"),
+        (["--line", "lorentzian"], "there is none among the tables"),
+    ],
+)
+def test_options_of_equation_1_are_used_or_refused(
+    words: list[str], named: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from simulator.cli import main
+
+    table = tmp_path / "eps2.csv"
+    energy = np.linspace(0.1, 12.0, 200)
+    rows = "".join(f"{e},{v}\n" for e, v in zip(energy, oscillators(energy), strict=True))
+    table.write_text("energy_eV,eps2\n" + rows)
+    out = tmp_path / "out"
+    assert main(["dielectric", str(table), "--out", str(out), *words]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert named in line
+    assert not out.exists()

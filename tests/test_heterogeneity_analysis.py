@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from conftest import environment
 from heterogeneity_cases import exponential_marks, field, packing
+from surroundings import PATIENCE
 
 from simulator.errors import InputError
 from simulator.heterogeneity import Heterogeneity, MarkedPoints, Settings, analyse
@@ -158,7 +159,7 @@ def test_loads_neither_the_solver_nor_figures() -> None:
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=PATIENCE,
     )
     loaded = {name.partition(".")[0] for name in done.stdout.split()}
     assert {"numba", "scipy"} <= loaded

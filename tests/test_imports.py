@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from conftest import PRESET, ROOT, environment
+from surroundings import PATIENCE
 
 PACKAGE = ROOT / "simulator"
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -18,17 +19,20 @@ LONGEST = 450
 
 # Modules and packages of simulator/, lowest first: each may import from lower layers and itself.
 LAYERS = (
-    {"constants", "errors", "ranks", "signals", "accounting", "cores", "digests", "other_python"},
-    {"run_warnings"},
-    {"interruption"},
-    {"units", "random_field"},
+    {"constants", "errors", "ranks", "signals", "accounting", "cores", "digests"},
+    {"run_warnings", "reading"},
+    {"csv_text"},
+    {"csv_table"},
+    {"interruption", "cache_folder"},
+    {"other_python"},
+    {"units", "random_field", "size_law"},
     {"materials", "protocol"},
     {"parameters"},
     {"particles"},
     {"geometry"},
     {"physics"},
-    {"results"},
-    {"regimes", "heterogeneity", "optics", "measured", "resuming", "penalties"},
+    {"results", "penalties"},
+    {"regimes", "heterogeneity", "optics", "measured", "resuming"},
     {"estimate"},
     {"solver", "viewing", "progress", "describe"},
     {"reporting", "notebook", "twin", "run_entries"},
@@ -185,7 +189,7 @@ def loaded_after(statements: str) -> set[str]:
     script = f"import sys\n{statements}\nimport json\nprint(json.dumps(sorted(sys.modules)))"
     words = [sys.executable, "-c", script]
     done = subprocess.run(
-        words, env=environment(), capture_output=True, text=True, timeout=60, check=True
+        words, env=environment(), capture_output=True, text=True, timeout=PATIENCE, check=True
     )
     return {name.partition(".")[0] for name in json.loads(done.stdout)}
 

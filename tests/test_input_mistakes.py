@@ -193,6 +193,14 @@ EDITS = {
         [(line("median"), 'median = "12 um"')],
         ['geometry.particle_size.median = "12 um"', "from 1 to 10 um"],
     ),
+    "next to nothing of the sizes inside the bounds": (
+        [
+            (line("sigma"), "sigma = 2"),
+            (line("maximum"), 'maximum = "5.001 um"'),
+            (r"^minimum = \"1 um\".*$", 'minimum = "5 um"'),
+        ],
+        ["geometry.particle_size.sigma = 2", "between 5 and 5.001 um", "widen minimum and maximum"],
+    ),
     "coating thinner than a particle": (
         [
             (line("coating_thickness"), 'coating_thickness = "8 um"'),
@@ -251,6 +259,20 @@ EDITS = {
     "salt outside the electrolyte's range": (
         [(line("initial_concentration"), 'initial_concentration = "3.5 mol/l"')],
         ["electrolyte.initial_concentration", "range of landesfeind", "to 3000 mol/m^3"],
+    ),
+    "lundgren away from 298.15 K": (
+        [
+            (r"^model = .*$", 'model = "lundgren"'),
+            (r"^temperature = .*$", 'temperature = "20 degC"'),
+        ],
+        ['temperature = "20 degC"', "range of the electrolyte lundgren", "298.15 K alone"],
+    ),
+    "lundgren where its t+ is negative": (
+        [
+            (r"^model = .*$", 'model = "lundgren"'),
+            (line("initial_concentration"), 'initial_concentration = "2 mol/l"'),
+        ],
+        ["electrolyte.initial_concentration", "range of lundgren", "to 1500 mol/m^3"],
     ),
     "temperature in bare Celsius": (
         [(r"^temperature = .*$", 'temperature = "25 C"')],
@@ -600,14 +622,14 @@ def test_mistake_in_an_override(name):
 
 SIZE_TABLES = {
     "columns": ("d,w\n1,2\n", "has the columns d, w"),
-    "empty": ("", "has the columns nothing"),
+    "empty": ("", "is empty"),
     "no rows": ("diameter_um,weight\n", "has no rows"),
-    "text": ("diameter_um,weight\n5,1\nfive,1\n", "line 3: a number is missing or unreadable"),
-    "short row": ("diameter_um,weight\n5\n", "line 2: a number is missing"),
+    "text": ("diameter_um,weight\n5,1\nfive,1\n", "line 3: diameter_um = five is not a number"),
+    "short row": ("diameter_um,weight\n5\n", "has 1 cell in line 2, but 2 in its heading"),
     "negative": ("# measured\ndiameter_um,weight\n-5,1\n", "line 3: diameter_um = -5"),
     "weight": ("diameter_um,weight\n5,-1\n", "line 2: weight = -1"),
     "all zero": ("diameter_um,weight\n5,0\n", "sum of all weights is 0"),
-    "nan": ("diameter_um,weight\nnan,1\n", "line 2: a number is not finite"),
+    "nan": ("diameter_um,weight\nnan,1\n", "line 2: diameter_um = nan is not finite"),
 }
 
 
@@ -649,7 +671,10 @@ FRACTION_TABLES = {
     "outside": ("stoichiometry,exchange_current_A_m2\n0,1\n1.2,1\n", "stoichiometry = 1.2"),
     "twice": ("stoichiometry,exchange_current_A_m2\n0.5,1\n0.5,2\n", "each stoichiometry once"),
     "zero": ("stoichiometry,exchange_current_A_m2\n0,1\n1,0\n", "exchange_current_A_m2 = 0"),
-    "text": ("stoichiometry,exchange_current_A_m2\n0,1\n1,much\n", "line 3: a number is missing"),
+    "text": (
+        "stoichiometry,exchange_current_A_m2\n0,1\n1,much\n",
+        "line 3: exchange_current_A_m2 = much is not a number",
+    ),
 }
 
 

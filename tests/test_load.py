@@ -10,6 +10,7 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from surroundings import PATIENCE
 from synthetic import SyntheticRun, synthetic_run, write_run
 
 import simulator
@@ -105,4 +106,4 @@ def test_the_package_itself_stays_light() -> None:
         "wrong = {'pandas', 'matplotlib', 'numpy', 'h5py'} & set(sys.modules)\n"
         "assert not wrong, wrong\n"
     )
-    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, timeout=60)
+    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, timeout=PATIENCE)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from conftest import ROOT, command, environment
+from surroundings import PATIENCE
 
 PROGRAM = """
 import hashlib, json, sys
@@ -71,7 +72,9 @@ def digests(ranks: int, mesh: str, degree: int, place: Path) -> dict[str, str]:
     words = command(ranks, [])
     words = [*words[: words.index(sys.executable)], sys.executable, str(script)]
     words += [str(ROOT / "meshes" / f"{mesh}.msh"), str(degree)]
-    done = subprocess.run(words, env=environment(), capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        words, env=environment(), capture_output=True, text=True, timeout=PATIENCE
+    )
     assert done.returncode == 0, done.stderr
     found: dict[str, str] = json.loads(done.stdout)
     return found

@@ -207,7 +207,7 @@ MISTAKES: dict[str, tuple[list[str], tuple[str, ...]]] = {
     "batch and pictures": (["optics", "state.tif", "--batch", "batch.csv"], ("--batch",)),
     "batch missing": (["optics", "--batch", "none.csv"], ("none.csv", "no such file")),
     "batch column": (["optics", "--batch", "truth.csv"], ("truth.csv", "unknown", "voltage_V")),
-    "batch entry": (["optics", "--batch", "batch.csv"], ("batch.csv", "voltage_V", "row 2")),
+    "batch entry": (["optics", "--batch", "batch.csv"], ("batch.csv", "voltage_V", "line 2")),
     "batch names a missing file": (["optics", "--batch", "lost.csv"], ("gone.tif", "no such")),
     "calibration without states": (
         ["optics", "state.tif", "--write-calibration", "new.csv"],

@@ -241,14 +241,14 @@ class TestCalibration:
     @pytest.mark.parametrize(
         ("text", "words"),
         [
-            ("lithium_fraction\n0.5\n1\n", "needed: lithium_fraction and red"),
+            ("lithium_fraction\n0.5\n1\n", "has one column"),
             ("lithium_fraction,green\n0.5,1\n", "two lithium fractions"),
             ("lithium_fraction,green\n0.5,1\n1,1\n", "do not brighten"),
             ("lithium_fraction,green\n0.5,1\n1.5,2\n", "1.5 is outside"),
-            ("lithium_fraction,green\n0.5,bright\n1,2\n", "not a finite number"),
+            ("lithium_fraction,green\n0.5,bright\n1,2\n", "green = bright is not a number"),
             ("lithium_fraction,green,green_sd\n0.5,1,0\n1,2,1\n", "green_sd must be above 0"),
-            ("lithium_fraction,green\n0.5\n", "1 entries"),
-            ("", "no rows"),
+            ("lithium_fraction,green\n0.5\n", "has 1 cell in line 2, but 2"),
+            ("", "is empty"),
         ],
     )
     def test_mistakes(self, text: str, words: str, tmp_path: Path) -> None:

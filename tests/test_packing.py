@@ -10,7 +10,7 @@ from geometry_cases import LOGNORMAL, MONODISPERSE, geometry
 from simulator.errors import InputError
 from simulator.geometry.packing import SHALLOWEST_CUT, Packing, pack
 from simulator.geometry.relaxation import Box
-from simulator.geometry.sizes import diameter_sampler, read_size_table
+from simulator.geometry.sizes import size_law
 
 CASES = [
     {"walls": walls, "active_fraction": fraction, "minimum_gap": gap, **extent}
@@ -141,16 +141,11 @@ def test_an_impossible_packing_says_what_was_reached_and_what_to_do(case, named)
 
 
 def test_lognormal_sizes_are_truncated_not_clipped():
-    diameters = diameter_sampler(LOGNORMAL, np.random.default_rng(1))(20000)
+    diameters = size_law(LOGNORMAL).sampler(np.random.default_rng(1))(20000)
     assert diameters.min() > 1.0
     assert diameters.max() < 10.0
     assert np.median(diameters) == pytest.approx(5.0, rel=0.03)
     assert np.sum(diameters > 9.99) < 30
-    narrow = SimpleNamespace(
-        distribution="lognormal", median=5e-6, sigma=0.01, minimum=8e-6, maximum=9e-6
-    )
-    with pytest.raises(InputError, match="widen minimum and maximum"):
-        diameter_sampler(narrow, np.random.default_rng(1))
 
 
 def test_sizes_stay_within_their_bounds_when_the_fraction_is_met_exactly():
@@ -163,11 +158,12 @@ def test_sizes_stay_within_their_bounds_when_the_fraction_is_met_exactly():
 def test_a_measured_table_is_weighted_by_number_or_volume(tmp_path):
     path = tmp_path / "sizes.csv"
     path.write_text("diameter_um,weight\n2,1\n4,8\n")
-    diameters, by_number = read_size_table(path, "number")
+    size = SimpleNamespace(distribution="table", file=path, weighting="number")
+    diameters, by_number = size_law(size).nodes
     assert list(diameters) == [2.0, 4.0]
     assert by_number == pytest.approx([1 / 9, 8 / 9])
-    assert read_size_table(path, "volume")[1] == pytest.approx([0.5, 0.5])
-    size = SimpleNamespace(distribution="table", file=path, weighting="volume")
+    size.weighting = "volume"
+    assert size_law(size).nodes[1] == pytest.approx([0.5, 0.5])
     packing = pack(geometry(particle_size=size, particles=100), 1)
     assert set(np.round(2.0 * packing.radii_um, 9)) == {2.0, 4.0}
 
@@ -181,7 +177,7 @@ def test_a_bad_size_table_is_one_clear_line(tmp_path, text):
     if text is not None:
         path.write_text(text)
     with pytest.raises(InputError, match=r"geometry\.particle_size\.file") as caught:
-        read_size_table(path, "number")
+        size_law(SimpleNamespace(distribution="table", file=path, weighting="number"))
     assert "\n" not in str(caught.value)
 
 

@@ -43,12 +43,13 @@ def test_penalty_is_replaced_and_nothing_else():
 @pytest.mark.parametrize(
     ("text", "named"),
     [
-        (None, "cannot be read"),
-        ("", "no rows"),
+        (None, "no such file"),
+        ("", "is empty"),
         ("particle,x_um\n0,1\n", "y_um, z_um"),
         (",".join(COLUMNS) + "\n0,1,1,1,1,1,much,1\n", "much"),
-        (",".join(COLUMNS) + "\n0,1,1\n", "not a particle table"),
+        (",".join(COLUMNS) + "\n0,1,1\n", "has 3 cells in line 2, but 8"),
         (",".join(COLUMNS) + "\n4,1,1,1,1,1,1,1\n", "0 .. N-1"),
+        (",".join(COLUMNS) + "\n0.5,1,1,1,1,1,1,1\n", "must be whole"),
     ],
 )
 def test_a_bad_table_is_one_clear_line(tmp_path, text, named):

@@ -15,16 +15,27 @@ from simulator.regimes import fastest_current
 GOOD = "time_s,current_A_m2\n0,0\n10,5\n20,-5\n"
 
 TABLES = {
-    "a word": (GOOD.replace("10,5", "10,fast"), ["line 3", "current_A_m2 = fast", "unreadable"]),
-    "nothing": (GOOD.replace("10,5", "10,"), ["line 3", "current_A_m2 = nothing"]),
+    "a word": (GOOD.replace("10,5", "10,fast"), ["line 3", "current_A_m2 = fast is not a number"]),
+    "nothing": (GOOD.replace("10,5", "10,"), ["line 3", "current_A_m2 is empty"]),
     "not finite": (GOOD.replace("10,5", "10,nan"), ["line 3", "not finite", "current_A_m2 = nan"]),
     "time back": (GOOD.replace("20,", "9,"), ["line 4", "time_s = 9", "at least 10.001"]),
-    "time twice": (GOOD.replace("20,", "10,"), ["line 4", "time_s = 10"]),
+    "time twice": (GOOD.replace("20,", "10,"), ["line 4", "time_s = 10", "'follow FILE stepwise'"]),
+    "time twice, stepwise": (
+        GOOD.replace("20,", "10,"),
+        ["line 4", "time_s = 10", "Keep one of the two rows"],
+    ),
     "late begin": (GOOD.replace("0,0", "1,0", 1), ["line 2", "time_s = 1", "0 in the first row"]),
     "too much": (GOOD.replace("10,5", "10,2e6"), ["line 3", "current_A_m2 = 2e+06", "1e+06 A/m^2"]),
     "one row": ("time_s,current_A_m2\n0,0\n", ["line 2", "the only row", "two rows or more"]),
     "no rows": ("time_s,current_A_m2\n", ["has no rows"]),
-    "amperes": (GOOD.replace("current_A_m2", "current_A"), ["columns time_s, current_A"]),
+    "amperes": (
+        GOOD.replace("current_A_m2", "current_A"),
+        ["columns time_s, current_A, separated"],
+    ),
+    "PyBaMM": (
+        GOOD.replace("time_s,current_A_m2", "Time [s],Current [A]"),
+        ["columns Time [s], Current [A]", "current_A_m2 = -I / area", "positive (PyBaMM)"],
+    ),
     "commented": ("# drive\n" + GOOD.replace("10,5", "10,x"), ["line 4", "current_A_m2 = x"]),
 }
 
@@ -32,7 +43,8 @@ TABLES = {
 @pytest.mark.parametrize("name", TABLES)
 def test_a_bad_table_is_named_with_row_and_value(name: str, tmp_path: Path) -> None:
     content, fragments = TABLES[name]
-    file = write(tmp_path, (line("steps"), 'steps = ["rest for 1 min", "follow drive.csv"]'))
+    how = " stepwise" if "stepwise" in name else ""
+    file = write(tmp_path, (line("steps"), f'steps = ["rest for 1 min", "follow drive.csv{how}"]'))
     (tmp_path / "drive.csv").write_text(content)
     text = message(file)
     assert text.startswith(f"{file}: protocol.steps[1] = ")

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from conftest import Ended, command, environment, packed_run, short_run
+from surroundings import PATIENCE
 
 from simulator.particles import ParticleTable
 from simulator.results import (
@@ -65,7 +66,7 @@ def run_on(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Written]:
             folder = tmp_path_factory.mktemp("ranks") / "out"
             words = command(ranks, [*CASES[case], *more, "--out", folder, "--quiet"])
             process = subprocess.run(
-                words, env=environment(), capture_output=True, text=True, timeout=300
+                words, env=environment(), capture_output=True, text=True, timeout=PATIENCE
             )
             ended = Ended(process.returncode, process.stdout, process.stderr)
             assert ended == Ended(0, "", "")
@@ -116,7 +117,7 @@ def twice(arguments: Sequence[str], folder: Path) -> list[Path]:
     folders = [folder / "one", folder / "two"]
     for out in folders:
         words = command(2, [*arguments, "--out", out, "--quiet"])
-        subprocess.run(words, env=environment(), check=True, timeout=300)
+        subprocess.run(words, env=environment(), check=True, timeout=PATIENCE)
     return folders
 
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from surroundings import PATIENCE
 
 from simulator.parameters import load_parameters
 from simulator.protocol import parse_item
@@ -48,7 +49,7 @@ def shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=PATIENCE,
         check=False,
         stdin=subprocess.DEVNULL,
     )

@@ -10,14 +10,12 @@ from simulator.parameters import load_parameters
 from simulator.regimes import (
     MeshSummary,
     areal_capacity,
-    effective_radius,
     exchange_current,
     expected_particles,
     expected_width,
     fastest_current,
     median_penalty,
     regime_numbers,
-    size_moment,
 )
 
 PARAMS = Path(__file__).parents[1] / "params"
@@ -115,27 +113,6 @@ def test_median_penalty_is_that_of_the_draws():
     clip = load("nmc532", "penalty.restriction=clip")
     assert median_penalty(clip) == pytest.approx(np.median(clipped), rel=0.01)
     assert median_penalty(load("nmc532", "penalty.distribution=none")) == 1.0
-
-
-def test_size_moments_are_those_of_draws():
-    p = load()
-    size = p.geometry.particle_size
-    rng = np.random.default_rng(5)
-    d = size.median * np.exp(size.sigma * rng.standard_normal(400_000))
-    r = 0.5 * d[(d >= size.minimum) & (d <= size.maximum)]
-    for power in (1, 2, 3):
-        assert size_moment(p, power) == pytest.approx(np.mean(r**power), rel=0.01)
-    assert effective_radius(p) == pytest.approx(np.mean(r**2) / np.mean(r), rel=0.01)
-
-
-def test_size_moment_of_a_table(tmp_path):
-    (tmp_path / "sizes.csv").write_text("diameter_um,weight\n4,1\n8,1\n")
-    table = f'distribution="table", file="{tmp_path}/sizes.csv"'
-    number = load("nmc532", f"geometry.particle_size={{{table}}}")
-    volume = load("nmc532", f'geometry.particle_size={{{table}, weighting="volume"}}')
-    assert size_moment(number, 1) == pytest.approx(3e-6)
-    # In 2D equal areas mean four times as many small discs.
-    assert size_moment(volume, 1) == pytest.approx((4 * 2e-6 + 4e-6) / 5)
 
 
 def test_width_and_number_are_two_views_of_one():

@@ -125,10 +125,13 @@ BAD = {
     "no-value": ({"x": X, "y": Y, "grey": VALUE}, "no column 'value' (it has: x, y, grey)"),
     "no-x": ({"a": X, "y": Y, "value": VALUE}, "no column 'x'"),
     "no-y": ({"x": X, "value": VALUE}, "no column 'y'"),
-    "nan": (ten(value=with_one(VALUE, 4, "nan")), "row 6, column 'value' is 'nan', not a number"),
-    "empty-cell": (ten(x=with_one(X, 0, "")), "row 2, column 'x' is empty"),
-    "word": (ten(y=with_one(Y, 1, "far")), "row 3, column 'y' is 'far', not a number"),
-    "infinite": (ten(value=with_one(VALUE, 2, "inf")), "row 4, column 'value' is 'inf'"),
+    "nan": (ten(value=with_one(VALUE, 4, "nan")), "line 6, column 'value' = nan is not finite"),
+    "empty-cell": (ten(x=with_one(X, 0, "")), "line 2, column 'x' is empty"),
+    "word": (ten(y=with_one(Y, 1, "far")), "line 3, column 'y' = far is not a number"),
+    "infinite": (
+        ten(value=with_one(VALUE, 2, "inf")),
+        "line 4, column 'value' = inf is not finite",
+    ),
     "duplicate": (
         ten(x=with_one(X, 7, X[3]), y=with_one(Y, 7, Y[3])),
         "rows 5 and 9 are at the same place",
@@ -157,11 +160,14 @@ def test_bad_tables_end_with_one_line(
 FILES = {
     "empty": (b"", "is empty"),
     "blank": (b"\n \n# only a remark\n", "is empty"),
-    "header": (b"x,y,value\n", "has a header but no rows"),
+    "header": (b"x,y,value\n", "has no rows below its heading"),
     "picture": (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "not a CSV table"),
-    "prose": (b"dear reader\nthis is a letter\n", "not a CSV table: its first line has no comma"),
-    "ragged": (b"x,y,value\n1,2,3\n4,5\n", "row 3 has 2 columns, but the header has 3"),
-    "twice": (b"x,y,x,value\n1,2,3,4\n", "two columns have the same name"),
+    "prose": (
+        b"dear reader\nthis is a letter\n",
+        "has one column: its heading has no comma, semicolon or tab",
+    ),
+    "ragged": (b"x,y,value\n1,2,3\n4,5\n", "has 2 cells in line 3, but 3 in its heading"),
+    "twice": (b"x,y,x,value\n1,2,3,4\n", "has two columns of the same name, 'x'"),
 }
 
 
@@ -194,5 +200,5 @@ def test_units_that_contradict_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"none\.csv: cannot be read"):
+    with pytest.raises(InputError, match=r"none\.csv: no such file"):
         read(tmp_path / "none.csv")

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from surroundings import PATIENCE
 from synthetic import SyntheticRun, synthetic_run, write_run
 
 from simulator.errors import InputError
@@ -275,7 +276,7 @@ def kill_rounds(tmp_path: Path, rounds: int, mode: str) -> dict[str, list[str] |
         capture_output=True,
         text=True,
         check=True,
-        timeout=120,
+        timeout=PATIENCE,
     )
     answer: dict[str, list[str] | int] = json.loads(result.stdout)
     return answer

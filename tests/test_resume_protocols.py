@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from conftest import command, environment, short_run
 from same_run import TOLERANCE, check_completed, difference
+from surroundings import PATIENCE
 from test_resume import broken_at, resumed_at, steps_of
 
 from simulator.cli import main
@@ -177,7 +178,7 @@ def test_on_other_ranks(unbroken: Path, folder: Path, tmp_path: Path) -> None:
         env=environment(),
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stderr

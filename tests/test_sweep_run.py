@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 from conftest import FIVE_DISCS, PRESET, command, environment
 from conftest import Ended as Process
+from surroundings import PATIENCE
 from test_sweep_design import plan
 
 from simulator.cores import usable_cores
@@ -219,10 +220,14 @@ def test_two_runs_that_want_a_mesh_make_it_once(
     (stored,) = (tmp_path / "meshes").iterdir()
     stored.unlink()
     count = []
+    second = threading.Event()
 
     def slowly(*_: object) -> object:
         count.append(1)
-        time.sleep(0.3)
+        if len(count) > 1:
+            second.set()
+        # Without the lock the others come here as well, however long they take.
+        second.wait(0.3 if locked else PATIENCE)
         return made
 
     monkeypatch.setattr(cache, "packing_for", lambda _: cache.Packing)
@@ -302,7 +307,7 @@ def started(*words: str | Path, cwd: Path) -> subprocess.Popen[str]:
     )
 
 
-def wait_for(there: Callable[[], bool], seconds: float = 60.0) -> None:
+def wait_for(there: Callable[[], bool], seconds: float = PATIENCE) -> None:
     end = time.monotonic() + seconds
     while not there():
         assert time.monotonic() < end
@@ -320,7 +325,7 @@ def test_an_interrupted_sweep_is_gone_on_with(tmp_path: Path) -> None:
 
     wait_for(far)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 128 + signal.SIGINT, err
     assert "1 stopped, 1 waiting" in out
     (first,) = (p for p in runs.iterdir() if p.is_dir())
@@ -335,7 +340,7 @@ def test_an_interrupted_sweep_is_gone_on_with(tmp_path: Path) -> None:
     os.kill(worker, signal.SIGKILL)
     wait_for(lambda: (runs / f"{first.name}.json").is_file())
     process.send_signal(signal.SIGTERM)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 128 + signal.SIGTERM
     assert f"run {first.name}: its process was ended by signal 9 (SIGKILL)" in err
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Ended, environment
+from surroundings import PATIENCE
 from test_sweep_design import plan
 from test_sweep_run import swept
 
@@ -125,12 +126,12 @@ def test_an_element_stops_at_a_checkpoint_and_goes_on(
         if b"submitit.core._submit" in _read(path) and str(folder.path).encode() in _read(path)
     )
     os.kill(step, signal.SIGUSR2)
-    said, _ = process.communicate(timeout=60)
+    said, _ = process.communicate(timeout=PATIENCE)
     assert slurm.read_text().splitlines()[-1] == "scontrol requeue 42_1", said
     assert folder.state(run).status == "stopped"
     # Back from the queue, it goes on and ends.
     process = element(folder.path, 1, tmp_path)
-    said, _ = process.communicate(timeout=120)
+    said, _ = process.communicate(timeout=PATIENCE)
     assert process.returncode == 0, said
     ended = folder.ended(run)
     assert ended is not None
@@ -161,5 +162,45 @@ def test_python_may_be_started_in_a_container(slurm: Path, tmp_path: Path) -> No
     folder.create(found)
     submit(found, folder, tasks_of(found, folder, retry=False), 1)
     script = batch_script(folder.path)
-    assert "apptainer exec heterode.sif python3 -u -m submitit.core._submit" in script
+    assert "apptainer exec heterode.sif python3 -P -u -m submitit.core._submit" in script
     assert sys.executable not in script
+
+
+@pytest.mark.parametrize(
+    ("slurm_table", "key"),
+    [
+        ('partition = "a\\n#SBATCH --uid=0"', "slurm.partition"),
+        ('partition = "a b"', "slurm.partition"),
+        ('partition = ""', "slurm.partition"),
+        ('account = "a\\n#SBATCH --wrap=true"', "slurm.account"),
+        ('account = "$(id)"', "slurm.account"),
+        ('python = "python3\\nrm -r x"', "slurm.python"),
+        ('python = "python3 \'"', "slurm.python"),
+        ('python = " "', "slurm.python"),
+        ('options = { comment = "a\\n#SBATCH --uid=0" }', "slurm.options.comment"),
+        ('options = { "x\\n#SBATCH --uid" = 0 }', "slurm.options"),
+        ('options = { "wrap=true --x" = 0 }', "slurm.options"),
+    ],
+)
+def test_no_setting_writes_a_directive_of_its_own(
+    slurm_table: str, key: str, tmp_path: Path
+) -> None:
+    with pytest.raises(InputError) as refused:
+        plan(tmp_path, f"[slurm]\n{slurm_table}")
+    assert "\n" not in str(refused.value)
+    assert f": {key}" in str(refused.value)
+
+
+def test_settings_as_slurm_has_them_are_taken(slurm: Path, tmp_path: Path) -> None:
+    table = (
+        '[slurm]\npartition = "cpu_long,gpu-2"\naccount = "p1234@default"\n'
+        'options = { qos = "low", mail-type = "END,FAIL", comment = "two words" }'
+    )
+    found = plan(tmp_path, table)
+    folder = SweepFolder(tmp_path / "out")
+    folder.create(found)
+    submit(found, folder, tasks_of(found, folder, retry=False), 1)
+    script = batch_script(folder.path)
+    for line in ("--partition=cpu_long,gpu-2", "--account=p1234@default", "--qos=low"):
+        assert f"#SBATCH {line}\n" in script
+    assert "#SBATCH --comment='two words'\n" in script

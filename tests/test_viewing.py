@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from geometry_cases import REFERENCE_MESHES
 from matplotlib.image import imread
+from surroundings import PATIENCE
 from synthetic import SyntheticRun, synthetic_run, write_run
 
 from simulator.errors import InputError
@@ -252,7 +253,9 @@ def test_both_pictures_come_from_the_folder_alone(folder: ResultsFolder) -> None
         "wrong &= set(sys.modules)\n"
         "assert not wrong, wrong\n"
     )
-    subprocess.run([sys.executable, "-W", "error", "-c", script], cwd=ROOT, check=True, timeout=60)
+    subprocess.run(
+        [sys.executable, "-W", "error", "-c", script], cwd=ROOT, check=True, timeout=PATIENCE
+    )
     for name in ("voltage.png", "lithium_fraction.png"):
         picture = imread(folder.report / name)
         assert picture.shape[1] > 1200

@@ -37,7 +37,8 @@ step() {
     : >"$log"
     # Job control gives COMMAND a process group of its own, so that an interrupt ends all of it.
     set -m
-    ("$@") >"$log" 2>&1 </dev/null &
+    # What is built is not for others to change, whatever the user's umask is.
+    (umask go-w && "$@") >"$log" 2>&1 </dev/null &
     step_job=$!
     set +m
     trap 'interrupted' INT TERM HUP
@@ -91,7 +92,18 @@ locked() {
 prepare_cache() {
     [[ -n ${HETERODE_CACHE:-}${XDG_CACHE_HOME:-}${HOME:-} ]] ||
         fail 1 "there is no HOME to keep the set-up in; set HETERODE_CACHE to a folder"
-    if ! mkdir -p "$cache" 2>/dev/null || [[ ! -w $cache ]]; then
+    if [[ ! -e $cache ]]; then
+        mkdir -p "${cache%/*}" 2>/dev/null && mkdir -m 700 "$cache" 2>/dev/null || true
+    fi
+    # Programs of this folder are executed, so it is nobody else's to write to. Not by -w alone:
+    # root may write everywhere.
+    if [[ -d $cache ]]; then
+        [[ -O $cache && $(stat -c %u "$cache") == "$EUID" ]] ||
+            fail 1 "$cache belongs to another user, who could put programs there; set HETERODE_CACHE to a folder of your own"
+        (((8#$(stat -L -c %a "$cache") & 8#022) == 0)) ||
+            fail 1 "others can write to $cache, and could put programs there; if nobody did: chmod go-w '$cache'"
+    fi
+    if [[ ! -d $cache || ! -w $cache ]]; then
         fail 1 "cannot write to $cache; set HETERODE_CACHE to a folder you can write to"
     fi
 }

@@ -7,12 +7,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simulator.cli.endings import DONE
-from simulator.cli.values import numbers, positive_number
+from simulator.cli.values import direction, number, numbers, positive_number
 from simulator.errors import InputError
 from simulator.ranks import on_root
 
 if TYPE_CHECKING:
     from simulator.reporting.dielectric import Settings
+
+
+_OF_BANDS = {
+    "fermi": "fermi_eV",
+    "temperature": "temperature_K",
+    "broadening": "broadening_eV",
+    "line": "line",
+    "polarisation": "polarisation",
+}
+"""Options that equation (1) alone uses, and what `Settings` calls them."""
 
 
 def add(commands: Any) -> None:
@@ -68,12 +78,16 @@ def add(commands: Any) -> None:
     )
     bands = command.add_argument_group("equation (1), for .npz and .h5")
     bands.add_argument("--fermi", type=float, metavar="EV", help="Fermi level; else occupations")
-    bands.add_argument("--temperature", type=float, default=0.0, metavar="K", help="of electrons")
-    bands.add_argument("--broadening", type=float, default=0.1, metavar="EV")
-    bands.add_argument("--line", default="gaussian", help="gaussian (default) or lorentzian")
+    bands.add_argument(
+        "--temperature", type=number(0.0, 1e6), metavar="K", help="of electrons (default: 0)"
+    )
+    bands.add_argument(
+        "--broadening", type=positive_number, metavar="EV", help="of a transition (default: 0.1)"
+    )
+    bands.add_argument("--line", help="gaussian (default) or lorentzian")
     bands.add_argument(
         "--polarisation",
-        type=numbers(3),
+        type=direction,
         metavar="X,Y,Z",
         help="one direction instead of ab and c",
     )
@@ -93,8 +107,15 @@ def _dielectric(options: argparse.Namespace, comm: Any) -> int:
 def _settings(options: argparse.Namespace) -> Settings:
     from simulator.optics.colour import Illumination
     from simulator.optics.oscillators import Drude
-    from simulator.reporting.dielectric import Settings
+    from simulator.reporting.dielectric import BANDS, Settings
 
+    of_bands = {name: getattr(options, name) for name in _OF_BANDS}
+    given = {name: value for name, value in of_bands.items() if value is not None}
+    if given and not any(table.suffix.lower() in BANDS for table in options.tables):
+        raise InputError(
+            f"--{next(iter(given))}: is for tables of band energies ({', '.join(BANDS)}), and "
+            "there is none among the tables. Leave it out"
+        )
     drude = None
     if options.drude is not None:
         if not min(options.drude) > 0.0:
@@ -110,9 +131,5 @@ def _settings(options: argparse.Namespace) -> Settings:
         illumination=Illumination.build(options.lamp, options.camera, options.medium),
         volume_A3=options.volume,
         valence_electrons=options.electrons,
-        fermi_eV=options.fermi,
-        temperature_K=options.temperature,
-        broadening_eV=options.broadening,
-        line=options.line,
-        polarisation=options.polarisation,
+        **{_OF_BANDS[name]: value for name, value in given.items()},
     )

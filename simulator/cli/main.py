@@ -1,8 +1,9 @@
 """The command line: parses, calls, prints. Nothing else touches argv.
 
-Exit codes: 0 done, 2 the input is wrong (one line on stderr), 3 the solve failed, the disk is full,
-no checkpoint is usable or the program has a fault (what was computed is on disk), 128 + n stopped
-by signal n (SIGINT, SIGTERM, SIGUSR1; under mpirun use the last).
+Exit codes: 0 done, 2 the input is wrong or a library is missing, 3 the solve failed, the disk is
+full, memory ran out, no checkpoint is usable or the program has a fault (what was computed is on
+disk), 128 + n stopped by signal n (SIGINT, SIGTERM, SIGUSR1; under mpirun use the last). With 2 and
+3 there is one line on stderr.
 
 Only the input file's schema is imported before the input is known to be right.
 """
@@ -12,10 +13,11 @@ from __future__ import annotations
 import argparse
 import atexit
 import gc
+import logging
 import sys
-import traceback
-from collections.abc import Sequence
-from contextlib import nullcontext, redirect_stdout
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from io import StringIO
 from typing import Any, NoReturn
 
@@ -33,9 +35,11 @@ from simulator.cli import (
     sweep,
     twin,
 )
-from simulator.cli.endings import INTERRUPTED, SOLVE_FAILED, WRONG_INPUT, leave
+from simulator.cli.endings import DONE, INTERRUPTED, SOLVE_FAILED, leave
+from simulator.cli.faults import check_descriptors, explain, show_traceback
+from simulator.cli.streams import lasting_streams, loss
 from simulator.errors import InputError, ResumeError
-from simulator.ranks import launched_in_parallel, together
+from simulator.ranks import is_agreed, launched_as, launched_in_parallel, together
 
 COMMANDS = (run, sweep, check, mesh, report, figures, twin, animate, optics, micrograph, dielectric)
 """Modules of one command each, with `add(commands)`."""
@@ -52,32 +56,70 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     # Else the interpreter sifts all that the libraries hold before it leaves: 0.3 s and more.
     atexit.register(gc.freeze)
-    comm = _communicator()
+    left: SystemExit | None = None
+    with lasting_streams() as stdout, _silent_libraries():
+        try:
+            code = _command(arguments)
+        except SystemExit as leaving:  # --help and --version
+            left, code = leaving, DONE
+    if loss(stdout) and code == DONE:
+        print(f"heterode: error: standard output: {loss(stdout)}", file=sys.stderr, flush=True)
+        return SOLVE_FAILED
+    if left is not None:
+        raise left
+    return code
+
+
+def _command(arguments: Sequence[str] | None) -> int:
+    comm: Any = _Alone()
     try:
+        check_descriptors()
+        comm = _communicator()
         options = together(comm, lambda: _parse(arguments, silent=comm.rank != 0))
         code: int = options.command(options, comm)
         return code
-    except InputError as error:
-        if comm.rank == 0:
-            print(f"heterode: error: {error}", file=sys.stderr, flush=True)
-        # A launcher ends the other ranks as soon as one leaves with an error: not before it spoke.
-        comm.barrier()
-        return WRONG_INPUT
-    except ResumeError as error:
-        if comm.rank == 0:
-            print(f"heterode: error: {error}", file=sys.stderr, flush=True)
-        comm.barrier()
-        return SOLVE_FAILED
     except KeyboardInterrupt:
         if comm.rank == 0:
             print("heterode: interrupted", file=sys.stderr, flush=True)
         return leave(comm, INTERRUPTED)
-    except Exception:
-        if comm.size == 1:
-            raise
-        traceback.print_exc()
-        sys.stderr.flush()
-        return leave(comm, 1)
+    except Exception as error:
+        return _failed(error, comm)
+
+
+def _failed(error: Exception, comm: Any) -> int:
+    """Say what happened, on rank 0 alone where all ranks know of it; returns the exit code."""
+    line, code = explain(error)
+    # These are raised by all ranks, from what all of them know, or after they agreed.
+    shared = isinstance(error, (InputError, ResumeError)) or is_agreed(error)
+    alone = comm.size > 1 and not shared
+    if comm.rank == 0 or alone:
+        show_traceback(error)
+        where = f"rank {comm.rank} of {comm.size}: " if alone else ""
+        print(f"heterode: error: {where}{line}", file=sys.stderr, flush=True)
+    if alone:
+        return leave(comm, code)
+    # A launcher ends the other ranks as soon as one leaves with an error: not before it spoke.
+    comm.barrier()
+    return code
+
+
+@contextmanager
+def _silent_libraries() -> Iterator[None]:
+    """Keep what libraries warn of, for those who program with them, from a user's terminal.
+
+    Whoever asks Python for warnings (-W, PYTHONWARNINGS) gets them.
+    """
+    asked = bool(sys.warnoptions)
+    with nullcontext() if asked else warnings.catch_warnings():
+        if not asked:
+            warnings.showwarning = lambda *_, **__: None
+        # Without any handler, records above "warning" would go to stderr.
+        handler = logging.NullHandler()
+        logging.getLogger().addHandler(handler)
+        try:
+            yield
+        finally:
+            logging.getLogger().removeHandler(handler)
 
 
 def _parse(arguments: Sequence[str] | None, *, silent: bool) -> argparse.Namespace:
@@ -87,9 +129,15 @@ def _parse(arguments: Sequence[str] | None, *, silent: bool) -> argparse.Namespa
 
 
 class _Alone:
-    """Stands for the communicator where there is one process, so that MPI need not be loaded."""
+    """Stands for the communicator where there is one process, so that MPI need not be loaded.
 
-    rank, size = 0, 1
+    Among several that a launcher started, it serves until MPI is there.
+    """
+
+    size = 1
+
+    def __init__(self) -> None:
+        self.rank = launched_as()
 
     def bcast(self, value: Any, root: int = 0) -> Any:
         return value

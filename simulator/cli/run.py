@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import argparse
 import sys
-import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simulator.cli.endings import DONE, SOLVE_FAILED, leave
+from simulator.cli.faults import explain, show_traceback
 from simulator.cli.input_file import load, with_parameters
 from simulator.cli.results_folder import add_accept_altered, mind
-from simulator.errors import InputError, ResumeError
+from simulator.errors import InputError, ResumeError, one_line
+from simulator.ranks import together
 
 if TYPE_CHECKING:
     from simulator.parameters import Parameters
+    from simulator.simulation import Simulation
 
 
 def add(commands: Any) -> None:
@@ -48,14 +50,10 @@ def _run(options: argparse.Namespace, comm: Any) -> int:
         if comm.rank == 0 and not options.quiet:
             print(f"completed already\nresults: {folder}")
         return DONE
-    from mpi4py import MPI
-
-    from simulator.simulation import Simulation
-
-    simulation = Simulation(
+    simulation_of = together(comm, _solver)
+    simulation = simulation_of(
         parameters,
         folder,
-        MPI.COMM_WORLD,
         quiet=options.quiet,
         overwrite=options.overwrite,
         resume=options.resume,
@@ -82,13 +80,19 @@ def _run(options: argparse.Namespace, comm: Any) -> int:
     return 128 + outcome.signal if outcome.signal else DONE
 
 
+def _solver() -> type[Simulation]:
+    # What is missing where the heavy libraries are loaded, all ranks are to know of.
+    from simulator.simulation import Simulation
+
+    return Simulation
+
+
 def _fault(error: Exception, folder: Path, comm: Any) -> int:
-    """A fault of the program, on this rank perhaps alone: say so, and end all ranks."""
-    traceback.print_exc()
-    reason = " ".join(f"{type(error).__name__}: {error}".split())
-    where = f" on rank {comm.rank} of {comm.size}" if comm.size > 1 else ""
+    """What ended the run, on this rank perhaps alone: say so, and end all ranks."""
+    show_traceback(error)
+    where = f"on rank {comm.rank} of {comm.size}: " if comm.size > 1 else ""
     print(
-        f"heterode: failed: a fault of the program{where} ({reason}). Results so far: {folder}; "
+        f"heterode: failed: {where}{explain(error)[0]}. Results so far: {one_line(str(folder))}; "
         "--resume goes on from the last checkpoint",
         file=sys.stderr,
         flush=True,

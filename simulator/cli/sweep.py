@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +15,7 @@ from simulator.errors import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from simulator.sweep.folder import SweepFolder
+    from simulator.sweep.folder import Ended, SweepFolder
     from simulator.sweep.plan import Plan
     from simulator.sweep.seats import Seat
 
@@ -258,12 +258,9 @@ def _one(options: argparse.Namespace, comm: Any) -> int:
         if comm.rank == 0 and not options.quiet:
             print(f"{run.id} {status} already")
         return SOLVE_FAILED if status == "failed" else DONE
-    from mpi4py import MPI
-
-    from simulator.sweep.work import work
-
+    work, world = together(comm, _worker)
     stream = None if options.quiet else sys.stderr
-    ended = work(plan, run, folder, MPI.COMM_WORLD, again=task.again, stream=stream)
+    ended = work(plan, run, folder, world, again=task.again, stream=stream)
     if comm.rank == 0:
         if ended.status == "failed":
             print(f"heterode: failed: run {run.id}: {ended.reason}", file=sys.stderr)
@@ -273,3 +270,12 @@ def _one(options: argparse.Namespace, comm: Any) -> int:
     if ended.status == "failed":
         return SOLVE_FAILED
     return 128 + ended.signal if ended.signal else DONE
+
+
+def _worker() -> tuple[Callable[..., Ended], Any]:
+    # What is missing where the heavy libraries are loaded, all ranks are to know of.
+    from mpi4py import MPI
+
+    from simulator.sweep.work import work
+
+    return work, MPI.COMM_WORLD

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from argparse import ArgumentTypeError
 from collections.abc import Callable, Sequence
 
@@ -118,6 +119,14 @@ def numbers(*counts: int, form: str = "") -> Callable[[str], tuple[float, ...]]:
         return found
 
     return read
+
+
+def direction(text: str) -> tuple[float, ...]:
+    """Three finite numbers between commas that point somewhere."""
+    found = numbers(3)(text)
+    if not all(map(math.isfinite, found)) or not 0.0 < math.hypot(*found) < math.inf:
+        raise ArgumentTypeError(f"'{text}' points nowhere: three numbers, not all 0, as in 0,0,1")
+    return found
 
 
 def intervals(*counts: int) -> Callable[[str], tuple[float, ...]]:

@@ -37,7 +37,6 @@ from simulator.regimes import (
     MeshSummary,
     expected_particles,
     expected_width,
-    size_distribution,
 )
 
 Floats = npt.NDArray[np.float64]
@@ -140,7 +139,8 @@ def _edge_wanted(parameters: Parameters, radius: Floats) -> Floats:
 
 def _planar(parameters: Parameters) -> Vertices:
     geometry, mesh = parameters.geometry, parameters.geometry.mesh
-    radius, share = size_distribution(parameters)
+    diameter, share = geometry.size_law.nodes
+    radius = 0.5 * diameter
     count, width = expected_particles(parameters), expected_width(parameters)
     # Curved cells need what 0.42 gap elements would give.
     gaps = max(mesh.gap_elements, 0.42) ** 0.43
@@ -165,7 +165,8 @@ def _planar(parameters: Parameters) -> Vertices:
 
 def _spatial(parameters: Parameters) -> Vertices:
     geometry, mesh = parameters.geometry, parameters.geometry.mesh
-    radius, share = size_distribution(parameters)
+    diameter, share = geometry.size_law.nodes
+    radius = 0.5 * diameter
     count, width = expected_particles(parameters), expected_width(parameters)
     sphere = 4.0 * math.pi * radius**2
     nodes = _blend(sphere / (CELL * _edge_wanted(parameters, radius) ** 2), 42.0)

@@ -11,13 +11,13 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
-import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
+from simulator import cache_folder as heterode_cache
 from simulator.errors import InputError
 from simulator.geometry import meshing, packing
 from simulator.geometry.mesh_data import MeshData
@@ -77,7 +77,7 @@ def _alone(path: Path) -> Iterator[None]:
     with ExitStack() as held:
         with suppress(OSError):
             missing = [folder for folder in path.parents if not folder.is_dir()]
-            path.parent.mkdir(parents=True, exist_ok=True)
+            _make(path.parent)
             # Nothing is left where no mesh came of it.
             held.callback(lambda: _remove_empty(missing))
             file = held.enter_context(open(lock, "w"))
@@ -154,14 +154,26 @@ def mesh_hash(parameters: Any) -> str:
 
 
 def cache_folder() -> Path:
-    """Where meshes are kept; it need not exist."""
-    root = os.environ.get("HETERODE_CACHE")
-    return (Path(root) if root else Path.home() / ".cache" / "heterode") / "meshes"
+    """Where meshes are kept; it need not exist.
+
+    Raises:
+        InputError: somebody else could change what lies there.
+    """
+    top = heterode_cache.cache_folder()
+    if top.is_dir():
+        heterode_cache.refuse_others(top)
+    return top / "meshes"
+
+
+def _make(folder: Path) -> None:
+    """Make the folder of meshes; the one above it is this user's alone."""
+    heterode_cache.own_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
 
 
 def _store(path: Path, mesh: MeshData) -> None:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make(path.parent)
         write_msh(path, mesh)
     except (OSError, InputError):
         # A cache that cannot be written costs time on the next run, nothing else.

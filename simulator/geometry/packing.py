@@ -20,7 +20,7 @@ import numpy.typing as npt
 from simulator.errors import InputError
 from simulator.geometry.mesh_data import thickness_axis
 from simulator.geometry.relaxation import Box, SoftBalls, exchange, relax, shake
-from simulator.geometry.sizes import diameter_sampler, size_bounds
+from simulator.geometry.sizes import size_law
 
 Floats = npt.NDArray[np.float64]
 Progress = Callable[[str], None]
@@ -210,7 +210,8 @@ def wedge_volume(a: float, b: float) -> float:
 def _draw_radii(geometry: Any, random: np.random.Generator) -> tuple[Floats, float]:
     """Radii whose volumes sum to the active fraction, and the width of the slab (um)."""
     dimension, thickness = geometry.dimension, 1e6 * geometry.coating_thickness
-    draw = diameter_sampler(geometry.particle_size, random)
+    law = size_law(geometry.particle_size)
+    draw = law.sampler(random)
     if geometry.particles is not None:
         radii = 0.5 * draw(geometry.particles)
         face = ball_volume(radii, dimension).sum() / (geometry.active_fraction * thickness)
@@ -222,8 +223,7 @@ def _draw_radii(geometry: Any, random: np.random.Generator) -> tuple[Floats, flo
         diameters = np.concatenate([diameters, draw(max(16, diameters.size))])
     filled = np.cumsum(ball_volume(0.5 * diameters, dimension))
     count = 1 + int(np.argmin(np.abs(filled - target)))
-    bounds = size_bounds(geometry.particle_size)
-    return _adjusted(0.5 * diameters[:count], target, dimension, bounds), width
+    return _adjusted(0.5 * diameters[:count], target, dimension, law.bounds), width
 
 
 def _adjusted(radii: Floats, target: float, dimension: int, bounds: tuple[float, float]) -> Floats:

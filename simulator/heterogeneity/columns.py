@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from simulator.csv_text import shown_columns
 from simulator.errors import InputError
 
 UNITS_UM: Mapping[str, float] = MappingProxyType(
@@ -100,9 +101,10 @@ def find_columns(headers: Sequence[str], path: object, value: str | None) -> dic
         found["value"] = Column(_named(headers, path, value))
     missing = [role for role in ("x", "y", "value") if role not in found]
     if missing:
-        listed = ", ".join(headers) if len(headers) <= 12 else ", ".join(headers[:12]) + ", ..."
         remedy = "Pass --value COLUMN" if missing == ["value"] else "Name its columns x, y, value"
-        raise InputError(f"{path}: no column '{missing[0]}' (it has: {listed}). {remedy}")
+        raise InputError(
+            f"{path}: no column '{missing[0]}' (it has: {shown_columns(headers)}). {remedy}"
+        )
     return found
 
 
@@ -137,5 +139,6 @@ def _named(headers: Sequence[str], path: object, value: str) -> str:
     wanted = _name_and_unit(value)[0]
     match = [header for header in headers if _name_and_unit(header)[0] == wanted]
     if len(match) != 1:
-        raise InputError(f"{path}: no column '{value}' for --value (it has: {', '.join(headers)})")
+        listed = shown_columns(headers)
+        raise InputError(f"{path}: no column '{value}' for --value (it has: {listed})")
     return match[0]

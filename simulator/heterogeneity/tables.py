@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
+from simulator.csv_table import CsvTable, read_csv_table, what_is_wrong
+from simulator.csv_text import TableError, harmless
 from simulator.errors import InputError
 from simulator.heterogeneity.columns import POWER, UNITS_UM, Column, find_columns
 from simulator.heterogeneity.marks import FEWEST, Floats, MarkedPoints
@@ -60,79 +60,37 @@ class Table:
 
 
 def read_table(path: Path | str, reading: Reading | None = None) -> Table:
-    """Read a CSV table; comma, semicolon (then also decimal commas) or tab between columns.
+    """Read a CSV table as any program writes it, see simulator.csv_table.
 
     Raises:
         InputError: not a table, empty, a column missing, a number missing, two particles at one
             place, all values equal, fewer than 10 particles, an implausible extent.
     """
     path, reading = Path(path), reading or Reading()
-    frame = _frame(path)
-    columns = find_columns(list(frame.columns), path, reading.value)
+    table = read_csv_table(path)
+    if not table.separator:
+        raise TableError(
+            path,
+            f"not a table of particles: {table.described}",
+            allowed="a CSV table with columns such as x_um, y_um, value",
+        )
+    columns = find_columns(table.columns, path, reading.value)
     scales, units = _scales(path, columns, reading)
     numbers = {
-        role: _numbers(path, frame[columns[role].header], reading) * scales.get(role, 1.0)
+        role: _numbers(table, columns[role].header, reading) * scales.get(role, 1.0)
         for role in columns
         if role != "field"
     }
     whole = np.all([np.isfinite(values) for values in numbers.values()], axis=0)
-    names = _field_names(path, frame, columns.get("field"))
+    names, lines = _field_names(table, columns.get("field")), np.array(table.lines)
     fields = tuple(
-        _field(path, name, {r: v[rows] for r, v in numbers.items()}, frame.index[rows], reading)
+        _field(path, name, {r: v[rows] for r, v in numbers.items()}, lines[rows], reading)
         for name, rows in _rows_by_field(names, whole)
     )
     if not fields:
         raise InputError(f"{path}: no row is complete. Give a value to each particle")
     headers = {role: column.header for role, column in columns.items()}
-    return Table(path, fields, headers, units, len(frame), int(len(frame) - whole.sum()))
-
-
-def _text(path: Path) -> str:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from error
-    if b"\0" in content:
-        raise InputError(f"{path}: not a CSV table (it is no text). Export it as CSV")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        # Spreadsheets of western systems; it decodes anything.
-        return content.decode("latin-1")
-
-
-def _frame(path: Path) -> pd.DataFrame:
-    """The table as texts, indexed by the numbers of its lines."""
-    text = _text(path)
-    numbered = enumerate(text.splitlines(), start=1)
-    lines = [(n, line) for n, line in numbered if line.strip() and not line.startswith("#")]
-    if not lines:
-        raise InputError(f"{path}: is empty. Give a table with columns x, y, value")
-    first = lines[0][1]
-    separator = max(";\t,", key=lambda mark: (first.count(mark), mark == ","))
-    if separator not in first:
-        raise InputError(f"{path}: not a CSV table: its first line has no comma: '{first[:60]}'")
-    try:
-        plain = [line for _, line in lines]
-        rows = list(csv.reader(plain, delimiter=separator, skipinitialspace=True))
-    except csv.Error as error:
-        raise InputError(f"{path}: not a CSV table ({error})") from error
-    header = [name.strip() for name in rows[0]]
-    if len(set(header)) < len(header):
-        raise InputError(f"{path}: two columns have the same name in '{first[:60]}'")
-    if len(rows) == 1:
-        raise InputError(f"{path}: has a header but no rows")
-    # Quotes that hold line ends make fewer rows than lines; numbers are then approximate.
-    for (number, _), row in zip(lines, rows, strict=False):
-        if len(row) != len(header):
-            raise InputError(
-                f"{path}: row {number} has {len(row)} columns, but the header has {len(header)}"
-            )
-    numbers = [number for number, _ in lines[1 : len(rows)]]
-    frame = pd.DataFrame(rows[1:], columns=header, index=numbers)
-    if separator == ";":
-        frame = frame.apply(lambda column: column.str.replace(",", ".", regex=False))
-    return frame
+    return Table(path, fields, headers, units, whole.size, int(whole.size - whole.sum()))
 
 
 def _scales(
@@ -161,34 +119,24 @@ def _scales(
     return scales, units
 
 
-def _numbers(path: Path, column: Any, reading: Reading) -> Floats:
+def _numbers(table: CsvTable, column: str, reading: Reading) -> Floats:
     """A column as numbers; NaN where there is none and rows may be dropped."""
-    numbers = np.array([_number(cell) for cell in column])
+    numbers = table.numbers_or_nan(column)
     bad = np.flatnonzero(~np.isfinite(numbers))
     if bad.size and not reading.drop_missing:
-        held = str(column.iloc[bad[0]]).strip()
-        what = f"is '{held}', not a number" if held else "is empty"
+        what = what_is_wrong(table.texts(column)[bad[0]])
         others = f" (and {bad.size - 1} more)" if bad.size > 1 else ""
         raise InputError(
-            f"{path}: row {column.index[bad[0]]}, column '{column.name}' {what}{others}. "
-            "Complete the table or pass --drop-missing"
+            f"{table.path}: line {table.lines[bad[0]]}, column '{harmless(column)}' {what}{others}."
+            " Complete the table or pass --drop-missing"
         )
-    numbers[bad] = np.nan
     return numbers
 
 
-def _number(cell: str) -> float:
-    # Not pandas': what was written in full is to come back to the last digit.
-    try:
-        return float(cell)
-    except ValueError:
-        return float("nan")
-
-
-def _field_names(path: Path, frame: pd.DataFrame, column: Column | None) -> Any:
+def _field_names(table: CsvTable, column: Column | None) -> Any:
     if column is None:
-        return np.full(len(frame), path.stem, dtype=object)
-    return frame[column.header].to_numpy(dtype=object)
+        return np.full(len(table.rows), table.path.stem, dtype=object)
+    return np.array(table.texts(column.header), dtype=object)
 
 
 def _rows_by_field(names: Any, whole: Any) -> Iterator[tuple[str, Any]]:

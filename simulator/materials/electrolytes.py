@@ -3,7 +3,8 @@
 | name | solvent | range | source |
 |---|---|---|---|
 | landesfeind | EC:EMC 3:7 w/w | 0.1-3 M, 263-323 K | Landesfeind & Gasteiger, J. Electrochem. Soc. 166, A3079 (2019), coefficients as in PyBaMM (BSD-3); the range is recalled, not re-read |
-| nyman | EC:EMC 3:7 w/w | 0.2-2 M, 298 K only | Nyman et al., Electrochim. Acta 53, 6356 (2008); D and kappa as in PyBaMM, t+ and TDF recalled from the paper (t+ at 1 M checked against PyBaMM) |
+| nyman | EC:EMC 3:7 w/w | 0.2-2 M, 243-333 K | Nyman et al., Electrochim. Acta 53, 6356 (2008); D and kappa as in PyBaMM, t+ as in two independent codes, TDF: see below; temperature: 17.1 kJ/mol for D and kappa, as in BPX's examples, none known for t+ and TDF; the range is recalled, not re-read |
+| lundgren | EC:DEC 1:1 w/w | 0.2-1.5 M, 298.15 K only | Lundgren, Behm & Lindbergh, J. Electrochem. Soc. 162, A413 (2015), coefficients as in two open codes; measured from 0.5 to 1.5 M (recalled, not re-read) |
 | valoen_reimers | PC:EC:DMC 10:27:63 v/v | to 3.9 M, 263-333 K | Valoen & Reimers, J. Electrochem. Soc. 152, A882 (2005), as in PyBaMM and MPET; the range is recalled, not re-read |
 | constant | - | any | the numbers of the input file |
 
@@ -12,6 +13,15 @@ the concentration is held at the end of the range, so that no Newton iterate mee
 that has turned; only the conductivity goes on falling in proportion to c towards depletion, since
 a solution without salt does not conduct. D, kappa and TDF are positive for every argument; t+ of
 Landesfeind is the apparent one and its fit turns negative by itself in concentrated cold solution.
+
+nyman: (1 - t+) TDF = 0.28687 c^2 + 0.74678 c + 0.44103, sign corrected: codes print -0.74678 c,
+which is negative from 0.906 to 1.698 M, where the solution would unmix; the paper was not re-read.
+At infinite dilution this gives TDF = 0.80 in place of 1, below the range of the fit, where TDF
+stays at its value at 0.2 M, 0.956.
+
+lundgren: t+ falls with c and would be negative from 1.73 M on (-0.18 at 2 M), hence the range. The
+temperature dependence that is known makes D negative in the cold (from -10 degC on at 1.5 M), so it
+is left out and other temperatures are refused.
 """  # noqa: E501  (a table with its sources reads best on one line each)
 
 from __future__ import annotations
@@ -20,7 +30,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from simulator.constants import GAS_CONSTANT
 from simulator.materials._math import clamp, exp, power_of_ten, sqrt
+from simulator.materials.arrhenius import REFERENCE_TEMPERATURE
 
 Property = Callable[[Any, Any], Any]
 
@@ -113,12 +125,20 @@ _LANDESFEIND_T = (-12.8, -6.12, 0.0821, 0.904, 0.0318, -1.27e-4, 0.0175, -3.12e-
 _LANDESFEIND_TDF = (25.7, -45.1, -0.177, 1.94, 0.295, 3.08e-4, 0.259, -9.46e-3, -4.54e-4)
 
 
+NYMAN_ACTIVATION_ENERGY = 17.1e3
+"""Of D and kappa, J/mol: BPX's examples by About:Energy, which have Nyman's electrolyte."""
+
+
+def _nyman_warmth(T: Any) -> Any:
+    return exp(-NYMAN_ACTIVATION_ENERGY / GAS_CONSTANT * (1.0 / T - 1.0 / REFERENCE_TEMPERATURE))
+
+
 def _nyman_diffusivity(c: Any, T: Any) -> Any:
-    return 8.794e-11 * c**2 - 3.972e-10 * c + 4.862e-10
+    return (8.794e-11 * c**2 - 3.972e-10 * c + 4.862e-10) * _nyman_warmth(T)
 
 
 def _nyman_conductivity(c: Any, T: Any) -> Any:
-    return 0.1297 * c**3 - 2.51 * c * sqrt(c) + 3.329 * c
+    return (0.1297 * c**3 - 2.51 * c * sqrt(c) + 3.329 * c) * _nyman_warmth(T)
 
 
 def _nyman_transference(c: Any, T: Any) -> Any:
@@ -126,7 +146,25 @@ def _nyman_transference(c: Any, T: Any) -> Any:
 
 
 def _nyman_thermodynamic(c: Any, T: Any) -> Any:
-    return 0.2731 * c**2 + 0.6352 * c + 0.4577
+    product = 0.28687 * c**2 + 0.74678 * c + 0.44103
+    return product / (1.0 - _nyman_transference(c, T))
+
+
+def _lundgren_diffusivity(c: Any, T: Any) -> Any:
+    return 7.588e-11 * c**2 - 3.036e-10 * c + 3.654e-10
+
+
+def _lundgren_conductivity(c: Any, T: Any) -> Any:
+    return 0.1147 * c**3 - 2.238 * c * sqrt(c) + 2.915 * c
+
+
+def _lundgren_transference(c: Any, T: Any) -> Any:
+    return -0.1291 * c**3 + 0.3517 * c**2 - 0.4893 * c + 0.4287
+
+
+def _lundgren_thermodynamic(c: Any, T: Any) -> Any:
+    product = 0.2731 * c**2 + 0.6352 * c + 0.4577
+    return product / (1.0 - _lundgren_transference(c, T))
 
 
 def _valoen_diffusivity(c: Any, T: Any) -> Any:
@@ -159,13 +197,24 @@ ELECTROLYTES: dict[str, Electrolyte] = {
     "nyman": Electrolyte(
         name="nyman",
         range=(200.0, 2000.0),
-        temperature_range=(293.15, 303.15),
-        source="Nyman et al., Electrochim. Acta 53, 6356 (2008), EC:EMC 3:7, 298 K",
+        temperature_range=(243.15, 333.15),
+        source="Nyman et al., Electrochim. Acta 53, 6356 (2008), EC:EMC 3:7",
         constant_transference=None,
         _diffusivity=_nyman_diffusivity,
         _conductivity=_nyman_conductivity,
         _transference=_nyman_transference,
         _thermodynamic=_nyman_thermodynamic,
+    ),
+    "lundgren": Electrolyte(
+        name="lundgren",
+        range=(200.0, 1500.0),
+        temperature_range=(REFERENCE_TEMPERATURE, REFERENCE_TEMPERATURE),
+        source="Lundgren et al., J. Electrochem. Soc. 162, A413 (2015), EC:DEC 1:1, 298.15 K",
+        constant_transference=None,
+        _diffusivity=_lundgren_diffusivity,
+        _conductivity=_lundgren_conductivity,
+        _transference=_lundgren_transference,
+        _thermodynamic=_lundgren_thermodynamic,
     ),
     "valoen_reimers": Electrolyte(
         name="valoen_reimers",

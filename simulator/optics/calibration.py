@@ -26,8 +26,10 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.isotonic import IsotonicRegression
 
+from simulator.csv_table import read_csv_table
+from simulator.csv_text import TableError
 from simulator.errors import InputError
-from simulator.optics.csv_columns import numbers, read_rows, write_csv
+from simulator.optics.csv_columns import write_csv
 
 Floats = npt.NDArray[np.floating[Any]]
 Flags = npt.NDArray[np.bool_]
@@ -165,27 +167,32 @@ def read_calibration(path: Path | str) -> Calibration:
     Raises:
         InputError: not such a table; a lithium fraction outside [0, 1]; or no monotone dependence.
     """
-    heading, rows = read_rows(path)
+    table = read_csv_table(path)
+    heading = table.columns
     channels = [c for c in CHANNELS if c in heading]
     if "lithium_fraction" not in heading or not channels:
-        raise InputError(
-            f"{path}: has the columns {', '.join(heading)} (needed: lithium_fraction and red, green"
-            f" or blue; allowed: {', '.join(KEYS)}, red_sd, green_sd, blue_sd)"
+        raise TableError(
+            path,
+            table.described,
+            allowed="lithium_fraction with red, green or blue, all needed; besides"
+            f" {', '.join(KEYS)}, red_sd, green_sd, blue_sd",
         )
-    lithium = numbers(path, rows, "lithium_fraction")
+    lithium = table.numbers("lithium_fraction")
     if lithium.min() < 0.0 or lithium.max() > 1.0:
         worst = lithium[np.argmax(np.abs(lithium - 0.5))]
         raise InputError(f"{path}: lithium_fraction = {worst:g} is outside [0, 1]")
-    keys = [tuple(row.get(name, "") for name in KEYS) for row in rows]
+    empty = [""] * lithium.size
+    texts = [table.texts(name) if name in heading else empty for name in KEYS]
+    keys = list(zip(*texts, strict=True))
     curves: dict[tuple[str, str, str, str], Curve] = {}
     unfit: dict[tuple[str, str, str, str], str] = {}
     for key in dict.fromkeys(keys):
         chosen = np.array([k == key for k in keys])
         for channel in channels:
-            ratio = numbers(path, rows, channel)
+            ratio = table.numbers(channel)
             sd = None
             if f"{channel}_sd" in heading:
-                sd = numbers(path, rows, f"{channel}_sd")
+                sd = table.numbers(f"{channel}_sd")
                 if sd.min() <= 0.0:
                     raise InputError(f"{path}: {channel}_sd must be above 0 in every row")
                 sd = sd[chosen]

@@ -21,8 +21,8 @@ import numpy.typing as npt
 from scipy.constants import h, k, speed_of_light
 from scipy.integrate import trapezoid
 
+from simulator.csv_table import CsvTable, read_csv_table
 from simulator.errors import InputError
-from simulator.optics.csv_columns import numbers, read_rows
 from simulator.optics.spectrum import EV_UM, Spectrum
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -104,9 +104,8 @@ def _lamp(text: str) -> Floats:
     try:
         temperature = float(number)
     except ValueError:
-        heading, rows = _table(text, "--lamp", "'3200 K', equal", ("wavelength_nm", "power"))
-        del heading
-        return _on_grid(text, rows, "power")
+        table = _table(text, "--lamp", "'3200 K', equal", ("wavelength_nm", "power"))
+        return _on_grid(table, "power")
     if not 1000.0 <= temperature <= 20000.0:
         raise InputError(f"--lamp {text}: colour temperature outside 1000 K to 20000 K")
     return _planck(_GRID_NM, temperature)
@@ -117,27 +116,25 @@ def _camera(text: str) -> Floats:
         centres = np.array(NOMINAL_CENTRES_NM)[:, None]
         bands: Floats = np.exp(-0.5 * ((_GRID_NM - centres) / NOMINAL_SIGMA_NM) ** 2)
         return bands
-    _, rows = _table(text, "--camera", "nominal", ("wavelength_nm", *CHANNELS))
-    return np.stack([_on_grid(text, rows, channel) for channel in CHANNELS])
+    table = _table(text, "--camera", "nominal", ("wavelength_nm", *CHANNELS))
+    return np.stack([_on_grid(table, channel) for channel in CHANNELS])
 
 
-def _table(
-    text: str, option: str, words: str, needed: tuple[str, ...]
-) -> tuple[list[str], list[dict[str, str]]]:
+def _table(text: str, option: str, words: str, needed: tuple[str, ...]) -> CsvTable:
     if not Path(text).exists():
         raise InputError(
             f"{option} {text}: no such file (allowed: {words}, or a CSV file with"
             f" {', '.join(needed)})"
         )
-    heading, rows = read_rows(text)
-    missing = [name for name in needed if name not in heading]
-    if missing:
-        raise InputError(f"{option} {text}: column {', '.join(missing)} is missing")
-    return heading, rows
+    try:
+        return read_csv_table(text, needed)
+    except InputError as error:
+        raise InputError(f"{option} {error}") from None
 
 
-def _on_grid(path: str, rows: list[dict[str, str]], column: str) -> Floats:
-    wavelength, values = numbers(path, rows, "wavelength_nm"), numbers(path, rows, column)
+def _on_grid(table: CsvTable, column: str) -> Floats:
+    path = table.path
+    wavelength, values = table.numbers("wavelength_nm"), table.numbers(column)
     order = np.argsort(wavelength)
     if values.min() < 0.0 or values.max() <= 0.0:
         raise InputError(f"{path}: {column} must be 0 or above, and above 0 somewhere")

@@ -12,7 +12,6 @@ read as VASP's vasprun.xml, one with OUTCAR as that, by pymatgen, where it is in
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,8 +19,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from simulator.csv_table import CsvTable, read_csv_table
+from simulator.csv_text import TableError
 from simulator.errors import InputError
-from simulator.optics.csv_columns import numbers, read_rows
 from simulator.optics.spectrum import EV_UM
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -58,9 +58,9 @@ def read_dielectric_table(path: Path | str) -> AbsorptionTable:
     name = Path(path).name
     if "OUTCAR" in name or "xml" in name.lower():
         return _from_vasp(Path(path))
-    heading, rows = read_rows(path)
-    energy = _energies(path, heading, rows)
-    columns = {c: numbers(path, rows, c) for c in heading if c in _COLUMNS}
+    table = read_csv_table(path)
+    energy = _energies(table)
+    columns = {c: table.numbers(c) for c in table.columns if c in _COLUMNS}
     eps1 = None
     if {"n", "k"} <= columns.keys():
         eps1 = columns["n"] ** 2 - columns["k"] ** 2
@@ -72,24 +72,25 @@ def read_dielectric_table(path: Path | str) -> AbsorptionTable:
     elif {"eps2_xx", "eps2_yy", "eps2_zz"} <= columns.keys():
         ab, c = 0.5 * (columns["eps2_xx"] + columns["eps2_yy"]), columns["eps2_zz"]
     else:
-        raise InputError(f"{path}: has the columns {', '.join(heading)} (allowed: {ALLOWED})")
+        raise TableError(path, table.described, allowed=ALLOWED)
     return _table(path, energy, ab, c, "eps2" in columns, eps1)
 
 
 _COLUMNS = {"eps2", "eps2_ab", "eps2_c", "eps2_xx", "eps2_yy", "eps2_zz", "n", "k"}
 
 
-def _energies(path: Path | str, heading: Sequence[str], rows: Sequence[dict[str, str]]) -> Floats:
-    if "energy_eV" in heading:
-        return numbers(path, rows, "energy_eV")
+def _energies(table: CsvTable) -> Floats:
+    path = table.path
+    if "energy_eV" in table.columns:
+        return table.numbers("energy_eV")
     for name, scale in (("wavelength_um", 1.0), ("wavelength_nm", 1e-3)):
-        if name in heading:
-            wavelength = scale * numbers(path, rows, name)
+        if name in table.columns:
+            wavelength = scale * table.numbers(name)
             if np.any(wavelength <= 0.0):
                 raise InputError(f"{path}: {name} must be above 0 in every row")
             energy: Floats = EV_UM / wavelength
             return energy
-    raise InputError(f"{path}: has the columns {', '.join(heading)} (allowed: {ALLOWED})")
+    raise TableError(path, table.described, allowed=ALLOWED)
 
 
 def _table(

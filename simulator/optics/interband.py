@@ -199,7 +199,7 @@ def _arrays(path: Path) -> dict[str, Any]:
                 return {name: stored[name] for name in stored.files}
         import h5py
 
-        with h5py.File(path, "r") as file:
+        with h5py.File(path, "r", locking=False) as file:
             return {name: file[name][()] for name in file}
     except (OSError, ValueError, KeyError) as error:
         reason = " ".join(str(error).split())

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from simulator.csv_table import read_csv_table
 from simulator.errors import InputError
 from simulator.optics.calibration import CHANNELS
-from simulator.optics.csv_columns import numbers, read_rows
 from simulator.optics.synthetic import Scene
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -50,13 +50,9 @@ def read_colours(path: Path | str) -> Colours:
     Raises:
         InputError: not such a table, brightness outside [0, 1], or fewer than two rows.
     """
-    heading, rows = read_rows(path)
-    needed = ("lithium_fraction", *CHANNELS)
-    missing = [name for name in needed if name not in heading]
-    if missing:
-        raise InputError(f"{path}: column {', '.join(missing)} is missing ({', '.join(needed)})")
-    lithium = numbers(path, rows, "lithium_fraction")
-    colour = np.stack([numbers(path, rows, channel) for channel in CHANNELS], axis=1)
+    table = read_csv_table(path, ("lithium_fraction", *CHANNELS))
+    lithium = table.numbers("lithium_fraction")
+    colour = np.stack([table.numbers(channel) for channel in CHANNELS], axis=1)
     if colour.min() < 0.0 or colour.max() > 1.0:
         raise InputError(f"{path}: brightness must lie in [0, 1], 1 being a perfect mirror")
     order = np.argsort(lithium)

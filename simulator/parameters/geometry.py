@@ -6,18 +6,17 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import numpy as np
 from pydantic import Field, field_validator, model_validator
 
 from simulator.parameters.fields import (
     MistakeError,
     Order,
-    ParticleLength,
     Physical,
     Section,
     SlabLength,
 )
-from simulator.parameters.tables import read_size_table
+from simulator.parameters.sizes import ParticleSize, size_law_of
+from simulator.size_law import SizeLaw
 
 Gap = Annotated[float, Physical("m", shown="um", at_least=0, up_to=100, example="0.1 um")]
 ElementSize = Annotated[
@@ -27,62 +26,6 @@ Factor = Annotated[float, Physical(at_least=0.05, up_to=1.5, example="0.35")]
 
 PACKING_LIMIT = 0.65
 """Largest area fraction that the packing promises to reach with a gap."""
-
-
-class LognormalSize(Section):
-    """Diameters: ln d normal about ln(median) with standard deviation sigma, cut at both ends."""
-
-    distribution: Literal["lognormal"]
-    median: ParticleLength
-    sigma: Annotated[float, Physical(above=0, up_to=2, example="0.4")]
-    minimum: ParticleLength
-    maximum: ParticleLength
-
-    @model_validator(mode="after")
-    def _ordered(self) -> LognormalSize:
-        if not self.minimum < self.maximum:
-            raise MistakeError(
-                f"is not below the maximum of {self.maximum * 1e6:g} um",
-                allowed=f"above 0, below {self.maximum * 1e6:g} um",
-                remedy="Lower the minimum or raise geometry.particle_size.maximum.",
-                key=("minimum",),
-            )
-        if not self.minimum <= self.median <= self.maximum:
-            raise MistakeError(
-                "lies outside the limits of the distribution",
-                allowed=f"from {self.minimum * 1e6:g} to {self.maximum * 1e6:g} um",
-                remedy="Move the median, or the minimum or maximum.",
-                key=("median",),
-            )
-        return self
-
-
-class MonodisperseSize(Section):
-    """One diameter for all particles."""
-
-    distribution: Literal["monodisperse"]
-    diameter: ParticleLength
-
-
-class TableSize(Section):
-    """A measured distribution: CSV with the columns diameter_um, weight."""
-
-    distribution: Literal["table"]
-    file: Path
-    weighting: Literal["number", "volume"] = "number"
-
-    @field_validator("file", mode="before")
-    @classmethod
-    def _path(cls, value: Any) -> Any:
-        if isinstance(value, str):
-            read_size_table(Path(value))
-            return Path(value)
-        return value
-
-
-ParticleSize = Annotated[
-    LognormalSize | MonodisperseSize | TableSize, Field(discriminator="distribution")
-]
 
 
 class MeshSettings(Section):
@@ -173,24 +116,9 @@ class Geometry(Section):
         return self
 
     @property
-    def largest_diameter(self) -> float:
-        """Largest particle diameter the distribution allows, m."""
-        size = self.particle_size
-        if isinstance(size, LognormalSize):
-            return size.maximum
-        if isinstance(size, MonodisperseSize):
-            return size.diameter
-        return float(read_size_table(size.file)[0].max())
-
-    @property
-    def typical_diameter(self) -> float:
-        """Median (or only) diameter, m; of a table, the median row."""
-        size = self.particle_size
-        if isinstance(size, LognormalSize):
-            return size.median
-        if isinstance(size, MonodisperseSize):
-            return size.diameter
-        return float(np.median(read_size_table(size.file)[0]))
+    def size_law(self) -> SizeLaw:
+        """The law of particle diameters, m."""
+        return size_law_of(self.particle_size)
 
     @model_validator(mode="after")
     def _width(self) -> Geometry:
@@ -208,9 +136,9 @@ class Geometry(Section):
 
     @model_validator(mode="after")
     def _fits(self) -> Geometry:
-        largest, typical = self.largest_diameter, self.typical_diameter
         if self.mesh_file is not None:
             return self
+        largest, typical = self.size_law.bounds[1], self.size_law.median
         if largest + self.minimum_gap >= self.coating_thickness:
             raise MistakeError(
                 "is too thin for the largest particle",

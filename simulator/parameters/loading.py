@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from pydantic import ValidationError
 from simulator.errors import InputError
 from simulator.parameters.messages import first_line
 from simulator.parameters.model import Parameters
+from simulator.parameters.toml_file import MOST_PARTS, parse_toml, read_toml
 from simulator.protocol import resolved
 
 Key = tuple[str, ...]
@@ -87,31 +87,6 @@ def parameters_from(tables: dict[str, Any], file: Path) -> Parameters:
         raise InputError(first_line(error, tables, file, set())) from None
 
 
-def read_toml(file: Path) -> dict[str, Any]:
-    """The tables of a TOML file.
-
-    Raises:
-        InputError: it cannot be read, in one line.
-    """
-    try:
-        text = file.read_bytes().decode("utf-8")
-    except FileNotFoundError:
-        raise InputError(f"{file}: no such file. Give the path of a parameter file.") from None
-    except IsADirectoryError:
-        raise InputError(f"{file}: is a directory, not a parameter file (TOML).") from None
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"{file}: is not UTF-8 text (byte {error.start}). Save it as UTF-8."
-        ) from None
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"{file}: cannot be read: {reason}.") from None
-    try:
-        return tomllib.loads(text.removeprefix("\ufeff"))
-    except (ValueError, RecursionError) as error:  # ValueError too: a number of 5000 digits
-        raise InputError(f"{file}: is not valid TOML: {_one_line(str(error))}.") from None
-
-
 def _one_line(text: str) -> str:
     return " ".join(text.split())
 
@@ -174,7 +149,7 @@ def _apply_overrides(data: dict[str, Any], overrides: Sequence[str]) -> set[Key]
 def _parse_override(text: str) -> tuple[Key, Any]:
     name, equals, value = text.partition("=")
     key = tuple(part.strip() for part in name.split("."))
-    if not equals or not all(key):
+    if not equals or not all(key) or len(key) > MOST_PARTS:
         raise InputError(
             f"--set {_one_line(text)!r}: is not of the form section.key=value. "
             "Write for example --set 'geometry.coating_thickness=60 um'."
@@ -185,8 +160,8 @@ def _parse_override(text: str) -> tuple[Key, Any]:
 def _parse_value(text: str) -> Any:
     """As TOML; a text that is no TOML value stands for itself ("60 um", weibull, C/20)."""
     try:
-        parsed = tomllib.loads(f"value = {text}")
-    except (ValueError, RecursionError):
+        parsed = parse_toml(f"value = {text}")
+    except ValueError:
         return text
     return parsed["value"] if len(parsed) == 1 else text
 

@@ -26,6 +26,9 @@ Root = type[BaseModel]
 _RANK = {"extra_forbidden": 0, "missing": 2}
 """A misspelt key is usually missing as well: the spelling is the news, so it comes first."""
 
+_COUNTED = 100
+"""Findings whose lines are made, to count the different ones: a file can hold a million."""
+
 _ALIASES = {"rate_constant_cathodic": "rate_constant", "rate_constant_anodic": "rate_constant"}
 
 
@@ -43,10 +46,11 @@ def first_line(
         changed: keys that `--set` gave.
         root: the schema of the file.
     """
-    found = sorted(error.errors(), key=lambda e: _RANK.get(e["type"], 1))
-    lines = list(dict.fromkeys(_line(details, data, file, changed, root) for details in found))
-    more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
-    return lines[0] + more
+    found = sorted(error.errors(include_url=False), key=lambda e: _RANK.get(e["type"], 1))
+    counted = found[:_COUNTED]
+    lines = list(dict.fromkeys(_line(details, data, file, changed, root) for details in counted))
+    more = len(lines) - 1 + len(found) - len(counted)
+    return lines[0] + (f" (and {more} more)" if more else "")
 
 
 def _line(
@@ -119,7 +123,8 @@ def _show(value: Any) -> str:
     try:
         text = json.dumps(value, ensure_ascii=False, default=str)
     except (TypeError, ValueError):
-        text = repr(value)
+        # A whole number of more than 4300 digits, which TOML has in hexadecimal.
+        text = f"{value:#x}" if isinstance(value, int) else "(too long)"
     text = " ".join(text.replace("NaN", "nan").replace("Infinity", "inf").split())
     return _shorten(text)
 

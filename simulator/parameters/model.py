@@ -55,10 +55,11 @@ class Parameters(Section):
     @model_validator(mode="after")
     def _temperature_range(self) -> Parameters:
         low, high = self.electrolyte.functions.temperature_range
-        if not low <= self.temperature <= high:
+        # 1e-9: 25 degC and 298.15 K are the same, whatever the conversion rounds.
+        if not low * (1 - 1e-9) <= self.temperature <= high * (1 + 1e-9):
             raise MistakeError(
                 f"lies outside the range of the electrolyte {self.electrolyte.model}",
-                allowed=f"from {low:g} to {high:g} K",
+                allowed=f"from {low:g} to {high:g} K" if low < high else f"{low:g} K alone",
                 remedy="Change the temperature or electrolyte.model.",
                 key=("temperature",),
             )

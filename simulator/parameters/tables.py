@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import math
-from collections.abc import Iterator
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -15,6 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.csv_table import read_csv_table
+from simulator.csv_text import TableError
 from simulator.materials.tabulated import TabulatedFunction
 from simulator.parameters.fields import MistakeError
 from simulator.protocol.records import SHORTEST_ROW, CurrentTable
@@ -23,7 +23,7 @@ Array = NDArray[np.float64]
 
 
 def read_size_table(path: Path) -> tuple[Array, Array]:
-    """Particle sizes: (diameters in m, weights), both (K,), from columns diameter_um, weight.
+    """Particle sizes: (diameters in um, weights), both (K,), from columns diameter_um, weight.
 
     Raises:
         MistakeError: no such file, other columns, no rows, or a value outside its range.
@@ -37,7 +37,7 @@ def read_size_table(path: Path) -> tuple[Array, Array]:
     table = np.array([row[1:] for row in rows], dtype=np.float64)
     if not table[:, 1].sum() > 0.0:
         raise _bad(path, rows[-1][0], "the sum of all weights is 0", "above 0")
-    return table[:, 0] * 1e-6, table[:, 1]
+    return table[:, 0], table[:, 1]
 
 
 def read_penalty_table(path: Path) -> Array:
@@ -60,6 +60,8 @@ def read_penalty_table(path: Path) -> Array:
     return np.array([row[2] for row in rows], dtype=np.float64)
 
 
+CURRENT_COLUMNS = ("time_s", "current_A_m2")
+
 LARGEST_CURRENT = 1e6
 """Of a current table, A m^-2."""
 
@@ -75,14 +77,14 @@ def read_current_table(path: Path, *, stepwise: bool) -> CurrentTable:
         MistakeError: no such file, other columns, fewer than two rows, times that do not increase
             from 0, or a current out of range.
     """
-    rows = _columns(path, ("time_s", "current_A_m2"))
+    rows = _current_rows(path)
     line, first, _ = rows[0]
     if first != 0.0:
         raise _bad(path, line, f"time_s = {first:g}", "0 in the first row")
     for (_, before, _), (line, time, _) in pairwise(rows):
         if not before + SHORTEST_ROW * (1 - 1e-9) <= time <= 1e9:
             least = f"at least {before + SHORTEST_ROW:.12g}, later than the row before; up to 1e9"
-            raise _bad(path, line, f"time_s = {time:.12g}", least)
+            raise _bad(path, line, f"time_s = {time:.12g}", least, _jump(before, time, stepwise))
     for line, _, current in rows:
         if abs(current) > LARGEST_CURRENT:
             allowed = f"from {-LARGEST_CURRENT:g} to {LARGEST_CURRENT:g} A/m^2"
@@ -92,6 +94,34 @@ def read_current_table(path: Path, *, stepwise: bool) -> CurrentTable:
     times, currents = (tuple(row[column] for row in rows) for column in (1, 2))
     digest = hashlib.sha256(repr((times, currents)).encode()).hexdigest()
     return CurrentTable(times, currents, stepwise, digest)
+
+
+def _jump(before: float, time: float, stepwise: bool) -> str:
+    """How to write what two rows of one time are meant to say."""
+    if time != before:
+        return "Correct the table."
+    if stepwise:
+        return "Keep one of the two rows."
+    return (
+        "A current that jumps is followed by 'follow FILE stepwise', where each current holds up"
+        " to the next row; else keep one of the two rows."
+    )
+
+
+def _current_rows(path: Path) -> list[tuple[int, float, float]]:
+    """Lines, times and currents, or how to make them of another program's columns."""
+    try:
+        return _columns(path, CURRENT_COLUMNS)
+    except MistakeError as mistake:
+        if not re.match(r"has the columns .*\bcurrent\b", mistake.problem, re.IGNORECASE):
+            raise
+        # PyBaMM's drive cycles have "Time [s]" and "Current [A]".
+        raise MistakeError(
+            mistake.problem,
+            allowed=f"{', '.join(CURRENT_COLUMNS)}: A per m^2 of collector, positive on charge",
+            remedy="Divide a cell's current in A by its electrode area in m^2, and change its sign"
+            " where discharge is positive (PyBaMM): current_A_m2 = -I / area.",
+        ) from mistake
 
 
 @dataclass(frozen=True)
@@ -157,60 +187,18 @@ def read_fraction_table(path: Path, column: str, largest: float) -> FractionTabl
     return FractionTable(path, column, fractions, values)
 
 
-def _bad(path: Path, line: int, what: str, allowed: str) -> MistakeError:
-    return MistakeError(
-        f"holds a bad value in line {line}: {what}", allowed=allowed, remedy="Correct the table."
-    )
+def _bad(
+    path: Path, line: int, what: str, allowed: str, remedy: str = "Correct the table."
+) -> MistakeError:
+    return MistakeError(f"holds a bad value in line {line}: {what}", allowed=allowed, remedy=remedy)
 
 
 def _columns(path: Path, names: tuple[str, str]) -> list[tuple[int, float, float]]:
     """(line number, first, second) of every row; the two columns may be anywhere."""
-    wanted = f"a CSV file with the columns {', '.join(names)}"
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise MistakeError("is not UTF-8 text", allowed=wanted) from error
-    except (OSError, ValueError) as error:  # ValueError: a null character in the path
-        reason = "does not exist" if isinstance(error, FileNotFoundError) else "cannot be read"
-        reason = "is a directory" if isinstance(error, IsADirectoryError) else reason
-        raise MistakeError(reason, allowed=wanted, remedy="Correct the path.") from error
-    lines = [line for line in text.splitlines() if not line.startswith("#")]
-    skipped = len(text.splitlines()) - len(lines)
-    reader = csv.DictReader(lines, skipinitialspace=True)
-    columns = _header(reader, wanted)
-    if not set(names) <= set(columns):
-        found = ", ".join(columns)[:80] or "nothing"
-        raise MistakeError(f"has the columns {found}", allowed=wanted, remedy="Rename them.")
-    rows = []
-    for row in _rows(reader, wanted):
-        line = reader.line_num + skipped
-        try:
-            values = float(row[names[0]]), float(row[names[1]])
-        except (TypeError, ValueError) as error:
-            what = f"a number is missing or unreadable: {_shown(row, names)}"
-            raise _bad(path, line, what, wanted) from error
-        if not all(math.isfinite(value) for value in values):
-            raise _bad(path, line, f"a number is not finite: {_shown(row, names)}", wanted)
-        rows.append((line, *values))
-    if not rows:
-        raise MistakeError("has no rows", allowed=wanted, remedy="Fill the table.")
-    return rows
-
-
-def _shown(row: dict[str, str], names: tuple[str, str]) -> str:
-    """The two cells of a row, for a message."""
-    return ", ".join(f"{name} = {(row[name] or '').strip()[:20] or 'nothing'}" for name in names)
-
-
-def _header(reader: csv.DictReader[str], wanted: str) -> list[str]:
-    try:
-        return list(reader.fieldnames or ())
-    except csv.Error as error:
-        raise MistakeError(f"cannot be read as CSV: {error}", allowed=wanted) from error
-
-
-def _rows(reader: csv.DictReader[str], wanted: str) -> Iterator[dict[str, str]]:
-    try:
-        yield from reader
-    except csv.Error as error:
-        raise MistakeError(f"cannot be read as CSV: {error}", allowed=wanted) from error
+        table = read_csv_table(path, names)
+        first, second = (list(map(float, table.numbers(name))) for name in names)
+    except TableError as error:
+        problem = error.problem.replace("no such file", "does not exist")
+        raise MistakeError(problem, allowed=error.allowed, remedy=error.remedy) from error
+    return list(zip(table.lines, first, second, strict=True))

@@ -8,6 +8,15 @@ Restrictions:
     rescale   all values are divided by the largest, where that is above 1
 A value below pen_min becomes pen_min: a particle that is all but dead, but never singular.
 
+Of N particles the share of factors up to p, with F the Weibull distribution, is for p < 1
+
+    truncate  F(p) / F(1)
+    clip      F(p)
+    rescale   F(p) F(1)^(N-1) + integral over m > 1 of F(p m) d F(m)^(N-1)
+
+where m is the largest of the other N - 1 values: what is above it becomes 1. All is 1 at p = 1,
+and 0 below pen_min: what would lie below, lies there.
+
 u is uniform: independent from particle to particle, or u = Phi(z) of a Gaussian random field z
 (simulator.random_field), which leaves the distribution as it is and makes neighbours alike. If the
 correlation of z is r, that of the penalties pen = g(z) is
@@ -43,13 +52,22 @@ Floats = npt.NDArray[np.float64]
 Rule = Literal["relax", "redraw", "uniform"]
 Restriction = Literal["truncate", "clip", "rescale"]
 
+NODES = 500
+"""Of the law of the largest of N values, for "rescale"."""
+
 HERMITE = 80
 """Terms of C(r): r^80 is below 1e-3 up to r = 0.917."""
 
 
 def weibull_distribution(value: float, shape: float, scale: float) -> float:
     """F(value) = 1 - exp(-(value / lambda)^k)."""
-    return float(-np.expm1(-((value / scale) ** shape)))
+    return float(_weibull(np.float64(value), shape, scale))
+
+
+def _weibull(value: npt.ArrayLike, shape: float, scale: float) -> Floats:
+    # Far beyond the scale the power overflows, and F is 1.
+    with np.errstate(over="ignore"):
+        return np.asarray(-np.expm1(-((np.asarray(value) / scale) ** shape)))
 
 
 @dataclass(frozen=True)
@@ -78,6 +96,46 @@ class RestrictedWeibull:
         if self.restriction == "truncate":
             u = u * weibull_distribution(1.0, self.shape, self.scale)
         return np.asarray(self.scale * (-np.log1p(-u)) ** (1 / self.shape))
+
+    def cumulative(self, pen: npt.ArrayLike, count: int) -> Floats:
+        """Expected share of factors up to `pen`, any shape, of `count` independent ones."""
+        pen = np.asarray(pen, dtype=np.float64)
+        below = np.clip(pen, 0.0, 1.0)
+        if self.restriction == "rescale":
+            # E over the largest of the others, at the midpoints of equal shares of its law.
+            largest = np.maximum(1.0, self._largest_of(count - 1))
+            share = self._weibull(below[..., None] * largest).mean(axis=-1)
+        else:
+            share = self._weibull(below)
+        if self.restriction == "truncate":
+            share = share / weibull_distribution(1.0, self.shape, self.scale)
+        share = np.where(pen >= 1.0, 1.0, share)
+        return np.where(pen < self.minimum, 0.0, share).astype(np.float64)
+
+    def quantile(self, share: float, count: int) -> float:
+        """Least factor that at least this share of `count` factors is expected not to exceed."""
+        low, high = self.minimum, 1.0
+        if self.cumulative(low, count) >= share:
+            return low
+        # Halving the ratio of the ends: factors spread over decades.
+        while high / low > 1.0 + 1e-12:
+            middle = math.sqrt(low * high)
+            reached = bool(self.cumulative(middle, count) >= share)
+            low, high = (low, middle) if reached else (middle, high)
+        return high
+
+    def _weibull(self, value: Floats) -> Floats:
+        """F(value)."""
+        return _weibull(value, self.shape, self.scale)
+
+    def _largest_of(self, count: int) -> Floats:
+        """(NODES,) values of the largest of `count`, each with the same probability."""
+        if count < 1:
+            return np.zeros(1)
+        middle = (np.arange(NODES) + 0.5) / NODES
+        # F(m)^count = middle, solved for what lies above m, which is tiny where count is large.
+        above = -np.expm1(np.log(middle) / count)
+        return np.asarray(self.scale * (-np.log(above)) ** (1.0 / self.shape))
 
     def correlation_of(self, r: float) -> float:
         """C(r): correlation of two factors whose Gaussian variables have the correlation r, >= 0.

@@ -20,10 +20,12 @@ from typing import Any
 
 import numpy as np
 
+from simulator.csv_table import read_csv_table
+from simulator.csv_text import harmless
 from simulator.errors import InputError
 from simulator.optics.analysis import Columns, Options, Picture, Result, analyse, evaluate
 from simulator.optics.calibration import CHANNELS, Calibration, calibration_table
-from simulator.optics.csv_columns import read_rows, write_csv
+from simulator.optics.csv_columns import write_csv
 from simulator.optics.micrograph import read_labels, read_micrograph
 from simulator.results.storage import explain, write_atomically
 from simulator.units import UnitError, quantity
@@ -92,41 +94,39 @@ def read_batch(path: Path, defaults: Job) -> list[Job]:
     Raises:
         InputError: not such a table.
     """
-    heading, rows = read_rows(path)
+    table = read_csv_table(path)
     known = (*_FILES, *_PIXELS, *_NUMBERS, *_WORDS)
-    unknown = [name for name in heading if name not in known]
-    if unknown or "image" not in heading:
+    unknown = [name for name in table.columns if name not in known]
+    if unknown or "image" not in table.columns:
         raise InputError(
-            f"{path}: column {', '.join(unknown) or 'image'} is"
+            f"{path}: {table.described}; column {harmless(', '.join(unknown)) or 'image'} is"
             f" {'unknown' if unknown else 'missing'} (allowed: {', '.join(known)})"
         )
     jobs = []
-    for number, row in enumerate(rows, start=2):
+    numbers = {n: table.numbers_or_nan(n) for n in _NUMBERS if n in table.columns}
+    for index, (number, cells) in enumerate(zip(table.lines, table.rows, strict=True)):
         values: dict[str, Any] = {}
-        for name in (name for name in heading if row[name]):
+        row = {name: cell for name, cell in zip(table.columns, cells, strict=True) if cell}
+        for name in row:
             if name in _FILES:
                 values[name] = path.parent / row[name]
             elif name in _PIXELS:
-                values[f"{name}_um"] = pixel_um(row[name], f"{path}: {name} in row {number}")
+                values[f"{name}_um"] = pixel_um(row[name], f"{path}: {name} in line {number}")
             elif name in _NUMBERS:
-                values[name] = _number(path, number, name, row[name])
+                values[name] = float(numbers[name][index])
+                _check_number(path, number, name, row[name], values[name])
             else:
                 values[name] = row[name]
         if "image" not in values:
-            raise InputError(f"{path}: row {number} names no image")
+            raise InputError(f"{path}: line {number} names no image")
         jobs.append(replace(defaults, **values))
     return jobs
 
 
-def _number(path: Path, row: int, name: str, text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = np.nan
+def _check_number(path: Path, line: int, name: str, text: str, value: float) -> None:
     if not np.isfinite(value) or (name == "lithium_fraction" and not 0.0 <= value <= 1.0):
         allowed = "a number in [0, 1]" if name == "lithium_fraction" else "a number"
-        raise InputError(f"{path}: {name} = '{text}' in row {row} is not {allowed}")
-    return value
+        raise InputError(f"{path}: {name} = '{text}' in line {line} is not {allowed}")
 
 
 def process(

@@ -24,13 +24,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from xml.sax.saxutils import quoteattr
 
-import h5py
 import numpy as np
 from numpy.typing import NDArray
 
 from simulator.digests import PrefixDigest, text_digest
 from simulator.errors import InputError
-from simulator.results.hdf5 import hdf5_bytes
+from simulator.results.hdf5 import UnreadableError, hdf5_bytes, read_hdf5
 from simulator.results.sample import FieldGrid, FieldValues, Floats
 from simulator.results.storage import (
     OutputError,
@@ -367,13 +366,20 @@ def read_fields(folder: Path | str, domain: str) -> FieldSeries:
         samples = root.findall("./Domain/Grid/Grid")
         times = np.array([float(_need(sample, "Time").attrib["Value"]) for sample in samples])
         grid = _read_grid(path, domain, samples[0])
-    except (OSError, ET.ParseError, KeyError, IndexError, ValueError) as error:
+    except (
+        OSError,
+        ET.ParseError,
+        KeyError,
+        IndexError,
+        ValueError,
+        UnreadableError,
+    ) as error:
         raise InputError(f"{path}: not readable as fields ({error})") from error
 
     def load(index: int) -> dict[str, Floats]:
         try:
             return dict(_read_attributes(path, samples[index], "Node"))
-        except (OSError, KeyError) as error:
+        except (UnreadableError, KeyError) as error:
             raise InputError(f"{path}: sample {index} is not readable ({error})") from error
 
     return FieldSeries(grid, times, load)
@@ -398,8 +404,10 @@ def _read_attributes(
 
 def _read_item(path: Path, item: ET.Element) -> NDArray[Any]:
     name, _, dataset = (item.text or "").strip().partition(":")
-    with h5py.File(path.parent / name, "r") as file:
-        return np.asarray(file[dataset][()])
+    try:
+        return np.asarray(read_hdf5(path.parent / name, lambda file: file[dataset][()]))
+    except UnreadableError as error:
+        raise UnreadableError(f"{name}: {error}") from error
 
 
 def _need(element: ET.Element, name: str) -> ET.Element:

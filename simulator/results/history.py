@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from simulator.csv_text import read_cells
 from simulator.digests import PrefixDigest
 from simulator.errors import InputError
 from simulator.results.sample import Sample
@@ -88,6 +89,14 @@ def first_rows(path: Path, rows: int) -> bytes:
     return b"\n".join(lines[: rows + 1]) + b"\n"
 
 
+def _found(path: Path) -> str:
+    """What a file is that does not begin as a history does, for a message."""
+    try:
+        return f"it {read_cells(path).described}, as another program saved it"
+    except InputError:
+        return "it is no table of a run"
+
+
 def read_history(folder: Path | str) -> pd.DataFrame:
     """The history of a results folder, also of a run that goes on or was killed.
 
@@ -110,7 +119,10 @@ def read_history(folder: Path | str) -> pd.DataFrame:
     whole = content[: content.rfind(b"\n") + 1]
     header = whole.split(b"\n", 1)[0].decode(errors="replace")
     if tuple(header.split(",")) != COLUMNS:
-        raise InputError(f"{path}: not a history; its first line must be {','.join(COLUMNS)}")
+        raise InputError(
+            f"{path}: not a history as a run writes it: {_found(path)}"
+            f" (its first line must be {','.join(COLUMNS)})"
+        )
     kinds = {name: _WHOLE.get(name, np.float64) for name in COLUMNS}
     try:
         # By way of text: pandas versions differ in how exactly they read numbers by themselves.

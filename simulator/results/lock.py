@@ -1,51 +1,49 @@
-"""One run at a time in a results folder."""
+"""One run at a time in a results folder.
+
+The file `lock` is locked with flock(2), which the system lets go of when the process dies. Where
+the file system knows no such locks (some network file systems), the file itself keeps others out by
+being there: it is made exclusively and names its process and host. One that a dead process of this
+host left behind is taken over. Of another host's process nobody here can tell whether it lives, so
+such a file is named, and left to the user.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import os
+import re
 import socket
+import sys
 from contextlib import suppress
+from pathlib import Path
 
 from simulator.errors import InputError
 from simulator.results.folder import ResultsFolder
 
+_HOLDER = re.compile(r"process (\d+) on (\S+)(?: since (\d+))?( without locks)?\n")
+
 
 class FolderLock:
-    """Holds a folder for this process; the system lets go of it when the process dies.
-
-    Where the file system knows no locks (some network file systems), nothing is held.
+    """Holds a folder for this process; says so where it cannot hold it as it should.
 
     Args:
         folder: an existing folder.
 
     Raises:
-        InputError: another run is writing there.
+        InputError: another run is writing there, or may be.
     """
 
     def __init__(self, folder: ResultsFolder) -> None:
-        self._path, self._handle = folder.lock, -1
+        self._folder, self._path = folder.path, folder.lock
+        self._handle, self._mine = -1, False
         try:
-            handle = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o666)
-        except OSError:
-            # Whoever may not write here is told so by what is written next.
-            return
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            holder = os.read(handle, 200).decode(errors="replace").strip()
-            os.close(handle)
-            raise InputError(
-                f"{folder.path}: a run is still writing there ({holder}). Wait until it ends, end "
-                "it, or choose another --out"
-            ) from error
-        except OSError:
-            os.close(handle)
-            return
-        self._handle = handle
-        with suppress(OSError):
-            os.ftruncate(handle, 0)
-            os.write(handle, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
+            while not self._take():
+                continue
+        except InputError:
+            raise
+        except OSError as error:
+            # What cannot be written at all is refused by what is written next.
+            _say(f"{self._path}: cannot be had ({error.strerror}): no other run is kept out")
 
     def release(self) -> None:
         """Let go, and leave no file behind."""
@@ -54,3 +52,157 @@ class FolderLock:
                 self._path.unlink()
             os.close(self._handle)
             self._handle = -1
+        if self._mine:
+            with suppress(OSError):
+                self._path.unlink()
+            self._mine = False
+
+    def _take(self) -> bool:
+        """Try once; whether that came to an end, or the file changed hands meanwhile."""
+        made, handle = _opened(self._path)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise self._in_use(_read(handle)) from error
+        except OSError as error:
+            if not made:
+                self._refuse_alive(_read(handle))
+                if not self._take_over(handle):
+                    return False
+            self._mine = True
+            _write_holder(handle, " without locks")
+            _say(
+                f"{self._folder}: its file system knows no locks ({error.strerror}). The file "
+                f"{self._path.name} there keeps other runs out"
+            )
+            return True
+        else:
+            if not _is_at(handle, self._path):
+                # The run before let go of the folder, and of the file, between the two calls.
+                return False
+            holder = _read(handle)
+            if " without locks" in holder:
+                # Of a host that mounts the folder in another way.
+                self._refuse_alive(holder)
+            _write_holder(handle)
+            self._handle = os.dup(handle)
+            return True
+        finally:
+            os.close(handle)
+
+    def _refuse_alive(self, holder: str) -> None:
+        """Go on where a file without a lock names a process that is known to be dead.
+
+        Raises:
+            InputError: its process lives, or may live.
+        """
+        found, host = _HOLDER.fullmatch(holder), socket.gethostname()
+        if found is None or found[2] != host:
+            raise InputError(
+                f"{self._folder}: a run may still be writing there ({_shown(holder)}). Once it has "
+                f"ended, remove {self._path}, or choose another --out"
+            )
+        if _lives(int(found[1]), found[3]):
+            raise self._in_use(holder)
+
+    def _take_over(self, handle: int) -> bool:
+        """Put a new file in the place of a dead process's; False where that went away meanwhile."""
+        if not _is_at(handle, self._path):
+            return False
+        # Renamed, not deleted: of two that take over at once, one finds the other's file instead.
+        stale = self._path.with_name(f"{self._path.name}.{os.getpid()}")
+        os.rename(self._path, stale)
+        try:
+            if not _is_at(handle, stale):
+                with suppress(FileExistsError):
+                    os.link(stale, self._path)
+                return False
+            # The handle now is of a file without a name; the new one is made exclusively.
+            fresh = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+            os.dup2(fresh, handle)
+            os.close(fresh)
+            return True
+        except FileExistsError:
+            return False
+        finally:
+            with suppress(OSError):
+                stale.unlink()
+
+    def _in_use(self, holder: str) -> InputError:
+        return InputError(
+            f"{self._folder}: a run is still writing there ({_shown(holder)}). Wait until it ends, "
+            "end it, or choose another --out"
+        )
+
+
+def _opened(path: Path) -> tuple[bool, int]:
+    """Whether the file was made just now, and a handle of it."""
+    with suppress(FileExistsError):
+        return True, os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        return False, os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    except PermissionError:
+        # Another user's: it can be locked all the same.
+        return False, os.open(path, os.O_RDONLY)
+
+
+def _is_at(handle: int, path: Path) -> bool:
+    """Whether a handle's file is the one that has this name now."""
+    try:
+        return os.path.samestat(os.fstat(handle), os.stat(path))
+    except FileNotFoundError:
+        return False
+
+
+def _read(handle: int) -> str:
+    return os.pread(handle, 300, 0).decode(errors="replace")
+
+
+def _shown(holder: str) -> str:
+    """What a file says of its holder, as one line of a message shows it."""
+    found = _HOLDER.fullmatch(holder)
+    return f"process {found[1]} on {found[2]}" if found is not None else "of unknown process"
+
+
+def _write_holder(handle: int, how: str = "") -> None:
+    """Name this process; the time it began tells it from a later one of the same number."""
+    with suppress(OSError):
+        os.ftruncate(handle, 0)
+        own = os.getpid()
+        text = f"process {own} on {socket.gethostname()} since {_began(own)}{how}\n"
+        os.pwrite(handle, text.encode(), 0)
+
+
+def _lives(process: int, began: str | None) -> bool:
+    """Whether a process of this host lives, and is not a later one of that number."""
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    if _stat(process)[:1] == ["Z"]:
+        # Dead, and not yet taken leave of by the process that started it.
+        return False
+    now = _began(process)
+    return began is None or began == now or "0" in (began, now)
+
+
+def _began(process: int) -> str:
+    """When a process began, in ticks since the machine did; "0" where the system does not say."""
+    state = _stat(process)
+    return state[19] if len(state) > 19 else "0"
+
+
+def _stat(process: int) -> list[str]:
+    """What the system says of a process, from its state on; nothing where it says nothing."""
+    try:
+        text = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return []
+    # The program's name, in brackets, may hold anything.
+    return text.rpartition(")")[2].split()
+
+
+def _say(text: str) -> None:
+    print(f"heterode: note: {text}", file=sys.stderr, flush=True)

@@ -20,16 +20,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
 from simulator.digests import PrefixDigest, text_digest
 from simulator.errors import InputError
-from simulator.results.hdf5 import hdf5_bytes
+from simulator.results.hdf5 import UnreadableError, hdf5_bytes, read_hdf5
 from simulator.results.sample import Floats, Sample
 from simulator.results.storage import AlteredError, TruncatedError, write_atomically
 
-_UNREADABLE = (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError)
 _UNITS = {
     "lithium_fraction": "1",
     "surface_lithium_fraction": "1",
@@ -216,10 +214,13 @@ def read_particle_series(folder: Path | str) -> ParticleHistory:
     path = Path(folder)
     path = path / "particles.h5" if path.is_dir() else path
     try:
-        with h5py.File(path, "r") as file:
-            return ParticleHistory(*(_numbers(file, name) for name in ("time_s", *_UNITS)))
-    except _UNREADABLE as error:
+        return read_hdf5(path, _read)
+    except UnreadableError as error:
         raise InputError(f"{path}: not readable as a particle series ({error})") from error
+
+
+def _read(file: Any) -> ParticleHistory:
+    return ParticleHistory(*(_numbers(file, name) for name in ("time_s", *_UNITS)))
 
 
 def _numbers(file: Any, name: str) -> Floats:

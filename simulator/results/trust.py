@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
 from simulator.results.folder import ResultsFolder
 from simulator.results.integrity import Examination, Finding, examine
 from simulator.results.manifest import read_manifest
+from simulator.results.marks import marking
 from simulator.results.storage import AlteredError
 from simulator.run_warnings import RunWarning
 
@@ -26,7 +26,6 @@ REMEDY = (
     "Restore it from a copy, run it again into another --out, or pass --accept-altered to go on "
     "with what is there and have all that is written say so"
 )
-_MARKS: ContextVar[tuple[str, ...]] = ContextVar("accepted alterations", default=())
 _FILES = {"manifest.json", "history.csv", "particles.csv", "particles.h5"}
 _FOLDERS = {"stops", "fields"}
 
@@ -55,22 +54,8 @@ def trusted(
     lines: list[str] = []
     for folder in folders:
         lines += check_whole(folder, say, accept_altered=accept_altered)
-    token = _MARKS.set((*_MARKS.get(), *lines))
-    try:
+    with marking(lines):
         yield tuple(lines)
-    finally:
-        _MARKS.reset(token)
-
-
-def alterations() -> tuple[str, ...]:
-    """What is altered among the results that are being read, a line each."""
-    return tuple(dict.fromkeys(_MARKS.get()))
-
-
-def marked(entries: Mapping[str, Any]) -> dict[str, Any]:
-    """Entries of a JSON file, with the alterations under `altered` where there are any."""
-    found = alterations()
-    return {**entries, "altered": list(found)} if found else dict(entries)
 
 
 def check_whole(

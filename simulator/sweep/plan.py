@@ -14,8 +14,9 @@ from pydantic import ValidationError
 from simulator.errors import InputError
 from simulator.parameters import Parameters, load_parameters
 from simulator.parameters.fields import MistakeError
-from simulator.parameters.loading import read_toml, with_paths
+from simulator.parameters.loading import with_paths
 from simulator.parameters.messages import first_line, mistake_line
+from simulator.parameters.toml_file import read_toml
 from simulator.reporting.toml_text import toml_value
 from simulator.sweep.design import (
     Coordinate,

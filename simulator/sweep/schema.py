@@ -21,6 +21,8 @@ Keys of [set], [vary] and of levels may be written with dots or as tables.
 
 from __future__ import annotations
 
+import re
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -257,6 +259,58 @@ class Slurm(Section):
     takes the one in use."""
     options: dict[str, str | int] = Field(default_factory=dict)
     """More options of sbatch, by their long names."""
+
+    @field_validator("partition", "account")
+    @classmethod
+    def _is_a_name(cls, value: str | None) -> str | None:
+        name = r"[A-Za-z0-9][A-Za-z0-9_.,:@+=-]{0,199}"
+        if value is not None and not re.fullmatch(name, value):
+            raise MistakeError(
+                "is no name that Slurm gives",
+                allowed="letters, digits and _ . , : @ + = -",
+                remedy="Take one that sinfo or sacctmgr shows.",
+            )
+        return value
+
+    @field_validator("python")
+    @classmethod
+    def _are_words(cls, value: str | None) -> str | None:
+        if value is not None:
+            _refuse_control_characters(value, ())
+            try:
+                words = shlex.split(value)
+            except ValueError as error:
+                raise MistakeError(
+                    f"cannot be split into words ({error})", remedy="Close the quotation."
+                ) from None
+            if not words:
+                raise MistakeError("is empty", remedy='Write python = "python3", or remove it.')
+        return value
+
+    @field_validator("options")
+    @classmethod
+    def _are_options(cls, value: dict[str, str | int]) -> dict[str, str | int]:
+        for name, setting in value.items():
+            if not re.fullmatch(r"[a-z][a-z0-9_-]{0,63}", name):
+                raise MistakeError(
+                    "is no long option of sbatch",
+                    allowed="small letters, digits and -",
+                    remedy="Write its long name without the dashes before it.",
+                    key=(name,),
+                )
+            _refuse_control_characters(str(setting), (name,))
+        return value
+
+
+def _refuse_control_characters(text: str, key: tuple[str, ...]) -> None:
+    """A line break would begin a directive of its own in the batch script."""
+    if not text.isprintable() or len(text) > 1000:
+        raise MistakeError(
+            "holds a line break or another control character, or is too long",
+            allowed="one line of at most 1000 characters",
+            remedy="Write it in one line.",
+            key=key,
+        )
 
 
 class SweepFile(Section):

@@ -7,8 +7,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -103,7 +103,8 @@ class WorkerSeat:
             context = multiprocessing.get_context("spawn")
             self._pipe, theirs = context.Pipe()
             self._process = context.Process(target=serve, args=(theirs, self._folder.path))
-            self._process.start()
+            with _imports_nothing_from_here():
+                self._process.start()
             theirs.close()
             self._runs = 0
         return self._pipe
@@ -174,9 +175,26 @@ class RanksSeat:
 
 
 def command_of(folder: Path, ranks: int, python: Sequence[str] = (sys.executable,)) -> list[str]:
-    """The words that do one run of a sweep, up to its id."""
+    """The words that do one run of a sweep, up to its id.
+
+    -P keeps a folder `simulator` of the working directory from taking the package's place.
+    """
     launcher = ["mpirun", "-n", str(ranks)] if ranks > 1 else []
-    return [*launcher, *python, "-m", "simulator.cli", "sweep", str(folder), "--run"]
+    return [*launcher, *python, "-P", "-m", "simulator.cli", "sweep", str(folder), "--run"]
+
+
+@contextmanager
+def _imports_nothing_from_here() -> Iterator[None]:
+    """A Python started inside finds no modules in the working folder, however this one was."""
+    before = os.environ.get("PYTHONSAFEPATH")
+    os.environ["PYTHONSAFEPATH"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["PYTHONSAFEPATH"]
+        else:
+            os.environ["PYTHONSAFEPATH"] = before
 
 
 def _written_at(path: Path) -> int:

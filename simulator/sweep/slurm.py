@@ -12,6 +12,7 @@ workers that they keep in the queue, and need a process on the login node for as
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -88,11 +89,14 @@ def submit(plan: Plan, folder: SweepFolder, tasks: Sequence[Task], ranks: int) -
     from submitit.core.utils import FailedJobError, FailedSubmissionError
 
     asked = plan.file.slurm
+    python = [sys.executable] if asked.python is None else shlex.split(asked.python)
+    # -P: nothing is imported from the folder that the job happens to start in.
     executor = SlurmExecutor(
-        folder=folder.slurm.absolute(), max_num_timeout=asked.requeues, python=asked.python
+        folder=folder.slurm.absolute(),
+        max_num_timeout=asked.requeues,
+        python=shlex.join([*python, "-P"]),
     )
     executor.update_parameters(**_parameters(plan, ranks))
-    python = [sys.executable] if asked.python is None else asked.python.split()
     base = command_of(folder.path.absolute(), ranks, python)
     elements = [
         Element([*base, task.run.id, *(["--retry-failed"] if task.again else [])]) for task in tasks

@@ -1,0 +1,105 @@
+"""[geometry.particle_size]: the law of particle diameters. Lengths in metres."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import Field, field_validator, model_validator
+
+from simulator.parameters.fields import MistakeError, ParticleLength, Physical, Section
+from simulator.parameters.tables import read_size_table
+from simulator.size_law import LEAST_SHARE, Discrete, Lognormal, SizeLaw
+
+
+class LognormalSize(Section):
+    """Diameters: ln d normal about ln(median) with standard deviation sigma, cut at both ends."""
+
+    distribution: Literal["lognormal"]
+    median: ParticleLength
+    sigma: Annotated[float, Physical(above=0, up_to=2, example="0.4")]
+    minimum: ParticleLength
+    maximum: ParticleLength
+
+    @model_validator(mode="after")
+    def _ordered(self) -> LognormalSize:
+        if not self.minimum < self.maximum:
+            raise MistakeError(
+                f"is not below the maximum of {self.maximum * 1e6:g} um",
+                allowed=f"above 0, below {self.maximum * 1e6:g} um",
+                remedy="Lower the minimum or raise geometry.particle_size.maximum.",
+                key=("minimum",),
+            )
+        if not self.minimum <= self.median <= self.maximum:
+            raise MistakeError(
+                "lies outside the limits of the distribution",
+                allowed=f"from {self.minimum * 1e6:g} to {self.maximum * 1e6:g} um",
+                remedy="Move the median, or the minimum or maximum.",
+                key=("median",),
+            )
+        share = _lognormal(self).share_inside
+        if share < LEAST_SHARE:
+            raise MistakeError(
+                f"leaves only {share:.2g} of the distribution between {self.minimum * 1e6:g} and "
+                f"{self.maximum * 1e6:g} um",
+                allowed=f"a sigma that leaves at least {LEAST_SHARE:g} of it",
+                remedy="Lower sigma, or widen minimum and maximum.",
+                key=("sigma",),
+            )
+        return self
+
+
+class MonodisperseSize(Section):
+    """One diameter for all particles."""
+
+    distribution: Literal["monodisperse"]
+    diameter: ParticleLength
+
+
+class TableSize(Section):
+    """A measured distribution: CSV with the columns diameter_um, weight."""
+
+    distribution: Literal["table"]
+    file: Path
+    weighting: Literal["number", "volume"] = "number"
+
+    @field_validator("file", mode="before")
+    @classmethod
+    def _path(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            read_size_table(Path(value))
+            return Path(value)
+        return value
+
+
+ParticleSize = Annotated[
+    LognormalSize | MonodisperseSize | TableSize, Field(discriminator="distribution")
+]
+
+
+def size_law_of(particle_size: Any, scale: float = 1.0) -> SizeLaw:
+    """The law of diameters that a section names.
+
+    Args:
+        particle_size: the section, or what has its attributes.
+        scale: on all lengths; 1 leaves them in m, 1e6 makes them um.
+
+    Raises:
+        MistakeError: a lognormal of which next to nothing lies inside its bounds, or a table that
+            cannot be read.
+    """
+    kind = particle_size.distribution
+    if kind == "monodisperse":
+        return Discrete(np.array([scale * particle_size.diameter]), np.ones(1))
+    if kind == "table":
+        diameter, weight = read_size_table(particle_size.file)
+        by_volume = particle_size.weighting == "volume"
+        return Discrete.measured(1e-6 * scale * diameter, weight, by_volume=by_volume)
+    return _lognormal(particle_size, scale)
+
+
+def _lognormal(size: Any, scale: float = 1.0) -> Lognormal:
+    lengths = (scale * length for length in (size.median, size.minimum, size.maximum))
+    median, minimum, maximum = lengths
+    return Lognormal(median, size.sigma, minimum, maximum)
