@@ -7,7 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from simulator.cli.endings import DONE
-from simulator.cli.results_folder import with_results
+from simulator.cli.results_folder import add_accept_altered, reading, with_results
 
 if TYPE_CHECKING:
     from simulator.viewing.movie import View
@@ -64,21 +64,28 @@ def add(commands: Any) -> None:
         metavar="UM",
         help="3D: show the plane y = UM (without a number: in the middle) instead",
     )
+    add_accept_altered(animate)
     animate.add_argument("--quiet", action="store_true", help="print nothing but errors")
 
 
 def _animate(options: argparse.Namespace, comm: Any) -> int:
     from simulator.ranks import on_root
 
-    on_root(comm, lambda: _make(options))
+    def make() -> None:
+        with reading(options, [options.results]):
+            _make(options)
+
+    on_root(comm, make)
     return DONE
 
 
 def _make(options: argparse.Namespace) -> None:
     from simulator.reporting.page import refresh_page
+    from simulator.results.marks import leave_note
     from simulator.viewing.movie import animate
 
     movie = animate(options.results, _view(options), None if options.quiet else _Counter())
+    leave_note(movie.paths[0].parent)
     refresh_page(options.results)
     if options.quiet:
         return

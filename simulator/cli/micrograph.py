@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from simulator.cli.endings import DONE
+from simulator.cli.results_folder import add_accept_altered, reading
 from simulator.cli.values import length, number, whole
 from simulator.ranks import on_root
 
@@ -60,12 +61,15 @@ def add(commands: Any) -> None:
         "--fall-off", type=number(0.0, 0.9), default=0.0, help="of the light, to the corners"
     )
 
+    add_accept_altered(command)
+
 
 def _micrograph(options: argparse.Namespace, comm: Any) -> int:
     def make() -> None:
         from simulator.heterogeneity.sections import parse_plane
         from simulator.optics.sections import ILLUSTRATIVE, read_colours
         from simulator.reporting.synthetic import Request, take_pictures
+        from simulator.results.marks import leave_note
 
         colours = ILLUSTRATIVE if options.colours is None else read_colours(options.colours)
         request = Request(
@@ -82,7 +86,10 @@ def _micrograph(options: argparse.Namespace, comm: Any) -> int:
             noise=options.noise,
             fall_off=options.fall_off,
         )
-        count = take_pictures(request, colours, options.seed, options.out)
+        places = [] if options.results is None else [options.results]
+        with reading(options, places):
+            count = take_pictures(request, colours, options.seed, options.out)
+            leave_note(options.out)
         print(f"{count} particles\nresults: {options.out}")
 
     on_root(comm, make)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simulator.cli.endings import DONE
+from simulator.cli.results_folder import add_accept_altered, reading
 from simulator.cli.values import (
     intervals,
     length_in_um,
@@ -44,6 +45,7 @@ def add(commands: Any) -> None:
     report.add_argument(
         "--pool", action="store_true", help="the inputs are fields of view of one sample"
     )
+    add_accept_altered(report)
     _add_run_options(report.add_argument_group("results folders"))
     _add_table_options(report.add_argument_group("tables"))
     _add_choices(report.add_argument_group("statistics; lengths in um, or with a unit: 0.1mm"))
@@ -144,7 +146,11 @@ def _add_choices(group: Any) -> None:
 def _report(options: argparse.Namespace, comm: Any) -> int:
     from simulator.ranks import on_root
 
-    on_root(comm, lambda: _work(options))
+    def work() -> None:
+        with reading(options, options.inputs):
+            _work(options)
+
+    on_root(comm, work)
     return DONE
 
 
@@ -153,6 +159,7 @@ def _work(options: argparse.Namespace) -> None:
     from simulator.reporting.comparison import write_comparison
     from simulator.reporting.heterogeneity import write_evolution, write_report
     from simulator.reporting.sources import open_sources, pooled
+    from simulator.results.marks import leave_note
 
     sources = open_sources(options.inputs, request)
     if len(sources) > 1 and not options.pool:
@@ -160,6 +167,7 @@ def _work(options: argparse.Namespace) -> None:
         reports, files, findings = write_comparison(sources, request, folder)
         for report in reports:
             _tell(report)
+        leave_note(folder)
         _print([*findings, f"written: {_listed(files)}"])
         return
     source = sources[0] if len(sources) == 1 else pooled(sources)
@@ -169,6 +177,7 @@ def _work(options: argparse.Namespace) -> None:
     files = [*report.files]
     if request.evolution and source.run is not None:
         files += write_evolution(source, request, folder)
+    leave_note(folder)
     _print([f"written: {_listed(files)}"])
 
 

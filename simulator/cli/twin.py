@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from simulator.cli.endings import DONE, SOLVE_FAILED
-from simulator.cli.results_folder import with_results
+from simulator.cli.results_folder import add_accept_altered, reading, with_results
 from simulator.errors import InputError
 
 
@@ -36,6 +36,7 @@ def add(commands: Any) -> None:
     twin.add_argument(
         "--python", type=Path, metavar="PATH", help="a Python that has PyBaMM (default: this one)"
     )
+    add_accept_altered(twin)
     twin.add_argument(
         "--install",
         action="store_true",
@@ -47,8 +48,12 @@ def _twin(options: argparse.Namespace, comm: Any) -> int:
     from simulator.other_python import ScriptError
     from simulator.ranks import on_root
 
+    def work() -> None:
+        with reading(options, [options.results]):
+            _work(options)
+
     try:
-        on_root(comm, lambda: _work(options))
+        on_root(comm, work)
     except ScriptError as error:
         if comm.rank == 0:
             print(f"heterode: error: PyBaMM: {error}", file=sys.stderr, flush=True)
@@ -57,6 +62,7 @@ def _twin(options: argparse.Namespace, comm: Any) -> int:
 
 
 def _work(options: argparse.Namespace) -> None:
+    from simulator.results.marks import leave_note
     from simulator.twin import make_twin, pybamm_python
 
     python = None
@@ -64,6 +70,7 @@ def _work(options: argparse.Namespace) -> None:
         python = pybamm_python(options.python, options.install, _say)
     comparison = make_twin(options.results, options.out, options.penalty, python, _say)
     place = options.out or options.results / "report"
+    leave_note(place)
     if comparison is not None:
         print("\n".join(comparison.lines()))
         print(f"written: {place}: twin.json, twin.py, twin.csv, twin.png")

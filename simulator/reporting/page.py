@@ -24,7 +24,9 @@ from simulator.reporting.toml_text import toml_text
 from simulator.results.folder import ResultsFolder
 from simulator.results.history import read_history
 from simulator.results.manifest import read_manifest
+from simulator.results.marks import alterations
 from simulator.results.storage import write_atomically
+from simulator.results.trust import earlier_alterations
 from simulator.run_warnings import RunWarning
 from simulator.viewing import DRAWINGS
 from simulator.viewing.half_cycles import PER_AH_M2
@@ -103,7 +105,7 @@ def page_content(results: ResultsFolder, manifest: Mapping[str, Any]) -> dict[st
         "pictures": pictures(results.report),
         "movie": movie(results.report),
         "heterogeneity": heterogeneity(results.report),
-        "warnings": warning_rows(manifest),
+        "warnings": [*warning_rows(manifest), *altered_rows(manifest)],
         "regimes": described.get("regimes", []),
         "derived": described.get("derived", []),
         "protocol": described.get("protocol", []),
@@ -226,6 +228,12 @@ def warning_rows(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
         places = (f"{name.replace('_', ' ')} {_place(at)}" for name, at in warning.where.items())
         rows.append((warning.text, ", ".join(places)))
     return rows
+
+
+def altered_rows(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Files that are altered, beside those that the manifest's own warnings name."""
+    known = earlier_alterations(manifest)
+    return [(f"altered: {line}", "") for line in alterations() if line not in known]
 
 
 def _place(at: Any) -> str:

@@ -17,7 +17,7 @@ from simulator.digests import PrefixDigest, text_digest
 from simulator.results.storage import TruncatedError, append_atomically, write_atomically
 
 LEDGER = "SHA256SUMS"
-_LINE = re.compile(r"([0-9a-f]{64})  (\S.*)")
+_LINE = re.compile(r"([0-9a-f]{64})  ([^\x00-\x1f\ufffd]+)")
 
 
 class Ledger:
@@ -96,7 +96,7 @@ def lines_digest(path: Path, count: int) -> PrefixDigest:
 
 
 def entries(content: bytes) -> dict[str, str]:
-    """name -> digest of the files that a list names; lines that are none are left out."""
+    """name -> digest of the files that a list names; lines that can be none are left out."""
     matches = (
         _LINE.fullmatch(line) for line in content.decode("utf-8", errors="replace").split("\n")
     )

@@ -21,6 +21,7 @@ from simulator.digests import PrefixDigest
 from simulator.errors import InputError
 from simulator.results.json_record import read_record, record_problem, record_text
 from simulator.results.manifest_types import manifest_problem
+from simulator.results.marks import marked
 from simulator.results.storage import write_atomically
 from simulator.run_warnings import RunWarning, merge_warnings
 
@@ -181,10 +182,12 @@ def to_json(value: Any) -> Any:
 def write_json(path: Path, entries: Mapping[str, Any]) -> None:
     """Write strict JSON, whole or not at all: what it cannot hold (nan, inf) is null.
 
+    Where it is made of altered results, it says so under `altered`.
+
     Raises:
         OutputError: the file cannot be written.
     """
-    text = json.dumps(to_json(entries), indent=1, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(to_json(marked(entries)), indent=1, ensure_ascii=False, allow_nan=False)
     write_atomically(path, text.encode() + b"\n")
 
 

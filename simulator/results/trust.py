@@ -13,12 +13,12 @@ from typing import Any
 
 from simulator.results.folder import ResultsFolder
 from simulator.results.integrity import Examination, Finding, examine
+from simulator.results.ledger import LEDGER
 from simulator.results.manifest import read_manifest
 from simulator.results.marks import marking
 from simulator.results.storage import AlteredError
 from simulator.run_warnings import RunWarning
 
-OPTION = "--accept-altered"
 CODE = "altered_files"
 """Of the warning in a manifest."""
 
@@ -119,10 +119,15 @@ def _home(place: Path | str) -> Path | None:
     """The results folder that a place is, or that a data file of a run lies in."""
     path = Path(place)
     if path.is_dir():
-        return path if (path / "manifest.json").exists() else None
+        return path if _is_run(path) else None
     parent = path.parent
     if parent.resolve().name in _FOLDERS:
         parent = parent.parent if parent.name else parent.resolve().parent
     elif path.name not in _FILES:
         return None
-    return parent if (parent / "manifest.json").exists() else None
+    return parent if _is_run(parent) else None
+
+
+def _is_run(folder: Path) -> bool:
+    # Without its manifest it is a damaged one.
+    return any((folder / name).exists() for name in ("manifest.json", LEDGER))

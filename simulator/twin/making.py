@@ -27,6 +27,7 @@ from simulator.other_python import (
     python_with,
     run_script,
 )
+from simulator.results.marks import marked
 from simulator.results.storage import OutputError, explain, write_atomically
 from simulator.twin.current import followed_current
 from simulator.twin.electrode import (
@@ -201,7 +202,7 @@ def write_files(twin: dict[str, Any], place: Path) -> Path:
     except OSError as error:
         raise OutputError(explain(place, error)) from error
     # A table a line: 300 kB in all.
-    text = json.dumps(twin, indent=1, allow_nan=False)
+    text = json.dumps(marked(twin), indent=1, allow_nan=False)
     text = re.sub(r"\[\s+([^\[\]]*?)\s+\]", lambda m: f"[{' '.join(m[1].split())}]", text)
     write_atomically(place / "twin.json", text.encode() + b"\n")
     write_atomically(place / "twin.py", (source + _MAIN).encode())

@@ -13,6 +13,7 @@ from simulator.results.fields import FieldSeries, read_fields
 from simulator.results.folder import ResultsFolder
 from simulator.results.history import read_history
 from simulator.results.manifest import read_manifest
+from simulator.results.marks import short_mark
 from simulator.results.particle_series import read_particle_series
 from simulator.results.sample import Floats
 from simulator.viewing.movie.plane import PlaneScene
@@ -122,6 +123,7 @@ def _stage(results: ResultsFolder, series: FieldSeries, view: View) -> tuple[Sta
     timeline = Timeline(history, particles, series.times_s, frames=view.frames, steps=view.steps)
     limits = view.range(particles.lithium_fraction, particles.surface_lithium_fraction)
     title = str(read_manifest(results.manifest).get("title") or "")
+    title = " | ".join(part for part in (title, short_mark()) if part)
     return Stage(view, timeline, history, limits, title), timeline
 
 
