@@ -30,7 +30,7 @@ Status = Literal["running", "completed", "stopped", "failed"]
 Covers = Literal["prefix", "whole"]
 
 PROGRAM = "heterode"
-INDENT = 2
+INDENT, RECORD_INDENT = 2, 1
 _PACKAGES = (
     "fenics-dolfinx",
     "fenics-ufl",
@@ -189,6 +189,15 @@ def write_json(path: Path, entries: Mapping[str, Any]) -> None:
     """
     text = json.dumps(to_json(marked(entries)), indent=1, ensure_ascii=False, allow_nan=False)
     write_atomically(path, text.encode() + b"\n")
+
+
+def write_record(path: Path, entries: Mapping[str, Any]) -> None:
+    """Write JSON that carries the digest of its own content, whole or not at all.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    write_atomically(path, record_text(to_json(entries), RECORD_INDENT))
 
 
 @cache
