@@ -5,14 +5,15 @@
 #     docker run --rm --entrypoint mpirun heterode -n 2 heterode run params.toml
 FROM debian:trixie-slim
 
-COPY scripts/setup/packages.txt scripts/setup/requirements.txt /opt/heterode/scripts/setup/
+COPY scripts/setup/packages.txt /opt/heterode/scripts/setup/
+COPY scripts/setup/locks /opt/heterode/scripts/setup/locks
 RUN apt-get update \
     && sed -e 's/#.*//' /opt/heterode/scripts/setup/packages.txt \
        | DEBIAN_FRONTEND=noninteractive xargs apt-get install -y --no-install-recommends \
     && rm -rf /var/lib/apt/lists/*
 RUN python3 -m venv --system-site-packages /opt/venv \
     && /opt/venv/bin/pip install --no-cache-dir --only-binary :all: \
-       -r /opt/heterode/scripts/setup/requirements.txt
+       --no-deps --require-hashes -r /opt/heterode/scripts/setup/locks/userland.txt
 # A home that any user id can write to: -u with the caller's own id keeps files the caller's.
 RUN useradd --create-home heterode && chmod 1777 /home/heterode && install -d -m 1777 /work
 

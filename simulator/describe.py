@@ -26,6 +26,7 @@ from simulator.regimes import (
     fastest_current,
     regime_numbers,
 )
+from simulator.validity import MeshFacts, before_run
 
 
 def describe(
@@ -156,9 +157,18 @@ def describe_derived(parameters: Parameters, mesh: MeshSummary | None = None) ->
     ]
     if parameters.geometry.dimension == 2:
         lines[-1] = lines[-1].replace("radius 3V/A ", "radius 2A/P ")
+        lines.append(
+            "  two dimensions              particles are discs (cylinders): a third less surface "
+            "per volume than spheres of their radius"
+        )
     current = fastest_current(parameters, mesh)
     if current is not None:
         lines.append(f"  fastest step                {current:.4g} A/m^2 ({current / one_C:.3g}C)")
+    if parameters.penalty.distribution == "weibull" and parameters.penalty.restriction == "rescale":
+        lines.append(
+            "  penalties                   divided by the largest drawn, so they fall as particles "
+            "become more: compare only electrodes of equal number"
+        )
     if parameters.penalty.correlation_length > 0:
         lines.append(f"  penalties                   {_correlated(parameters.penalty)}")
     return lines
@@ -210,6 +220,17 @@ def describe_size(
     lines.append(f"{about}{spaced} unknowns, {solver} linear solver")
     lines += forecast(parameters, dofs, ranks, solver, limits)
     return [f"  {line}" for line in lines]
+
+
+def describe_validity(parameters: Parameters, facts: MeshFacts | None = None) -> list[str]:
+    """A line per warning: what leaves the range in which a run's numbers mean something.
+
+    Args:
+        facts: of the mesh, where there is one already.
+    """
+    before = before_run(parameters, facts)
+    found = [*before.holding, *before.foreseen]
+    return [f"  warning: {warning.text}" for warning in found] or ["  nothing leaves its range"]
 
 
 def _leading_digits(count: int) -> int:

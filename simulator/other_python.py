@@ -27,10 +27,10 @@ class ScriptError(Exception):
     """A script in another Python failed; the message is its last line."""
 
 
-def python_of(name: str, requirements: Sequence[str]) -> Path:
-    """Where the Python of the venv with these packages is, or would be."""
-    asked = " ".join([sys.version.split()[0], *requirements])
-    key = hashlib.sha256(asked.encode()).hexdigest()[:16]
+def python_of(name: str, lock: Path) -> Path:
+    """Where the Python of the venv with the packages of a lock file is, or would be."""
+    asked = sys.version.split()[0].encode() + lock.read_bytes()
+    key = hashlib.sha256(asked).hexdigest()[:16]
     return cache_folder() / f"own-{name}-{key}" / "bin" / "python3"
 
 
@@ -39,18 +39,18 @@ def is_installed(python: Path) -> bool:
     return (python.parents[1] / COMPLETE).is_file()
 
 
-def python_with(name: str, requirements: Sequence[str], say: Callable[[str], None]) -> Path:
+def python_with(name: str, lock: Path, say: Callable[[str], None]) -> Path:
     """The Python of a venv that holds these packages, which is made where it is missing.
 
     Args:
         name: of the program.
-        requirements: as pip takes them.
+        lock: a requirements file of pip that pins all packages, each with its digests.
         say: is told when something is installed.
 
     Raises:
         InstallError: they cannot be had here.
     """
-    python = python_of(name, requirements)
+    python = python_of(name, lock)
     folder = python.parents[1]
     try:
         own_folder(cache_folder())
@@ -59,10 +59,10 @@ def python_with(name: str, requirements: Sequence[str], say: Callable[[str], Non
     if is_installed(python):
         return python
     shutil.rmtree(folder, ignore_errors=True)
-    say(f"installing {' '.join(requirements)} in {folder}")
+    say(f"installing {name} in {folder}")
     _quietly([sys.executable, "-m", "venv", str(folder)], name)
     install = [str(python), "-m", "pip", "install", "--quiet", "--only-binary", ":all:"]
-    _quietly([*install, *requirements], name)
+    _quietly([*install, "--require-hashes", "-r", str(lock)], name)
     (folder / COMPLETE).touch()
     return python
 

@@ -169,7 +169,8 @@ def regime_numbers(parameters: Parameters, mesh: MeshSummary | None = None) -> l
 
 
 def _of_current(p: Parameters, s: _State, current: float, capacity: float) -> list[Regime]:
-    time = capacity / current
+    # A current beyond all bounds still has a time.
+    time = max(capacity / current, 1e-200)
     diffusion = s.R**2 / (s.D * time)
     ratio = current / (s.a * s.L) / (2.0 * s.pen * s.i0)
     overpotential = 2.0 / s.f * math.asinh(ratio)

@@ -1,4 +1,4 @@
-"""What a run writes into its manifest: what it was given, and what it took."""
+"""What the manifest of a run says of its input, and of what the solve took."""
 
 from __future__ import annotations
 
@@ -7,11 +7,16 @@ from typing import Any
 
 from simulator.describe import record_of
 from simulator.parameters import Parameters
+from simulator.particles import ParticleTable
+from simulator.results.manifest import Manifest, collect_versions
+from simulator.results.trust import altered_warning, earlier_alterations
+from simulator.resuming import Claim
 from simulator.solver.cell import Cell
+from simulator.solver.electrode_mesh import ElectrodeMesh
 
 
-def first_entries(parameters: Parameters) -> dict[str, Any]:
-    """What is known of a run from its parameters alone."""
+def given_entries(parameters: Parameters, mesh: ElectrodeMesh, ranks: int) -> dict[str, Any]:
+    """Known before the first time step."""
     return {
         "title": parameters.title,
         "parameters": parameters.to_si_dict(),
@@ -19,11 +24,45 @@ def first_entries(parameters: Parameters) -> dict[str, Any]:
         "input": parameters.given,
         "described": record_of(parameters),
         "seeds": parameters.seeds.model_dump(),
+        "versions": collect_versions(),
+        "mesh_hash": mesh.mesh_hash,
+        "ranks": ranks,
+        "particles": len(mesh.particle_table),
     }
 
 
-def numbers_of(cell: Cell) -> Mapping[str, Any]:
-    """Unknowns, steps, iterations and balances so far."""
+def begin_manifest(claim: Claim, particles: ParticleTable, entries: Mapping[str, Any]) -> Manifest:
+    """The manifest of a run that begins, with particles.csv, or of one that is gone on with.
+
+    Args:
+        claim: the run's folder.
+        particles: with their penalties.
+        entries: see `given_entries`.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    folder, found = claim.folder, claim.found
+    if found is None:
+        manifest = folder.start_manifest(**entries)
+        folder.write_particles(particles)
+        begin = {"from_time_s": 0.0, "from_step": 0}
+    else:
+        manifest = folder.continue_manifest(**entries)
+        # Before files are cut back to the checkpoint: readers go by it.
+        manifest.seal("prefix", found.written.digests)
+        if found.altered:
+            earlier = earlier_alterations(manifest.content)
+            manifest.warn(altered_warning([*earlier, *found.altered]))
+        begin = found.checkpoint.header["at"]
+    manifest.add_piece(**begin, ranks=entries["ranks"], versions=entries["versions"])
+    return manifest
+
+
+def numbers_of(cell: Cell | None) -> dict[str, Any]:
+    """Unknowns, steps, iterations and balances so far; empty without a cell."""
+    if cell is None:
+        return {}
     model, stepper = cell.model, cell.stepper
     return {
         "dofs": model.layout.total,

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -24,19 +24,19 @@ from simulator.accounting import Phases, peak_memory
 from simulator.errors import CompileError, InputError, SolveError
 from simulator.estimate import forecast
 from simulator.geometry.cache import mesh_for
+from simulator.geometry.mesh_data import MeshData
 from simulator.interruption import Interruption
 from simulator.parameters import Parameters
 from simulator.penalties import factors_of_cycle, penalty_factors
 from simulator.progress import Journey, Progress
 from simulator.ranks import from_root, on_root
 from simulator.results.checkpoint import Checkpoint
-from simulator.results.manifest import Manifest, Outcome, collect_versions, stopped_by
+from simulator.results.manifest import Manifest, Outcome, stopped_by
 from simulator.results.recorder import Recorder
 from simulator.results.sample import Sample
 from simulator.results.storage import OutputError
-from simulator.results.trust import altered_warning
 from simulator.resuming import Claim, Intent
-from simulator.run_entries import first_entries, numbers_of
+from simulator.run_entries import begin_manifest, given_entries, numbers_of
 from simulator.solver.cell import Cell, build_cell
 from simulator.solver.electrode_mesh import distribute
 from simulator.solver.grids import FieldViewer
@@ -44,6 +44,7 @@ from simulator.solver.march import BEGINNING, Marched, Position, march
 from simulator.solver.newton import StepAbandonedError
 from simulator.solver.snapshot import Snapshot
 from simulator.solver.stepper import State
+from simulator.validity import Before, Ledger, before_run, facts_of, valid_ranges
 
 
 class Simulation:
@@ -96,7 +97,9 @@ class Simulation:
         on_root(comm, self._intent.check)
         with self.phases.timed("mesh"):
             data = on_root(comm, lambda: mesh_for(parameters))
+            before = from_root(comm, lambda: _before(parameters, data))
             self.mesh = distribute(comm, data)
+        self._warnings = Ledger(before, valid_ranges(parameters), self._say)
         table = self.mesh.particle_table
         factors = from_root(comm, lambda: penalty_factors(parameters, table))
         self.particles = table.with_penalty(factors)
@@ -125,7 +128,9 @@ class Simulation:
         except (SolveError, CompileError) as error:
             # A compiler that was interrupted at the keyboard fails, too.
             signal = interruption.agreed()
-            return stopped_by(signal) if signal != 0 else Outcome("failed", str(error))
+            solving = isinstance(error, SolveError)
+            reason = self._warnings.explained(str(error)) if solving else str(error)
+            return stopped_by(signal) if signal != 0 else Outcome("failed", reason)
         except OutputError as error:
             return Outcome("failed", f"the results cannot be written: {error}")
         except BaseException as error:
@@ -144,6 +149,13 @@ class Simulation:
             self._peak_before = claim.found.checkpoint.header.get("peak_memory_bytes", 0)
         return claim
 
+    def _remembered(self) -> list[dict[str, Any]]:
+        """The warnings of a checkpoint to go on from. Collective."""
+        found = None if self._claimed is None else self._claimed.found
+        kept = [] if found is None else found.checkpoint.header.get("warnings", [])
+        warnings: list[dict[str, Any]] = self.comm.bcast(kept, root=0)
+        return warnings
+
     def _hashes(self) -> dict[str, str]:
         penalties = np.ascontiguousarray(self.particles.penalty).tobytes()
         return {
@@ -155,6 +167,7 @@ class Simulation:
     def _solve(self, interruption: Interruption) -> Outcome:
         with self.phases.timed("output"):
             self._manifest = on_root(self.comm, self._first_entries)
+            self._warnings.open(self._manifest, self._remembered())
         with self.phases.timed("setup"):
             self._say("compiling the equations")
             mesh, p, penalty = self.mesh, self.parameters, self.particles.penalty
@@ -184,27 +197,8 @@ class Simulation:
 
     def _first_entries(self) -> Manifest:
         assert self._claimed is not None
-        folder, found, versions = self._claimed.folder, self._claimed.found, collect_versions()
-        entries = {
-            **first_entries(self.parameters),
-            "versions": versions,
-            "mesh_hash": self.mesh.mesh_hash,
-            "ranks": self.comm.size,
-            "particles": len(self.particles),
-        }
-        begin = {"from_time_s": 0.0, "from_step": 0}
-        if found is None:
-            manifest = folder.start_manifest(**entries)
-            folder.write_particles(self.particles)
-        else:
-            manifest = folder.continue_manifest(**entries)
-            # Before files are cut back to the checkpoint: readers go by it.
-            manifest.seal("prefix", found.written.digests)
-            if found.altered:
-                manifest.warn(altered_warning(found.altered))
-            begin = found.checkpoint.header["at"]
-        manifest.add_piece(**begin, ranks=self.comm.size, versions=versions)
-        return manifest
+        entries = given_entries(self.parameters, self.mesh, self.comm.size)
+        return begin_manifest(self._claimed, self.particles, entries)
 
     def _open_recorder(self, viewer: FieldViewer) -> Recorder | None:
         grids = viewer.grids()
@@ -289,7 +283,11 @@ class Simulation:
             marched = next(marching, None)
             if marched is not None:
                 if marched.time_step > 0.0:
-                    cell.balances.update(marched.state)
+                    state = marched.state
+                    cell.balances.update(state)
+                    self._warnings.look(
+                        state.extremes, state.time, lambda *which: cell.model.place(state, *which)
+                    )
                 cell.snapshots.note(marched.position)
             return marched
 
@@ -349,6 +347,7 @@ class Simulation:
             "wall_s": self.phases.seconds,
             "peak_memory_bytes": peak,
             "ended": self._ended,
+            "warnings": self._warnings.memory,
             "journey": self._journey.memory,
             "march": snapshot.entries,
         }
@@ -400,16 +399,14 @@ class Simulation:
         finally:
             # Figures that fail, or take long, must not leave a run that seems to go on.
             if self._manifest is not None:
+                self._warnings.close()
                 self._manifest.finish(
                     outcome.status,
                     outcome.reason,
                     wall_s=self.phases.seconds,
                     peak_memory_bytes=peak,
-                    **self._numbers(),
+                    **numbers_of(self._cell),
                 )
-
-    def _numbers(self) -> Mapping[str, Any]:
-        return {} if self._cell is None else numbers_of(self._cell)
 
     def _draw(self) -> None:
         assert self._claimed is not None
@@ -442,4 +439,9 @@ class Simulation:
                     self._manifest.seal("whole", self._recorder.list_finished())
         with suppress(Exception):
             if self._manifest is not None:
-                self._manifest.finish("failed", reason, **self._numbers())
+                self._manifest.finish("failed", reason, **numbers_of(self._cell))
+
+
+def _before(parameters: Parameters, mesh: MeshData | None) -> Before:
+    """What is known before the run; on rank 0, which has the mesh."""
+    return before_run(parameters, None if mesh is None else facts_of(mesh))

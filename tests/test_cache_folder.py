@@ -42,7 +42,7 @@ def test_one_that_others_can_write_to_is_refused_by_all_who_use_it(
     for use in (
         lambda: own_folder(path),
         mesh_cache.cache_folder,
-        lambda: python_with("nothing", [], print),
+        lambda: python_with("nothing", Path(__file__), print),
     ):
         with pytest.raises(InputError, match="others can write there") as refused:
             use()

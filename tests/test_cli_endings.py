@@ -306,13 +306,13 @@ import ufl
 from dolfinx import fem, mesh
 from mpi4py import MPI
 from simulator.errors import CompileError
-from simulator.solver.compilation import FLAGS, cache_folder, compiled
+from simulator.solver.compilation import FLAGS, compiled, folder_of
 
 square = mesh.create_unit_square(MPI.COMM_WORLD, 2, 2)
 space = fem.functionspace(square, ("Lagrange", 1))
 mass = ufl.TrialFunction(space) * ufl.TestFunction(space) * ufl.dx
 if "plainly" in sys.argv:
-    options = {"cache_dir": cache_folder(), "cffi_extra_compile_args": [*FLAGS], "timeout": 1}
+    options = {"cache_dir": folder_of(mass), "cffi_extra_compile_args": [*FLAGS], "timeout": 1}
     fem.form(mass, jit_options=options)
 else:
     try:

@@ -40,9 +40,9 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def _without_group(mesh: bytes) -> bytes:
-    """The mesh file with its lithium group under another name of the same length."""
-    assert mesh.count(b'"lithium"') == 1
-    return mesh.replace(b'"lithium"', b'"natrium"')
+    """The mesh file with its separator under another name of the same length."""
+    assert mesh.count(b'"separator"') == 1
+    return mesh.replace(b'"separator"', b'"spacerium"')
 
 
 def listing(folder: Path) -> dict[str, bytes | None]:
@@ -142,7 +142,7 @@ MISTAKES: dict[str, tuple[Arguments, tuple[str, ...]]] = {
     ),
     "mesh file is none": (a_set(geometry__mesh_file="no.msh"), ("geometry.mesh_file", "no.msh")),
     "mesh file truncated": (a_set(geometry__mesh_file="truncated.msh"), ("truncated.msh",)),
-    "mesh file without a group": (a_set(geometry__mesh_file="ungrouped.msh"), ("lithium",)),
+    "mesh file without a group": (a_set(geometry__mesh_file="ungrouped.msh"), ("separator",)),
     "mesh file is a directory": (a_set(geometry__mesh_file="in_use"), ("geometry.mesh_file",)),
     # -- tables
     "size table missing": (

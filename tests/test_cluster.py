@@ -330,7 +330,7 @@ def test_the_recipe_copies_what_there_is() -> None:
 
 def test_the_recipe_uses_the_lists_of_set_up() -> None:
     docker, recipe = (ROOT / "Dockerfile").read_text(), section("post")
-    for name in ("packages.txt", "requirements.txt"):
+    for name in ("packages.txt", "locks/userland.txt"):
         path = f"/opt/heterode/scripts/setup/{name}"
         assert path in docker
         assert path in recipe

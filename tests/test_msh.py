@@ -6,8 +6,9 @@ from geometry_cases import REFERENCE_MESHES
 
 from simulator.errors import InputError
 from simulator.geometry import tags
-from simulator.geometry.mesh_data import MeshData
+from simulator.geometry.mesh_data import MeshData, facets_of
 from simulator.geometry.msh import read_msh, write_msh
+from simulator.geometry.msh_facets import check_facets
 
 SINGLE = REFERENCE_MESHES / "single_disc_2d.msh"
 FIVE = REFERENCE_MESHES / "five_discs_2d.msh"
@@ -131,7 +132,6 @@ def renamed(old: bytes, new: bytes):
         (lambda c: c[: len(c) // 2], "cut short"),
         (lambda c: c[:-200], "cut short"),
         (lambda c: c.replace(b"$Nodes", b"$Noses"), "Nodes section"),
-        (renamed(b"collector", b"foil"), "no facets tagged 'collector' .found: .*lithium"),
         (renamed(b"separator", b"spacer"), "no cells tagged 'separator'"),
         (renamed(b"particle_0000", b"grain"), "no cells tagged 'particle_0000'"),
         (renamed(b"particle_0003", b"grain"), "belong to none of the groups"),
@@ -172,3 +172,91 @@ def test_every_truncation_and_random_damage_ends_in_an_input_error(tmp_path):
 def test_a_file_that_cannot_be_written_is_one_clear_line(tmp_path):
     with pytest.raises(InputError, match="cannot be written"):
         write_msh(tmp_path / "nowhere" / "mesh.msh", read_msh(SINGLE))
+
+
+# -- facets follow from cells ------------------------------------------------------------------
+
+
+def from_elsewhere(change=lambda content: content):
+    """The five discs as another program would hand them on: without heterode's own section."""
+    content = FIVE.read_bytes()
+    begin, end = content.index(b"$Heterode"), content.index(b"$EndHeterode\n") + 13
+    return change(content[:begin] + content[end:])
+
+
+@pytest.mark.parametrize("group", tags.FACET_NAMES.values())
+def test_facets_need_no_group(tmp_path, group):
+    """Renamed, its facets are as good as absent."""
+    path = tmp_path / "foreign.msh"
+    path.write_bytes(from_elsewhere(renamed(group.encode(), b"x" * len(group))))
+    mesh, whole = read_msh(path), read_msh(FIVE)
+    assert np.array_equal(mesh.cells, whole.cells)
+    assert mesh.particles == whole.particles
+    for a, b in zip(
+        *(facets_of(m.points_um, m.cells, m.cell_tags, m.order) for m in (mesh, whole)), strict=True
+    ):
+        assert np.array_equal(a, b)
+
+
+def test_a_mesh_with_groups_of_cells_alone_is_the_same_electrode(tmp_path):
+    whole = read_msh(FIVE)
+    path = tmp_path / "cells.msh"
+    names = [name.encode() for name in tags.FACET_NAMES.values()]
+
+    def cut(content):
+        for name in names:
+            content = renamed(name, b"x" * len(name))(content)
+        return content
+
+    path.write_bytes(from_elsewhere(cut))
+    write_msh(tmp_path / "again.msh", read_msh(path))
+    again = read_msh(tmp_path / "again.msh")
+    assert again.particles == whole.particles
+    for name in names:
+        assert b'"' + name + b'"' in (tmp_path / "again.msh").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "named"),
+    [
+        (b"collector", b"interface", "its group 'collector' has .* facets that do not follow"),
+        (b"lithium", b"natrium", None),
+        (b"interface", b"particles", None),
+    ],
+)
+def test_groups_of_facets_mean_what_follows_from_the_cells(tmp_path, first, second, named):
+    """Two names that change places are refused; a name of no meaning is not."""
+    path = tmp_path / "foreign.msh"
+    marked = [(first, b"#" * len(first)), (second, first), (b"#" * len(first), second)]
+
+    def swap(content):
+        for old, new in marked:
+            content = renamed(old, new)(content)
+        return content
+
+    path.write_bytes(from_elsewhere(swap))
+    if named is None:
+        assert len(read_msh(path).particles) == 5
+        return
+    with pytest.raises(InputError, match=named):
+        read_msh(path)
+
+
+def test_a_slab_the_wrong_way_round_is_refused(tmp_path):
+    """With coating and separator exchanged, the collector would lie on the separator."""
+    mesh = straight(read_msh(SINGLE))
+    turned = mesh.points_um[:, :] * [-1.0, 1.0]
+    back = MeshData.from_cells(turned, mesh.cells[:, ::-1], mesh.cell_tags, 1)
+    with pytest.raises(InputError, match="Turn the mesh round"):
+        check_facets(back, {})
+    check_facets(mesh, {})
+
+
+def test_ends_that_are_not_flat_are_refused():
+    mesh = straight(read_msh(SINGLE))
+    points = mesh.points_um.copy()
+    low = points[:, 0] < 1e-6
+    points[low, 0] = 0.05 * points[low, 1]
+    bent = MeshData.from_cells(points, mesh.cells, mesh.cell_tags, 1)
+    with pytest.raises(InputError, match="at the least x cover 0 of the slab's cross-section"):
+        check_facets(bent, {})

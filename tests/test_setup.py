@@ -318,7 +318,8 @@ def test_no_file_of_set_up_names_a_mirror():
 def test_docker_image_comes_from_the_same_lists():
     text = (PROJECT / "Dockerfile").read_text()
     assert "scripts/setup/packages.txt" in text
-    assert "scripts/setup/requirements.txt" in text
+    assert "scripts/setup/locks/userland.txt" in text
+    assert "--require-hashes" in text
     assert "python3-" not in text
 
 

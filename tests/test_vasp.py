@@ -12,7 +12,7 @@ from verification.own_venv import ask, python_with
 
 from simulator.optics.oscillators import lorentz_dielectric
 
-PYMATGEN = ("pymatgen==2026.10.24",)
+PYMATGEN = Path(__file__).parent / "verification" / "locks" / "pymatgen.lock"
 LOOK = Path(__file__).parent / "vasp_look.py"
 
 

@@ -159,8 +159,10 @@ def test_packages_that_cannot_be_had_are_said_to_be_missing(
     monkeypatch.setenv("HETERODE_CACHE", str(tmp_path))
     monkeypatch.setenv("PIP_NO_INDEX", "1")
     monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
+    lock = tmp_path / "other.lock"
+    lock.write_text(f"heterode-has-no-such-requirement==1 --hash=sha256:{64 * '0'}\n")
     with pytest.raises(NotRunError, match="other-program cannot be installed"):
-        python_with("other-program", ["heterode-has-no-such-requirement==1"])
+        python_with("other-program", lock)
 
 
 def test_a_script_that_fails_is_not_silent(tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ machine_venv() {
     shift 2
     rm -rf "$venv" &&
         "$python" -m venv --system-site-packages "$venv" &&
-        "$venv/bin/python3" -m pip install --only-binary :all: "$@"
+        "$venv/bin/python3" "$setup_dir/add_packages.py" "$setup_dir/locks/machine.txt" "$@"
 }
 
 # What mpirun needs, whichever implementation it is: as root (in containers), more ranks than

@@ -3,7 +3,7 @@
 #
 # Two stages, each built beside its final place and renamed when whole:
 #     $cache/tree-KEY     Debian packages (packages.txt), made by mmdebstrap
-#     $cache/venv-KEY     Python packages on top (requirements.txt); it is renamed after the
+#     $cache/venv-KEY     Python packages on top (locks/userland.txt); it is renamed after the
 #                         self-test, so its being there says that everything is good
 # All clones of one user share them; nothing in them names a clone.
 
@@ -11,12 +11,14 @@ suite=trixie
 venv_inside=/.heterode/venv
 needed_kb=4000000
 packages_file=$setup_dir/packages.txt
+# The packages of requirements.txt with those they need, each with its digests.
+userland_lock=$setup_dir/locks/userland.txt
 
 name_userland() {
     local packages
     packages="$suite $(uname -m) $(entries "$packages_file")"
     tree=$cache/tree-$(digest "$packages")
-    venv=$cache/venv-$(digest "$packages $(entries "$setup_dir/requirements.txt")")
+    venv=$cache/venv-$(digest "$packages $(entries "$userland_lock")")
 }
 
 userland_is_ready() { [[ -d $venv && -d $tree ]]; }
@@ -190,7 +192,7 @@ make_venv() {
     userland_arguments "$venv.new" --bind
     pip_folders
     "$bwrap" "${arguments[@]}" /usr/bin/python3 -m venv --system-site-packages "$venv_inside" &&
-        "$bwrap" "${arguments[@]}" "${pip[@]}" -r "$setup_dir/requirements.txt"
+        "$bwrap" "${arguments[@]}" "${pip[@]}" --no-deps --require-hashes -r "$userland_lock"
 }
 
 # make_place PATH: let the tree have something there to bind the machine's over; when entered it is

@@ -35,21 +35,24 @@ def _count(text: str) -> int:
 
 def _check(options: argparse.Namespace, comm: Any) -> int:
     parameters = load(options, comm)
-    from simulator.describe import describe
-    from simulator.estimate import count_unknowns, summarise
+    from simulator.describe import describe, describe_validity
+    from simulator.estimate import count_unknowns
     from simulator.geometry.cache import mesh_for
     from simulator.ranks import on_root
+    from simulator.validity import facts_of
 
     def tell() -> None:
-        mesh, dofs = None, None
+        mesh, dofs, facts = None, None, None
         if parameters.geometry.mesh_file is not None:
             data = mesh_for(parameters)
             conduct = parameters.active_material.electronic_conduction_in_particles
+            facts = facts_of(data)
             mesh, dofs = (
-                summarise(data),
+                facts.summary,
                 count_unknowns(data, parameters.solver.degree, particles_conduct=conduct),
             )
-        print("\n".join(describe(parameters, mesh, dofs=dofs, ranks=options.ranks)))
+        lines = describe(parameters, mesh, dofs=dofs, ranks=options.ranks)
+        print("\n".join([*lines, "", "Validity", *describe_validity(parameters, facts)]))
 
     on_root(comm, tell)
     return DONE

@@ -11,6 +11,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -51,13 +52,11 @@ def mesh_for(parameters: Any) -> MeshData:
 
 def _kept(path: Path, name: str) -> MeshData | None:
     """The mesh of that hash, where it lies there whole."""
-    if not path.is_file():
-        return None
     try:
-        mesh = read_msh(path)
-    except InputError:
+        mesh = read_msh(path) if path.is_file() else None
+    except (InputError, OSError):
         return None
-    return mesh if mesh.hash == name else None
+    return mesh if mesh is not None and mesh.hash == name else None
 
 
 def _made(parameters: Any, path: Path, name: str) -> MeshData:
@@ -174,6 +173,8 @@ def _make(folder: Path) -> None:
 def _store(path: Path, mesh: MeshData) -> None:
     try:
         _make(path.parent)
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
         write_msh(path, mesh)
     except (OSError, InputError):
         # A cache that cannot be written costs time on the next run, nothing else.

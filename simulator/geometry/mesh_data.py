@@ -24,6 +24,10 @@ Ints = npt.NDArray[np.int64]
 Tags = npt.NDArray[np.int32]
 
 
+ON_PLANE = 1e-6
+"""Largest distance from an end plane that is still on it, as a fraction of the slab's thickness."""
+
+
 @dataclass(frozen=True, eq=False)
 class MeshData:
     """A conforming mesh of particles, carbon-binder domain and separator.
@@ -145,7 +149,7 @@ def facets_of(points: Floats, cells: Ints, cell_tags: Tags, order: int) -> tuple
     axis = thickness_axis(dimension)
     along = points[facets[:, :dimension], axis]
     top = points[:, axis].max()
-    tolerance = 1e-6 * top
+    tolerance = ON_PLANE * top
     kind[outer & (along.max(axis=1) < tolerance)] = tags.COLLECTOR
     kind[outer & (along.min(axis=1) > top - tolerance)] = tags.LITHIUM
     keep = kind > 0

@@ -18,6 +18,7 @@ import numpy.typing as npt
 from simulator.errors import InputError
 from simulator.geometry import tags
 from simulator.geometry.mesh_data import MeshData, content_hash, facets_of
+from simulator.geometry.msh_facets import check_facets
 from simulator.geometry.msh_parser import MshContent, parse_msh
 
 Ints = npt.NDArray[np.int64]
@@ -62,9 +63,10 @@ def write_msh(path: Path | str, mesh: MeshData) -> None:
 
 
 def read_msh(path: Path | str) -> MeshData:
-    """Read a mesh of order 1 or 2 with the groups named above, from heterode or elsewhere.
+    """Read a mesh of order 1 or 2 with the groups of cells named above, from heterode or elsewhere.
 
-    A file as heterode wrote it is checked against the checksum it carries.
+    A file as heterode wrote it is checked against the checksum it carries. The facets follow from
+    the cells, so files from elsewhere need not name them; see simulator.geometry.msh_facets.
 
     Raises:
         InputError: not a readable MSH 4.1 file, damaged, or a group missing; names the remedy.
@@ -85,34 +87,45 @@ def read_msh(path: Path | str) -> MeshData:
         with np.errstate(over="ignore", invalid="ignore"):
             points = content.points[:, :dimension]
             mesh = MeshData.from_cells(points, cells, cell_tags, order, name)
+        found = content_hash(mesh.points_um, mesh.cells, mesh.cell_tags)
+        if content.notes.get("content") == found:
+            return mesh
+        if content.notes.get("bytes") == f"{content.size:012d}":
+            raise InputError(f"the mesh differs from its checksum: damaged. {REBUILD}")
+        check_facets(mesh, _named_facets(content, dimension, np.unique(cells)))
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-    found = content_hash(mesh.points_um, mesh.cells, mesh.cell_tags)
-    if content.notes.get("content", found) == found:
-        return mesh
-    if content.notes.get("bytes") == f"{content.size:012d}":
-        raise InputError(f"{path}: the mesh differs from its checksum: damaged. {REBUILD}")
     # gmsh copies the section with the checksum when it writes the mesh anew, changed or not.
     return replace(mesh, hash=found)
 
 
 def _require_groups(path: Path | str, content: MshContent, dimension: int) -> None:
-    for level, kind, wanted in (
-        (dimension, "cells", [*tags.CELL_NAMES.values(), tags.particle_name(0)]),
-        (dimension - 1, "facets", list(tags.FACET_NAMES.values())),
-    ):
-        present = {
-            name
-            for name, number in content.names[level].items()
-            if any(np.any(groups == number) for _, groups in content.elements_of(level))
-        }
-        for name in wanted:
-            if name not in present:
-                found = ", ".join(sorted(present)[:6]) or "none"
-                raise InputError(
-                    f"{path}: no {kind} tagged '{name}' (found: {found}"
-                    f"{', ...' if len(present) > 6 else ''}). {REBUILD}"
-                )
+    present = {
+        name
+        for name, number in content.names[dimension].items()
+        if any(np.any(groups == number) for _, groups in content.elements_of(dimension))
+    }
+    for name in [*tags.CELL_NAMES.values(), tags.particle_name(0)]:
+        if name not in present:
+            found = ", ".join(sorted(present)[:6]) or "none"
+            raise InputError(
+                f"{path}: no cells tagged '{name}' (found: {found}"
+                f"{', ...' if len(present) > 6 else ''}). {REBUILD}"
+            )
+
+
+def _named_facets(content: MshContent, dimension: int, used: Ints) -> dict[str, Ints]:
+    """Corners of the facets of each group, as positions in the numbers of the points in use."""
+    named: dict[str, Ints] = {}
+    for name, number in content.names[dimension - 1].items():
+        found = [
+            facets[groups == number, :dimension]
+            for facets, groups in content.elements_of(dimension - 1)
+        ]
+        corners = np.concatenate(found) if found else np.zeros((0, dimension), dtype=np.int64)
+        place = np.minimum(np.searchsorted(used, corners), len(used) - 1)
+        named[name] = np.where(used[place] == corners, place, -1)
+    return named
 
 
 def _cell_tags(names: dict[str, int], groups: Ints) -> npt.NDArray[np.int32]:

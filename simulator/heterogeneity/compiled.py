@@ -9,6 +9,8 @@ from typing import TypeVar, cast
 
 import numba
 
+from simulator.heterogeneity.kept_loops import keep_with_digests
+
 F = TypeVar("F", bound=Callable[..., object])
 T = TypeVar("T")
 R = TypeVar("R")
@@ -32,9 +34,11 @@ def compiled(function: F) -> F:
     written to, each process compiles anew.
     """
     try:
-        return cast(F, numba.njit(cache=True, nogil=True)(function))
+        kept = numba.njit(cache=True, nogil=True)(function)
     except RuntimeError:
         return cast(F, numba.njit(nogil=True)(function))
+    keep_with_digests(kept)
+    return cast(F, kept)
 
 
 def threads() -> int:

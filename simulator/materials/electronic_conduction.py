@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from simulator.materials.measured_range import MeasuredRange
 from simulator.materials.tabulated import TabulatedFunction
 
 Conductivity = Callable[[Any], Any]
@@ -22,3 +23,8 @@ def amin_nmc(x: Any) -> Any:
 
 
 ELECTRONIC_CONDUCTIVITIES: dict[str, Conductivity] = {"amin_nmc": amin_nmc}
+
+MEASURED_RANGES: dict[str, MeasuredRange] = {
+    "amin_nmc": MeasuredRange(0.25, 1.0, "Amin and Chiang 2016"),
+}
+"""Of each of `ELECTRONIC_CONDUCTIVITIES`; beyond it the conductivity levels off."""

@@ -13,6 +13,7 @@ from typing import Any
 from simulator.constants import GAS_CONSTANT
 from simulator.materials._math import clamp, exp, power_of_ten
 from simulator.materials.arrhenius import arrhenius
+from simulator.materials.measured_range import MeasuredRange
 
 Diffusivity = Callable[[Any, Any], Any]
 """(lithium fraction, temperature K) -> m^2/s."""
@@ -75,6 +76,13 @@ DIFFUSIVITIES: dict[str, Diffusivity] = {
     "colclasure_nmc532": colclasure_nmc532,
     "oregan_nmc811": oregan_nmc811,
 }
+
+
+MEASURED_RANGES: dict[str, MeasuredRange] = {
+    "colclasure_nmc532": MeasuredRange(*COLCLASURE_RANGE, "Colclasure et al. 2020"),
+    "oregan_nmc811": MeasuredRange(*OREGAN_RANGE, "O'Regan et al. 2022"),
+}
+"""Of each of `DIFFUSIVITIES`; beyond it the fraction is held at its end."""
 
 
 def diffusivity_of_fraction(

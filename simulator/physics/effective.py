@@ -7,10 +7,13 @@ from __future__ import annotations
 
 from typing import Literal
 
+LEAST = 1e-250
+"""Of a Bruggeman factor: less is no transport either, and quotients with it stay numbers."""
+
 
 def bruggeman(fraction: float, exponent: float) -> float:
     """Factor by which a domain's volume fraction reduces transport in it."""
-    return float(fraction**exponent)
+    return max(float(fraction**exponent), LEAST)
 
 
 def carbon_factor(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from simulator.errors import InputError
-from simulator.results.ledger import LEDGER
+from simulator.results.digest_list import SUMS
 from simulator.results.manifest import Manifest, read_manifest
 from simulator.results.storage import PARTIAL, OutputError, explain
 
@@ -22,7 +22,7 @@ _KNOWN = {
     "stops",
     "report",
     "checkpoint",
-    LEDGER,
+    SUMS,
 }
 LOCK = "lock"
 """Held by the run that writes to a folder; see `simulator.results.lock`."""
@@ -55,7 +55,7 @@ class ResultsFolder:
         self.stops = self.path / "stops"
         self.report = self.path / "report"
         self.checkpoint = self.path / "checkpoint"
-        self.ledger = self.path / LEDGER
+        self.sums = self.path / SUMS
         self.lock = self.path / LOCK
 
     @classmethod

@@ -14,17 +14,17 @@ from typing import Literal
 
 from simulator.digests import PrefixDigest, file_digest, text_digest
 from simulator.errors import InputError
-from simulator.results import fields, history, ledger, particle_series
+from simulator.results import digest_list, fields, history, particle_series
 from simulator.results.checkpoint import CorruptError, list_checkpoints, read_checkpoint
+from simulator.results.digest_list import SUMS
 from simulator.results.folder import ResultsFolder
 from simulator.results.json_record import DIGEST, record_problem
-from simulator.results.ledger import LEDGER
 from simulator.results.manifest import INDENT, read_manifest
 from simulator.results.storage import AlteredError, TruncatedError
 
 Covers = Literal["whole", "prefix", "nothing"]
 _AGAIN = 3
-_UNITS = {"history.csv": "rows", "particles.h5": "samples", LEDGER: "lines"}
+_UNITS = {"history.csv": "rows", "particles.h5": "samples", SUMS: "lines"}
 
 
 @dataclass(frozen=True)
@@ -112,11 +112,11 @@ def files_against(
         digest_of: digest of a file.
     """
     names: dict[str, str] = {}
-    if LEDGER in prefixes and folder.ledger.is_file():
-        content = folder.ledger.read_bytes()
+    if SUMS in prefixes and folder.sums.is_file():
+        content = folder.sums.read_bytes()
         if not whole:
-            content = b"".join(content.splitlines(keepends=True)[: prefixes[LEDGER].count])
-        names = ledger.entries(content)
+            content = b"".join(content.splitlines(keepends=True)[: prefixes[SUMS].count])
+        names = digest_list.entries(content)
     findings = [
         _of_prefix(folder, name, prefix, whole=whole)
         for name, prefix in prefixes.items()
@@ -146,14 +146,14 @@ def _of_prefix(folder: ResultsFolder, name: str, prefix: PrefixDigest, *, whole:
     # Without a digest, from an earlier version, only the extent counts.
     if found != prefix and prefix.sha256:
         return Finding(name, _differs(f"the first {extent} are others"), extent)
-    if whole and name == LEDGER and file_digest(path) != prefix.sha256:
+    if whole and name == SUMS and file_digest(path) != prefix.sha256:
         return Finding(name, _differs(f"more follows its {extent}"), extent)
     return Finding(name, extent=extent)
 
 
 def _prefix_digest(folder: ResultsFolder, name: str, count: int) -> PrefixDigest:
-    if name == LEDGER:
-        return ledger.lines_digest(folder.ledger, count)
+    if name == SUMS:
+        return digest_list.lines_digest(folder.sums, count)
     if name == folder.history.name:
         return PrefixDigest(count, text_digest(history.first_rows(folder.history, count)))
     if name == folder.particle_series.name:

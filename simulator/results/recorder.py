@@ -9,10 +9,10 @@ from typing import Any, Self
 
 from simulator.digests import PrefixDigest, file_digest
 from simulator.particles import ParticleTable
+from simulator.results.digest_list import SUMS, DigestList
 from simulator.results.fields import FieldWriter
 from simulator.results.folder import ResultsFolder
 from simulator.results.history import History
-from simulator.results.ledger import LEDGER, Ledger
 from simulator.results.particle_series import ParticleSeries
 from simulator.results.sample import FieldGrid, FieldValues, Sample
 from simulator.results.stops import StopTables
@@ -77,28 +77,28 @@ class Recorder:
         rows = samples = kept = stopped = lines = None
         if keep is not None:
             rows, samples, kept, stopped = keep.rows, keep.particles, keep.fields, keep.stops
-            lines = keep.digests[LEDGER].count if keep.digests else None
+            lines = keep.digests[SUMS].count if keep.digests else None
         self._folder = folder
         # Before the files that it lists: what a kill leaves behind it is not relied on.
-        self._ledger = Ledger(folder.ledger, keep=lines)
+        self._sums = DigestList(folder.sums, keep=lines)
         self._fields = FieldWriter(
             folder.fields,
             grids,
             keep=kept,
-            note=lambda name, digest: self._ledger.note(f"{folder.fields.name}/{name}", digest),
+            note=lambda name, digest: self._sums.note(f"{folder.fields.name}/{name}", digest),
         )
         self._series = ParticleSeries(folder.particle_series, particles, keep=samples)
         self._stops = StopTables(
             folder.stops,
             table,
             keep=stopped,
-            note=lambda name, digest: self._ledger.note(f"{folder.stops.name}/{name}", digest),
+            note=lambda name, digest: self._sums.note(f"{folder.stops.name}/{name}", digest),
         )
         self._history = History(folder.history, keep=rows)
         if keep is None and folder.particles.is_file():
-            self._ledger.note(folder.particles.name, file_digest(folder.particles))
+            self._sums.note(folder.particles.name, file_digest(folder.particles))
         elif keep is not None and (accepted or lines is None):
-            self._ledger = Ledger(folder.ledger, anew=self._present())
+            self._sums = DigestList(folder.sums, anew=self._present())
         self.written = self._count()
         self._last = (False, False)
         self._finished = False
@@ -156,7 +156,7 @@ class Recorder:
         self._fields.make_durable()
         folder = self._folder
         files = [folder.particle_series, folder.history, folder.manifest, folder.particles]
-        files.append(folder.ledger)
+        files.append(folder.sums)
         make_durable([*files, *self._stops.files])
 
     def close(self) -> None:
@@ -176,10 +176,10 @@ class Recorder:
         if self._finished:
             return self._digests()
         self._finished = True
-        self._ledger.note(folder.history.name, self._history.digest.sha256)
-        self._ledger.note(folder.particle_series.name, self._series.file_digest)
+        self._sums.note(folder.history.name, self._history.digest.sha256)
+        self._sums.note(folder.particle_series.name, self._series.file_digest)
         for name, digest in self._fields.file_digests.items():
-            self._ledger.note(f"{folder.fields.name}/{name}", digest)
+            self._sums.note(f"{folder.fields.name}/{name}", digest)
         return self._digests()
 
     def _count(self) -> Written:
@@ -190,7 +190,7 @@ class Recorder:
         folder = self._folder
         listed = {f"{folder.fields.name}/{name}": d for name, d in self._fields.digests.items()}
         return {
-            LEDGER: self._ledger.digest,
+            SUMS: self._sums.digest,
             folder.history.name: self._history.digest,
             folder.particle_series.name: self._series.digest,
             **listed,

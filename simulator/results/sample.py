@@ -55,6 +55,21 @@ class Sample:
 
 
 @dataclass(frozen=True)
+class Extremes:
+    """Least and largest values of the fields over all nodes of all ranks, the same on every rank.
+
+    Attributes:
+        lithium_fraction: in the particles.
+        surface_lithium_fraction: on their reacting surfaces.
+        salt_ratio: salt concentration over the initial one.
+    """
+
+    lithium_fraction: tuple[float, float]
+    surface_lithium_fraction: tuple[float, float]
+    salt_ratio: tuple[float, float]
+
+
+@dataclass(frozen=True)
 class FieldGrid:
     """One domain's mesh as it is written for viewing; fixed for a run, gathered on rank 0.
 

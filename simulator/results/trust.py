@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from simulator.results.digest_list import SUMS
 from simulator.results.folder import ResultsFolder
 from simulator.results.integrity import Examination, Finding, examine
-from simulator.results.ledger import LEDGER
 from simulator.results.manifest import read_manifest
 from simulator.results.marks import marking
 from simulator.results.storage import AlteredError
@@ -26,6 +26,7 @@ REMEDY = (
     "Restore it from a copy, run it again into another --out, or pass --accept-altered to go on "
     "with what is there and have all that is written say so"
 )
+_ACCEPTED = "the run was gone on with from altered files: "
 _FILES = {"manifest.json", "history.csv", "particles.csv", "particles.h5"}
 _FOLDERS = {"stops", "fields"}
 
@@ -84,12 +85,13 @@ def check_whole(
 def earlier_alterations(manifest: Mapping[str, Any]) -> tuple[str, ...]:
     """What was accepted when the run was gone on with, from the warnings of its manifest."""
     warnings = manifest.get("warnings", [])
-    return tuple(str(one.get("message", "")) for one in warnings if one.get("code") == CODE)
+    messages = (str(one.get("message", "")) for one in warnings if one.get("code") == CODE)
+    return tuple(message.removeprefix(_ACCEPTED) for message in messages)
 
 
 def altered_warning(lines: Sequence[str]) -> RunWarning:
     """For the manifest of a run that goes on with altered files."""
-    message = "the run was gone on with from altered files: " + "; ".join(lines)
+    message = _ACCEPTED + "; ".join(lines)
     return RunWarning(CODE, message, count=len(lines))
 
 
@@ -130,4 +132,4 @@ def _home(place: Path | str) -> Path | None:
 
 def _is_run(folder: Path) -> bool:
     # Without its manifest it is a damaged one.
-    return any((folder / name).exists() for name in ("manifest.json", LEDGER))
+    return any((folder / name).exists() for name in ("manifest.json", SUMS))

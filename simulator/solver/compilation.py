@@ -1,16 +1,25 @@
-"""Compiling forms, one program at a time, in a cache folder of our own.
+"""Compiling forms, one program at a time, each form in a cache folder of its own.
 
-DOLFINx keeps compiled forms on disk. It marks one that is being compiled by its C file, and whoever
-finds the mark waits for the result: in vain, and for good, if the compiling program was killed.
-Here a lock says whether somebody compiles, and the lock of a killed program is free again. So under
-the lock, a C file without its result is a remainder, and is removed.
+DOLFINx keeps compiled forms on disk and trusts them: it marks one that is being compiled by its C
+file and waits for the result, in vain if the compiling program was killed, and it loads whatever
+lies there, so that a cut library ends the program. Here
+
+- a lock says whether somebody compiles, and the lock of a killed program is free again;
+- a digest, written beside a library once it was loaded, says that it is still what the compiler
+  wrote. It is compared before anything is loaded, and what differs or lacks it is compiled again.
+
+Where locks cannot be had (some network disks know none), what lacks a digest may be in the making
+and is left alone; what differs from its digest is compiled again there too.
 """
 
 from __future__ import annotations
 
 import fcntl
+import hashlib
+import os
+import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +27,7 @@ from cffi import VerificationError
 from dolfinx import fem, jit
 from mpi4py import MPI
 
+from simulator.digests import file_digest
 from simulator.errors import CompileError
 from simulator.ranks import together
 
@@ -34,10 +44,19 @@ FLAGS = (
 NaN and infinity keep their meaning (no -ffast-math), and the code runs on every machine that
 shares the cache folder (no -march=native)."""
 
+LOCK = "lock"
+DIGEST = ".sha256"
+"""Ending of the file that holds the digests of an entry."""
+
 
 def cache_folder() -> Path:
     """Where compiled forms are kept: below the folder DOLFINx is told to use."""
     return Path(jit.get_options()["cache_dir"]) / "heterode"
+
+
+def folder_of(form: Any) -> Path:
+    """Where one form is kept."""
+    return cache_folder() / str(form.signature())[:32]
 
 
 def compiled(form: Any) -> fem.Form:
@@ -50,51 +69,126 @@ def compiled(form: Any) -> fem.Form:
         CompileError: on every rank.
     """
     comm: MPI.Comm = form.ufl_domain().ufl_cargo().comm
+    folder = folder_of(form)
 
     def compile_it() -> fem.Form:
-        folder = cache_folder()
         try:
             # Rank 0 compiles; the others wait for it inside and then read the cache.
-            with _alone_in(folder, wanted=comm.rank == 0):
-                return fem.form(
-                    form, jit_options={"cache_dir": folder, "cffi_extra_compile_args": [*FLAGS]}
-                )
+            with ExitStack() as held:
+                if comm.rank == 0:
+                    held.enter_context(_alone_in(folder))
+                if comm.size > 1:
+                    # Disks of other nodes may have caches of their own. Nobody compiles before all
+                    # have looked.
+                    comm.barrier()
+                    if comm.rank != 0:
+                        remove_damaged(folder, locked=False)
+                    comm.barrier()
+                options = {"cache_dir": folder, "cffi_extra_compile_args": [*FLAGS]}
+                found = fem.form(form, jit_options=options)
+                write_digests(folder)
+                return found
         except (OSError, RuntimeError, ImportError, VerificationError) as error:
-            raise CompileError(_explained(error, folder)) from error
+            raise CompileError(_explained(error, folder.parent)) from error
 
     return together(comm, compile_it)
 
 
 @contextmanager
-def _alone_in(folder: Path, *, wanted: bool) -> Iterator[None]:
-    """Hold the folder's lock, and find it without remainders."""
-    if not wanted:
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock, and find it without remainders and damage. Raises no OSError."""
+    with ExitStack() as held:
+        locked = False
+        with suppress(OSError):
+            _make(folder)
+            lock = folder / LOCK
+            if lock.is_dir() and not lock.is_symlink():
+                shutil.rmtree(lock, ignore_errors=True)
+            file = held.enter_context(open(lock, "w"))
+            fcntl.flock(file, fcntl.LOCK_EX)
+            locked = True
+        remove_damaged(folder, locked=locked)
         yield
-        return
-    # Where the lock cannot be had (some network disks know none) DOLFINx is on its own.
+
+
+def _make(folder: Path) -> None:
+    """Make a form's folder, also where a file lies in its place."""
+    if folder.parent.is_dir() and not folder.is_dir():
+        with suppress(FileNotFoundError):
+            folder.unlink()
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def remove_damaged(folder: Path, *, locked: bool) -> None:
+    """Remove entries that are not what the compiler wrote, or that were never finished.
+
+    Args:
+        folder: of a form.
+        locked: nobody else compiles there. Without that, what has no digest may be in the making.
+    """
+    for stem, files in _entries(folder).items():
+        digests = folder / f"{stem}{DIGEST}"
+        if not locked and digests not in files:
+            continue
+        if not _is_whole(digests, files):
+            for file in files:
+                _remove(file)
+
+
+def write_digests(folder: Path) -> None:
+    """Write the digests of entries that have none; what was loaded a moment ago is whole."""
+    for stem, files in _entries(folder).items():
+        digests = folder / f"{stem}{DIGEST}"
+        if digests in files:
+            continue
+        # A cache that cannot be written costs time on the next run, nothing else.
+        with suppress(OSError):
+            temporary = folder / f"{LOCK}.{os.getpid()}"
+            temporary.write_text(_digest_of(stem, files), encoding="ascii")
+            os.replace(temporary, digests)
+
+
+def _entries(folder: Path) -> dict[str, list[Path]]:
+    """The files of each entry by their common stem; the lock is none."""
+    entries: dict[str, list[Path]] = {}
     with suppress(OSError):
-        folder.mkdir(parents=True, exist_ok=True)
+        for file in sorted(folder.iterdir()):
+            stem = file.name.partition(".")[0]
+            if stem != LOCK:
+                entries.setdefault(stem, []).append(file)
+    return entries
+
+
+def _is_whole(digests: Path, files: list[Path]) -> bool:
+    """Whether an entry is what its digests say."""
+    stem = digests.name.removesuffix(DIGEST)
     try:
-        lock = open(folder / "lock", "w")  # noqa: SIM115
-    except OSError:
-        yield
-        return
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        except OSError:
-            yield
-            return
-        remove_remainders(folder)
-        yield
+        return digests.read_text(encoding="ascii") == _digest_of(stem, files)
+    except (OSError, ValueError):
+        return False
 
 
-def remove_remainders(folder: Path) -> None:
-    """Remove the marks of compilations that never ended. The folder's lock must be held."""
-    for source in folder.glob("*.c"):
-        if not source.with_suffix(".c.cached").exists():
-            with suppress(OSError):
-                source.unlink()
+def _digest_of(stem: str, files: list[Path]) -> str:
+    """What names the content of an entry: its library, and that the other marks are there.
+
+    Raises:
+        OSError: something is missing or cannot be read.
+    """
+    libraries = [file for file in files if file.suffix in (".so", ".dylib")]
+    names = {file.name for file in files if file.is_file()}
+    if len(libraries) != 1 or not {f"{stem}.c", f"{stem}.c.cached"} <= names:
+        raise FileNotFoundError(f"{stem} is not complete")
+    # The stem counts too: a library under another form's name is as wrong as a damaged one.
+    content = f"{stem} {libraries[0].name} {file_digest(libraries[0])}"
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _remove(file: Path) -> None:
+    with suppress(OSError):
+        if file.is_dir() and not file.is_symlink():
+            shutil.rmtree(file)
+        else:
+            file.unlink()
 
 
 def _explained(error: Exception, folder: Path) -> str:

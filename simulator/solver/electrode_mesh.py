@@ -18,7 +18,7 @@ from dolfinx import mesh as dmesh
 from mpi4py import MPI
 
 from simulator.geometry import tags
-from simulator.geometry.mesh_data import MeshData
+from simulator.geometry.mesh_data import ON_PLANE, MeshData
 from simulator.particles import ParticleTable
 from simulator.solver.compat import cell_nodes, create_curved_mesh, create_submesh
 
@@ -257,7 +257,7 @@ class _BoundaryFacets:
         dim = self._parent.topology.dim
         axis = 0 if dim == 2 else 2
         vertices = facet_vertices(self._parent, self._cells, self._local)
-        there = np.all(np.abs(vertices[:, :, axis] - position) < 1e-7 * thickness, axis=1)
+        there = np.all(np.abs(vertices[:, :, axis] - position) < ON_PLANE * thickness, axis=1)
         there &= chosen[self._cells]
         cells = self._cells[there]
         return FacetSet(cells, np.full_like(cells, -1), self._local[there])

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,6 +31,7 @@ from simulator.solver.march import HOUR, Pace
 from simulator.solver.newton import Newton
 from simulator.solver.norms import FieldNorms, Tolerances
 from simulator.solver.numbering import StateOrder
+from simulator.solver.places import place_of_extreme
 from simulator.solver.spaces import Spaces
 from simulator.solver.stepper import ChargingNorm, State, Stepper
 from simulator.solver.surface_terms import surface_terms, surface_traces
@@ -269,6 +271,23 @@ class CellModel:
             surface_lithium_fraction=self.averages.of_surface(s),
             particle_current_A_m2=self.averages.of_current(state.fluxes["interface"]),
         )
+
+    def place(self, state: State, quantity: str, largest: bool) -> dict[str, Any]:
+        """Where a quantity of `Extremes` is largest, or least. Collective; same on every rank.
+
+        Returns:
+            position_um, and particle where it lies in one.
+        """
+        values, layout = self.layout.spread(state.vector), self.layout
+        name = "y" if quantity == "salt_ratio" else "s"
+        owned = layout.slices[name].stop - layout.slices[name].start
+        nodes: npt.NDArray[np.int32] = np.arange(owned, dtype=np.int32)
+        if quantity == "surface_lithium_fraction":
+            nodes = self.system.surfaces["interface"].trace.dofs["s"]
+        field = self._spaces.by_field[name]
+        place = place_of_extreme(layout.comm, field, values[name], nodes, largest=largest)
+        where: dict[str, Any] = {"position_um": list(place.position_um)}
+        return where if place.particle is None else where | {"particle": place.particle}
 
     def viewer(self) -> FieldViewer:
         """Hands out the fields at the vertices, for writing."""

@@ -19,6 +19,7 @@ from mpi4py import MPI
 from scipy.optimize import brentq
 
 from simulator.physics.kinetics import LARGEST_EXPONENT, Flux
+from simulator.results.sample import Extremes
 from simulator.solver.bordered import BorderedSolver
 from simulator.solver.layout import FIELDS
 from simulator.solver.linear import LinearSolveError
@@ -101,6 +102,7 @@ class Converged:
         totals: their integrals, A.
         charge_error: |sum of interface currents - I| relative to the current.
         iterations: Newton iterations it took.
+        extremes: of the fields.
     """
 
     vector: Floats
@@ -110,6 +112,7 @@ class Converged:
     totals: Mapping[str, float]
     charge_error: float
     iterations: int
+    extremes: Extremes
 
 
 def _remaining(size: float, before: float) -> float:
@@ -212,8 +215,8 @@ class Newton:
             if _remaining(size, before) < self._tolerances.update and (
                 self._balanced(imbalance, imbalance_before, alpha, vector, V, I, fresh=fresh)
             ):
-                self._check_bounds(vector, residual.fluxes)
-                return Converged(vector, V, I, residual.fluxes, totals, error, iteration)
+                extremes = self._within_bounds(vector, residual.fluxes)
+                return Converged(vector, V, I, residual.fluxes, totals, error, iteration, extremes)
             # The first update says nothing yet of how fast they shrink.
             shrinking = size < (SLOW * before if iteration > 1 else LARGE)
             if shrinking and imbalance <= STALLED * imbalance_before:
@@ -349,34 +352,43 @@ class Newton:
         return max(abs(I), 1e-3 * self._current_scale)
 
     def _range(self, vector: Floats, name: str) -> tuple[float, float]:
-        return self._extremes(vector[self._system.layout.slices[name]])
+        return self._extremes(vector[self._system.layout.slices[name]])[0]
 
-    def _extremes(self, part: Floats) -> tuple[float, float]:
-        """Least and largest value over all ranks."""
-        local = np.array([-np.min(part, initial=np.inf), np.max(part, initial=-np.inf)])
+    def _extremes(self, *parts: Floats) -> list[tuple[float, float]]:
+        """Least and largest value of each part over all ranks, by one reduction."""
+        ends = [(-np.min(part, initial=np.inf), np.max(part, initial=-np.inf)) for part in parts]
+        local = np.array(ends, dtype=np.float64)
         extremes = np.empty_like(local)
         self._system.layout.comm.Allreduce(local, extremes, op=MPI.MAX)
-        return -float(extremes[0]), float(extremes[1])
+        return [(-float(low), float(high)) for low, high in extremes]
 
-    def _check_bounds(self, vector: Floats, fluxes: Mapping[str, Flux]) -> None:
-        """Refuse converged states that only the smoothing of the equations made possible."""
+    def _within_bounds(self, vector: Floats, fluxes: Mapping[str, Flux]) -> Extremes:
+        """Extremes of a converged state; one that only the smoothing of the equations made possible
+        is refused. One reduction over all ranks."""
+        layout = self._system.layout
+        trace = self._system.surfaces["interface"].trace
+        parts = (
+            vector[layout.slices["s"]],
+            layout.functions["s"].x.array[trace.dofs["s"]],
+            vector[layout.slices["y"]],
+            np.array([flux.largest_exponent for flux in fluxes.values()]),
+        )
+        inside, surface, salt, (_, exponent) = self._extremes(*parts)
         # Surfaces alone: inside a particle, linear elements overshoot for a while ahead of a
         # front they do not resolve, which touches no kinetics and passes as the front widens.
-        trace = self._system.surfaces["interface"].trace
-        low, high = self._extremes(self._system.layout.functions["s"].x.array[trace.dofs["s"]])
+        low, high = surface
         if low <= 0.0 or high >= 1.0:
             what = "emptied of" if low <= 0.0 else "filled with"
             raise StepRejectedError(
                 f"a particle's surface is {what} lithium (fraction {low:.4f} to {high:.4f})"
             )
-        low, _ = self._range(vector, "y")
-        if low < LOWEST_SALT:
+        if salt[0] < LOWEST_SALT:
             raise StepRejectedError(
-                f"the electrolyte is depleted of salt (lowest c_l / c_0 = {low:.2e})"
+                f"the electrolyte is depleted of salt (lowest c_l / c_0 = {salt[0]:.2e})"
             )
-        local = max(flux.largest_exponent for flux in fluxes.values())
-        if self._system.layout.comm.allreduce(local, op=MPI.MAX) > LARGEST_EXPONENT:
+        if exponent > LARGEST_EXPONENT:
             raise StepRejectedError("an overpotential left the range of the kinetic law (1.5 V)")
+        return Extremes(inside, surface, salt)
 
     def _suspicion(self, vector: Floats) -> str:
         """What the unconverged state points at, for the message."""

@@ -149,5 +149,5 @@ def _numbers(record: State | Linearised) -> dict[str, float]:
     return {
         name: float(value)
         for name, value in vars(record).items()
-        if name not in ("vector", "fluxes")
+        if name not in ("vector", "fluxes", "extremes")
     }

@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from simulator.errors import SolveError
 from simulator.physics.kinetics import Flux
+from simulator.results.sample import Extremes
 from simulator.solver.bdf import HIGHEST_ORDER, Differentiation, differentiation, extrapolation
 from simulator.solver.layout import FIELDS
 from simulator.solver.newton import Newton, StepRejectedError
@@ -48,6 +49,7 @@ class State:
         charge: passed since the start by the time scheme's own quadrature, A s.
         fluxes: surface currents, by name; empty before the first step.
         charge_error: relative mismatch of interface and applied current.
+        extremes: of the fields; None before the first step.
     """
 
     time: float
@@ -57,6 +59,7 @@ class State:
     charge: float
     fluxes: Mapping[str, Flux]
     charge_error: float
+    extremes: Extremes | None = None
 
 
 @dataclass(frozen=True)
@@ -166,6 +169,7 @@ class Stepper:
             charge=(solved.I - past_charge) / scheme.alpha,
             fluxes=solved.fluxes,
             charge_error=solved.charge_error,
+            extremes=solved.extremes,
         )
         error = self._time_error(scheme, state, guess, V)
         return Candidate(state, error, scheme.order)

@@ -6,6 +6,6 @@ PyBaMM is no dependency: both files are written without it, and twin.py runs in 
 it. See `simulator.twin.electrode` for what the DFN is told.
 """
 
-from simulator.twin.making import REQUIREMENTS, Comparison, make_twin, pybamm_python
+from simulator.twin.making import PYBAMM, Comparison, make_twin, pybamm_python
 
-__all__ = ["REQUIREMENTS", "Comparison", "make_twin", "pybamm_python"]
+__all__ = ["PYBAMM", "Comparison", "make_twin", "pybamm_python"]

@@ -42,7 +42,8 @@ from simulator.viewing.twin import draw_twin
 Floats = npt.NDArray[np.float64]
 Say = Callable[[str], None]
 
-REQUIREMENTS = ("pybamm==26.10.1.1",)
+PYBAMM = Path(__file__).with_name("pybamm.lock")
+"""PyBaMM and what it needs, with digests."""
 """What the virtual environment of --install holds; the release the twin was tried with."""
 
 _MAIN = """
@@ -117,10 +118,10 @@ def pybamm_python(chosen: Path | None, install: bool, say: Say) -> Path | None:
     if importlib.util.find_spec("pybamm") is not None:
         return Path(sys.executable)
     if not install:
-        own = python_of("pybamm", REQUIREMENTS)
+        own = python_of("pybamm", PYBAMM)
         return own if is_installed(own) else None
     try:
-        return python_with("pybamm", REQUIREMENTS, say)
+        return python_with("pybamm", PYBAMM, say)
     except InstallError as error:
         raise InputError(
             f"{error}. Without a network, pass --python with a Python that has PyBaMM"

@@ -9,6 +9,7 @@ from verification import (
     in_space,
     in_time,
     limits,
+    material_functions,
     other_elements,
 )
 from verification.claim import Claim
@@ -19,6 +20,7 @@ CLAIMS: tuple[Claim, ...] = (
     *limits.claims(),
     *conservation.claims(),
     *fast_transport.claims(),
+    *material_functions.claims(),
     *homogenised.claims(),
     *other_elements.claims(),
 )

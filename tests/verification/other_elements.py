@@ -16,7 +16,7 @@ from simulator.solver.terminal import ConstantCurrent
 from verification.claim import Claim, Curve, Outcome, Plot, at_most
 from verification.own_venv import ask, python_with
 
-REQUIREMENTS = ("ngsolve==6.2.2608", "meshio==5.3.5", "scipy>=1.11")
+LOCK = Path(__file__).parent / "locks" / "ngsolve.lock"
 SCRIPT = Path(__file__).with_name("ngsolve_cell.py")
 
 BOUND = 1e-7  # V
@@ -85,7 +85,7 @@ def against_ngsolve(**damages: float) -> Outcome:
     Args:
         damages: factors on numbers that NGSolve is told.
     """
-    python = python_with("ngsolve", REQUIREMENTS)
+    python = python_with("ngsolve", LOCK)
     model, own = stepped()
     told = question(model)
     told |= {key: factor * told[key] for key, factor in damages.items()}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from simulator import other_python
 from verification.claim import NotRunError
 
 
-def python_with(name: str, requirements: Sequence[str]) -> Path:
+def python_with(name: str, lock: Path) -> Path:
     """The Python of a venv that holds these packages.
 
     Raises:
@@ -21,7 +21,7 @@ def python_with(name: str, requirements: Sequence[str]) -> Path:
     try:
         return other_python.python_with(
             name,
-            requirements,
+            lock,
             lambda text: print(f"verify: {text}", file=sys.stderr, flush=True),
         )
     except other_python.InstallError as error:

@@ -1,7 +1,8 @@
 """A half-cell DFN in PyBaMM: reads one JSON object from stdin, prints one; nothing of heterode.
 
 In: lengths (m), porosities, effective conductivity, materials, current density (A m^-2, positive on
-charge), open-circuit potential as a table, times (s). Out: voltage (V) at those times.
+charge), open-circuit potential as a table, times (s), a factor on the electrolyte's thermodynamic
+factor. Out: voltage (V) at those times. The electrolyte's functions are PyBaMM's own.
 """
 
 import json
@@ -28,22 +29,12 @@ def parameters(asked):
         scale = F * metal["rate_constant"] * metal["concentration"] ** 0.7
         return scale * c_e**0.3
 
-    # Nyman et al., Electrochim. Acta 53, 6356 (2008); c in mol m^-3.
-    def diffusivity(c_e, T):
-        c = c_e / 1000.0
-        return 8.794e-11 * c**2 - 3.972e-10 * c + 4.862e-10
-
-    def conductivity(c_e, T):
-        c = c_e / 1000.0
-        return 0.1297 * c**3 - 2.51 * c**1.5 + 3.329 * c
-
-    def transference(c_e, T):
-        c = c_e / 1000.0
-        return -0.1287 * c**3 + 0.4106 * c**2 - 0.4717 * c + 0.4492
+    # LiPF6 in EC:EMC 3:7 by Landesfeind and Gasteiger, all four functions PyBaMM's own.
+    electrolyte = pybamm.ParameterValues("ORegan2022")
+    factor = electrolyte["Thermodynamic factor"]
 
     def thermodynamic(c_e, T):
-        c = c_e / 1000.0
-        return 0.2731 * c**2 + 0.6352 * c + 0.4577
+        return asked["thermodynamic_factor"] * factor(c_e, T)
 
     values = pybamm.ParameterValues("Xu2019")
     values.update(
@@ -68,10 +59,15 @@ def parameters(asked):
             "Separator porosity": asked["separator_porosity"],
             "Separator Bruggeman coefficient (electrolyte)": 1.5,
             "Initial concentration in electrolyte [mol.m-3]": 1000.0,
-            "Cation transference number": transference,
             "Thermodynamic factor": thermodynamic,
-            "Electrolyte diffusivity [m2.s-1]": diffusivity,
-            "Electrolyte conductivity [S.m-1]": conductivity,
+            **{
+                key: electrolyte[key]
+                for key in (
+                    "Cation transference number",
+                    "Electrolyte diffusivity [m2.s-1]",
+                    "Electrolyte conductivity [S.m-1]",
+                )
+            },
             "Ambient temperature [K]": asked["temperature"],
             "Initial temperature [K]": asked["temperature"],
             "Reference temperature [K]": asked["temperature"],

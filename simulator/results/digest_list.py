@@ -16,11 +16,11 @@ from pathlib import Path
 from simulator.digests import PrefixDigest, text_digest
 from simulator.results.storage import TruncatedError, append_atomically, write_atomically
 
-LEDGER = "SHA256SUMS"
+SUMS = "SHA256SUMS"
 _LINE = re.compile(r"([0-9a-f]{64})  ([^\x00-\x1f\ufffd]+)")
 
 
-class Ledger:
+class DigestList:
     """Appends a line per file; it is on disk when `note` returns.
 
     Args:
@@ -87,7 +87,7 @@ def first_lines(path: Path, count: int) -> bytes:
 
 
 def lines_digest(path: Path, count: int) -> PrefixDigest:
-    """What `Ledger.digest` was after so many lines, of the list as it is now.
+    """What `DigestList.digest` was after so many lines, of the list as it is now.
 
     Raises:
         TruncatedError: it has fewer.

@@ -1,0 +1,194 @@
+"""All that an input file, and the mesh if there is one, tell before a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from simulator.materials.arrhenius import REFERENCE_TEMPERATURE
+from simulator.parameters import Parameters
+from simulator.run_warnings import RunWarning
+from simulator.validity.losses import loss_warnings
+from simulator.validity.mesh import MeshFacts
+from simulator.validity.ranges import SALT, valid_ranges
+from simulator.validity.salt import SaltEstimate, salt_estimates
+from simulator.validity.slab import Slab, slab_of
+from simulator.validity.visited import visited_fractions
+
+SAME_TEMPERATURE = 1.0
+"""K: activation energies of 20 to 40 kJ/mol change a number by 3 to 6 % over this."""
+
+CURVE_TEMPERATURE = 10.0
+"""K: an open-circuit curve moves by some 0.1 mV a kelvin, which the model leaves out."""
+
+SEPARATOR = (3e-6, 1e-3)
+"""m: from the thinnest ceramic-coated films to glass fibre."""
+
+COATING = (1e-6, 1e-3)
+"""m: from thin films to the thickest printed electrodes."""
+
+BRUGGEMAN = (1.0, 4.0)
+"""Below 1 the pores would conduct better than straight channels of the same porosity, which
+nothing does (Wiener's upper bound); above 4 tortuosities exceed those of any measured layer."""
+
+NMC_CONCENTRATION = (35_000.0, 64_000.0)
+"""mol m^-3: published for NMC are 35 380 (Mohtat et al. 2020) to 63 104 (Chen et al. 2020)."""
+
+
+@dataclass(frozen=True)
+class Before:
+    """What is known before a run.
+
+    Attributes:
+        holding: true of the whole run, whatever happens in it.
+        foreseen: what the run is likely to leave on its way; it is watched for these itself.
+    """
+
+    holding: tuple[RunWarning, ...]
+    foreseen: tuple[RunWarning, ...]
+
+
+def before_run(p: Parameters, facts: MeshFacts | None = None) -> Before:
+    """Everything, most basic first.
+
+    Args:
+        p: of the run.
+        facts: of its mesh, where there is one.
+    """
+    found = [*_temperature(p), *_sizes(p, facts)]
+    if facts is not None:
+        found += facts.warnings()
+    slab = slab_of(p, facts)
+    salt = salt_estimates(p, slab)
+    found += loss_warnings(p, slab, salt, facts)
+    return Before(tuple(found), tuple(_foreseen(p, slab, salt)))
+
+
+def _temperature(p: Parameters) -> Iterator[RunWarning]:
+    apart = abs(p.temperature - REFERENCE_TEMPERATURE)
+    material = p.active_material
+    constant = []
+    if not isinstance(material.diffusivity, str) and material.diffusivity_activation_energy == 0:
+        constant.append("active_material.diffusivity_activation_energy")
+    if material.rate_constant_activation_energy == 0:
+        constant.append("active_material.rate_constant_activation_energy")
+    metal = p.lithium_metal
+    if metal.kinetics == "butler_volmer" and metal.rate_constant_activation_energy == 0:
+        constant.append("lithium_metal.rate_constant_activation_energy")
+    if constant and apart > SAME_TEMPERATURE:
+        yield RunWarning(
+            "temperature_without_activation",
+            f"temperature is {p.temperature:g} K, but {', '.join(constant)} "
+            f"{'is' if len(constant) == 1 else 'are'} 0: numbers that hold at "
+            f"{REFERENCE_TEMPERATURE:g} K are used as they are. Give activation energies, such as "
+            '"30 kJ/mol"',
+            value=p.temperature,
+            unit="K",
+            allowed=(
+                REFERENCE_TEMPERATURE - SAME_TEMPERATURE,
+                REFERENCE_TEMPERATURE + SAME_TEMPERATURE,
+            ),
+            key=", ".join(constant),
+        )
+    if p.electrolyte.model == "constant" and apart > SAME_TEMPERATURE:
+        yield _outside(
+            "temperature_of_electrolyte",
+            "temperature",
+            p.temperature,
+            (REFERENCE_TEMPERATURE - SAME_TEMPERATURE, REFERENCE_TEMPERATURE + SAME_TEMPERATURE),
+            "K",
+            'electrolyte.model = "constant" does not change with temperature: its numbers must '
+            "be those of this temperature",
+        )
+    if apart > CURVE_TEMPERATURE:
+        yield _outside(
+            "temperature_of_curve",
+            "temperature",
+            p.temperature,
+            (REFERENCE_TEMPERATURE - CURVE_TEMPERATURE, REFERENCE_TEMPERATURE + CURVE_TEMPERATURE),
+            "K",
+            "the open-circuit curve holds at 298.15 K, and its change with temperature is left out",
+        )
+
+
+def _sizes(p: Parameters, facts: MeshFacts | None) -> Iterator[RunWarning]:
+    geometry, material = p.geometry, p.active_material
+    separator = geometry.separator_thickness if facts is None else facts.separator_thickness
+    coating = geometry.coating_thickness if facts is None else facts.coating_thickness
+    in_um = tuple(tuple(1e6 * end for end in ends) for ends in (SEPARATOR, COATING))
+    checks = (
+        (
+            "separator_thickness",
+            "geometry.separator_thickness",
+            1e6 * separator,
+            (in_um[0][0], in_um[0][1]),
+            "um",
+            "no separator is as thin or as thick",
+        ),
+        (
+            "coating_thickness",
+            "geometry.coating_thickness",
+            1e6 * coating,
+            (in_um[1][0], in_um[1][1]),
+            "um",
+            "no coating is as thin or as thick",
+        ),
+        (
+            "bruggeman_separator",
+            "separator.bruggeman_exponent",
+            p.separator.bruggeman_exponent,
+            BRUGGEMAN,
+            "",
+            "below 1 pores would conduct better than straight channels, above 4 worse than any "
+            "measured layer",
+        ),
+        (
+            "bruggeman_coating",
+            "carbon_binder.bruggeman_exponent",
+            p.carbon_binder.bruggeman_exponent,
+            BRUGGEMAN,
+            "",
+            "below 1 a domain would conduct better than straight channels, above 4 worse than any "
+            "measured layer",
+        ),
+    )
+    for code, key, value, allowed, unit, reason in checks:
+        if not allowed[0] * (1 - 1e-9) <= value <= allowed[1] * (1 + 1e-9):
+            yield _outside(code, key, value, allowed, unit, reason)
+    c_max = material.maximum_concentration
+    nmc = material.open_circuit_potential.startswith("NMC")
+    if nmc and not NMC_CONCENTRATION[0] <= c_max <= NMC_CONCENTRATION[1]:
+        yield _outside(
+            "maximum_concentration",
+            "active_material.maximum_concentration",
+            c_max,
+            NMC_CONCENTRATION,
+            "mol/m^3",
+            "published for NMC are 35 380 (Mohtat 2020) to 63 104 (Chen 2020)",
+        )
+
+
+def _outside(
+    code: str, key: str, value: float, allowed: tuple[float, float], unit: str, reason: str
+) -> RunWarning:
+    shown = f" {unit}" if unit else ""
+    return RunWarning(
+        code,
+        f"{key} is {value:.6g}{shown}, outside {allowed[0]:g} to {allowed[1]:g}{shown}: {reason}",
+        value=value,
+        unit=unit,
+        allowed=allowed,
+        key=key,
+    )
+
+
+def _foreseen(p: Parameters, slab: Slab, estimates: Sequence[SaltEstimate]) -> Iterator[RunWarning]:
+    fractions = visited_fractions(p, slab.capacity)
+    # Where salt runs out, that is said by itself.
+    ends = [end for e in estimates if not e.depleted for end in (e.least, e.most)]
+    ends.append(p.electrolyte.initial_concentration)
+    for valid in valid_ranges(p):
+        reached = (min(ends), max(ends)) if valid.quantity == SALT else fractions
+        worst = max(reached, key=valid.excess)
+        if valid.excess(worst) > 0.0:
+            yield valid.warning(worst, "may reach")

@@ -1,0 +1,179 @@
+"""The ranges in which the functions of a run were measured; the run is watched for leaving them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from simulator.materials import open_circuit_potential
+from simulator.materials.electrolytes import ELECTROLYTES
+from simulator.materials.electronic_conduction import MEASURED_RANGES as CONDUCTIVITY_RANGES
+from simulator.materials.measured_range import MeasuredRange
+from simulator.materials.solid_diffusion import MEASURED_RANGES as DIFFUSIVITY_RANGES
+from simulator.parameters import Parameters
+from simulator.parameters.tables import FractionTable
+from simulator.run_warnings import RunWarning
+
+ROUNDING = 1e-9
+"""Share of its width by which a range may be left."""
+
+INSIDE, SURFACE, SALT = "lithium_fraction", "surface_lithium_fraction", "salt_ratio"
+"""Names in `simulator.results.sample.Extremes`."""
+
+
+@dataclass(frozen=True)
+class ValidRange:
+    """Between which values a quantity must stay.
+
+    Attributes:
+        code: of the warning.
+        quantity: name in `Extremes`.
+        low, high: in `unit`.
+        subject: what leaves the range, for the message.
+        reason: why the range ends there, and what happens beyond.
+        key: of the input file.
+        field: in fields/, for the warning's place.
+        unit: of the values.
+        scale: from the quantity's own value to `unit`.
+    """
+
+    code: str
+    quantity: str
+    low: float
+    high: float
+    subject: str
+    reason: str
+    key: str
+    field: str = "particles.lithium_fraction"
+    unit: str = ""
+    scale: float = 1.0
+
+    def excess(self, value: float) -> float:
+        """How far a value, in `unit`, lies outside, as a share of the width; 0 inside."""
+        beyond = max(self.low - value, value - self.high) / (self.high - self.low)
+        return beyond if beyond > ROUNDING else 0.0
+
+    def message(self, value: float, verb: str = "reaches") -> str:
+        """For a value outside."""
+        unit = f" {self.unit}" if self.unit else ""
+        return (
+            f"{self.subject} {verb} {value:.4g}{unit}, outside {self.low:.4g} to "
+            f"{self.high:.4g}{unit}: {self.reason} ({self.key})"
+        )
+
+    def warning(self, value: float, verb: str = "reaches") -> RunWarning:
+        """Of a value outside, before times and places are known."""
+        return RunWarning(
+            self.code,
+            self.message(value, verb),
+            value=value,
+            unit=self.unit,
+            allowed=(self.low, self.high),
+            key=self.key,
+            where={"field": self.field},
+        )
+
+
+def valid_ranges(parameters: Parameters) -> list[ValidRange]:
+    """All that a run with these parameters must stay within, each code once."""
+    found = [_physical(), _of_electrolyte(parameters), _of_curve(parameters)]
+    material = parameters.active_material
+    found += _of_function(
+        "diffusivity", INSIDE, material.diffusivity_table, material.diffusivity, DIFFUSIVITY_RANGES
+    )
+    if material.exchange_current == "table":
+        found += _of_function(
+            "exchange_current", SURFACE, material.exchange_current_table, None, {}
+        )
+    if material.electronic_conduction_in_particles:
+        found += _of_function(
+            "electronic_conductivity",
+            INSIDE,
+            material.electronic_conductivity_table,
+            material.electronic_conductivity,
+            CONDUCTIVITY_RANGES,
+        )
+    return found
+
+
+def _physical() -> ValidRange:
+    return ValidRange(
+        "lithium_fraction_unphysical",
+        INSIDE,
+        0.0,
+        1.0,
+        "the lithium fraction inside particles",
+        "there is no such fraction; elements that are too coarse for a steep front overshoot it. "
+        "Make them smaller",
+        "geometry.mesh.surface_size_factor, geometry.mesh.maximum_size",
+    )
+
+
+def _of_electrolyte(parameters: Parameters) -> ValidRange:
+    section = parameters.electrolyte
+    functions = section.functions
+    low, high = functions.range
+    reason = f"the measurement ends there ({functions.source}), and properties are held at its end"
+    if section.model == "constant":
+        # No solution that is offered by name was measured beyond.
+        low = min(each.range[0] for each in ELECTROLYTES.values())
+        high = max(each.range[1] for each in ELECTROLYTES.values())
+        reason = "no electrolyte known here was measured there; constants hold near one of them"
+    return ValidRange(
+        "salt_concentration",
+        SALT,
+        low,
+        high,
+        "the salt concentration",
+        reason,
+        "electrolyte.model",
+        field="electrolyte.concentration",
+        unit="mol/m^3",
+        scale=section.initial_concentration,
+    )
+
+
+def _of_curve(parameters: Parameters) -> ValidRange:
+    name = parameters.active_material.open_circuit_potential
+    curve = open_circuit_potential(name)
+    low, high = curve.measured_range
+    volts = curve.galleries.measured_voltage
+    return ValidRange(
+        "open_circuit_curve",
+        SURFACE,
+        low,
+        high,
+        "the lithium fraction on particle surfaces",
+        f"the open-circuit curve {name} was measured from {volts[0]:g} to {volts[1]:g} V and is "
+        "extrapolated beyond",
+        "active_material.open_circuit_potential",
+    )
+
+
+def _of_function(
+    key: str,
+    quantity: str,
+    table: FractionTable | None,
+    given: str | float | None,
+    known: dict[str, MeasuredRange],
+) -> list[ValidRange]:
+    """Of a table or a named function of [active_material]; none of a number."""
+    if table is not None:
+        key = f"{key}_table"
+        measured = MeasuredRange(table.fractions[0], table.fractions[-1], table.file.name)
+    elif isinstance(given, str):
+        measured = known[given]
+    else:
+        return []
+    where = "on particle surfaces" if quantity == SURFACE else "inside particles"
+    name = key.removesuffix("_table")
+    return [
+        ValidRange(
+            f"{name}_function",
+            quantity,
+            measured.low,
+            measured.high,
+            f"the lithium fraction {where}",
+            f"the {name.replace('_', ' ')} ({measured.source}) ends there and is held beyond",
+            f"active_material.{key}",
+        )
+    ]

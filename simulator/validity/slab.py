@@ -1,0 +1,137 @@
+"""A cell's parameters made into what estimates need: effective properties, currents of the steps.
+
+The way around the particles counts too, by Bruggeman's estimate (1 - eps_AM)^1.5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from simulator.constants import FARADAY, GAS_CONSTANT
+from simulator.parameters import Parameters
+from simulator.physics.effective import bruggeman, carbon_factor
+from simulator.protocol.records import Step, each_step
+from simulator.regimes import REFERENCE_FRACTION, areal_capacity, effective_radius
+from simulator.validity.mesh import MeshFacts
+
+LEAST, MOST = 1e-200, 1e200
+"""Where sizes are cut off, so that quotients and products of them stay numbers."""
+
+
+@dataclass(frozen=True)
+class Drive:
+    """A step with a current of its own.
+
+    Attributes:
+        text: as it was written.
+        current: largest size of its current density, A m^-2.
+        duration: for which it can flow, s.
+        charging: None where a table says so row by row.
+    """
+
+    text: str
+    current: float
+    duration: float
+    charging: bool | None
+
+
+@dataclass(frozen=True)
+class Slab:
+    """Parameters made into quantities, SI, none of them 0 or infinite.
+
+    Attributes:
+        L, L_separator: thicknesses.
+        R, a: surface-equivalent radius; particle surface over the volume of the coating.
+        capacity: C m^-2.
+        window, fractions: V, and as a range of lithium fractions.
+        f: F/RT.
+        D: of lithium in the particles at the reference fraction.
+        D_coating, D_separator, kappa_coating, kappa_separator, sigma_coating: effective.
+        pores_coating, pores_separator: electrolyte over volume.
+        drives: steps with a current.
+    """
+
+    L: float
+    L_separator: float
+    R: float
+    a: float
+    capacity: float
+    window: float
+    fractions: float
+    f: float
+    D: float
+    D_coating: float
+    D_separator: float
+    kappa_coating: float
+    kappa_separator: float
+    sigma_coating: float
+    pores_coating: float
+    pores_separator: float
+    drives: tuple[Drive, ...]
+
+
+def slab_of(p: Parameters, facts: MeshFacts | None = None) -> Slab:
+    """The quantities of a cell, of its mesh where there is one."""
+    summary = None if facts is None else facts.summary
+    geometry, binder, separator = p.geometry, p.carbon_binder, p.separator
+    active = geometry.active_fraction if summary is None else summary.active_fraction
+    L = geometry.coating_thickness if facts is None else facts.coating_thickness
+    L_separator = geometry.separator_thickness if facts is None else facts.separator_thickness
+    R, c, T = effective_radius(p, summary), p.electrolyte.initial_concentration, p.temperature
+    capacity = areal_capacity(p, summary) * L / geometry.coating_thickness
+    pores = bruggeman(binder.electrolyte_fraction, binder.bruggeman_exponent)
+    # The way around the particles, by Bruggeman's estimate.
+    around = (1.0 - active) ** 1.5
+    carbon = carbon_factor(
+        binder.electrolyte_fraction, binder.bruggeman_exponent, binder.bruggeman_carbon
+    )
+    through = bruggeman(separator.porosity, separator.bruggeman_exponent)
+    D = float(p.electrolyte.functions.diffusivity(c, T))
+    kappa = float(p.electrolyte.functions.conductivity(c, T))
+    least, most = p.active_material.lithium_fraction_window
+    return Slab(
+        L=L,
+        L_separator=L_separator,
+        R=R,
+        a=geometry.dimension * active / R,
+        capacity=sized(capacity),
+        window=p.active_material.voltage_window.high - p.active_material.voltage_window.low,
+        fractions=most - least,
+        f=FARADAY / (GAS_CONSTANT * T),
+        D=sized(float(p.active_material.diffusivity_of_fraction(REFERENCE_FRACTION, T))),
+        D_coating=sized(D * pores * around),
+        D_separator=sized(D * through),
+        kappa_coating=sized(kappa * pores * around),
+        kappa_separator=sized(kappa * through),
+        sigma_coating=sized(binder.conductivity * carbon * around),
+        pores_coating=binder.electrolyte_fraction * (1.0 - active),
+        pores_separator=separator.porosity,
+        drives=tuple(_drives(p, sized(capacity))),
+    )
+
+
+def sized(value: float) -> float:
+    """A size that quotients and products can be made of."""
+    return min(max(value, LEAST), MOST)
+
+
+def _drives(p: Parameters, capacity: float) -> Iterator[Drive]:
+    for step in each_step(p.protocol.steps):
+        current = step.current_density(capacity / 3600.0, p.active_material.mean_potential)
+        if current is None:
+            continue
+        current = sized(current)
+        charging = None if step.kind == "follow" else step.kind == "charge"
+        yield Drive(step.text, current, _duration(step, current, capacity), charging)
+
+
+def _duration(step: Step, current: float, capacity: float) -> float:
+    lasts = [capacity / current]
+    if step.table is not None:
+        # As if all its charge flowed at the largest current.
+        lasts.append(sum(abs(charge) for _, charge in step.table.charges()) / current)
+    time = step.cutoff("time")
+    if isinstance(time, float):
+        lasts.append(time)
+    return sized(min(lasts))

@@ -1,0 +1,93 @@
+"""Counts the accepted time steps that leave the valid ranges."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from simulator.results.sample import Extremes
+from simulator.run_warnings import RunWarning
+from simulator.validity.ranges import ValidRange
+
+
+@dataclass(frozen=True)
+class Left:
+    """A range that a time step left.
+
+    Attributes:
+        range: which.
+        value: the one farther outside, in the range's unit.
+        largest: whether that is the largest one, or the least.
+        first: whether no time step left it before.
+        worst: whether none left it by more.
+    """
+
+    range: ValidRange
+    value: float
+    largest: bool
+    first: bool
+    worst: bool
+
+
+class Watch:
+    """Looks at the fields' extremes after each accepted time step.
+
+    Extremes are the same on every rank, and so is all that follows: every rank may keep its own.
+
+    Args:
+        ranges: to stay within.
+    """
+
+    def __init__(self, ranges: Sequence[ValidRange]) -> None:
+        self._ranges = ranges
+        self._found: dict[str, RunWarning] = {}
+
+    @property
+    def warnings(self) -> list[RunWarning]:
+        """So far, in the order in which they came up."""
+        return list(self._found.values())
+
+    @property
+    def memory(self) -> list[dict[str, Any]]:
+        """All that `look` depends on, ready for JSON."""
+        return [warning.as_dict() for warning in self.warnings]
+
+    def recall(self, memory: Sequence[Mapping[str, Any]]) -> None:
+        """Go on from the memory of another run's watch."""
+        found = [RunWarning.from_dict(entry) for entry in memory]
+        self._found = {warning.code: warning for warning in found}
+
+    def look(self, extremes: Extremes, time_s: float) -> list[Left]:
+        """Count a time step that ended at `time_s`.
+
+        Returns:
+            What it left. `place` is to be told where, if it is the worst so far.
+        """
+        left = []
+        for valid in self._ranges:
+            ends = [valid.scale * end for end in getattr(extremes, valid.quantity)]
+            excess = [valid.excess(end) for end in ends]
+            if max(excess) == 0.0:
+                continue
+            largest = excess[1] >= excess[0]
+            left.append(self._count(valid, ends[largest], largest, time_s))
+        return left
+
+    def _count(self, valid: ValidRange, value: float, largest: bool, time_s: float) -> Left:
+        before = self._found.get(valid.code)
+        warning = valid.warning(value)
+        count, first, worst = 1, time_s, True
+        if before is not None and before.value is not None and before.first_time_s is not None:
+            count, first = before.count + 1, before.first_time_s
+            worst = valid.excess(value) > valid.excess(before.value)
+            warning = warning if worst else before
+        self._found[valid.code] = replace(
+            warning, count=count, first_time_s=first, last_time_s=time_s
+        )
+        return Left(valid, value, largest, before is None, worst)
+
+    def place(self, code: str, place: Mapping[str, Any]) -> None:
+        """Note where the worst value of a code lies."""
+        warning = self._found[code]
+        self._found[code] = replace(warning, where={**warning.where, **place})

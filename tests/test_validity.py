@@ -1,0 +1,522 @@
+"""What leaves its validity is found before a run; beside each case stands one that does not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import FIVE_DISCS, PRESET, ROOT
+
+from simulator.describe import describe_derived, describe_regimes, describe_validity
+from simulator.geometry.mesh_data import MeshData
+from simulator.geometry.msh import read_msh
+from simulator.materials import electronic_conduction, open_circuit_potential, solid_diffusion
+from simulator.parameters import Parameters, load_parameters
+from simulator.results.sample import Extremes
+from simulator.run_warnings import RunWarning
+from simulator.validity import before_run, facts_of, valid_ranges
+from simulator.validity.losses import likely_cause
+from simulator.validity.salt import SaltProfile
+from simulator.validity.slab import Drive, slab_of
+from simulator.validity.visited import visited_fractions
+from simulator.validity.watch import Watch
+
+
+def steps(*texts: str) -> str:
+    return "protocol.steps=[" + ", ".join(f'"{text}"' for text in texts) + "]"
+
+
+def given(*overrides: str) -> Parameters:
+    """The quickstart's parameters, charged to 4.2 V: nothing leaves its range."""
+    return load_parameters(PRESET, [steps("charge at C/10 until 4.2 V"), *overrides])
+
+
+def codes(p: Parameters) -> dict[str, RunWarning]:
+    before = before_run(p)
+    return {warning.code: warning for warning in (*before.holding, *before.foreseen)}
+
+
+def test_a_normal_case_has_no_warning() -> None:
+    assert codes(given()) == {}
+    assert describe_validity(given()) == ["  nothing leaves its range"]
+
+
+CONSTANT = (
+    'electrolyte.model="constant"',
+    "electrolyte.conductivity=1 S/m",
+    "electrolyte.diffusivity=3e-10 m^2/s",
+    "electrolyte.transference_number=0.3",
+    "electrolyte.thermodynamic_factor=2.0",
+)
+ACTIVATED = (
+    "active_material.diffusivity_activation_energy=30 kJ/mol",
+    "active_material.rate_constant_activation_energy=30 kJ/mol",
+    "lithium_metal.rate_constant_activation_energy=30 kJ/mol",
+)
+NYMAN = ('electrolyte.model="nyman"', steps("charge at 5C until 4.2 V"))
+CONDUCTING = ("active_material.electronic_conduction_in_particles=true",)
+SMALL_I0 = (
+    "active_material.rate_constant=1e-18 m/s",
+    "active_material.double_layer_capacitance=1 F/m^2",
+)
+
+# code: (key named, overrides with which it comes up, overrides with which it does not)
+CASES: list[tuple[str, str, tuple[str, ...], tuple[str, ...]]] = [
+    (
+        "loss_separator",
+        "separator.porosity",
+        ("separator.porosity=1e-30",),
+        ("separator.porosity=0.1",),
+    ),
+    (
+        "loss_separator",
+        "separator.porosity",
+        ("separator.porosity=1e-300",),
+        ("separator.porosity=1",),
+    ),
+    (
+        "loss_separator",
+        "electrolyte.conductivity",
+        (*CONSTANT, "electrolyte.conductivity=1e-9 S/m"),
+        CONSTANT,
+    ),
+    (
+        "loss_carbon",
+        "carbon_binder.conductivity",
+        ("carbon_binder.conductivity=1e-9 S/m",),
+        ("carbon_binder.conductivity=0.1 S/m",),
+    ),
+    (
+        "loss_carbon",
+        "carbon_binder.electrolyte_fraction",
+        ("carbon_binder.electrolyte_fraction=0.9999",),
+        ("carbon_binder.electrolyte_fraction=0.95",),
+    ),
+    (
+        "loss_electrolyte",
+        "carbon_binder.electrolyte_fraction",
+        ("carbon_binder.electrolyte_fraction=1e-5",),
+        ("carbon_binder.electrolyte_fraction=0.3",),
+    ),
+    (
+        "loss_contact",
+        "collector.contact_resistance",
+        ("collector.contact_resistance=0.1 ohm m^2", steps("charge at 1C until 4.2 V")),
+        ("collector.contact_resistance=0.001 ohm m^2", steps("charge at 1C until 4.2 V")),
+    ),
+    (
+        "loss_lithium_metal",
+        "lithium_metal.rate_constant",
+        ("lithium_metal.rate_constant=1e-18 m/s",),
+        ("lithium_metal.rate_constant=1e-18 m/s", 'lithium_metal.kinetics="ideal"'),
+    ),
+    (
+        "loss_interface",
+        "active_material.rate_constant",
+        ("active_material.rate_constant=1e-18 m/s",),
+        ("active_material.rate_constant=1e-12 m/s",),
+    ),
+    (
+        "loss_interface",
+        "penalty",
+        ("penalty.scale=1e-9", "penalty.minimum=1e-12"),
+        ("penalty.scale=0.1", "penalty.minimum=1e-12"),
+    ),
+    (
+        "loss_particles",
+        "active_material.electronic_conductivity",
+        (*CONDUCTING, "active_material.electronic_conductivity=1e-9 S/m"),
+        (*CONDUCTING, "active_material.electronic_conductivity=1e-3 S/m"),
+    ),
+    (
+        "salt_depletion",
+        "protocol.steps",
+        (steps("charge at 1e12C until 4.2 V"),),
+        (steps("charge at 5C until 4.2 V"),),
+    ),
+    (
+        "diffusion_limit",
+        "active_material.diffusivity",
+        ("active_material.diffusivity=1e-22 m^2/s",),
+        ("active_material.diffusivity=1e-15 m^2/s",),
+    ),
+    (
+        "coarse_elements",
+        "geometry.mesh.surface_size_factor",
+        ("active_material.diffusivity=1e-18 m^2/s",),
+        ("active_material.diffusivity=1e-15 m^2/s",),
+    ),
+    (
+        # A pulse's layer is thin, but its surface hardly moves.
+        "coarse_elements",
+        "geometry.mesh.surface_size_factor",
+        (steps("charge at 10C for 10 s"),),
+        (steps("charge at C/10 for 10 s"),),
+    ),
+    (
+        "double_layer_share",
+        "active_material.double_layer_capacitance",
+        ("active_material.double_layer_capacitance=1000 F/m^2",),
+        ("active_material.double_layer_capacitance=0.2 F/m^2",),
+    ),
+    (
+        "double_layer_time",
+        "active_material.double_layer_capacitance",
+        SMALL_I0,
+        SMALL_I0[1:],
+    ),
+    (
+        "separator_thickness",
+        "geometry.separator_thickness",
+        ("geometry.separator_thickness=0.01 um",),
+        ("geometry.separator_thickness=10 um",),
+    ),
+    (
+        "coating_thickness",
+        "geometry.coating_thickness",
+        ("geometry.coating_thickness=5000 um", "composition.areal_mass=400 mg/cm^2"),
+        ("geometry.coating_thickness=200 um", "composition.areal_mass=40 mg/cm^2"),
+    ),
+    (
+        "bruggeman_separator",
+        "separator.bruggeman_exponent",
+        ("separator.bruggeman_exponent=0.5",),
+        ("separator.bruggeman_exponent=2.5",),
+    ),
+    (
+        "bruggeman_coating",
+        "carbon_binder.bruggeman_exponent",
+        ("carbon_binder.bruggeman_exponent=5",),
+        ("carbon_binder.bruggeman_exponent=1",),
+    ),
+    (
+        "maximum_concentration",
+        "active_material.maximum_concentration",
+        ("active_material.maximum_concentration=4920 mol/m^3",),
+        ("active_material.maximum_concentration=63104 mol/m^3",),
+    ),
+    (
+        "temperature_without_activation",
+        "lithium_metal.rate_constant_activation_energy",
+        ("temperature=313.15 K", *ACTIVATED[:2]),
+        ("temperature=313.15 K", *ACTIVATED),
+    ),
+    (
+        "temperature_without_activation",
+        "active_material.diffusivity_activation_energy",
+        ("temperature=20 degC", *ACTIVATED[1:]),
+        ("temperature=298 K", *ACTIVATED[1:]),
+    ),
+    (
+        "temperature_of_electrolyte",
+        "temperature",
+        (*CONSTANT, "temperature=303.15 K"),
+        ("temperature=303.15 K",),
+    ),
+    ("temperature_of_curve", "temperature", ("temperature=0 degC",), ("temperature=30 degC",)),
+    (
+        "salt_concentration",
+        "electrolyte.model",
+        (*CONSTANT, "electrolyte.initial_concentration=3950 mol/m^3"),
+        (*CONSTANT, "electrolyte.initial_concentration=3000 mol/m^3"),
+    ),
+    (
+        "salt_concentration",
+        "electrolyte.model",
+        (*NYMAN, "electrolyte.initial_concentration=1900 mol/m^3"),
+        (*NYMAN, "electrolyte.initial_concentration=1000 mol/m^3"),
+    ),
+    (
+        "open_circuit_curve",
+        "active_material.open_circuit_potential",
+        (steps("charge at C/10 until 4.5 V"),),
+        (steps("charge at C/10 until 4.28 V"),),
+    ),
+    (
+        "open_circuit_curve",
+        "active_material.open_circuit_potential",
+        (steps("charge at C/10 until 4 V", "hold at 4.4 V for 1 h"),),
+        (steps("charge at C/10 until 4 V", "hold at 4.2 V for 1 h"),),
+    ),
+    (
+        # The start alone: NMC811's curve was measured up to a lithium fraction of 0.976.
+        "open_circuit_curve",
+        "active_material.open_circuit_potential",
+        ('active_material.open_circuit_potential="NMC811"', steps("rest for 1 h")),
+        (
+            'active_material.open_circuit_potential="NMC811"',
+            "active_material.initial_lithium_fraction=0.9",
+            steps("rest for 1 h"),
+        ),
+    ),
+    (
+        "diffusivity_function",
+        "active_material.diffusivity",
+        ("active_material.diffusivity=colclasure_nmc532",),
+        (
+            "active_material.diffusivity=colclasure_nmc532",
+            "active_material.initial_lithium_fraction=0.97",
+        ),
+    ),
+    (
+        "electronic_conductivity_function",
+        "active_material.electronic_conductivity",
+        (*CONDUCTING, steps("charge at C/10 until 4.55 V")),
+        CONDUCTING,
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("code", "key", "bad", "good"), CASES, ids=[f"{i}-{case[0]}" for i, case in enumerate(CASES)]
+)
+def test_it_is_found_before_the_run(
+    code: str, key: str, bad: tuple[str, ...], good: tuple[str, ...]
+) -> None:
+    found = codes(given(*bad))
+    assert code in found
+    warning = found[code]
+    assert key in warning.message
+    assert key.partition(".")[0] in warning.key
+    assert "\n" not in warning.message
+    assert warning.value is not None
+    assert warning.allowed is not None
+    low, high = warning.allowed
+    assert not ((low is None or low <= warning.value) and (high is None or warning.value <= high))
+    assert code not in codes(given(*good))
+
+
+@pytest.mark.parametrize("bad", [case[2] for case in CASES])
+def test_all_that_check_prints_can_be_printed(bad: tuple[str, ...]) -> None:
+    p = given(*bad)
+    lines = describe_validity(p)
+    assert all(line.startswith("  warning: ") for line in lines)
+    assert describe_regimes(p)
+
+
+@pytest.mark.parametrize(
+    ("key", "column", "switch", "code"),
+    [
+        ("diffusivity_table", "diffusivity_m2_s", (), "diffusivity_function"),
+        (
+            "exchange_current_table",
+            "exchange_current_A_m2",
+            ('active_material.exchange_current="table"',),
+            "exchange_current_function",
+        ),
+        (
+            "electronic_conductivity_table",
+            "conductivity_S_m",
+            CONDUCTING,
+            "electronic_conductivity_function",
+        ),
+    ],
+)
+def test_tables_hold_between_their_ends(
+    tmp_path: Path, key: str, column: str, switch: tuple[str, ...], code: str
+) -> None:
+    text = PRESET.read_text()
+    if key == "diffusivity_table":
+        text = text.replace("\ndiffusivity =", "\n# diffusivity =")
+    (tmp_path / "params.toml").write_text(text)
+    value = {"diffusivity_m2_s": 3e-15, "exchange_current_A_m2": 0.1, "conductivity_S_m": 1e-2}
+    for ends, leaves in (((0.5, 0.99), True), ((0.3, 0.99), False)):
+        (tmp_path / "table.csv").write_text(
+            f"stoichiometry,{column}\n" + "".join(f"{x},{value[column]}\n" for x in ends)
+        )
+        overrides = [
+            steps("charge at C/10 until 4.2 V"),
+            f"active_material.{key}={tmp_path / 'table.csv'}",
+            *switch,
+        ]
+        found = codes(load_parameters(tmp_path / "params.toml", overrides))
+        assert (code in found) == leaves
+        if leaves:
+            assert "table.csv" in found[code].message
+            assert found[code].allowed == ends
+
+
+def test_every_named_function_says_where_it_was_measured() -> None:
+    assert solid_diffusion.MEASURED_RANGES.keys() == solid_diffusion.DIFFUSIVITIES.keys()
+    conductivities = electronic_conduction.ELECTRONIC_CONDUCTIVITIES
+    assert electronic_conduction.MEASURED_RANGES.keys() == conductivities.keys()
+    for ranges in (solid_diffusion.MEASURED_RANGES, electronic_conduction.MEASURED_RANGES):
+        assert all(0 <= each.low < each.high <= 1 and each.source for each in ranges.values())
+
+
+def test_presets_say_only_that_they_leave_the_measured_curve() -> None:
+    for preset in sorted((ROOT / "params").glob("*.toml")):
+        p = load_parameters(preset)
+        assert codes(p).keys() == {"open_circuit_curve"}, preset
+        volts = open_circuit_potential(p.active_material.open_circuit_potential)
+        assert volts.galleries.measured_voltage[1] < 4.5
+
+
+# -- the estimates behind them ------------------------------------------------------------------
+
+
+def test_the_salt_profile_of_constant_properties_is_a_line_and_a_parabola() -> None:
+    p = given(*CONSTANT)
+    slab = slab_of(p)
+    flux = 20.0 * (1 - 0.3) / 96485.33212
+    across = flux * slab.L_separator / slab.D_separator
+    rise = flux * slab.L / (2 * slab.D_coating)
+    held = slab.pores_separator * slab.L_separator, slab.pores_coating * slab.L
+    lower = (held[0] * across / 2 + held[1] * (across + 2 / 3 * rise)) / sum(held)
+    profile = SaltProfile(p, slab)
+    charge = profile.estimate(Drive("", 20.0, 1e9, True))
+    assert charge.least == pytest.approx(1000 - lower, rel=1e-3)
+    assert charge.most == pytest.approx(1000 - lower + across + rise, rel=1e-3)
+    assert charge.limiting_current == pytest.approx(20.0 * 1000 / lower, rel=1e-3)
+    # Discharging mirrors it, and so its ends are others.
+    discharge = profile.estimate(Drive("", 20.0, 1e9, False))
+    assert discharge.most == pytest.approx(1000 + lower, rel=1e-3)
+    assert discharge.least == pytest.approx(1000 + lower - across - rise, rel=1e-3)
+    # A short step gets nowhere near.
+    short = profile.estimate(Drive("", 20.0, 1.0, True))
+    assert 1000 - short.least < 0.3 * (1000 - charge.least)
+
+
+def test_the_walk_of_a_protocol_follows_its_cut_offs() -> None:
+    p = given(steps("charge at C/10 until 4.2 V", "discharge at C/10 for 1 h"))
+    capacity = slab_of(p).capacity
+    low, high = visited_fractions(p, capacity)
+    curve = open_circuit_potential("NMC532")
+    assert low == pytest.approx(float(curve.lithium_fraction(4.2)))
+    assert high == 0.985
+    p = given(steps("charge at C/10 until 4.2 V or 1 h"))
+    least, most = p.active_material.lithium_fraction_window
+    assert visited_fractions(p, capacity)[0] == pytest.approx(0.985 - 0.1 * (most - least))
+
+
+def test_the_likely_cause_is_what_leaves_its_bound_by_most() -> None:
+    holding = before_run(given("carbon_binder.conductivity=1e-9 S/m", "temperature=0 degC")).holding
+    assert len(holding) > 1
+    assert likely_cause(holding).startswith("likely cause: the ohmic drop across the carbon binder")
+    assert likely_cause(before_run(given("temperature=0 degC")).holding) == ""
+
+
+# -- while it runs ------------------------------------------------------------------------------
+
+
+def extremes(**ends: tuple[float, float]) -> Extremes:
+    inside = {
+        "lithium_fraction": (0.5, 0.6),
+        "surface_lithium_fraction": (0.5, 0.6),
+        "salt_ratio": (0.9, 1.1),
+    }
+    return Extremes(**(inside | ends))
+
+
+def test_steps_outside_are_counted_with_the_worst_of_them() -> None:
+    watch = Watch(valid_ranges(given()))
+    assert watch.look(extremes(), 1.0) == []
+    (left,) = watch.look(extremes(salt_ratio=(0.5, 3.5)), 2.0)
+    assert (left.first, left.worst, left.largest, left.value) == (True, True, True, 3500.0)
+    watch.place(left.range.code, {"position_um": [1.0, 2.0]})
+    (left,) = watch.look(extremes(salt_ratio=(0.5, 3.2)), 3.0)
+    assert (left.first, left.worst) == (False, False)
+    watch.look(extremes(), 4.0)
+    (warning,) = watch.warnings
+    assert (warning.count, warning.first_time_s, warning.last_time_s) == (2, 2.0, 3.0)
+    assert (warning.code, warning.value) == ("salt_concentration", 3500.0)
+    assert warning.where == {"field": "electrolyte.concentration", "position_um": [1.0, 2.0]}
+
+
+def test_a_watch_goes_on_from_its_memory() -> None:
+    seen = [(extremes(salt_ratio=(0.5, 3.0 + 0.1 * k)), float(k)) for k in range(6)]
+    whole, first, second = (Watch(valid_ranges(given())) for _ in range(3))
+    for ends, time in seen:
+        whole.look(ends, time)
+    for ends, time in seen[:3]:
+        first.look(ends, time)
+    second.recall(first.memory)
+    for ends, time in seen[3:]:
+        second.look(ends, time)
+    assert second.memory == whole.memory
+    assert whole.warnings[0].count == 5
+
+
+def test_fractions_outside_0_to_1_are_seen_inside_particles() -> None:
+    watch = Watch(valid_ranges(given()))
+    found = {
+        left.range.code: left for left in watch.look(extremes(lithium_fraction=(0.5, 1.02)), 1)
+    }
+    assert found["lithium_fraction_unphysical"].value == 1.02
+    low = watch.look(extremes(lithium_fraction=(-0.01, 0.9)), 2.0)
+    assert {left.range.code for left in low} == {"lithium_fraction_unphysical"}
+    assert not low[0].largest
+
+
+# -- meshes -------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def mesh() -> MeshData:
+    return read_msh(FIVE_DISCS)
+
+
+def squeezed(mesh: MeshData, height: float) -> MeshData:
+    """The mesh with the most inward node of a cell in the separator moved near the cell's base."""
+    points = mesh.points_um.copy()
+    cells = mesh.cells[mesh.cell_tags == 2]
+    count = np.bincount(mesh.cells[:, :3].ravel(), minlength=len(points))
+    boundary = np.isclose(points, points.max(axis=0)) | np.isclose(points, 0.0)
+    for cell in cells:
+        a, b, c = cell[:3]
+        if (
+            count[a] > 4
+            and not boundary[a].any()
+            and points[a, 0] > mesh.coating_thickness_um + 0.5
+        ):
+            foot = 0.5 * (points[b] + points[c])
+            points[a] = foot + height * (points[a] - foot)
+            return MeshData.from_cells(points, mesh.cells[:, :3], mesh.cell_tags, 1)
+    raise AssertionError("no such cell")
+
+
+def test_the_worst_element_is_named_below_its_bound(mesh: MeshData) -> None:
+    assert facts_of(mesh).warnings() == []
+    straight = MeshData.from_cells(mesh.points_um, mesh.cells[:, :3], mesh.cell_tags, 1)
+    assert facts_of(straight).warnings() == []
+    (warning,) = facts_of(squeezed(mesh, 0.05)).warnings()
+    assert warning.code == "mesh_quality"
+    assert warning.value is not None
+    assert warning.value < 10.0
+    assert "angle" in warning.message
+    assert "separator" in warning.message
+
+
+def test_elements_are_as_large_as_they_are(mesh: MeshData) -> None:
+    fine = facts_of(mesh)
+    twice = facts_of(
+        MeshData.from_cells(2.0 * mesh.points_um, mesh.cells, mesh.cell_tags, mesh.order)
+    )
+    assert 0.2e-6 < fine.element_size < 1.0e-6
+    assert twice.element_size == pytest.approx(2 * fine.element_size)
+    assert twice.coating_thickness == pytest.approx(2 * fine.coating_thickness)
+
+
+def test_a_mesh_is_judged_by_its_own_lengths(mesh: MeshData) -> None:
+    facts = replace(facts_of(mesh), separator_thickness=1e-9)
+    codes = [warning.code for warning in before_run(given(), facts).holding]
+    assert codes == ["separator_thickness"]
+    assert before_run(given(), facts_of(mesh)).holding == ()
+
+
+# -- notes that are no warnings -----------------------------------------------------------------
+
+
+def test_two_dimensions_say_what_they_are() -> None:
+    flat = "\n".join(describe_derived(given()))
+    assert "a third less surface per volume than spheres" in flat
+    solid = load_parameters(ROOT / "params" / "cube_50.toml")
+    assert "spheres" not in "\n".join(describe_derived(solid))
+
+
+def test_rescaled_penalties_depend_on_how_many_there_are() -> None:
+    rescaled = "\n".join(describe_derived(given('penalty.restriction="rescale"')))
+    assert "divided by the largest drawn" in rescaled
+    assert "divided by the largest" not in "\n".join(describe_derived(given()))
