@@ -28,6 +28,7 @@ from simulator.results.fields import UNITS as FIELD_UNITS
 from simulator.results.fields import FieldSeries, read_fields
 from simulator.results.folder import ResultsFolder
 from simulator.results.history import read_history
+from simulator.results.json_record import content_of
 from simulator.results.manifest import read_manifest
 from simulator.results.marks import marking
 from simulator.results.particle_series import ParticleHistory, read_particle_series
@@ -183,7 +184,8 @@ class Results:
 
     def plot_penalties(self, axes: Any = None) -> Any:
         """Histogram of the penalty factors, and the law they were drawn from."""
-        law = law_of(self.manifest)
+        with content_of(self.path / "manifest.json"):
+            law = law_of(self.manifest)
         return self._drawn(axes, lambda place: plot_penalties(place, self._table.penalty, law))
 
     def plot_profile(

@@ -76,6 +76,8 @@ def stage(folder: Path, parameters: Parameters) -> Stage:
     try:
         manifest = read_manifest(ResultsFolder(folder).manifest)
     except InputError as error:
+        if ResultsFolder(folder).manifest.exists():
+            raise
         raise InputError(
             f"{folder}: not a results folder, so --resume finds no run there. Choose another --out"
         ) from error

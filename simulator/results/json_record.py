@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from simulator.digests import text_digest
 from simulator.errors import InputError
 
 DIGEST = "digest"
+REMEDY = "Restore it from a copy, or run it again into another --out"
 _DEEPEST = 60
 _LARGEST = 2**64
 
@@ -60,15 +62,35 @@ def read_record(path: Path) -> dict[str, Any]:
     try:
         content = json.loads(path.read_bytes().decode("utf-8"), parse_constant=_refuse)
     except RecursionError:
-        raise InputError(f"{path}: is nested too deeply to be a manifest. {_REMEDY}") from None
-    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: is nested too deeply to be a manifest. {REMEDY}") from None
+    except OSError as error:
         raise InputError(f"{path}: not readable as a manifest ({_brief(error)})") from error
+    except ValueError as error:
+        raise InputError(
+            f"{path}: not readable as a manifest ({_brief(error)}). {REMEDY}"
+        ) from error
     if not isinstance(content, dict):
-        raise InputError(f"{path}: not a manifest: its JSON is {type_name(content)}. {_REMEDY}")
+        raise InputError(f"{path}: not a manifest: its JSON is {type_name(content)}. {REMEDY}")
     problem = _impossible(content)
     if problem:
-        raise InputError(f"{path}: {problem}. {_REMEDY}")
+        raise InputError(f"{path}: {problem}. {REMEDY}")
     return content
+
+
+@contextmanager
+def content_of(path: Path) -> Iterator[None]:
+    """Use the content of a record within this context: what no program wrote there is one line.
+
+    Raises:
+        InputError: something is missing or of another kind than expected.
+    """
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
+        reason = " ".join(str(error).split())[:80]
+        raise InputError(
+            f"{path}: holds what no run writes ({type(error).__name__}: {reason}). {REMEDY}"
+        ) from error
 
 
 def type_name(value: Any) -> str:
@@ -77,9 +99,6 @@ def type_name(value: Any) -> str:
         return "null"
     names = {bool: "true or false", int: "a number", float: "a number", str: "a string"}
     return names.get(type(value), "an object" if isinstance(value, dict) else "a list")
-
-
-_REMEDY = "Restore it from a copy, or run it again into another --out"
 
 
 def _text(content: Mapping[str, Any], indent: int) -> bytes:

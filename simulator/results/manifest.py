@@ -19,7 +19,7 @@ import numpy as np
 from simulator import __version__
 from simulator.digests import PrefixDigest
 from simulator.errors import InputError
-from simulator.results.json_record import read_record, record_problem, record_text
+from simulator.results.json_record import REMEDY, read_record, record_problem, record_text
 from simulator.results.manifest_types import manifest_problem
 from simulator.results.marks import marked
 from simulator.results.storage import write_atomically
@@ -221,9 +221,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
     content = read_own_record(path)
     problem = manifest_problem(content)
     if problem:
-        raise InputError(
-            f"{path}: {problem}. Restore it from a copy, or run it again into another --out"
-        )
+        raise InputError(f"{path}: {problem}. {REMEDY}")
     # Digests that an earlier version did not keep are not the same as none so far.
     defaults = {name: value for name, value in _DEFAULTS.items() if name != "digests"}
     return {**json.loads(json.dumps(defaults)), **content}
@@ -237,7 +235,7 @@ def read_own_record(path: Path) -> dict[str, Any]:
     """
     content = read_record(path)
     if content.get("program") != PROGRAM:
-        raise InputError(f"{path}: not a manifest written by {PROGRAM}")
+        raise InputError(f"{path}: not a manifest written by {PROGRAM}, or altered. {REMEDY}")
     return content
 
 

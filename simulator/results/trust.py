@@ -72,11 +72,11 @@ def check_whole(
     """
     folder = ResultsFolder(place)
     found = examine(folder)
-    if found.covers == "nothing":
-        say(f"{place}: written without digests (by an earlier version): changes would not show")
     lines = [told(place, problem) for problem in found.problems]
     if lines and not accept_altered:
         raise AlteredError(refusal(place, found.problems))
+    if found.covers == "nothing":
+        say(f"{place}: written without digests (by an earlier version): changes would not show")
     for line in lines:
         say(f"{line}; accepted")
     return (*earlier_alterations(read_manifest(folder.manifest)), *lines)
