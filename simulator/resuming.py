@@ -15,6 +15,7 @@ from simulator import __version__
 from simulator.digests import PrefixDigest, file_digest
 from simulator.errors import InputError, ResumeError
 from simulator.parameters import Parameters
+from simulator.parameters.files import files_of
 from simulator.results.checkpoint import (
     Checkpoint,
     Checkpoints,
@@ -22,6 +23,7 @@ from simulator.results.checkpoint import (
     list_checkpoints,
     read_checkpoint,
 )
+from simulator.results.clearing import earlier_files
 from simulator.results.fields import first_samples
 from simulator.results.folder import ResultsFolder, is_unborn
 from simulator.results.integrity import Finding, files_against
@@ -278,8 +280,26 @@ class Intent:
         """
         if not self.resume:
             ResultsFolder.check(self.path, overwrite=self.overwrite)
+            self._spare_inputs()
         elif stage(self.path, self.parameters) == "unborn":
             ResultsFolder.check(self.path)
+
+    def _spare_inputs(self) -> None:
+        """Refuse to replace results that the parameters are read from.
+
+        Raises:
+            InputError: a file that is read would be deleted.
+        """
+        if not self.path.is_dir():
+            return
+        read = files_of(self.parameters)
+        for path in earlier_files(self.path):
+            for source in read:
+                if path.exists() and source.exists() and path.samefile(source):
+                    raise InputError(
+                        f"{source}: is read by this run, and lies among the results in {self.path} "
+                        "that it would replace. Choose another --out"
+                    )
 
     def claim(self, hashes: Mapping[str, str | None]) -> Claim:
         """Take the folder for this run, and find the checkpoint to go on from.

@@ -35,6 +35,7 @@ from simulator.results.manifest import Manifest, Outcome, stopped_by
 from simulator.results.recorder import Recorder
 from simulator.results.sample import Sample
 from simulator.results.storage import OutputError
+from simulator.results.written import writing
 from simulator.resuming import Claim, Intent
 from simulator.run_entries import begin_manifest, given_entries, numbers_of
 from simulator.solver.cell import Cell, build_cell
@@ -56,7 +57,8 @@ class Simulation:
         comm: the ranks.
         stream: for progress, on rank 0; None is stderr.
         quiet: no progress.
-        overwrite: replace an earlier run's results.
+        overwrite: replace an earlier run's results; files of the user's stay, those that were
+            changed since under another name.
         resume: go on with the run that is in the folder, if there is one.
         accept_altered: also where its files are not as it wrote them; the manifest says so.
 
@@ -414,7 +416,9 @@ class Simulation:
             # Loads pictures and pages: half a second, that runs without a report need not wait.
             from simulator.reporting.ended import finish_report
 
-            finished = finish_report(self._claimed.folder.path)
+            # The user's own files in report/ stay: as they are, or under another name.
+            with writing(overwrite=self._intent.overwrite or None):
+                finished = finish_report(self._claimed.folder.path)
             self._say(finished.finding)
             for problem in finished.problems:
                 print(f"heterode: warning: {problem}", file=sys.stderr, flush=True)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, environment
+from conftest import ROOT, Ended, environment, short_run
 from surroundings import PATIENCE
 
 from simulator.cache_folder import cache_folder, own_folder
@@ -132,3 +133,17 @@ def test_nothing_is_imported_from_the_working_folder(tmp_path: Path) -> None:
         # Without -P the foreign package is imported: the negative control.
         assert ("foreign" in done.stdout) != safe
     assert sys.executable in words
+
+
+def test_equations_that_others_could_have_compiled_are_not_loaded(
+    tmp_path: Path, heterode: Callable[..., Ended]
+) -> None:
+    cache = tmp_path / "cache" / "fenics" / "heterode"
+    cache.mkdir(parents=True)
+    cache.chmod(0o777)
+    words = [*short_run("charge at C/2 for 10 s"), "--out", "out", "--quiet"]
+    ended = heterode(*words, cwd=tmp_path, env={"XDG_CACHE_HOME": str(tmp_path / "cache")})
+    assert ended.code == 3
+    (line,) = ended.err.splitlines()
+    assert f"chmod go-w {cache}" in line
+    assert list(cache.iterdir()) == []

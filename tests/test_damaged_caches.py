@@ -242,6 +242,15 @@ def test_a_damaged_loop_is_compiled_again(
     assert kept_loop() == (18.0, 1), "and kept again"
 
 
+def test_a_loop_that_others_can_write_is_not_loaded(kept_loop: Callable, tmp_path: Path) -> None:
+    kept_loop()
+    assert kept_loop() == (18.0, 1)
+    for file in (tmp_path / "__pycache__").glob("*.loop"):
+        file.chmod(0o666)
+    assert kept_loop() == (18.0, 0)
+    assert kept_loop() == (18.0, 1), "and kept again, for this user alone"
+
+
 def test_a_loop_of_another_source_is_no_hit(kept_loop: Callable, tmp_path: Path) -> None:
     kept_loop()
     (tmp_path / "loops_of_a_test.py").write_text(LOOP + "\n# changed\n")

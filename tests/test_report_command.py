@@ -31,6 +31,7 @@ from simulator.heterogeneity.moments import find_moment, parse_moment, read_run
 from simulator.heterogeneity.tables import read_table
 from simulator.reporting.ended import brief_heterogeneity, finish_report
 from simulator.results.manifest import Manifest
+from simulator.results.written import RECORD
 from simulator.viewing.evolution import evolution_figure
 from simulator.viewing.heterogeneity import Captions, heterogeneity_figure
 from simulator.viewing.style import new_figure
@@ -130,6 +131,7 @@ def test_a_results_folder(
     place = folder / "report"
     files = {path.name for path in place.iterdir()}
     assert files == {
+        RECORD,
         "heterogeneity.json",
         "heterogeneity.png",
         "evolution.csv",
@@ -377,7 +379,7 @@ def test_after_a_run_the_report_is_there_or_one_line_says_why(
     assert "L*" in line
     assert "\n" not in line
     files = {path.name for path in (place / "report").iterdir()}
-    assert files == {"heterogeneity.json", "heterogeneity.png"}
+    assert files == {RECORD, "heterogeneity.json", "heterogeneity.png"}
     # Particles that nothing tells apart, and a folder without its particles.
     rows = (place / "particles.csv").read_text().splitlines()
     (place / "particles.csv").write_text("\n".join(rows[:6]) + "\n")

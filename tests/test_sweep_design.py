@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from conftest import PRESET, ROOT
 
@@ -13,6 +14,7 @@ from simulator.errors import InputError
 from simulator.parameters import load_parameters
 from simulator.sweep.folder import SweepFolder
 from simulator.sweep.plan import Plan, lay_out, plan_of, read_sweep
+from simulator.sweep.validity import warning_lines
 
 PRESETS = sorted((ROOT / "params" / "sweeps").glob("*.toml"))
 
@@ -301,3 +303,62 @@ def test_the_readme_shows_a_sweep_file(tmp_path: Path) -> None:
     named = re.findall(r"^\| `(params/sweeps/\w+\.toml)`(?:, `(\w+\.toml)`)?", readme, re.MULTILINE)
     told = {Path(name).name for pair in named for name in pair if name}
     assert told == {path.name for path in PRESETS}
+
+
+# -- validity --------------------------------------------------------------------------------
+
+RESCALED = """
+[set]
+penalty.restriction = "rescale"
+"""
+COUNTS = """
+[vary]
+geometry.particles = [20, 40]
+"""
+
+
+def test_rescaled_penalties_are_warned_of_where_the_number_of_particles_varies(
+    tmp_path: Path,
+) -> None:
+    found = plan(tmp_path, RESCALED + COUNTS)
+    (warning,) = found.warnings
+    assert warning.code == "rescaled_penalties"
+    assert "20 to 40 particles" in warning.message
+    assert 'penalty.restriction = "truncate"' in warning.message
+    assert plan_of(found.as_dict()).warnings == found.warnings
+    # By way of a table of levels, and of other meshes.
+    levels = """
+        [levels.size]
+        small = { geometry.particles = 12, penalty.restriction = "rescale" }
+        large = { geometry.particles = 24, penalty.restriction = "rescale" }
+        """
+    assert len(plan(tmp_path, levels).warnings) == 1
+    meshes = [str(ROOT / "meshes" / f"{name}.msh") for name in ("five_discs_2d", "single_disc_2d")]
+    (warning,) = plan(tmp_path, f"{RESCALED}[vary]\ngeometry.mesh_file = {meshes}").warnings
+    assert "1 to 5 particles" in warning.message
+
+
+def test_other_sweeps_are_not_warned_of(tmp_path: Path) -> None:
+    assert plan(tmp_path, COUNTS).warnings == ()
+    assert plan(tmp_path, RESCALED + "[vary]\npenalty.shape = [1.0, 2.0]").warnings == ()
+    # Of the two numbers only one is rescaled.
+    levels = """
+        [levels.size]
+        small = { geometry.particles = 12, penalty.restriction = "rescale" }
+        large = { geometry.particles = 24 }
+        """
+    assert plan(tmp_path, levels).warnings == ()
+    for preset in PRESETS:
+        assert lay_out(read_sweep(preset)).warnings == ()
+
+
+def test_the_warnings_of_runs_are_counted_for_the_reader(tmp_path: Path) -> None:
+    table = pd.DataFrame(
+        {"run": ["a", "a", "b", "c", "d"], "warnings": ["x; y", "x; y", "x", "", None]}
+    )
+    found = plan(tmp_path, RESCALED + COUNTS)
+    lines = warning_lines(found.warnings, table)
+    assert lines[0].startswith("warning: penalty.restriction")
+    assert lines[1:] == ["warning: 2 of 4 runs have some: x (2), y (1)"]
+    assert warning_lines((), table[table["run"] == "c"]) == []
+    assert warning_lines((), table[["run"]]) == []

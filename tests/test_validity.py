@@ -520,3 +520,11 @@ def test_rescaled_penalties_depend_on_how_many_there_are() -> None:
     rescaled = "\n".join(describe_derived(given('penalty.restriction="rescale"')))
     assert "divided by the largest drawn" in rescaled
     assert "divided by the largest" not in "\n".join(describe_derived(given()))
+
+
+def test_every_code_is_in_the_readme() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    section = text.partition("## What leaves its validity")[2].partition("\n## ")[0]
+    told = {case[0] for case in CASES} | {valid.code for valid in valid_ranges(given())}
+    told |= {"exchange_current_function", "mesh_quality", "rescaled_penalties"}
+    assert {code for code in told if f"`{code}`" not in section} == set()

@@ -17,16 +17,17 @@ from conftest import environment
 
 from simulator.errors import InputError
 from simulator.results import written
+from simulator.results.storage import OutputError
 from simulator.results.written import RECORD, put_output, recorded, write_output, writing
 
 
-def make_in_vain(folder: Path, content: bytes = b"") -> None:
+def make_in_vain(folder: Path, content: bytes = b"", error: Exception | None = None) -> None:
     """Make a folder, perhaps a file in it, and fail."""
     with writing():
         written.make_folder(folder)
         if content:
             write_output(folder / "x.csv", content)
-        raise InputError("no particles")
+        raise error or InputError("no particles")
 
 
 def attempt(path: Path, outputs: list[Path], rule: dict[str, Any]) -> None:
@@ -62,7 +63,17 @@ def test_own_files_give_way(tmp_path: Path) -> None:
 def test_a_file_that_heterode_did_not_write_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "table.csv"
     path.write_bytes(b"mine")
-    refused(path, "not written by heterode", "--overwrite", "another --out", option="--out")
+    refused(
+        path,
+        "not written by heterode",
+        "--overwrite",
+        "another --out",
+        option="--out",
+        overwrite=False,
+    )
+    with pytest.raises(InputError) as error:
+        write_output(path, b"new")
+    assert "--overwrite" not in str(error.value), "advised where it cannot be asked for"
     assert os.listdir(tmp_path) == ["table.csv"]
 
 
@@ -70,7 +81,7 @@ def test_a_file_changed_since_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "table.csv"
     write_output(path, b"1,2,3")
     path.write_bytes(b"1,2,4")
-    refused(path, "changed since", "table.yours.csv")
+    refused(path, "changed since", "table.yours.csv", overwrite=False)
     path.write_bytes(b"1,2,3")
     write_output(path, b"new")
 
@@ -143,16 +154,28 @@ def test_two_outputs_are_not_one_file(tmp_path: Path) -> None:
 
 def test_folders_made_in_vain_are_removed(tmp_path: Path) -> None:
     deep = tmp_path / "a" / "b"
-    with pytest.raises(InputError):
-        make_in_vain(deep)
-    assert list(tmp_path.iterdir()) == []
+    for content in (b"", b"a result"):
+        with pytest.raises(InputError):
+            make_in_vain(deep, content)
+        assert list(tmp_path.iterdir()) == []
     (tmp_path / "a").mkdir()
     with pytest.raises(InputError):
         make_in_vain(deep)
     assert [path.name for path in tmp_path.rglob("*")] == ["a"], "an older folder went as well"
+    deep.mkdir()
     with pytest.raises(InputError):
         make_in_vain(deep, b"a result")
-    assert (deep / "x.csv").exists()
+    assert (deep / "x.csv").exists(), "a file in an older folder went as well"
+
+
+def test_a_full_disk_takes_no_result_along(tmp_path: Path) -> None:
+    full = OutputError("x.csv: cannot be written (No space left on device)")
+    with pytest.raises(OutputError):
+        make_in_vain(tmp_path / "a" / "b", b"hours of work", full)
+    assert (tmp_path / "a" / "b" / "x.csv").read_bytes() == b"hours of work"
+    with pytest.raises(OutputError):
+        make_in_vain(tmp_path / "c" / "d", b"", full)
+    assert not (tmp_path / "c").exists()
 
 
 @pytest.mark.parametrize("place", ["file", "file/below"])

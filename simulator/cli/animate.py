@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from simulator.cli.endings import DONE
+from simulator.cli.outputs import with_overwrite
 from simulator.cli.results_folder import add_accept_altered, reading, with_results
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ def add(commands: Any) -> None:
         help="3D: show the plane y = UM (without a number: in the middle) instead",
     )
     add_accept_altered(animate)
+    with_overwrite(animate)
     animate.add_argument("--quiet", action="store_true", help="print nothing but errors")
 
 
@@ -80,13 +82,20 @@ def _animate(options: argparse.Namespace, comm: Any) -> int:
 
 
 def _make(options: argparse.Namespace) -> None:
-    from simulator.reporting.page import refresh_page
+    from simulator.reporting.page import page_files, refresh_page
     from simulator.results.marks import leave_note
-    from simulator.viewing.movie import animate
+    from simulator.results.written import writing
+    from simulator.viewing.movie import animate, outputs_of
 
-    movie = animate(options.results, _view(options), None if options.quiet else _Counter())
-    leave_note(movie.paths[0].parent)
-    refresh_page(options.results)
+    view = _view(options)
+    outputs = outputs_of(options.results, view)
+    page = page_files(options.results)
+    if page[-1].exists():
+        outputs += page
+    with writing(outputs, overwrite=options.overwrite):
+        movie = animate(options.results, view, None if options.quiet else _Counter())
+        leave_note(movie.paths[0].parent)
+        refresh_page(options.results)
     if options.quiet:
         return
     width, height = movie.size

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simulator.cli.endings import DONE
+from simulator.cli.outputs import with_overwrite
 from simulator.cli.values import direction, number, numbers, positive_number
 from simulator.errors import InputError
 from simulator.ranks import on_root
@@ -41,6 +42,7 @@ def add(commands: Any) -> None:
     command.add_argument(
         "--out", type=Path, default=Path("results/dielectric"), metavar="DIR", help="folder"
     )
+    with_overwrite(command)
     command.add_argument(
         "--lithium",
         type=float,
@@ -95,9 +97,16 @@ def add(commands: Any) -> None:
 
 def _dielectric(options: argparse.Namespace, comm: Any) -> int:
     def make() -> None:
-        from simulator.reporting.dielectric import report
+        from simulator.reporting.dielectric import outputs_of, report
+        from simulator.results.written import writing
 
-        lines = report(options.tables, _settings(options), options.out, options.lithium)
+        with writing(
+            outputs_of(options.tables, options.out, lithium=options.lithium is not None),
+            inputs=[*options.tables, Path(options.lamp), Path(options.camera)],
+            overwrite=options.overwrite,
+            option="--out",
+        ):
+            lines = report(options.tables, _settings(options), options.out, options.lithium)
         print("\n".join([*lines, f"results: {options.out}"]))
 
     on_root(comm, make)

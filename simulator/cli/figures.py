@@ -6,6 +6,7 @@ import argparse
 from typing import Any
 
 from simulator.cli.endings import DONE
+from simulator.cli.outputs import with_overwrite
 from simulator.cli.results_folder import add_accept_altered, reading, with_results
 from simulator.errors import InputError
 
@@ -25,6 +26,7 @@ def add(commands: Any) -> None:
         help="lithium_fraction, voltage, spread, particles, currents, profiles, potentials, "
         "penalties, dqdv",
     )
+    with_overwrite(figures)
     figures.add_argument(
         "--particles",
         type=int,
@@ -48,22 +50,27 @@ def _figures(options: argparse.Namespace, comm: Any) -> int:
 
 
 def _draw(options: argparse.Namespace) -> None:
-    from simulator.reporting.page import write_page
+    from simulator.reporting.page import page_files, write_page
     from simulator.results.folder import ResultsFolder
     from simulator.results.marks import leave_note
+    from simulator.results.written import writing
     from simulator.viewing import chosen_drawings, draw_figures
 
     folder = ResultsFolder.open(options.results)
     drawings = chosen_drawings(options.names, options.particles)
-    drawn = draw_figures(folder.path, drawings)
-    leave_note(folder.report)
-    for one in drawn:
-        if one.path is not None:
-            print(one.path)
-        elif not one.problem:
-            print(f"{one.drawing.name}: nothing to show")
-    problems = [f"{one.drawing.name}: {one.problem}" for one in drawn if one.problem]
+    outputs = [folder.report / f"{drawing.name}.png" for drawing in drawings]
     if not options.names:
-        print(write_page(folder.path))
+        outputs += page_files(folder.path)
+    with writing(outputs, overwrite=options.overwrite):
+        drawn = draw_figures(folder.path, drawings)
+        leave_note(folder.report)
+        for one in drawn:
+            if one.path is not None:
+                print(one.path)
+            elif not one.problem:
+                print(f"{one.drawing.name}: nothing to show")
+        problems = [f"{one.drawing.name}: {one.problem}" for one in drawn if one.problem]
+        if not options.names:
+            print(write_page(folder.path))
     if problems:
         raise InputError(f"{len(problems)} of {len(drawn)} figures: {'; '.join(problems)}")

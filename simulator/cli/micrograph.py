@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from simulator.cli.endings import DONE
+from simulator.cli.outputs import with_overwrite
 from simulator.cli.results_folder import add_accept_altered, reading
 from simulator.cli.values import length, number, whole
 from simulator.ranks import on_root
@@ -23,6 +24,7 @@ def add(commands: Any) -> None:
     command.add_argument(
         "--out", type=Path, default=Path("results/micrograph"), metavar="DIR", help="folder"
     )
+    with_overwrite(command)
     command.add_argument(
         "--colours",
         type=Path,
@@ -68,8 +70,9 @@ def _micrograph(options: argparse.Namespace, comm: Any) -> int:
     def make() -> None:
         from simulator.heterogeneity.sections import parse_plane
         from simulator.optics.sections import ILLUSTRATIVE, read_colours
-        from simulator.reporting.synthetic import Request, take_pictures
+        from simulator.reporting.synthetic import FILES, Request, take_pictures
         from simulator.results.marks import leave_note
+        from simulator.results.written import writing
 
         colours = ILLUSTRATIVE if options.colours is None else read_colours(options.colours)
         request = Request(
@@ -87,7 +90,15 @@ def _micrograph(options: argparse.Namespace, comm: Any) -> int:
             fall_off=options.fall_off,
         )
         places = [] if options.results is None else [options.results]
-        with reading(options, places):
+        with (
+            reading(options, places),
+            writing(
+                [options.out / name for name in FILES],
+                inputs=[] if options.colours is None else [options.colours],
+                overwrite=options.overwrite,
+                option="--out",
+            ),
+        ):
             count = take_pictures(request, colours, options.seed, options.out)
             leave_note(options.out)
         print(f"{count} particles\nresults: {options.out}")

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simulator.cli.endings import DONE
+from simulator.cli.outputs import with_overwrite
 from simulator.cli.values import length, number_or, one_of
 from simulator.errors import InputError
 from simulator.ranks import on_root
@@ -52,6 +53,7 @@ def add(commands: Any) -> None:
         metavar="LENGTH",
         help="of --pristine, where another lens took it",
     )
+    with_overwrite(command)
     _add_segmentation(command)
     _add_calibration(command)
 
@@ -118,19 +120,27 @@ def _add_calibration(command: argparse.ArgumentParser) -> None:
 def _optics(options: argparse.Namespace, comm: Any) -> int:
     def make() -> None:
         from simulator.optics.calibration import read_calibration
-        from simulator.reporting.micrographs import process
+        from simulator.reporting.micrographs import inputs_of, outputs_of, process
+        from simulator.results.written import writing
 
         jobs = _jobs(options)
         chosen = _options(options)
         calibration = None if options.calibration is None else read_calibration(options.calibration)
-        process(
-            jobs,
-            chosen,
-            options.out,
-            calibration=calibration,
-            calibration_out=options.write_calibration,
-            progress=lambda line: print(line, flush=True),
-        )
+        more = [path for path in (options.batch, options.calibration) if path is not None]
+        with writing(
+            outputs_of(jobs, options.out, options.write_calibration),
+            inputs=[*inputs_of(jobs), *more],
+            overwrite=options.overwrite,
+            option="--out",
+        ):
+            process(
+                jobs,
+                chosen,
+                options.out,
+                calibration=calibration,
+                calibration_out=options.write_calibration,
+                progress=lambda line: print(line, flush=True),
+            )
         print(f"results: {options.out}")
 
     on_root(comm, make)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simulator.cli.endings import DONE
+from simulator.cli.outputs import with_overwrite
 from simulator.cli.results_folder import add_accept_altered, reading
 from simulator.cli.values import (
     intervals,
@@ -42,6 +43,7 @@ def add(commands: Any) -> None:
         help="where the files go (default: report/ of a results folder, a folder beside a table "
         "with its name, comparison/ for several inputs)",
     )
+    with_overwrite(report)
     report.add_argument(
         "--pool", action="store_true", help="the inputs are fields of view of one sample"
     )
@@ -156,28 +158,33 @@ def _report(options: argparse.Namespace, comm: Any) -> int:
 
 def _work(options: argparse.Namespace) -> None:
     request = _request(options)
-    from simulator.reporting.comparison import write_comparison
-    from simulator.reporting.heterogeneity import write_evolution, write_report
+    from simulator.reporting.comparison import outputs_of, write_comparison
+    from simulator.reporting.heterogeneity import report_outputs, write_evolution, write_report
     from simulator.reporting.sources import open_sources, pooled
     from simulator.results.marks import leave_note
+    from simulator.results.written import writing
 
     sources = open_sources(options.inputs, request)
+    asked = {"inputs": options.inputs, "overwrite": options.overwrite, "option": "--out"}
     if len(sources) > 1 and not options.pool:
         folder = options.out or Path("comparison")
-        reports, files, findings = write_comparison(sources, request, folder)
+        with writing(outputs_of(sources, request, folder), **asked):
+            reports, files, findings = write_comparison(sources, request, folder)
+            leave_note(folder)
         for report in reports:
             _tell(report)
-        leave_note(folder)
         _print([*findings, f"written: {_listed(files)}"])
         return
     source = sources[0] if len(sources) == 1 else pooled(sources)
     folder = options.out or source.folder
-    report = write_report(source, request, folder)
-    _tell(report)
-    files = [*report.files]
-    if request.evolution and source.run is not None:
-        files += write_evolution(source, request, folder)
-    leave_note(folder)
+    evolution = request.evolution and source.run is not None
+    with writing(report_outputs(folder, request, evolution=evolution), **asked):
+        report = write_report(source, request, folder)
+        _tell(report)
+        files = [*report.files]
+        if evolution:
+            files += write_evolution(source, request, folder)
+        leave_note(folder)
     _print([f"written: {_listed(files)}"])
 
 

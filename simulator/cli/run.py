@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from simulator.cli.endings import DONE, SOLVE_FAILED, leave
 from simulator.cli.faults import explain, show_traceback
 from simulator.cli.input_file import load, with_parameters
+from simulator.cli.outputs import with_overwrite
 from simulator.cli.results_folder import add_accept_altered, mind
 from simulator.errors import InputError, ResumeError, one_line
 from simulator.ranks import together
@@ -25,7 +26,7 @@ def add(commands: Any) -> None:
     run.add_argument(
         "--out", type=Path, metavar="DIR", help="results folder (default: results/<name of PARAMS>)"
     )
-    run.add_argument("--overwrite", action="store_true", help="replace earlier results in --out")
+    with_overwrite(run)
     run.add_argument(
         "--resume",
         action="store_true",
@@ -41,7 +42,7 @@ def _run(options: argparse.Namespace, comm: Any) -> int:
         raise InputError("--accept-altered goes with --resume: a new run reads no results")
     if options.resume and options.overwrite:
         raise InputError(
-            "--resume goes on with the run in the folder, --overwrite deletes it. Pass one of them"
+            "--resume goes on with the run in the folder, --overwrite replaces it. Pass one of them"
         )
     parameters = load(options, comm)
     folder = options.out or parameters.output.directory

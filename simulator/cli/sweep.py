@@ -6,10 +6,12 @@ import argparse
 import shlex
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simulator.cli.endings import DONE, SOLVE_FAILED
+from simulator.cli.outputs import with_overwrite
 from simulator.cli.results_folder import add_accept_altered, mind
 from simulator.errors import InputError
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from simulator.sweep.folder import Ended, SweepFolder
-    from simulator.sweep.plan import Plan
+    from simulator.sweep.plan import Plan, Run
     from simulator.sweep.seats import Seat
 
 _TEXT = (
@@ -43,6 +45,7 @@ def add(commands: Any) -> None:
         "--retry-failed", action="store_true", help="begin runs that failed before anew"
     )
     add_accept_altered(sweep)
+    with_overwrite(sweep)
     sweep.add_argument("--quiet", action="store_true", help="print nothing but errors")
     instead = sweep.add_mutually_exclusive_group()
     instead.add_argument(
@@ -68,11 +71,25 @@ def _sweep(options: argparse.Namespace, comm: Any) -> int:
         )
     if not (options.collect or options.list or options.slurm):
         return _pool(options)
-    plan, folder = _open(options)
-    if options.collect:
-        return _checked(plan, folder, options)
-    ranks = options.ranks or plan.file.ranks
-    return (_list if options.list else _submit)(plan, folder, ranks, options)
+    with _writing(options):
+        plan, folder = _open(options)
+        if options.collect:
+            return _checked(plan, folder, options)
+        ranks = options.ranks or plan.file.ranks
+        return (_list if options.list else _submit)(plan, folder, ranks, options)
+
+
+def _writing(
+    options: argparse.Namespace, plan: Plan | None = None, folder: SweepFolder | None = None
+) -> AbstractContextManager[None]:
+    """How the sweep's own files are written; with a plan, after a look at the table's places."""
+    from simulator.results.written import writing
+
+    outputs = [] if plan is None or folder is None else folder.outputs(plan)
+    inputs = [options.sweep, *([] if plan is None else [plan.base])]
+    # A sweep's folder, once made, is the only place for its files.
+    option = "--out" if options.sweep.is_file() else ""
+    return writing(outputs, inputs=inputs, overwrite=options.overwrite, option=option)
 
 
 def _open(options: argparse.Namespace) -> tuple[Plan, SweepFolder]:
@@ -83,9 +100,20 @@ def _open(options: argparse.Namespace) -> tuple[Plan, SweepFolder]:
     if options.sweep.is_dir():
         return folder.read(), folder
     plan = lay_out(read_sweep(options.sweep))
+    _warn(plan, options)
     if not options.collect or not folder.plan.exists():
         folder.create(plan)
     return plan, folder
+
+
+def _open_for(options: argparse.Namespace) -> tuple[Plan, SweepFolder, Run]:
+    """The plan, its folder, and the run that --run names."""
+    with _writing(options):
+        plan, folder = _open(options)
+        run = next((run for run in plan.runs if run.id == options.run), None)
+        if run is None:
+            raise InputError(f"--run {options.run}: is no run of {folder.plan}. See --list")
+        return plan, folder, run
 
 
 def _folder(options: argparse.Namespace) -> SweepFolder:
@@ -125,7 +153,9 @@ def _pool(options: argparse.Namespace) -> int:
             seats = local_seats(folder, ranks, options.jobs)
         if isinstance(found, Draft):
             plan = lay_out(found)
-            folder.create(plan)
+            _warn(plan, options)
+            with _writing(options):
+                folder.create(plan)
         else:
             plan = found
         return _run(plan, folder, seats, ranks, options)
@@ -135,6 +165,13 @@ def _pool(options: argparse.Namespace) -> int:
     finally:
         for seat in seats:
             seat.close()
+
+
+def _warn(plan: Plan, options: argparse.Namespace) -> None:
+    """Say what is wrong with the sweep as a whole, before its runs."""
+    if not options.quiet:
+        for warning in plan.warnings:
+            print(f"heterode: warning: {warning.message}", file=sys.stderr, flush=True)
 
 
 def _dismiss(seats: Sequence[Seat]) -> None:
@@ -160,7 +197,9 @@ def _run(
     from simulator.results.lock import FolderLock
     from simulator.sweep.pool import Pool, tasks_of
 
-    lock = FolderLock(ResultsFolder(folder.path))
+    with _writing(options, plan, folder):
+        # Looked at before anything is run, which may take days.
+        lock = FolderLock(ResultsFolder(folder.path))
     try:
         tasks = tasks_of(plan, folder, retry=options.retry_failed)
         signal = 0
@@ -199,20 +238,23 @@ def _checked(plan: Plan, folder: SweepFolder, options: argparse.Namespace) -> in
 def _collect(plan: Plan, folder: SweepFolder, options: argparse.Namespace) -> int:
     from simulator.sweep.findings import Findings, write_findings
     from simulator.sweep.table import collect, write_table
+    from simulator.sweep.validity import warning_lines
 
     table = collect(plan, folder)
-    write_table(table, folder)
-    try:
-        found = write_findings(plan, folder, table)
-    except Exception as error:
-        # The table is there already, which is what all else is made of.
-        why = " ".join(f"{type(error).__name__}: {error}".split())
-        print(f"heterode: warning: figures and statistics: {why}", file=sys.stderr)
-        found = Findings((), ())
+    with _writing(options, plan, folder):
+        write_table(table, folder)
+        try:
+            found = write_findings(plan, folder, table)
+        except Exception as error:
+            # The table is there already, which is what all else is made of.
+            why = " ".join(f"{type(error).__name__}: {error}".split())
+            print(f"heterode: warning: figures and statistics: {why}", file=sys.stderr)
+            found = Findings((), ())
     if not options.quiet:
         written = [folder.csv, folder.parquet, *found.files]
         names = ", ".join(str(path.relative_to(folder.path)) for path in written)
-        print("\n".join([_count(table), *found.lines, f"written: {folder.path}: {names}"]))
+        told = warning_lines(plan.warnings, table)
+        print("\n".join([_count(table), *told, *found.lines, f"written: {folder.path}: {names}"]))
     failed = table[table["status"] == "failed"].drop_duplicates("run")
     for _, row in failed.head(_SHOWN).iterrows():
         print(f"heterode: failed: run {row['run']}: {row['reason']}", file=sys.stderr)
@@ -260,12 +302,9 @@ def _submit(plan: Plan, folder: SweepFolder, ranks: int, options: argparse.Names
 
 def _one(options: argparse.Namespace, comm: Any) -> int:
     """One run of a sweep, on all ranks here."""
-    from simulator.ranks import together
+    from simulator.ranks import from_root, together
 
-    plan, folder = together(comm, lambda: _open(options))
-    run = next((run for run in plan.runs if run.id == options.run), None)
-    if run is None:
-        raise InputError(f"--run {options.run}: is no run of {folder.plan}. See --list")
+    plan, folder, run = from_root(comm, lambda: _open_for(options))
     from simulator.sweep.pool import task_of
 
     task = together(comm, lambda: task_of(run, plan, folder, retry=options.retry_failed))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from simulator.cli.endings import DONE, SOLVE_FAILED
+from simulator.cli.outputs import with_overwrite
 from simulator.cli.results_folder import add_accept_altered, reading, with_results
 from simulator.errors import InputError
 
@@ -23,6 +24,7 @@ def add(commands: Any) -> None:
     twin.add_argument(
         "--out", type=Path, metavar="DIR", help="where the files go (default: RESULTS/report)"
     )
+    with_overwrite(twin)
     twin.add_argument(
         "--penalty",
         choices=("mean", "harmonic", "none"),
@@ -63,14 +65,20 @@ def _twin(options: argparse.Namespace, comm: Any) -> int:
 
 def _work(options: argparse.Namespace) -> None:
     from simulator.results.marks import leave_note
+    from simulator.results.written import writing
     from simulator.twin import make_twin, pybamm_python
+    from simulator.twin.making import outputs_of
 
-    python = None
-    if not options.write_only:
-        python = pybamm_python(options.python, options.install, _say)
-    comparison = make_twin(options.results, options.out, options.penalty, python, _say)
     place = options.out or options.results / "report"
-    leave_note(place)
+    # Looked at before PyBaMM is installed, which takes minutes.
+    with writing(
+        outputs_of(place, run=not options.write_only), overwrite=options.overwrite, option="--out"
+    ):
+        python = None
+        if not options.write_only:
+            python = pybamm_python(options.python, options.install, _say)
+        comparison = make_twin(options.results, options.out, options.penalty, python, _say)
+        leave_note(place)
     if comparison is not None:
         print("\n".join(comparison.lines()))
         print(f"written: {place}: twin.json, twin.py, twin.csv, twin.png")

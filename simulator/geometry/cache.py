@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 from simulator import cache_folder as heterode_cache
 from simulator.errors import InputError
 from simulator.geometry import meshing, packing
+from simulator.geometry.extent import refuse_other_units
 from simulator.geometry.mesh_data import MeshData
 from simulator.geometry.msh import read_msh, write_msh
 from simulator.geometry.packing import Packing, Progress, pack
@@ -96,6 +97,8 @@ def _foreign_mesh(parameters: Any) -> MeshData:
     """The mesh of geometry.mesh_file."""
     geometry = parameters.geometry
     mesh = _named(parameters, lambda: read_msh(geometry.mesh_file), "geometry.mesh_file: ")
+    name = f"geometry.mesh_file = {geometry.mesh_file}: "
+    _named(parameters, lambda: refuse_other_units(mesh, 1e6 * geometry.coating_thickness), name)
     if mesh.dimension != geometry.dimension:
         raise InputError(
             f"{parameters.source_file}: geometry.dimension = {geometry.dimension}, but"

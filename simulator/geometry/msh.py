@@ -51,7 +51,7 @@ def write_msh(path: Path | str, mesh: MeshData) -> None:
         os.umask(umask)
         os.chmod(temporary, 0o666 & ~umask)
         with os.fdopen(handle, "wb") as stream:
-            stream.write(_file_content(mesh))
+            stream.write(msh_bytes(mesh))
             stream.flush()
             os.fsync(stream.fileno())
         os.replace(temporary, path)
@@ -147,7 +147,8 @@ def _cell_tags(names: dict[str, int], groups: Ints) -> npt.NDArray[np.int32]:
     return result
 
 
-def _file_content(mesh: MeshData) -> bytes:
+def msh_bytes(mesh: MeshData) -> bytes:
+    """The content of a binary MSH 4.1 file."""
     dimension, order = mesh.dimension, mesh.order
     facets, facet_tags = facets_of(mesh.points_um, mesh.cells, mesh.cell_tags, order)
     count = len(mesh.particles)

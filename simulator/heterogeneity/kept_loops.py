@@ -12,6 +12,7 @@ import hashlib
 import os
 import pickle
 import shutil
+import stat
 import tempfile
 from contextlib import suppress
 from pathlib import Path
@@ -41,9 +42,15 @@ class KeptLoops:
         self._version = _short(f"{numba.__version__} {stamp!r}")
 
     def load(self, key: object) -> Any:
-        """What was kept for a signature, None where there is nothing or something damaged."""
+        """What was kept for a signature, None where there is nothing or something damaged.
+
+        What another user put there is code of theirs, and is not loaded either.
+        """
         try:
-            content = self._path(key).read_bytes()
+            with open(self._path(key), "rb") as file:
+                if not _is_own(os.fstat(file.fileno())):
+                    return None
+                content = file.read()
         except OSError:
             return None
         digest, data = content[:SIZE], content[SIZE:]
@@ -75,6 +82,10 @@ class KeptLoops:
 
     def _path(self, key: object) -> Path:
         return self._folder / f"{self._base}.{self._version}.{_short(repr(key))}.loop"
+
+
+def _is_own(found: os.stat_result) -> bool:
+    return found.st_uid in (os.geteuid(), 0) and not found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
 
 
 def keep_with_digests(dispatcher: Any) -> None:

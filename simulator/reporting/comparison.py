@@ -16,14 +16,16 @@ from simulator.heterogeneity.comparison import (
 from simulator.heterogeneity.same_particles import Pairs, pair_table, paired
 from simulator.reporting.heterogeneity import (
     Report,
-    make_folder,
+    report_outputs,
     save_figure,
     write_csv,
     write_report,
 )
+from simulator.reporting.names import unique_names
 from simulator.reporting.request import Request, with_bins
 from simulator.reporting.sources import Source
 from simulator.results.manifest import PROGRAM, collect_versions, write_json
+from simulator.results.written import make_folder
 from simulator.viewing.comparison import comparison_figure
 
 
@@ -91,15 +93,13 @@ def write_comparison(
     return reports, files, [*findings(samples), *shared(common)]
 
 
-def unique_names(names: Sequence[str]) -> list[str]:
-    """Names, numbered where one occurs again, fit for folders."""
-    taken: list[str] = []
-    for name in names:
-        number, candidate = 2, name
-        while candidate in taken:
-            candidate, number = f"{name}-{number}", number + 1
-        taken.append(candidate)
-    return taken
+def outputs_of(sources: Sequence[Source], request: Request, folder: Path) -> list[Path]:
+    """The files that `write_comparison` writes."""
+    names = unique_names([source.name for source in sources])
+    paths = [path for name in names for path in report_outputs(folder / name, request)]
+    own = ("comparison.json", "comparison.csv", "comparison_particles.csv")
+    paths += [folder / name for name in own]
+    return paths + [folder / f"comparison.{ending}" for ending in request.formats]
 
 
 def shared(common: dict[tuple[str, str], Pairs]) -> list[str]:

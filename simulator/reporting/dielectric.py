@@ -35,7 +35,7 @@ from simulator.optics.spectrum import (
     from_absorption,
     polycrystal,
 )
-from simulator.results.storage import explain, write_atomically
+from simulator.results.written import make_folder, write_output
 from simulator.viewing.dielectric import (
     colours_figure,
     constants_figure,
@@ -174,6 +174,19 @@ def _spectra(table: AbsorptionTable, settings: Settings) -> dict[str, Spectrum]:
     return {"in plane (ab)": ab, "across (c)": c, "polycrystal": polycrystal(ab, c)}
 
 
+_FILES = ("optical_constants.csv", "summary.json", "dielectric.png", "optical_constants.png")
+_COLOURS = ("colours.csv", "calibration.csv", "colours.png")
+
+
+def outputs_of(paths: Sequence[Path], out: Path, *, lithium: bool) -> list[Path]:
+    """The files that `report` writes."""
+    # Two of one name are refused by `report`.
+    names = dict.fromkeys(path.stem for path in paths)
+    folders = [out] if len(names) == 1 else [out / name for name in names]
+    written = [folder / name for folder in folders for name in _FILES]
+    return [*written, *(out / name for name in _COLOURS)] if lithium else written
+
+
 def report(
     paths: Sequence[Path],
     settings: Settings,
@@ -220,10 +233,7 @@ def report(
 
 
 def _write(folder: Path, item: Material, settings: Settings) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(explain(folder, error)) from error
+    make_folder(folder)
     medium = (settings.illumination or Illumination.build()).medium
     whole = item.whole
     columns: Columns = {"energy_eV": whole.energy_eV, "wavelength_um": whole.wavelength_um}
@@ -238,7 +248,7 @@ def _write(folder: Path, item: Material, settings: Settings) -> None:
             f"R{end}": spectrum.reflectance(medium),
             f"alpha_per_cm{end}": spectrum.absorption_per_m * 1e-2,
         }
-    write_atomically(folder / "optical_constants.csv", write_csv(columns))
+    write_output(folder / "optical_constants.csv", write_csv(columns))
     summary: dict[str, Any] = {
         name: value for name, value in asdict(item.character).items() if np.isfinite(value)
     }
@@ -248,7 +258,7 @@ def _write(folder: Path, item: Material, settings: Settings) -> None:
         summary["largest_difference_from_measured_eps1"] = item.deviation
     summary |= {"rule": settings.rule, "tail": settings.tail, "medium": medium}
     text = json.dumps(summary, indent=2) + "\n"
-    write_atomically(folder / "summary.json", text.encode("utf-8"))
+    write_output(folder / "summary.json", text.encode("utf-8"))
     save_figure(dielectric_figure(item.spectra), folder / "dielectric.png")
     save_figure(constants_figure(item.spectra, medium), folder / "optical_constants.png")
 
@@ -286,7 +296,7 @@ def _write_colours(out: Path, lithium: Floats, colours: Floats) -> list[str]:
     lithium, colours = lithium[order], colours[order]
     columns: Columns = {"lithium_fraction": lithium}
     columns |= {channel: colours[:, index] for index, channel in enumerate(CHANNELS)}
-    write_atomically(out / "colours.csv", write_csv(columns))
-    write_atomically(out / "calibration.csv", calibration_table(lithium, colours / colours[-1]))
+    write_output(out / "colours.csv", write_csv(columns))
+    write_output(out / "calibration.csv", calibration_table(lithium, colours / colours[-1]))
     save_figure(colours_figure([float(x) for x in lithium], colours), out / "colours.png")
     return [f"colours at {len(lithium)} lithium fractions: {out / 'colours.csv'}"]

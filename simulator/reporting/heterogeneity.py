@@ -10,14 +10,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from simulator.errors import InputError
 from simulator.heterogeneity import Correlogram, Heterogeneity, analyse, correlogram
 from simulator.heterogeneity.evolution import evolution
 from simulator.heterogeneity.marks import MarkedPoints
 from simulator.reporting.request import NAME, Request, with_bins
 from simulator.reporting.sources import Source
 from simulator.results.manifest import PROGRAM, collect_versions, write_json
-from simulator.results.storage import OutputError, explain, write_atomically
+from simulator.results.written import make_folder, write_output
 from simulator.viewing import style
 from simulator.viewing.evolution import evolution_figure
 from simulator.viewing.heterogeneity import Captions, heterogeneity_figure, scale_text
@@ -65,13 +64,27 @@ class Report:
         ]
 
 
+_CURVES = ("correlogram", "variogram", "clusters", "cluster_means", "particles")
+"""Tables of a report: those of `Heterogeneity.tables`, and the particles."""
+
+
+def report_outputs(folder: Path, request: Request, *, evolution: bool = False) -> list[Path]:
+    """The files that `write_report` writes, and `write_evolution` if that is called, too."""
+    paths = [folder / f"{NAME}.{ending}" for ending in ("json", *request.formats)]
+    paths += [folder / f"{NAME}_{name}.csv" for name in _CURVES]
+    if evolution:
+        paths += [folder / f"evolution.{ending}" for ending in ("csv", *request.formats)]
+    return paths
+
+
 def write_report(source: Source, request: Request, folder: Path, *, tables: bool = True) -> Report:
     """Analyse the fields of a source and write what was found.
 
     Args:
         source: the fields.
         request: choices.
-        folder: where the files go; made if missing. Files of an earlier report are replaced.
+        folder: where the files go; made if missing. Files of an earlier report are replaced, no
+            others.
         tables: whether the curves are written as CSV, too.
 
     Raises:
@@ -172,23 +185,9 @@ def particles_table(fields: Sequence[MarkedPoints]) -> pd.DataFrame:
 # -- files ------------------------------------------------------------------------------------
 
 
-def make_folder(folder: Path) -> None:
-    """Make a folder for files of a report.
-
-    Raises:
-        InputError: a file is in the way, or the place cannot be written.
-    """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except FileExistsError as error:
-        raise InputError(f"{folder}: is a file. Choose another --out") from error
-    except OSError as error:
-        raise OutputError(explain(folder, error)) from error
-
-
 def write_csv(path: Path, frame: pd.DataFrame) -> Path:
     """Write a table with exact floats; returns its path."""
-    write_atomically(path, frame.to_csv(index=False, lineterminator="\n").encode())
+    write_output(path, frame.to_csv(index=False, lineterminator="\n").encode())
     return path
 
 

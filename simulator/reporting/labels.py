@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from simulator.errors import InputError
+from simulator.geometry.extent import refuse_pixels
 from simulator.geometry.label_image import mesh_labels
 from simulator.geometry.label_stack import mesh_stack
 from simulator.geometry.meshing import mesh_sizes
@@ -50,6 +51,8 @@ def mesh_image(
             f"{parameters.source_file}: geometry.dimension = {geometry.dimension}, but {what}:"
             f" pass --set geometry.dimension={dimension}"
         )
+    # Pages, and columns of an image, run from the collector on.
+    refuse_pixels(image.edges_um, image.labels.shape[0 if dimension == 3 else 1], path)
     separator = 1e6 * geometry.separator_thickness
     # An image cannot show a narrower gap than a pixel.
     gap = max(1e6 * geometry.minimum_gap, *image.edges_um)

@@ -27,7 +27,8 @@ from simulator.optics.analysis import Columns, Options, Picture, Result, analyse
 from simulator.optics.calibration import CHANNELS, Calibration, calibration_table
 from simulator.optics.csv_columns import write_csv
 from simulator.optics.micrograph import read_labels, read_micrograph
-from simulator.results.storage import explain, write_atomically
+from simulator.reporting.names import unique_names
+from simulator.results.written import make_folder, write_output
 from simulator.units import UnitError, quantity
 from simulator.viewing.micrographs import State, draw_series
 from simulator.viewing.overlay import draw_overlay
@@ -129,6 +130,20 @@ def _check_number(path: Path, line: int, name: str, text: str, value: float) -> 
         raise InputError(f"{path}: {name} = '{text}' in line {line} is not {allowed}")
 
 
+def outputs_of(jobs: Sequence[Job], out: Path, calibration_out: Path | None = None) -> list[Path]:
+    """The files that `process` writes."""
+    ends = (".csv", "_refused.csv", "_overlay.png", "_labels.tif", "_histograms.npz")
+    paths = [out / f"{name}{end}" for name in _names(jobs) for end in ends]
+    paths += [out / name for name in ("summary.json", "summary.csv", "series.png")]
+    return paths if calibration_out is None else [*paths, calibration_out]
+
+
+def inputs_of(jobs: Sequence[Job]) -> list[Path]:
+    """The files that `process` reads."""
+    paths = (getattr(job, name) for job in jobs for name in _FILES)
+    return [path for path in paths if path is not None]
+
+
 def process(
     jobs: Sequence[Job],
     options: Options,
@@ -143,7 +158,7 @@ def process(
     Args:
         jobs: at least one.
         options: for all of them.
-        out: folder; made if it is missing, files of the same name are replaced.
+        out: folder; made if it is missing. Files of an earlier call are replaced, no others.
         calibration: turns ratios into lithium fractions.
         calibration_out: a file for the calibration that these pictures make, whose lithium
             fractions are known.
@@ -158,7 +173,7 @@ def process(
     _require_files(jobs)
     if calibration_out is not None:
         _require_states(jobs)
-    _make(out)
+    make_folder(out)
     names = _names(jobs)
     pristine: dict[tuple[Any, ...], Picture] = {}
     summaries: list[dict[str, Any]] = []
@@ -228,8 +243,8 @@ def _picture(
 def _write(out: Path, name: str, picture: Picture, result: Result) -> None:
     import tifffile
 
-    write_atomically(out / f"{name}.csv", write_csv(result.table))
-    write_atomically(out / f"{name}_refused.csv", write_csv(result.refused))
+    write_output(out / f"{name}.csv", write_csv(result.table))
+    write_output(out / f"{name}_refused.csv", write_csv(result.refused))
     why = picture.refused.copy()
     reasons = result.refused["refused"]
     why[~result.accepted] = reasons
@@ -237,7 +252,7 @@ def _write(out: Path, name: str, picture: Picture, result: Result) -> None:
     buffer = io.BytesIO()
     kind = np.uint16 if int(picture.labels.max()) < 2**16 else np.int32
     tifffile.imwrite(buffer, picture.labels.astype(kind), compression="zlib")
-    write_atomically(out / f"{name}_labels.tif", buffer.getvalue())
+    write_output(out / f"{name}_labels.tif", buffer.getvalue())
     buffer = io.BytesIO()
     np.savez_compressed(
         buffer,
@@ -245,7 +260,7 @@ def _write(out: Path, name: str, picture: Picture, result: Result) -> None:
         counts=picture.measured.histogram[result.accepted],
         channels=np.array(CHANNELS),
     )
-    write_atomically(out / f"{name}_histograms.npz", buffer.getvalue())
+    write_output(out / f"{name}_histograms.npz", buffer.getvalue())
 
 
 def _with_state(job: Job, name: str, summary: dict[str, Any]) -> dict[str, Any]:
@@ -295,7 +310,7 @@ def _line(summary: dict[str, Any]) -> str:
 
 def _write_summaries(out: Path, summaries: Sequence[dict[str, Any]]) -> None:
     text = json.dumps(summaries, indent=2, ensure_ascii=False) + "\n"
-    write_atomically(out / "summary.json", text.encode("utf-8"))
+    write_output(out / "summary.json", text.encode("utf-8"))
     names = list(dict.fromkeys(name for summary in summaries for name in summary))
     columns: Columns = {
         name: [
@@ -304,7 +319,7 @@ def _write_summaries(out: Path, summaries: Sequence[dict[str, Any]]) -> None:
         ]
         for name in names
     }
-    write_atomically(out / "summary.csv", write_csv(columns))
+    write_output(out / "summary.csv", write_csv(columns))
 
 
 def _draw(
@@ -338,8 +353,8 @@ def _write_calibration(path: Path, summaries: Sequence[dict[str, Any]]) -> None:
         np.maximum(np.array([[s[f"{c}_ratio_sd"] for c in CHANNELS] for s in used]) / count, 1e-4),
         [(s.get("composition", ""), s.get("direction", ""), s.get("lens", "")) for s in used],
     )
-    _make(path.absolute().parent)
-    write_atomically(path, table)
+    make_folder(path.absolute().parent)
+    write_output(path, table)
 
 
 def _require_files(jobs: Sequence[Job]) -> None:
@@ -359,19 +374,6 @@ def _require_states(jobs: Sequence[Job]) -> None:
             )
 
 
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(explain(folder, error)) from error
-
-
 def _names(jobs: Sequence[Job]) -> list[str]:
     """A name for each picture: that of its file, numbered where it comes twice."""
-    taken: dict[str, int] = {}
-    names = []
-    for job in jobs:
-        stem = job.image.stem
-        taken[stem] = taken.get(stem, 0) + 1
-        names.append(stem if taken[stem] == 1 else f"{stem}-{taken[stem]}")
-    return names
+    return unique_names([job.image.stem for job in jobs])

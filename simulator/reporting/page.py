@@ -25,8 +25,8 @@ from simulator.results.folder import ResultsFolder
 from simulator.results.history import read_history
 from simulator.results.manifest import read_manifest
 from simulator.results.marks import alterations
-from simulator.results.storage import write_atomically
 from simulator.results.trust import earlier_alterations
+from simulator.results.written import write_output
 from simulator.run_warnings import RunWarning
 from simulator.viewing import DRAWINGS
 from simulator.viewing.half_cycles import PER_AH_M2
@@ -57,6 +57,12 @@ class Picture:
     source: str
 
 
+def page_files(folder: Path | str) -> list[Path]:
+    """The files that `write_page` writes."""
+    report = ResultsFolder(folder).report
+    return [report / INPUT, report / PAGE]
+
+
 def write_page(folder: Path | str) -> Path:
     """Write report/index.html, and report/parameters.toml to run it again from.
 
@@ -67,7 +73,7 @@ def write_page(folder: Path | str) -> Path:
         the path of the page.
 
     Raises:
-        InputError: no results folder.
+        InputError: no results folder, or a file in the way is not heterode's own.
         OutputError: the page cannot be written.
     """
     results = ResultsFolder.open(folder)
@@ -75,14 +81,14 @@ def write_page(folder: Path | str) -> Path:
     manifest = read_manifest(results.manifest)
     again = input_text(manifest)
     if again:
-        write_atomically(report / INPUT, again.encode())
+        write_output(report / INPUT, again.encode())
     content = page_content(results, manifest)
     template = (files("simulator.reporting") / "templates" / "page.html.j2").read_text("utf-8")
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )
     html = environment.from_string(template).render(**content)
-    write_atomically(report / PAGE, html.encode())
+    write_output(report / PAGE, html.encode())
     return report / PAGE
 
 

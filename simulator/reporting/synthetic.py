@@ -34,7 +34,7 @@ from simulator.optics.synthetic import (
 from simulator.particles import ParticleTable
 from simulator.results.fields import read_fields
 from simulator.results.particle_series import read_particle_series
-from simulator.results.storage import explain, write_atomically
+from simulator.results.written import make_folder, write_output
 
 _MARGIN_UM = 3.0
 _SPREAD = 0.05
@@ -72,6 +72,10 @@ class Request:
     blur_px: float
     noise: float
     fall_off: float
+
+
+FILES = ("state.tif", "pristine.tif", "flat.tif", "truth.tif", "truth.csv")
+"""What `take_pictures` writes."""
 
 
 def take_pictures(request: Request, colours: Colours, seed: int, out: Path) -> int:
@@ -112,10 +116,7 @@ def take_pictures(request: Request, colours: Colours, seed: int, out: Path) -> i
     shapes = int(drawing.integers(2**63))
     after = draw(scene, camera, np.random.default_rng(shapes))
     pristine = draw(before, camera, np.random.default_rng(shapes), noise_stream=1)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(explain(out, error)) from error
+    make_folder(out)
     for name, picture in (("state", after), ("pristine", pristine)):
         _write_tiff(out / f"{name}.tif", picture.micrograph.counts, camera.pixel_um)
     _write_tiff(out / "flat.tif", after.flat.counts, camera.pixel_um)
@@ -128,7 +129,7 @@ def take_pictures(request: Request, colours: Colours, seed: int, out: Path) -> i
         "value": scene.mark,
         "defocus_um": scene.defocus_um,
     }
-    write_atomically(out / "truth.csv", write_csv(dict(table)))
+    write_output(out / "truth.csv", write_csv(dict(table)))
     return len(scene)
 
 
@@ -211,4 +212,4 @@ def _write_tiff(path: Path, pixels: npt.NDArray[np.generic], pixel_um: float) ->
         resolutionunit="CENTIMETER",
         compression="zlib",
     )
-    write_atomically(path, buffer.getvalue())
+    write_output(path, buffer.getvalue())

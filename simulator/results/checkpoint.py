@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import shutil
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.results.clearing import matching
 from simulator.results.hdf5 import hdf5_bytes
 from simulator.results.storage import PARTIAL, OutputError, explain, write_atomically
 
@@ -81,21 +81,28 @@ class Checkpoints:
             raise OutputError(explain(self.directory, error)) from error
         write_atomically(path, encode(checkpoint), durable=True)
         self._kept = [*(kept for kept in self._kept if kept != path), path][-2:]
-        strays = [*list_checkpoints(self.directory), *self.directory.glob(f"*{PARTIAL}")]
-        for stray in strays:
+        for stray in self._all():
             if stray not in self._kept:
                 with suppress(OSError):
                     stray.unlink()
 
     def delete(self) -> None:
-        """Delete the folder: the run is complete."""
-        shutil.rmtree(self.directory, ignore_errors=True)
+        """Delete the checkpoints, and the folder if nothing else is in it: the run is complete."""
+        with suppress(OSError):
+            for path in self._all():
+                path.unlink()
+            self.directory.rmdir()
+
+    def _all(self) -> list[Path]:
+        """The checkpoints there, and what was left of writing some."""
+        whole = list_checkpoints(self.directory)
+        numbered = self.directory.glob(f"[0-9]*.h5{PARTIAL}")
+        return [*whole, *(path for path in numbered if path.name.partition(".")[0].isdecimal())]
 
 
 def list_checkpoints(directory: Path) -> list[Path]:
     """The checkpoint files there, newest first."""
-    found = [path for path in directory.glob("*.h5") if path.stem.isdigit()]
-    return sorted(found, key=lambda path: int(path.stem), reverse=True)
+    return sorted(matching(directory, "checkpoint"), key=lambda path: int(path.stem), reverse=True)
 
 
 def encode(checkpoint: Checkpoint) -> bytes:

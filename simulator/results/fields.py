@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 
 from simulator.digests import PrefixDigest, text_digest
 from simulator.errors import InputError
+from simulator.results.clearing import matching
 from simulator.results.hdf5 import UnreadableError, hdf5_bytes, read_hdf5
 from simulator.results.sample import FieldGrid, FieldValues, Floats
 from simulator.results.storage import (
@@ -200,8 +201,8 @@ class FieldWriter:
         self._last_time = float(_TIME.findall(last)[-1])
         for domain in self._samples:
             self._list(domain)
-        for file in (self.directory / "data").glob("*[0-9].h5"):
-            if int(file.stem) >= self._next:
+        for file in matching(self.directory / "data", "fields/data"):
+            if file.stem != "mesh" and int(file.stem) >= self._next:
                 file.unlink()
 
     def _sample_xml(self, domain: str, time_s: float, name: str, fields: Mapping[str, Any]) -> str:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-import shutil
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
 
 from simulator.errors import InputError
+from simulator.results.clearing import clear
 from simulator.results.digest_list import SUMS
 from simulator.results.manifest import Manifest, read_manifest
 from simulator.results.storage import PARTIAL, OutputError, explain
+from simulator.results.written import make_folder
 
 _KNOWN = {
     "manifest.json",
@@ -65,7 +66,8 @@ class ResultsFolder:
         Args:
             path: a folder that is missing or empty; its parents are made.
             overwrite: delete the results of an earlier run there. Only a folder with a manifest of
-                this program is touched, and in it only what a run writes.
+                this program is touched, and in it only what the run wrote; see
+                `simulator.results.clearing`.
 
         Raises:
             InputError: the folder holds something, is none, or cannot be written; it is as before.
@@ -143,13 +145,10 @@ class ResultsFolder:
         """The folder report/, made if missing.
 
         Raises:
+            InputError: a file is in the way.
             OutputError: it cannot be made.
         """
-        try:
-            self.report.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(explain(self.report, error)) from error
-        return self.report
+        return make_folder(self.report)
 
 
 def _missing_parents(path: Path) -> list[Path]:
@@ -167,7 +166,8 @@ def _refuse_foreign(folder: ResultsFolder, overwrite: bool) -> None:
         return
     if not overwrite:
         raise InputError(
-            f"{path}: the folder is not empty. Choose another --out or pass --overwrite"
+            f"{path}: the folder is not empty. Choose another --out; --resume goes on with the run "
+            "there, and --overwrite would replace its results"
         )
     if any(place.is_symlink() for place in (path / name for name in _KNOWN)):
         raise InputError(f"{path}: holds links instead of results. Choose another --out")
@@ -199,10 +199,6 @@ def _delete_results(path: Path) -> None:
     # The manifest goes last: what an interrupted deletion leaves can still be overwritten. It must
     # not be taken for a whole run's by then.
     Manifest(path / "manifest.json").finish("failed", "being overwritten")
-    for name in sorted(_KNOWN, key=lambda name: name == "manifest.json"):
-        place = path / name
-        if place.is_dir():
-            shutil.rmtree(place)
-        else:
-            place.unlink(missing_ok=True)
-        place.with_name(name + PARTIAL).unlink(missing_ok=True)
+    clear(path)
+    for name in ("manifest.json", f"manifest.json{PARTIAL}"):
+        (path / name).unlink(missing_ok=True)

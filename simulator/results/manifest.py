@@ -23,6 +23,7 @@ from simulator.results.json_record import REMEDY, read_record, record_problem, r
 from simulator.results.manifest_types import manifest_problem
 from simulator.results.marks import marked
 from simulator.results.storage import write_atomically
+from simulator.results.written import write_output
 from simulator.run_warnings import RunWarning, merge_warnings
 
 Status = Literal["running", "completed", "stopped", "failed"]
@@ -180,24 +181,27 @@ def to_json(value: Any) -> Any:
 
 
 def write_json(path: Path, entries: Mapping[str, Any]) -> None:
-    """Write strict JSON, whole or not at all: what it cannot hold (nan, inf) is null.
+    """Write an output in strict JSON, whole or not at all: what it cannot hold (nan, inf) is null.
+
+    Raises:
+        InputError: a file is in the way that is not heterode's own.
+        OutputError: the file cannot be written.
+    """
+    write_output(path, json_text(entries))
+
+
+def json_text(entries: Mapping[str, Any]) -> bytes:
+    """Strict JSON; what it cannot hold (nan, inf) is null.
 
     Where it is made of altered results, it says so under `altered`.
-
-    Raises:
-        OutputError: the file cannot be written.
     """
     text = json.dumps(to_json(marked(entries)), indent=1, ensure_ascii=False, allow_nan=False)
-    write_atomically(path, text.encode() + b"\n")
+    return text.encode() + b"\n"
 
 
-def write_record(path: Path, entries: Mapping[str, Any]) -> None:
-    """Write JSON that carries the digest of its own content, whole or not at all.
-
-    Raises:
-        OutputError: the file cannot be written.
-    """
-    write_atomically(path, record_text(to_json(entries), RECORD_INDENT))
+def record_bytes(entries: Mapping[str, Any]) -> bytes:
+    """JSON that carries the digest of its own content; see `simulator.results.json_record`."""
+    return record_text(to_json(entries), RECORD_INDENT)
 
 
 @cache

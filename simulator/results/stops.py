@@ -14,6 +14,7 @@ from pathlib import Path
 
 from simulator.digests import text_digest
 from simulator.particles import COLUMNS, ParticleTable
+from simulator.results.clearing import matching
 from simulator.results.sample import Sample
 from simulator.results.storage import OutputError, TruncatedError, explain, write_atomically
 
@@ -88,8 +89,7 @@ def first_files(folder: Path, count: int) -> list[Path]:
 
 
 def _files(folder: Path) -> list[Path]:
-    tables = folder.glob("[0-9]*_*V.csv")
-    return sorted(tables, key=lambda path: int(path.name.partition("_")[0]))
+    return sorted(matching(folder, "stops"), key=lambda path: int(path.name.partition("_")[0]))
 
 
 def _volts(voltage: float) -> str:

@@ -31,8 +31,8 @@ RECORD = ".heterode-written"
 """Name of the record in each folder that commands write to."""
 
 OVERWRITE_HELP = (
-    "replace files that heterode did not write, or that were changed since; each is kept beside as "
-    "NAME.yours.EXT"
+    "replace what an earlier call wrote; of files in the way that heterode did not write, or that "
+    "were changed since, each is kept beside as NAME.yours.EXT"
 )
 """What `--overwrite` does, the same for every command."""
 
@@ -42,16 +42,19 @@ class _Rule:
     """How a command writes.
 
     Attributes:
-        overwrite: a user's file in the way is kept under another name, instead of refused.
+        overwrite: a user's file in the way is kept under another name, instead of refused; None
+            where that cannot be asked for.
         inputs: device and inode of what the command reads.
         elsewhere: what a user can do instead, for messages.
         made: folders made so far.
+        written: files written so far.
     """
 
-    overwrite: bool = False
+    overwrite: bool | None = None
     inputs: frozenset[tuple[int, int]] = frozenset()
     elsewhere: str = "Move or rename it"
     made: list[Path] = field(default_factory=list)
+    written: list[Path] = field(default_factory=list)
 
 
 _rule: ContextVar[_Rule | None] = ContextVar("rule", default=None)
@@ -66,17 +69,19 @@ def writing(
     outputs: Iterable[Path] = (),
     *,
     inputs: Iterable[Path] = (),
-    overwrite: bool = False,
+    overwrite: bool | None = None,
     option: str = "",
 ) -> Iterator[None]:
     """How everything is written inside, after a look at what is known to be written.
 
-    Where it fails, folders that were made inside and are empty are removed.
+    Where it fails for wrong input, the folders made inside are removed, with what was written to
+    them; for another reason, such as a full disk, only those that are empty.
 
     Args:
         outputs: files that will be written; looked at before anything is computed.
         inputs: files that are read; those that do not exist are left out.
-        overwrite: keep a user's file in the way under another name, instead of refusing it.
+        overwrite: keep a user's file in the way under another name, instead of refusing it; None
+            where the user cannot ask for that.
         option: that chooses another place, as in "--out"; "" where there is none.
 
     Raises:
@@ -88,7 +93,9 @@ def writing(
     try:
         require(outputs)
         yield
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, InputError) and not isinstance(error, OutputError):
+            _remove_written(rule)
         _remove_empty(rule.made)
         raise
     finally:
@@ -121,9 +128,11 @@ def write_output(path: Path, content: bytes) -> None:
         InputError: a file in the way is an input, the user's, a link, a folder or read-only.
         OutputError: the folder is gone, full or not writable; the old file is intact.
     """
-    _make_way(path)
-    _note(path, hashlib.sha256(content).hexdigest())
+    digest = hashlib.sha256(content).hexdigest()
+    _make_way(path, digest)
+    _note(path, digest)
     write_atomically(path, content)
+    _current().written.append(path)
 
 
 def put_output(made: Path, path: Path) -> None:
@@ -133,12 +142,14 @@ def put_output(made: Path, path: Path) -> None:
         InputError: see `write_output`.
         OutputError: likewise.
     """
-    _make_way(path)
     try:
-        _note(path, file_digest(made))
+        digest = file_digest(made)
+        _make_way(path, digest)
+        _note(path, digest)
         os.replace(made, path)
     except OSError as error:
         raise OutputError(explain(path, error)) from error
+    _current().written.append(path)
 
 
 def make_folder(folder: Path) -> Path:
@@ -219,10 +230,15 @@ class _Records:
     def own(self, path: Path) -> bool:
         """Whether a file is as heterode wrote it."""
         known = self.digests(path)
-        try:
-            return bool(known) and file_digest(path) in known
-        except OSError:
-            return False
+        return bool(known) and _digest(path) in known
+
+
+def _digest(path: Path) -> str:
+    """Of a file; "" where it cannot be read, which no file's is."""
+    try:
+        return file_digest(path)
+    except OSError:
+        return ""
 
 
 def _identities(paths: Iterable[Path]) -> Iterator[tuple[int, int]]:
@@ -233,8 +249,15 @@ def _identities(paths: Iterable[Path]) -> Iterator[tuple[int, int]]:
             yield found.st_dev, found.st_ino
 
 
-def _look(path: Path, rule: _Rule, records: _Records) -> bool:
-    """Refuse what must not give way to an output; whether a user's file is to be kept beside."""
+def _look(path: Path, rule: _Rule, records: _Records, digest: str = "") -> bool:
+    """Refuse what must not give way to an output; whether a user's file is to be kept beside.
+
+    Args:
+        path: of the output.
+        rule: how the command writes.
+        records: of the folders.
+        digest: of what is to be written: a file that holds just that is in nobody's way.
+    """
     try:
         found = os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -251,17 +274,25 @@ def _look(path: Path, rule: _Rule, records: _Records) -> bool:
         raise InputError(f"{path}: is no ordinary file, and is not replaced. {rule.elsewhere}")
     if not found.st_mode & 0o222:
         raise InputError(f"{path}: is read-only, and is not replaced. {rule.elsewhere}")
-    if records.own(path):
+    if records.own(path) or (digest and _digest(path) == digest):
         return False
     if rule.overwrite:
         return True
     why = "was changed since heterode wrote it"
     if not records.digests(path):
         why = f"was not written by heterode (it is not in {path.parent / RECORD})"
+    kept = f", or pass --overwrite, which keeps it beside as {path.stem}.yours{path.suffix}"
     raise InputError(
-        f"{path}: {why}, and is not replaced. {rule.elsewhere}, or pass --overwrite, which keeps "
-        f"it beside as {path.stem}.yours{path.suffix}"
+        f"{path}: {why}, and is not replaced. {rule.elsewhere}"
+        + (kept if rule.overwrite is not None else "")
     )
+
+
+def _remove_written(rule: _Rule) -> None:
+    """Remove files from the folders that were made for them."""
+    for path in rule.written:
+        if not set(rule.made).isdisjoint(path.parents):
+            path.unlink(missing_ok=True)
 
 
 def _remove_empty(made: Iterable[Path]) -> None:
@@ -283,9 +314,8 @@ def _refuse_place(path: Path) -> None:
         raise InputError(f"{present}: cannot be written. {rule.elsewhere}")
 
 
-def _make_way(path: Path) -> None:
-    rule, records = _current(), _Records()
-    if _look(path, rule, records):
+def _make_way(path: Path, digest: str) -> None:
+    if _look(path, _current(), _Records(), digest):
         set_aside(path)
 
 

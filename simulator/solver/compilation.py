@@ -27,8 +27,9 @@ from cffi import VerificationError
 from dolfinx import fem, jit
 from mpi4py import MPI
 
+from simulator.cache_folder import own_folder, refuse_others
 from simulator.digests import file_digest
-from simulator.errors import CompileError
+from simulator.errors import CompileError, InputError
 from simulator.ranks import together
 
 FLAGS = (
@@ -70,6 +71,7 @@ def compiled(form: Any) -> fem.Form:
     """
     comm: MPI.Comm = form.ufl_domain().ufl_cargo().comm
     folder = folder_of(form)
+    together(comm, _refuse_unsafe_cache)
 
     def compile_it() -> fem.Form:
         try:
@@ -94,6 +96,19 @@ def compiled(form: Any) -> fem.Form:
     return together(comm, compile_it)
 
 
+def _refuse_unsafe_cache() -> None:
+    """What lies in the cache is executed, so nobody else may have put it there.
+
+    Raises:
+        CompileError: somebody else can write to the folder.
+    """
+    try:
+        if cache_folder().is_dir():
+            refuse_others(cache_folder())
+    except (InputError, OSError) as error:
+        raise CompileError(f"the equations cannot be compiled: {error}") from error
+
+
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
     """Hold the folder's lock, and find it without remainders and damage. Raises no OSError."""
@@ -116,7 +131,8 @@ def _make(folder: Path) -> None:
     if folder.parent.is_dir() and not folder.is_dir():
         with suppress(FileNotFoundError):
             folder.unlink()
-    folder.mkdir(parents=True, exist_ok=True)
+    own_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
 
 
 def remove_damaged(folder: Path, *, locked: bool) -> None:

@@ -10,9 +10,9 @@ import numpy as np
 import pandas as pd
 
 from simulator.results.manifest import write_json
-from simulator.results.storage import OutputError, explain, write_atomically
+from simulator.results.written import make_folder, write_output
 from simulator.sweep.design import Factor
-from simulator.sweep.folder import SweepFolder
+from simulator.sweep.folder import RANKINGS, SweepFolder
 from simulator.sweep.plan import Plan
 from simulator.sweep.statistics import (
     EXPLAINED,
@@ -62,15 +62,11 @@ def write_findings(plan: Plan, folder: SweepFolder, table: pd.DataFrame) -> Find
     done = completed(table)
     if done.empty:
         return Findings((), ())
-    try:
-        folder.figures.mkdir(exist_ok=True)
-    except OSError as error:
-        raise OutputError(explain(folder.figures, error)) from error
+    make_folder(folder.figures)
     varied = [factor for factor in plan.factors if len(table[factor.column].unique()) > 1]
     points = summary(table, ["point", *(factor.column for factor in plan.factors)])
-    path = folder.path / "points.csv"
-    write_atomically(path, points.to_csv(index=False, lineterminator="\n").encode())
-    files = [path]
+    write_output(folder.points, points.to_csv(index=False, lineterminator="\n").encode())
+    files = [folder.points]
     files += [_effect(plan, folder, table, varied, factor) for factor in varied]
     lines, entries = [], {}
     splits = {name: variance_split(table, plan, name) for name in EXPLAINED}
@@ -89,7 +85,7 @@ def write_findings(plan: Plan, folder: SweepFolder, table: pd.DataFrame) -> Find
         files.append(_save(importance_figure(ranked, plan.title), folder.figures / f"{name}.png"))
     elif ranked:
         lines.append(f"no {name.replace('_', ' ')}: {ranked}")
-    files.append(folder.path / "statistics.json")
+    files.append(folder.statistics)
     write_json(files[-1], {"title": plan.title, **entries})
     return Findings(tuple(lines), tuple(files))
 
@@ -97,9 +93,10 @@ def write_findings(plan: Plan, folder: SweepFolder, table: pd.DataFrame) -> Find
 def _ranked(plan: Plan, table: pd.DataFrame) -> tuple[str, pd.DataFrame | str]:
     """What matters most, by the means the design allows; a grid has its split for that."""
     kind = plan.file.design.kind
+    of_indices, of_regression = RANKINGS
     if kind == "saltelli":
-        return "sobol_indices", indices(table, plan)
-    return "regression", "" if kind == "grid" else regression(table, plan)
+        return of_indices, indices(table, plan)
+    return of_regression, "" if kind == "grid" else regression(table, plan)
 
 
 def _spoken(splits: dict[str, Split | str]) -> list[str]:
@@ -137,7 +134,7 @@ def _effect(
     axes = [None if factor is None else _axis(factor) for factor in (x, lines, panels)]
     assert axes[0] is not None
     figure = effect_figure(rows, axes[0], axes[1], axes[2], plan.title)
-    return _save(figure, folder.figures / f"effect_{x.name.replace('.', '_')}.png")
+    return _save(figure, folder.effect(x.name))
 
 
 def _binned(values: pd.Series) -> pd.Series:

@@ -2,6 +2,8 @@
 
     sweep.json          the design, the runs with their parameters, versions
     sweep.csv, .parquet a row a run: the table
+    points.csv          a row a point of the design
+    statistics.json     what explains the spread between runs
     figures/            what `heterode sweep` draws of it
     runs/ID/            results folder of a run
     runs/ID.json        how it ended, and its numbers
@@ -27,12 +29,16 @@ from simulator.results.manifest import (
     collect_versions,
     read_manifest,
     read_own_record,
-    write_record,
+    record_bytes,
 )
-from simulator.results.storage import AlteredError, OutputError, explain
+from simulator.results.storage import AlteredError, write_atomically
+from simulator.results.written import make_folder, write_output
 
 if TYPE_CHECKING:
     from simulator.sweep.plan import Plan
+
+RANKINGS = ("sobol_indices", "regression")
+"""What tells which factor matters most, by name of its figure and of its numbers."""
 
 Status = Literal["waiting", "begun", "completed", "stopped", "failed"]
 
@@ -96,8 +102,19 @@ class SweepFolder:
         self.plan = path / "sweep.json"
         self.runs = path / "runs"
         self.csv, self.parquet = path / "sweep.csv", path / "sweep.parquet"
+        self.points, self.statistics = path / "points.csv", path / "statistics.json"
         self.figures = path / "figures"
         self.slurm = path / "slurm"
+
+    def effect(self, factor: str) -> Path:
+        """Figure of what a factor does."""
+        return self.figures / f"effect_{factor.replace('.', '_')}.png"
+
+    def outputs(self, plan: Plan) -> list[Path]:
+        """The table, and all that may be written beside it."""
+        figures = [self.effect(factor.name) for factor in plan.factors]
+        figures += [self.figures / f"{name}.png" for name in ("variance", *RANKINGS)]
+        return [self.csv, self.parquet, self.points, self.statistics, *dict.fromkeys(figures)]
 
     def results(self, run: str) -> Path:
         """Results folder of a run."""
@@ -132,12 +149,9 @@ class SweepFolder:
             OutputError: it cannot be written.
         """
         self.check()
-        try:
-            self.runs.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(explain(self.path, error)) from error
+        make_folder(self.runs)
         content = {"program": PROGRAM, "versions": collect_versions(), **plan.as_dict()}
-        write_record(self.plan, content)
+        write_output(self.plan, record_bytes(content))
 
     def read(self) -> Plan:
         """The plan of an earlier call.
@@ -202,4 +216,4 @@ class SweepFolder:
             return
         content = asdict(ended)
         del content["signal"]
-        write_record(self.outcome(run), content)
+        write_atomically(self.outcome(run), record_bytes(content))

@@ -18,6 +18,7 @@ from simulator.results.folder import ResultsFolder
 from simulator.results.history import read_history
 from simulator.results.manifest import read_manifest
 from simulator.sweep.set_points import SetPoint, read_set_point
+from simulator.sweep.validity import codes_of
 
 Numbers = dict[str, Any]
 
@@ -67,6 +68,7 @@ def cost(manifest: Mapping[str, Any]) -> Numbers:
         "solve_s": wall.get("solve"),
         "memory_bytes": manifest["peak_memory_bytes"],
         "mesh_hash": manifest["mesh_hash"],
+        "warnings": codes_of(manifest.get("warnings") or []),
     }
 
 

@@ -18,6 +18,7 @@ from simulator.parameters.loading import with_paths
 from simulator.parameters.messages import first_line, mistake_line
 from simulator.parameters.toml_file import read_toml
 from simulator.reporting.toml_text import toml_value
+from simulator.run_warnings import RunWarning
 from simulator.sweep.design import (
     Coordinate,
     Factor,
@@ -28,6 +29,7 @@ from simulator.sweep.design import (
     points_of,
 )
 from simulator.sweep.schema import SweepFile, Values
+from simulator.sweep.validity import Rescaled
 
 DEFAULTS: Values = {"output.report": False, "output.fields_every": 1_000_000}
 """Of every run, unless the sweep file says otherwise: figures and fields would cost more than
@@ -76,6 +78,7 @@ class Plan:
         data: the same as TOML's own tables.
         factors: what is varied.
         runs: a row each of the table; equal points share a run, and its id.
+        warnings: of the sweep as a whole.
     """
 
     source: Path
@@ -84,6 +87,7 @@ class Plan:
     data: dict[str, Any]
     factors: tuple[Factor, ...]
     runs: tuple[Run, ...]
+    warnings: tuple[RunWarning, ...] = ()
 
     @property
     def title(self) -> str:
@@ -102,6 +106,7 @@ class Plan:
             "base": str(self.base.absolute()),
             "file": self.data,
             "runs": [asdict(run) for run in self.runs],
+            "warnings": [warning.as_dict() for warning in self.warnings],
         }
 
 
@@ -110,7 +115,9 @@ def plan_of(content: Mapping[str, Any]) -> Plan:
     file = SweepFile.model_validate(content["file"])
     runs = tuple(Run(**{**run, "overrides": tuple(run["overrides"])}) for run in content["runs"])
     source, base = Path(content["source"]), Path(content["base"])
-    return Plan(source, base, file, dict(content["file"]), tuple(factors_of(file)), runs)
+    warnings = tuple(RunWarning.from_dict(entry) for entry in content.get("warnings", []))
+    factors = tuple(factors_of(file))
+    return Plan(source, base, file, dict(content["file"]), factors, runs, warnings)
 
 
 @dataclass(frozen=True)
@@ -159,8 +166,9 @@ def lay_out(draft: Draft) -> Plan:
     """
     source, file = draft.source, draft.file
     base = source.parent / file.parameters
-    runs = tuple(_runs(source, base, file, draft.points))
-    return Plan(source, base, file, draft.data, draft.factors, runs)
+    rescaled = Rescaled()
+    runs = tuple(_runs(source, base, file, draft.points, rescaled))
+    return Plan(source, base, file, draft.data, draft.factors, runs, rescaled.warnings())
 
 
 def _check_seeds(file: SweepFile, factors: Sequence[Factor]) -> None:
@@ -176,7 +184,9 @@ def _check_seeds(file: SweepFile, factors: Sequence[Factor]) -> None:
             )
 
 
-def _runs(source: Path, base: Path, file: SweepFile, points: Sequence[Point]) -> Iterator[Run]:
+def _runs(
+    source: Path, base: Path, file: SweepFile, points: Sequence[Point], rescaled: Rescaled
+) -> Iterator[Run]:
     for seeds in file.seeds.pairs:
         for number, point in enumerate(points):
             settings = merged(DEFAULTS, file.set, point.settings, seeds)
@@ -185,6 +195,7 @@ def _runs(source: Path, base: Path, file: SweepFile, points: Sequence[Point]) ->
                 parameters = load_parameters(base, overrides)
             except InputError as error:
                 raise InputError(_at_point(source, point, str(error))) from None
+            rescaled.see(parameters)
             yield Run(
                 fingerprint(parameters),
                 number,

@@ -47,7 +47,7 @@ _RANGE = {"from", "to"}
 
 _COLUMNS = {"run", "point", "block", "row", "packing_seed", "penalty_seed", "status", "reason"}
 _COLUMNS |= {"particles", "unknowns", "steps", "newton_iterations", "ranks", "remark", "mesh_hash"}
-_COLUMNS |= {"peak_at_end", "value_sd", "value_range", "L_star_flag"}
+_COLUMNS |= {"peak_at_end", "value_sd", "value_range", "L_star_flag", "warnings"}
 _ENDINGS = ("_s", "_um", "_V", "_bytes", "_value", "_converged", "_spread", "_fraction")
 
 

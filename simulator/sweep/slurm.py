@@ -88,7 +88,7 @@ def submit(plan: Plan, folder: SweepFolder, tasks: Sequence[Task], ranks: int) -
     from submitit import SlurmExecutor
     from submitit.core.utils import FailedJobError, FailedSubmissionError
 
-    asked = plan.file.slurm
+    asked, new = plan.file.slurm, not folder.slurm.exists()
     python = [sys.executable] if asked.python is None else shlex.split(asked.python)
     # -P: nothing is imported from the folder that the job happens to start in.
     executor = SlurmExecutor(
@@ -106,6 +106,9 @@ def submit(plan: Plan, folder: SweepFolder, tasks: Sequence[Task], ranks: int) -
             jobs = [executor.submit(element) for element in elements]
         return str(jobs[0].job_id).partition("_")[0]
     except (FailedJobError, FailedSubmissionError, subprocess.CalledProcessError) as error:
+        if new:
+            # Scripts of a job that there is not.
+            shutil.rmtree(folder.slurm, ignore_errors=True)
         reason = " ".join(str(error).split())
         raise InputError(f"--slurm: sbatch refuses the job ({reason}). See [slurm]") from None
 

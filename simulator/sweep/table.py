@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from simulator.results.storage import write_atomically
 from simulator.results.trust import check_whole
+from simulator.results.written import write_output
 from simulator.sweep.folder import SweepFolder
 from simulator.sweep.plan import Plan, Run
 
@@ -90,7 +90,7 @@ def write_table(table: pd.DataFrame, folder: SweepFolder) -> None:
     Raises:
         OutputError: the folder cannot be written.
     """
-    write_atomically(folder.csv, table.to_csv(index=False, lineterminator="\n").encode())
+    write_output(folder.csv, table.to_csv(index=False, lineterminator="\n").encode())
     buffer = io.BytesIO()
     table.to_parquet(buffer, index=False)
-    write_atomically(folder.parquet, buffer.getvalue())
+    write_output(folder.parquet, buffer.getvalue())

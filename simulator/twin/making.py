@@ -28,7 +28,7 @@ from simulator.other_python import (
     run_script,
 )
 from simulator.results.marks import marked
-from simulator.results.storage import OutputError, explain, write_atomically
+from simulator.results.written import make_folder, write_output
 from simulator.twin.current import followed_current
 from simulator.twin.electrode import (
     Weighting,
@@ -128,6 +128,12 @@ def pybamm_python(chosen: Path | None, install: bool, say: Say) -> Path | None:
         ) from error
 
 
+def outputs_of(place: Path, *, run: bool) -> list[Path]:
+    """The files that `make_twin` writes; `run`: with a Python that has PyBaMM."""
+    names = ("twin.json", "twin.py", "twin.csv", "twin.png") if run else ("twin.json", "twin.py")
+    return [place / name for name in names]
+
+
 def make_twin(
     folder: Path, place: Path | None, weighting: Weighting, python: Path | None, say: Say
 ) -> Comparison | None:
@@ -157,7 +163,7 @@ def make_twin(
         return None
     say(f"following {len(run.history) - 1} time steps with PyBaMM")
     comparison = compare(run.history, run_script([str(python), str(script)]))
-    write_atomically(place / "twin.csv", comparison.table.to_csv(index=False).encode())
+    write_output(place / "twin.csv", comparison.table.to_csv(index=False).encode())
     draw_twin(place / "twin.png", comparison.table, run.title, comparison.lines()[0])
     write_files(twin | _results(comparison), place)
     return comparison
@@ -198,15 +204,12 @@ def write_files(twin: dict[str, Any], place: Path) -> Path:
         OutputError: the place cannot be written.
     """
     source = Path(__file__).with_name("half_cell.py").read_text(encoding="utf-8")
-    try:
-        place.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(explain(place, error)) from error
+    make_folder(place)
     # A table a line: 300 kB in all.
     text = json.dumps(marked(twin), indent=1, allow_nan=False)
     text = re.sub(r"\[\s+([^\[\]]*?)\s+\]", lambda m: f"[{' '.join(m[1].split())}]", text)
-    write_atomically(place / "twin.json", text.encode() + b"\n")
-    write_atomically(place / "twin.py", (source + _MAIN).encode())
+    write_output(place / "twin.json", text.encode() + b"\n")
+    write_output(place / "twin.py", (source + _MAIN).encode())
     return place / "twin.py"
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 from skimage.morphology import dilation
 from skimage.segmentation import find_boundaries
 
-from simulator.results.storage import write_atomically
+from simulator.results.written import write_output
 
 COLOURS: Mapping[str, tuple[int, int, int]] = {
     "": (0, 220, 70),
@@ -69,5 +69,5 @@ def draw_overlay(
     """
     buffer = io.BytesIO()
     Image.fromarray(overlay(intensity, labels, refused)).save(buffer, format="PNG")
-    write_atomically(path, buffer.getvalue())
+    write_output(path, buffer.getvalue())
     return path

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import AutoMinorLocator, MaxNLocator
 
 from simulator.results.marks import short_mark
-from simulator.results.storage import write_atomically
+from simulator.results.written import write_output
 
 Layout = Literal["constrained", "compressed"]
 
@@ -108,12 +108,13 @@ def save(figure: Figure, path: Path) -> None:
     """Write the figure in the format of the file's ending, whole or not at all.
 
     Raises:
+        InputError: a file is in the way that is not heterode's own.
         OutputError: the file cannot be written.
     """
     mark_altered(figure)
     buffer = io.BytesIO()
     figure.savefig(buffer, format=path.suffix[1:], dpi=DPI)
-    write_atomically(path, buffer.getvalue())
+    write_output(path, buffer.getvalue())
 
 
 def mark_altered(figure: Figure) -> None:

@@ -6,7 +6,7 @@
 From the results folder alone, also of a run that goes on or was killed; no display is needed.
 """
 
-from simulator.viewing.movie.animate import MOVIE, Movie, animate
+from simulator.viewing.movie.animate import MOVIE, Movie, animate, outputs_of
 from simulator.viewing.movie.timeline import STEPS
 from simulator.viewing.movie.view import FORMATS, QUANTITIES, Cut, View, read_cut
 
@@ -19,5 +19,6 @@ __all__ = [
     "Movie",
     "View",
     "animate",
+    "outputs_of",
     "read_cut",
 ]

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Protocol
 
 from simulator.errors import InputError
@@ -16,6 +18,7 @@ from simulator.results.manifest import read_manifest
 from simulator.results.marks import short_mark
 from simulator.results.particle_series import read_particle_series
 from simulator.results.sample import Floats
+from simulator.results.written import require
 from simulator.viewing.movie.plane import PlaneScene
 from simulator.viewing.movie.stage import Stage
 from simulator.viewing.movie.timeline import Fields, Timeline
@@ -59,6 +62,12 @@ class Movie:
     gif_s: float
 
 
+def outputs_of(folder: Path | str, view: View) -> list[Path]:
+    """The files that `animate` makes."""
+    report = ResultsFolder(folder).report
+    return [report / f"{MOVIE}.{ending}" for ending in ("mp4", "gif") if ending in view.formats]
+
+
 def animate(
     folder: Path | str, view: View | None = None, tell: Callable[[int, int], None] | None = None
 ) -> Movie:
@@ -70,7 +79,8 @@ def animate(
         tell: is called with the number of frames done and that of all, after each.
 
     Raises:
-        InputError: no readable results there, no samples yet, or the view does not fit them.
+        InputError: no readable results there, no samples yet, the view does not fit them, or a file
+            in the way is not heterode's own.
         OutputError: the files cannot be written.
     """
     view = View() if view is None else view
@@ -91,21 +101,19 @@ def animate(
             if tell is not None:
                 tell(number + 1, len(timeline))
 
-    report = results.make_report()
-    mp4 = report / f"{MOVIE}.mp4"
-    # A GIF is made from the MP4, which then goes where it is not wanted.
-    written = mp4 if "mp4" in view.formats else report / f"{MOVIE}-for-gif.mp4"
-    try:
+    report, paths = results.make_report(), outputs_of(folder, view)
+    require(paths)
+    with ExitStack() as ending:
+        ending.callback(scene.close)
+        written = report / f"{MOVIE}.mp4"
+        if written not in paths:
+            # A GIF is made from the MP4, which then goes.
+            made = TemporaryDirectory(prefix=f".{MOVIE}-", dir=report)
+            written = Path(ending.enter_context(made)) / written.name
         count = write_mp4(written, frames(), view.size, view.fps)
         done = time.perf_counter()
-        paths = [mp4] if "mp4" in view.formats else []
         if "gif" in view.formats:
-            write_gif(report / f"{MOVIE}.gif", written)
-            paths.append(report / f"{MOVIE}.gif")
-    finally:
-        scene.close()
-        if written != mp4:
-            written.unlink(missing_ok=True)
+            write_gif(paths[-1], written)
     return Movie(
         tuple(paths),
         count,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from collections.abc import Iterable
 from contextlib import suppress
@@ -13,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulator.results.storage import OutputError, explain
+from simulator.results.written import put_output
 
 Picture = NDArray[np.uint8]
 
@@ -58,7 +58,7 @@ def write_mp4(path: Path, frames: Iterable[Picture], size: tuple[int, int], fps:
                 count += 1
         finally:
             writer.close()
-        os.replace(partial, path)
+        put_output(partial, path)
     except OSError as error:
         raise OutputError(explain(path, error)) from error
     finally:
@@ -90,7 +90,7 @@ def write_gif(path: Path, movie: Path, *, width: int = _GIF_WIDTH) -> None:
         if done.returncode != 0:
             reason = (done.stderr.strip().splitlines() or ["ffmpeg failed"])[-1]
             raise OutputError(f"{path}: cannot be written ({reason})")
-        os.replace(partial, path)
+        put_output(partial, path)
     except OSError as error:
         raise OutputError(explain(path, error)) from error
     finally:

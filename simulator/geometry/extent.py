@@ -1,0 +1,83 @@
+"""Whether the lengths of a mesh are micrometres: an electrode's own extent tells."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from simulator.errors import InputError
+from simulator.geometry.mesh_data import MeshData
+
+COATING_UM = (0.5, 5000.0)
+"""Thickness of a coating, micrometres: from thin films to far beyond the thickest electrodes."""
+
+RADIUS_UM = (0.005, 250.0)
+"""Median radius of the particles, micrometres: from nanoparticles to the coarsest powders."""
+
+UNITS = {"metres": 1e6, "millimetres": 1e3, "nanometres": 1e-3, "centimetres": 1e4}
+"""Micrometres in each."""
+
+USUAL = ("metres", "millimetres", "nanometres")
+"""In which programs write meshes; taken where they come near enough to what is expected."""
+
+NEAR = 8.0
+"""Factor by which a coating may differ from the expected one and still be near."""
+
+
+def refuse_other_units(mesh: MeshData, expected_um: float) -> None:
+    """Refuse a mesh that is no electrode's when its lengths are taken as micrometres.
+
+    Args:
+        mesh: read from a file.
+        expected_um: thickness of the coating as the input file has it.
+
+    Raises:
+        InputError: one line on what is too large or too small, the likely unit, and the remedy.
+    """
+    coating, radius = mesh.coating_thickness_um, float(np.median(mesh.particles.radius_um))
+    for what, value, (low, high) in (
+        ("coating is {} um thick", coating, COATING_UM),
+        ("particles have a median radius of {} um", radius, RADIUS_UM),
+    ):
+        if not low <= value <= high:
+            unit = _likely_unit(coating, expected_um)
+            raise InputError(
+                f"its {what.format(f'{value:.3g}')} (allowed: {low:g} to {high:g} um), so its"
+                f" lengths are likely {unit}. A mesh file holds micrometres: multiply its"
+                f" coordinates by {UNITS[unit]:g} (gmsh: Mesh.ScalingFactor = {UNITS[unit]:g} when"
+                " it is written)"
+            )
+
+
+def refuse_pixels(edges_um: Sequence[float], pixels: int, path: Path) -> None:
+    """Refuse pixels that make no electrode of an image: its coating tells.
+
+    Args:
+        edges_um: of a pixel, or of a voxel with the one along the thickness last.
+        pixels: along the thickness.
+        path: of the image.
+
+    Raises:
+        InputError: one line with the allowed edges.
+    """
+    low, high = COATING_UM
+    edge = edges_um[-1]
+    if not low <= edge * pixels <= high:
+        raise InputError(
+            f"{path}: pixels of {edge:.3g} um make its coating {edge * pixels:.3g} um thick"
+            f" (allowed: {low:g} to {high:g} um, so pixels of {low / pixels:.3g} to"
+            f" {high / pixels:.3g} um). Give their edge as --pixel, with its unit"
+        )
+
+
+def _likely_unit(coating: float, expected_um: float) -> str:
+    """The unit in which the coating is nearest to what it should be."""
+
+    def apart(unit: str) -> float:
+        return abs(math.log(UNITS[unit] * coating / expected_um))
+
+    usual = min(USUAL, key=apart)
+    return usual if apart(usual) < math.log(NEAR) else min(UNITS, key=apart)

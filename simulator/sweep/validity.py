@@ -1,0 +1,71 @@
+"""What a sweep as a whole says of its validity, beyond what each of its runs says of itself."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import pandas as pd
+
+from simulator.geometry.msh import read_msh
+from simulator.parameters import Parameters
+from simulator.regimes import expected_particles
+from simulator.run_warnings import RunWarning
+
+
+class Rescaled:
+    """Numbers of particles of runs whose penalties are divided by the largest drawn."""
+
+    def __init__(self) -> None:
+        self._counts: set[int] = set()
+        self._meshes: dict[str, int] = {}
+
+    def see(self, p: Parameters) -> None:
+        """Take a run of the sweep into account."""
+        if p.penalty.distribution == "weibull" and p.penalty.restriction == "rescale":
+            self._counts.add(self._particles(p))
+
+    def _particles(self, p: Parameters) -> int:
+        file = p.geometry.mesh_file
+        if file is None:
+            return expected_particles(p)
+        if str(file) not in self._meshes:
+            self._meshes[str(file)] = len(read_msh(file).particles)
+        return self._meshes[str(file)]
+
+    def warnings(self) -> tuple[RunWarning, ...]:
+        """One where such runs differ in their number of particles."""
+        if len(self._counts) < 2:
+            return ()
+        low, high = min(self._counts), max(self._counts)
+        return (
+            RunWarning(
+                "rescaled_penalties",
+                f'penalty.restriction is "rescale" in runs of {low} to {high} particles: penalties '
+                "are divided by the largest drawn, which grows with their number, so that the runs "
+                'differ by their penalties as well. Set penalty.restriction = "truncate"',
+                value=float(high),
+                allowed=(float(low), float(low)),
+                key="penalty.restriction",
+                count=len(self._counts),
+            ),
+        )
+
+
+def codes_of(entries: Iterable[Any]) -> str:
+    """The codes of a manifest's warnings, for a cell of the table; "" without any."""
+    return "; ".join(str(entry.get("code", "")) for entry in entries)
+
+
+def warning_lines(plan_warnings: Sequence[RunWarning], table: pd.DataFrame) -> list[str]:
+    """For people: a line for each warning of the sweep, and one that counts those of its runs."""
+    lines = [f"warning: {warning.message}" for warning in plan_warnings]
+    if "warnings" not in table:
+        return lines
+    told = table.drop_duplicates("run")["warnings"].fillna("")
+    counts = Counter(code for cell in told for code in str(cell).split("; ") if code)
+    if counts:
+        kinds = ", ".join(f"{code} ({count})" for code, count in sorted(counts.items()))
+        lines.append(f"warning: {int((told != '').sum())} of {len(told)} runs have some: {kinds}")
+    return lines

@@ -1,0 +1,277 @@
+"""A run in the place of an earlier one: what that wrote goes by its name, a user's files stay.
+
+So for `--overwrite`, and for `--resume` of a run that has no checkpoint yet.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import short_run
+from synthetic import SyntheticRun, synthetic_run, write_run
+
+from simulator.cli import main
+from simulator.parameters import load_parameters
+from simulator.parameters.files import files_of
+from simulator.reporting import ended
+from simulator.results import ResultsFolder, read_manifest
+from simulator.results.checkpoint import Checkpoint, Checkpoints, list_checkpoints
+from simulator.results.clearing import LEDGER, clear
+from simulator.results.fields import FieldWriter
+from simulator.results.stops import StopTables
+from simulator.results.written import RECORD, write_output
+from simulator.viewing.figures import Drawing, draw_figures
+
+USERS = (
+    "notes.txt",
+    "report/state.pvsm",
+    "report/notes/ideas.md",
+    "fields/view.pvsm",
+    "fields/clip.xdmf",
+    "fields/data/mine.h5",
+    "fields/data/extra1.h5",
+    "stops/compare.ods",
+    "stops/1_my_V.csv",
+    "checkpoint/keep.h5",
+    "checkpoint/README",
+    "SHA256SUMS.asc",
+)
+"""Files of a user's, some with names that only resemble a run's."""
+
+
+@pytest.fixture(scope="module")
+def run() -> SyntheticRun:
+    return synthetic_run(4)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, run: SyntheticRun) -> ResultsFolder:
+    """A run with a report, stops and checkpoints, and a user's files among all of them."""
+    results = write_run(tmp_path / "out", run)
+    results.make_report()
+    for name in ("voltage.png", "index.html"):
+        write_output(results.report / name, name.encode())
+    results.stops.mkdir()
+    for name in ("01_4.20V.csv", "02_3.00V.csv"):
+        (results.stops / name).write_text("particle\n0\n")
+    Checkpoints(results.checkpoint).write(7, Checkpoint({}, {}))
+    (results.checkpoint / "000008.h5.partial").write_text("half")
+    for name in USERS:
+        path = results.path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(f"mine: {name}")
+    return results
+
+
+def names(folder: Path) -> set[str]:
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def test_all_that_is_the_users_stays_and_nothing_else(folder: ResultsFolder) -> None:
+    assert len(names(folder.path)) > len(USERS) + 15
+    ResultsFolder.create(folder.path, overwrite=True)
+    assert names(folder.path) == set(USERS)
+    for name in USERS:
+        assert (folder.path / name).read_text() == f"mine: {name}"
+
+
+def test_folders_go_where_nothing_is_left(tmp_path: Path, run: SyntheticRun) -> None:
+    results = write_run(tmp_path / "out", run)
+    write_output(results.make_report() / "voltage.png", b"1")
+    ResultsFolder.create(results.path, overwrite=True)
+    assert list(results.path.iterdir()) == []
+
+
+def test_an_edited_figure_is_kept_beside(
+    folder: ResultsFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder.report / "voltage.png").write_bytes(b"with my arrow")
+    ResultsFolder.create(folder.path, overwrite=True)
+    assert (folder.report / "voltage.yours.png").read_bytes() == b"with my arrow"
+    assert names(folder.path) == {*USERS, "report/voltage.yours.png"}
+    assert "voltage.yours.png" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["history.csv", "particles.csv", "stops/01_4.20V.csv"])
+@pytest.mark.parametrize("edited", [True, False])
+def test_an_edited_table_is_kept_beside(name: str, edited: bool, folder: ResultsFolder) -> None:
+    path = folder.path / name
+    lines = [
+        f"{hashlib.sha256((folder.path / one).read_bytes()).hexdigest()}  {one}\n"
+        for one in ("history.csv", "particles.csv", "stops/01_4.20V.csv", "stops/02_3.00V.csv")
+    ]
+    (folder.path / LEDGER).write_text("".join(lines))
+    if edited:
+        path.write_text("my corrections\n")
+    ResultsFolder.create(folder.path, overwrite=True)
+    kept = path.with_name(f"{path.stem}.yours.csv")
+    assert names(folder.path) == {*USERS, *([str(kept.relative_to(folder.path))] if edited else [])}
+    assert not edited or kept.read_text() == "my corrections\n"
+
+
+def test_links_and_folders_in_a_files_place_are_kept(folder: ResultsFolder, tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("elsewhere")
+    for path in (folder.report / "voltage.png", folder.fields / "carbon.xdmf"):
+        path.unlink()
+        path.symlink_to(tmp_path / "precious")
+    mesh = folder.fields / "data" / "mesh.h5"
+    mesh.unlink()
+    mesh.mkdir()
+    (mesh / "file").write_text("mine")
+    clear(folder.path)
+    assert (tmp_path / "precious").read_text() == "elsewhere"
+    assert (folder.report / "voltage.yours.png").is_symlink()
+    assert (folder.fields / "carbon.yours.xdmf").is_symlink()
+    assert (folder.fields / "data" / "mesh.yours.h5" / "file").read_text() == "mine"
+
+
+def test_a_record_names_nothing_outside_its_folder(folder: ResultsFolder) -> None:
+    precious = folder.path / "notes.txt"
+    digest = hashlib.sha256(precious.read_bytes()).hexdigest()
+    with (folder.report / RECORD).open("a") as file:
+        for name in ("../notes.txt", str(precious), "..", "notes/ideas.md", ""):
+            file.write(json.dumps([name, digest]) + "\n")
+    clear(folder.path)
+    assert set(USERS) <= names(folder.path)
+
+
+# -- what goes on writing ---------------------------------------------------------------------
+
+
+def test_checkpoints_are_deleted_by_their_names(folder: ResultsFolder) -> None:
+    kept = Checkpoints(folder.checkpoint)
+    for number in (9, 10, 11):
+        kept.write(number, Checkpoint({}, {}))
+    assert [path.name for path in list_checkpoints(folder.checkpoint)] == ["000011.h5", "000010.h5"]
+    assert not list(folder.checkpoint.glob("*.partial"))
+    kept.delete()
+    assert names(folder.checkpoint) == {"keep.h5", "README"}
+
+
+def test_a_run_gone_on_with_cuts_off_by_name(folder: ResultsFolder, run: SyntheticRun) -> None:
+    FieldWriter(folder.fields, run.grids, keep=2)
+    assert "000001.h5" in names(folder.fields / "data")
+    assert "000002.h5" not in names(folder.fields / "data")
+    StopTables(folder.stops, None, keep=1)
+    assert not (folder.stops / "02_3.00V.csv").exists()
+    assert set(USERS) <= names(folder.path)
+
+
+def drawn_again(name: str) -> Drawing:
+    def draw(folder: Path) -> Path:
+        path = ResultsFolder(folder).make_report() / f"{name}.png"
+        write_output(path, b"drawn again")
+        return path
+
+    return Drawing(name, name, name, draw)
+
+
+def test_a_report_drawn_again_leaves_edited_figures(
+    folder: ResultsFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At the end of a run that was gone on with, hours after it could have been refused."""
+    pictures = [drawn_again("voltage"), drawn_again("spread")]
+    monkeypatch.setattr(ended, "draw_figures", lambda path: draw_figures(path, pictures))
+    monkeypatch.setattr(ended, "brief_heterogeneity", lambda path: "")
+    (folder.report / "voltage.png").write_bytes(b"with my arrow")
+    (problem,) = ended.finish_report(folder.path).problems
+    assert "voltage.png: was changed since heterode wrote it" in problem
+    assert "--overwrite" not in problem, "which here would replace the whole run"
+    assert (folder.report / "voltage.png").read_bytes() == b"with my arrow"
+    assert (folder.report / "spread.png").read_bytes() == b"drawn again"
+
+
+# -- whole runs -------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def earlier(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A short run that is done."""
+    out = tmp_path_factory.mktemp("earlier") / "out"
+    assert main([*short_run("charge at C/2 for 1 min"), "--quiet", "--out", str(out)]) == 0
+    return out
+
+
+Broken = Callable[[Path], None]
+
+
+def begun(out: Path) -> None:
+    """As if killed before the first checkpoint."""
+    manifest = json.loads((out / "manifest.json").read_text())
+    entries = {key: value for key, value in manifest.items() if key != "digest"}
+    (out / "manifest.json").write_text(json.dumps(entries | {"status": "running"}, indent=2))
+
+
+@pytest.mark.parametrize("how", ["--overwrite", "--resume"])
+def test_a_whole_run_again(
+    how: str, earlier: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(earlier, out)
+    write_output(ResultsFolder(out).make_report() / "voltage.png", b"drawn")
+    if how == "--resume":
+        begun(out)
+    mine = {"report/state.pvsm", "fields/view.pvsm", "stops/compare.ods", "notes.txt"}
+    for name in mine:
+        (out / name).parent.mkdir(exist_ok=True)
+        (out / name).write_text("mine")
+    (out / "report" / "voltage.png").write_bytes(b"with my arrow")
+    words = [*short_run("charge at C/2 for 1 min"), "--quiet", "--out", str(out), how]
+    assert main(words) == 0
+    assert read_manifest(out / "manifest.json")["status"] == "completed"
+    for name in mine:
+        assert (out / name).read_text() == "mine"
+    assert (out / "report" / "voltage.yours.png").read_bytes() == b"with my arrow"
+    assert "voltage.yours.png" in capsys.readouterr().err
+
+
+def test_a_run_does_not_replace_what_it_reads(
+    earlier: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The penalties of an earlier run, given to a run in its place."""
+    out = tmp_path / "out"
+    shutil.copytree(earlier, out)
+    before = {name: (out / name).read_bytes() for name in names(out)}
+    table = [
+        "--set",
+        f'penalty={{ distribution = "table", file = {str(out / "particles.csv")!r} }}',
+    ]
+    words = [*short_run("charge at C/2 for 1 min"), *table, "--quiet"]
+    assert main([*words, "--out", str(out), "--overwrite"]) == 2
+    err = capsys.readouterr().err
+    assert "particles.csv: is read by this run" in err
+    assert err.count("\n") == 1
+    assert {name: (out / name).read_bytes() for name in names(out)} == before
+    assert main([*words, "--out", str(tmp_path / "other")]) == 0
+
+
+def test_files_of_a_run_are_all_that_its_parameters_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    texts = {
+        "mesh.msh": None,
+        "cycle.csv": "time_s,current_A_m2\n0,1\n10,1\n",
+        "penalty.csv": "particle,penalty\n" + "".join(f"{i},0.5\n" for i in range(5)),
+        "diffusivity.csv": "stoichiometry,diffusivity_m2_s\n0,1e-14\n0.5,2e-14\n1,1e-14\n",
+    }
+    words = short_run("follow cycle.csv")[1:]
+    lines = Path(words[0]).read_text(encoding="utf-8").splitlines()
+    given = [line for line in lines if not line.startswith("diffusivity =")]
+    assert len(given) < len(lines)
+    (tmp_path / "p.toml").write_text("\n".join(given), encoding="utf-8")
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text or "")
+    sets = [
+        'geometry.mesh_file="mesh.msh"',
+        'protocol.steps=["follow cycle.csv"]',
+        'penalty={ distribution = "table", file = "penalty.csv" }',
+        'active_material.diffusivity_table="diffusivity.csv"',
+    ]
+    parameters = load_parameters(tmp_path / "p.toml", sets)
+    assert {path.name for path in files_of(parameters)} == {*texts, "p.toml"}
