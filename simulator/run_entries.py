@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from simulator.describe import record_of
 from simulator.parameters import Parameters
 from simulator.particles import ParticleTable
 from simulator.results.manifest import Manifest, collect_versions
+from simulator.results.recorder import Recorder
+from simulator.results.sample import FieldGrid
 from simulator.results.trust import altered_warning, earlier_alterations
 from simulator.resuming import Claim
 from simulator.solver.cell import Cell
@@ -57,6 +59,27 @@ def begin_manifest(claim: Claim, particles: ParticleTable, entries: Mapping[str,
         begin = found.checkpoint.header["at"]
     manifest.add_piece(**begin, ranks=entries["ranks"], versions=entries["versions"])
     return manifest
+
+
+def open_recorder(
+    claim: Claim, particles: ParticleTable, grids: Sequence[FieldGrid], manifest: Manifest
+) -> Recorder:
+    """What writes the samples of a run that begins or is gone on with; the manifest knows its files.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    found = claim.found
+    recorder = Recorder(
+        claim.folder,
+        len(particles),
+        grids,
+        keep=None if found is None else found.written,
+        table=particles,
+        accepted=found is not None and bool(found.altered),
+    )
+    manifest.seal("prefix", recorder.written.digests)
+    return recorder
 
 
 def numbers_of(cell: Cell | None) -> dict[str, Any]:

@@ -37,7 +37,7 @@ from simulator.results.sample import Sample
 from simulator.results.storage import OutputError
 from simulator.results.written import writing
 from simulator.resuming import Claim, Intent
-from simulator.run_entries import begin_manifest, given_entries, numbers_of
+from simulator.run_entries import begin_manifest, given_entries, numbers_of, open_recorder
 from simulator.solver.cell import Cell, build_cell
 from simulator.solver.electrode_mesh import distribute
 from simulator.solver.grids import FieldViewer
@@ -207,16 +207,8 @@ class Simulation:
 
         def create() -> Recorder:
             assert self._claimed is not None
-            found = self._claimed.found
-            keep = None if found is None else found.written
-            folder, table = self._claimed.folder, self.particles
-            accepted = found is not None and bool(found.altered)
-            recorder = Recorder(
-                folder, len(table), grids, keep=keep, table=table, accepted=accepted
-            )
             assert self._manifest is not None
-            self._manifest.seal("prefix", recorder.written.digests)
-            return recorder
+            return open_recorder(self._claimed, self.particles, grids, self._manifest)
 
         return on_root(self.comm, create)
 
