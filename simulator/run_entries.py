@@ -64,7 +64,7 @@ def begin_manifest(claim: Claim, particles: ParticleTable, entries: Mapping[str,
 def open_recorder(
     claim: Claim, particles: ParticleTable, grids: Sequence[FieldGrid], manifest: Manifest
 ) -> Recorder:
-    """What writes the samples of a run that begins or is gone on with; the manifest knows its files.
+    """What writes the samples of a run; its manifest knows from now on what the files hold.
 
     Raises:
         OutputError: the folder cannot be written.
