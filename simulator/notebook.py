@@ -34,6 +34,7 @@ from simulator.results.marks import marking
 from simulator.results.particle_series import ParticleHistory, read_particle_series
 from simulator.results.sample import Floats
 from simulator.results.trust import check_whole
+from simulator.run_warnings import RunWarning
 from simulator.viewing import style
 from simulator.viewing.differential import differential_curves, plot_differential
 from simulator.viewing.particle_currents import plot_currents, stretch_of
@@ -94,6 +95,12 @@ class Results:
     def manifest(self) -> dict[str, Any]:
         """manifest.json."""
         return read_manifest(self.path / "manifest.json")
+
+    @property
+    def warnings(self) -> list[str]:
+        """What left the range in which the run's numbers mean something, a line each."""
+        entries = self.manifest.get("warnings") or []
+        return [RunWarning.from_dict(entry).text for entry in entries]
 
     @cached_property
     def history(self) -> pd.DataFrame:

@@ -26,6 +26,7 @@ from simulator.results.checkpoint import (
 from simulator.results.clearing import earlier_files
 from simulator.results.fields import first_samples
 from simulator.results.folder import ResultsFolder, is_unborn
+from simulator.results.history import read_history
 from simulator.results.integrity import Finding, files_against
 from simulator.results.json_record import record_problem
 from simulator.results.lock import FolderLock
@@ -233,6 +234,22 @@ def expected(written: Written) -> Mapping[str, PrefixDigest]:
     return {name: PrefixDigest(count, "") for name, count in counts.items()}
 
 
+def _refuse_lost(folder: ResultsFolder) -> None:
+    """Refuse to begin anew in the place of a run whose checkpoints were there, and are gone.
+
+    A run that is stopped writes one: without any, what it computed is all there is of it.
+
+    Raises:
+        InputError: it was stopped, and has results.
+    """
+    stopped = read_manifest(folder.manifest)["status"] == "stopped"
+    if stopped and len(read_history(folder.path)) > 1:
+        raise InputError(
+            f"{folder.checkpoint}: the checkpoints of the run are gone, so it cannot be gone on "
+            "with, and its results are not replaced. Bring them back, or choose another --out"
+        )
+
+
 @dataclass(frozen=True)
 class Claim:
     """A folder that is this run's to write to.
@@ -281,8 +298,13 @@ class Intent:
         if not self.resume:
             ResultsFolder.check(self.path, overwrite=self.overwrite)
             self._spare_inputs()
-        elif stage(self.path, self.parameters) == "unborn":
+            return
+        reached = stage(self.path, self.parameters)
+        if reached == "unborn":
             ResultsFolder.check(self.path)
+        elif reached == "begun":
+            _refuse_lost(ResultsFolder(self.path))
+            self._spare_inputs()
 
     def _spare_inputs(self) -> None:
         """Refuse to replace results that the parameters are read from.
@@ -319,6 +341,8 @@ class Intent:
             if reached == "under way":
                 found = newest(folder, self.parameters, hashes, accept_altered=self.accept_altered)
             else:
+                if reached == "begun":
+                    _refuse_lost(folder)
                 overwrite = self.overwrite or reached == "begun"
                 folder = ResultsFolder.create(self.path, overwrite=overwrite)
             kept = Checkpoints(folder.checkpoint, None if found is None else found.path)

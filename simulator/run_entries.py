@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from simulator.describe import record_of
+from simulator.digests import text_digest
 from simulator.parameters import Parameters
 from simulator.particles import ParticleTable
 from simulator.results.manifest import Manifest, collect_versions
@@ -30,6 +33,18 @@ def given_entries(parameters: Parameters, mesh: ElectrodeMesh, ranks: int) -> di
         "mesh_hash": mesh.mesh_hash,
         "ranks": ranks,
         "particles": len(mesh.particle_table),
+    }
+
+
+def input_hashes(
+    parameters: Parameters, mesh: ElectrodeMesh, particles: ParticleTable
+) -> dict[str, str]:
+    """What must be the same for a run to be gone on with, beside its parameters."""
+    penalties = np.ascontiguousarray(particles.penalty).tobytes()
+    return {
+        "mesh": mesh.mesh_hash,
+        "penalty": text_digest(penalties),
+        **parameters.protocol.digests,
     }
 
 

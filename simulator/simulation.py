@@ -7,7 +7,6 @@ All ranks take part; files, figures and progress are rank 0's alone.
 
 from __future__ import annotations
 
-import hashlib
 import sys
 import time
 from collections.abc import Iterator
@@ -16,7 +15,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TextIO
 
-import numpy as np
 from mpi4py import MPI
 
 from simulator import __version__
@@ -37,7 +35,14 @@ from simulator.results.sample import Sample
 from simulator.results.storage import OutputError
 from simulator.results.written import writing
 from simulator.resuming import Claim, Intent
-from simulator.run_entries import begin_manifest, given_entries, numbers_of, open_recorder
+from simulator.run_entries import (
+    begin_manifest,
+    given_entries,
+    input_hashes,
+    numbers_of,
+    open_recorder,
+)
+from simulator.skipped import SkippedSteps, told
 from simulator.solver.cell import Cell, build_cell
 from simulator.solver.electrode_mesh import distribute
 from simulator.solver.grids import FieldViewer
@@ -96,6 +101,7 @@ class Simulation:
         self._recorder: Recorder | None = None
         self._cell: Cell | None = None
         self._ended, self._saved_at, self._peak_before = "", time.monotonic(), 0
+        self._skipped = SkippedSteps()
         on_root(comm, self._intent.check)
         with self.phases.timed("mesh"):
             data = on_root(comm, lambda: mesh_for(parameters))
@@ -159,12 +165,7 @@ class Simulation:
         return warnings
 
     def _hashes(self) -> dict[str, str]:
-        penalties = np.ascontiguousarray(self.particles.penalty).tobytes()
-        return {
-            "mesh": self.mesh.mesh_hash,
-            "penalty": hashlib.sha256(penalties).hexdigest(),
-            **self.parameters.protocol.digests,
-        }
+        return input_hashes(self.parameters, self.mesh, self.particles)
 
     def _solve(self, interruption: Interruption) -> Outcome:
         with self.phases.timed("output"):
@@ -200,6 +201,10 @@ class Simulation:
     def _first_entries(self) -> Manifest:
         assert self._claimed is not None
         entries = given_entries(self.parameters, self.mesh, self.comm.size)
+        if self._claimed.found is not None:
+            # Steps skipped after the checkpoint are yet to come.
+            self._skipped.recall(self._claimed.found.checkpoint.header)
+            entries |= self._skipped.entries
         return begin_manifest(self._claimed, self.particles, entries)
 
     def _open_recorder(self, viewer: FieldViewer) -> Recorder | None:
@@ -219,11 +224,12 @@ class Simulation:
         self._journey = Journey(protocol.sequence, cell.model.curve.lithium_fraction)
         position = self._begin(cell)
         pace, stops = cell.model.pace, protocol.stops
-        marching = march(cell.stepper, protocol.sequence, pace, position, stops, self._begin_cycle)
+        changes = self._begin_cycle if self.parameters.penalty.conditioning is not None else None
+        marching = march(cell.stepper, protocol.sequence, pace, position, stops, changes)
         while (marched := self._next(marching, cell)) is not None:
             self._ended = marched.ended_by or self._ended
             if marched.time_step == 0.0:
-                self._say(f"'{marched.text}' {self._ended}")
+                self._skip(marched)
                 continue
             signal, due = interruption.agreed_with(self._due())
             sample = self._record(
@@ -263,6 +269,11 @@ class Simulation:
         self._say(f"going on from t = {state.time:.6g} s, V = {state.V:.4f} V")
         return position
 
+    def _skip(self, marched: Marched) -> None:
+        """Say and note that a protocol step took no time, or no more of it. Collective."""
+        self._say(told(marched))
+        on_root(self.comm, lambda: self._skipped.note(marched, self._manifest))
+
     def _begin_cycle(self, cycle: int) -> None:
         """Give the particles the penalties of a cycle. Collective."""
         if self.parameters.penalty.conditioning is not None:
@@ -278,7 +289,7 @@ class Simulation:
             if marched is not None:
                 if marched.time_step > 0.0:
                     state = marched.state
-                    cell.balances.update(state)
+                    cell.balances.update(state, marched.prescribed)
                     self._warnings.look(
                         state.extremes, state.time, lambda *which: cell.model.place(state, *which)
                     )
@@ -343,6 +354,7 @@ class Simulation:
             "ended": self._ended,
             "warnings": self._warnings.memory,
             "journey": self._journey.memory,
+            **self._skipped.entries,
             "march": snapshot.entries,
         }
         self._claimed.checkpoints.write(steps, Checkpoint(header, snapshot.arrays))

@@ -52,6 +52,18 @@ farad = coulomb / volt = F
 _NUMBER = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*?)\s*\Z", re.DOTALL)
 _WORD = re.compile(r"[^\W\d_]+|°C")
 
+LONGEST_QUANTITY = 200
+"""Characters: a number has some 25 of them, a unit some 30."""
+
+# What a unit may be written like: "mol/(m^2 s)", "A m**-2". The registry evaluates what it is
+# given as arithmetic, and some arithmetic never ends: 9**9**9**9. Here only names have powers, and
+# small ones.
+_FACTOR = rf"(?:{_WORD.pattern})(?:\s*(?:\^|\*\*)\s*(?:[+-]?\d{{1,2}}|\([+-]?\d{{1,2}}\)))?"
+_BETWEEN = r"(?:\s*[*/]\s*|\s+)"
+_PRODUCT = rf"{_FACTOR}(?:{_BETWEEN}{_FACTOR})*"
+_PART = rf"(?:{_FACTOR}|\(\s*{_PRODUCT}\s*\))"
+_UNIT = re.compile(rf"(?:1\s*/\s*)?{_PART}(?:{_BETWEEN}{_PART})*")
+
 _KINDS = {
     "m": "length",
     "s": "time",
@@ -135,6 +147,10 @@ def quantity(text: object, unit: str) -> float:
         raise UnitError(f"is not a {kind_of(unit)}: a number with a unit in quotes is wanted")
     if not isinstance(text, str):
         raise UnitError("has no unit")
+    if len(text) > LONGEST_QUANTITY:
+        raise UnitError(
+            f"is {len(text)} characters long: a number with its unit has {LONGEST_QUANTITY} at most"
+        )
     match = _NUMBER.match(text)
     if match is None:
         raise UnitError("does not begin with a finite number")
@@ -143,7 +159,10 @@ def quantity(text: object, unit: str) -> float:
         raise UnitError("is not finite")
     if not name:
         raise UnitError("has no unit")
-    return _to_si(value, name, unit)
+    converted = _to_si(value, name, unit)
+    if not math.isfinite(converted):
+        raise UnitError("is not finite")
+    return converted
 
 
 def _to_si(value: float, name: str, unit: str) -> float:
@@ -153,10 +172,15 @@ def _to_si(value: float, name: str, unit: str) -> float:
             raise UnitError(f"is a temperature, not a {kind_of(unit)}")
         return value + 273.15
     _check_names(name)
+    if _UNIT.fullmatch(name) is None:
+        raise UnitError(
+            f"has a unit that cannot be read: '{_shortened(name)}' (units are names, with powers "
+            "like m^2 or s^-1, joined by a space, * or /)"
+        )
     try:
         factor = _factor(name, unit)
     except Exception as error:  # pint raises many kinds, tokenizer errors among them
-        raise UnitError(f"has a unit that cannot be read: '{name}'") from error
+        raise UnitError(f"has a unit that cannot be read: '{_shortened(name)}'") from error
     if factor is None:
         dimension = _dimension(name)
         raise UnitError(f"is {dimension}, not a {kind_of(unit)}")
@@ -172,7 +196,12 @@ def _check_names(name: str) -> None:
         if word not in registry:
             near = difflib.get_close_matches(word, _common_units(), 1, 0.5)
             hint = f" (did you mean '{near[0]}'?)" if near else ""
-            raise UnitError(f"has an unknown unit '{word}'{hint}")
+            raise UnitError(f"has an unknown unit '{_shortened(word)}'{hint}")
+
+
+def _shortened(text: str) -> str:
+    """A text for a message: its beginning."""
+    return text if len(text) <= 40 else f"{text[:37]}..."
 
 
 def _common_units() -> list[str]:

@@ -68,7 +68,7 @@ def run(
     balances = Balances(model.system, start)
     samples = [model.sample(start, step=0, accepted=0)]
     for marched in march(stepper, model.parameters.protocol.steps, model.pace):
-        balances.update(marched.state)
+        balances.update(marched.state, marched.prescribed)
         observe(marched.state, balances)
         samples.append(
             model.sample(marched.state, step=marched.protocol_step, accepted=stepper.steps)

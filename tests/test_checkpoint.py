@@ -10,6 +10,7 @@ import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import Literal
 
 import h5py
 import numpy as np
@@ -326,6 +327,27 @@ def test_stages(tmp_path: Path, under_way: ResultsFolder, parameters: Parameters
     assert stage(under_way.path, parameters) == "completed"
     Manifest(under_way.manifest, read_manifest(under_way.manifest)).finish("stopped", "early")
     assert stage(under_way.path, parameters) == "begun"
+
+
+@pytest.mark.parametrize("status", ["stopped", "running"])
+def test_results_whose_checkpoints_are_gone_are_not_replaced(
+    status: Literal["stopped", "running"], under_way: ResultsFolder, parameters: Parameters
+) -> None:
+    """A run that was killed before its first checkpoint begins anew; no other does."""
+    Manifest(under_way.manifest, read_manifest(under_way.manifest)).finish(status, "")
+    shutil.rmtree(under_way.checkpoint)
+    before = contents(under_way.path)
+    intent = Intent(under_way.path, parameters, resume=True)
+    if status == "running":
+        intent.check()
+        intent.claim(HASHES).release()
+        assert contents(under_way.path) == {}
+        return
+    for act in (intent.check, lambda: intent.claim(HASHES)):
+        with pytest.raises(InputError, match="checkpoints of the run are gone") as error:
+            act()
+        assert "--overwrite" not in one_line(error)
+        assert contents(under_way.path) == before
 
 
 # -- one run at a time ------------------------------------------------------------------------

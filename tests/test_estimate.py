@@ -283,6 +283,11 @@ def test_steps_of_every_kind_are_counted(tmp_path: Path) -> None:
     followed = steps(f'"follow {table}"')
     assert 100 * 2 < followed < 100 * 20
     assert steps(f'"follow {table} until 500 s"') == pytest.approx(followed / 2, rel=0.02)
+    # Rows so near that one time step leads from each to the next, or two where the current changes.
+    table.write_text(
+        "time_s,current_A_m2\n" + "\n".join(f"{i / 100},{i}" for i in range(101)) + "\n"
+    )
+    assert steps(f'"follow {table}"') == 2 * steps(f'"follow {table} stepwise"') == 200
     # 100 000 times are not walked one by one.
     assert steps(pulse, protocol__repeat="100000") == pytest.approx(1e5 * steps(pulse), rel=0.01)
 

@@ -36,7 +36,7 @@ LAYERS = (
     {"estimate"},
     {"validity"},
     {"solver", "viewing", "progress", "describe"},
-    {"reporting", "notebook", "twin"},
+    {"reporting", "notebook", "twin", "skipped"},
     {"run_entries"},
     {"simulation"},
     {"sweep"},

@@ -347,9 +347,9 @@ EDITS = {
         [(line("steps"), 'steps = ["charge at C/40 until 3 V"]')],
         ["protocol.steps[0]", "would end at once", "3.534 V already", "Raise the cut-off"],
     ),
-    "second charge to where the first ended": (
-        [(line("steps"), 'steps = ["charge at C/40 until 4.5 V", "charge at C/9 until 4.4 V"]')],
-        ["protocol.steps[1]", "would end at once", "4.500 V already"],
+    "first charge to where the cell is": (
+        [(line("steps"), 'steps = ["charge at C/40 until 3.5 V", "charge at C/9 until 4.4 V"]')],
+        ["protocol.steps[0]", "would end at once", "3.534 V already"],
     ),
     "discharge upwards": (
         [(line("steps"), 'steps = ["discharge at C/40 until 4 V"]')],

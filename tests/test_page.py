@@ -70,6 +70,19 @@ def folder(drawn: ResultsFolder, tmp_path: Path) -> ResultsFolder:
     return ResultsFolder(tmp_path / "out")
 
 
+def test_skipped_steps_are_listed(folder: ResultsFolder) -> None:
+    page = folder.report / "index.html"
+    assert "Skipped steps" not in page.read_text()
+    manifest = Manifest(folder.manifest, read_manifest(folder.manifest))
+    entry = {"step": 4, "text": "charge until 4 V", "reason": "reached 4 V at once", "time_s": 60}
+    manifest.update(skipped_steps=[{**entry, "steps": 3}, entry], skipped_step_count=9)
+    write_page(folder.path)
+    text = page.read_text()
+    assert "step 4: charge until 4 V, and 2 steps of the passes after it" in text
+    assert "reached 4 V at once, 60 s" in text
+    assert "5 steps more" in text
+
+
 class Reader(HTMLParser):
     """Collects addresses and text, and sees that what is opened is closed."""
 

@@ -131,7 +131,7 @@ def test_a_hold_keeps_its_voltage():
         ("charge at C/20 until 5 W/m^2", "no voltage, no duration and no current"),
         ("charge at C/20 until 1 mAh", "no voltage, no duration and no current"),
         ("charge at C/20 until 0 mAh/cm^2", "capacity '0 mAh/cm\\^2' that is not above zero"),
-        ("charge at C/20 until x = 1.5", "not between 0 and 1"),
+        ("charge at C/20 until x = 1.5", "out of range: from 1e-06 to 0.999999"),
         ("charge at C/20 until x = half", "no voltage"),
         ("charge at C/20 until below 3 V", "a charge ends above it"),
         ("discharge at C/20 until x below 0.5", "a discharge ends above it"),
@@ -233,3 +233,51 @@ def test_a_titration_is_pulses_and_rests_until_its_end():
 def test_refuses_titrations(text, says):
     with pytest.raises(StepError, match=says):
         parse_item(text)
+
+
+# -- bounds -------------------------------------------------------------------------------------
+
+OUT_OF_BOUNDS = {
+    "rest for 1e300 h": "duration '1e300 h' that is out of range: from 0.001 to 1e.09 s",
+    "rest for 1e-9 s": "duration '1e-9 s' that is out of range",
+    "charge at C/1e308 until 4.5 V": "rate 'C/1e308' that is out of range: from 1e-06 to 10000 C",
+    "charge at C/1e-400 until 4.5 V": "not above zero",
+    "charge at 1e400C until 4.5 V": "rate '1e400C' that is out of range",
+    "charge at 1e308 A/m^2 until 4.5 V": "out of range: from 1e-06 to 1e.06 A/m.2",
+    "charge at 1e-300 W/m^2 until 4.5 V": "power '1e-300 W/m.2' that is out of range",
+    "charge at C/2 until x = 1e-400": "lithium fraction 'x = 1e-400' that is not above zero",
+    "charge at C/2 until x = 1e-300": "out of range: from 1e-06",
+    "charge at C/2 until 1e300 h": "duration '1e300 h' that is out of range",
+    "charge at C/2 until 1e300 A h/m^2": "capacity '1e300 A h/m.2' that is out of range",
+    "hold at 4.5 V until C/1e308": "rate 'C/1e308' that is out of range",
+    "hold at 46 V**9**9**9**9 until C/2": "which is not a voltage",
+    "gitt: charge at C/2 for 1 h, 10000000000000000000000000 times": "far too many repetitions",
+    "gitt: charge at C/2 for 1 h, " + "9" * 4500 + " times": "far too many repetitions",
+    "charge at " + "C/2 " * 30_000 + "until 4 V": "is 120019 characters long: a step has 5000",
+    "follow " + " " * 100_000 + "x": "characters long",
+    "charge at " + "9" * 300 + " V until 4 V": "has a rate '9{37}[.]{3}' that is neither",
+}
+
+
+@pytest.mark.parametrize("text", OUT_OF_BOUNDS, ids=lambda text: text[:40])
+def test_refuses_what_no_cell_could_do(text):
+    with pytest.raises(StepError, match=OUT_OF_BOUNDS[text]) as refused:
+        parse_item(text)
+    assert len(str(refused.value)) < 200
+    assert resolved(text, Path("/there")) == text or len(text) < 5000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "rest for 1 ms",
+        "rest for 1e9 s",
+        "charge at C/1000000 until 4.5 V",
+        "charge at 10000C until 4.5 V",
+        "hold at 4.5 V until C/100000",
+        "charge at 1e6 A/m^2 until x = 1e-6",
+        "gitt: charge at C/2 for 1 h, 100000 times",
+    ],
+)
+def test_takes_what_lies_within_the_bounds(text):
+    parse_item(text)

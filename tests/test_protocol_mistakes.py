@@ -26,6 +26,9 @@ TABLES = {
     ),
     "late begin": (GOOD.replace("0,0", "1,0", 1), ["line 2", "time_s = 1", "0 in the first row"]),
     "too much": (GOOD.replace("10,5", "10,2e6"), ["line 3", "current_A_m2 = 2e+06", "1e+06 A/m^2"]),
+    "far too much": (GOOD.replace("10,5", "10,1e308"), ["line 3", "1e+308", "1e+06 A/m^2"]),
+    "a late end": (GOOD.replace("20,", "1e308,"), ["line 4", "time_s = 1e+308", "up to 1e9"]),
+    "rows too near": (GOOD.replace("10,", "1e-300,"), ["line 3", "1e-300", "at least 0.001"]),
     "one row": ("time_s,current_A_m2\n0,0\n", ["line 2", "the only row", "two rows or more"]),
     "no rows": ("time_s,current_A_m2\n", ["has no rows"]),
     "amperes": (
@@ -111,9 +114,29 @@ MISTAKES = {
         [steps('{ repeat = 2, steps = ["rest for 1 h", { repeat = 2, steps = ["rest"] }] }')],
         ['protocol.steps[0].steps[1].steps[0] = "rest"', "has no end"],
     ),
-    "second pass ends at once": (
-        [steps('{ repeat = 2, steps = ["charge at C/2 until 4.2 V"] }')],
-        ["protocol.steps[0].steps[0]", "would end at once", "4.200 V already"],
+    "a first step within groups that cannot begin": (
+        [steps('{ repeat = 2, steps = ["charge at C/2 until 3.2 V"] }')],
+        ["protocol.steps[0].steps[0]", "would end at once", "3.534 V already"],
+    ),
+    "groups too deep": (
+        [steps("{ repeat = 2, steps = [" * 11 + '"rest for 1 h"' + "] }" * 11)],
+        ["lies in more than 10 groups", "10 deep"],
+    ),
+    "repeats of repeats": (
+        [steps("{ repeat = 100000, steps = [" * 5 + '"rest for 1 s"' + "] }" * 5)],
+        ["protocol.steps = ", "comes to more than 1e15 steps", "up to 1 000 000"],
+    ),
+    "a list repeated too often": (
+        [(line("steps"), "repeat = 100000\nsteps = [" + '"rest for 1 s", ' * 11 + "]")],
+        ["comes to 1 100 000 steps", "Repeat less often"],
+    ),
+    "a number of repetitions with 4000 digits": (
+        [steps("{ repeat = " + "9" * 4000 + ', steps = ["rest for 1 s"] }')],
+        ["asks for far too many repetitions", "1 to 100 000"],
+    ),
+    "a text of 200 kB": (
+        [steps('"charge ' + "at C/2 " * 30_000 + 'until 4 V"')],
+        ["is 210016 characters long", "5000 at most"],
     ),
     "charge to more lithium": (
         [steps('"charge at C/2 until x = 0.99"')],
@@ -165,6 +188,10 @@ def test_the_same_without_a_mistake_loads(tmp_path: Path) -> None:
         '"gitt: charge at C/20 for 10 min, rest for 1 h, until 4.5 V", '
         '{ until = "below 3 V", steps = ["discharge at C/2 for 1 h", "charge at C/9 for 1 h"] }]'
     )
+    # Ends that a later step may meet where it begins are the run's concern.
+    slower = '["charge at C/2 until 4.2 V", "charge at C/20 until 4.2 V"]'
+    for legal in (slower, f"[{{ repeat = 2, steps = {slower} }}]", '["hold at 3.9 V until C/9"]'):
+        load_parameters(write(tmp_path, (line("steps"), f"steps = {legal}")))
     protocol = load_parameters(write(tmp_path, (line("steps"), edit))).protocol
     assert (len(protocol.steps), protocol.repeat, protocol.stops) == (4, 2, (4.0, 4.2))
 

@@ -105,14 +105,19 @@ def test_manifest_holds_every_key_from_the_start(tmp_path: Path) -> None:
     first = read_manifest(path)
     assert expected <= first.keys()
     assert first["status"] == "running"
-    assert first["balance"].keys() == {"charge", "lithium", "salt"}
+    assert first["balance"].keys() == {"charge", "lithium", "salt", "prescribed_charge"}
     assert {"heterode", "python", "numpy"} <= first["versions"].keys()
     manifest.update(wall_s={"mesh": np.float64(1.5)}, dofs=np.int64(7), balance={"charge": 1e-12})
     manifest.update(wall_s={"solve": 3.0}, parameters={"x": np.arange(2), "y": float("nan")})
     manifest.finish("completed", "end of the protocol")
     last = json.loads(path.read_text(), parse_constant=pytest.fail)
     assert last["wall_s"] == {"mesh": 1.5, "solve": 3.0}
-    assert last["balance"] == {"charge": 1e-12, "lithium": None, "salt": None}
+    assert last["balance"] == {
+        "charge": 1e-12,
+        "lithium": None,
+        "salt": None,
+        "prescribed_charge": None,
+    }
     assert last["parameters"] == {"x": [0, 1], "y": None}
     assert (last["status"], last["dofs"], last["seeds"]) == ("completed", 7, {"packing": 7})
 

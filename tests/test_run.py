@@ -179,7 +179,7 @@ def test_manifest(folder: Path) -> None:
     assert isinstance(manifest["krylov_iterations"], int)
     assert manifest["wall_s"].keys() == {"mesh", "setup", "solve", "output", "report"}
     assert all(seconds > 0 for seconds in manifest["wall_s"].values())
-    assert manifest["balance"].keys() == {"charge", "lithium", "salt"}
+    assert manifest["balance"].keys() == {"charge", "lithium", "salt", "prescribed_charge"}
     print(manifest["balance"])
     for error in manifest["balance"].values():
         assert 0 <= error < 1e-9

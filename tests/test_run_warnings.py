@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from synthetic import synthetic_run, write_run
 
+from simulator import load
 from simulator.errors import InputError
 from simulator.reporting.page import write_page
 from simulator.results.json_record import record_problem
@@ -68,7 +69,9 @@ def test_the_text_counts_steps_only_where_there_are_any() -> None:
 def test_the_page_shows_warnings_where_there_are_any(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "out", synthetic_run(samples=3))
     assert 'id="warnings"' not in write_page(folder.path).read_text("utf-8")
+    assert load(folder.path).warnings == []
     add_warnings(folder.manifest, SALT)
+    assert load(folder.path).warnings == [SALT.text]
     html = write_page(folder.path).read_text("utf-8")
     assert 'id="warnings"' in html
     assert "salt reaches 5400 mol/m^3 &lt;b&gt; (3 time steps, t = 10 s to 30 s)" in html

@@ -10,8 +10,10 @@ import pytest
 from conftest import FIVE_DISCS, PRESET, ROOT
 
 from simulator.describe import describe_derived, describe_regimes, describe_validity
+from simulator.geometry import quality
 from simulator.geometry.mesh_data import MeshData
 from simulator.geometry.msh import read_msh
+from simulator.geometry.quality import mesh_quality, worst_cells
 from simulator.materials import electronic_conduction, open_circuit_potential, solid_diffusion
 from simulator.parameters import Parameters, load_parameters
 from simulator.results.sample import Extremes
@@ -56,6 +58,7 @@ ACTIVATED = (
     "lithium_metal.rate_constant_activation_energy=30 kJ/mol",
 )
 NYMAN = ('electrolyte.model="nyman"', steps("charge at 5C until 4.2 V"))
+AUTOCATALYTIC = ('active_material.exchange_current="autocatalytic"',)
 CONDUCTING = ("active_material.electronic_conduction_in_particles=true",)
 SMALL_I0 = (
     "active_material.rate_constant=1e-18 m/s",
@@ -81,6 +84,13 @@ CASES: list[tuple[str, str, tuple[str, ...], tuple[str, ...]]] = [
         "electrolyte.conductivity",
         (*CONSTANT, "electrolyte.conductivity=1e-9 S/m"),
         CONSTANT,
+    ),
+    (
+        # A hold names no current, but has none either.
+        "loss_separator",
+        "separator.porosity",
+        ("separator.porosity=1e-30", steps("hold at 4.2 V for 1 h")),
+        ("separator.porosity=0.3", steps("hold at 4.2 V for 1 h")),
     ),
     (
         "loss_carbon",
@@ -117,6 +127,12 @@ CASES: list[tuple[str, str, tuple[str, ...], tuple[str, ...]]] = [
         "active_material.rate_constant",
         ("active_material.rate_constant=1e-18 m/s",),
         ("active_material.rate_constant=1e-12 m/s",),
+    ),
+    (
+        "loss_interface",
+        "active_material.exchange_current_prefactor",
+        (*AUTOCATALYTIC, "active_material.exchange_current_prefactor=1e-9 A/m^2"),
+        (*AUTOCATALYTIC, "active_material.exchange_current_prefactor=2 A/m^2"),
     ),
     (
         "loss_interface",
@@ -487,6 +503,19 @@ def test_the_worst_element_is_named_below_its_bound(mesh: MeshData) -> None:
     assert warning.value < 10.0
     assert "angle" in warning.message
     assert "separator" in warning.message
+
+
+def test_the_worst_cells_are_those_of_the_quality_table(
+    mesh: MeshData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    solid = read_msh(ROOT / "meshes" / "spheres_3d.msh")
+    for each in (mesh, solid):
+        table = mesh_quality(each).domains
+        expected = [(d.name, d.angle_min_deg, d.scaled_jacobian_min) for d in table]
+        for at_once in (50, 10**6):
+            monkeypatch.setattr(quality, "CELLS_AT_ONCE", at_once)
+            found = worst_cells(each)
+            assert [(w.name, w.angle_min_deg, w.scaled_jacobian_min) for w in found] == expected
 
 
 def test_elements_are_as_large_as_they_are(mesh: MeshData) -> None:

@@ -39,7 +39,8 @@ userland_arguments() {
     for bundle in /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt; do
         [[ ! -r $bundle ]] || { arguments+=(--ro-bind "$bundle" /etc/ssl/certs/ca-certificates.crt); break; }
     done
-    arguments+=("$2" "$1" "$venv_inside" --chdir "$PWD" --die-with-parent)
+    # bwrap would make the folder above for root alone; a program inside may become another user.
+    arguments+=(--perms 0755 --dir "${venv_inside%/*}" "$2" "$1" "$venv_inside" --chdir "$PWD" --die-with-parent)
 
     local name
     for name in "${!CONDA_@}" "${!PYENV_@}" "${!OMPI_@}" "${!PMIX_@}" "${!PRTE_@}" PYTHONHOME VIRTUAL_ENV \

@@ -97,10 +97,12 @@ class _Walk:
         """Time steps along a current table, each leg with a beginning of its own."""
         assert step.table is not None
         count, left = 0, self._given(step)
-        for lasts, charge in step.table.charges():
+        for row, (lasts, charge) in enumerate(step.table.charges()):
             if left <= 0.0:
                 break
-            count += self._count(step, full, min(lasts, left))
+            # Where the current changes, two time steps lead from row to row at least.
+            least = 1 if step.table.along(row)[1] == 0.0 else 2
+            count += max(self._count(step, full, min(lasts, left)), least)
             left -= lasts
             self.fraction -= charge / (3600.0 * self.one_C) * self.width
         return count

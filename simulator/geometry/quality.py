@@ -22,6 +22,14 @@ from simulator.geometry.simplex import jacobian_range, tetrahedron_sicn
 Floats = npt.NDArray[np.float64]
 
 
+DOMAINS = (
+    ("particles", tags.PARTICLE_OFFSET),
+    ("cbd", tags.CBD),
+    ("separator", tags.SEPARATOR),
+)
+"""Names and tags; all particles count as one."""
+
+
 @dataclass(frozen=True)
 class DomainQuality:
     """Cells of one kind.
@@ -80,6 +88,36 @@ class MeshQuality:
         return "\n".join(lines)
 
 
+CELLS_AT_ONCE = 100_000
+"""Of which measures are taken in one pass: the cells of a large mesh take 1 kB each meanwhile."""
+
+
+@dataclass(frozen=True)
+class WorstCells:
+    """The worst of a domain's cells.
+
+    Attributes:
+        name, angle_min_deg, scaled_jacobian_min: as in `DomainQuality`.
+    """
+
+    name: str
+    angle_min_deg: float
+    scaled_jacobian_min: float
+
+
+def worst_cells(mesh: MeshData) -> tuple[WorstCells, ...]:
+    """The worst of each domain, in little memory."""
+    kinds = np.minimum(mesh.cell_tags, tags.PARTICLE_OFFSET)
+    found = []
+    for name, kind in DOMAINS:
+        chosen = np.flatnonzero(kinds == kind)
+        parts = np.array_split(chosen, max(1, -(-len(chosen) // CELLS_AT_ONCE)))
+        measured = [_domain(mesh, name, np.asarray(mesh.cells[part])) for part in parts]
+        angle = min(part.angle_min_deg for part in measured)
+        found.append(WorstCells(name, angle, min(part.scaled_jacobian_min for part in measured)))
+    return tuple(found)
+
+
 def mesh_quality(mesh: MeshData, expected_area_um2: Floats | None = None) -> MeshQuality:
     """Measure a mesh.
 
@@ -90,12 +128,7 @@ def mesh_quality(mesh: MeshData, expected_area_um2: Floats | None = None) -> Mes
     """
     kinds = np.minimum(mesh.cell_tags, tags.PARTICLE_OFFSET)
     domains = tuple(
-        _domain(mesh, name, np.asarray(mesh.cells[kinds == kind]))
-        for name, kind in (
-            ("particles", tags.PARTICLE_OFFSET),
-            ("cbd", tags.CBD),
-            ("separator", tags.SEPARATOR),
-        )
+        _domain(mesh, name, np.asarray(mesh.cells[kinds == kind])) for name, kind in DOMAINS
     )
     particles, cbd, _ = (d.vertices for d in domains)
     both = np.isin(mesh.cell_tags, [tags.CBD, tags.SEPARATOR])

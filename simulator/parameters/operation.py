@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_serializer, field_validator
+from pydantic import Field, field_serializer, field_validator, model_validator
 
 from simulator.materials.open_circuit import VOLTAGE_RANGE
 from simulator.parameters.fields import MistakeError, Order, Physical, Section
@@ -14,6 +14,14 @@ from simulator.parameters.tables import read_current_table
 from simulator.protocol import FORMS, Group, Item, Step, StepError, parse_item
 from simulator.protocol.language import group_ends, is_stepwise, parse_repeat
 from simulator.protocol.records import each_step
+from simulator.protocol.sequence import length
+
+MOST_NESTED = 10
+"""Groups within groups."""
+
+MOST_STEPS = 1_000_000
+"""Protocol steps of a run, repetitions counted: with ten time steps each, which are few, a run of
+the smallest cell takes days."""
 
 Tolerance = Annotated[float, Physical(at_least=1e-14, up_to=0.1, example="1e-4")]
 Duration = Annotated[float, Physical("s", above=0, up_to=1e9, example="10 s")]
@@ -60,6 +68,19 @@ class Protocol(Section):
     def _listed(self, stops: tuple[float, ...]) -> list[float]:
         return list(stops)
 
+    @model_validator(mode="after")
+    def _ends_some_day(self) -> Protocol:
+        steps = length(self.sequence)
+        if steps > MOST_STEPS:
+            asked = f"{steps:,}".replace(",", " ") if steps < 10**15 else "more than 1e15"
+            raise MistakeError(
+                f"comes to {asked} steps, repetitions counted",
+                allowed=f"up to {MOST_STEPS:,}".replace(",", " "),
+                remedy="Repeat less often.",
+                key=("steps",),
+            )
+        return self
+
     @property
     def sequence(self) -> Group:
         """What is run: the steps, as often as they repeat."""
@@ -94,6 +115,13 @@ def _items(value: Any, key: tuple[str, ...]) -> tuple[Item, ...]:
             "is not a list of steps",
             allowed=FORMS,
             remedy='Write steps = ["charge at C/20 until 4.5 V"].',
+            key=key,
+        )
+    if key.count("steps") > MOST_NESTED:
+        raise MistakeError(
+            f"lies in more than {MOST_NESTED} groups",
+            allowed=f"groups in groups, {MOST_NESTED} deep",
+            remedy="Write fewer groups, with more repetitions.",
             key=key,
         )
     if not value:

@@ -1,4 +1,4 @@
-"""Whether a protocol fits the material: voltages on its curve, and no step that ends at once."""
+"""Whether a protocol fits the material: voltages on its curve, and a first step that can begin."""
 
 from __future__ import annotations
 
@@ -27,37 +27,32 @@ class Known:
 UNKNOWN = Known()
 
 
-def check_protocol(group: Group, key: Key, start: Known) -> Known:
-    """Refuse steps outside the open-circuit curve, and those that start beyond their own end.
+def check_protocol(group: Group, key: Key, start: Known) -> None:
+    """Refuse steps outside the open-circuit curve, and a first step that begins beyond its end.
+
+    What a later step begins with depends on the run: where its end is met at once, as the end of a
+    charge is by a slower one before it or not, the run skips it and says so.
 
     Args:
         group: the protocol, or a group of it.
         key: of its list of steps.
-        start: where it begins.
-
-    Returns:
-        where it ends.
+        start: where it begins, at rest.
 
     Raises:
         MistakeError: at the first such step.
     """
     known = start
-    # What a repetition begins with is known from the second pass on.
-    for _ in range(2 if group.repeat is not None and group.repeat > 1 else 1):
-        for index, item in enumerate(group.steps):
-            here = (*key, f"[{index}]")
-            if isinstance(item, Group):
-                # Titrations are one text; their steps have no keys.
-                inner = here if item.written else (*here, "steps")
-                for cutoff in item.until:
-                    _check_range(cutoff, here)
-                known = check_protocol(item, inner, known)
-                known = UNKNOWN if item.repeat is None else known
-            else:
-                place = here if not group.written else key
-                check_step(item, place, known)
-                known = known_after(item)
-    return known
+    for index, item in enumerate(group.steps):
+        here = (*key, f"[{index}]")
+        if isinstance(item, Group):
+            # Titrations are one text; their steps have no keys.
+            inner = here if item.written else (*here, "steps")
+            for cutoff in item.until:
+                _check_range(cutoff, here)
+            check_protocol(item, inner, known)
+        else:
+            check_step(item, here if not group.written else key, known)
+        known = UNKNOWN
 
 
 def _check_range(cutoff: Cutoff, key: Key) -> None:
@@ -86,6 +81,7 @@ def check_step(step: Step, key: Key, start: Known) -> None:
         _check_range(cutoff, key)
     if step.kind not in ("charge", "discharge"):
         return
+    # From rest a charge raises the voltage and takes lithium out, however small its current.
     charging = step.kind == "charge"
     low, high = VOLTAGE_RANGE
     end, at = step.cutoff("voltage"), start.potential
@@ -108,16 +104,3 @@ def check_step(step: Step, key: Key, start: Known) -> None:
             remedy="Charging lowers the lithium fraction, discharging raises it.",
             key=key,
         )
-
-
-def known_after(step: Step) -> Known:
-    """What is known when a step ends, where the step alone decides it."""
-    if step.kind == "hold":
-        return Known(potential=step.voltage)
-    if step.kind not in ("charge", "discharge") or len(step.cutoffs) > 1:
-        return UNKNOWN
-    voltage, fraction = step.cutoff("voltage"), step.cutoff("lithium fraction")
-    return Known(
-        potential=voltage if isinstance(voltage, float) else None,
-        fraction=fraction if isinstance(fraction, float) else None,
-    )

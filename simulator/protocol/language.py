@@ -30,6 +30,22 @@ FORMS = (
 )
 """Examples of every form, for messages."""
 
+LONGEST_TEXT = 5000
+"""Characters of a step: those of a path, and some."""
+
+MOST_REPETITIONS = 100_000
+"""Of a group; at a minute each it would take months of simulated time."""
+
+# From the least to the largest value that a step may ask for. Times are known to 1e-7 s after 1e9
+# s, 30 years, and within 1 ms what is stored changes by little more than its last digits. A full
+# charge takes 0.4 s at 1e4 C and a century at C/1e6; 1e6 A/m^2 melt any cell.
+_DURATION = (1e-3, 1e9, "s")
+_C_RATE = (1e-6, 1e4, "C")
+_CURRENT = (1e-6, 1e6, "A/m^2")
+_POWER = (1e-6, 1e7, "W/m^2")
+_CAPACITY = (1e-3, 1e9, "A s/m^2")
+_LITHIUM = (1e-6, 1 - 1e-6, "")
+
 _NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _STEP = re.compile(
     r"(?P<kind>[a-z]+)(?:\s+at\s+(?P<level>.+?))?(?:\s+(?P<link>until|for)\s+(?P<ends>.+))?\s*\Z"
@@ -61,6 +77,10 @@ _NATURAL: dict[tuple[Kind, Quantity], Side] = {
 }
 
 
+class _RangeError(StepError):
+    """A value of the right kind, outside its bounds."""
+
+
 def parse_item(text: str, before: Item | None = None) -> Item:
     """Read one text: a step, or the pulses and rests of a titration (GITT).
 
@@ -84,7 +104,10 @@ def parse_item(text: str, before: Item | None = None) -> Item:
     if end.startswith("until"):
         ends = end.removeprefix("until").strip()
         return Group(steps, None, group_ends(ends, steps), ends, clean)
-    return Group(steps, parse_repeat(int(end.split()[0])), (), "", clean)
+    digits = end.split()[0].lstrip("0")
+    # Python reads no number of thousands of digits.
+    count = int(digits or "0") if len(digits) <= 20 else 10**20
+    return Group(steps, parse_repeat(count), (), "", clean)
 
 
 def parse_repeat(count: int) -> int:
@@ -93,13 +116,46 @@ def parse_repeat(count: int) -> int:
     Raises:
         StepError: not 1 to 100 000.
     """
-    if not 1 <= count <= 100_000:
-        raise StepError(f"asks for {count} repetitions: 1 to 100 000 are possible")
+    if not 1 <= count <= MOST_REPETITIONS:
+        asked = f"{count}" if abs(count) < 10**15 else "far too many"
+        most = f"{MOST_REPETITIONS:,}".replace(",", " ")
+        raise StepError(f"asks for {asked} repetitions: 1 to {most} are possible")
     return count
 
 
+def _within(value: float, bounds: tuple[float, float, str], what: str, text: str) -> float:
+    """A value that a step asks for.
+
+    Args:
+        value: in the unit of `bounds`.
+        bounds: least, largest, unit.
+        what: it is, with an article, for the message.
+        text: as it was written.
+
+    Raises:
+        StepError: outside the bounds.
+    """
+    least, largest, unit = bounds
+    if not least <= value <= largest:
+        problem = "that is not above zero" if value <= 0 else "that is out of range"
+        allowed = f"from {least:g} to {largest:g} {unit}".strip()
+        raise _RangeError(f"has {what} '{_cut(text)}' {problem}: {allowed}")
+    return value
+
+
+def _cut(text: str) -> str:
+    """A part of a step for a message: its beginning."""
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
 def _clean(text: str) -> str:
-    """With single spaces and a small first letter; `GITT` may be written as it is spoken."""
+    """With single spaces and a small first letter; `GITT` may be written as it is spoken.
+
+    Raises:
+        StepError: it is too long for a step.
+    """
+    if len(text) > LONGEST_TEXT:
+        raise StepError(f"is {len(text)} characters long: a step has {LONGEST_TEXT} at most")
     clean = " ".join(text.split())
     first = 4 if clean[:4].lower() == "gitt" else 1
     return clean[:first].lower() + clean[first:]
@@ -175,22 +231,19 @@ def parse_rate(text: str) -> Rate:
     """
     clean = text.strip()
     over, times = _RATE_OVER.match(clean), _RATE_TIMES.match(clean)
-    if over and float(over[1]) > 0:
-        return Rate(1.0 / float(over[1]), "C")
-    if times and float(times[1]) > 0:
-        return Rate(float(times[1]), "C")
-    if over or times:
-        raise StepError(f"has a rate '{clean}' that is not above zero")
+    if over is not None:
+        hours = float(over[1])
+        return Rate(_within(1.0 / hours if hours > 0 else 0.0, _C_RATE, "a rate", clean), "C")
+    if times is not None:
+        return Rate(_within(float(times[1]), _C_RATE, "a rate", clean), "C")
     try:
         value = quantity(clean, "A/m^2")
     except UnitError as problem:
         raise StepError(
-            f"has a rate '{clean}' that is neither like C/20 or 0.5C nor a current density in "
-            "A/m^2 nor a power in W/m^2"
+            f"has a rate '{_cut(clean)}' that is neither like C/20 or 0.5C nor a current density "
+            "in A/m^2 nor a power in W/m^2"
         ) from problem
-    if value <= 0:
-        raise StepError(f"has a rate '{clean}' that is not above zero")
-    return Rate(value, "A/m^2")
+    return Rate(_within(value, _CURRENT, "a rate", clean), "A/m^2")
 
 
 def _power(text: str) -> float | None:
@@ -199,16 +252,14 @@ def _power(text: str) -> float | None:
         value = quantity(text, "W/m^2")
     except UnitError:
         return None
-    if value <= 0:
-        raise StepError(f"has a power '{text}' that is not above zero")
-    return value
+    return _within(value, _POWER, "a power", text)
 
 
 def _voltage(text: str) -> float:
     try:
         return quantity(text, "V")
     except UnitError as problem:
-        raise StepError(f"holds at '{text}', which is not a voltage") from problem
+        raise StepError(f"holds at '{_cut(text)}', which is not a voltage") from problem
 
 
 # Current tables ----------------------------------------------------------------------------------
@@ -233,7 +284,7 @@ def is_stepwise(step: Step) -> bool:
 
 def resolved(text: str, folder: Path) -> str:
     """A text with the path of its current table made one from `folder`; others as they are."""
-    match = _FOLLOW.match(text)
+    match = _FOLLOW.match(text) if len(text) <= LONGEST_TEXT else None
     if match is None:
         return text
     begin, end = match.span("file")
@@ -250,7 +301,7 @@ def _cutoffs(kind: Kind, link: str, text: str) -> tuple[Cutoff, ...]:
             allowed = " or a ".join(_ALLOWED[kind])
             raise StepError(f"ends on a {cutoff.quantity}: a {kind} ends on a {allowed}")
     if link == "for" and (len(found) > 1 or found[0].quantity != "time"):
-        raise StepError(f"lasts 'for {text}', which is not a duration")
+        raise StepError(f"lasts 'for {_cut(text)}', which is not a duration")
     ends = tuple(_sided(kind, cutoff) for cutoff in found)
     if len({(cutoff.quantity, cutoff.side) for cutoff in ends}) < len(ends):
         raise StepError("has two ends of the same kind")
@@ -314,9 +365,8 @@ def _cutoff(text: str) -> Cutoff:
     """Told apart by the unit, or by the x before it."""
     fraction = _FRACTION.match(text)
     if fraction is not None:
-        word, value = fraction[1].strip(), float(fraction[2])
-        if not 0.0 < value < 1.0:
-            raise StepError(f"has a lithium fraction '{text}' that is not between 0 and 1")
+        word = fraction[1].strip()
+        value = _within(float(fraction[2]), _LITHIUM, "a lithium fraction", text)
         side: Literal["", "above", "below"] = ""
         if word != "=":
             side = "above" if word == "above" else "below"
@@ -329,24 +379,23 @@ def _cutoff(text: str) -> Cutoff:
 
 
 def _plain_cutoff(text: str) -> Cutoff:
-    known: tuple[tuple[Quantity, str], ...] = (
-        ("voltage", "V"),
-        ("time", "s"),
-        ("capacity", "A*s/m^2"),
+    known: tuple[tuple[Quantity, str, tuple[float, float, str] | None, str], ...] = (
+        ("voltage", "V", None, ""),
+        ("time", "s", _DURATION, "a duration"),
+        ("capacity", "A*s/m^2", _CAPACITY, "a capacity"),
     )
-    for name, unit in known:
+    for name, unit, bounds, what in known:
         try:
             value = quantity(text, unit)
         except UnitError:
             continue
-        if name != "voltage" and value <= 0:
-            what = "duration" if name == "time" else "capacity"
-            raise StepError(f"has a {what} '{text}' that is not above zero")
-        return Cutoff(name, value)
+        return Cutoff(name, value if bounds is None else _within(value, bounds, what, text))
     try:
         return Cutoff("current", parse_rate(text))
+    except _RangeError:
+        raise
     except StepError as problem:
         raise StepError(
-            f"has an end '{text}' that is no voltage, no duration and no current, nor a capacity "
-            "per area or a lithium fraction like x = 0.5"
+            f"has an end '{_cut(text)}' that is no voltage, no duration and no current, nor a "
+            "capacity per area or a lithium fraction like x = 0.5"
         ) from problem

@@ -81,6 +81,42 @@ def open_passes(root: Group, place: Place) -> int:
     return max((passed for group, (_, passed) in pairs if group.repeat is None), default=0)
 
 
+def group_at(root: Group, place: Place, level: int) -> Group:
+    """The group at a level around a place, 0 the outermost."""
+    return _levels(root, place)[level]
+
+
+def is_inside(place: Place, outside: Place, level: int) -> bool:
+    """Whether a place lies in the group at a level, of which `outside` is the place."""
+    return len(place) > level and place[:level] == outside
+
+
+def counted(group: Group) -> bool:
+    """Whether the group and all groups in it have a number of repetitions."""
+    inner = [item for item in group.steps if isinstance(item, Group)]
+    return group.repeat is not None and all(counted(item) for item in inner)
+
+
+def passed_idly(root: Group, place: Place, then: Place, moved: Place | None) -> int | None:
+    """Level of the group of which a whole pass ended without a time step, before its next one.
+
+    Args:
+        root: the protocol.
+        place: of the step that just ended.
+        then: of the step that comes after it.
+        moved: of the step that took the last time step; None before any.
+
+    Returns:
+        None where the step that comes after it is of no new pass, or something moved in the last.
+    """
+    for level, (_, passed) in enumerate(place):
+        if is_inside(then, place[:level], level) and then[level][1] > passed:
+            within = moved is not None and is_inside(moved, place[:level], level)
+            idle = not within or (moved is not None and moved[level][1] != passed)
+            return level if idle else None
+    return None
+
+
 def _levels(root: Group, place: Place) -> list[Group]:
     """The groups around a place, outermost first."""
     levels = [root]

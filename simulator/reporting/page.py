@@ -116,6 +116,7 @@ def page_content(results: ResultsFolder, manifest: Mapping[str, Any]) -> dict[st
         "derived": described.get("derived", []),
         "protocol": described.get("protocol", []),
         "parameters": grouped(described.get("parameters") or {}),
+        "skipped": skipped_rows(manifest),
         "balance": {k: v for k, v in manifest.get("balance", {}).items() if v is not None},
         "wall_s": manifest.get("wall_s", {}),
         "seeds": manifest.get("seeds", {}),
@@ -240,6 +241,20 @@ def altered_rows(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Files that are altered, beside those that the manifest's own warnings name."""
     known = earlier_alterations(manifest)
     return [(f"altered: {line}", "") for line in alterations() if line not in known]
+
+
+def skipped_rows(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(step, why) of the protocol steps that took no time, and how many more there are."""
+    entries = [e for e in manifest.get("skipped_steps") or [] if isinstance(e, Mapping)]
+    rows = []
+    for entry in entries:
+        others = int(entry.get("steps") or 1) - 1
+        more = f", and {others} steps of the passes after it" if others > 0 else ""
+        what = f"step {entry.get('step')}: {entry.get('text')}{more}"
+        rows.append((what, f"{entry.get('reason')}, {spoken_time(entry.get('time_s') or 0.0)}"))
+    left = int(manifest.get("skipped_step_count") or 0)
+    left -= sum(int(entry.get("steps") or 1) for entry in entries)
+    return [*rows, (f"{left} steps more", "")] if left > 0 else rows
 
 
 def _place(at: Any) -> str:

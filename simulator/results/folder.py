@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, Protocol
 
 from simulator.errors import InputError
@@ -29,7 +31,7 @@ LOCK = "lock"
 """Held by the run that writes to a folder; see `simulator.results.lock`."""
 
 
-_FIRST = (f"probe{PARTIAL}", f"manifest.json{PARTIAL}")
+_FIRST = re.compile(rf"probe\w*{re.escape(PARTIAL)}|manifest\.json{re.escape(PARTIAL)}|{LOCK}")
 """What can lie in a folder before its manifest does."""
 
 
@@ -166,7 +168,7 @@ def _refuse_foreign(folder: ResultsFolder, overwrite: bool) -> None:
         return
     if not overwrite:
         raise InputError(
-            f"{path}: the folder is not empty. Choose another --out; --resume goes on with the run "
+            f"{path}: the folder is not empty. Choose another --out; --resume goes on with a run "
             "there, and --overwrite would replace its results"
         )
     if any(place.is_symlink() for place in (path / name for name in _KNOWN)):
@@ -183,16 +185,14 @@ def is_unborn(path: Path) -> bool:
     """Whether a folder is missing, empty, or holds what the first moment of a run may leave."""
     if not path.is_dir():
         return not os.path.lexists(path)
-    return all(place.name in (LOCK, *_FIRST) for place in path.iterdir())
+    return all(_FIRST.fullmatch(place.name) for place in path.iterdir())
 
 
 def _try_writing(path: Path) -> None:
-    probe = path / _FIRST[0]
-    try:
-        probe.write_bytes(b"heterode\n")
-    finally:
-        with suppress(OSError):
-            probe.unlink()
+    # Without a name of its own, where the file system can do that: it is in no file's way.
+    with TemporaryFile(dir=path, prefix="probe", suffix=PARTIAL) as probe:
+        probe.write(b"heterode\n")
+        probe.flush()
 
 
 def _delete_results(path: Path) -> None:

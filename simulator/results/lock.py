@@ -81,6 +81,11 @@ class FolderLock:
                 # The run before let go of the folder, and of the file, between the two calls.
                 return False
             holder = _read(handle)
+            if holder and _HOLDER.fullmatch(holder) is None:
+                raise InputError(
+                    f"{self._path}: is not heterode's, which keeps its lock there. Move or rename "
+                    "it, or choose another --out"
+                )
             if " without locks" in holder:
                 # Of a host that mounts the folder in another way.
                 self._refuse_alive(holder)

@@ -158,6 +158,18 @@ _KEYS: Mapping[str, Check] = {
     "balance": _object_of(_or_null(_number)),
     "pieces": _list_of(_object),
     "warnings": _list_of(_WARNING),
+    "skipped_steps": _list_of(
+        _record_of(
+            cycle=_count,
+            step=_count,
+            text=_text,
+            reason=_text,
+            time_s=_number,
+            voltage_V=_number,
+            steps=_count,
+        )
+    ),
+    "skipped_step_count": _or_null(_count),
     "digests": _record_of(covers=_text, prefixes=_object_of(_prefix)),
     "digest": _text,
 }

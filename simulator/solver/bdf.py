@@ -14,7 +14,7 @@ sign. Hence the error of the corrected value is
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -47,6 +47,19 @@ class Differentiation:
         """beta: the past values' part of du/dt."""
         past = zip(self.weights, values, strict=False)
         return np.asarray(np.sum([weight * np.asarray(value) for weight, value in past], axis=0))
+
+    def slope(self, change: Callable[[float, float], float], times: Sequence[float]) -> float:
+        """du/dt at the new time of a u that is known.
+
+        Args:
+            change: what u grows by between two times.
+            times: the new time and the past ones, newest first.
+        """
+        time, now = times[:2]
+        # From differences alone, since the weights add up to nothing: u itself may be so large
+        # that little is left of its growth within a time step.
+        past = zip(self.weights[1:], times[2:], strict=False)
+        return self.alpha * change(now, time) - sum(w * change(t, now) for w, t in past)
 
 
 def differentiation(time: float, past_times: Sequence[float], highest: int) -> Differentiation:

@@ -12,7 +12,8 @@ from simulator.solver.terminal import (
     ConstantCurrent,
     ConstantPower,
     ConstantVoltage,
-    CurrentRamp,
+    PrescribedCharge,
+    Prescription,
     TerminalControl,
 )
 
@@ -73,12 +74,19 @@ class Event:
         text: for the user, when it is met.
         leaves: level of the group of steps that it ends, None where it ends its step alone.
         stop: the voltage, V, of a stop, at which the step goes on; None for a cut-off.
+        jumps: whether a change of control alone may lead beyond it.
     """
 
     distance: Callable[[State], float]
     text: str
     leaves: int | None = None
     stop: float | None = None
+    jumps: bool = False
+
+    @property
+    def level(self) -> float:
+        """The less, the more of the protocol ends with it."""
+        return float("inf") if self.leaves is None else self.leaves
 
 
 @dataclass(frozen=True)
@@ -88,10 +96,12 @@ class Leg:
     Attributes:
         control: what holds at the terminals.
         end: time it ends, s.
+        sloped: whether the current changes within it.
     """
 
     control: TerminalControl
     end: float
+    sloped: bool = False
 
 
 class StepPlan:
@@ -149,16 +159,36 @@ class StepPlan:
 
     def leg(self, time: float) -> Leg:
         """What holds from a time, s, on."""
-        table, area = self._step.table, self._pace.area
+        table = self._step.table
         if table is None:
             return self._whole
         row = table.leg(time - self.begin)
-        current, slope = table.along(row)
-        ramp = CurrentRamp(area * current, area * slope, self.begin + table.times[row])
-        return Leg(ramp, min(self.begin + table.times[row + 1], self.deadline))
+        _, slope = table.along(row)
+        end = min(self.begin + table.times[row + 1], self.deadline)
+        return Leg(self._whole.control, end, slope != 0.0)
+
+    def prescribed(self, begin: float, end: float) -> Prescription:
+        """What the step prescribes between two of its times, s."""
+        control = self._whole.control
+        match control:
+            case PrescribedCharge():
+                return Prescription(charge=control.passed(begin, end))
+            case ConstantCurrent():
+                return Prescription(charge=control.current * (end - begin))
+            case ConstantPower():
+                return Prescription(energy=control.power * (end - begin))
+        return Prescription()
+
+    def _passed(self, begin: float, end: float) -> float:
+        """Charge of the step's current table between two times, s; A s."""
+        table = self._step.table
+        assert table is not None
+        return self._pace.area * table.passed(begin - self.begin, end - self.begin)
 
     def _control(self) -> TerminalControl:
         step = self._step
+        if step.table is not None:
+            return PrescribedCharge(self._passed)
         if step.voltage is not None:
             return ConstantVoltage(step.voltage)
         if step.power is not None:
@@ -166,9 +196,16 @@ class StepPlan:
         flows = step.rate is not None
         return ConstantCurrent(self.sign * self.current if flows else 0.0)
 
-    def reached(self, state: State) -> Event | None:
-        """The cut-off that lies at a state or before it."""
-        return next((event for event in self.events if event.distance(state) > -1.0), None)
+    def reached(self, state: State, *, by_jump: bool) -> Event | None:
+        """The cut-off that lies at a state or before it, of several that of the outermost group.
+
+        Args:
+            state: where the step begins, or right behind its change of control.
+            by_jump: look among those that this change may lead beyond; else among the others.
+        """
+        events = [event for event in self.events if event.jumps == by_jump]
+        met = [event for event in events if event.distance(state) > -1.0]
+        return min(met, key=lambda event: event.level, default=None)
 
     def pending(self, state: State) -> list[Event]:
         """The stops that lie beyond a state."""
@@ -205,6 +242,7 @@ class StepPlan:
             f"reached {limit:g} V",
             leaves,
             stop,
+            jumps=True,
         )
 
     def _fraction(self, limit: float, sign: float, leaves: int | None) -> Event:
@@ -226,4 +264,5 @@ class StepPlan:
         return Event(
             lambda state: (1 - abs(state.I) / limit) / RELATIVE_PRECISION,
             "current fell to its limit",
+            jumps=True,
         )

@@ -40,7 +40,7 @@ class _Moment:
     position: Position
     memory: Memory
     linearised: Linearised | None
-    balances: Mapping[str, float]
+    balances: Mapping[str, Any]
     counts: Mapping[str, int]
 
 

@@ -36,6 +36,10 @@ LARGEST_GROWTH = 2.0
 SMALLEST_SHRINK = 0.25
 AFTER_REJECTION = 0.25
 
+FAR = 0.5
+"""Change of the current against its prediction, relative to the larger one, that counts as a jump:
+a table may lead from one current to the opposite within one time step."""
+
 
 @dataclass(frozen=True)
 class State:
@@ -50,6 +54,7 @@ class State:
         fluxes: surface currents, by name; empty before the first step.
         charge_error: relative mismatch of interface and applied current.
         extremes: of the fields; None before the first step.
+        energy: passed since the start by the same quadrature, J.
     """
 
     time: float
@@ -60,6 +65,7 @@ class State:
     fluxes: Mapping[str, Flux]
     charge_error: float
     extremes: Extremes | None = None
+    energy: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -143,6 +149,28 @@ class Stepper:
         self._past = self._past[:1]
         self._jump = self.state.time
 
+    def jumped(self, step: float, control: TerminalControl) -> State | None:
+        """Where a change of control alone leads, as far as the interface tells. Collective.
+
+        All fields are kept, so that the drop of voltage across the cell is left out.
+
+        Args:
+            step: over which the control is asked for its current, s.
+            control: the new one.
+
+        Returns:
+            the present state with another V and I; None where the control prescribes the voltage,
+            and with a double layer, which lets none jump.
+        """
+        if self._charging is not None:
+            return None
+        now = self.state
+        times = [now.time + step, now.time]
+        control = control.over(differentiation(times[0], times[1:], self._highest), times)
+        V = self._newton.consistent_voltage(now.vector, now.V, now.I, control)
+        g, _, g_I = control(V, now.I)
+        return replace(now, V=V, I=now.I - g / g_I) if g_I != 0.0 else None
+
     def attempt(self, step: float, control: TerminalControl) -> Candidate:
         """Solve for the state `step` seconds ahead.
 
@@ -152,15 +180,16 @@ class Stepper:
         now = self.state
         times = [state.time for state in self._past]
         time = now.time + step
-        control = control.at(time)
         scheme = differentiation(time, times, self._highest)
+        control = control.over(scheme, [time, *times])
         beta = scheme.past([state.vector for state in self._past])
         beta_V = float(scheme.past([state.V for state in self._past]))
         guess, V, I = self._predicted(time)
-        if now.time <= self._jump:
+        if now.time <= self._jump or _is_far(control, V, I):
             V = self._newton.consistent_voltage(guess, V, I, control)
         solved = self._newton.solve(guess, V, I, control, scheme.alpha, beta, beta_V)
         past_charge = float(scheme.past([state.charge for state in self._past]))
+        past_energy = float(scheme.past([state.energy for state in self._past]))
         state = State(
             time=time,
             vector=solved.vector,
@@ -170,6 +199,7 @@ class Stepper:
             fluxes=solved.fluxes,
             charge_error=solved.charge_error,
             extremes=solved.extremes,
+            energy=(solved.V * solved.I - past_energy) / scheme.alpha,
         )
         error = self._time_error(scheme, state, guess, V)
         return Candidate(state, error, scheme.order)
@@ -272,3 +302,12 @@ class Stepper:
         self._past[0] = replace(self._past[0], fluxes={})
         self._past = [candidate.state, *self._past[: self._highest]]
         return candidate.state
+
+
+def _is_far(control: TerminalControl, V: float, I: float) -> bool:
+    """Whether the current that is prescribed is far from what is predicted."""
+    g, _, g_I = control(V, I)
+    if g_I == 0.0:
+        return False
+    change = g / g_I
+    return abs(change) > FAR * max(abs(I), abs(I - change))

@@ -1,4 +1,4 @@
-"""What is prescribed at the cell's terminals: one relation g(V, I, t) = 0.
+"""What is prescribed at the cell's terminals: a relation g(V, I) = 0 at the end of a time step.
 
 Current, voltage, power, rest and a current that changes in time differ in g alone. V is in volts,
 I in amperes (per metre of depth in 2D), positive on charge.
@@ -6,8 +6,11 @@ I in amperes (per metre of depth in 2D), positive on charge.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, Self
+
+from simulator.solver.bdf import Differentiation
 
 
 class TerminalControl(Protocol):
@@ -16,14 +19,19 @@ class TerminalControl(Protocol):
     def __call__(self, V: float, I: float) -> tuple[float, float, float]:
         """g, dg/dV, dg/dI; linear in I."""
 
-    def at(self, time: float) -> TerminalControl:
-        """The relation at a time, s."""
+    def over(self, scheme: Differentiation, times: Sequence[float]) -> TerminalControl:
+        """The relation that a time step ends with.
+
+        Args:
+            scheme: of the step.
+            times: s, of its end and of the past states, newest first.
+        """
 
 
 class _Steady:
     """A relation that does not change in time."""
 
-    def at(self, time: float) -> Self:
+    def over(self, scheme: Differentiation, times: Sequence[float]) -> Self:
         return self
 
 
@@ -58,15 +66,35 @@ class ConstantPower(_Steady):
 
 
 @dataclass(frozen=True)
-class CurrentRamp:
-    """I = `current` + `slope` (t - `begin`); A, A s^-1, s."""
+class PrescribedCharge:
+    """A current that changes in time, by the charge that it passes.
 
-    current: float
-    slope: float
-    begin: float
+    The charge that a time step passes is what the time scheme makes of the current at its end.
+    Prescribed there is the scheme's own slope of the charge at its nodes: so every step passes the
+    exact integral of the current. Where the current is linear over the nodes, the slope of order
+    two is the current at that time; that of order one is the mean over the step.
+
+    Attributes:
+        passed: the charge between two times, s; A s.
+    """
+
+    passed: Callable[[float, float], float]
 
     def __call__(self, V: float, I: float) -> tuple[float, float, float]:
-        raise TypeError("a current that changes in time is prescribed at a time alone")
+        raise TypeError("a current that changes in time is prescribed over a time step alone")
 
-    def at(self, time: float) -> ConstantCurrent:
-        return ConstantCurrent(self.current + self.slope * (time - self.begin))
+    def over(self, scheme: Differentiation, times: Sequence[float]) -> ConstantCurrent:
+        return ConstantCurrent(scheme.slope(self.passed, times))
+
+
+@dataclass(frozen=True)
+class Prescription:
+    """What a control prescribes over a time step, where it prescribes one of these at all.
+
+    Attributes:
+        charge: A s; None where the current follows from something else.
+        energy: J, of a constant power, else None.
+    """
+
+    charge: float | None = None
+    energy: float | None = None

@@ -34,6 +34,13 @@ from simulator.validity.slab import MOST, Drive, Slab, sized
 UNIFORM = {2: 8.0, 3: 15.0}
 """R^2 dx/dt / D over what a surface runs ahead of the mean, by dimension."""
 
+EXCHANGE_KEYS = {
+    "power_law": "rate_constant",
+    "table": "exchange_current_table",
+    "autocatalytic": "exchange_current_prefactor",
+}
+"""What sets the exchange current, by its law."""
+
 FELT = 0.01
 """Lithium fraction by which a surface must run ahead for its profile to matter."""
 
@@ -127,7 +134,7 @@ def _losses(
         "loss_interface",
         f"the overpotential of the particles (i/(2 pen i0) = {at_surface / (2 * exchange):.3g})",
         2.0 / slab.f * math.asinh(at_surface / (2.0 * exchange)),
-        "active_material.rate_constant, penalty",
+        f"active_material.{EXCHANGE_KEYS[material.exchange_current]}, penalty",
     )
     if material.electronic_conduction_in_particles:
         given = material.electronic_conductivity_of_fraction
@@ -149,8 +156,8 @@ def _loss(
     return RunWarning(
         code,
         f"{what} is {volts:.3g} V at {drive.current:.3g} A/m^2 ('{drive.text}'), above {most:.3g} "
-        f"V, half of the voltage window: no room is left to charge or discharge. Change {keys}, or "
-        "lower the current (protocol.steps)",
+        "V, half of the voltage window: little or no room is left to charge or discharge. Change "
+        f"{keys}, or lower the current (protocol.steps)",
         value=volts,
         unit="V",
         allowed=(None, most),

@@ -5,7 +5,6 @@ The way around the particles counts too, by Bruggeman's estimate (1 - eps_AM)^1.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from simulator.constants import FARADAY, GAS_CONSTANT
@@ -49,7 +48,7 @@ class Slab:
         D: of lithium in the particles at the reference fraction.
         D_coating, D_separator, kappa_coating, kappa_separator, sigma_coating: effective.
         pores_coating, pores_separator: electrolyte over volume.
-        drives: steps with a current.
+        drives: steps with a current; without any, holds at a hundredth of 1C.
     """
 
     L: float
@@ -116,14 +115,25 @@ def sized(value: float) -> float:
     return min(max(value, LEAST), MOST)
 
 
-def _drives(p: Parameters, capacity: float) -> Iterator[Drive]:
-    for step in each_step(p.protocol.steps):
-        current = step.current_density(capacity / 3600.0, p.active_material.mean_potential)
-        if current is None:
-            continue
-        current = sized(current)
-        charging = None if step.kind == "follow" else step.kind == "charge"
-        yield Drive(step.text, current, _duration(step, current, capacity), charging)
+def _drives(p: Parameters, capacity: float) -> list[Drive]:
+    steps = list(each_step(p.protocol.steps))
+    named = [_drive(p, step, capacity) for step in steps]
+    found = [drive for drive in named if drive is not None]
+    if found:
+        return found
+    # A hold names no current, but is to pass some: a hundredth of 1C is the least that is asked.
+    small = sized(capacity / 3600.0 / 100.0)
+    holds = [step for step in steps if step.kind == "hold"]
+    return [Drive(s.text, small, _duration(s, small, capacity), None) for s in holds]
+
+
+def _drive(p: Parameters, step: Step, capacity: float) -> Drive | None:
+    current = step.current_density(capacity / 3600.0, p.active_material.mean_potential)
+    if current is None:
+        return None
+    current = sized(current)
+    charging = None if step.kind == "follow" else step.kind == "charge"
+    return Drive(step.text, current, _duration(step, current, capacity), charging)
 
 
 def _duration(step: Step, current: float, capacity: float) -> float:

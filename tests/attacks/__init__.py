@@ -1,0 +1,1 @@
+"""Attacks on heterode, for scripts/break: kills, corruptions, inputs, faults, environments."""
