@@ -89,13 +89,7 @@ class Simulation:
             stream, quiet=quiet or comm.rank != 0, title=parameters.title or folder.name
         )
         self._say = self._progress.say
-        self._intent = Intent(
-            folder,
-            parameters,
-            overwrite=overwrite,
-            resume=resume,
-            accept_altered=accept_altered,
-        )
+        self._intent = Intent(folder, parameters, overwrite, resume, accept_altered)
         self._claimed: Claim | None = None
         self._manifest: Manifest | None = None
         self._recorder: Recorder | None = None
@@ -148,7 +142,7 @@ class Simulation:
     # -- preparation ------------------------------------------------------------------------
 
     def _claim(self) -> Claim:
-        claim = self._intent.claim(self._hashes())
+        claim = self._intent.claim(input_hashes(self.parameters, self.mesh, self.particles))
         if claim.found is not None:
             for remark in claim.found.remarks:
                 print(f"heterode: warning: {remark}", file=sys.stderr, flush=True)
@@ -163,9 +157,6 @@ class Simulation:
         kept = [] if found is None else found.checkpoint.header.get("warnings", [])
         warnings: list[dict[str, Any]] = self.comm.bcast(kept, root=0)
         return warnings
-
-    def _hashes(self) -> dict[str, str]:
-        return input_hashes(self.parameters, self.mesh, self.particles)
 
     def _solve(self, interruption: Interruption) -> Outcome:
         with self.phases.timed("output"):
@@ -347,7 +338,7 @@ class Simulation:
             "version": __version__,
             "at": {"from_time_s": time_s, "from_step": steps},
             "parameters": self.parameters.to_si_dict(),
-            "hashes": self._hashes(),
+            "hashes": input_hashes(self.parameters, self.mesh, self.particles),
             "written": asdict(self._recorder.written),
             "wall_s": self.phases.seconds,
             "peak_memory_bytes": peak,
