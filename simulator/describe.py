@@ -55,8 +55,11 @@ def parameter_rows(parameters: Parameters) -> list[tuple[str, str]]:
     return _rows(parameters, ())
 
 
-def record_of(parameters: Parameters) -> dict[str, Any]:
+def record_of(parameters: Parameters, mesh: MeshSummary | None = None) -> dict[str, Any]:
     """What a manifest keeps for those who read the results without the input file.
+
+    Args:
+        mesh: of geometry.mesh_file, whose own lengths and particles count.
 
     Returns:
         parameters: name -> value with its unit; protocol, derived: lines; regimes: a mapping each,
@@ -64,9 +67,9 @@ def record_of(parameters: Parameters) -> dict[str, Any]:
     """
     return {
         "parameters": dict(parameter_rows(parameters)),
-        "protocol": [line.removeprefix("  ") for line in describe_protocol(parameters)],
-        "derived": [line.strip() for line in describe_derived(parameters)],
-        "regimes": [asdict(regime) for regime in regime_numbers(parameters)],
+        "protocol": [line.removeprefix("  ") for line in describe_protocol(parameters, mesh)],
+        "derived": [line.strip() for line in describe_derived(parameters, mesh)],
+        "regimes": [asdict(regime) for regime in regime_numbers(parameters, mesh)],
     }
 
 

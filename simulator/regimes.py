@@ -51,11 +51,14 @@ class MeshSummary:
         particles: number of particles.
         active_fraction: particle volume over cathode volume.
         specific_surface: particle surface over cathode volume, m^-1.
+        coating_thickness, separator_thickness: m.
     """
 
     particles: int
     active_fraction: float
     specific_surface: float
+    coating_thickness: float
+    separator_thickness: float
 
 
 def effective_radius(parameters: Parameters, mesh: MeshSummary | None = None) -> float:
@@ -75,7 +78,14 @@ def areal_capacity(parameters: Parameters, mesh: MeshSummary | None = None) -> f
     least, most = material.lithium_fraction_window
     fraction = geometry.active_fraction if mesh is None else mesh.active_fraction
     stored = FARADAY * material.maximum_concentration * (most - least)
-    return stored * fraction * geometry.coating_thickness
+    return stored * fraction * _thicknesses(parameters, mesh)[0]
+
+
+def _thicknesses(p: Parameters, mesh: MeshSummary | None) -> tuple[float, float]:
+    """Of coating and separator, m."""
+    if mesh is not None:
+        return mesh.coating_thickness, mesh.separator_thickness
+    return p.geometry.coating_thickness, p.geometry.separator_thickness
 
 
 def fastest_current(parameters: Parameters, mesh: MeshSummary | None = None) -> float | None:
@@ -138,7 +148,7 @@ def _state(p: Parameters, mesh: MeshSummary | None) -> _State:
         binder.electrolyte_fraction, binder.bruggeman_exponent, binder.bruggeman_carbon
     )
     return _State(
-        L=p.geometry.coating_thickness,
+        L=_thicknesses(p, mesh)[0],
         R=R,
         a=p.geometry.dimension * fraction / R,
         D=float(p.active_material.diffusivity_of_fraction(x, p.temperature)),
@@ -161,20 +171,22 @@ def regime_numbers(parameters: Parameters, mesh: MeshSummary | None = None) -> l
     current = fastest_current(parameters, mesh)
     numbers = []
     if current is not None:
-        numbers += _of_current(parameters, s, current, areal_capacity(parameters, mesh))
+        numbers += _of_current(parameters, s, current, areal_capacity(parameters, mesh), mesh)
     numbers += _of_state(parameters, s)
     if parameters.active_material.electronic_conduction_in_particles:
         numbers.append(_of_particle_conduction(parameters, s))
     return numbers
 
 
-def _of_current(p: Parameters, s: _State, current: float, capacity: float) -> list[Regime]:
+def _of_current(
+    p: Parameters, s: _State, current: float, capacity: float, mesh: MeshSummary | None
+) -> list[Regime]:
     # A current beyond all bounds still has a time.
     time = max(capacity / current, 1e-200)
     diffusion = s.R**2 / (s.D * time)
     ratio = current / (s.a * s.L) / (2.0 * s.pen * s.i0)
     overpotential = 2.0 / s.f * math.asinh(ratio)
-    drop = _salt_drop(p, current) / p.electrolyte.initial_concentration
+    drop = _salt_drop(p, current, mesh) / p.electrolyte.initial_concentration
     return [
         Regime(
             "diffusion in the particles",
@@ -216,7 +228,7 @@ def _of_current(p: Parameters, s: _State, current: float, capacity: float) -> li
     ]
 
 
-def _salt_drop(p: Parameters, current: float) -> float:
+def _salt_drop(p: Parameters, current: float, mesh: MeshSummary | None) -> float:
     """I (1 - t+)/F (L_sep/D_sep + L/(2 D_cathode)), mol m^-3.
 
     Here the way around the particles counts too: (1 - eps_AM)^1.5, Bruggeman's estimate.
@@ -224,11 +236,12 @@ def _salt_drop(p: Parameters, current: float) -> float:
     c, T = p.electrolyte.initial_concentration, p.temperature
     functions, binder, separator = p.electrolyte.functions, p.carbon_binder, p.separator
     D = float(functions.diffusivity(c, T))
-    around = float((1.0 - p.geometry.active_fraction) ** 1.5)
+    active = p.geometry.active_fraction if mesh is None else mesh.active_fraction
+    around = float((1.0 - active) ** 1.5)
+    coating, behind = _thicknesses(p, mesh)
     D_cathode = D * around * bruggeman(binder.electrolyte_fraction, binder.bruggeman_exponent)
     D_separator = D * bruggeman(separator.porosity, separator.bruggeman_exponent)
-    path = p.geometry.separator_thickness / D_separator
-    path += 0.5 * p.geometry.coating_thickness / D_cathode
+    path = behind / D_separator + 0.5 * coating / D_cathode
     flux = current * (1.0 - float(functions.transference_number(c, T))) / FARADAY
     return float(flux * path)
 

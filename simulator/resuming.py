@@ -266,6 +266,12 @@ class Claim:
     checkpoints: Checkpoints
     found: Found | None = None
 
+    @property
+    def warnings(self) -> list[dict[str, Any]]:
+        """What the run met up to the checkpoint."""
+        header = {} if self.found is None else self.found.checkpoint.header
+        return list(header.get("warnings", []))
+
     def release(self) -> None:
         """Let other runs in."""
         self.lock.release()

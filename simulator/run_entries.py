@@ -11,6 +11,7 @@ from simulator.describe import record_of
 from simulator.digests import text_digest
 from simulator.parameters import Parameters
 from simulator.particles import ParticleTable
+from simulator.regimes import MeshSummary
 from simulator.results.manifest import Manifest, collect_versions
 from simulator.results.recorder import Recorder
 from simulator.results.sample import FieldGrid
@@ -20,14 +21,21 @@ from simulator.solver.cell import Cell
 from simulator.solver.electrode_mesh import ElectrodeMesh
 
 
-def given_entries(parameters: Parameters, mesh: ElectrodeMesh, ranks: int) -> dict[str, Any]:
-    """Known before the first time step."""
+def given_entries(
+    parameters: Parameters, mesh: ElectrodeMesh, ranks: int, summary: MeshSummary | None
+) -> dict[str, Any]:
+    """Known before the first time step.
+
+    Args:
+        parameters, mesh, ranks: of the run.
+        summary: of geometry.mesh_file.
+    """
     return {
         "title": parameters.title,
         "parameters": parameters.to_si_dict(),
         "parameter_file": str(parameters.source_file),
         "input": parameters.given,
-        "described": record_of(parameters),
+        "described": record_of(parameters, summary),
         "seeds": parameters.seeds.model_dump(),
         "versions": collect_versions(),
         "mesh_hash": mesh.mesh_hash,

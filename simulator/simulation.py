@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO, cast
 
 from mpi4py import MPI
 
@@ -50,7 +50,7 @@ from simulator.solver.march import BEGINNING, Marched, Position, march
 from simulator.solver.newton import StepAbandonedError
 from simulator.solver.snapshot import Snapshot
 from simulator.solver.stepper import State
-from simulator.validity import Before, Ledger, before_run, facts_of, valid_ranges
+from simulator.validity import Ledger, MeshFacts, before_run, facts_of, valid_ranges
 
 
 class Simulation:
@@ -99,9 +99,11 @@ class Simulation:
         on_root(comm, self._intent.check)
         with self.phases.timed("mesh"):
             data = on_root(comm, lambda: mesh_for(parameters))
-            before = from_root(comm, lambda: _before(parameters, data))
+            facts: MeshFacts = from_root(comm, lambda: facts_of(cast(MeshData, data)))
             self.mesh = distribute(comm, data)
+        before = before_run(parameters, facts)
         self._warnings = Ledger(before, valid_ranges(parameters), self._say)
+        self.summary = None if parameters.geometry.mesh_file is None else facts.summary
         table = self.mesh.particle_table
         factors = from_root(comm, lambda: penalty_factors(parameters, table))
         self.particles = table.with_penalty(factors)
@@ -151,17 +153,12 @@ class Simulation:
             self._peak_before = claim.found.checkpoint.header.get("peak_memory_bytes", 0)
         return claim
 
-    def _remembered(self) -> list[dict[str, Any]]:
-        """The warnings of a checkpoint to go on from. Collective."""
-        found = None if self._claimed is None else self._claimed.found
-        kept = [] if found is None else found.checkpoint.header.get("warnings", [])
-        warnings: list[dict[str, Any]] = self.comm.bcast(kept, root=0)
-        return warnings
-
     def _solve(self, interruption: Interruption) -> Outcome:
         with self.phases.timed("output"):
             self._manifest = on_root(self.comm, self._first_entries)
-            self._warnings.open(self._manifest, self._remembered())
+            claimed = self._claimed
+            met = self.comm.bcast(None if claimed is None else claimed.warnings, root=0)
+            self._warnings.open(self._manifest, met)
         with self.phases.timed("setup"):
             self._say("compiling the equations")
             mesh, p, penalty = self.mesh, self.parameters, self.particles.penalty
@@ -191,7 +188,7 @@ class Simulation:
 
     def _first_entries(self) -> Manifest:
         assert self._claimed is not None
-        entries = given_entries(self.parameters, self.mesh, self.comm.size)
+        entries = given_entries(self.parameters, self.mesh, self.comm.size, self.summary)
         if self._claimed.found is not None:
             # Steps skipped after the checkpoint are yet to come.
             self._skipped.recall(self._claimed.found.checkpoint.header)
@@ -439,8 +436,3 @@ class Simulation:
         with suppress(Exception):
             if self._manifest is not None:
                 self._manifest.finish("failed", reason, **numbers_of(self._cell))
-
-
-def _before(parameters: Parameters, mesh: MeshData | None) -> Before:
-    """What is known before the run; on rank 0, which has the mesh."""
-    return before_run(parameters, None if mesh is None else facts_of(mesh))

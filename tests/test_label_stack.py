@@ -21,7 +21,7 @@ from simulator.geometry.msh import read_msh
 from simulator.geometry.packing import pack
 from simulator.geometry.parting import ImageMesh
 from simulator.geometry.quality import mesh_quality
-from simulator.optics.micrograph import read_label_image
+from simulator.optics.label_file import read_label_image
 from simulator.results.history import read_history
 
 CUBE = ROOT / "params" / "cube_50.toml"

@@ -1,6 +1,7 @@
 """Regime numbers against values worked out by hand."""
 
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -129,8 +130,17 @@ def test_measured_mesh_replaces_nominal_geometry():
         particles=7,
         active_fraction=p.geometry.active_fraction,
         specific_surface=2 * p.geometry.active_fraction / 2.5e-6,
+        coating_thickness=p.geometry.coating_thickness,
+        separator_thickness=p.geometry.separator_thickness,
     )
     assert values(p, mesh) == pytest.approx(values(p))
+    # A mesh file has thicknesses of its own, whatever the keys say.
+    half = replace(mesh, coating_thickness=0.5 * mesh.coating_thickness)
+    assert areal_capacity(p, half) == pytest.approx(0.5 * areal_capacity(p))
+    drop = "dc/c0"
+    assert values(p, half)[drop] < 0.6 * values(p)[drop]
+    nearer = replace(mesh, separator_thickness=0.1 * mesh.separator_thickness)
+    assert values(p, nearer)[drop] < 0.9 * values(p)[drop]
 
 
 def test_every_regime_says_what_it_means():

@@ -234,6 +234,17 @@ def test_what_is_never_replaced(
         refused([*case.words, *more], file, capsys, "read-only" if kind == "read-only" else kind)
 
 
+@pytest.mark.parametrize("sweep", ["small.toml", "out"])
+def test_a_sweep_looks_before_it_runs(
+    sweep: str, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    where = ("--out", "out") if sweep != "out" else ()
+    assert main(["sweep", "small.toml", "--out", "out", "--list"]) == 0
+    (place / "out" / "points.csv").write_text("mine")
+    refused(("sweep", sweep, *where), "points.csv", capsys, "not written by heterode")
+    assert list((place / "out" / "runs").iterdir()) == []
+
+
 # -- an output that is an input -----------------------------------------------------------------
 
 Prepare = Callable[[Path], None]
@@ -286,12 +297,12 @@ SAME = {
     ),
     "colours": (
         lambda place: (
-            (place / "truth.csv").write_text(
+            (place / "run" / "truth.csv").write_text(
                 "lithium_fraction,red,green,blue\n0,.2,.3,.2\n1,.5,.4,.3\n"
             )
             and None
         ),
-        ("micrograph", "--size", "64", "--colours", "truth.csv", "--out", "."),
+        ("micrograph", "--size", "64", "--colours", "run/truth.csv", "--out", "run"),
     ),
     "mesh": (
         lambda place: shutil.copy(FIVE_DISCS, place / "m.msh") and None,

@@ -103,3 +103,16 @@ def test_a_failed_solve_names_its_likely_cause(heterode: Heterode, tmp_path: Pat
     assert found["loss_separator"]["count"] == 1
     assert found["loss_separator"]["first_time_s"] is None
     assert "likely cause" in read_manifest(tmp_path / "out" / "manifest.json")["reason"]
+
+
+def test_a_mesh_file_is_described_by_its_own_lengths(heterode: Heterode, tmp_path: Path) -> None:
+    run = short_run("charge at C/2 for 1 min")
+    done = heterode(*run, "--out", tmp_path / "out")
+    assert done.code == 0
+    told = next(line for line in done.err.splitlines() if "1C = " in line)
+    one_C = float(told.split("1C = ")[1].split()[0])
+    derived = read_manifest(tmp_path / "out" / "manifest.json")["described"]["derived"]
+    (line,) = [line for line in derived if line.startswith("1C ")]
+    assert float(line.split()[1]) == pytest.approx(one_C, rel=0.01)
+    checked = heterode("check", *run[1:])
+    assert f"1C                          {float(line.split()[1]):.2f} A/m^2" in checked.out

@@ -91,6 +91,12 @@ def _add_segmentation(command: argparse.ArgumentParser) -> None:
         help="largest blur (sigma) of an edge in focus, or off (default: 4)",
     )
     group.add_argument(
+        "--bits",
+        type=one_of("8", "10", "12", "14", "16"),
+        metavar="BITS",
+        help="of the camera, where files of 16 bit do not show or say it: 10, 12, 14 or 16",
+    )
+    group.add_argument(
         "--flatten",
         type=one_of("particles", "matrix"),
         metavar="BY",
@@ -186,4 +192,5 @@ def _options(options: argparse.Namespace) -> Options:
         channel=options.channel,
         focus_px=None if options.focus == "off" else options.focus,
         flatten=options.flatten,
+        bits=None if options.bits is None else int(options.bits),
     )

@@ -63,7 +63,7 @@ def _run(options: argparse.Namespace, comm: Any) -> int:
     if comm.rank == 0 and not options.quiet:
         from simulator.describe import describe_regimes
 
-        print("\n".join(["Regimes", *describe_regimes(parameters)]), flush=True)
+        print("\n".join(["Regimes", *describe_regimes(parameters, simulation.summary)]), flush=True)
     try:
         outcome = simulation.run()
     except (InputError, ResumeError):

@@ -118,6 +118,8 @@ def summarise(mesh: MeshData) -> MeshSummary:
         particles=len(mesh.particles),
         active_fraction=float(1e-18 * volume) / (cathode * depth),
         specific_surface=float(1e-12 * surface) / (cathode * depth),
+        coating_thickness=1e-6 * mesh.coating_thickness_um,
+        separator_thickness=1e-6 * mesh.separator_thickness_um,
     )
 
 

@@ -5,10 +5,14 @@ along the width. Every particle has the carbon-binder domain all round it: touch
 by the gap, and where one reaches the image's border the slab is wider than the image by the gap and
 a pixel. Outlines are contours of the smoothed masks; their nodes stand as close as the gaps beside
 them ask for, and are moved until the area is that of the pixels (parting.py). Edges are straight.
+
+Closed voids in a particle stay empty: neither electrolyte nor current reaches them, so they belong
+to no domain, and nothing flows through their outlines.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -53,18 +57,27 @@ class Outlines:
     Attributes:
         rings: closed outlines, (K, 2) each, dense, anticlockwise, without the first point repeated.
         labels: number in the image of each.
-        areas: (N,) of their pixels.
+        voids: outlines of the closed voids in each, as `rings`.
+        areas: (N,) of their pixels, voids left out.
         extent: thickness and width of the slab, the room added beyond the image included.
         offset: of the image in the slab.
         dropped: particles too small to keep.
+        filled: pixels of voids too small to keep; they count as particle.
     """
 
     rings: tuple[Floats, ...]
+    voids: tuple[tuple[Floats, ...], ...]
     labels: tuple[int, ...]
     areas: Floats
     extent: Floats
     offset: Floats
     dropped: int
+    filled: int
+
+    @property
+    def hollow(self) -> tuple[int, ...]:
+        """Numbers in the image of the particles with voids."""
+        return tuple(n for n, v in zip(self.labels, self.voids, strict=True) if v)
 
 
 def mesh_labels(
@@ -106,6 +119,8 @@ def mesh_labels(
         gap_um,
         outlines.offset,
         outlines.dropped,
+        outlines.hollow,
+        outlines.filled,
     )
 
 
@@ -118,28 +133,36 @@ def outlines_of(labels: Labels, pixel_um: float, gap_um: float) -> Outlines:
     require_resolved(gap_um, pixel_um)
     kept = parted(labels, (pixel_um, pixel_um), gap_um)
     counts = np.bincount(labels.ravel())
-    rings, numbers, dropped = [], [], 0
+    rings, voids, numbers, dropped, filled = [], [], [], 0, 0
     for index, window in enumerate(ndimage.find_objects(labels), start=1):
         if window is None:
             continue
-        ring = _ring(largest_piece(kept[window] == index), window, pixel_um)
-        if ring is None:
+        solid = largest_piece(kept[window] == index)
+        ring = None if solid is None else _ring(solid.whole, window, pixel_um)
+        if solid is None or ring is None:
             dropped += 1
-        else:
-            rings.append(ring)
-            numbers.append(index)
+            continue
+        inner = [(void, _ring(void, window, pixel_um)) for void in solid.voids]
+        small = sum(int(void.sum()) for void, outline in inner if outline is None)
+        counts[index] += small
+        filled += small
+        rings.append(ring)
+        voids.append([outline for _, outline in inner if outline is not None])
+        numbers.append(index)
     if not rings:
         raise InputError("the label image holds no particle that is wider than the gaps around it")
     size = pixel_um * np.array(labels.shape[::-1])
     low, high = margins(rings, size, gap_um + pixel_um)
     areas = pixel_um**2 * counts[numbers]
     shifted = tuple(ring + low for ring in rings)
-    return Outlines(shifted, tuple(numbers), areas, low + size + high, low, dropped)
+    inside = tuple(tuple(void + low for void in several) for several in voids)
+    extent = low + size + high
+    return Outlines(shifted, inside, tuple(numbers), areas, extent, low, dropped, filled)
 
 
-def _ring(mask: Mask | None, window: tuple[slice, ...], pixel_um: float) -> Floats | None:
+def _ring(mask: Mask, window: tuple[slice, ...], pixel_um: float) -> Floats | None:
     """The longest outline of a mask in um, or None where it is too small."""
-    if mask is None or mask.sum() < LEAST_PIXELS:
+    if mask.sum() < LEAST_PIXELS:
         return None
     soft = ndimage.gaussian_filter(np.pad(mask.astype(np.float64), 4), SMOOTH_PX)
     contours = find_contours(soft, 0.5)
@@ -172,6 +195,7 @@ class _Drawing:
         self.trees = cKDTree(self.points)
         self.out = Outline()
         self.nodes: list[Floats] = []
+        self.void_loops: list[list[list[int]]] = []
 
     def draw(self) -> Outline:
         out = self.out
@@ -192,7 +216,7 @@ class _Drawing:
         loop = [*low[:-1], *lithium[:-1], *high[:0:-1], *middle[:0:-1]]
         out.surfaces.append((tags.SEPARATOR, [loop]))
         for index, ring in enumerate(rings):
-            out.surfaces.append((tags.PARTICLE_OFFSET + index, [ring]))
+            out.surfaces.append((tags.PARTICLE_OFFSET + index, [ring, *self.void_loops[index]]))
         return out
 
     def _line(self, start: int, end: int) -> list[int]:
@@ -218,7 +242,25 @@ class _Drawing:
         return max(self.sizes.minimum, 0.5 * self.gap)
 
     def _particle(self, index: int) -> list[int]:
-        ring = self.outlines.rings[index]
+        ring, voids = self.outlines.rings[index], self.outlines.voids[index]
+        to_ring = cKDTree(ring)
+
+        def to_others(points: Floats) -> Floats:
+            gap = self._distance_to_others(points, index)
+            if not voids:
+                return gap
+            nearest: Floats = np.minimum(gap, cKDTree(np.concatenate(voids)).query(points)[0])
+            return nearest
+
+        nodes = self._spaced_along(ring, to_others)
+        holes = [self._spaced_along(void, lambda p: to_ring.query(p)[0]) for void in voids]
+        nodes = self._grown(nodes, index, sum(_area(hole) for hole in holes))
+        self.nodes.append(nodes)
+        self.void_loops.append([[self.out.add(*point) for point in hole] for hole in holes])
+        return [self.out.add(*point) for point in nodes]
+
+    def _spaced_along(self, ring: Floats, apart: Callable[[Floats], Floats]) -> Floats:
+        """Nodes along an outline, the closer the less lies between it and the next one."""
         closed = np.concatenate([ring, ring[:1]])
         arc = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(closed, axis=0).T))])
         length = float(arc[-1])
@@ -229,17 +271,13 @@ class _Drawing:
             return np.column_stack([np.interp(s, arc, closed[:, k]) for k in (0, 1)])
 
         def size(s: Floats) -> Floats:
-            # The narrower the gap beside a node, the closer the next one.
-            gap = self._distance_to_others(at(s), index)
+            gap = apart(at(s))
             wanted: Floats = np.clip(0.7 * gap + SLOPE * gap, min(self._least(), base), base)
             return wanted
 
-        inner = spaced(length, size, LEAST_EDGES)
-        nodes = self._grown(at(np.concatenate([[0.0], inner])), index)
-        self.nodes.append(nodes)
-        return [self.out.add(*point) for point in nodes]
+        return at(np.concatenate([[0.0], spaced(length, size, LEAST_EDGES)]))
 
-    def _grown(self, nodes: Floats, index: int) -> Floats:
+    def _grown(self, nodes: Floats, index: int, void: float) -> Floats:
         """Nodes moved along the normals until the polygon has the area of its pixels."""
         along = np.roll(nodes, -1, axis=0) - np.roll(nodes, 1, axis=0)
         normals = np.column_stack([along[:, 1], -along[:, 0]]) / np.hypot(*along.T)[:, None]
@@ -250,7 +288,7 @@ class _Drawing:
             free: Floats = np.minimum(0.5 * (others - gap), border - gap)
             return np.maximum(free, 0.0)
 
-        area = float(self.outlines.areas[index])
+        area = float(self.outlines.areas[index]) + void
         return grown(nodes, normals, room, _area, area, float(np.sqrt(area / np.pi)))
 
     def _distance_to_others(self, points: Floats, index: int) -> Floats:

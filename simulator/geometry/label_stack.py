@@ -5,7 +5,8 @@ surface is the iso-surface of its smoothed mask, sampled as finely as the wanted
 for and brought to even triangles of that length (even_surface.py), then moved along its normals
 until it holds the volume of its voxels (parting.py). Where the border of the stack cuts a particle,
 its face is closed there, and the box is wider than the stack by the gap and a voxel. gmsh fills the
-volumes, as it does for spheres.
+volumes, as it does for spheres. Closed voids in a particle have a surface of their own and stay
+empty: neither electrolyte nor current reaches them.
 """
 
 from __future__ import annotations
@@ -68,19 +69,28 @@ class Solids:
 
     Attributes:
         surfaces: closed, with the volumes of the voxels as far as there is room.
+        voids: (particle, surface) of what is empty inside.
         labels: number in the stack of each.
-        volumes: (N,) of their voxels.
+        volumes: (N,) of their voxels, voids left out.
         extent: of the box, the room added beyond the stack included.
         offset: of the stack in the box.
         dropped: particles too small to keep.
+        filled: voxels of voids too small to keep; they count as particle.
     """
 
     surfaces: list[Surface]
+    voids: list[tuple[int, Surface]]
     labels: tuple[int, ...]
     volumes: Floats
     extent: Floats
     offset: Floats
     dropped: int
+    filled: int
+
+    @property
+    def hollow(self) -> tuple[int, ...]:
+        """Numbers in the stack of the particles with voids."""
+        return tuple(self.labels[k] for k in dict.fromkeys(index for index, _ in self.voids))
 
 
 def mesh_stack(
@@ -110,10 +120,11 @@ def mesh_stack(
         solids = solids_of(labels, voxel_um, gap_um, factor, sizes.maximum, progress)
         if progress is not None:
             progress(f"filling the space between {len(solids.labels)} particles")
-        grid = _size_grid(solids.surfaces, solids.extent, separator_um, sizes)
+        inner = [surface for _, surface in solids.voids]
+        grid = _size_grid([*solids.surfaces, *inner], solids.extent, separator_um, sizes)
         try:
             box = mesh_box(solids.extent, solids.surfaces, separator_um, grid)
-            points, cells, cell_tags = filled(box, solids.surfaces)
+            points, cells, cell_tags = filled(box, solids.surfaces, solids.voids)
         except InputError:
             # Chords of two surfaces may cross in a gap; finer ones follow the gap.
             if attempt == RETRIES:
@@ -129,6 +140,8 @@ def mesh_stack(
             gap_um,
             solids.offset,
             solids.dropped,
+            solids.hollow,
+            solids.filled,
         )
     raise InputError(
         "gmsh could not fill the space between the particles of the label stack. Raise"
@@ -161,26 +174,38 @@ def solids_of(
     spacing = np.array(voxel_um[::-1], dtype=np.float64)
     kept = parted(labels, list(spacing), gap_um)
     counts = np.bincount(labels.ravel())
-    found, dense, numbers, volumes, dropped = [], [], [], [], 0
+    found: list[Surface] = []
+    voids: list[tuple[int, Surface]] = []
+    dense, numbers, volumes, dropped, filled_voxels = [], [], [], 0, 0
     for index, window in enumerate(ndimage.find_objects(labels), start=1):
         if window is None:
             continue
         if progress is not None and index % EVERY == 0:
             progress(f"surface {index} of {len(counts) - 1}")
-        volume = float(counts[index] * spacing.prod())
-        mask = largest_piece(kept[window] == index)
+        solid = largest_piece(kept[window] == index)
+        origin = np.array([s.start for s in window]) * spacing
+        voxels = int(counts[index])
         made = None
-        if mask is not None and mask.sum() >= LEAST_VOXELS:
-            origin = np.array([s.start for s in window]) * spacing
-            size = min(factor * float(np.cbrt(0.75 * volume / np.pi)), maximum)
-            made = _surface(mask, origin, spacing, size)
-        if made is None:
+        if solid is not None and solid.whole.sum() >= LEAST_VOXELS:
+            size = _edge(voxels * spacing.prod(), factor, maximum)
+            made = _surface(solid.whole, origin, spacing, size)
+        if solid is None or made is None:
             dropped += 1
             continue
+        for void in solid.voids:
+            many = int(void.sum())
+            inner = None
+            if many >= LEAST_VOXELS:
+                size = _edge(many * spacing.prod(), factor, maximum)
+                inner = _surface(void, origin, spacing, size)
+            if inner is None:
+                voxels, filled_voxels = voxels + many, filled_voxels + many
+            else:
+                voids.append((len(found), inner[0]))
         found.append(made[0])
         dense.append(made[1])
         numbers.append(index)
-        volumes.append(volume)
+        volumes.append(float(voxels * spacing.prod()))
     if not found:
         raise InputError("the label stack holds no particle that is wider than the gaps around it")
     size_um = np.array(labels.shape[::-1]) * np.array(voxel_um)
@@ -188,14 +213,23 @@ def solids_of(
     low, high = (np.asarray(side, dtype=np.float64) for side in room)
     extent = low + size_um + high
     target = np.array(volumes)
+    empty = np.zeros(len(target))
+    for owner, surface in voids:
+        empty[owner] += enclosed_volume(surface.points, surface.triangles)
     surfaces = _with_volumes(
         [Surface(s.points + low, s.triangles, s.size, ()) for s in found],
         [points + low for points in dense],
-        target,
+        target + empty,
         extent,
         gap_um,
     )
-    return Solids(surfaces, tuple(numbers), target, extent, low, dropped)
+    inside = [(i, Surface(s.points + low, s.triangles, s.size, ())) for i, s in voids]
+    return Solids(surfaces, inside, tuple(numbers), target, extent, low, dropped, filled_voxels)
+
+
+def _edge(volume: float, factor: float, maximum: float) -> float:
+    """Edge length on the surface of a body, by the sphere of its volume."""
+    return min(factor * float(np.cbrt(0.75 * volume / np.pi)), maximum)
 
 
 def _surface(

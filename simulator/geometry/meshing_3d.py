@@ -10,6 +10,7 @@ of 0.35 their surfaces lack 0.6 %. geometry.mesh.order and gap_elements are for 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -73,7 +74,9 @@ def mesh_spheres(packing: Packing, settings: Any, separator_um: float, name: str
     return MeshData.from_cells(points, cells, cell_tags, 1, name)
 
 
-def _joined(box: BoxSurfaces, surfaces: list[Surface]) -> tuple[Floats, list[Part]]:
+def _joined(
+    box: BoxSurfaces, surfaces: list[Surface], voids: Sequence[tuple[int, Surface]]
+) -> tuple[Floats, list[Part]]:
     """All nodes, those on the borders of cuts once, and all surfaces."""
     points = [box.points]
     parts: list[Part] = [(plane.triangles, plane.domains) for plane in box.planes]
@@ -88,20 +91,28 @@ def _joined(box: BoxSurfaces, surfaces: list[Surface]) -> tuple[Floats, list[Par
         count += int(own.sum())
         points.append(surface.points[own])
         parts.append((number[surface.triangles], (tags.CBD, tags.PARTICLE_OFFSET + index)))
+    for index, surface in voids:
+        # Nothing lies beyond.
+        parts.append((surface.triangles + count, (tags.PARTICLE_OFFSET + index,)))
+        points.append(surface.points)
+        count += len(surface.points)
     return np.concatenate(points), parts
 
 
-def filled(box: BoxSurfaces, surfaces: list[Surface]) -> tuple[Floats, Ints, Tags]:
+def filled(
+    box: BoxSurfaces, surfaces: list[Surface], voids: Sequence[tuple[int, Surface]] = ()
+) -> tuple[Floats, Ints, Tags]:
     """Nodes, tetrahedra and their tags, by the first algorithm that succeeds.
 
     Args:
         box: planes of the box.
         surfaces: one per particle.
+        voids: (particle, surface) of what stays empty inside.
 
     Raises:
         InputError: none does; names the remedy.
     """
-    points, parts = _joined(box, surfaces)
+    points, parts = _joined(box, surfaces, voids)
     reason = ""
     for algorithm in (HXT, DELAUNAY):
         try:

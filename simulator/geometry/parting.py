@@ -49,6 +49,8 @@ class ImageMesh:
         gap_um: that was to be kept between particles.
         offset_um: of the image's corner in the mesh, where room was added beyond the border.
         dropped: particles too small to keep.
+        hollow: numbers in the image of the particles with closed voids in them, which stay empty.
+        filled: pixels of voids too small to keep, which count as particle.
     """
 
     mesh: MeshData
@@ -58,6 +60,8 @@ class ImageMesh:
     gap_um: float
     offset_um: Floats
     dropped: int
+    hollow: tuple[int, ...] = ()
+    filled: int = 0
 
     def errors(self) -> Floats:
         """(N,) relative errors of the areas or volumes."""
@@ -104,15 +108,30 @@ def parted(labels: Labels, spacing_um: Sequence[float], gap_um: float) -> Labels
     return kept
 
 
-def largest_piece(mask: Mask) -> Mask | None:
-    """The largest connected piece of a mask, its holes filled; None of an empty mask."""
+@dataclass(frozen=True, eq=False)
+class Solid:
+    """A connected piece of a mask.
+
+    Attributes:
+        whole: the piece, its voids filled.
+        voids: closed ones, a mask each of the same shape.
+    """
+
+    whole: Mask
+    voids: tuple[Mask, ...]
+
+
+def largest_piece(mask: Mask) -> Solid | None:
+    """The largest connected piece of a mask, and its voids; None of an empty mask."""
     pieces, count = ndimage.label(mask)
     if count == 0:
         return None
     sizes = np.bincount(pieces.ravel())
     sizes[0] = 0
-    whole: Mask = ndimage.binary_fill_holes(pieces == int(np.argmax(sizes)))
-    return whole
+    piece = pieces == int(np.argmax(sizes))
+    whole: Mask = ndimage.binary_fill_holes(piece)
+    voids, count = ndimage.label(whole & ~piece)
+    return Solid(whole, tuple(voids == k for k in range(1, count + 1)))
 
 
 def deviations(

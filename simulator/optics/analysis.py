@@ -43,12 +43,14 @@ class Options:
         channel: "red", "green" or "blue": the one that becomes `value`.
         focus_px: largest sigma of an edge in focus; None keeps all.
         flatten: correct the illumination by the picture itself; None (the default) does not.
+        bits: of the camera, in files of 16 bit; None asks the files.
     """
 
     segmentation: Segmentation = field(default_factory=Segmentation)
     channel: str = "green"
     focus_px: float | None = FOCUS_PX
     flatten: Flatten | None = None
+    bits: int | None = None
 
     def __post_init__(self) -> None:
         if self.channel not in CHANNELS:

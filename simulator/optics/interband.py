@@ -197,10 +197,13 @@ def _arrays(path: Path) -> dict[str, Any]:
         if path.suffix == ".npz":
             with np.load(path, allow_pickle=False) as stored:
                 return {name: stored[name] for name in stored.files}
-        import h5py
+        # Loads HDF5, which half of the files do not need.
+        from simulator.results.hdf5 import UnreadableError, read_hdf5
 
-        with h5py.File(path, "r", locking=False) as file:
-            return {name: file[name][()] for name in file}
+        try:
+            return read_hdf5(path, lambda file: {name: file[name][()] for name in file})
+        except UnreadableError as error:
+            raise InputError(f"{path}: is not readable as HDF5 ({error})") from None
     except (OSError, ValueError, KeyError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path}: is not readable as NPZ or HDF5 ({reason})") from None

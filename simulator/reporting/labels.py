@@ -20,7 +20,7 @@ from simulator.geometry.meshing import mesh_sizes
 from simulator.geometry.packing import Progress
 from simulator.geometry.parting import ImageMesh
 from simulator.optics.csv_columns import write_csv
-from simulator.optics.micrograph import LabelImage, read_label_image
+from simulator.optics.label_file import LabelImage, read_label_image
 
 TOLERANCE = {2: 0.01, 3: 0.02}
 """Relative error of a particle's area or volume beyond which it is named."""
@@ -75,6 +75,18 @@ def summary(made: ImageMesh, image: LabelImage) -> list[str]:
         + " x ".join(f"{length:.4g} um" for length in box)
         + (f"; {made.dropped} too small were left out" if made.dropped else "")
     ]
+    lines += [f"assumed: {note}" for note in image.notes]
+    if made.hollow:
+        names = ", ".join(str(image.numbers[number - 1]) for number in made.hollow[:5])
+        lines.append(
+            f"hollow (label {names}"
+            + (", ..." if len(made.hollow) > 5 else "")
+            + "): closed voids stay empty, and nothing flows into them"
+        )
+    if made.filled:
+        lines.append(
+            f"voids of a few pixels are filled and count as particle: {made.filled} pixels"
+        )
     error, off = made.errors(), made.deviation_um
     lines.append(
         f"parted by {made.gap_um:.3g} um; outlines within {float(off.max()):.2g} um of the pixels'"
@@ -88,7 +100,7 @@ def summary(made: ImageMesh, image: LabelImage) -> list[str]:
         label = int(image.numbers[made.labels[worst] - 1])
         lines.append(
             f"warning: {wrong.size} particles miss their {measure} by more than {limit:.0%} (worst:"
-            f" label {label}, {error[worst]:+.1%}): there is no room, or they have holes. Lower"
+            f" label {label}, {error[worst]:+.1%}): there is no room. Lower"
             " geometry.minimum_gap, or take an image of more pixels"
         )
     return lines
@@ -100,6 +112,8 @@ def table(made: ImageMesh, image: LabelImage) -> bytes:
     columns: dict[str, Any] = {
         "particle": particles.particle,
         "label": image.numbers[np.array(made.labels) - 1],
+        "piece": image.pieces[np.array(made.labels) - 1],
+        "hollow": np.isin(made.labels, made.hollow).astype(np.int64),
         "x_um": particles.x_um,
         "y_um": particles.y_um,
     }

@@ -26,7 +26,8 @@ from simulator.errors import InputError
 from simulator.optics.analysis import Columns, Options, Picture, Result, analyse, evaluate
 from simulator.optics.calibration import CHANNELS, Calibration, calibration_table
 from simulator.optics.csv_columns import write_csv
-from simulator.optics.micrograph import read_labels, read_micrograph
+from simulator.optics.label_file import read_labels
+from simulator.optics.micrograph import read_micrograph
 from simulator.reporting.names import unique_names
 from simulator.results.written import make_folder, write_output
 from simulator.units import UnitError, quantity
@@ -234,10 +235,18 @@ def _one(
 def _picture(
     path: Path, size: float | None, flat: Path | None, labels: Path | None, options: Options
 ) -> Picture:
-    micrograph = read_micrograph(path, size)
-    even = None if flat is None else read_micrograph(flat, micrograph.pixel_um, coloured=False)
-    given = None if labels is None else read_labels(labels, micrograph.shape)
-    return analyse(micrograph, options, flat=even, labels=given)
+    micrograph = read_micrograph(path, size, bits=options.bits)
+    even = given = None
+    notes = list(micrograph.notes)
+    if flat is not None:
+        even = read_micrograph(flat, micrograph.pixel_um, coloured=False, bits=options.bits)
+        notes += [f"{flat.name}: {note}" for note in even.notes]
+    if labels is not None:
+        image = read_labels(labels, micrograph.shape)
+        given = image.labels
+        notes += [f"{labels.name}: {note}" for note in image.notes]
+    picture = analyse(micrograph, options, flat=even, labels=given)
+    return replace(picture, warnings=(*notes, *picture.warnings))
 
 
 def _write(out: Path, name: str, picture: Picture, result: Result) -> None:

@@ -45,16 +45,21 @@ class _Rule:
         overwrite: a user's file in the way is kept under another name, instead of refused; None
             where that cannot be asked for.
         inputs: device and inode of what the command reads.
-        elsewhere: what a user can do instead, for messages.
+        option: that chooses another place, for messages; "" where there is none.
         made: folders made so far.
         written: files written so far.
     """
 
     overwrite: bool | None = None
     inputs: frozenset[tuple[int, int]] = frozenset()
-    elsewhere: str = "Move or rename it"
+    option: str = ""
     made: list[Path] = field(default_factory=list)
     written: list[Path] = field(default_factory=list)
+
+    @property
+    def elsewhere(self) -> str:
+        """What a user can do about a file in the way, for messages."""
+        return f"Choose another {self.option}" if self.option else "Move or rename it"
 
 
 _rule: ContextVar[_Rule | None] = ContextVar("rule", default=None)
@@ -87,8 +92,7 @@ def writing(
     Raises:
         InputError: a file in the way is an input, the user's, a link, a folder or read-only.
     """
-    elsewhere = f"Choose another {option}" if option else "Move or rename it"
-    rule = _Rule(overwrite, frozenset(_identities(inputs)), elsewhere)
+    rule = _Rule(overwrite, frozenset(_identities(inputs)), option)
     before = _rule.set(rule)
     try:
         require(outputs)
@@ -311,7 +315,8 @@ def _refuse_place(path: Path) -> None:
     if present is None or not present.is_dir():
         raise InputError(f"{present}: a file is in the way of this folder. {rule.elsewhere}")
     if not os.access(present, os.W_OK | os.X_OK):
-        raise InputError(f"{present}: cannot be written. {rule.elsewhere}")
+        remedy = rule.elsewhere if rule.option else "Make it writable"
+        raise InputError(f"{present}: cannot be written. {remedy}")
 
 
 def _make_way(path: Path, digest: str) -> None:
@@ -322,6 +327,8 @@ def _make_way(path: Path, digest: str) -> None:
 def _note(path: Path, digest: str) -> None:
     """Add a line to the record, in one write, so that several commands may write at once."""
     record = path.parent / RECORD
+    if recorded(path.parent).get(path.name, ("",))[-1] == digest:
+        return
     if record.is_symlink() or (record.exists() and not record.is_file()):
         raise InputError(f"{record}: is not heterode's record of files. Move or rename it")
     line = json.dumps([path.name, digest]).encode() + b"\n"

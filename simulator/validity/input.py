@@ -113,8 +113,8 @@ def _temperature(p: Parameters) -> Iterator[RunWarning]:
 
 def _sizes(p: Parameters, facts: MeshFacts | None) -> Iterator[RunWarning]:
     geometry, material = p.geometry, p.active_material
-    separator = geometry.separator_thickness if facts is None else facts.separator_thickness
-    coating = geometry.coating_thickness if facts is None else facts.coating_thickness
+    of = geometry if facts is None else facts.summary
+    separator, coating = of.separator_thickness, of.coating_thickness
     in_um = tuple(tuple(1e6 * end for end in ends) for ends in (SEPARATOR, COATING))
     checks = (
         (

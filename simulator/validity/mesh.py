@@ -28,15 +28,12 @@ class MeshFacts:
     """What of a mesh the estimates need.
 
     Attributes:
-        coating_thickness, separator_thickness: m.
         element_size: typical edge inside the particles, m.
         domains: their worst elements.
         dimension: 2 or 3.
         summary: for the regime numbers.
     """
 
-    coating_thickness: float
-    separator_thickness: float
     element_size: float
     domains: tuple[WorstCells, ...]
     dimension: int
@@ -79,8 +76,6 @@ def facts_of(mesh: MeshData) -> MeshFacts:
     if mesh.dimension == 3:
         edge = (6.0 * math.sqrt(2.0) * volume) ** (1.0 / 3.0)
     return MeshFacts(
-        coating_thickness=1e-6 * mesh.coating_thickness_um,
-        separator_thickness=1e-6 * mesh.separator_thickness_um,
         element_size=1e-6 * edge,
         domains=worst_cells(mesh),
         dimension=mesh.dimension,

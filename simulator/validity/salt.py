@@ -63,7 +63,8 @@ class SaltProfile:
         self._initial = p.electrolyte.initial_concentration
         D = np.broadcast_to(functions.diffusivity(c, T), c.shape)
         t_plus = np.broadcast_to(functions.transference_number(c, T), c.shape)
-        D = D / np.maximum(1.0 - t_plus, 1e-6)
+        # K must rise, whatever a fit does where it holds no more.
+        D = np.maximum(D, 1e-18) / np.maximum(1.0 - t_plus, 1e-6)
         self._K = np.concatenate([[0.0], np.cumsum(0.5 * (D[1:] + D[:-1]) * np.diff(c))])
         depth = np.linspace(0.0, 1.0, POINTS)
         at_first = float(functions.diffusivity(self._initial, T))
@@ -110,7 +111,8 @@ class SaltProfile:
         def excess(part: float) -> float:
             return float(self._weight @ self._at(part * even + rise)) - self._initial
 
-        ends = self._at(brentq(excess, 0.0, 1.0) * even + rise[[0, -1]])
+        # Beyond 1 by more than the table rounds.
+        ends = self._at(brentq(excess, 0.0, 1.001) * even + rise[[0, -1]])
         return SaltEstimate(drive, float(ends.min()), float(ends.max()), limit)
 
     def _at(self, K: Floats) -> Floats:

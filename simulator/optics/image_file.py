@@ -1,0 +1,327 @@
+"""Image files as arrays of what they hold, and what the file says of it: TIFF, PNG, JPEG.
+
+Nothing is converted here but the order of colour planes. What cannot be what it seems is refused:
+printing colours (CMYK), camera raw and other colour spaces that are not red, green and blue, images
+that their orientation tag turns, several images in one file, files cut short, images that fill the
+memory. The size of a pixel comes from a TIFF's own metadata: OME-XML's PhysicalSizeX, ImageJ's
+unit, or a resolution that a microscope could have (a screen's 72 per inch says nothing).
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from simulator.errors import InputError
+from simulator.reading import check_regular
+
+Array = npt.NDArray[Any]
+
+FORMATS = (".tif", ".tiff", ".png", ".jpg", ".jpeg")
+LARGEST_PIXEL_UM = 5.0
+"""A pixel wider than this is no micrograph's: the resolution is the screen's or the printer's."""
+
+MOST_BYTES = 4_000_000_000
+"""Of an image once it is unpacked: a small file can hold a great many equal pixels."""
+
+_MICRONS = {"um": 1.0, "µm": 1.0, "μm": 1.0, "micron": 1.0, "microns": 1.0, "nm": 1e-3, "mm": 1e3}
+_MICRONS |= {"cm": 1e4, "inch": 2.54e4, "\\u00B5m": 1.0}
+
+_COLOURS = {0, 1, 2, 3}
+"""TIFF's photometric interpretations that are read: white is 0, black is 0, RGB, palette."""
+
+_LOSSY = {6, 7, 99, 33003, 33004, 33005, 33007, 34712, 34887, 34892, 34927, 34934, 50001, 50002}
+"""TIFF's compressions that may change pixels: JPEG, JPEG 2000, JPEG XR, JPEG XL, WebP, LERC."""
+
+_WHITE_IS_ZERO, _YCBCR = 0, 6
+
+
+@dataclass(frozen=True, eq=False)
+class ImageFile:
+    """The pixels of a file.
+
+    Attributes:
+        path: of the file.
+        pixels: (H, W), (H, W, samples), or with pages first; numbers as they are in the file.
+        palette: (K, 3) red, green, blue of each index, uint8; None where pixels are no indices.
+        pixel_um, page_um: edge of a pixel and distance of pages; None where the file says nothing.
+        bits: that the file says the camera had; None where it says nothing.
+        lossy: name of the compression that may have changed pixels, or "".
+        white_is_zero: small numbers are bright.
+        axes: letters of the dimensions as tifffile gives them, such as "ZYX"; "" for other formats.
+    """
+
+    path: Path
+    pixels: Array
+    palette: npt.NDArray[np.uint8] | None = None
+    pixel_um: float | None = None
+    page_um: float | None = None
+    bits: int | None = None
+    lossy: str = ""
+    white_is_zero: bool = False
+    axes: str = ""
+
+
+def read_image_file(path: Path | str) -> ImageFile:
+    """Read a TIFF, PNG or JPEG.
+
+    Raises:
+        InputError: no such file, none of these formats, damaged, or refused as said above.
+    """
+    file = Path(path)
+    if file.suffix.lower() not in FORMATS:
+        raise InputError(f"{file}: is not one of the formats read ({', '.join(FORMATS)})")
+    if file.is_dir():
+        raise InputError(f"{file}: is a directory, not an image")
+    if not file.exists():
+        raise InputError(f"{file}: no such file")
+    try:
+        check_regular(file)
+        with _quiet():
+            if file.suffix.lower() in (".tif", ".tiff"):
+                return _read_tiff(file)
+            return _read_png_or_jpeg(file)
+    except InputError:
+        raise
+    except OSError as error:
+        reason = error.strerror or " ".join(f"{error}".split())
+        raise InputError(f"{file}: is not readable as an image ({reason})") from None
+    except Exception as error:  # decoders raise many kinds on damaged files
+        reason = " ".join(f"{error}".split()) or type(error).__name__
+        raise InputError(f"{file}: is not readable as an image ({reason})") from None
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without what decoders print of a damaged file: it is refused, or read in full."""
+    log = logging.getLogger("tifffile")
+    before = log.disabled
+    log.disabled = True
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.disabled = before
+
+
+def _require_size(file: Path, size: int) -> None:
+    if size > MOST_BYTES:
+        raise InputError(
+            f"{file}: unpacked, it has {size / 1e9:.3g} GB (allowed: {MOST_BYTES / 1e9:g} GB). Cut"
+            " out a part of it"
+        )
+
+
+def _require_upright(file: Path, orientation: int) -> None:
+    if orientation not in (0, 1):
+        raise InputError(
+            f"{file}: is to be turned or mirrored by those who show it (orientation {orientation}),"
+            " so that its rows are not those that one sees. Save it upright, without that tag"
+        )
+
+
+# -- TIFF -------------------------------------------------------------------------------------
+
+
+def _read_tiff(file: Path) -> ImageFile:
+    import tifffile
+
+    with tifffile.TiffFile(file) as tiff:
+        series = tiff.series[0]
+        if len(tiff.series) > 1:
+            raise InputError(
+                f"{file}: holds {len(tiff.series)} images of different sizes or kinds. Save the one"
+                " that is meant by itself"
+            )
+        page = tiff.pages.first
+        photometric, compression = int(page.photometric), int(page.compression)
+        _require_colours(file, photometric, compression)
+        tags = page.tags
+        _require_upright(file, int(tags["Orientation"].value) if "Orientation" in tags else 1)
+        _require_size(file, int(series.nbytes))
+        pixels, axes = _tiff_pixels(file, tiff, series)
+        return ImageFile(
+            file,
+            pixels,
+            _tiff_palette(page) if photometric == 3 else None,
+            _tiff_pixel_um(tiff),
+            _page_um(tiff),
+            _tiff_bits(tiff, page),
+            tifffile.COMPRESSION(compression).name if compression in _LOSSY else "",
+            photometric == _WHITE_IS_ZERO,
+            axes,
+        )
+
+
+def _require_colours(file: Path, photometric: int, compression: int) -> None:
+    # JPEG keeps its colours as YCbCr, and decoders give red, green and blue of them.
+    if photometric in _COLOURS or (photometric == _YCBCR and compression in _LOSSY):
+        return
+    names = {5: "printing colours (CMYK)", _YCBCR: "YCbCr", 8: "CIELab", 32803: "camera raw"}
+    kind = names.get(photometric, f"a colour space of its own (photometric {photometric})")
+    raise InputError(
+        f"{file}: is in {kind}, not in red, green and blue as the camera saw them (allowed: RGB,"
+        " grey, palette). Export the camera's picture as RGB"
+    )
+
+
+def _tiff_pixels(file: Path, tiff: Any, series: Any) -> tuple[Array, str]:
+    import tifffile
+
+    axes = str(series.axes)
+    try:
+        array = np.asarray(series.asarray())
+    except ValueError as error:
+        # LZW and JPEG compression, which tifffile leaves to a package of its own.
+        if "imagecodecs" not in str(error):
+            raise
+        page = tiff.pages.first
+        if page.samplesperpixel > 1 and page.bitspersample > 8:
+            compression = tifffile.COMPRESSION(page.compression).name
+            raise InputError(
+                f"{file}: is compressed ({compression}) in 16 bit colour. Save it"
+                " uncompressed or as ZIP, or install imagecodecs: pip install imagecodecs"
+            ) from None
+        return _frames(file), axes
+    # Colour planes one after another, as ImageJ and OME write them.
+    if array.ndim == 3 and axes[0] in "SC" and array.shape[0] in (3, 4):
+        return np.moveaxis(array, 0, 2), axes[1:] + axes[0]
+    return array, axes
+
+
+def _frames(file: Path) -> Array:
+    """All pages of a TIFF by Pillow."""
+    from PIL import Image, ImageSequence
+
+    Image.MAX_IMAGE_PIXELS = None
+    with Image.open(file) as image:
+        pages = np.stack(
+            [
+                np.asarray(page.convert("RGB") if page.mode == "YCbCr" else page)
+                for page in ImageSequence.Iterator(image)
+            ]
+        )
+    found: Array = pages[0] if len(pages) == 1 else pages
+    return found
+
+
+def _tiff_palette(page: Any) -> npt.NDArray[np.uint8]:
+    # 16 bit in the file, whatever the pixels have.
+    colours: npt.NDArray[np.uint8] = (np.asarray(page.colormap).T >> 8).astype(np.uint8)
+    return colours
+
+
+def _tiff_bits(tiff: Any, page: Any) -> int | None:
+    """Bits that the camera used, where the file says so."""
+    if tiff.is_ome:
+        text = _ome_attribute(tiff.ome_metadata, "SignificantBits")
+        return int(text) if text and text.isdigit() else None
+    if "MaxSampleValue" not in page.tags:
+        return None
+    found = int(np.max(page.tags["MaxSampleValue"].value))
+    bits = found.bit_length()
+    return bits if found == 2**bits - 1 else None
+
+
+def _page_um(tiff: Any) -> float | None:
+    """Distance between the pages in um, where the file says so."""
+    if tiff.is_ome:
+        return _ome_pixel_um(tiff.ome_metadata, "Z")
+    if not tiff.is_imagej:
+        return None
+    about = tiff.imagej_metadata or {}
+    size = float(about.get("spacing", 0.0)) * _MICRONS.get(str(about.get("unit", "")), 0.0)
+    return size if size > 0.0 else None
+
+
+def _tiff_pixel_um(tiff: Any) -> float | None:
+    if tiff.is_ome:
+        return _ome_pixel_um(tiff.ome_metadata)
+    tags = tiff.pages[0].tags
+    if "XResolution" not in tags:
+        return None
+    count, length = tags["XResolution"].value
+    if not count or not length:
+        return None
+    pixels_per_unit = count / length
+    if tiff.is_imagej:
+        unit = str((tiff.imagej_metadata or {}).get("unit", ""))
+        size = _MICRONS.get(unit, 0.0) / pixels_per_unit
+    else:
+        kind = int(tags["ResolutionUnit"].value) if "ResolutionUnit" in tags else 1
+        size = {2: 2.54e4, 3: 1e4}.get(kind, 0.0) / pixels_per_unit
+    return size if 0.0 < size <= LARGEST_PIXEL_UM else None
+
+
+def _ome_attribute(text: str | None, name: str, default: str | None = None) -> str | None:
+    """An attribute of OME-XML's first Pixels element that has it."""
+    try:
+        root = ElementTree.fromstring(text or "")
+    except ElementTree.ParseError:
+        return default
+    pixels = (element for element in root.iter() if element.tag.endswith("}Pixels"))
+    return next((e.attrib[name] for e in pixels if name in e.attrib), default)
+
+
+def _ome_pixel_um(text: str | None, axis: str = "X") -> float | None:
+    length = _ome_attribute(text, f"PhysicalSize{axis}")
+    unit = _ome_attribute(text, f"PhysicalSize{axis}Unit", "µm")
+    size = float(length or 0.0) * _MICRONS.get(str(unit), 0.0)
+    return size if size > 0.0 else None
+
+
+# -- PNG and JPEG -----------------------------------------------------------------------------
+
+
+def _read_png_or_jpeg(file: Path) -> ImageFile:
+    from PIL import Image
+
+    # A field of 20X scans may have more pixels than Pillow trusts an unknown file with.
+    Image.MAX_IMAGE_PIXELS = None
+    with Image.open(file, formats=("PNG", "JPEG")) as image:
+        mode, kind = image.mode, str(image.format)
+        _require_size(file, image.width * image.height * len(image.getbands()))
+        if mode == "CMYK":
+            _require_colours(file, 5, 0)
+        if kind == "PNG" and getattr(image, "n_frames", 1) > 1:
+            raise InputError(f"{file}: holds several images. Save the one that is meant by itself")
+        _require_upright(file, int(image.getexif().get(274, 1)))
+        palette = None
+        if mode == "P" and image.palette is not None:
+            colours = np.array(image.getpalette("RGB"), dtype=np.uint8)
+            palette = colours.reshape(-1, 3)
+        if kind == "PNG" and mode in ("RGB", "RGBA") and _is_16_bit(file):
+            pixels = _read_16_bit_png(file)
+        else:
+            pixels = np.asarray(image)
+        return ImageFile(file, pixels, palette, lossy="" if kind == "PNG" else "JPEG")
+
+
+def _is_16_bit(file: Path) -> bool:
+    with file.open("rb") as stream:
+        # Signature, length and name of the header chunk, width, height, then bits a sample.
+        return stream.read(25)[24] == 16
+
+
+def _read_16_bit_png(file: Path) -> Array:
+    """Pillow reads the upper byte only; VTK, which draws the pictures, reads both."""
+    from vtkmodules.util.numpy_support import vtk_to_numpy
+    from vtkmodules.vtkIOImage import vtkPNGReader
+
+    reader = vtkPNGReader()
+    reader.SetFileName(str(file))
+    reader.Update()
+    data = reader.GetOutput()
+    width, height, _ = data.GetDimensions()
+    pixels = vtk_to_numpy(data.GetPointData().GetScalars())
+    return np.array(pixels.reshape(height, width, -1)[::-1])

@@ -1,0 +1,286 @@
+"""Label images: a segmentation made elsewhere, a number a pixel, and what is assumed of it.
+
+    0                     background
+    -1, where there is no 0    background too, and said
+    one number            a mask: each connected piece is a particle, and said
+    a number in several pieces    as many particles, and said; pieces of a few pixels are left out
+    an indexed image      the indices are the numbers
+    real numbers          if they are whole
+
+Refused: lossy compression (it changes numbers), colours, no background at all, a particle that
+reaches every border or encloses others (it is the background, or many in one), a few numbers of
+many pieces each (phases, not particles), numbers counted from white.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import ndimage
+
+from simulator.errors import InputError
+from simulator.optics.image_file import ImageFile, read_image_file
+
+Labels = npt.NDArray[np.int32]
+Numbers = npt.NDArray[np.int64]
+
+LEAST_PIECE = {2: 12, 3: 30}
+"""Pixels of a piece that counts as a particle beside a larger one of the same number."""
+
+MOST_PHASES = 3
+"""Numbers that may be those of phases: pores, active material, carbon binder."""
+
+_MOST_COUNTED = 2**26
+
+
+@dataclass(frozen=True, eq=False)
+class LabelImage:
+    """A segmented image, or a stack of them.
+
+    Attributes:
+        labels: (H, W) or (pages, H, W), 0 the matrix, particles 1 .. N, each in one piece.
+        edges_um: of a pixel, along x, y (and z); empty where nobody asked.
+        numbers: (N,) what each particle is called in the file.
+        pieces: (N,) which piece of that number each particle is, from 1.
+        notes: what was assumed, to be read by the user.
+    """
+
+    labels: Labels
+    edges_um: tuple[float, ...]
+    numbers: Numbers
+    pieces: Numbers
+    notes: tuple[str, ...] = ()
+
+
+def read_label_image(path: Path | str, edges_um: Sequence[float] | None = None) -> LabelImage:
+    """A label image by itself, or a stack of them.
+
+    Args:
+        path: TIFF or PNG; pages of a TIFF are a stack.
+        edges_um: of a pixel: one length, or those along x, y, z; None asks the file's metadata.
+
+    Raises:
+        InputError: as in `read_labels`; no size is known; or it is not square in an image.
+    """
+    image = read_image_file(path)
+    file = image.path
+    pixels = _plane_numbers(image, (2, 3))
+    if edges_um is None and image.pixel_um is not None:
+        page = image.page_um if pixels.ndim == 3 else image.pixel_um
+        edges_um = None if page is None else (image.pixel_um, image.pixel_um, page)
+    if edges_um is None:
+        what = "voxel" if pixels.ndim == 3 else "pixel"
+        raise InputError(
+            f"{file}: its metadata does not say how large a {what} is. Pass --pixel, as in"
+            " --pixel 0.1um" + (" or --pixel 0.1um,0.1um,0.2um" if pixels.ndim == 3 else "")
+        )
+    edges = tuple(edges_um) if len(edges_um) == 3 else (edges_um[0],) * 3
+    if pixels.ndim == 2 and edges[0] != edges[1]:
+        raise InputError(f"{file}: an image needs square pixels. Pass one length as --pixel")
+    return _label_image(file, pixels, edges[: pixels.ndim])
+
+
+def read_labels(path: Path | str, shape: tuple[int, int]) -> LabelImage:
+    """A label image of a micrograph, made elsewhere (Cellpose, Fiji).
+
+    Args:
+        path: TIFF or PNG of whole numbers.
+        shape: rows and columns of the micrograph.
+
+    Raises:
+        InputError: not readable, not of this shape, or refused as this module says at its top.
+    """
+    image = read_image_file(path)
+    pixels = np.squeeze(image.pixels)
+    if pixels.ndim == 2 and pixels.shape != shape:
+        raise InputError(
+            f"{image.path}: the label image has {pixels.shape[0]} x {pixels.shape[1]} pixels, the"
+            f" micrograph {shape[0]} x {shape[1]}. Labels of the same picture are needed"
+        )
+    return _label_image(image.path, _plane_numbers(image, (2,)), ())
+
+
+# -- numbers ----------------------------------------------------------------------------------
+
+
+def _plane_numbers(image: ImageFile, dimensions: tuple[int, ...]) -> npt.NDArray[Any]:
+    """One number a pixel, as the file has it."""
+    file = image.path
+    if image.lossy:
+        raise InputError(
+            f"{file}: is compressed with loss ({image.lossy}), which changes the numbers of labels."
+            " Save them as TIFF or PNG without loss"
+        )
+    if image.white_is_zero:
+        raise InputError(
+            f"{file}: counts from white (TIFF's photometric 0), so that programs differ in what is"
+            " background. Save it with black as 0"
+        )
+    axes = image.axes
+    if axes and len(axes) == image.pixels.ndim:
+        # Of one channel, time or sample there is nothing to choose.
+        axes = "".join(a for a, n in zip(axes, image.pixels.shape, strict=True) if n > 1)
+    pixels = np.squeeze(image.pixels)
+    samples = pixels.ndim == 3 and (axes.endswith("S") or (not axes and pixels.shape[2] in (2, 4)))
+    samples = samples or (pixels.ndim == 3 and pixels.shape[2] in (3, 4))
+    if samples and not np.ptp(pixels[..., : 3 if pixels.shape[2] > 2 else 1], axis=2).any():
+        beyond = pixels[..., 3 if pixels.shape[2] > 2 else 1 :]
+        if not beyond.size or not np.ptp(beyond):
+            # Grey, saved as red, green and blue, or with an even transparency.
+            pixels, samples = pixels[..., 0], False
+    if samples or "C" in axes or pixels.ndim not in dimensions:
+        raise InputError(
+            f"{file}: a label image has one number a pixel; this one has the shape"
+            f" {image.pixels.shape}" + (f" ({axes})" if axes else "")
+        )
+    return pixels
+
+
+def _whole(file: Path, pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    if pixels.dtype.kind == "f" and not (
+        np.isfinite(pixels).all() and np.array_equal(pixels, np.round(pixels))
+    ):
+        raise InputError(f"{file}: labels must be whole numbers")
+    narrow = pixels.dtype.kind in "iu" and pixels.dtype.itemsize < 8
+    return pixels if narrow else pixels.astype(np.int64)
+
+
+def _label_image(file: Path, pixels: npt.NDArray[Any], edges: tuple[float, ...]) -> LabelImage:
+    whole, notes = _with_background(file, _whole(file, pixels))
+    labels, numbers = _closed_up(whole)
+    if len(numbers) == 1:
+        labels = np.asarray(ndimage.label(labels)[0], dtype=np.int32)
+        count = int(labels.max())
+        notes.append(
+            f"the only number is {numbers[0]}: a mask, and each of its {count} connected pieces"
+            " is taken for a particle"
+        )
+        numbers = np.arange(1, count + 1)
+        pieces: Numbers = np.ones(count, dtype=np.int64)
+    else:
+        labels, numbers, pieces, said = _split(file, labels, numbers)
+        notes += said
+    _require_particles(file, labels, numbers)
+    return LabelImage(labels, edges, numbers, pieces, tuple(notes))
+
+
+def _with_background(file: Path, whole: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], list[str]]:
+    """The numbers with 0 for the background."""
+    lowest, highest = int(whole.min()), int(whole.max())
+    if lowest == highest == 0:
+        raise InputError(f"{file}: holds no particles (0 is background, particles count from 1)")
+    if lowest < 0:
+        negative = np.unique(whole[whole < 0])
+        if len(negative) > 1 or lowest != -1 or (whole == 0).any():
+            held = ", ".join(str(n) for n in negative[:3])
+            raise InputError(
+                f"{file}: holds {held}"
+                + (" beside 0" if (whole == 0).any() else "")
+                + " (allowed: 0 for the background, or -1 in its place; particles count from 1)."
+                " Set the background to 0"
+            )
+        if highest < 0:
+            raise InputError(f"{file}: holds no particles, -1 all over")
+        return np.where(whole < 0, 0, whole), ["-1 is taken for the background: no pixel is 0"]
+    if lowest > 0:
+        counts = np.unique(whole, return_counts=True)
+        most = int(counts[0][np.argmax(counts[1])])
+        share = float(counts[1].max() / whole.size)
+        raise InputError(
+            f"{file}: no pixel is 0, the background; {most} has {share:.0%} of the pixels (allowed:"
+            " 0 for the background, particles count from 1). Set the background to 0"
+        )
+    return whole, []
+
+
+def _closed_up(whole: npt.NDArray[Any]) -> tuple[Labels, Numbers]:
+    """Labels 1 .. N, and the numbers they have in the file."""
+    highest = int(whole.max())
+    if highest < _MOST_COUNTED:
+        # Stacks are large: sorting them takes long.
+        numbers = np.flatnonzero(np.bincount(whole.ravel()))
+        numbers = numbers[numbers > 0]
+        lookup = np.zeros(highest + 1, dtype=np.int32)
+        lookup[numbers] = np.arange(1, len(numbers) + 1)
+        return lookup[whole], numbers
+    numbers, inverse = np.unique(whole, return_inverse=True)
+    return inverse.reshape(whole.shape).astype(np.int32), numbers[1:].astype(np.int64)
+
+
+# -- pieces -----------------------------------------------------------------------------------
+
+
+def _split(
+    file: Path, labels: Labels, numbers: Numbers
+) -> tuple[Labels, Numbers, Numbers, list[str]]:
+    """Each connected piece by itself; pixels that touch by a corner are not connected."""
+    labels = labels.copy()
+    least = LEAST_PIECE[labels.ndim]
+    names, which = list(numbers), [1] * len(numbers)
+    several: list[int] = []
+    crumbs = crumbled = 0
+    for index, window in enumerate(ndimage.find_objects(labels), start=1):
+        part = labels[window]
+        found, count = ndimage.label(part == index)
+        if count == 1:
+            continue
+        sizes = np.bincount(found.ravel())[1:]
+        order = np.argsort(-sizes, kind="stable")
+        large = [k for k in order if sizes[k] >= least or k == order[0]]
+        lost = np.isin(found, 1 + np.setdiff1d(order, large))
+        crumbs, crumbled = crumbs + int(lost.sum()), crumbled + count - len(large)
+        part[lost] = 0
+        for piece, k in enumerate(large[1:], start=2):
+            names.append(numbers[index - 1])
+            which.append(piece)
+            part[found == k + 1] = len(names)
+        if len(large) > 1:
+            several.append(index)
+    if len(numbers) <= MOST_PHASES and len(several) == len(numbers):
+        raise InputError(
+            f"{file}: holds only the numbers {', '.join(str(n) for n in numbers)}, each in several"
+            " pieces: phases, not particles (allowed: a number a particle, or a mask of one"
+            " number). Label the particles first"
+        )
+    notes = []
+    if several:
+        listed = ", ".join(str(numbers[i - 1]) for i in several[:5])
+        more = ", ..." if len(several) > 5 else ""
+        notes.append(
+            f"numbers in several pieces ({listed}{more}) are taken for as many particles:"
+            f" {len(names)} particles of {len(numbers)} numbers"
+        )
+    if crumbled:
+        notes.append(
+            f"{crumbled} pieces of fewer than {least} pixels beside a larger one of their number"
+            f" are left out ({crumbs} pixels)"
+        )
+    return labels, np.array(names, dtype=np.int64), np.array(which, dtype=np.int64), notes
+
+
+def _require_particles(file: Path, labels: Labels, numbers: Numbers) -> None:
+    """Refuse what is no particle: it reaches every border, or encloses others."""
+    least = LEAST_PIECE[labels.ndim]
+    for index, window in enumerate(ndimage.find_objects(labels), start=1):
+        if all(s.start == 0 and s.stop == n for s, n in zip(window, labels.shape, strict=True)):
+            raise InputError(
+                f"{file}: particle {numbers[index - 1]} reaches every border of the image: it is"
+                " the background, or many particles that touch (allowed: a number a particle)."
+                " Part the particles by a watershed, or leave a margin round a single one"
+            )
+        part = labels[window]
+        mine = part == index
+        inner = part[ndimage.binary_fill_holes(mine) & ~mine]
+        held = np.bincount(inner)[1:]
+        if held.size and held.max() >= least:
+            other = numbers[int(np.argmax(held))]
+            raise InputError(
+                f"{file}: particle {numbers[index - 1]} encloses particle {other}: is it the"
+                " background? (allowed: particles side by side, 0 between them). Set the background"
+                " to 0, or give both one number"
+            )
