@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable, Mapping
+
 LONGEST_LINE = 560
 """Characters of a message: file names and values in it can be of any length."""
 
@@ -28,8 +31,10 @@ def _cut(text: str, longest: int) -> str:
 class LineError(Exception):
     """An error whose message is one printable line, see `one_line`."""
 
+    longest = LONGEST_LINE
+
     def __init__(self, message: object = "") -> None:
-        super().__init__(one_line(str(message)))
+        super().__init__(one_line(str(message), self.longest))
 
 
 class InputError(LineError):
@@ -37,6 +42,49 @@ class InputError(LineError):
 
     The message names file, key, value, what is allowed and the remedy.
     """
+
+
+class MistakesError(InputError):
+    """An input file has mistakes: the message names all of them, so it may be longer."""
+
+    longest = 8 * LONGEST_LINE
+
+
+class ArgumentError(InputError):
+    """An argument is wrong. Python reads its name, and a user of a command that of the option.
+
+    Args:
+        text: the message; `{height}` stands for the argument with its value, as `height = 241` and
+            `--height 241`, and `{flat}` for the name alone where no value is given.
+        values: of the arguments, by their names in Python; `...` for the name alone.
+    """
+
+    def __init__(self, text: str, **values: object) -> None:
+        self._text, self._values = text, values
+        super().__init__(self._said(str, " = ", repr))
+
+    def with_options(self, options: Mapping[str, str]) -> str:
+        """The message for a command.
+
+        Args:
+            options: names of options that are not made of the argument's.
+        """
+        return one_line(self._said(lambda name: options.get(name) or option_of(name), " ", str))
+
+    def _said(
+        self, named: Callable[[str], str], between: str, shown: Callable[[object], str]
+    ) -> str:
+        text = self._text
+        for name, value in self._values.items():
+            value_too = "" if value is ... else between + shown(value)
+            text = text.replace(f"{{{name}}}", named(name) + value_too)
+        return text
+
+
+def option_of(argument: str) -> str:
+    """The option that an argument usually has: `pixel_um` is --pixel."""
+    bare = re.sub(r"_(um|px|deg|C)$", "", argument)
+    return f"--{bare.replace('_', '-')}"
 
 
 class ResumeError(LineError):

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from simulator.errors import InputError
+from simulator.errors import ArgumentError, InputError
 from simulator.particles import ParticleTable
 from simulator.results.fields import UNITS as FIELD_UNITS
 from simulator.results.fields import FieldSeries, read_fields
@@ -37,12 +37,13 @@ from simulator.results.trust import check_whole
 from simulator.run_warnings import RunWarning
 from simulator.viewing import style
 from simulator.viewing.differential import differential_curves, plot_differential
+from simulator.viewing.legends import clear_legend
 from simulator.viewing.particle_currents import plot_currents, stretch_of
 from simulator.viewing.particle_lines import plot_particles
-from simulator.viewing.particle_map import passed_at, plot_map
+from simulator.viewing.particle_map import passed_at, plot_map, row_at
 from simulator.viewing.particle_run import ColourBy, ParticleRun, particle_bar
 from simulator.viewing.penalty_histogram import law_of, plot_penalties
-from simulator.viewing.radial_profiles import moments, particle_profile, plot_profile
+from simulator.viewing.radial_profiles import looks, moments, particle_profile, plot_profile
 from simulator.viewing.section import mid_section
 from simulator.viewing.slab import layout_of
 from simulator.viewing.spread import plot_spread, spread_curves
@@ -58,6 +59,7 @@ HISTORY_UNITS = {
     "cycle": "from 0",
     "step": "from 0",
 }
+DOMAINS = ("particles", "electrolyte", "carbon")
 PARTICLE_UNITS = {
     "particle": "number from 0",
     "x_um": "um",
@@ -135,6 +137,9 @@ class Results:
         Args:
             domain: "particles", "electrolyte" or "carbon".
         """
+        if domain not in DOMAINS:
+            allowed = ", ".join(DOMAINS)
+            raise ArgumentError(f"{{domain}} is not known (allowed: {allowed})", domain=domain)
         return read_fields(self.path, domain)
 
     @property
@@ -209,17 +214,22 @@ class Results:
         chosen = [self._nearest(series, time) for time in ([] if times_s is None else times_s)]
         chosen = chosen or moments(self.history, series.times_s)
 
-        def plot(place: Any) -> None:
-            colours = style.trimmed("viridis", high=0.92)(np.linspace(0, 1, len(chosen)))
-            for index, colour in zip(chosen, colours, strict=True):
+        times = [float(series.times_s[index]) for index in chosen]
+        means = [float(row_at(self.history, time)["lithium_fraction_mean"]) for time in times]
+        unit = style.time_unit(max(times))
+
+        def plot(place: Any) -> Any:
+            look = looks(means)
+            styles = zip(chosen, times, look.colours, look.dashes, strict=True)
+            for index, time, colour, dashes in styles:
                 field = series.load(index)["lithium_fraction"]
                 profile = particle_profile(series.grid, self._table, particle, field)
-                label = style.spoken_time(float(series.times_s[index]))
-                plot_profile(place, profile, colour, label)
+                plot_profile(place, profile, colour, unit.said(time), dashes)
             place.set(xlabel="distance from centre / µm", ylabel="lithium fraction")
-            place.legend(loc="best")
+            place.legend(loc="best", ncols=2)
+            return look.shades
 
-        return self._drawn(axes, plot)
+        return self._drawn(axes, plot, f"mean of the electrode, by volume\n({style.DIRECTION})")
 
     def plot_map(self, axes: Any = None, *, time_s: float | None = None) -> Any:
         """Lithium in the particles over the cell; in 3D in the plane half-way across.
@@ -243,7 +253,7 @@ class Results:
             place.set_title(style.spoken_time(float(series.times_s[index])))
             return plot_map(place, section.grid, values, layout)
 
-        return self._drawn(axes, plot, "lithium fraction")
+        return self._drawn(axes, plot, style.LITHIUM_LABEL)
 
     def _drawn(self, axes: Any, plot: Any, bar: str = "") -> Any:
         with marking(self.altered):
@@ -312,4 +322,5 @@ def _drawn(axes: Any, plot: Any, bar: str = "") -> Any:
         shades = plot(place)
         if bar:
             place.figure.colorbar(shades, ax=place, label=bar)
+        clear_legend(place)
     return place

@@ -26,6 +26,10 @@ return {
   wide: wide.slice(0, 5).map(e => e.tagName + '.' + e.className),
   requests: performance.getEntriesByType('resource').map(r => r.name.slice(0, 80))
     .filter(n => !n.startsWith('data:')),
+  figures: Math.min(...[...document.querySelectorAll('figure img')]
+    .map(i => i.getBoundingClientRect().width / i.naturalWidth)),
+  narrow: [...document.querySelectorAll('td')].filter(cell => cell.textContent.trim().length > 3
+    && cell.getBoundingClientRect().width < 40).slice(0, 5).map(cell => cell.textContent),
   smallest: Math.min(...[...document.querySelectorAll('p, td, figcaption, span, pre')]
     .map(e => parseFloat(getComputedStyle(e).fontSize))),
 };

@@ -59,6 +59,9 @@ def test_it_fits_the_screen(seen: dict, screen: str, width: int) -> None:
     assert found["scroll"] <= found["width"]
     assert found["wide"] == []
     assert found["smallest"] >= 11
+    # No column of single letters, and 6.5 pt of a figure at 220 dpi are 8 pixels at least.
+    assert found["narrow"] == []
+    assert found["figures"] * 6.5 / 72 * 220 >= 8
 
 
 @pytest.mark.parametrize("screen", ["phone", "desktop"])

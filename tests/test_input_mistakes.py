@@ -175,7 +175,12 @@ EDITS = {
     ),
     "no composition and no fraction": (
         [(r"^\[composition\]$(.|\n)*?(?=^\[active_material\])", "")],
-        ["geometry.active_fraction is missing", "up to 0.65", "[composition]", "(and 1 more)"],
+        [
+            "geometry.active_fraction is missing",
+            "up to 0.65",
+            "[composition]",
+            "Also missing: carbon_binder.electrolyte_fraction.",
+        ],
     ),
     "mass fractions": (
         [(line("carbon_mass_fraction"), "carbon_mass_fraction = 0.3")],
@@ -532,7 +537,7 @@ def test_mistake_in_the_file(name, tmp_path):
 
 def test_unedited_file_loads(tmp_path):
     """The negative twin of all the above: without an edit there is no mistake to report."""
-    assert load_parameters(write(tmp_path)).title.startswith("NMC532")
+    assert load_parameters(write(tmp_path)).title.startswith("Preset")
 
 
 def test_missing_file(tmp_path):
@@ -573,10 +578,21 @@ def test_empty_file(tmp_path):
     file.write_text("")
     text = message(file)
     assert "temperature is missing" in text
-    assert text.endswith("more)")
+    sections = "geometry, active_material, penalty, electrolyte, carbon_binder, separator, protocol"
+    assert text.endswith(f" Also missing: {sections}.")
 
 
-def test_several_mistakes_report_the_first_and_count_the_rest(tmp_path):
+def test_all_missing_keys_are_named_at_once(tmp_path):
+    keys = ("coating_thickness", "porosity", "maximum_concentration")
+    text = message(write(tmp_path, *((line(key), "") for key in keys)))
+    for key in keys:
+        assert f".{key}" in text
+    assert text.count(" missing") == 2, text
+    # The negative twin: one that is there is not named.
+    assert "separator_thickness" not in text
+
+
+def test_several_mistakes_report_the_first_in_full_and_all_others(tmp_path):
     file = write(
         tmp_path,
         (line("porosity"), "porosity = 3"),
@@ -585,7 +601,11 @@ def test_several_mistakes_report_the_first_and_count_the_rest(tmp_path):
     )
     text = message(file)
     assert "geometry.wals = 3 is not a key" in text
-    assert text.endswith("(and 2 more)")
+    assert text.endswith(
+        "Also wrong: geometry.particle_size.sigma = -1 is out of range"
+        " (allowed: above 0, up to 2); "
+        "separator.porosity = 3 is out of range (allowed: above 0, up to 1)."
+    )
 
 
 OVERRIDES = {

@@ -18,7 +18,7 @@ from matplotlib import colormaps
 from synthetic import SyntheticRun, synthetic_run, write_run
 
 from simulator.cli import main
-from simulator.errors import InputError
+from simulator.errors import ArgumentError, InputError
 from simulator.geometry.msh import read_msh
 from simulator.geometry.tags import PARTICLE_OFFSET
 from simulator.results import FieldGrid, ResultsFolder, read_fields, read_history
@@ -284,11 +284,37 @@ def test_cuts_are_read() -> None:
     assert View(height=1080).size == (1920, 1080)
 
 
-def test_composition_is_what_has_left() -> None:
+def test_lithium_is_shown_or_what_has_left_in_the_same_colours() -> None:
     values = np.array([0.3, 0.951])
-    assert View().shown(values) == pytest.approx([0.7, 0.049])
-    assert View().range(values) == pytest.approx((0.04, 0.70))
-    assert View(quantity="lithium_fraction").range(values) == pytest.approx((0.30, 0.96))
+    left = View(quantity="extracted")
+    assert View().shown(values) == pytest.approx(values)
+    assert View().range(values) == pytest.approx((0.30, 0.96))
+    assert left.shown(values) == pytest.approx([0.7, 0.049])
+    assert left.range(values) == pytest.approx((0.04, 0.70))
+    assert (View().symbol, left.symbol) == ("x", "1 - x")
+    # A particle has one colour, whichever of the two numbers stands at the bar: full is yellow.
+    for x in (0.0, 0.3, 1.0):
+        assert left.colours(1.0 - x) == pytest.approx(View().colours(x), abs=0.02)
+    red, green, blue, _ = View().colours(1.0)
+    assert min(red, green) > 0.85 > 0.3 > blue
+    # The negative twin: the map is not the same backwards.
+    assert View().colours(0.9) != pytest.approx(left.colours(0.9), abs=0.2)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"quantity": "composition"}, r"quantity = 'composition' .*lithium_fraction, extracted\)"),
+        ({"steps": "voltage"}, r"steps = 'voltage' .*charge, time\)"),
+        ({"formats": ("avi",)}, r"formats = 'avi' .*mp4, gif\)"),
+        ({"height": 241}, "height = 241 is not an even number"),
+        ({"orbit_deg": 1e4}, "orbit_deg = 10000.0 lies outside"),
+    ],
+)
+def test_python_reads_the_names_of_arguments(wrong: dict, said: str) -> None:
+    with pytest.raises(ArgumentError, match=said) as caught:
+        View(**wrong)
+    assert "--" not in str(caught.value)
 
 
 # In 3D

@@ -166,7 +166,7 @@ MISTAKES: dict[str, tuple[list[str], tuple[str, ...]]] = {
     "not an image": (["optics", "text.png", "--pixel", "0.1um"], ("text.png", "not readable")),
     "not a format": (["optics", "truth.csv"], ("truth.csv", ".tif")),
     "grey image": (["optics", "grey.png", "--pixel", "0.1um"], ("grey.png", "grey image")),
-    "no pixel size": (["optics", "colour.png"], ("colour.png", "--pixel 0.1um")),
+    "no pixel size": (["optics", "colour.png"], ("colour.png", "--pixel", "0.1um")),
     "pixel without unit": (["optics", "state.tif", "--pixel", "0.1"], ("--pixel", "no unit")),
     "pixel in seconds": (["optics", "state.tif", "--pixel", "1 s"], ("--pixel", "time")),
     "pixel of zero": (["optics", "state.tif", "--pixel", "0um"], ("--pixel", "above 0")),

@@ -63,7 +63,7 @@ def test_imagej_and_ome(tmp_path: Path) -> None:
 def test_a_screen_resolution_is_no_pixel_size(tmp_path: Path) -> None:
     options = {"photometric": "rgb", "resolution": (72, 72), "resolutionunit": "INCH"}
     path = write(tmp_path / "a.tif", RGB8, **options)
-    with pytest.raises(InputError, match="--pixel"):
+    with pytest.raises(InputError, match="pixel_um"):
         read_micrograph(path)
 
 

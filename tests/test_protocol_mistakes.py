@@ -27,6 +27,10 @@ TABLES = {
     "late begin": (GOOD.replace("0,0", "1,0", 1), ["line 2", "time_s = 1", "0 in the first row"]),
     "too much": (GOOD.replace("10,5", "10,2e6"), ["line 3", "current_A_m2 = 2e+06", "1e+06 A/m^2"]),
     "far too much": (GOOD.replace("10,5", "10,1e308"), ["line 3", "1e+308", "1e+06 A/m^2"]),
+    "next to nothing": (
+        "time_s,current_A_m2\n0,1e-300\n10,1e-320\n",
+        ["line 2", "current_A_m2 = 1e-300 is the largest", "1e-06 A/m^2 or more"],
+    ),
     "a late end": (GOOD.replace("20,", "1e308,"), ["line 4", "time_s = 1e+308", "up to 1e9"]),
     "rows too near": (GOOD.replace("10,", "1e-300,"), ["line 3", "1e-300", "at least 0.001"]),
     "one row": ("time_s,current_A_m2\n0,0\n", ["line 2", "the only row", "two rows or more"]),

@@ -84,10 +84,10 @@ def test_planes_are_read_and_spread_evenly() -> None:
     with pytest.raises(InputError, match=r"z = 60 um: outside the electrode \(from 0 to 48 um\)"):
         Planes((Plane(2, 60.0),)).within(WINDOW)
     for text in ("w=3um", "z", "z=3 s", "z=um"):
-        with pytest.raises(InputError, match="--section '"):
+        with pytest.raises(InputError, match="section = '"):
             parse_plane(text)
     for text in ("0", "many", "5,w"):
-        with pytest.raises(InputError, match="--sections '"):
+        with pytest.raises(InputError, match="sections = '"):
             parse_count(text)
 
 

@@ -195,7 +195,7 @@ def refused(path: Path, expected: str, capsys: pytest.CaptureFixture[str]) -> No
 def test_units_that_contradict_are_refused(tmp_path: Path) -> None:
     path = write_table(tmp_path / "t.csv", x_um=X, y_um=Y, value=VALUE)
     assert read(path, unit="um").rows == 40
-    with pytest.raises(InputError, match="--unit nm, but column 'x_um' is in um"):
+    with pytest.raises(InputError, match="unit = 'nm', but column 'x_um' is in um"):
         read(path, unit="nm")
 
 

@@ -286,6 +286,19 @@ def test_the_run_says_and_lists_it(tmp_path: Path, capsys: pytest.CaptureFixture
     assert manifest["balance"]["prescribed_charge"] < 1e-9
 
 
+def test_what_was_skipped_before_a_failure_is_listed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, up = tmp_path / "out", "charge at C/2 until 3.8 V"
+    arguments = [*short_run(up), "--quiet", "--out", str(out)]
+    group = f"{{until='4.2 V', steps=['{up}']}}"
+    assert main([*arguments, "--set", f'protocol.steps=["{up}", {group}]']) == 3
+    assert "would be repeated for ever" in capsys.readouterr().err
+    manifest = read_manifest(out / "manifest.json")
+    assert manifest["status"] == "failed"
+    assert [entry["step"] for entry in manifest["skipped_steps"]] == [1]
+
+
 def test_nothing_is_listed_where_nothing_was_skipped(tmp_path: Path) -> None:
     assert main([*words((STEPS[2],), tmp_path / "out"), "--quiet"]) == 0
     manifest = read_manifest(tmp_path / "out" / "manifest.json")

@@ -148,8 +148,30 @@ def test_two_outputs_are_not_one_file(tmp_path: Path) -> None:
     path = tmp_path / "summary.csv"
     with pytest.raises(InputError, match="written twice"), writing([path, tmp_path / "." / path]):
         pass
+    (tmp_path / "linked").symlink_to(tmp_path)
+    other = tmp_path / "linked" / path.name
+    with pytest.raises(InputError, match="written twice"), writing([path, other]):
+        pass
     with writing([path, tmp_path / "other.csv"]):
         pass
+
+
+@pytest.mark.parametrize("what", ["pipe", "folder", "link"])
+def test_what_is_no_record_is_left(tmp_path: Path, what: str) -> None:
+    """A pipe, of which a reader would wait for ever."""
+    record, path = tmp_path / RECORD, tmp_path / "table.csv"
+    if what == "pipe":
+        os.mkfifo(record)
+    elif what == "folder":
+        record.mkdir()
+    else:
+        (tmp_path / "precious").write_bytes(b"mine")
+        record.symlink_to("precious")
+    with pytest.raises(InputError, match="is not heterode's record"):
+        write_output(path, b"new")
+    assert not path.exists()
+    if what == "link":
+        assert (tmp_path / "precious").read_bytes() == b"mine"
 
 
 def test_folders_made_in_vain_are_removed(tmp_path: Path) -> None:

@@ -17,7 +17,11 @@ from paraview import simple
 
 COLOURS = {
     # domain: (field, colour map, title of the colour bar)
-    "particles": ("lithium_fraction", "Viridis (matplotlib)", "lithium fraction"),
+    "particles": (
+        "lithium_fraction",
+        "Viridis (matplotlib)",
+        "lithium fraction (yellow: more lithium)",
+    ),
     "electrolyte": ("potential", "Cividis (matplotlib)", "electrolyte potential / V"),
     "carbon": ("potential", "Plasma (matplotlib)", "carbon potential / V"),
 }
@@ -126,7 +130,10 @@ def show(folder):
         else:
             colour(reader, view, domain, limits)
     time = simple.AnnotateTimeFilter(registrationName="time", Input=readers["particles"])
-    time.Format = "{time:.0f} s"
+    last = max(times)
+    length, name = (1.0, "s") if last < 300 else (60.0, "min") if last < 7200 else (3600.0, "h")
+    time.Scale = 1.0 / length
+    time.Format = "{time:.2f} " + name
     simple.Show(time, view)
     place_camera(view, readers["electrolyte"] or readers["particles"])
     return view

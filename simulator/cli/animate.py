@@ -24,9 +24,10 @@ def add(commands: Any) -> None:
     )
     animate.add_argument(
         "--show",
-        choices=("composition", "lithium_fraction"),
-        default="composition",
-        help="what colours the particles: x in Li(1-x)(NMC)O2 (default), or the lithium fraction",
+        choices=("lithium_fraction", "extracted"),
+        default="lithium_fraction",
+        help="what colours the particles: the lithium fraction x (default), or what was extracted, "
+        "1 - x",
     )
     animate.add_argument(
         "--steps",
@@ -66,6 +67,7 @@ def add(commands: Any) -> None:
         help="3D: show the plane y = UM (without a number: in the middle) instead",
     )
     add_accept_altered(animate)
+    animate.set_defaults(option_names={"quantity": "--show", "formats": "--format"})
     with_overwrite(animate)
     animate.add_argument("--quiet", action="store_true", help="print nothing but errors")
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from simulator.cli.endings import DONE
 from simulator.cli.outputs import with_overwrite
 from simulator.cli.results_folder import add_accept_altered, reading, with_results
-from simulator.errors import InputError
+from simulator.errors import ArgumentError, InputError
+
+if TYPE_CHECKING:
+    from simulator.results.folder import ResultsFolder
 
 
 def add(commands: Any) -> None:
@@ -58,6 +62,8 @@ def _draw(options: argparse.Namespace) -> None:
 
     folder = ResultsFolder.open(options.results)
     drawings = chosen_drawings(options.names, options.particles)
+    if options.particles is not None:
+        _check_particles(folder, options.particles)
     outputs = [folder.report / f"{drawing.name}.png" for drawing in drawings]
     if not options.names:
         outputs += page_files(folder.path)
@@ -74,3 +80,15 @@ def _draw(options: argparse.Namespace) -> None:
             print(write_page(folder.path))
     if problems:
         raise InputError(f"{len(problems)} of {len(drawn)} figures: {'; '.join(problems)}")
+
+
+def _check_particles(folder: ResultsFolder, numbers: Sequence[int]) -> None:
+    """Before anything is drawn."""
+    from simulator.particles import ParticleTable
+
+    count = len(ParticleTable.read_csv(folder.particles))
+    for number in numbers:
+        if not 0 <= number < count:
+            raise ArgumentError(
+                f"{{particles}}: no such particle (allowed: 0 to {count - 1})", particles=number
+            )

@@ -39,7 +39,7 @@ from simulator.cli import (
 from simulator.cli.endings import DONE, INTERRUPTED, SOLVE_FAILED, leave
 from simulator.cli.faults import check_descriptors, explain, show_traceback
 from simulator.cli.streams import lasting_streams, loss
-from simulator.errors import InputError, ResumeError
+from simulator.errors import ArgumentError, InputError, ResumeError
 from simulator.ranks import is_agreed, launched_as, launched_in_parallel, together
 
 COMMANDS = (
@@ -86,6 +86,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _command(arguments: Sequence[str] | None) -> int:
     comm: Any = _Alone()
+    options: argparse.Namespace | None = None
     try:
         check_descriptors()
         comm = _communicator()
@@ -97,12 +98,14 @@ def _command(arguments: Sequence[str] | None) -> int:
             print("heterode: interrupted", file=sys.stderr, flush=True)
         return leave(comm, INTERRUPTED)
     except Exception as error:
-        return _failed(error, comm)
+        return _failed(error, comm, options)
 
 
-def _failed(error: Exception, comm: Any) -> int:
+def _failed(error: Exception, comm: Any, options: argparse.Namespace | None) -> int:
     """Say what happened, on rank 0 alone where all ranks know of it; returns the exit code."""
     line, code = explain(error)
+    if isinstance(error, ArgumentError):
+        line = error.with_options(getattr(options, "option_names", {}))
     # These are raised by all ranks, from what all of them know, or after they agreed.
     shared = isinstance(error, (InputError, ResumeError)) or is_agreed(error)
     alone = comm.size > 1 and not shared

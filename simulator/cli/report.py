@@ -51,7 +51,9 @@ def add(commands: Any) -> None:
     _add_run_options(report.add_argument_group("results folders"))
     _add_table_options(report.add_argument_group("tables"))
     _add_choices(report.add_argument_group("statistics; lengths in um, or with a unit: 0.1mm"))
-    report.set_defaults(command=_report)
+    report.set_defaults(
+        command=_report, option_names={"pixel_um": "--pixel-size", "weighting": "--weight"}
+    )
 
 
 def _add_run_options(group: Any) -> None:
@@ -160,6 +162,7 @@ def _work(options: argparse.Namespace) -> None:
     request = _request(options)
     from simulator.reporting.comparison import outputs_of, write_comparison
     from simulator.reporting.heterogeneity import report_outputs, write_evolution, write_report
+    from simulator.reporting.page import page_files, refresh_page
     from simulator.reporting.sources import open_sources, pooled
     from simulator.results.marks import leave_note
     from simulator.results.written import writing
@@ -178,13 +181,20 @@ def _work(options: argparse.Namespace) -> None:
     source = sources[0] if len(sources) == 1 else pooled(sources)
     folder = options.out or source.folder
     evolution = request.evolution and source.run is not None
-    with writing(report_outputs(folder, request, evolution=evolution), **asked):
+    outputs = report_outputs(folder, request, evolution=evolution)
+    # The page of the run shows the newest statistics.
+    paged = source.run is not None and folder.resolve() == source.folder.resolve()
+    if paged and page_files(source.path)[-1].exists():
+        outputs += page_files(source.path)
+    with writing(outputs, **asked):
         report = write_report(source, request, folder)
         _tell(report)
         files = [*report.files]
         if evolution:
             files += write_evolution(source, request, folder)
         leave_note(folder)
+        if paged:
+            refresh_page(source.path)
     _print([f"written: {_listed(files)}"])
 
 

@@ -46,7 +46,9 @@ def _run(options: argparse.Namespace, comm: Any) -> int:
         )
     parameters = load(options, comm)
     folder = options.out or parameters.output.directory
+    named = folder is not None
     folder = folder or _default_folder(parameters, comm, latest=options.resume)
+    renamed = not named and folder != _first_folder(parameters)
     if options.resume and _is_completed(folder, parameters, comm, options.accept_altered):
         if comm.rank == 0 and not options.quiet:
             print(f"completed already\nresults: {folder}")
@@ -61,6 +63,9 @@ def _run(options: argparse.Namespace, comm: Any) -> int:
         accept_altered=options.accept_altered,
     )
     if comm.rank == 0 and not options.quiet:
+        if renamed and not options.resume:
+            text = f"{_first_folder(parameters)} is there already: this run goes to {folder}"
+            print(f"heterode: {text}", file=sys.stderr, flush=True)
         from simulator.describe import describe_regimes
 
         print("\n".join(["Regimes", *describe_regimes(parameters, simulation.summary)]), flush=True)
@@ -75,10 +80,23 @@ def _run(options: argparse.Namespace, comm: Any) -> int:
             print(f"heterode: failed: {outcome.reason}. Results so far: {folder}", file=sys.stderr)
         elif not options.quiet:
             print(f"{outcome.status}: {outcome.reason}\nresults: {folder}")
+            if parameters.output.report:
+                _say_page(folder)
     comm.barrier()
     if outcome.status == "failed":
         return SOLVE_FAILED
     return 128 + outcome.signal if outcome.signal else DONE
+
+
+def _say_page(folder: Path) -> None:
+    """Where to look first."""
+    # Loads pictures and templates, which a run with a report has done already.
+    from simulator.reporting.page import PAGE
+    from simulator.results.folder import ResultsFolder
+
+    page = ResultsFolder(folder).report / PAGE
+    if page.is_file():
+        print(f"page: {page}")
 
 
 def _solver() -> type[Simulation]:
@@ -101,15 +119,19 @@ def _fault(error: Exception, folder: Path, comm: Any) -> int:
     return leave(comm, SOLVE_FAILED)
 
 
+def _first_folder(parameters: Parameters) -> Path:
+    """Where results go that no one named."""
+    return Path("results") / parameters.source_file.stem
+
+
 def _default_folder(parameters: Parameters, comm: Any, *, latest: bool) -> Path:
     """results/<name>, or with the first number behind it that is not taken; the last one that is
     taken if `latest` is wanted, and there is one."""
 
     def choose() -> Path:
-        name = parameters.source_file.stem
-        taken = None
+        first, taken = _first_folder(parameters), None
         for n in range(1, 10000):
-            path = Path("results") / (name if n == 1 else f"{name}-{n}")
+            path = first if n == 1 else first.with_name(f"{first.name}-{n}")
             if not path.exists():
                 break
             taken = path

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from simulator.csv_text import shown_columns
-from simulator.errors import InputError
+from simulator.errors import ArgumentError
 
 UNITS_UM: Mapping[str, float] = MappingProxyType(
     {"nm": 1e-3, "um": 1.0, "mm": 1e3, "cm": 1e4, "m": 1e6}
@@ -101,9 +101,12 @@ def find_columns(headers: Sequence[str], path: object, value: str | None) -> dic
         found["value"] = Column(_named(headers, path, value))
     missing = [role for role in ("x", "y", "value") if role not in found]
     if missing:
-        remedy = "Pass --value COLUMN" if missing == ["value"] else "Name its columns x, y, value"
-        raise InputError(
-            f"{path}: no column '{missing[0]}' (it has: {shown_columns(headers)}). {remedy}"
+        remedy = "Name its columns x, y, value"
+        if missing == ["value"]:
+            remedy = "Pass {value} with the name of the column"
+        raise ArgumentError(
+            f"{path}: no column '{missing[0]}' (it has: {shown_columns(headers)}). {remedy}",
+            value=...,
         )
     return found
 
@@ -140,5 +143,7 @@ def _named(headers: Sequence[str], path: object, value: str) -> str:
     match = [header for header in headers if _name_and_unit(header)[0] == wanted]
     if len(match) != 1:
         listed = shown_columns(headers)
-        raise InputError(f"{path}: no column '{value}' for --value (it has: {listed})")
+        raise ArgumentError(
+            f"{path}: no column '{value}' for {{value}} (it has: {listed})", value=...
+        )
     return match[0]

@@ -111,6 +111,16 @@ class Correlogram:
     fields: int
 
     @property
+    def chance(self) -> str:
+        """The p value of the rank correlation, in words; or why there is none."""
+        found = self.spearman
+        if np.isfinite(found.p_value):
+            return f"p = {found.p_value:.2g}"
+        if not found.permutations:
+            return "no p value, as no values were shuffled"
+        return f"no p value, as no distance bin holds {self.min_pairs} pairs of particles"
+
+    @property
     def statistics(self) -> dict[str, BinnedStatistic]:
         """By name, in the order of STATISTICS."""
         return {name: getattr(self, name) for name in STATISTICS}

@@ -1,8 +1,9 @@
 """Heterogeneity over a whole run: a row per moment, from spread to L*.
 
-While particles react one after another (asynchronous), the spread over particles grows; while they
-follow one another (synchronous), it stays or collapses. Beside it stand the scale of that spread
-(L*, the correlation length) and whether neighbours share it (Moran's I of the nearest bins).
+The spread over particles grows where some react faster than others, whether all at the same time
+or one after another: it does not tell these apart (`simulator.viewing.particle_currents` does).
+Beside it stand the scale of that spread (L*, the correlation length) and whether neighbours share
+it (Moran's I of the nearest bins).
 """
 
 from __future__ import annotations

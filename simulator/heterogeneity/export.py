@@ -58,6 +58,7 @@ def correlogram_dict(found: Correlogram) -> dict[str, Any]:
     shared = ("edges_um", "pairs", "distance_um", "bin_mean", "bin_sd", "kendall_pairs")
     plain = ("level", "min_pairs", "particles", "fields")
     numbers = {key: jsonable(getattr(found, key)) for key in shared + plain}
+    numbers["chance"] = found.chance
     return numbers | {name: _statistic_dict(s) for name, s in found.statistics.items()}
 
 

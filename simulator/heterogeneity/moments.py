@@ -21,7 +21,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from simulator.errors import InputError
+from simulator.errors import ArgumentError, InputError
 from simulator.heterogeneity.marks import Floats, MarkedPoints
 from simulator.heterogeneity.tables import check_particles
 from simulator.particles import ParticleTable
@@ -136,9 +136,10 @@ class RunParticles:
         axes = (table.x_um, table.y_um, table.z_um)[: self.dimension]
         positions = np.column_stack(axes)
         if np.std(value) < LEAST_SPREAD:
-            raise InputError(
+            raise ArgumentError(
                 f"{self.path}: at {self.series.time_s[index]:g} s all particles hold the same "
-                "lithium. Choose another moment with --at"
+                "lithium. Choose another moment with {at}",
+                at=...,
             )
         check_particles(str(self.path), positions, value, table.particle)
         return MarkedPoints(
@@ -160,21 +161,21 @@ def parse_moment(text: str) -> Wanted:
     prefix, number = match.groups() if match is not None else (None, text)
     kind = _PREFIXES.get((prefix or "").lower())
     if prefix is not None and kind is None:
-        raise InputError(f"--at '{text}': unknown moment (allowed: {FORMS})")
+        raise ArgumentError(f"{{at}}: unknown moment (allowed: {FORMS})", at=text)
     if kind == "lithium_fraction":
         try:
             fraction = float(number)
         except ValueError:
             fraction = float("nan")
         if not 0.0 <= fraction <= 1.0:
-            raise InputError(f"--at '{text}': a mean lithium fraction lies between 0 and 1")
+            raise ArgumentError("{at}: a mean lithium fraction lies between 0 and 1", at=text)
         return Wanted(kind, fraction)
     units: tuple[tuple[Kind, str], ...] = (("time", "s"), ("voltage", "V"))
     for name, unit in units:
         if kind in (None, name):
             with suppress(UnitError):
                 return Wanted(name, quantity(number, unit))
-    raise InputError(f"--at '{text}': no moment (allowed: {FORMS})")
+    raise ArgumentError(f"{{at}}: no moment (allowed: {FORMS})", at=text)
 
 
 def read_run(path: Path | str) -> RunParticles:
@@ -246,10 +247,8 @@ def find_moment(run: RunParticles, wanted: Wanted) -> Moment:
 
 def _beyond(run: RunParticles, shown: str, values: Floats, unit: str) -> InputError:
     low, high = float(values.min()), float(values.max())
-    return InputError(
-        f"{run.path}: --at {shown} is not in the run (from {low:.6g} to {high:.6g} {unit}".rstrip()
-        + ")"
-    )
+    reach = f"from {low:.6g} to {high:.6g} {unit}".rstrip()
+    return ArgumentError(f"{run.path}: {{at}} is not in the run ({reach})", at=shown)
 
 
 def _first_passage(values: Floats, target: float) -> int | None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from simulator.errors import InputError
+from simulator.errors import ArgumentError, InputError
 from simulator.geometry.plane_cut import cut_tetrahedra
 from simulator.heterogeneity.marks import FEWEST, Floats, Ints, MarkedPoints
 from simulator.results.fields import read_fields
@@ -69,9 +69,9 @@ class Planes:
         for plane in self.given:
             low, high = window_um[plane.axis]
             if not low < plane.position_um < high:
-                raise InputError(
-                    f"--section {plane.name}: outside the electrode "
-                    f"(from {low:.4g} to {high:.4g} um)"
+                raise ArgumentError(
+                    f"{{section}}: outside the electrode (from {low:.4g} to {high:.4g} um)",
+                    section=plane.name,
                 )
         low, high = window_um[self.axis]
         places = low + (high - low) * (np.arange(self.count) + 0.5) / max(self.count, 1)
@@ -105,12 +105,12 @@ def parse_plane(text: str) -> Plane:
     """
     match = re.fullmatch(r"\s*([xyzXYZ])\s*=\s*(.+?)\s*", text)
     if match is None:
-        raise InputError(f"--section '{text}': not a plane. Write it as in z=10um")
+        raise ArgumentError("{section}: not a plane. Write it as in z=10um", section=text)
     try:
         number = match[2] if re.search(r"[^\d.eE+-]", match[2]) else f"{match[2]} um"
         place = 1e6 * quantity(number, "m")
     except UnitError as error:
-        raise InputError(f"--section '{text}': '{match[2]}' {error}") from error
+        raise ArgumentError(f"{{section}}: '{match[2]}' {error}", section=text) from error
     return Plane(AXES.index(match[1].lower()), place)
 
 
@@ -122,8 +122,8 @@ def parse_count(text: str) -> tuple[int, int]:
     """
     match = re.fullmatch(r"\s*(\d+)\s*(?:,\s*([xyz])\s*)?", text)
     if match is None or not 1 <= int(match[1]) <= 1000:
-        raise InputError(
-            f"--sections '{text}': a number of planes from 1 to 1000, as in 20 or 20,x"
+        raise ArgumentError(
+            "{sections}: a number of planes from 1 to 1000, as in 20 or 20,x", sections=text
         )
     return int(match[1]), AXES.index(match[2]) if match[2] else ACROSS
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from simulator.csv_table import CsvTable, read_csv_table, what_is_wrong
 from simulator.csv_text import TableError, harmless
-from simulator.errors import InputError
+from simulator.errors import ArgumentError, InputError
 from simulator.heterogeneity.columns import POWER, UNITS_UM, Column, find_columns
 from simulator.heterogeneity.marks import FEWEST, Floats, MarkedPoints
 
@@ -105,14 +105,15 @@ def _scales(
         if column is None:
             continue
         if reading.unit is not None and column.unit not in (None, reading.unit):
-            raise InputError(
-                f"{path}: --unit {reading.unit}, but column '{column.header}' is in {column.unit}. "
-                "Leave --unit out"
+            raise ArgumentError(
+                f"{path}: {{unit}}, but column '{column.header}' is in {column.unit}. Leave it out",
+                unit=reading.unit,
             )
         unit = column.unit or fallback
         if unit == "px" and reading.pixel_um is None:
-            raise InputError(
-                f"{path}: column '{column.header}' is in pixels. Pass --pixel-size, as in '0.1 um'"
+            raise ArgumentError(
+                f"{path}: column '{column.header}' is in pixels. Pass {{pixel_um}}, its size",
+                pixel_um=...,
             )
         scales[role] = (reading.pixel_um or 1.0 if unit == "px" else UNITS_UM[unit]) ** power
         units[role] = unit
@@ -126,9 +127,10 @@ def _numbers(table: CsvTable, column: str, reading: Reading) -> Floats:
     if bad.size and not reading.drop_missing:
         what = what_is_wrong(table.texts(column)[bad[0]])
         others = f" (and {bad.size - 1} more)" if bad.size > 1 else ""
-        raise InputError(
+        raise ArgumentError(
             f"{table.path}: line {table.lines[bad[0]]}, column '{harmless(column)}' {what}{others}."
-            " Complete the table or pass --drop-missing"
+            " Complete the table or pass {drop_missing}",
+            drop_missing=...,
         )
     return numbers
 
@@ -159,7 +161,10 @@ def _field(
     radius = _radius(where, numbers, len(axes))
     window = {} if reading.window_um is None else {"window_um": reading.window_um}
     if reading.window_um is not None and len(reading.window_um) != len(axes):
-        raise InputError(f"{where}: --window has bounds for {len(reading.window_um)} of {axes}")
+        raise ArgumentError(
+            f"{where}: {{window_um}} has bounds for {len(reading.window_um)} of {axes}",
+            window_um=...,
+        )
     return MarkedPoints(name, positions, numbers["value"], radius_um=radius, **window)
 
 
@@ -198,9 +203,10 @@ def _check_extent(where: str, positions: Floats) -> None:
         if extent.min() > 0.0:
             return
         raise InputError(f"{where}: all particles lie on one line")
-    raise InputError(
+    raise ArgumentError(
         f"{where}: extends over {extent.max():.3g} um, which is not between 1 um and 10 cm. "
-        "Say the unit of length with --unit nm, um, mm, cm, m or px, or in the header (x_um)"
+        "Say the unit of length with {unit} nm, um, mm, cm, m or px, or in the header (x_um)",
+        unit=...,
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from simulator.errors import InputError
+from simulator.errors import ArgumentError, InputError
 from simulator.optics.calibration import CHANNELS, Curve
 from simulator.optics.illumination import Flatten, corrected, flat_gain, self_gain, unevenness
 from simulator.optics.measurement import Measured, measure
@@ -54,9 +54,13 @@ class Options:
 
     def __post_init__(self) -> None:
         if self.channel not in CHANNELS:
-            raise InputError(f"--channel {self.channel} is unknown (allowed: red, green, blue)")
+            raise ArgumentError(
+                "{channel} is unknown (allowed: red, green, blue)", channel=self.channel
+            )
         if self.focus_px is not None and not self.focus_px > 0.0:
-            raise InputError(f"--focus {self.focus_px:g} must be above 0 (pixels), or 'off'")
+            raise ArgumentError(
+                "{focus_px} must be above 0 (pixels), or 'off'", focus_px=self.focus_px
+            )
 
 
 @dataclass(frozen=True, eq=False)

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from simulator.errors import InputError
+from simulator.errors import ArgumentError, InputError
 from simulator.optics.image_file import LARGEST_PIXEL_UM, ImageFile, read_image_file
 
 Floats32 = npt.NDArray[np.float32]
@@ -84,14 +84,16 @@ def read_micrograph(
     bits = _bits(image, counts, bits, notes)
     size = pixel_um if pixel_um is not None else image.pixel_um
     if size is None:
-        raise InputError(
-            f"{file}: its metadata does not say how large a pixel is. Pass --pixel, as in"
-            " --pixel 0.1um"
+        raise ArgumentError(
+            f"{file}: its metadata does not say how large a pixel is. Pass {{pixel_um}}, its "
+            "edge, such as 0.1um",
+            pixel_um=...,
         )
     if not 0.0 < size <= LARGEST_PIXEL_UM:
-        raise InputError(
+        raise ArgumentError(
             f"{file}: a pixel of {size:g} um is not one of a micrograph (allowed: above 0, at most"
-            f" {LARGEST_PIXEL_UM:g} um). Correct --pixel"
+            f" {LARGEST_PIXEL_UM:g} um). Correct {{pixel_um}}",
+            pixel_um=...,
         )
     return Micrograph(counts, float(size), file.stem, bits, tuple(notes))
 

@@ -22,7 +22,7 @@ from skimage.measure import regionprops
 from skimage.morphology import local_maxima, reconstruction
 from skimage.segmentation import watershed
 
-from simulator.errors import InputError
+from simulator.errors import ArgumentError, InputError
 
 Floats32 = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int32]
@@ -55,12 +55,12 @@ class Segmentation:
 
     def __post_init__(self) -> None:
         if isinstance(self.threshold, str) and self.threshold not in ("otsu", "local"):
-            raise InputError(
-                f"--threshold {self.threshold} is unknown (allowed: otsu, local, or a number"
-                " between 0 and 1)"
+            raise ArgumentError(
+                "{threshold} is unknown (allowed: otsu, local, or a number between 0 and 1)",
+                threshold=self.threshold,
             )
         if isinstance(self.threshold, float) and not 0.0 < self.threshold < 1.0:
-            raise InputError(f"--threshold {self.threshold:g} is outside (0, 1)")
+            raise ArgumentError("{threshold} is outside (0, 1)", threshold=self.threshold)
         if not 0.0 < self.smallest_um < self.largest_um:
             raise InputError(
                 f"particles from {self.smallest_um:g} to {self.largest_um:g} um: the smallest"

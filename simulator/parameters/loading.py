@@ -9,8 +9,9 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from simulator.errors import InputError
-from simulator.parameters.messages import first_line
+from simulator.errors import InputError, MistakesError
+from simulator.parameters.idle import idle_keys, leave_out, mistake_of
+from simulator.parameters.messages import first_line, mistake_line
 from simulator.parameters.model import Parameters
 from simulator.parameters.toml_file import MOST_PARTS, parse_toml, read_toml
 from simulator.protocol import resolved
@@ -53,6 +54,8 @@ def load_parameters(path: str | Path, overrides: Sequence[str] = ()) -> Paramete
             for beside it; those named by an override, in the working folder.
         overrides: texts "section.key=value", later ones win. The value is read as TOML, and as a
             plain text when it is none, so that quotes may be left out: "geometry.width=80 um".
+            Where they change what is run, the file's title no longer holds and is left out, unless
+            they give one.
 
     Raises:
         InputError: one line that names file, key, value, what is allowed and the remedy.
@@ -61,14 +64,46 @@ def load_parameters(path: str | Path, overrides: Sequence[str] = ()) -> Paramete
     data = read_toml(file)
     given = copy.deepcopy(data)
     _resolve_paths(data, file.parent)
+    written = copy.deepcopy(data)
     changed = _apply_overrides(data, overrides)
     # Another run may be started from another folder.
     _resolve_paths(given, file.parent.absolute())
     _apply_overrides(given, overrides)
+    dropped = ""
+    if ("title",) not in changed and _titled(written) != _titled(data):
+        dropped = str(data.pop("title", ""))
+        given.pop("title", None)
+    parameters = _validated(data, file, given, changed, dropped)
+    idle = list(idle_keys(parameters, data))
+    for key, rule in idle:
+        if not rule.makes_idle(key, changed):
+            by_set = any(key[: len(c)] == c for c in changed)
+            source = f"{file} with --set" if by_set else str(file)
+            raise InputError(mistake_line(mistake_of(key, rule, data), key, data, source))
+    if not idle:
+        return parameters
+    for key, _ in idle:
+        leave_out(data, key)
+        leave_out(given, key)
+    return _validated(data, file, given, changed, dropped)
+
+
+def _validated(
+    data: dict[str, Any],
+    file: Path,
+    given: dict[str, Any],
+    changed: set[Key],
+    dropped_title: str = "",
+) -> Parameters:
     try:
-        return Parameters.of_file(data, file, given)
+        return Parameters.of_file(data, file, given, dropped_title=dropped_title)
     except ValidationError as error:
-        raise InputError(first_line(error, data, file, changed)) from None
+        raise MistakesError(first_line(error, data, file, changed)) from None
+
+
+def _titled(data: dict[str, Any]) -> dict[str, Any]:
+    """What a title may speak of: everything but itself and how results are written."""
+    return {key: value for key, value in data.items() if key not in ("title", "output")}
 
 
 def parameters_from(tables: dict[str, Any], file: Path) -> Parameters:
@@ -81,10 +116,7 @@ def parameters_from(tables: dict[str, Any], file: Path) -> Parameters:
     Raises:
         InputError: as in `load_parameters`.
     """
-    try:
-        return Parameters.of_file(tables, file, tables)
-    except ValidationError as error:
-        raise InputError(first_line(error, tables, file, set())) from None
+    return _validated(tables, file, tables, set())
 
 
 def _one_line(text: str) -> str:

@@ -1,12 +1,14 @@
-"""One line for the first of pydantic's findings, in the words of the input file.
+"""One line for pydantic's findings, in the words of the input file: the first in full.
 
-FILE: key.path = VALUE <what is wrong> (allowed: RANGE). <remedy> (and N more)
+FILE: key.path = VALUE <what is wrong> (allowed: RANGE). <remedy> Also wrong: KEY = VALUE <what is
+wrong> (allowed: RANGE); ... Also missing: KEY, ...
 """
 
 from __future__ import annotations
 
 import json
 import types
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -26,8 +28,13 @@ Root = type[BaseModel]
 _RANK = {"extra_forbidden": 0, "missing": 2}
 """A misspelt key is usually missing as well: the spelling is the news, so it comes first."""
 
+_MISSING = "is missing"
+
+_MOST = 20
+"""Other mistakes that are written out; missing keys are all named."""
+
 _COUNTED = 100
-"""Findings whose lines are made, to count the different ones: a file can hold a million."""
+"""Findings of a kind whose texts are made: a file can hold a million."""
 
 _ALIASES = {"rate_constant_cathodic": "rate_constant", "rate_constant_anodic": "rate_constant"}
 
@@ -39,7 +46,7 @@ def first_line(
     changed: AbstractSet[Key] = frozenset(),
     root: Root = Parameters,
 ) -> str:
-    """The message of an InputError.
+    """The message of an InputError: the first mistake in full, all others briefly.
 
     Args:
         data: the raw file after overrides, for the values.
@@ -47,37 +54,63 @@ def first_line(
         root: the schema of the file.
     """
     found = sorted(error.errors(include_url=False), key=lambda e: _RANK.get(e["type"], 1))
-    counted = found[:_COUNTED]
-    lines = list(dict.fromkeys(_line(details, data, file, changed, root) for details in counted))
-    more = len(lines) - 1 + len(found) - len(counted)
-    return lines[0] + (f" (and {more} more)" if more else "")
-
-
-def _line(
-    details: ErrorDetails,
-    data: dict[str, Any],
-    file: Path,
-    changed: AbstractSet[Key],
-    root: Root,
-) -> str:
-    key = _alias(_written_key(details["loc"], data), data)
-    mistake = _mistake(details, key, root)
-    key = key + mistake.key
+    # A file can hold a million mistakes.
+    missing = [details for details in found if details["type"] == "missing"]
+    wrong = [details for details in found if details["type"] != "missing"]
+    uncounted = len(found) - len(wrong[:_COUNTED]) - len(missing[:_COUNTED])
+    mistakes: dict[str, tuple[ErrorDetails, MistakeError, Key]] = {}
+    for details in (*wrong[:_COUNTED], *missing[:_COUNTED]):
+        key = _alias(_written_key(details["loc"], data), data)
+        mistake = _mistake(details, key, root)
+        key = key + mistake.key
+        mistakes.setdefault(_finding(mistake, key, data), (details, mistake, key))
+    (details, mistake, key), *others = mistakes.values()
     unknown = details["type"] == "extra_forbidden"
     by_set = any(key[: len(c)] == c or (unknown and c[: len(key)] == key) for c in changed)
-    return mistake_line(mistake, key, data, f"{file} with --set" if by_set else str(file))
+    line = mistake_line(mistake, key, data, f"{file} with --set" if by_set else str(file))
+    return line + _others([(mistake, key) for _, mistake, key in others], data, uncounted)
+
+
+def _others(
+    mistakes: Sequence[tuple[MistakeError, Key]], data: dict[str, Any], uncounted: int
+) -> str:
+    """Every other mistake of a file, on the same line; "" without any."""
+    wrong = [_finding(m, key, data) for m, key in mistakes if m.problem != _MISSING]
+    missing = [_name(key) for m, key in mistakes if m.problem == _MISSING]
+    left = max(len(wrong) - _MOST, 0) + uncounted
+    more = [f"and {left} more"] if left else []
+    parts = [
+        f" Also {what}: {between.join(named)}."
+        for what, between, named in (
+            ("wrong", "; ", [*wrong[:_MOST], *more]),
+            ("missing", ", ", missing),
+        )
+        if named
+    ]
+    return _one_line("".join(parts), lead=" ") if parts else ""
 
 
 def mistake_line(mistake: MistakeError, key: Key, data: dict[str, Any], source: str) -> str:
     """The message of a mistake at a key of the data that were read from `source`."""
+    remedy = f" {mistake.remedy}" if mistake.remedy else ""
+    return _one_line(f"{source}: {_finding(mistake, key, data)}.{remedy}")
+
+
+def _finding(mistake: MistakeError, key: Key, data: dict[str, Any]) -> str:
+    """What is wrong with a key, and what is allowed."""
     exists, value = _lookup(data, key)
     shown = f" = {_show(value)}" if exists and not isinstance(value, dict) else ""
     allowed = f" (allowed: {mistake.allowed})" if mistake.allowed else ""
-    remedy = f" {mistake.remedy}" if mistake.remedy else ""
-    name = _shorten(".".join(key).replace(".[", "["))
-    line = f"{source}: {name}{shown} {mistake.problem}{allowed}.{remedy}"
-    # Keys and values may hold anything TOML can quote; a message stays one printable line.
-    return "".join(c if c.isprintable() else "?" for c in " ".join(line.split()))
+    return f"{_name(key)}{shown} {mistake.problem}{allowed}"
+
+
+def _name(key: Key) -> str:
+    return _shorten(".".join(key).replace(".[", "["))
+
+
+def _one_line(text: str, lead: str = "") -> str:
+    """Keys and values may hold anything TOML can quote; a message stays one printable line."""
+    return lead + "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
 
 
 def _written_key(loc: tuple[int | str, ...], data: dict[str, Any]) -> Key:
@@ -166,7 +199,7 @@ def _missing(key: Key, kind: str, root: Root) -> MistakeError:
     relative = ("distribution",) if kind == "union_tag_not_found" else ()
     annotation = _annotation(key, root)
     if _sections(annotation):
-        return MistakeError("is missing", remedy=f"Add a section [{'.'.join(key)}].", key=relative)
+        return MistakeError(_MISSING, remedy=f"Add a section [{'.'.join(key)}].", key=relative)
     physical = find_physical(annotation)
     if relative:
         tables = _tables(key[:-1], root)
@@ -177,7 +210,7 @@ def _missing(key: Key, kind: str, root: Root) -> MistakeError:
     remedy = physical.remedy() if physical else "Add it."
     if key in (("geometry", "active_fraction"), ("carbon_binder", "electrolyte_fraction")):
         remedy = "Give it, or a section [composition] from which it follows."
-    return MistakeError("is missing", allowed=allowed, remedy=remedy, key=relative)
+    return MistakeError(_MISSING, allowed=allowed, remedy=remedy, key=relative)
 
 
 def _not_a_choice(details: ErrorDetails) -> MistakeError:

@@ -46,6 +46,8 @@ class Parameters(Section):
     seeds: Seeds = Seeds()
     _source_file: Path = PrivateAttr(default=Path())
     _given: dict[str, Any] = PrivateAttr(default_factory=dict)
+    _composition_gives: bool = PrivateAttr(default=False)
+    _dropped_title: str = PrivateAttr(default="")
 
     @model_validator(mode="before")
     @classmethod
@@ -86,7 +88,12 @@ class Parameters(Section):
 
     @classmethod
     def of_file(
-        cls, data: dict[str, Any], file: Path, given: dict[str, Any] | None = None
+        cls,
+        data: dict[str, Any],
+        file: Path,
+        given: dict[str, Any] | None = None,
+        *,
+        dropped_title: str = "",
     ) -> Parameters:
         """Validate the tables read from `file`, and remember where they came from.
 
@@ -94,18 +101,34 @@ class Parameters(Section):
             data: the tables.
             file: for messages.
             given: the tables as another run should be given them; None: they hold nothing.
+            dropped_title: the file's title, where it was written for other values.
 
         Raises:
             pydantic.ValidationError: see `simulator.parameters.messages`.
         """
         parameters = cls.model_validate(data)
         parameters._source_file, parameters._given = file, given or {}
+        written = (data.get("geometry", {}), data.get("carbon_binder", {}))
+        parameters._composition_gives = parameters.composition is not None and not (
+            "active_fraction" in written[0] and "electrolyte_fraction" in written[1]
+        )
+        parameters._dropped_title = dropped_title
         return parameters
+
+    @property
+    def composition_gives(self) -> bool:
+        """Whether something follows from [composition]: a fraction that the file leaves out."""
+        return self._composition_gives
 
     @property
     def source_file(self) -> Path:
         """The input file, for messages."""
         return self._source_file
+
+    @property
+    def dropped_title(self) -> str:
+        """The file's title where overrides changed what it was written for; "" elsewhere."""
+        return self._dropped_title
 
     @property
     def given(self) -> dict[str, Any]:

@@ -65,6 +65,10 @@ CURRENT_COLUMNS = ("time_s", "current_A_m2")
 LARGEST_CURRENT = 1e6
 """Of a current table, A m^-2."""
 
+LEAST_PEAK = 1e-6
+"""Largest current of a table, A m^-2, below which it is a rest in all but name: what it passes is
+lost in the last digits of the lithium that a cell holds. A table of zeros is one that says so."""
+
 
 def read_current_table(path: Path, *, stepwise: bool) -> CurrentTable:
     """A current in time, from columns time_s, current_A_m2 (positive on charge).
@@ -91,6 +95,10 @@ def read_current_table(path: Path, *, stepwise: bool) -> CurrentTable:
             raise _bad(path, line, f"current_A_m2 = {current:g}", allowed)
     if len(rows) < 2:
         raise _bad(path, line, "the only row", "two rows or more: the last one ends the table")
+    line, _, peak = max(rows, key=lambda row: abs(row[2]))
+    if 0.0 < abs(peak) < LEAST_PEAK:
+        allowed = f"a current of {LEAST_PEAK:g} A/m^2 or more in one row at least, or zeros alone"
+        raise _bad(path, line, f"current_A_m2 = {peak:g} is the largest", allowed)
     times, currents = (tuple(row[column] for row in rows) for column in (1, 2))
     digest = hashlib.sha256(repr((times, currents)).encode()).hexdigest()
     return CurrentTable(times, currents, stepwise, digest)

@@ -65,7 +65,8 @@ def _finished(folder: Path) -> Finished:
 def brief_heterogeneity(folder: Path) -> str:
     """Write report/heterogeneity.json and .png at the moment of the largest spread.
 
-    A run waits for this: enough to see what is there, where `heterode report` takes more.
+    The numbers are those that `heterode report` gives without options; it adds the curves as tables
+    and the course over the run.
 
     Returns:
         the finding in one line.
@@ -74,14 +75,13 @@ def brief_heterogeneity(folder: Path) -> str:
         InputError: too few particles, or values that are all the same.
     """
     # Compiled loops and clustering are no concern of the solve.
-    from simulator.heterogeneity import Settings
     from simulator.reporting.heterogeneity import write_report
     from simulator.reporting.request import Request
     from simulator.reporting.sources import open_source
 
-    brief = Request(Settings(permutations=99, seeds=3), evolution=False)
-    source = open_source(folder, brief)
-    report = write_report(source, brief, source.folder, tables=False)
+    request = Request()
+    source = open_source(folder, request)
+    report = write_report(source, request, source.folder, tables=False)
     return "; ".join(line.strip() for line in report.lines())
 
 

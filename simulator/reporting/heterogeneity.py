@@ -13,7 +13,7 @@ import pandas as pd
 from simulator.heterogeneity import Correlogram, Heterogeneity, analyse, correlogram
 from simulator.heterogeneity.evolution import evolution
 from simulator.heterogeneity.marks import MarkedPoints
-from simulator.reporting.request import NAME, Request, with_bins
+from simulator.reporting.request import COUNTED, NAME, Request, with_bins
 from simulator.reporting.sources import Source
 from simulator.results.manifest import PROGRAM, collect_versions, write_json
 from simulator.results.written import make_folder, write_output
@@ -52,7 +52,7 @@ class Report:
             chance = f"; shuffled values do not converge either, p = {scale.p_value:.2g}"
         elif np.isfinite(middle):
             chance = f"; of shuffled values {low:.3g} to {high:.3g} um, p = {scale.p_value:.2g}"
-        fit, found = result.variogram, result.correlogram.spearman
+        fit = result.variogram
         length = f"none identified ({fit.reason})"
         if fit.identified:
             length = f"{fit.length_um:.3g} um ({fit.model})"
@@ -60,7 +60,7 @@ class Report:
             f"{self.source.title}: {self.source.particles} particles{views}",
             f"  scale of heterogeneity {scale_text(scale).replace('µ', 'u')}{chance}",
             f"  field {scale.field_um:.3g} um, correlation length {length}"
-            + (f", pairs against chance p = {found.p_value:.2g}" if found.permutations else ""),
+            f", pairs against chance: {result.correlogram.chance}",
         ]
 
 
@@ -97,7 +97,12 @@ def write_report(source: Source, request: Request, folder: Path, *, tables: bool
     make_folder(folder)
     files = [folder / f"{NAME}.json"]
     write_json(files[0], content(source, result, alone, request))
-    captions = Captions(f"{source.title}; {source.particles} particles", source.value, source.axes)
+    captions = Captions(
+        f"{source.title}; {source.particles} particles",
+        source.value,
+        source.axes,
+        COUNTED[request.weighting],
+    )
     files += save_figure(heterogeneity_figure(result, captions, alone), folder, NAME, request)
     if tables:
         frames = {**result.tables(), "particles": particles_table(source.fields)}
@@ -152,6 +157,11 @@ def content(
         "seed": request.seed,
         "source": {"name": source.name, "value": source.value, **source.about},
         "options": {key: item for key, item in asdict(request).items() if key != "settings"},
+        "counted": {
+            **({} if source.run is None else {"mean and s.d. of the moment": "by volume"}),
+            "global mean, cluster means": COUNTED[request.weighting],
+            "correlations, variogram, local means, value_sd": COUNTED["none"],
+        },
         "notes": [*source.notes, *result.warnings],
         "particles": source.particles,
         "by_field": [

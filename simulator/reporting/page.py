@@ -22,6 +22,7 @@ import pandas as pd
 from simulator.errors import InputError
 from simulator.reporting.toml_text import toml_text
 from simulator.results.folder import ResultsFolder
+from simulator.results.heading import facts
 from simulator.results.history import read_history
 from simulator.results.manifest import read_manifest
 from simulator.results.marks import alterations
@@ -30,7 +31,7 @@ from simulator.results.written import write_output
 from simulator.run_warnings import RunWarning
 from simulator.viewing import DRAWINGS
 from simulator.viewing.half_cycles import PER_AH_M2
-from simulator.viewing.style import spoken_time
+from simulator.viewing.style import DPI, spoken_time
 
 PAGE = "index.html"
 INPUT = "parameters.toml"
@@ -49,12 +50,14 @@ class Picture:
         name: for links.
         title, caption: texts.
         source: the picture itself, as a data address.
+        width: from which on its text can be read, CSS pixels.
     """
 
     name: str
     title: str
     caption: str
     source: str
+    width: int
 
 
 def page_files(folder: Path | str) -> list[Path]:
@@ -102,7 +105,8 @@ def page_content(results: ResultsFolder, manifest: Mapping[str, Any]) -> dict[st
     """Everything that the page shows, by the names of the template."""
     described = manifest.get("described") or {}
     return {
-        "title": manifest.get("title") or results.path.absolute().name,
+        "title": manifest.get("title") or facts(manifest) or results.path.absolute().name,
+        "facts": facts(manifest),
         "folder": results.path.absolute().name,
         "status": manifest.get("status", ""),
         "reason": manifest.get("reason", ""),
@@ -147,8 +151,9 @@ def _run_tiles(history: pd.DataFrame) -> list[tuple[str, str]]:
         ("last voltage", f"{last['voltage_V']:.4f} V"),
         ("capacity passed", f"{capacity:.3f} mA h cm⁻²"),
         (
-            "largest spread of particles",
-            f"{widest['lithium_fraction_sd']:.3f} at mean {widest['lithium_fraction_mean']:.2f}",
+            "largest spread of particles: s.d. of x, by volume",
+            f"{widest['lithium_fraction_sd']:.3f} at mean x = "
+            f"{widest['lithium_fraction_mean']:.2f}",
         ),
     ]
 
@@ -174,7 +179,8 @@ def pictures(report: Path) -> list[Picture]:
     for drawing in DRAWINGS:
         source = data_address(report / f"{drawing.name}.png")
         if source:
-            found.append(Picture(drawing.name, drawing.title, drawing.caption, source))
+            width = legible_width(report / f"{drawing.name}.png")
+            found.append(Picture(drawing.name, drawing.title, drawing.caption, source, width))
     return found
 
 
@@ -201,9 +207,17 @@ def heterogeneity(report: Path) -> dict[str, Any] | None:
         content = {}
     if not picture and not content:
         return None
+    pairs = (content.get("correlogram") or {}).get("chance")
     return {
         "picture": picture,
-        "rows": _scale_rows(content.get("scale") or {}),
+        "width": legible_width(report / "heterogeneity.png"),
+        "evolution": data_address(report / "evolution.png"),
+        "evolution_width": legible_width(report / "evolution.png"),
+        "rows": [
+            *_scale_rows(content.get("scale") or {}),
+            *([("correlation of pairs against chance", str(pairs))] if pairs else []),
+            *_drawn_rows(content),
+        ],
         "notes": [str(note) for note in content.get("notes") or []],
     }
 
@@ -221,10 +235,33 @@ def _scale_rows(scale: Mapping[str, Any]) -> list[tuple[str, str]]:
         rows.append(("L* of the same values shuffled", "not converged either"))
     elif len(chance) == 3 and all(value is not None for value in chance):
         rows.append(("L* of the same values shuffled", f"{chance[0]:.3g} to {chance[2]:.3g} µm"))
-    for key, name, unit in (("p_value", "p", ""), ("field_um", "size of the field", " µm")):
+    for key, name, unit in (("p_value", "p of L*", ""), ("field_um", "size of the field", " µm")):
         if scale.get(key) is not None:
             rows.append((name, f"{scale[key]:.3g}{unit}"))
     return rows
+
+
+def _drawn_rows(content: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(name, value) of what the p values rest on."""
+    settings = content.get("settings") or {}
+    rows = []
+    if settings.get("permutations") is not None:
+        seed = f", seed {content['seed']}" if content.get("seed") is not None else ""
+        rows.append(("values shuffled", f"{settings['permutations']} times{seed}"))
+    return rows
+
+
+def legible_width(path: Path) -> int:
+    """The width at which the smallest text of a figure, 6.5 pt, is 9 CSS pixels high; 0: no PNG."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(24)
+    except OSError:
+        return 0
+    if head[12:16] != b"IHDR":
+        return 0
+    pixels = int.from_bytes(head[16:20], "big")
+    return round(pixels * 9.0 / (6.5 * DPI / 72))
 
 
 def warning_rows(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:

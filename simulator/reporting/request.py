@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import Literal
 
 from simulator.heterogeneity import Settings
@@ -14,6 +15,11 @@ from simulator.heterogeneity.tables import Reading
 
 Weighting = Literal["none", "area", "volume"]
 Format = Literal["png", "pdf", "svg"]
+
+COUNTED: Mapping[Weighting, str] = MappingProxyType(
+    {"none": "by number", "area": "by area", "volume": "by volume"}
+)
+"""How particles count in a mean, in words."""
 
 NAME = "heterogeneity"
 """Of the files: heterogeneity.json, heterogeneity.png, heterogeneity_correlogram.csv, ..."""

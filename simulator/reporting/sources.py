@@ -23,7 +23,9 @@ from simulator.heterogeneity.tables import Table, read_table
 from simulator.particles import ParticleTable
 from simulator.reporting.request import Request
 from simulator.results.folder import ResultsFolder
+from simulator.results.heading import heading
 from simulator.results.manifest import read_manifest
+from simulator.viewing.style import spoken_time
 
 
 @dataclass(frozen=True)
@@ -140,12 +142,12 @@ def _from_run(path: Path, request: Request) -> Source:
     if manifest["status"] != "completed":
         notes.append(
             f"{path}: the run is not complete ({manifest['status']}): "
-            f"its samples end at {run.series.time_s[-1]:g} s"
+            f"its samples end at {spoken_time(float(run.series.time_s[-1]))}"
         )
     about = {
         "kind": "results",
         "path": str(path),
-        "title": manifest.get("title", ""),
+        "title": heading(manifest, path),
         "status": manifest["status"],
         "mesh_hash": manifest["mesh_hash"],
         "seeds": manifest["seeds"],
@@ -160,7 +162,10 @@ def _from_run(path: Path, request: Request) -> Source:
         fields, time_s, remarks = polish(path, moment.time_s, request.planes, run.window_um)
         notes += remarks
         if time_s != moment.time_s:
-            notes.append(f"fields are written at {time_s:g} s, the moment is {moment.time_s:g} s")
+            notes.append(
+                f"fields are written at {spoken_time(time_s)}, "
+                f"the moment is {spoken_time(moment.time_s)}"
+            )
         about |= {"sections": [field.name for field in fields], "fields_time_s": time_s}
         normals = {field.name[0] for field in fields}
         axes = _in_plane(fields[0].name) if len(normals) == 1 else None
@@ -179,11 +184,8 @@ def _in_plane(plane: str) -> tuple[str, str]:
 
 
 def _spoken(moment: Moment) -> str:
-    time = moment.time_s
-    spoken = f"{time:.3g} s" if time < 120 else f"{time / 60:.3g} min"
-    spoken = spoken if time < 7200 else f"{time / 3600:.3g} h"
     return (
-        f"{spoken}, {moment.voltage_V:.3f} V, mean lithium fraction "
+        f"{spoken_time(moment.time_s)}, {moment.voltage_V:.3f} V, by volume: mean lithium fraction "
         f"{moment.lithium_fraction_mean:.3f}, s.d. {moment.lithium_fraction_sd:.2g}"
     )
 

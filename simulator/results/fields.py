@@ -19,9 +19,10 @@ import hashlib
 import math
 import re
 import xml.etree.ElementTree as ET
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from xml.sax.saxutils import quoteattr
 
 import numpy as np
@@ -56,7 +57,8 @@ UNITS = {
 }
 
 
-class FieldSeries(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class FieldSeries:
     """A domain's fields as read back.
 
     Attributes:
@@ -68,6 +70,10 @@ class FieldSeries(NamedTuple):
     grid: FieldGrid
     times_s: Floats
     load: Callable[[int], dict[str, Floats]]
+
+    def __iter__(self) -> Iterator[Any]:
+        """For `grid, times_s, load = ...`; a tuple would bring a `count` and an `index` along."""
+        return iter((self.grid, self.times_s, self.load))
 
 
 class FieldWriter:
@@ -356,7 +362,7 @@ def read_fields(folder: Path | str, domain: str) -> FieldSeries:
         domain: "particles", "electrolyte" or "carbon".
 
     Returns:
-        (grid, times_s, load); also of a run that goes on or was killed.
+        grid, times and how to load a sample; also of a run that goes on or was killed.
 
     Raises:
         InputError: no fields of that domain there, or files are missing or damaged.

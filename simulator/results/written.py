@@ -114,7 +114,7 @@ def require(outputs: Iterable[Path]) -> None:
     """
     rule, records, seen = _current(), _Records(), set()
     for path in outputs:
-        place = os.path.abspath(path)
+        place = os.path.join(os.path.realpath(path.parent), path.name)
         if place in seen:
             raise InputError(
                 f"{path}: would be written twice by this command. Rename an input, or choose "
@@ -183,12 +183,14 @@ def recorded(folder: Path) -> dict[str, tuple[str, ...]]:
 
     A line that cannot be read, such as one that a kill cut short, is passed over.
     """
+    record = folder / RECORD
     try:
-        lines = (folder / RECORD).read_text(encoding="utf-8", errors="replace").splitlines()
+        # Of a pipe, which is no record, a reader would wait for a writer.
+        text = record.read_text(encoding="utf-8", errors="replace") if record.is_file() else ""
     except OSError:
         return {}
     found: dict[str, tuple[str, ...]] = {}
-    for line in lines:
+    for line in text.splitlines():
         with suppress(ValueError, RecursionError):
             match json.loads(line):
                 case [str(name), str(digest)]:

@@ -157,9 +157,16 @@ def march(
         plan = StepPlan(task, pace, here.begun, here.charge, last, stops)
         steady = begin_cycle is None
         for marched in _march_step(stepper, plan, here, root):
+            endless = ""
             if marched.skipped and steady:
-                marched = _without_idle_passes(root, here, marched)
+                marched, endless = _without_idle_passes(root, here, marched)
             yield marched
+            if endless:
+                raise _endless(
+                    f"all steps of '{endless[:100]}' meet their ends where they begin, so that it "
+                    "would be repeated for ever",
+                    marched.state,
+                )
             here = marched.position
 
 
@@ -196,30 +203,24 @@ def _entered(here: Position, root: Group, step: Step, state: State) -> Position:
     )
 
 
-def _without_idle_passes(root: Group, here: Position, marched: Marched) -> Marched:
-    """What was skipped, with the further passes of its group where all of a pass was.
+def _without_idle_passes(root: Group, here: Position, marched: Marched) -> tuple[Marched, str]:
+    """What was skipped, with the further passes of its groups where all of a pass was.
 
-    Raises:
-        SolveError: the group would repeat for ever.
+    Returns:
+        it, and the text of a group that would now repeat for ever, or "".
     """
     place, then, left = here.place or END, marched.position, 0
+    endless = ""
     while (level := passed_idly(root, place, then.place or END, here.moved)) is not None:
         group, outside = group_at(root, place, level), place[:level]
-        if group.repeat is None:
-            raise SolveError(
-                f"all steps of '{group.text[:100]}' meet their ends where they begin, so that it "
-                "would be repeated for ever",
-                time_s=marched.state.time,
-                step_s=0.0,
-                voltage_V=marched.state.V,
-            )
         if not counted(group):
+            endless = group.text if group.repeat is None else ""
             break
         while then.place and is_inside(then.place, outside, level):
             place = then.place
             then = _entered(then, root, task_at(root, place).step, marched.state)
             then, left = _beyond(root, then, None), left + 1
-    return replace(marched, position=then, skipped=marched.skipped + left)
+    return replace(marched, position=then, skipped=marched.skipped + left), endless
 
 
 def _beyond(root: Group, here: Position, leaving: int | None) -> Position:
@@ -279,7 +280,8 @@ def _march_step(stepper: Stepper, plan: StepPlan, here: Position, root: Group) -
         elif _is_at(state.time, plan.deadline):
             ended = "reached its duration"
             if plan.duration is None:
-                raise _endless(f"'{plan.text}' did not reach its end", state, length)
+                what = f"'{plan.text}' did not reach its end within {PATIENCE:g} full charges"
+                raise _endless(what, state, length)
         elif _is_at(state.time, leg.end):
             # A kink, or a jump: the current's past says nothing of its future.
             stepper.restart()
@@ -298,24 +300,15 @@ def _is_at(time: float, end: float) -> bool:
     return end - time <= max(ROUNDING, 4 * math.ulp(end))
 
 
-def _endless(what: str, state: State, length: float) -> SolveError:
-    return SolveError(
-        f"{what} within {PATIENCE:g} full charges",
-        time_s=state.time,
-        step_s=length,
-        voltage_V=state.V,
-    )
+def _endless(what: str, state: State, length: float = 0.0) -> SolveError:
+    return SolveError(what, time_s=state.time, step_s=length, voltage_V=state.V)
 
 
 def _check_passes(root: Group, then: Position, plan: StepPlan, state: State) -> None:
     """Refuse to repeat for ever what waits for something that does not come."""
     if then.place and open_passes(root, then.place) >= MOST_PASSES:
-        raise SolveError(
-            f"'{plan.text}' was repeated {MOST_PASSES} times without reaching the end of its group",
-            time_s=state.time,
-            step_s=0.0,
-            voltage_V=state.V,
-        )
+        what = f"was repeated {MOST_PASSES} times without reaching the end of its group"
+        raise _endless(f"'{plan.text}' {what}", state)
 
 
 def _one_step(stepper: Stepper, plan: StepPlan, leg: Leg, given: float | None) -> _Met:

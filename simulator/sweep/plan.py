@@ -11,7 +11,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from simulator.errors import InputError
+from simulator.errors import InputError, MistakesError
 from simulator.parameters import Parameters, load_parameters
 from simulator.parameters.fields import MistakeError
 from simulator.parameters.loading import with_paths
@@ -146,7 +146,7 @@ def read_sweep(source: Path) -> Draft:
     try:
         file = SweepFile.model_validate(data)
     except ValidationError as error:
-        raise InputError(first_line(error, data, source, root=SweepFile)) from None
+        raise MistakesError(first_line(error, data, source, root=SweepFile)) from None
     try:
         factors = factors_of(file)
         if file.design.kind == "grid":

@@ -37,6 +37,7 @@ from simulator.twin.electrode import (
     not_represented,
 )
 from simulator.twin.run import Run, read_run
+from simulator.viewing.style import TimeUnit, time_unit
 from simulator.viewing.twin import draw_twin
 
 Floats = npt.NDArray[np.float64]
@@ -87,17 +88,22 @@ class Comparison:
         table = self.table
         lines = [
             f"run less twin: {self.rms_mV:.2f} mV rms, {self.largest_mV:.2f} mV at most "
-            f"(t = {self.at_s:.6g} s)",
+            f"({self._unit.said(self.at_s)})",
         ]
         away = (table["lithium_fraction_mean"] - table["twin_lithium_fraction_mean"]).abs().max()
         spread = table["lithium_fraction_sd"].max()
         lines.append(
             f"mean lithium fractions agree within {away:.1e}; particles of the run differ by up "
-            f"to {spread:.3g} (standard deviation)"
+            f"to {spread:.3g} (standard deviation, by volume)"
         )
         if self.ended_early:
-            lines.append(f"the twin ended at t = {self.reached_s:.6g} s: {self.ended_early}")
+            lines.append(f"the twin ended at {self._unit.said(self.reached_s)}: {self.ended_early}")
         return lines
+
+    @property
+    def _unit(self) -> TimeUnit:
+        """The figure's."""
+        return time_unit(float(self.table["time_s"].iloc[-1]))
 
 
 def pybamm_python(chosen: Path | None, install: bool, say: Say) -> Path | None:

@@ -15,6 +15,7 @@ from simulator.parameters.model import Parameters
 from simulator.parameters.tables import FractionTable
 from simulator.particles import ParticleTable
 from simulator.results.folder import ResultsFolder
+from simulator.results.heading import heading
 from simulator.results.history import read_history
 from simulator.results.json_record import content_of
 from simulator.results.manifest import read_manifest
@@ -30,7 +31,8 @@ class Run:
         conditioned: whether penalties changed from cycle to cycle.
         particles: with the penalties of the first cycle.
         history: at least two rows.
-        title, status, reason: of the manifest.
+        title: what it is called, see `simulator.results.heading`.
+        status, reason: of the manifest.
     """
 
     path: Path
@@ -67,7 +69,7 @@ def read_run(folder: Path) -> Run:
         conditioned=conditioned,
         particles=ParticleTable.read_csv(results.particles),
         history=history,
-        title=manifest.get("title", ""),
+        title=heading(manifest, results.path),
         status=manifest["status"],
         reason=manifest["reason"],
     )

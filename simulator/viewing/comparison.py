@@ -11,6 +11,7 @@ from simulator.heterogeneity import Heterogeneity
 from simulator.heterogeneity.comparison import Sample, excursion
 from simulator.viewing import style
 from simulator.viewing.heterogeneity import scale_text
+from simulator.viewing.legends import lay_out
 
 _LOOKS = (
     (style.BLUE, "o"),
@@ -41,7 +42,7 @@ def comparison_figure(samples: Sequence[Sample]) -> Figure:
         style.letter(b, "B", "cluster curve, by ranks")
         style.letter(c, "C", "correlation of pairs, by values")
         style.letter(d, "D", "cluster curve, by values")
-        figure.draw_without_rendering()
+        lay_out(figure)
     return figure
 
 

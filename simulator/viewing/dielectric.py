@@ -16,7 +16,8 @@ from matplotlib.figure import Figure
 from simulator.optics.colour import INFRARED_ABOVE_NM, ULTRAVIOLET_BELOW_NM
 from simulator.optics.spectrum import EV_UM, Spectrum
 from simulator.viewing import style
-from simulator.viewing.micrographs import CHANNEL_COLOURS
+from simulator.viewing.legends import lay_out
+from simulator.viewing.micrographs import CHANNEL_LOOKS
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -49,7 +50,7 @@ def dielectric_figure(spectra: Mapping[str, Spectrum]) -> Figure:
             _finish(axes, spectra)
         panels[0].axhline(0.0, color=style.NEUTRAL, linewidth=0.5, zorder=0)
         panels[1].legend()
-        figure.draw_without_rendering()
+        lay_out(figure)
     return figure
 
 
@@ -84,7 +85,7 @@ def constants_figure(spectra: Mapping[str, Spectrum], medium: float) -> Figure:
             axes.set_ylim(bottom=0.0)
             _finish(axes, spectra)
         panels[0].legend()
-        figure.draw_without_rendering()
+        lay_out(figure)
     return figure
 
 
@@ -99,11 +100,11 @@ def colours_figure(lithium: Sequence[float], brightness: Floats) -> Figure:
         figure = style.new_figure(0.5 * style.DOUBLE_COLUMN_IN, 2.6)
         axes = figure.subplots()
         order = np.argsort(lithium)
-        for index, (channel, colour) in enumerate(CHANNEL_COLOURS.items()):
+        for index, (channel, look) in enumerate(CHANNEL_LOOKS.items()):
             axes.plot(
                 np.asarray(lithium)[order],
                 brightness[order, index],
-                color=colour,
+                **look,
                 marker="o",
                 markersize=3,
                 label=channel,
@@ -111,7 +112,7 @@ def colours_figure(lithium: Sequence[float], brightness: Floats) -> Figure:
         axes.set_xlabel("lithium fraction")
         axes.set_ylabel("brightness (mirror = 1)")
         axes.legend()
-        figure.draw_without_rendering()
+        lay_out(figure)
     return figure
 
 

@@ -29,6 +29,7 @@ from simulator.results.history import read_history
 from simulator.results.sample import Floats
 from simulator.viewing import style
 from simulator.viewing.half_cycles import PER_AH_M2, half_cycles
+from simulator.viewing.legends import lay_out
 
 FINEST_V = 0.01
 """Least width of the moving average, V."""
@@ -169,7 +170,7 @@ def differential_figure(curves: Sequence[Differential]) -> Figure:
     with style.style():
         figure = style.new_figure(0.62 * style.DOUBLE_COLUMN_IN, 3.1)
         plot_differential(figure.subplots(), curves)
-        figure.draw_without_rendering()
+        lay_out(figure)
     return figure
 
 

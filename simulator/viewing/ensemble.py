@@ -11,12 +11,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from simulator.viewing import style
+from simulator.viewing.legends import lay_out
 
 _COLOURS = (style.BLUE, style.VERMILLION, style.GREEN, style.PURPLE, style.ORANGE, style.SKY)
 MOST_LINES = len(_COLOURS)
 MOST_PANELS = 4
 
-_LABELS = {"L_star_um": "L* / µm", "peak_spread": "peak s.d. of lithium fraction"}
+_LABELS = {"L_star_um": "L* / µm", "peak_spread": "peak s.d. of lithium\nfraction, by volume"}
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def _lay_out(figure: Figure, title: str) -> None:
     figure.suptitle(title, fontsize=8)
     # At the resolution it is saved with, so that the layout stands: it is not sought again, twice.
     figure.set_dpi(style.DPI)
-    figure.draw_without_rendering()
+    lay_out(figure)
     figure.set_layout_engine("none")
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from simulator.viewing import style
+from simulator.viewing.legends import lay_out
 
 Branches = Sequence[tuple[str, Any, pd.DataFrame]]
 
@@ -19,8 +20,7 @@ _MORAN = (style.BLUE, style.GREEN, style.ORANGE)
 def evolution_figure(rows: pd.DataFrame, field_um: float, title: str) -> Figure:
     """Three panels over the mean lithium fraction; it falls from left to right, as on charge.
 
-    Where a run goes one way only, the stretches in which the spread grows are shaded: particles
-    then react one after another.
+    Where a run goes one way only, the stretches in which the spread grows are shaded.
 
     Args:
         rows: a row per moment, as `simulator.heterogeneity.evolution` returns them.
@@ -36,7 +36,7 @@ def evolution_figure(rows: pd.DataFrame, field_um: float, title: str) -> Figure:
         _draw_moran(panels[2], rows, branches)
         for axes in panels:
             axes.margins(x=0.04, y=0.08)
-            axes.set_xlabel("mean lithium fraction")
+            axes.set_xlabel("mean lithium fraction, by volume")
             style.finish(axes)
         if len(branches) == 1:
             _shade_growth(panels, rows)
@@ -44,7 +44,7 @@ def evolution_figure(rows: pd.DataFrame, field_um: float, title: str) -> Figure:
         panels[0].set_ylim(0.0, 1.3 * float(rows["lithium_fraction_sd"].max()))
         panels[0].legend(loc="upper right", fontsize=6.5)
         figure.suptitle(title, fontsize=8)
-        figure.draw_without_rendering()
+        lay_out(figure)
     return figure
 
 
@@ -74,14 +74,14 @@ def _draw_spread(axes: Any, branches: Branches) -> None:
         colour = style.DISCHARGE if name == "discharge" else style.CHARGE
         look = {"color": colour, "linestyle": line, "marker": "o", "markersize": 2.5}
         axes.plot(part["lithium_fraction_mean"], part["lithium_fraction_sd"], label=name, **look)
-    axes.set_ylabel("s.d. of lithium fraction")
+    axes.set_ylabel("s.d. of lithium fraction, by volume")
     style.letter(axes, "A", "spread over particles")
 
 
 def _shade_growth(panels: Sequence[Any], rows: pd.DataFrame) -> None:
     """Shade where the spread grows from one moment to the next."""
     x, spread = (rows[f"lithium_fraction_{name}"].to_numpy() for name in ("mean", "sd"))
-    label: str | None = "spread grows: one after another"
+    label: str | None = "spread grows"
     for k in np.flatnonzero(np.diff(spread) > 0.0):
         for axes in panels:
             axes.axvspan(x[k], x[k + 1], color=style.BAND, alpha=0.6, linewidth=0, zorder=-1,
@@ -127,6 +127,9 @@ def _draw_moran(axes: Any, rows: pd.DataFrame, branches: Branches) -> None:
             look = {"color": colour, "linestyle": line, "marker": "o", "markersize": 2.2}
             axes.plot(part["lithium_fraction_mean"], part[name], label=label, **look)
             label = None
+    if rows[names].isna().all(axis=None):
+        where = {"transform": axes.transAxes, "ha": "center", "va": "center"}
+        axes.text(0.5, 0.3, "too few pairs of particles", color=style.NEUTRAL, **where)
     chance = rows[f"{names[0]}_sd"]
     if chance.notna().any():
         reach = 2.0 * float(chance.median())

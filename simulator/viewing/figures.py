@@ -40,8 +40,8 @@ DRAWINGS = (
     Drawing(
         "lithium_fraction",
         "Lithium in the particles",
-        "Lithium fraction over the cell at the start, half the charge passed, and the end; in 3D "
-        "in the plane half-way across.",
+        "Lithium fraction over the cell at the start, half the charge passed, and the end (yellow: "
+        "more lithium; mean and standard deviation by volume); in 3D in the plane half-way across.",
         draw_particle_map,
     ),
     Drawing(
@@ -67,16 +67,18 @@ DRAWINGS = (
     Drawing(
         "currents",
         "Who reacts when",
-        "Reaction current of each particle over the first whole charge or discharge. A bright "
-        "band in the right panel: particles react one after another; none: all together. Above it "
-        "the share of the material at work.",
+        "Reaction current of each particle over the first whole charge or discharge. Bright in "
+        "the right panel: a particle that reacts faster than the mean. Where the bright places "
+        "climb from the left to the right, particles react one after another. Above it the share "
+        "of the material at work.",
         draw_currents,
     ),
     Drawing(
         "profiles",
         "Inside three particles",
         "Lithium fraction from centre to surface in the particles of least, median and most "
-        "lithium when they lie furthest apart; bands from least to largest at a distance.",
+        "lithium when they lie furthest apart, in the colour of the electrode's lithium (yellow: "
+        "more); bands from least to largest at a distance.",
         draw_profiles,
     ),
     Drawing(

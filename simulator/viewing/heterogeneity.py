@@ -24,6 +24,7 @@ from simulator.heterogeneity.density import DensityMap
 from simulator.heterogeneity.marks import Floats, MarkedPoints
 from simulator.heterogeneity.scale import Scale
 from simulator.viewing import style
+from simulator.viewing.legends import lay_out
 
 _SIDE_BY_SIDE = 1.5  # width over height of a field up to which its two maps stand side by side
 _MANY = 3000  # dots beyond which they are drawn fainter, and as pixels in vector formats
@@ -37,11 +38,18 @@ class Captions:
         title: what was looked at, and when.
         value: what the particles carry, such as "lithium fraction".
         axes: names of the map's two directions.
+        counted: how particles count in the means of clusters.
     """
 
     title: str
     value: str = "value"
     axes: tuple[str, str] | None = None
+    counted: str = "by number"
+
+    @property
+    def direction(self) -> str:
+        """What the colours of the value mean."""
+        return style.DIRECTION if self.value == "lithium fraction" else "yellow: more"
 
 
 def heterogeneity_figure(
@@ -71,7 +79,7 @@ def heterogeneity_figure(
         handles, labels = left.get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=3, columnspacing=2.2)
         figure.suptitle(captions.title, fontsize=8)
-        figure.draw_without_rendering()
+        lay_out(figure)
     return figure
 
 
@@ -94,11 +102,14 @@ def _draw_maps(
         _draw_map(maps[1], shown, shown.ratio, style.FRACTION_COLOURS, values, turned),
     ]
     unit = f"µm$^{{-{power}}}$" if exponent == 0 else f"10$^{{{exponent}}}$ µm$^{{-{power}}}$"
-    labels = (f"density / {unit}", f"local mean {captions.value}")
+    labels = (
+        f"density / {unit}\n(yellow: more)",
+        f"{captions.value}\n(behind: local mean by number;\n{captions.direction})",
+    )
     for axes, image, label in zip(maps, images, labels, strict=True):
         length, gap = (30, 0.06) if lying else (18, 0.03)
         bar = figure.colorbar(image, ax=axes, location="bottom", shrink=0.9, aspect=length, pad=gap)
-        bar.set_label(label)
+        bar.set_label(label, fontsize=7)
         bar.locator = style.few_ticks()
         bar.update_ticks()
     _draw_particles(maps[1], points, images[1], turned)
@@ -206,8 +217,20 @@ def _draw_correlogram(axes: Any, result: Heterogeneity, by_field: Sequence[Corre
     axes.set_ylim(low, high + 0.42 * (high - low))
     axes.legend(loc="upper right")
     style.finish(axes)
-    chance = "" if not ranks.permutations else f": $p$ = {ranks.p_value:.2g}"
-    style.letter(axes, "B", f"correlation of pairs{chance}")
+    if not filled.size:
+        where = {"transform": axes.transAxes, "ha": "center", "va": "center"}
+        missing = f"no distance bin holds {found.min_pairs} pairs of particles"
+        axes.text(0.5, 0.3, missing, color=style.NEUTRAL, **where)
+    style.letter(axes, "B", f"correlation of pairs: {_chance(found)}")
+
+
+def _chance(found: Correlogram) -> str:
+    """p of the rank correlation; where there is none, the panel says why."""
+    if np.isfinite(found.spearman.p_value):
+        return f"$p$ = {found.spearman.p_value:.2g}"
+    if not found.spearman.permutations:
+        return "nothing shuffled"
+    return "no $p$"
 
 
 def _fill_bins(axes: Any, edges: Floats, low: Floats, high: Floats, **look: Any) -> None:
@@ -255,7 +278,8 @@ def _draw_clusters(axes: Any, result: Heterogeneity, captions: Captions, *, by_s
         zorder=0,
         label=f"global mean ± {100 * scale.band:g} % of the range",
     )
-    axes.axhline(curve.global_mean, color=style.INK, linewidth=0.7, zorder=0.5, label="global mean")
+    everywhere = f"global mean, {captions.counted}"
+    axes.axhline(curve.global_mean, color=style.INK, linewidth=0.7, zorder=0.5, label=everywhere)
     axes.scatter(
         np.repeat(place, [len(means) for means in curve.cluster_means]),
         np.concatenate(curve.cluster_means),
@@ -293,7 +317,7 @@ def _draw_clusters(axes: Any, result: Heterogeneity, captions: Captions, *, by_s
         label="mean ± s.d. of clusters",
     )
     shown = _mark_scale(axes, scale, curve.dimension, by_size=by_size)
-    axes.set_ylabel(f"mean {captions.value} of a cluster")
+    axes.set_ylabel(f"mean {captions.value} of a cluster, {captions.counted}")
     axes.margins(x=0.04, y=0.06)
     if by_size:
         axes.set_xlabel("cluster size $L$ / µm")

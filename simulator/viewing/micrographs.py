@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,16 @@ import numpy.typing as npt
 from matplotlib.figure import Figure
 
 from simulator.viewing import style
+from simulator.viewing.legends import lay_out
 
 Floats = npt.NDArray[np.float64]
 
-RED, GREEN, BLUE = "#c8443c", "#3b8f4f", "#2f6fb5"
-CHANNEL_COLOURS = {"red": RED, "green": GREEN, "blue": BLUE}
+CHANNEL_LOOKS: Mapping[str, dict[str, Any]] = {
+    "red": {"color": style.VERMILLION, "linestyle": "-"},
+    "green": {"color": style.GREEN, "linestyle": "--"},
+    "blue": {"color": style.BLUE, "linestyle": ":"},
+}
+"""Each channel in a colour near its own that all eyes tell from the others, and a line style."""
 _MARKS = {"red": "s", "green": "o", "blue": "^"}
 
 
@@ -54,17 +59,17 @@ def series_figure(states: Sequence[State], along: str, brightness: str, value: s
         left, right = figure.subplots(1, 2)
         if len(states) == 1:
             _draw_distributions(left, right, states[0], brightness, value)
-            figure.draw_without_rendering()
+            lay_out(figure)
             return figure
         if along:
             states = sorted(states, key=lambda state: state.place)
         x = np.array([s.place for s in states]) if along else np.arange(len(states), dtype=float)
-        for index, (channel, colour) in enumerate(CHANNEL_COLOURS.items()):
+        for index, (channel, look) in enumerate(CHANNEL_LOOKS.items()):
             left.errorbar(
                 x,
                 [s.mean[index] for s in states],
                 [s.sd[index] for s in states],
-                color=colour,
+                **look,
                 marker=_MARKS[channel],
                 markersize=3.5,
                 linewidth=1.0,
@@ -77,22 +82,22 @@ def series_figure(states: Sequence[State], along: str, brightness: str, value: s
         _name_states(left, states, x, along)
         _draw_values(right, states, x, along)
         right.set_ylabel(value)
-        figure.draw_without_rendering()
+        lay_out(figure)
     return figure
 
 
 def _draw_distributions(left: Any, right: Any, state: State, brightness: str, value: str) -> None:
     """How many particles have which brightness, and which value: there is no series to draw."""
-    for index, (channel, colour) in enumerate(CHANNEL_COLOURS.items()):
+    for index, (channel, look) in enumerate(CHANNEL_LOOKS.items()):
         found = state.colours[:, index]
         label = f"{channel}, {state.mean[index]:.3f} ± {state.sd[index]:.3f}"
-        left.hist(found, bins="auto", histtype="step", color=colour, label=label)
+        left.hist(found, bins="auto", histtype="step", label=label, **look)
     left.set_xlabel(brightness)
     left.legend(loc="best")
     right.hist(state.values, bins="auto", color=style.CHARGE, alpha=0.55)
     right.set_xlabel(value)
     for axes in (left, right):
-        axes.set_ylabel("particles")
+        axes.set_ylabel("particles, by number")
         axes.margins(y=0.35)
 
 

@@ -15,13 +15,16 @@ from skimage.segmentation import find_boundaries
 from simulator.results.written import write_output
 
 COLOURS: Mapping[str, tuple[int, int, int]] = {
-    "": (0, 220, 70),
-    "border": (120, 120, 255),
-    "out_of_focus": (255, 150, 40),
-    "unmatched": (255, 70, 70),
-    "pristine_unfit": (230, 90, 230),
+    "": (90, 210, 255),
+    "border": (255, 250, 190),
+    "out_of_focus": (255, 130, 0),
+    "unmatched": (140, 20, 20),
+    "pristine_unfit": (60, 60, 230),
 }
-"""Outline by the reason for which a particle was refused; "" is one that counts."""
+"""Outline by the reason for which a particle was refused; "" is one that counts. All eyes tell
+them apart; besides, only the outlines of particles that count are unbroken."""
+
+_DASH_PX, _GAP_PX = 6, 4
 
 _LONGEST_PX = 4096
 
@@ -52,8 +55,35 @@ def overlay(
         edge = dilation(edge, np.ones((2, 2), dtype=bool)) & (small > 0)
     ink = np.array([COLOURS.get(str(reason), COLOURS["unmatched"]) for reason in refused])
     if ink.size:
-        rgb[edge] = ink[small[edge] - 1]
+        drawn = edge & _unbroken(small, edge, refused)
+        rgb[drawn] = ink[small[drawn] - 1]
     return rgb
+
+
+def _unbroken(
+    labels: npt.NDArray[np.int32], edge: npt.NDArray[np.bool_], refused: npt.NDArray[np.str_]
+) -> npt.NDArray[np.bool_]:
+    """Where outlines are drawn: all round a particle that counts, in dashes round the others.
+
+    Dashes are counted along the way round the particle's centre of mass.
+
+    Args:
+        labels: (H, W) particles 1 .. N.
+        edge: (H, W) the outlines.
+        refused: (N,) "" for a particle that counts.
+    """
+    row, column = np.nonzero(edge)
+    owner = labels[row, column] - 1
+    count = np.maximum(np.bincount(owner, minlength=refused.size), 1)
+    away = [
+        place - (np.bincount(owner, place, refused.size) / count)[owner] for place in (row, column)
+    ]
+    # The length of an outline is about the number of its pixels.
+    along = (np.arctan2(*away) / (2 * np.pi) + 0.5) * count[owner]
+    shown = np.ones(edge.shape, dtype=np.bool_)
+    dashes = along % (_DASH_PX + _GAP_PX) < _DASH_PX
+    shown[row, column] = (refused[owner] == "") | dashes
+    return shown
 
 
 def draw_overlay(

@@ -12,8 +12,8 @@ r"""report/currents.png: who reacts when, over the first whole charge or dischar
             react alike, k/N where k of N equal particles carry the whole current (the
             participation ratio).
 
-Particles that react together leave the right panel plain; where they react one after another a
-bright band crosses it.
+Particles that react alike leave the right panel plain. Where they react one after another, the
+bright places climb from the left to the right, as rows are ordered by when they react.
 """
 
 from __future__ import annotations
@@ -22,12 +22,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib import colormaps
 from matplotlib.figure import Figure
 
 from simulator.results.folder import ResultsFolder
 from simulator.results.sample import Floats
 from simulator.viewing import style
 from simulator.viewing.half_cycles import first_half_cycle
+from simulator.viewing.legends import lay_out
 from simulator.viewing.particle_run import (
     ColourBy,
     ParticleRun,
@@ -114,7 +116,7 @@ def plot_currents(axes: Any, run: ParticleRun, *, by: ColourBy = "penalty") -> A
     room = 0.05 * (high - low or 1.0)
     # Space for the legend above.
     axes.set_ylim(min(low, 0.0) - room, max(high, 0.0) + 3.0 * room)
-    axes.set_xlabel("mean lithium fraction")
+    axes.set_xlabel("mean lithium fraction, by volume")
     axes.set_ylabel("reaction current / A m$^{-2}$ of particle surface")
     style.finish(axes)
     axes.legend(loc="best")
@@ -137,17 +139,21 @@ def plot_synchrony(axes: Any, run: ParticleRun) -> Any:
     at = np.stack([np.interp(columns, run.mean[order], row[order]) for row in share.T])
     known = at[np.isfinite(at)]
     low, high = np.percentile(known, [1, 99]) if known.size else (0.0, 1.0)
+    low, high = min(float(low), 0.0), max(float(high), 1.0)
+    # A hundredth of the values may lie beyond the colours: the bar's ends are arrows then.
+    colours: Any = colormaps[style.DENSITY_COLOURS].copy()
+    colours.colorbar_extend = style.beyond(known, low, high)
     image = axes.imshow(
         at,
         aspect="auto",
         origin="lower",
         extent=(run.mean[0], run.mean[-1], 0, at.shape[0]),
-        cmap="cividis",
-        vmin=min(low, 0.0),
-        vmax=max(high, 1.0),
+        cmap=colours,
+        vmin=low,
+        vmax=high,
         interpolation="nearest",
     )
-    axes.set_xlabel("mean lithium fraction")
+    axes.set_xlabel("mean lithium fraction, by volume")
     axes.set_ylabel("particle, first to react at the bottom")
     return image
 
@@ -162,14 +168,16 @@ def currents_figure(run: ParticleRun, by: ColourBy = "penalty") -> Figure:
         particle_bar(lines, left, by)
         below = figure.add_subplot(grid[1, 1])
         image = plot_synchrony(below, run)
-        figure.colorbar(image, ax=below, pad=0.02, label="rate of change of lithium over its mean")
+        figure.colorbar(
+            image, ax=below, pad=0.02, label="rate of change of lithium\nover its mean by volume"
+        )
         above = figure.add_subplot(grid[0, 1], sharex=below)
         works = participation(run.table.volume_um3, rates(run))
         above.plot(run.mean, works, color=style.CHARGE)
         above.set_ylim(0, 1.05)
         above.set_ylabel("material\nat work")
         above.tick_params(labelbottom=False, top=True, right=True)
-        figure.draw_without_rendering()
+        lay_out(figure)
     return figure
 
 

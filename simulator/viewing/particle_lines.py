@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from simulator.results.folder import ResultsFolder
 from simulator.results.sample import Floats
 from simulator.viewing import style
+from simulator.viewing.legends import lay_out
 from simulator.viewing.particle_run import (
     COLOUR_BY,
     ColourBy,
@@ -28,12 +29,12 @@ def plot_particles(axes: Any, run: ParticleRun, *, by: ColourBy = "penalty") -> 
     Returns:
         what a colour bar needs.
     """
-    seconds, unit = style.time_unit(float(run.series.time_s[-1]))
-    time: Floats = np.asarray(run.series.time_s / seconds, dtype=np.float64)
+    unit = style.time_unit(float(run.series.time_s[-1]))
+    time: Floats = np.asarray(run.series.time_s / unit.seconds, dtype=np.float64)
     lines = plot_lines(axes, time, run.series.lithium_fraction, run.table, by)
     axes.plot(time, run.mean, color=style.INK, linewidth=1.4, label="mean by volume")
     axes.margins(x=0)
-    axes.set_xlabel(f"time / {unit}")
+    axes.set_xlabel(f"time / {unit.name}")
     axes.set_ylabel("lithium fraction of particles")
     style.finish(axes)
     axes.legend(loc="best")
@@ -51,7 +52,7 @@ def particles_figure(run: ParticleRun, colours: Sequence[ColourBy] = COLOUR_BY) 
         for axes in places[1:]:
             axes.set_ylabel("")
             axes.get_legend().remove()
-        figure.draw_without_rendering()
+        lay_out(figure)
     return figure
 
 

@@ -77,7 +77,7 @@ def map_figure(grid: FieldGrid, panels: Sequence[Panel], layout: Layout) -> Figu
             image = plot_map(axes, grid, panel.lithium_fraction, layout, norm=norm)
             axes.set_title(panel.title, linespacing=1.35)
         bar = figure.colorbar(image, ax=places, fraction=0.025, pad=0.015, aspect=28)
-        bar.set_label("lithium fraction")
+        bar.set_label(style.LITHIUM_LABEL)
         figure.draw_without_rendering()
     return figure
 
@@ -144,7 +144,13 @@ def draw_particle_map(folder: Path | str) -> Path:
     series = read_fields(results.path, "particles")
     section = mid_section(series.grid)
     chosen = chosen_samples(history, series.times_s)
-    panels = [_panel(series, section, history, index, name) for index, name in _named(chosen)]
+    unit = style.time_unit(float(series.times_s[-1]))
+    panels = [
+        _panel(
+            series, section, history, index, f"{name}: {unit.said(float(series.times_s[index]))}"
+        )
+        for index, name in _named(chosen)
+    ]
     figure = map_figure(section.grid, panels, layout_of(results.path, section))
     path = results.make_report() / "lithium_fraction.png"
     with style.style():
@@ -164,13 +170,9 @@ def row_at(history: pd.DataFrame, time_s: float) -> pd.Series:
 
 
 def _panel(
-    series: FieldSeries, section: Section, history: pd.DataFrame, index: int, name: str
+    series: FieldSeries, section: Section, history: pd.DataFrame, index: int, when: str
 ) -> Panel:
-    time = float(series.times_s[index])
-    row = row_at(history, time)
+    row = row_at(history, float(series.times_s[index]))
     mean, spread = row["lithium_fraction_mean"], row["lithium_fraction_sd"]
-    title = (
-        f"{name}: {style.spoken_time(time)}, {row['voltage_V']:.3f} V\n"
-        f"mean {mean:.3f}, particle s.d. {spread:.3f}"
-    )
+    title = f"{when}, {row['voltage_V']:.3f} V\nmean {mean:.3f}, s.d. {spread:.3f}, by volume"
     return Panel(title, section.values(series.load(index)["lithium_fraction"]))

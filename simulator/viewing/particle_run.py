@@ -13,7 +13,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import Colormap, LogNorm, Normalize
 from matplotlib.ticker import LogLocator
 
-from simulator.errors import InputError
+from simulator.errors import ArgumentError, InputError
 from simulator.particles import ParticleTable
 from simulator.results.history import read_history
 from simulator.results.particle_series import ParticleHistory, read_particle_series
@@ -88,7 +88,12 @@ def particle_colours(table: ParticleTable, by: ColourBy) -> tuple[Floats, Normal
     """What colours the particles: (N,) values, and their range.
 
     Penalties are coloured by their logarithm.
+
+    Raises:
+        ArgumentError: neither "penalty" nor "radius".
     """
+    if by not in COLOUR_BY:
+        raise ArgumentError(f"{{by}} is not known (allowed: {', '.join(COLOUR_BY)})", by=by)
     if by == "penalty":
         low, high = float(table.penalty.min()), float(table.penalty.max())
         return table.penalty, LogNorm(low, max(high, 1.0001 * low))

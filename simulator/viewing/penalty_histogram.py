@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from simulator.particles import ParticleTable
 from simulator.physics.penalty import RestrictedWeibull
@@ -21,6 +22,7 @@ from simulator.results.json_record import content_of
 from simulator.results.manifest import read_manifest
 from simulator.results.sample import Floats
 from simulator.viewing import style
+from simulator.viewing.legends import lay_out
 
 _BINS = 20
 
@@ -60,12 +62,15 @@ def law_of(manifest: Mapping[str, Any]) -> PenaltyLaw | None:
 def plot_penalties(axes: Any, penalty: Floats, law: PenaltyLaw | None) -> None:
     """Histogram of factors, and how many the law makes one expect in each bin."""
     edges: Floats = np.linspace(0.0, 1.0, _BINS + 1, dtype=np.float64)
-    axes.hist(penalty, edges, color=style.CHARGE, alpha=0.75, label=f"{penalty.size} particles")
+    axes.hist(
+        penalty, edges, color=style.CHARGE, alpha=0.75, label=f"drawn, {penalty.size} particles"
+    )
     if law is not None:
         at = np.r_[-1.0, edges[1:]]
         expected = penalty.size * np.diff(law.law.cumulative(at, penalty.size))
         axes.stairs(expected, edges, color=style.DISCHARGE, linewidth=1.3, label=law.text)
     axes.set_xlim(0, 1)
+    axes.yaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("penalty factor")
     axes.set_ylabel(f"particles per {1 / _BINS:g}")
     axes.tick_params(which="both", top=True, right=True)
@@ -83,7 +88,7 @@ def plot_cumulative(axes: Any, penalty: Floats, law: PenaltyLaw | None) -> None:
     axes.set_xlim(low, 1.0)
     axes.set_ylim(0, 1.02)
     axes.set_xlabel("penalty factor")
-    axes.set_ylabel("share of particles up to it")
+    axes.set_ylabel("share of particles up to it, by number")
     axes.tick_params(which="both", top=True, right=True)
     axes.legend(loc="upper left")
 
@@ -95,7 +100,7 @@ def penalties_figure(penalty: Floats, law: PenaltyLaw | None) -> Figure:
         left, right = figure.subplots(1, 2)
         plot_penalties(left, penalty, law)
         plot_cumulative(right, penalty, law)
-        figure.draw_without_rendering()
+        lay_out(figure)
     return figure
 
 

@@ -13,24 +13,26 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib import colormaps
 from matplotlib.cm import ScalarMappable
-from matplotlib.colors import ListedColormap, Normalize
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 
-from simulator.errors import InputError
+from simulator.errors import ArgumentError
 from simulator.particles import ParticleTable
 from simulator.results.fields import FieldSeries, read_fields
 from simulator.results.folder import ResultsFolder
 from simulator.results.history import read_history
 from simulator.results.sample import FieldGrid, Floats, Integers
 from simulator.viewing import style
+from simulator.viewing.legends import lay_out
 from simulator.viewing.particle_map import passed_at, row_at
 
 _SHELLS = 14
 _ROUND = 1.15  # largest distance from the centroid over the radius of what counts as whole
 _MOMENTS = 6
-_COLOURS = "viridis"
+_PALEST = 0.92
+"""Share of the colour map that lines on white use: full particles would be lost beyond it."""
 
 
 @dataclass(frozen=True)
@@ -52,12 +54,14 @@ def points_of(grid: FieldGrid, particle: int) -> Integers:
     """(Q,) indices of a particle's points.
 
     Raises:
-        InputError: no such particle.
+        ArgumentError: no such particle.
     """
     cells = grid.cells[grid.cell_data["particle"] == particle]
     if len(cells) == 0:
         count = int(grid.cell_data["particle"].max()) + 1
-        raise InputError(f"--particles {particle}: no such particle (allowed: 0 to {count - 1})")
+        raise ArgumentError(
+            f"{{particles}}: no such particle (allowed: 0 to {count - 1})", particles=particle
+        )
     return np.asarray(np.unique(cells))
 
 
@@ -93,7 +97,7 @@ def particle_profile(
         field: (P,) at the points of the grid.
 
     Raises:
-        InputError: no such particle.
+        ArgumentError: no such particle.
     """
     points = points_of(grid, particle)
     centre = np.array([table.x_um[particle], table.y_um[particle], table.z_um[particle]])
@@ -129,12 +133,40 @@ def moments(history: pd.DataFrame, times_s: Floats, count: int = _MOMENTS) -> li
     return sorted({0, len(times_s) - 1, *(int(np.abs(passed - goal).argmin()) for goal in goals)})
 
 
-def plot_profile(axes: Any, profile: Profile, colour: Any, label: str = "") -> None:
+@dataclass(frozen=True)
+class Look:
+    """How the profiles of moments are drawn: coloured by the electrode's lithium, as maps are.
+
+    Attributes:
+        shades: what a colour bar needs.
+        colours: of each moment, yellow where the electrode holds most lithium.
+        dashes: line style of each: dashed where it has more lithium than at the moment before.
+    """
+
+    shades: ScalarMappable
+    colours: list[Any]
+    dashes: list[Any]
+
+
+def looks(means: Sequence[float]) -> Look:
+    """Colours and dashes of moments in the order of time, from mean lithium fractions."""
+    low, high = min(means), max(means)
+    shades = ScalarMappable(
+        Normalize(low, max(high, low + 1e-3)), style.trimmed(style.FRACTION_COLOURS, high=_PALEST)
+    )
+    filled = np.diff(means, prepend=means[0]) > 0.0
+    dashes = [(0, (3, 1.6)) if more else "-" for more in filled]
+    return Look(shades, list(shades.to_rgba(np.asarray(means))), dashes)
+
+
+def plot_profile(
+    axes: Any, profile: Profile, colour: Any, label: str = "", dashes: Any = "-"
+) -> None:
     """One particle at one time: mean and band over the distance from the centroid."""
     axes.fill_between(
         profile.radius_um, profile.least, profile.largest, color=colour, alpha=0.18, linewidth=0
     )
-    axes.plot(profile.radius_um, profile.mean, color=colour, label=label or None)
+    axes.plot(profile.radius_um, profile.mean, color=colour, linestyle=dashes, label=label or None)
 
 
 def profiles_figure(
@@ -143,7 +175,7 @@ def profiles_figure(
     table: ParticleTable,
     particles: Sequence[int] | None = None,
 ) -> Figure:
-    """A panel per particle, a colour per moment.
+    """A panel per particle, a line per moment in the colour of the electrode's lithium.
 
     Args:
         series: fields of the particles.
@@ -152,7 +184,7 @@ def profiles_figure(
         particles: their numbers; None chooses, see `telling_particles`.
 
     Raises:
-        InputError: no such particle.
+        ArgumentError: no such particle.
     """
     chosen = moments(history, series.times_s)
     fields = [series.load(index)["lithium_fraction"] for index in chosen]
@@ -160,13 +192,16 @@ def profiles_figure(
         owner = _owners(series.grid)
         apart = _means_when_apart(owner, fields, len(table))
         particles = telling_particles(table, apart, _reach(series.grid, owner, table))
-    colours = [colormaps[_COLOURS](share) for share in np.linspace(0, 0.92, len(chosen))]
+    rows = [row_at(history, float(series.times_s[index])) for index in chosen]
+    means = [float(row["lithium_fraction_mean"]) for row in rows]
+    look = looks(means)
     with style.style():
         figure = style.new_figure(style.DOUBLE_COLUMN_IN, 2.7)
         places = figure.subplots(1, len(particles), sharey=True, squeeze=False)[0]
         for axes, particle in zip(places, particles, strict=True):
-            for field, colour in zip(fields, colours, strict=True):
-                plot_profile(axes, particle_profile(series.grid, table, particle, field), colour)
+            for field, colour, dashes in zip(fields, look.colours, look.dashes, strict=True):
+                profile = particle_profile(series.grid, table, particle, field)
+                plot_profile(axes, profile, colour, dashes=dashes)
             axes.set_title(
                 f"particle {particle}\nradius {table.radius_um[particle]:.3g} µm, "
                 f"penalty {table.penalty[particle]:.2g}"
@@ -175,21 +210,30 @@ def profiles_figure(
             axes.set_xlim(left=0)
             axes.tick_params(which="both", top=True, right=True)
         places[0].set_ylabel("lithium fraction")
-        rows = [row_at(history, float(series.times_s[index])) for index in chosen]
-        _key(figure, places, [row["lithium_fraction_mean"] for row in rows], colours)
-        figure.draw_without_rendering()
+        _key(figure, places, means, look)
+        lay_out(figure)
     return figure
 
 
-def _key(figure: Figure, places: Any, means: Sequence[float], colours: Sequence[Any]) -> None:
-    """A bar of the moments' colours, named by the electrode's mean lithium fraction."""
-    count = len(colours)
-    shades = ScalarMappable(Normalize(-0.5, count - 0.5), ListedColormap(list(colours)))
-    bar = figure.colorbar(shades, ax=places, pad=0.01, fraction=0.03, ticks=range(count))
-    bar.ax.set_yticklabels([f"{mean:.2f}" for mean in means])
-    bar.ax.tick_params(which="both", length=0)
-    bar.ax.invert_yaxis()
-    bar.set_label("mean of the electrode")
+def _key(figure: Figure, places: Any, means: Sequence[float], look: Look) -> None:
+    """A bar of the colours with a tick at each moment, and what dashes are."""
+    bar = figure.colorbar(look.shades, ax=places, pad=0.01, fraction=0.03)
+    reach = max(max(means) - min(means), 1e-3)
+    shown: list[float] = []
+    for mean in sorted(means):
+        # Moments of nearly the same lithium share a tick.
+        if not shown or mean - shown[-1] > 0.06 * reach:
+            shown.append(mean)
+    bar.set_ticks(shown, labels=[f"{mean:.2f}" for mean in shown])
+    bar.ax.tick_params(which="both", length=2)
+    bar.set_label(f"mean of the electrode, by volume\n({style.DIRECTION})")
+    if "-" in look.dashes and len(set(map(str, look.dashes))) > 1:
+        dashed = next(dashes for dashes in look.dashes if dashes != "-")
+        handles = [
+            Line2D([], [], color=style.INK, linestyle="-", label="lithium leaves"),
+            Line2D([], [], color=style.INK, linestyle=dashed, label="lithium comes back"),
+        ]
+        figure.legend(handles=handles, loc="outside lower center", ncols=2)
 
 
 def _owners(grid: FieldGrid) -> Integers:

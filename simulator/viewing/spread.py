@@ -22,6 +22,7 @@ from simulator.results.folder import ResultsFolder
 from simulator.results.history import read_history
 from simulator.results.sample import Floats
 from simulator.viewing import style
+from simulator.viewing.legends import lay_out
 from simulator.viewing.particle_run import ParticleRun, read_particle_run
 
 LEAST_CHANGE = 1e-3
@@ -84,8 +85,8 @@ def plot_spread(axes: Any, curves: list[Curve]) -> None:
         axes.plot(
             mean, spread, color=style.cycle_colour(cycle, cycles), linestyle=_DASHES[direction]
         )
-    axes.set_xlabel("mean lithium fraction")
-    axes.set_ylabel("spread (particle s.d.) of lithium fraction")
+    axes.set_xlabel("mean lithium fraction, by volume")
+    axes.set_ylabel("s.d. of the particles' lithium fraction,\nby volume")
     axes.margins(x=0.03)
     axes.set_ylim(bottom=0)
     style.finish(axes)
@@ -112,20 +113,23 @@ def _name(axes: Any, curves: list[Curve], cycles: int) -> None:
 
 def plot_quantiles(axes: Any, run: ParticleRun) -> None:
     """Quantiles of the particles' lithium fractions, by volume, over time."""
-    seconds, unit = style.time_unit(float(run.series.time_s[-1]))
-    time = run.series.time_s / seconds
+    unit = style.time_unit(float(run.series.time_s[-1]))
+    time = run.series.time_s / unit.seconds
     low, quarter, median, three, high = weighted_quantiles(
         run.series.lithium_fraction, run.table.volume_um3, _QUANTILES
     )
-    bands = {"5 to 95 %": (low, high, 0.2), "25 to 75 %": (quarter, three, 0.4)}
+    bands = {
+        "5 to 95 % of the volume": (low, high, 0.2),
+        "25 to 75 % of the volume": (quarter, three, 0.4),
+    }
     for label, (least, most, alpha) in bands.items():
         axes.fill_between(
             time, least, most, color=style.CHARGE, alpha=alpha, linewidth=0, label=label
         )
     axes.plot(time, median, color=style.INK, label="median by volume")
     axes.margins(x=0)
-    axes.set_xlabel(f"time / {unit}")
-    axes.set_ylabel("lithium fraction of particles")
+    axes.set_xlabel(f"time / {unit.name}")
+    axes.set_ylabel("lithium fraction of the particles")
     style.finish(axes)
     axes.legend(loc="best")
 
@@ -140,7 +144,7 @@ def spread_figure(run: ParticleRun) -> Figure | None:
         left, right = figure.subplots(1, 2)
         plot_spread(left, curves)
         plot_quantiles(right, run)
-        figure.draw_without_rendering()
+        lay_out(figure)
     return figure
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
@@ -19,6 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import AutoMinorLocator, MaxNLocator
 
 from simulator.results.marks import short_mark
+from simulator.results.sample import Floats
 from simulator.results.written import write_output
 
 Layout = Literal["constrained", "compressed"]
@@ -42,6 +44,10 @@ GREY, PALE, BAND = "#c9c9c4", "#e6e6e2", "#f3e6b3"
 
 FRACTION_COLOURS = "viridis"  # perceptually uniform, readable in grey and by the colour-blind
 DENSITY_COLOURS = "cividis"
+CYCLE_COLOURS = "plasma"
+DIRECTION = "yellow: more lithium"
+"""What every colour bar of lithium says: one direction in all pictures, movies and ParaView."""
+LITHIUM_LABEL = f"lithium fraction\n({DIRECTION})"
 
 _RC: Mapping[str, Any] = MappingProxyType(
     {
@@ -89,18 +95,18 @@ def new_figure(width_in: float, height_in: float, layout: Layout | None = "const
 
 
 def _cycle_scale(cycles: int) -> Normalize:
-    # The palest yellow would be lost on white.
+    # The palest colours would be lost on white.
     return Normalize(0, max(cycles - 1, 1) / 0.9)
 
 
 def cycle_colour(cycle: int, cycles: int) -> Any:
     """The colour of a cycle, from 0, among so many."""
-    return colormaps[FRACTION_COLOURS](_cycle_scale(cycles)(cycle))
+    return colormaps[CYCLE_COLOURS](_cycle_scale(cycles)(cycle))
 
 
 def cycle_bar(figure: Figure, axes: Any, cycles: int) -> None:
     """A bar of the colours of cycles, where they are too many to name."""
-    shades = ScalarMappable(_cycle_scale(cycles), colormaps[FRACTION_COLOURS])
+    shades = ScalarMappable(_cycle_scale(cycles), colormaps[CYCLE_COLOURS])
     figure.colorbar(shades, ax=axes, label="cycle").ax.set_ylim(0, cycles - 1)
 
 
@@ -160,11 +166,38 @@ def spoken_time(seconds: float) -> str:
     return f"{seconds / 3600:.3g} h" if abs(seconds) < 3.6e6 else f"{seconds / 3600:.0f} h"
 
 
-def time_unit(longest_s: float) -> tuple[float, str]:
-    """The unit for an axis of time that ends at `longest_s`: its seconds, and its name."""
+@dataclass(frozen=True)
+class TimeUnit:
+    """The unit in which all times of one picture are given.
+
+    Attributes:
+        seconds: its length, s.
+        name: such as "h".
+    """
+
+    seconds: float
+    name: str
+
+    def said(self, seconds: float) -> str:
+        """A time in this unit, such as "0.02 h"."""
+        value = seconds / self.seconds
+        return f"{value:.3g} {self.name}" if abs(value) < 999.5 else f"{value:.0f} {self.name}"
+
+
+def time_unit(longest_s: float) -> TimeUnit:
+    """The unit for a picture whose times end at `longest_s`."""
     if longest_s < 300:
-        return 1.0, "s"
-    return (60.0, "min") if longest_s < 7200 else (3600.0, "h")
+        return TimeUnit(1.0, "s")
+    return TimeUnit(60.0, "min") if longest_s < 7200 else TimeUnit(3600.0, "h")
+
+
+def beyond(values: Floats, low: float, high: float) -> Literal["neither", "min", "max", "both"]:
+    """At which ends of a colour bar values lie beyond it: those ends are drawn as arrows."""
+    finite = values[np.isfinite(values)]
+    under, over = bool(np.any(finite < low)), bool(np.any(finite > high))
+    if under and over:
+        return "both"
+    return "min" if under else "max" if over else "neither"
 
 
 def trimmed(name: str, *, low: float = 0.0, high: float = 1.0) -> Colormap:

@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from simulator.viewing import style
+from simulator.viewing.legends import lay_out
 
 
 def twin_figure(table: pd.DataFrame, title: str, finding: str) -> Figure:
@@ -25,8 +26,8 @@ def twin_figure(table: pd.DataFrame, title: str, finding: str) -> Figure:
         top, middle, bottom = figure.subplots(
             3, 1, sharex=True, gridspec_kw={"height_ratios": (2.0, 1.0, 1.4)}
         )
-        unit, name = style.time_unit(float(table["time_s"].iloc[-1]))
-        time = table["time_s"] / unit
+        unit = style.time_unit(float(table["time_s"].iloc[-1]))
+        time = table["time_s"] / unit.seconds
         _both(top, time, table, "voltage_V")
         top.set_ylabel("voltage / V")
         top.legend(loc="best")
@@ -35,7 +36,7 @@ def twin_figure(table: pd.DataFrame, title: str, finding: str) -> Figure:
         middle.plot(time, 1e3 * table["difference_V"], color=style.VERMILLION)
         middle.set_ylabel("run − twin / mV")
         mean, sd = table["lithium_fraction_mean"], table["lithium_fraction_sd"]
-        label = "particles: mean ± s.d."
+        label = "particles: mean ± s.d., by volume"
         bottom.fill_between(
             time, mean - sd, mean + sd, color=style.CHARGE, alpha=0.2, linewidth=0, label=label
         )
@@ -43,11 +44,11 @@ def twin_figure(table: pd.DataFrame, title: str, finding: str) -> Figure:
         bottom.set_ylabel("lithium fraction")
         handles, labels = bottom.get_legend_handles_labels()
         bottom.legend(handles[:1], labels[:1], loc="upper center")
-        bottom.set_xlabel(f"time / {name}")
+        bottom.set_xlabel(f"time / {unit.name}")
         bottom.set_xlim(0, float(np.max(time)))
         for axes in (top, middle, bottom):
             style.finish(axes)
-        figure.draw_without_rendering()
+        lay_out(figure)
     return figure
 
 

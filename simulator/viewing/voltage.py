@@ -18,6 +18,7 @@ from simulator.results.history import read_history
 from simulator.viewing import style
 from simulator.viewing.differential import Differential, averaged_over, differential_curves
 from simulator.viewing.half_cycles import PER_AH_M2, HalfCycle, Kind, half_cycles
+from simulator.viewing.legends import lay_out
 
 
 def voltage_figure(history: pd.DataFrame) -> Figure:
@@ -37,7 +38,7 @@ def voltage_figure(history: pd.DataFrame) -> Figure:
         _draw_differential(right, differential_curves(history), cycles)
         _finish(right)
         # Laid out while the style holds: tick labels come into being only now.
-        figure.draw_without_rendering()
+        lay_out(figure)
     return figure
 
 
@@ -108,7 +109,7 @@ def _draw_fraction_axis(axes: Any, history: pd.DataFrame) -> None:
     top = axes.secondary_xaxis(
         "top", functions=(lambda q: offset + slope * q, lambda x: (x - offset) / slope)
     )
-    top.set_xlabel("mean lithium fraction")
+    top.set_xlabel("mean lithium fraction, by volume")
     top.xaxis.set_minor_locator(AutoMinorLocator(2))
 
 

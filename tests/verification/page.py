@@ -7,6 +7,7 @@ from importlib import metadata
 from pathlib import Path
 
 from simulator import __version__
+from simulator.viewing.legends import lay_out
 from simulator.viewing.style import CHARGE, DISCHARGE, new_figure, save, style
 from verification.claim import Plot, Verified
 from verification.table import HEADING, TWIN_HEADING, markdown, rows, twin_rows
@@ -111,6 +112,7 @@ def draw(plots: Sequence[Plot], path: Path) -> None:
             axes.set_ylabel(plot.y_label)
             if len(plot.curves) > 1:
                 axes.legend(ncols=2 if len(plot.curves) > 4 else 1)
+        lay_out(figure)
         save(figure, path)
 
 

@@ -10,17 +10,21 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Protocol
 
-from simulator.errors import InputError
+import numpy as np
+
+from simulator.errors import ArgumentError
 from simulator.results.fields import FieldSeries, read_fields
 from simulator.results.folder import ResultsFolder
+from simulator.results.heading import heading
 from simulator.results.history import read_history
+from simulator.results.json_record import content_of
 from simulator.results.manifest import read_manifest
 from simulator.results.marks import short_mark
 from simulator.results.particle_series import read_particle_series
 from simulator.results.sample import Floats
 from simulator.results.written import require
 from simulator.viewing.movie.plane import PlaneScene
-from simulator.viewing.movie.stage import Stage
+from simulator.viewing.movie.stage import Extend, Stage
 from simulator.viewing.movie.timeline import Fields, Timeline
 from simulator.viewing.movie.video import Picture, write_gif, write_mp4
 from simulator.viewing.movie.view import View
@@ -29,6 +33,8 @@ from simulator.viewing.slab import layout_of
 
 MOVIE = "movie"
 """Name of the files in report/, without their endings."""
+
+_SAMPLES = 60
 
 
 class Scene(Protocol):
@@ -129,15 +135,27 @@ def _stage(results: ResultsFolder, series: FieldSeries, view: View) -> tuple[Sta
     history = read_history(results.path)
     particles = read_particle_series(results.path)
     timeline = Timeline(history, particles, series.times_s, frames=view.frames, steps=view.steps)
-    limits = view.range(particles.lithium_fraction, particles.surface_lithium_fraction)
-    title = str(read_manifest(results.manifest).get("title") or "")
+    samples = _looked_at(len(series.times_s))
+    fields = [series.load(sample)["lithium_fraction"] for sample in samples]
+    limits = view.range(particles.lithium_fraction, particles.surface_lithium_fraction, *fields)
+    # Where not all of the fields were looked at, the rest may reach beyond the colours.
+    extend: Extend = "neither" if len(samples) == len(series.times_s) else "both"
+    with content_of(results.manifest):
+        title = heading(read_manifest(results.manifest), results.path)
     title = " | ".join(part for part in (title, short_mark()) if part)
-    return Stage(view, timeline, history, limits, title), timeline
+    return Stage(view, timeline, history, limits, title, extend), timeline
+
+
+def _looked_at(count: int) -> list[int]:
+    """Samples whose fields set the range of the colours: all, or so many of them, evenly."""
+    return sorted({round(k) for k in np.linspace(0, count - 1, min(count, _SAMPLES))})
 
 
 def _scene(folder: Path, stage: Stage, series: FieldSeries, view: View) -> Scene:
     if series.grid.dimension == 2 and view.section:
-        raise InputError("--section is for cells in 3D; this one is a plane already. Leave it out")
+        raise ArgumentError(
+            "{section} is for cells in 3D; this one is a plane already. Leave it out", section=...
+        )
     section = mid_section(series.grid, view.section_um)
     if series.grid.dimension == 3 and not view.section:
         # VTK takes a second to load, and a plane does not need it.
@@ -146,7 +164,10 @@ def _scene(folder: Path, stage: Stage, series: FieldSeries, view: View) -> Scene
         coating = layout_of(folder, section).coating_um
         return SpaceScene(stage, series.grid, coating, view)
     if len(section.grid.cells) == 0:
-        raise InputError(f"--section: no particle lies in the plane y = {section.across_um:g} um")
+        raise ArgumentError(
+            f"{{section_um}}: no particle lies in the plane y = {section.across_um:g} um",
+            section_um=...,
+        )
     layout = layout_of(folder, section)
     width, height = stage.map.get_window_extent().size
     # The layers lie as lets them be drawn larger.

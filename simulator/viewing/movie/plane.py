@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from matplotlib import colormaps
 
 from simulator.results.sample import FieldGrid, Floats, Integers
 from simulator.viewing import style
@@ -27,9 +26,8 @@ class PlaneScene:
 
     def __init__(self, stage: Stage, section: Section, layout: Layout) -> None:
         self._section, (self._low, self._high) = section, stage.limits
-        self._shades = np.round(
-            255 * colormaps[style.FRACTION_COLOURS](np.linspace(0, 1, 256))[:, :3]
-        ).astype(np.uint8)
+        shades = stage.colours(np.linspace(0, 1, 256))[:, :3]
+        self._shades = np.round(255 * shades).astype(np.uint8)
         with style.style():
             draw_layers(stage.map, layout)
             stage.map.set_xlabel(layout.labels[0], fontsize=10)

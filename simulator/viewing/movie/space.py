@@ -13,7 +13,7 @@ import numpy as np
 import pyvista as pv
 from vtkmodules.vtkCommonCore import vtkLogger
 
-from simulator.errors import InputError
+from simulator.errors import ArgumentError
 from simulator.results.sample import FieldGrid, Floats, Integers
 from simulator.viewing import style
 from simulator.viewing.movie.stage import Stage
@@ -53,14 +53,16 @@ def cut_surface(grid: FieldGrid, cut: Cut) -> Surface:
         cut: what is taken away.
 
     Raises:
-        InputError: the cut leaves nothing.
+        ArgumentError: the cut leaves nothing.
     """
     kinds = np.full(len(grid.cells), pv.CellType.TETRA, dtype=np.uint8)
     cells = np.column_stack([np.full(len(grid.cells), 4), grid.cells]).ravel()
     solid = pv.UnstructuredGrid(cells, kinds, np.asarray(grid.points_um, dtype=np.float64))
     left = [part for part in _cut_open(solid, cut) if part.n_cells]
     if not left:
-        raise InputError("--cut leaves nothing of the particles. Move the plane into the cell")
+        raise ArgumentError(
+            "{cut} leaves nothing of the particles. Move the plane into the cell", cut=...
+        )
     faces = [part.extract_surface(algorithm="dataset_surface").triangulate() for part in left]
     mesh = faces[0] if len(faces) == 1 else faces[0].append_polydata(*faces[1:])
     mesh.clear_data()
@@ -147,7 +149,7 @@ class SpaceScene:
         actor = plotter.add_mesh(
             mesh,
             scalars="shown",
-            cmap=style.FRACTION_COLOURS,
+            cmap=self._view.colours,
             clim=limits,
             show_scalar_bar=False,
             ambient=0.42,

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from matplotlib import colormaps
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.ticker import AutoMinorLocator, MaxNLocator
@@ -30,6 +29,9 @@ _RIGHT = (0.745, 0.238)  # left and width of the panels
 _PANELS = ((0.715, 0.225), (0.415, 0.225), (0.09, 0.225))  # bottom and height of each
 _BINS = 28
 _PALE = "#c9cac6"
+_LONGEST_TITLE = 104
+
+Extend = Literal["neither", "min", "max", "both"]
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ class Stage:
         history: of the cell.
         limits: of the colours.
         title: of the run.
+        extend: at which ends of the colours values may lie beyond them.
     """
 
     def __init__(
@@ -65,8 +68,11 @@ class Stage:
         history: pd.DataFrame,
         limits: tuple[float, float],
         title: str,
+        extend: Extend = "neither",
     ) -> None:
-        self._view, self.limits, self._title = view, limits, title
+        self._view, self.limits, self._extend = view, limits, extend
+        self.colours = view.colours
+        self._unit = style.time_unit(float(timeline.times_s[-1]))
         width, height = view.size
         self._dpi = height / _HEIGHT_IN
         with style.style():
@@ -83,18 +89,17 @@ class Stage:
             self._words = self.figure.text(
                 _MAP[0], 0.925, "", fontsize=10.5, animated=True, family="DejaVu Sans Mono"
             )
-            if title:
-                self.figure.text(_MAP[0], 0.962, title, fontsize=11, weight="bold")
+            self.figure.text(_MAP[0], 0.962, _fitting(title), fontsize=11, weight="bold")
         self._background: Any = None
 
     # -- what stands still ------------------------------------------------------------------
 
     def _colour_bar(self) -> None:
         low, high = self.limits
-        shades = ScalarMappable(Normalize(low, high), colormaps[style.FRACTION_COLOURS])
+        shades = ScalarMappable(Normalize(low, high), self.colours)
         place = self.figure.add_axes((_MAP[0] + _MAP[2] + 0.014, 0.16, 0.012, 0.65))
-        bar = self.figure.colorbar(shades, cax=place)
-        bar.set_label(self._view.label, fontsize=10)
+        bar = self.figure.colorbar(shades, cax=place, extend=self._extend)
+        bar.set_label(f"{self._view.label} ({style.DIRECTION})", fontsize=10)
         bar.ax.tick_params(labelsize=8.5, direction="out")
 
     def _panels(self, timeline: Timeline, history: pd.DataFrame) -> None:
@@ -106,16 +111,15 @@ class Stage:
         shown = history[history["time_s"] <= timeline.times_s[-1]]
         self._rows = shown
         if self._view.steps == "time":
-            self._unit, unit = style.time_unit(float(timeline.times_s[-1]))
-            self._abscissa = shown["time_s"].to_numpy() / self._unit
-            label = f"time / {unit}"
+            self._abscissa = shown["time_s"].to_numpy() / self._unit.seconds
+            label = f"time / {self._unit.name}"
         else:
             self._abscissa = PER_AH_M2 * shown["capacity_Ah_m2"].to_numpy()
             label = "areal capacity / mA h cm$^{-2}$"
         self._curves = []
         for axes, name, what, colour in (
             (upper, "voltage_V", "cell voltage / V", style.CHARGE),
-            (middle, "lithium_fraction_sd", "s.d. of particles", style.DISCHARGE),
+            (middle, "lithium_fraction_sd", "s.d. of particles, by volume", style.DISCHARGE),
         ):
             values = shown[name].to_numpy()
             axes.plot(self._abscissa, values, color=_PALE, linewidth=1.6)
@@ -144,7 +148,7 @@ class Stage:
             middle,
             np.zeros(_BINS),
             width=0.94 * np.diff(self._edges),
-            color=colormaps[style.FRACTION_COLOURS](scale(middle)),
+            color=self.colours(scale(middle)),
             animated=True,
         )
         self._mean_line = axes.axvline(
@@ -153,8 +157,12 @@ class Stage:
         self._bar_axes = axes
         axes.set_xlim(self.limits)
         axes.set_ylim(0, self._tallest(timeline))
-        axes.set_xlabel(self._view.label)
-        axes.set_ylabel("share of particles")
+        # A bar is taller where all particles are alike: its height is then written above it.
+        self._tall = axes.text(
+            0.5, 1.03, "", transform=axes.transAxes, ha="center", fontsize=8.5, animated=True
+        )
+        axes.set_xlabel(f"{self._view.label} (dashes: mean by volume)")
+        axes.set_ylabel("share of particles, by number")
 
     def _tallest(self, timeline: Timeline) -> float:
         """Of the bars, when particles differ: at the start and the end all stand in one bar."""
@@ -197,7 +205,7 @@ class Stage:
         canvas = self._canvas
         canvas.restore_region(self._background)
         here = (
-            moment.time_s / self._unit
+            moment.time_s / self._unit.seconds
             if self._view.steps == "time"
             else PER_AH_M2 * moment.capacity_Ah_m2
         )
@@ -212,6 +220,10 @@ class Stage:
         for bar, count in zip(self._bars, counts, strict=True):
             bar.set_height(count)
             self._bar_axes.draw_artist(bar)
+        tallest = float(counts.max())
+        beyond = tallest > self._bar_axes.get_ylim()[1]
+        self._tall.set_text(f"tallest bar: {tallest:.2f}" if beyond else "")
+        self._bar_axes.draw_artist(self._tall)
         mean = float(self._view.shown(np.array([moment.mean]))[0])
         self._mean_line.set_xdata([mean, mean])
         self._bar_axes.draw_artist(self._mean_line)
@@ -220,8 +232,14 @@ class Stage:
         return np.array(canvas.buffer_rgba())[: self._view.height, : self._view.size[0], :3]
 
     def _said(self, moment: Moment, mean: float) -> str:
-        words = f"{style.spoken_time(moment.time_s):<8}  {moment.voltage_V:.3f} V"
-        return f"{words}  mean {mean:.3f}  s.d. {moment.spread:.3f}"
+        words = f"{self._unit.said(moment.time_s):<8}  {moment.voltage_V:.3f} V"
+        of_all = f"mean {self._view.symbol} = {mean:.3f}, s.d. {moment.spread:.3f}, by volume"
+        return f"{words}  {of_all}"
+
+
+def _fitting(title: str) -> str:
+    """A title that ends before the panels on the right begin."""
+    return title if len(title) <= _LONGEST_TITLE else f"{title[: _LONGEST_TITLE - 1]}…"
 
 
 def _some(count: int, most: int) -> Sequence[int]:

@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from matplotlib import colormaps
+from matplotlib.colors import Colormap
 
-from simulator.errors import InputError
+from simulator.errors import ArgumentError
 from simulator.results.sample import Floats
-from simulator.viewing.movie.timeline import Steps
+from simulator.viewing import style
+from simulator.viewing.movie.timeline import STEPS, Steps
 
-Quantity = Literal["composition", "lithium_fraction"]
+Quantity = Literal["lithium_fraction", "extracted"]
 Format = Literal["mp4", "gif"]
-QUANTITIES: tuple[Quantity, ...] = ("composition", "lithium_fraction")
+QUANTITIES: tuple[Quantity, ...] = ("lithium_fraction", "extracted")
 FORMATS: tuple[Format, ...] = ("mp4", "gif")
 
 _CUT = re.compile(r"([xyz])\s*=\s*(-?\d+(?:\.\d*)?)\s*(?:um|µm)?\Z")
@@ -40,7 +43,7 @@ def read_cut(text: str) -> Cut:
     """A cut as commands take it: "corner", "none", "y" or "y=11.5".
 
     Raises:
-        InputError: none of these.
+        ArgumentError: none of these.
     """
     if text in ("corner", "none"):
         return Cut(kind="corner" if text == "corner" else "none")
@@ -48,10 +51,17 @@ def read_cut(text: str) -> Cut:
         return Cut("plane", "xyz".index(text))
     match = _CUT.match(text)
     if match is None:
-        raise InputError(
-            f"--cut {text} is not known (allowed: corner, none, x, y, z, or like y=11.5)"
+        raise ArgumentError(
+            "{cut} is not known (allowed: corner, none, x, y, z, or like y=11.5)", cut=text
         )
     return Cut("plane", "xyz".index(match[1]), float(match[2]))
+
+
+def _known(argument: str, value: str, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise ArgumentError(
+            f"{{{argument}}} is not known (allowed: {', '.join(allowed)})", **{argument: value}
+        )
 
 
 @dataclass(frozen=True)
@@ -59,7 +69,7 @@ class View:
     """How a movie looks.
 
     Attributes:
-        quantity: what colours the particles: x in Li_{1-x}(NMC)O_2, or the lithium fraction 1 - x.
+        quantity: what colours the particles: the lithium fraction x, or what was extracted, 1 - x.
         steps: what is equal between frames.
         frames: how many.
         fps: of them per second.
@@ -71,7 +81,7 @@ class View:
         formats: of the files.
     """
 
-    quantity: Quantity = "composition"
+    quantity: Quantity = "lithium_fraction"
     steps: Steps = "charge"
     frames: int = 240
     fps: float = 24.0
@@ -84,18 +94,27 @@ class View:
 
     def __post_init__(self) -> None:
         low, high = _LEAST_HEIGHT, _LARGEST_HEIGHT
+        _known("quantity", self.quantity, QUANTITIES)
+        _known("steps", self.steps, STEPS)
         if not low <= self.height <= high or self.height % 2:
-            raise InputError(
-                f"--height {self.height} is not an even number of pixels from {low} to {high}"
+            raise ArgumentError(
+                f"{{height}} is not an even number of pixels from {low} to {high}",
+                height=self.height,
             )
         if not 1 <= self.frames <= 100_000:
-            raise InputError(f"--frames {self.frames} is not a number of frames (1 to 100000)")
+            raise ArgumentError(
+                "{frames} is not a number of frames (1 to 100000)", frames=self.frames
+            )
         if not 0.1 <= self.fps <= 120:
-            raise InputError(f"--fps {self.fps:g} lies outside 0.1 to 120 frames per second")
+            raise ArgumentError("{fps} lies outside 0.1 to 120 frames per second", fps=self.fps)
         if not abs(self.orbit_deg) <= 3600:
-            raise InputError(f"--orbit {self.orbit_deg:g} lies outside -3600 to 3600 degrees")
+            raise ArgumentError(
+                "{orbit_deg} lies outside -3600 to 3600 degrees", orbit_deg=self.orbit_deg
+            )
         if not self.formats:
-            raise InputError("--format is empty (allowed: mp4, gif)")
+            raise ArgumentError("{formats} is empty (allowed: mp4, gif)", formats=...)
+        for ending in self.formats:
+            _known("formats", ending, FORMATS)
 
     @property
     def size(self) -> tuple[int, int]:
@@ -104,14 +123,25 @@ class View:
 
     def shown(self, lithium_fraction: Floats) -> Floats:
         """What is coloured, from lithium fractions."""
-        return 1.0 - lithium_fraction if self.quantity == "composition" else lithium_fraction
+        return 1.0 - lithium_fraction if self.quantity == "extracted" else lithium_fraction
 
     @property
     def label(self) -> str:
-        """Of the colour bar and the histogram."""
-        if self.quantity == "composition":
-            return "$x$ in Li$_{1-x}$(NMC)O$_2$"
-        return "lithium fraction"
+        """What is coloured, for axes."""
+        if self.quantity == "extracted":
+            return "extracted lithium $1 - x$"
+        return "lithium fraction $x$"
+
+    @property
+    def symbol(self) -> str:
+        """What is coloured, for a line of text."""
+        return "1 - x" if self.quantity == "extracted" else "x"
+
+    @property
+    def colours(self) -> Colormap:
+        """Yellow is full, whichever of the two numbers is shown."""
+        name = style.FRACTION_COLOURS
+        return colormaps[f"{name}_r" if self.quantity == "extracted" else name]
 
     def range(self, *lithium_fractions: Floats) -> tuple[float, float]:
         """Of the colours: least and largest, rounded outwards to hundredths."""

@@ -1,0 +1,58 @@
+"""What a run is called: by its own facts, and by the user's title where there is one.
+
+The facts are those of the manifest: the material whose open-circuit curve was used, the particles
+that were meshed, the protocol. The title is what the user wrote for just these parameters:
+`simulator.parameters.loading` drops it where `--set` changed what it was written for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+
+def heading(manifest: Mapping[str, Any], folder: Path) -> str:
+    """One line: "Title: facts", the facts alone, or the folder's name where neither is known."""
+    parts = [str(manifest.get("title") or ""), facts(manifest)]
+    return ": ".join(part for part in parts if part) or folder.absolute().name
+
+
+def facts(manifest: Mapping[str, Any]) -> str:
+    """Such as "NMC532, 60 particles in 2D, charge at C/10 until 4.5 V"; "" where none is known."""
+    parameters = manifest.get("parameters") or {}
+    material = (parameters.get("active_material") or {}).get("open_circuit_potential")
+    parts = [str(material or ""), _particles(manifest), _protocol(parameters.get("protocol") or {})]
+    return ", ".join(part for part in parts if part)
+
+
+def _particles(manifest: Mapping[str, Any]) -> str:
+    """How many were meshed; where walls cut particles, how many pieces they are."""
+    count = manifest.get("particles")
+    if not count:
+        return ""
+    geometry = (manifest.get("parameters") or {}).get("geometry") or {}
+    cut = geometry.get("walls") == "cut" and not geometry.get("mesh_file")
+    packed = (geometry.get("particles") if cut else None) or count
+    dimension = geometry.get("dimension")
+    text = f"{packed} particle{'s' * (packed != 1)}" + (f" in {dimension}D" if dimension else "")
+    if packed != count:
+        return f"{text} ({count} pieces, cut at the walls)"
+    return f"{text} (pieces cut at the walls counted)" if cut else text
+
+
+def _protocol(protocol: Mapping[str, Any]) -> str:
+    """The first step, how many follow, and how often all of it is repeated."""
+    steps = list(protocol.get("steps") or ())
+    if not steps:
+        return ""
+    first = steps[0]
+    while isinstance(first, Mapping) and first.get("steps"):
+        first = first["steps"][0]
+    words = str(first)
+    if len(steps) > 1:
+        words += f" and {len(steps) - 1} more step{'s' * (len(steps) > 2)}"
+    elif first is not steps[0]:
+        words += ", repeated"
+    repeat = protocol.get("repeat") or 1
+    return words + (f", {repeat} times" if repeat > 1 else "")
