@@ -18,6 +18,7 @@ from same_run import difference
 import simulator
 from simulator.cli import main
 from simulator.errors import InputError
+from simulator.reporting.page import write_page
 from simulator.results import AlteredError, ResultsFolder, read_history, read_manifest
 from simulator.results.integrity import examine
 from simulator.results.json_record import record_text
@@ -547,6 +548,8 @@ def test_a_text_that_is_no_manifest_is_one_line(
         ("input", {"geometry": 7, "active_material": [], "penalty": None}),
         ("input", {"output": 3}),
         ("described", {"regimes": [{}], "parameters": {"a": 1}}),
+        ("parameters", {"protocol": {"steps": {"a": 1}}}),
+        ("parameters", {"active_material": 3, "geometry": []}),
         ("seeds", {}),
         ("balance", {}),
         ("title", ""),
@@ -564,6 +567,8 @@ def test_a_manifest_of_wrong_content_is_one_line(
         command_of("resume", copy),
     ):
         ends_in_one_line(command, capsys)
+    with suppress(InputError):
+        write_page(copy)
 
 
 def test_histories_read_back_only_when_they_are_whole(copy: Path) -> None:

@@ -24,6 +24,7 @@ from simulator.reporting.toml_text import toml_text
 from simulator.results.folder import ResultsFolder
 from simulator.results.heading import facts
 from simulator.results.history import read_history
+from simulator.results.json_record import content_of
 from simulator.results.manifest import read_manifest
 from simulator.results.marks import alterations
 from simulator.results.trust import earlier_alterations
@@ -82,10 +83,11 @@ def write_page(folder: Path | str) -> Path:
     results = ResultsFolder.open(folder)
     report = results.make_report()
     manifest = read_manifest(results.manifest)
-    again = input_text(manifest)
+    with content_of(results.manifest):
+        again = input_text(manifest)
+        content = page_content(results, manifest)
     if again:
         write_output(report / INPUT, again.encode())
-    content = page_content(results, manifest)
     template = (files("simulator.reporting") / "templates" / "page.html.j2").read_text("utf-8")
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined

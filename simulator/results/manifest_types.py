@@ -49,6 +49,10 @@ def _object(value: Any) -> str:
     return "" if isinstance(value, dict) else "an object"
 
 
+def _list(value: Any) -> str:
+    return "" if isinstance(value, list) else "a list"
+
+
 def _or_null(check: Check) -> Check:
     def checked(value: Any) -> str:
         wanted = "" if value is None else check(value)
@@ -101,6 +105,13 @@ def _status(value: Any) -> str:
     return "" if value in STATUSES else ", ".join(STATUSES)
 
 
+def _regime(value: Any) -> str:
+    wanted = _REGIME(value)
+    lacking = [] if wanted else [name for name in _TOLD if name not in value]
+    return wanted or (f"an object with '{lacking[0]}'" if lacking else "")
+
+
+_TOLD = ("name", "symbol", "formula", "meaning", "value")
 _REGIME = _record_of(
     name=_text,
     symbol=_text,
@@ -108,6 +119,13 @@ _REGIME = _record_of(
     formula=_text,
     meaning=_text,
     value=_or_null(_number),
+)
+_PARAMETERS = _record_of(
+    title=_or_null(_text),
+    geometry=_record_of(particles=_or_null(_count), dimension=_or_null(_count)),
+    active_material=_object,
+    penalty=_object,
+    protocol=_record_of(steps=_or_null(_list), repeat=_or_null(_count), stops=_or_null(_list)),
 )
 
 _WARNING = _record_of(
@@ -130,14 +148,14 @@ _KEYS: Mapping[str, Check] = {
     "updated": _text,
     "title": _or_null(_text),
     "parameter_file": _or_null(_text),
-    "parameters": _object_of(lambda value: ""),
+    "parameters": _PARAMETERS,
     "input": _or_null(_object),
     "described": _or_null(
         _record_of(
             parameters=_object_of(_scalar),
             protocol=_list_of(_text),
             derived=_list_of(_text),
-            regimes=_list_of(_REGIME),
+            regimes=_list_of(_regime),
         )
     ),
     "seeds": _object_of(_or_null(_count)),
