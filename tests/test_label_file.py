@@ -326,3 +326,25 @@ def test_the_command_says_what_was_assumed(
     ]
     assert table.set_index("label")["hollow"].to_dict()[2] == 1
     assert table["hollow"].sum() == 1
+
+
+def test_a_particle_that_the_gap_cuts_keeps_its_largest_piece() -> None:
+    """Grown to the area of both, the piece that is kept would be a particle that nobody saw."""
+    sizes = mesh_sizes(load_parameters(PRESET).geometry.mesh)
+    y, x = np.mgrid[:60, :90]
+    large, small = (y - 30) ** 2 + (x - 25) ** 2 < 15**2, (y - 30) ** 2 + (x - 68) ** 2 < 10**2
+    labels = np.zeros((60, 90), np.int32)
+    labels[large | small] = 1
+    labels[29:31, 25:68] = 1
+    apart = mesh_labels(labels, 0.2, 5.0, 0.2, sizes)
+    assert apart.cut == ()
+    assert apart.measure[0] == pytest.approx(0.04 * (labels == 1).sum())
+    # Neighbours squeeze the neck, so that half a gap from either side is all of it.
+    labels[14:29, 42:56] = 2
+    labels[31:46, 42:56] = 3
+    made = mesh_labels(labels, 0.2, 5.0, 0.2, sizes)
+    assert made.cut == (1,)
+    volume = made.mesh.particles.volume_um3[0]
+    assert volume == pytest.approx(made.measure[0], rel=1e-3)
+    assert volume == pytest.approx(0.04 * large.sum(), rel=0.1)
+    assert volume < 0.8 * 0.04 * (labels == 1).sum()
