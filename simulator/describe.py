@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from simulator.estimate import Limits, chosen_solver, expected_unknowns, forecast
 from simulator.materials import open_circuit_potential
+from simulator.parameters.geometry import OF_THE_MESH, Geometry
 from simulator.parameters.messages import find_physical, typed
 from simulator.parameters.model import Parameters
 from simulator.parameters.penalty import Penalty
@@ -88,6 +89,8 @@ def _rows(section: BaseModel, above: tuple[str, ...]) -> list[tuple[str, str]]:
     for name, field in type(section).model_fields.items():
         value = getattr(section, name)
         if field.exclude or value is None or value == "":
+            continue
+        if isinstance(section, Geometry) and section.mesh_file is not None and name in OF_THE_MESH:
             continue
         if isinstance(value, BaseModel):
             rows += _rows(value, (*above, name))

@@ -13,6 +13,7 @@ read when it is first asked for. Tables carry their units in `attrs["units"]`, b
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -27,9 +28,12 @@ from simulator.results.fields import UNITS as FIELD_UNITS
 from simulator.results.fields import FieldSeries, read_fields
 from simulator.results.folder import ResultsFolder
 from simulator.results.history import read_history
+from simulator.results.json_record import content_of
 from simulator.results.manifest import read_manifest
+from simulator.results.marks import marking
 from simulator.results.particle_series import ParticleHistory, read_particle_series
 from simulator.results.sample import Floats
+from simulator.results.trust import check_whole
 from simulator.run_warnings import RunWarning
 from simulator.viewing import style
 from simulator.viewing.differential import differential_curves, plot_differential
@@ -73,10 +77,12 @@ class Results:
 
     Attributes:
         path: the folder.
+        altered: what of it is not as the run wrote it, a line each.
     """
 
-    def __init__(self, folder: Path | str) -> None:
+    def __init__(self, folder: Path | str, *, accept_altered: bool = False) -> None:
         self.path = ResultsFolder.open(folder).path
+        self.altered = check_whole(self.path, _mind, accept_altered=accept_altered)
 
     def __repr__(self) -> str:
         manifest = self.manifest
@@ -145,7 +151,7 @@ class Results:
 
     def plot_voltage(self, axes: Any = None) -> Any:
         """Voltage against areal capacity. Returns the axes, as all of these do."""
-        return _drawn(axes, lambda place: plot_voltage(place, self._some_history()))
+        return self._drawn(axes, lambda place: plot_voltage(place, self._some_history()))
 
     def plot_dqdv(self, axes: Any = None) -> Any:
         """dQ/dV against voltage, a colour per cycle.
@@ -156,7 +162,7 @@ class Results:
         curves = differential_curves(self.history)
         if not curves:
             raise InputError(f"{self.path}: no half-cycle covers enough voltage for dQ/dV")
-        return _drawn(axes, lambda place: plot_differential(place, curves))
+        return self._drawn(axes, lambda place: plot_differential(place, curves))
 
     def plot_spread(self, axes: Any = None) -> Any:
         """Standard deviation of the particles' lithium fractions against their mean.
@@ -167,11 +173,11 @@ class Results:
         curves = spread_curves(self.history)
         if not curves:
             raise InputError(f"{self.path}: the mean lithium fraction hardly changes")
-        return _drawn(axes, lambda place: plot_spread(place, curves))
+        return self._drawn(axes, lambda place: plot_spread(place, curves))
 
     def plot_particles(self, axes: Any = None, *, by: ColourBy = "penalty") -> Any:
         """Lithium fraction over time, a line per particle, coloured by "penalty" or "radius"."""
-        return _drawn(
+        return self._drawn(
             axes, lambda place: particle_bar(plot_particles(place, self._run, by=by), place, by)
         )
 
@@ -184,14 +190,15 @@ class Results:
         stretch = stretch_of(self._run)
         if stretch is None:
             raise InputError(f"{self.path}: no charge or discharge has three samples of particles")
-        return _drawn(
+        return self._drawn(
             axes, lambda place: particle_bar(plot_currents(place, stretch, by=by), place, by)
         )
 
     def plot_penalties(self, axes: Any = None) -> Any:
         """Histogram of the penalty factors, and the law they were drawn from."""
-        law = law_of(self.manifest)
-        return _drawn(axes, lambda place: plot_penalties(place, self._table.penalty, law))
+        with content_of(self.path / "manifest.json"):
+            law = law_of(self.manifest)
+        return self._drawn(axes, lambda place: plot_penalties(place, self._table.penalty, law))
 
     def plot_profile(
         self, particle: int, axes: Any = None, *, times_s: Sequence[float] | None = None
@@ -222,7 +229,7 @@ class Results:
             place.legend(loc="best", ncols=2)
             return look.shades
 
-        return _drawn(axes, plot, f"mean of the electrode, by volume\n({style.DIRECTION})")
+        return self._drawn(axes, plot, f"mean of the electrode, by volume\n({style.DIRECTION})")
 
     def plot_map(self, axes: Any = None, *, time_s: float | None = None) -> Any:
         """Lithium in the particles over the cell; in 3D in the plane half-way across.
@@ -246,7 +253,13 @@ class Results:
             place.set_title(style.spoken_time(float(series.times_s[index])))
             return plot_map(place, section.grid, values, layout)
 
-        return _drawn(axes, plot, style.LITHIUM_LABEL)
+        return self._drawn(axes, plot, style.LITHIUM_LABEL)
+
+    def _drawn(self, axes: Any, plot: Any, bar: str = "") -> Any:
+        with marking(self.altered):
+            place = _drawn(axes, plot, bar)
+            style.mark_altered(place.figure)
+        return place
 
     # -- within -----------------------------------------------------------------------------
 
@@ -278,16 +291,23 @@ class Results:
         return int(np.abs(series.times_s - time_s).argmin())
 
 
-def load(folder: Path | str) -> Results:
+def load(folder: Path | str, *, accept_altered: bool = False) -> Results:
     """The results of a run.
 
     Args:
         folder: results folder, also of a run that goes on or was broken off.
+        accept_altered: go on with files that are not as the run wrote them: a warning each, and
+            figures say so.
 
     Raises:
         InputError: no such folder, or it is not a results folder.
+        AlteredError: files are not as the run wrote them.
     """
-    return Results(folder)
+    return Results(folder, accept_altered=accept_altered)
+
+
+def _mind(line: str) -> None:
+    warnings.warn(line, stacklevel=5)
 
 
 def _with_units(frame: pd.DataFrame, units: dict[str, str]) -> pd.DataFrame:

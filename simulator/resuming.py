@@ -5,12 +5,15 @@ What may differ between the pieces of one run is [output], the title, and where 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
 from simulator import __version__
+from simulator.digests import PrefixDigest, file_digest
 from simulator.errors import InputError, ResumeError
 from simulator.parameters import Parameters
 from simulator.parameters.files import files_of
@@ -22,12 +25,18 @@ from simulator.results.checkpoint import (
     read_checkpoint,
 )
 from simulator.results.clearing import earlier_files
+from simulator.results.fields import first_samples
 from simulator.results.folder import ResultsFolder, is_unborn
 from simulator.results.history import read_history
+from simulator.results.integrity import Finding, files_against
+from simulator.results.json_record import record_problem
 from simulator.results.lock import FolderLock
-from simulator.results.manifest import read_manifest
-from simulator.results.recorder import Written, check_written
-from simulator.results.storage import TruncatedError
+from simulator.results.manifest import INDENT, read_manifest
+from simulator.results.recorder import Written
+from simulator.results.sample import DOMAINS
+from simulator.results.stops import first_files
+from simulator.results.storage import AlteredError, TruncatedError
+from simulator.results.trust import refusal, told
 
 Stage = Literal["unborn", "begun", "under way", "completed"]
 
@@ -47,12 +56,14 @@ class Found:
         checkpoint: its content.
         written: what the results files held then.
         remarks: for the user: damaged checkpoints passed over, another program version.
+        altered: files gone on with though they are not as the run wrote them, a line each.
     """
 
     path: Path
     checkpoint: Checkpoint
     written: Written
     remarks: tuple[str, ...]
+    altered: tuple[str, ...] = ()
 
 
 def stage(folder: Path, parameters: Parameters) -> Stage:
@@ -69,6 +80,8 @@ def stage(folder: Path, parameters: Parameters) -> Stage:
     try:
         manifest = read_manifest(ResultsFolder(folder).manifest)
     except InputError as error:
+        if ResultsFolder(folder).manifest.exists():
+            raise
         raise InputError(
             f"{folder}: not a results folder, so --resume finds no run there. Choose another --out"
         ) from error
@@ -118,7 +131,11 @@ def _shown(value: Any) -> str:
 
 
 def newest(
-    folder: ResultsFolder, parameters: Parameters, hashes: Mapping[str, str | None]
+    folder: ResultsFolder,
+    parameters: Parameters,
+    hashes: Mapping[str, str | None],
+    *,
+    accept_altered: bool = False,
 ) -> Found:
     """The newest checkpoint that is whole, with the results files it counts on.
 
@@ -126,38 +143,96 @@ def newest(
         folder: a run under way.
         parameters: those given now.
         hashes: by name ("mesh", "penalty"), of what the parameters lead to now.
+        accept_altered: go on with files that are not as the run wrote them.
 
     Raises:
-        InputError: the checkpoint is of other parameters, another mesh or other penalties.
-        ResumeError: none is usable.
+        InputError: the checkpoint is of other parameters, another mesh or other penalties; or the
+            results files hold less than every checkpoint counts on.
+        AlteredError: the results files are not as the run wrote them.
+        ResumeError: no checkpoint is whole.
     """
     damaged: list[str] = []
+    short: list[Finding] = []
+    manifest = _manifest_finding(folder)
+    # One file may be looked at for two checkpoints.
+    digest_of = cache(file_digest)
     for path in list_checkpoints(folder.checkpoint):
         try:
             checkpoint = read_checkpoint(path)
-            written = Written(**checkpoint.header["written"])
-            check_written(folder, written)
-        except (CorruptError, TruncatedError) as error:
+        except CorruptError as error:
             damaged.append(str(error))
             continue
+        written = Written.from_dict(checkpoint.header["written"])
+        findings = files_against(folder, expected(written), digest_of=digest_of)
+        findings += [] if written.digests else _unlisted(folder, written)
+        short = [finding for finding in findings if finding.gone]
+        if short:
+            # What is missing is computed again from the checkpoint before.
+            damaged += [told(folder.path, finding) for finding in short]
+            continue
+        altered = [*manifest, *(finding for finding in findings if finding.problem)]
+        if altered and not accept_altered:
+            raise AlteredError(refusal(folder.path, tuple(altered)))
         header = checkpoint.header
         compare(folder.path, header["parameters"], parameters)
-        for name, value in hashes.items():
-            before = header["hashes"].get(name)
-            if before != value:
-                raise InputError(
-                    f"{folder.path}: its {name} has the hash {before}, but the "
-                    f"parameters now lead to {value}. Use the same files and the gmsh of the first "
-                    f"run, or give its mesh as geometry.mesh_file. {_ANEW}"
-                )
+        _compare_hashes(folder, header["hashes"], hashes)
         remarks = [f"{problem}; going on from {path}" for problem in damaged]
         if header["version"] != __version__:
             remarks.append(f"{path} was written by heterode {header['version']}")
-        return Found(path, checkpoint, written, tuple(remarks))
+        if not written.digests:
+            remarks.append(f"{path} has no digests (an earlier version's): changes would not show")
+        lines = tuple(told(folder.path, finding) for finding in altered)
+        remarks += [f"{line}; accepted" for line in lines]
+        return Found(path, checkpoint, written, tuple(remarks), lines)
+    if short:
+        raise InputError(
+            f"{folder.path}: its files hold less than its checkpoints count on "
+            f"({'; '.join(damaged)}). Nothing was changed. Restore them from a copy, or start anew "
+            "with another --out"
+        )
     raise ResumeError(
         f"{folder.path}: no checkpoint is usable ({'; '.join(damaged)}). Nothing was changed. "
         f"{_ANEW}"
     )
+
+
+def _compare_hashes(
+    folder: ResultsFolder,
+    earlier: Mapping[str, str | None],
+    hashes: Mapping[str, str | None],
+) -> None:
+    for name, value in hashes.items():
+        before = earlier.get(name)
+        if before != value:
+            raise InputError(
+                f"{folder.path}: its {name} has the hash {before}, but the "
+                f"parameters now lead to {value}. Use the same files and the gmsh of the first "
+                f"run, or give its mesh as geometry.mesh_file. {_ANEW}"
+            )
+
+
+def _manifest_finding(folder: ResultsFolder) -> list[Finding]:
+    problem = record_problem(folder.manifest, INDENT)
+    return [Finding(folder.manifest.name, problem)] if problem else []
+
+
+def _unlisted(folder: ResultsFolder, written: Written) -> Iterator[Finding]:
+    """Files that are missing, where an earlier version kept no list of them."""
+    try:
+        first_files(folder.stops, written.stops)
+        for domain in DOMAINS:
+            first_samples(folder.fields, domain, written.fields)
+    except TruncatedError as error:
+        yield Finding(".", str(error), gone=True)
+
+
+def expected(written: Written) -> Mapping[str, PrefixDigest]:
+    """How much each file must hold that grows, with its digest where there is one."""
+    if written.digests:
+        return written.digests
+    counts = {"history.csv": written.rows, "particles.h5": written.particles}
+    counts |= {f"fields/{domain}.xdmf": written.fields for domain in DOMAINS}
+    return {name: PrefixDigest(count, "") for name, count in counts.items()}
 
 
 def _refuse_lost(folder: ResultsFolder) -> None:
@@ -212,12 +287,14 @@ class Intent:
         parameters: of the run.
         overwrite: replace an earlier run's results.
         resume: go on with the run that is there, if there is one.
+        accept_altered: also where its files are not as it wrote them.
     """
 
     path: Path
     parameters: Parameters
     overwrite: bool = False
     resume: bool = False
+    accept_altered: bool = False
 
     def check(self) -> None:
         """Refuse early what `claim` would refuse, changing nothing.
@@ -269,10 +346,12 @@ class Intent:
             reached = stage(self.path, self.parameters) if self.resume else "unborn"
             found = None
             if reached == "under way":
-                found = newest(folder, self.parameters, hashes)
+                found = newest(folder, self.parameters, hashes, accept_altered=self.accept_altered)
             else:
                 if reached == "begun":
                     _refuse_lost(folder)
+                    told = f"{self.path}: the run there has no checkpoint yet, and begins anew"
+                    print(f"heterode: note: {told}", file=sys.stderr, flush=True)
                 overwrite = self.overwrite or reached == "begun"
                 folder = ResultsFolder.create(self.path, overwrite=overwrite)
             kept = Checkpoints(folder.checkpoint, None if found is None else found.path)

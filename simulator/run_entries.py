@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from simulator.describe import record_of
+from simulator.digests import text_digest
 from simulator.parameters import Parameters
+from simulator.particles import ParticleTable
 from simulator.regimes import MeshSummary
-from simulator.results.manifest import collect_versions
+from simulator.results.manifest import Manifest, collect_versions
+from simulator.results.recorder import Recorder
+from simulator.results.sample import FieldGrid
+from simulator.results.trust import altered_warning, earlier_alterations
+from simulator.resuming import Claim
 from simulator.solver.cell import Cell
 from simulator.solver.electrode_mesh import ElectrodeMesh
 
@@ -33,6 +42,67 @@ def given_entries(
         "ranks": ranks,
         "particles": len(mesh.particle_table),
     }
+
+
+def input_hashes(
+    parameters: Parameters, mesh: ElectrodeMesh, particles: ParticleTable
+) -> dict[str, str]:
+    """What must be the same for a run to be gone on with, beside its parameters."""
+    penalties = np.ascontiguousarray(particles.penalty).tobytes()
+    return {
+        "mesh": mesh.mesh_hash,
+        "penalty": text_digest(penalties),
+        **parameters.protocol.digests,
+    }
+
+
+def begin_manifest(claim: Claim, particles: ParticleTable, entries: Mapping[str, Any]) -> Manifest:
+    """The manifest of a run that begins, with particles.csv, or of one that is gone on with.
+
+    Args:
+        claim: the run's folder.
+        particles: with their penalties.
+        entries: see `given_entries`.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    folder, found = claim.folder, claim.found
+    if found is None:
+        manifest = folder.start_manifest(**entries)
+        folder.write_particles(particles)
+        begin = {"from_time_s": 0.0, "from_step": 0}
+    else:
+        manifest = folder.continue_manifest(**entries)
+        # Before files are cut back to the checkpoint: readers go by it.
+        manifest.seal("prefix", found.written.digests)
+        if found.altered:
+            earlier = earlier_alterations(manifest.content)
+            manifest.warn(altered_warning([*earlier, *found.altered]))
+        begin = found.checkpoint.header["at"]
+    manifest.add_piece(**begin, ranks=entries["ranks"], versions=entries["versions"])
+    return manifest
+
+
+def open_recorder(
+    claim: Claim, particles: ParticleTable, grids: Sequence[FieldGrid], manifest: Manifest
+) -> Recorder:
+    """What writes the samples of a run; its manifest knows from now on what the files hold.
+
+    Raises:
+        OutputError: the folder cannot be written.
+    """
+    found = claim.found
+    recorder = Recorder(
+        claim.folder,
+        len(particles),
+        grids,
+        keep=None if found is None else found.written,
+        table=particles,
+        accepted=found is not None and bool(found.altered),
+    )
+    manifest.seal("prefix", recorder.written.digests)
+    return recorder
 
 
 def numbers_of(cell: Cell | None) -> dict[str, Any]:

@@ -7,7 +7,6 @@ All ranks take part; files, figures and progress are rank 0's alone.
 
 from __future__ import annotations
 
-import hashlib
 import sys
 import time
 from collections.abc import Iterator
@@ -16,7 +15,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TextIO, cast
 
-import numpy as np
 from mpi4py import MPI
 
 from simulator import __version__
@@ -37,7 +35,13 @@ from simulator.results.sample import Sample
 from simulator.results.storage import OutputError
 from simulator.results.written import writing
 from simulator.resuming import Claim, Intent
-from simulator.run_entries import given_entries, numbers_of
+from simulator.run_entries import (
+    begin_manifest,
+    given_entries,
+    input_hashes,
+    numbers_of,
+    open_recorder,
+)
 from simulator.skipped import SkippedSteps, told
 from simulator.solver.cell import Cell, build_cell
 from simulator.solver.electrode_mesh import distribute
@@ -61,6 +65,7 @@ class Simulation:
         overwrite: replace an earlier run's results; files of the user's stay, those that were
             changed since under another name.
         resume: go on with the run that is in the folder, if there is one.
+        accept_altered: also where its files are not as it wrote them; the manifest says so.
 
     Raises:
         InputError: on every rank; nothing has been written then.
@@ -76,6 +81,7 @@ class Simulation:
         quiet: bool = False,
         overwrite: bool = False,
         resume: bool = False,
+        accept_altered: bool = False,
     ) -> None:
         self.parameters, self.comm, self.phases = parameters, comm, Phases()
         stream = sys.stderr if stream is None else stream
@@ -83,7 +89,7 @@ class Simulation:
             stream, quiet=quiet or comm.rank != 0, title=parameters.title or folder.name
         )
         self._say = self._progress.say
-        self._intent = Intent(folder, parameters, overwrite=overwrite, resume=resume)
+        self._intent = Intent(folder, parameters, overwrite, resume, accept_altered)
         self._claimed: Claim | None = None
         self._manifest: Manifest | None = None
         self._recorder: Recorder | None = None
@@ -138,7 +144,7 @@ class Simulation:
     # -- preparation ------------------------------------------------------------------------
 
     def _claim(self) -> Claim:
-        claim = self._intent.claim(self._hashes())
+        claim = self._intent.claim(input_hashes(self.parameters, self.mesh, self.particles))
         if claim.found is not None:
             for remark in claim.found.remarks:
                 print(f"heterode: warning: {remark}", file=sys.stderr, flush=True)
@@ -146,14 +152,6 @@ class Simulation:
                 self.phases.add(phase, seconds)
             self._peak_before = claim.found.checkpoint.header.get("peak_memory_bytes", 0)
         return claim
-
-    def _hashes(self) -> dict[str, str]:
-        penalties = np.ascontiguousarray(self.particles.penalty).tobytes()
-        return {
-            "mesh": self.mesh.mesh_hash,
-            "penalty": hashlib.sha256(penalties).hexdigest(),
-            **self.parameters.protocol.digests,
-        }
 
     def _solve(self, interruption: Interruption) -> Outcome:
         with self.phases.timed("output"):
@@ -190,29 +188,20 @@ class Simulation:
 
     def _first_entries(self) -> Manifest:
         assert self._claimed is not None
-        folder, found = self._claimed.folder, self._claimed.found
         entries = given_entries(self.parameters, self.mesh, self.comm.size, self.summary)
-        begin = {"from_time_s": 0.0, "from_step": 0}
-        if found is None:
-            manifest = folder.start_manifest(**entries)
-            folder.write_particles(self.particles)
-        else:
+        if self._claimed.found is not None:
             # Steps skipped after the checkpoint are yet to come.
-            self._skipped.recall(found.checkpoint.header)
-            manifest = folder.continue_manifest(**entries, **self._skipped.entries)
-            begin = found.checkpoint.header["at"]
-        manifest.add_piece(**begin, ranks=self.comm.size, versions=entries["versions"])
-        return manifest
+            self._skipped.recall(self._claimed.found.checkpoint.header)
+            entries |= self._skipped.entries
+        return begin_manifest(self._claimed, self.particles, entries)
 
     def _open_recorder(self, viewer: FieldViewer) -> Recorder | None:
         grids = viewer.grids()
 
         def create() -> Recorder:
             assert self._claimed is not None
-            found = self._claimed.found
-            keep = None if found is None else found.written
-            folder, table = self._claimed.folder, self.particles
-            return Recorder(folder, len(table), grids, keep=keep, table=table)
+            assert self._manifest is not None
+            return open_recorder(self._claimed, self.particles, grids, self._manifest)
 
         return on_root(self.comm, create)
 
@@ -346,7 +335,7 @@ class Simulation:
             "version": __version__,
             "at": {"from_time_s": time_s, "from_step": steps},
             "parameters": self.parameters.to_si_dict(),
-            "hashes": self._hashes(),
+            "hashes": input_hashes(self.parameters, self.mesh, self.particles),
             "written": asdict(self._recorder.written),
             "wall_s": self.phases.seconds,
             "peak_memory_bytes": peak,
@@ -357,6 +346,9 @@ class Simulation:
             "march": snapshot.entries,
         }
         self._claimed.checkpoints.write(steps, Checkpoint(header, snapshot.arrays))
+        # Afterwards: readers may know of less than there is, never of more.
+        assert self._manifest is not None
+        self._manifest.seal("prefix", self._recorder.written.digests)
 
     def _leave_off(self) -> None:
         """Save the last accepted state, and what output.*_every skipped of it. Collective."""
@@ -396,6 +388,8 @@ class Simulation:
         try:
             if self._recorder is not None:
                 self._recorder.close()
+                if self._manifest is not None:
+                    self._manifest.seal("whole", self._recorder.list_finished())
         finally:
             # Figures that fail, or take long, must not leave a run that seems to go on.
             if self._manifest is not None:
@@ -437,6 +431,8 @@ class Simulation:
         with suppress(Exception):
             if self._recorder is not None:
                 self._recorder.close()
+                if self._manifest is not None:
+                    self._manifest.seal("whole", self._recorder.list_finished())
         with suppress(Exception):
             if self._manifest is not None:
                 self._manifest.finish("failed", reason, **numbers_of(self._cell))

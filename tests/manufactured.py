@@ -25,7 +25,7 @@ The simulator solves the salt row less t_ref times the charge row, and so does l
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -79,6 +79,22 @@ SETTINGS = (
     "solver.newton_iterations=30",
 )
 
+WITHOUT = {
+    "active_material.exchange_current": "active_material.rate_constant",
+    "collector.connection": "collector.contact_resistance",
+}
+"""Choices, and the key of SETTINGS that has no effect with any of them but the default."""
+
+DEFAULTS = ("active_material.exchange_current=power_law", "collector.connection=equipotential")
+
+
+def settings_with(overrides: Sequence[str]) -> list[str]:
+    """SETTINGS and overrides, without what these leave without effect."""
+    chosen = {text.partition("=")[0] for text in overrides if text not in DEFAULTS}
+    idle = {key for choice, key in WITHOUT.items() if choice in chosen}
+    return [*(text for text in SETTINGS if text.partition("=")[0] not in idle), *overrides]
+
+
 TWO_BLOCKS = Blocks(
     lengths=(6.0, 4.0),
     coating=4.0,
@@ -131,7 +147,7 @@ def exact_fields(mesh: dmesh.Mesh) -> dict[str, Any]:
 
 def cell(grid: MappedGrid, *settings: str, degree: int = 1, preset: Preset = "direct") -> CellModel:
     """The simulator's own model of the electrode, with the smooth open-circuit potential."""
-    parameters = load_parameters(PRESET, [*SETTINGS, f"solver.degree={degree}", *settings])
+    parameters = load_parameters(PRESET, [*settings_with(settings), f"solver.degree={degree}"])
     mesh = distribute(MPI.COMM_WORLD, grid.data if MPI.COMM_WORLD.rank == 0 else None)
     penalty = np.resize(PENALTY, len(mesh.particle_table))
     model = CellModel(mesh, parameters, penalty, preset)

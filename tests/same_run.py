@@ -51,7 +51,8 @@ def check_completed(folder: Path) -> None:
     assert manifest["steps"] + 1 == len(read_history(folder))
     assert not list(folder.rglob("*.partial"))
     assert {path.name for path in folder.iterdir()} - {"stops", "report"} == {
-        *("manifest.json", "history.csv", "particles.csv", "particles.h5", "fields"),
+        *("manifest.json", "SHA256SUMS", "history.csv", "particles.csv", "particles.h5"),
+        "fields",
     }
     samples = len(read_fields(folder, "carbon").times_s)
     assert len(list((folder / "fields" / "data").glob("0*.h5"))) == samples

@@ -71,6 +71,7 @@ def write_run(path: Path, run: SyntheticRun, *, fields_every: int = 1) -> Result
             last = sample is run.samples[-1][0]
             wanted = sample.accepted % fields_every == 0 or last
             recorder.record(sample, fields if wanted else None)
+    manifest.seal("whole", recorder.list_finished())
     manifest.finish("completed", "end of the protocol", steps=len(run.samples))
     return folder
 

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Literal
 
@@ -18,7 +19,7 @@ from conftest import PRESET, environment
 from synthetic import SyntheticRun, synthetic_run
 from test_results import no_room_beyond, one_line
 
-from simulator.errors import InputError, ResumeError
+from simulator.errors import InputError
 from simulator.parameters import Parameters, load_parameters
 from simulator.results import Manifest, OutputError, Recorder, ResultsFolder, read_manifest
 from simulator.results.checkpoint import (
@@ -229,7 +230,7 @@ def under_way(tmp_path: Path, run: SyntheticRun, parameters: Parameters) -> Resu
                 "version": "0.0.1",
                 "parameters": parameters.to_si_dict(),
                 "hashes": HASHES,
-                "written": vars(recorder.written),
+                "written": asdict(recorder.written),
             }
             checkpoints.write(part.stop, Checkpoint(header, {"past_0": np.zeros(3)}))
         record(recorder, run, range(6, 8))
@@ -271,13 +272,14 @@ def test_none_usable_changes_nothing(
 ) -> None:
     (under_way.path / lost).unlink()
     before = contents(under_way.path)
-    with pytest.raises(ResumeError, match="no checkpoint is usable") as error:
+    with pytest.raises(InputError, match="hold less than its checkpoints count on") as error:
         Intent(under_way.path, parameters, resume=True).claim(HASHES)
     message = one_line(error)
     assert message.count(Path(lost).name) >= 2
     # Files that cannot be read now may be worth all the more: no advice deletes them.
     assert "another --out" in message
     assert "--overwrite" not in message
+    assert "Restore" in message
     assert contents(under_way.path) == before
 
 

@@ -21,7 +21,8 @@ from simulator.parameters.files import files_of
 from simulator.reporting import ended
 from simulator.results import ResultsFolder, read_manifest
 from simulator.results.checkpoint import Checkpoint, Checkpoints, list_checkpoints
-from simulator.results.clearing import LEDGER, clear
+from simulator.results.clearing import clear
+from simulator.results.digest_list import SUMS
 from simulator.results.fields import FieldWriter
 from simulator.results.stops import StopTables
 from simulator.results.written import RECORD, write_output
@@ -105,7 +106,7 @@ def test_an_edited_table_is_kept_beside(name: str, edited: bool, folder: Results
         f"{hashlib.sha256((folder.path / one).read_bytes()).hexdigest()}  {one}\n"
         for one in ("history.csv", "particles.csv", "stops/01_4.20V.csv", "stops/02_3.00V.csv")
     ]
-    (folder.path / LEDGER).write_text("".join(lines))
+    (folder.path / SUMS).write_text("".join(lines))
     if edited:
         path.write_text("my corrections\n")
     ResultsFolder.create(folder.path, overwrite=True)
@@ -227,7 +228,9 @@ def test_a_whole_run_again(
     for name in mine:
         assert (out / name).read_text() == "mine"
     assert (out / "report" / "voltage.yours.png").read_bytes() == b"with my arrow"
-    assert "voltage.yours.png" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "voltage.yours.png" in err
+    assert ("begins anew" in err) == (how == "--resume")
 
 
 def test_a_run_does_not_replace_what_it_reads(

@@ -67,7 +67,7 @@ def test_without_the_key_factors_are_as_they_ever_were() -> None:
     found = penalty_factors(parameters(), scattered(500))
     u = np.random.default_rng(1).random(500) * float(-np.expm1(-((1.0 / 0.4) ** 1.5)))
     assert np.array_equal(found, np.clip(0.4 * (-np.log1p(-u)) ** (1 / 1.5), 1e-3, 1.0))
-    at_zero = correlated("penalty.correlation=gaussian", length_um=0.0)
+    at_zero = correlated(length_um=0.0)
     assert np.array_equal(penalty_factors(at_zero, scattered(500)), found)
 
 

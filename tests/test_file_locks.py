@@ -17,7 +17,7 @@ from pathlib import Path
 
 import h5py
 import pytest
-from conftest import Ended, environment, settings, short_run
+from conftest import ROOT, Ended, environment, settings, short_run
 from synthetic import synthetic_run, write_run
 from test_resume import broken_at
 
@@ -133,7 +133,11 @@ def test_a_later_process_of_the_same_number_is_another(
     assert holder(tmp_path, lockless).said == ""
 
 
-@pytest.mark.parametrize("text", ["process 7 on elsewhere\n", "", "\x1b[2J nonsense\n"])
+CONTAINER = f"process 99999999 on {socket.gethostname()} since 5 in pid:[1] without locks\n"
+"""Of a container that has this host's name and processes of its own: that one is not seen here."""
+
+
+@pytest.mark.parametrize("text", ["process 7 on elsewhere\n", CONTAINER, "", "\x1b[2J nonsense\n"])
 def test_another_hosts_file_is_named_and_left(
     text: str, tmp_path: Path, lockless: dict[str, str], holder: Holder
 ) -> None:
@@ -145,8 +149,8 @@ def test_another_hosts_file_is_named_and_left(
     assert "\x1b" not in last
     assert (tmp_path / "lock").read_text() == text
     # With locks the same file is a dead run's, or no run's: the system would know of a living one.
-    if "nonsense" in text:
-        with pytest.raises(InputError, match="is not heterode's"):
+    if "nonsense" in text or text == CONTAINER:
+        with pytest.raises(InputError, match=r"is not heterode's|may still be writing"):
             FolderLock(ResultsFolder(tmp_path))
         assert (tmp_path / "lock").read_text() == text
     else:
@@ -268,3 +272,55 @@ def test_a_run_without_locks_goes_on(
     assert not (tmp_path / "out" / "lock").exists()
     report = tmp_path / "out" / "report"
     assert {"voltage.png", "particles.png", "lithium_fraction.png"} <= set(os.listdir(report))
+
+
+# -- set-up -----------------------------------------------------------------------------------
+
+COMMON = ROOT / "scripts" / "setup" / "common.sh"
+AT_WORK = 'set -euo pipefail; source "$1"; shift; cache=$1; locked demo bash -c "$2"'
+
+
+def set_up(cache: Path, work: str, env: dict[str, str], limit: float = 20.0) -> Ended:
+    """What `locked` does in a cache folder on a file system such as `env` makes it."""
+    words = ["bash", "-c", AT_WORK, "bash", str(COMMON), str(cache), work]
+    process = subprocess.Popen(
+        words, env=environment(**env), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        out, err = process.communicate(timeout=limit)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        out, err = process.communicate()
+    return Ended(process.returncode, out, err)
+
+
+def test_set_up_without_locks_holds_a_file(tmp_path: Path, lockless: dict[str, str]) -> None:
+    held = tmp_path / "demo.held"
+    done = set_up(tmp_path, f"cat {held}", lockless)
+    assert (done.code, done.err) == (0, "")
+    process, host = done.out.split()
+    assert host == socket.gethostname()
+    assert not held.exists()
+    # That process is dead by now.
+    held.write_text(f"{process} {host}\n")
+    assert set_up(tmp_path, "echo at work", lockless).out == "at work\n"
+    assert not held.exists()
+
+
+@pytest.mark.parametrize("holder", ["alive", "elsewhere"])
+def test_set_up_without_locks_waits_for_another(
+    holder: str, tmp_path: Path, lockless: dict[str, str]
+) -> None:
+    held = tmp_path / "demo.held"
+    host = socket.gethostname() if holder == "alive" else "elsewhere"
+    held.write_text(f"{os.getpid()} {host}\n")
+    waited = set_up(tmp_path, "echo at work", lockless, limit=3.0)
+    assert waited.code < 0
+    assert waited.out == ""
+    # Once, not as fast as it can.
+    assert waited.err.count("\n") == 1
+    assert f"process {os.getpid()} on {host}" in waited.err
+    assert f"remove {held}" in waited.err
+    assert held.read_text() == f"{os.getpid()} {host}\n"
+    # With locks the file says nothing.
+    assert set_up(tmp_path, "echo at work", {}).out == "at work\n"

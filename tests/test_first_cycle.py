@@ -37,7 +37,13 @@ def test_the_spread_is_largest_in_the_first_charge(tmp_path: Path) -> None:
 def test_without_its_causes_the_cycles_are_alike(tmp_path: Path) -> None:
     same = spreads(tmp_path / "same", *settings(penalty__conditioning__fraction="1e-9"))
     assert same[1, 1] == pytest.approx(same[0, 1], rel=0.15)
-    plain = spreads(tmp_path / "plain", *settings(active_material__exchange_current='"power_law"'))
+    plain = spreads(
+        tmp_path / "plain",
+        *settings(
+            active_material__exchange_current='"power_law"',
+            active_material__rate_constant="2e-11 m/s",
+        ),
+    )
     assert plain[0, 1] < 3 * plain[0, -1]
 
 

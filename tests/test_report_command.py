@@ -30,6 +30,7 @@ from simulator.heterogeneity.evolution import evenly_charged, evolution
 from simulator.heterogeneity.moments import find_moment, parse_moment, read_run
 from simulator.heterogeneity.tables import read_table
 from simulator.reporting.ended import brief_heterogeneity, finish_report
+from simulator.results.manifest import Manifest
 from simulator.results.written import RECORD
 from simulator.viewing.evolution import evolution_figure
 from simulator.viewing.heterogeneity import Captions, heterogeneity_figure
@@ -337,8 +338,7 @@ def test_an_interrupted_run_is_reported_up_to_its_last_sample(
     tmp_path: Path, run: SyntheticRun, capsys: pytest.CaptureFixture[str]
 ) -> None:
     place = write_run(tmp_path / "killed", run).path
-    manifest = strict(place / "manifest.json") | {"status": "running", "reason": ""}
-    (place / "manifest.json").write_text(json.dumps(manifest))
+    Manifest(place / "manifest.json", strict(place / "manifest.json")).seal("prefix", {})
     with (place / "history.csv").open("a") as file:
         file.write("123.0,3.9")
     assert report(place, "--at", "end", "--no-evolution") == 0
@@ -368,7 +368,7 @@ def test_folders_that_cannot_be_reported(
         assert expected in err, err
     (place / "particles.h5").unlink()
     assert report(place) == 2
-    assert "not readable as a particle series" in capsys.readouterr().err
+    assert "particles.h5: is missing" in capsys.readouterr().err
 
 
 def test_after_a_run_the_report_is_there_or_one_line_says_why(

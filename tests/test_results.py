@@ -67,7 +67,9 @@ def one_line(error: pytest.ExceptionInfo[BaseException]) -> str:
 def test_whole_folder_reads_back(tmp_path: Path, run: SyntheticRun) -> None:
     folder = write_run(tmp_path / "out", run)
     names = {path.name for path in folder.path.iterdir()}
-    assert names == {"manifest.json", "history.csv", "particles.csv", "particles.h5", "fields"}
+    assert names == {
+        *("manifest.json", "SHA256SUMS", "history.csv", "particles.csv", "particles.h5", "fields")
+    }
     rows = read_history(folder.path)
     assert tuple(rows.columns) == COLUMNS
     for name in COLUMNS:

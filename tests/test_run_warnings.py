@@ -10,7 +10,8 @@ from synthetic import synthetic_run, write_run
 from simulator import load
 from simulator.errors import InputError
 from simulator.reporting.page import write_page
-from simulator.results.manifest import Manifest, add_warnings, read_manifest
+from simulator.results.json_record import record_problem
+from simulator.results.manifest import INDENT, Manifest, add_warnings, read_manifest
 from simulator.run_warnings import RunWarning, merge_warnings
 
 SALT = RunWarning(
@@ -52,6 +53,9 @@ def test_warnings_are_added_to_a_run_that_ended(tmp_path: Path) -> None:
     add_warnings(path, SALT)
     after = read_manifest(path)
     assert [entry["code"] for entry in after.pop("warnings")] == ["salt_above_range"]
+    # The digest is of the content as it is now: nothing shows as altered.
+    assert after.pop("digest") != before.pop("digest")
+    assert record_problem(path, INDENT) == ""
     assert after == {key: value for key, value in before.items() if key != "warnings"}
     with pytest.raises(InputError, match="not readable as a manifest"):
         add_warnings(tmp_path / "none.json", SALT)

@@ -253,7 +253,10 @@ def test_written_without_pybamm(results: Path, tmp_path: Path, heterode: Heterod
     table = ParticleTable.read_csv(results / "particles.csv")
     volume, surface = table.volume_um3.sum(), table.surface_um2.sum()
     assert twin["parameters"][RADIUS] == pytest.approx(3e-6 * volume / surface)
-    width = volume / (46.0 * twin["parameters"][ACTIVE])
+    # The mesh's own thickness, not the preset's 46 um, which only the composition counts with.
+    assert twin["parameters"]["Positive electrode thickness [m]"] == pytest.approx(11e-6)
+    assert twin["parameters"]["Separator thickness [m]"] == pytest.approx(5e-6)
+    width = volume / (11.0 * twin["parameters"][ACTIVE])
     p = parameters([f"geometry.mesh_file={FIVE_DISCS}"])
     assert p.geometry.coating_thickness == pytest.approx(46e-6)
     # The mesh of the five discs.

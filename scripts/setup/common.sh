@@ -78,15 +78,40 @@ interrupted() {
 # locked NAME COMMAND...: run COMMAND while no other set-up of this user holds the lock NAME.
 # The lock goes with the process that holds it, so a killed set-up leaves none behind.
 locked() {
-    local name=$1 lock
+    local name=$1 lock code=0
     shift
     exec {lock}>"$cache/$name.lock"
-    if ! flock --nonblock "$lock"; then
+    flock --nonblock "$lock" 2>/dev/null || code=$?
+    if ((code == 1)); then
         say "another set-up is at work in $cache; waiting for it ..."
         until flock --timeout 30 "$lock"; do say "still waiting ..."; done
+    elif ((code > 1)); then
+        # The file system knows no locks.
+        hold_by_file "$cache/$name.held"
     fi
     "$@"
     exec {lock}>&-
+    if ((code > 1)); then rm -f "$cache/$name.held"; fi
+}
+
+# hold_by_file FILE: hold it by making it, with process and host. One that a killed set-up of this
+# host left behind is taken over; of another host's nobody here can tell.
+hold_by_file() {
+    local held=$1 waited=0 process host
+    until (set -o noclobber && printf '%s %s\n' "$$" "$HOSTNAME" >"$held") 2>/dev/null; do
+        [[ -e $held ]] || [[ -w ${held%/*} ]] || fail 1 "cannot write to ${held%/*}"
+        process='' host=''
+        { read -r process host <"$held"; } 2>/dev/null || true
+        if [[ $host == "$HOSTNAME" && $process =~ ^[0-9]+$ ]] && ! kill -0 "$process" 2>/dev/null; then
+            rm -f "$held"
+            continue
+        fi
+        if ((waited % 30 == 0)); then
+            say "waiting for the set-up of process ${process:-unknown} on ${host:-unknown}; if there is none, remove $held"
+        fi
+        waited=$((waited + 1))
+        sleep 1
+    done
 }
 
 prepare_cache() {

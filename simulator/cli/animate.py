@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from simulator.cli.endings import DONE
 from simulator.cli.outputs import with_overwrite
-from simulator.cli.results_folder import with_results
+from simulator.cli.results_folder import add_accept_altered, reading, with_results
 
 if TYPE_CHECKING:
     from simulator.viewing.movie import View
@@ -66,6 +66,7 @@ def add(commands: Any) -> None:
         metavar="UM",
         help="3D: show the plane y = UM (without a number: in the middle) instead",
     )
+    add_accept_altered(animate)
     animate.set_defaults(option_names={"quantity": "--show", "formats": "--format"})
     with_overwrite(animate)
     animate.add_argument("--quiet", action="store_true", help="print nothing but errors")
@@ -74,12 +75,17 @@ def add(commands: Any) -> None:
 def _animate(options: argparse.Namespace, comm: Any) -> int:
     from simulator.ranks import on_root
 
-    on_root(comm, lambda: _make(options))
+    def make() -> None:
+        with reading(options, [options.results]):
+            _make(options)
+
+    on_root(comm, make)
     return DONE
 
 
 def _make(options: argparse.Namespace) -> None:
     from simulator.reporting.page import page_files, refresh_page
+    from simulator.results.marks import leave_note
     from simulator.results.written import writing
     from simulator.viewing.movie import animate, outputs_of
 
@@ -90,6 +96,7 @@ def _make(options: argparse.Namespace) -> None:
         outputs += page
     with writing(outputs, overwrite=options.overwrite):
         movie = animate(options.results, view, None if options.quiet else _Counter())
+        leave_note(movie.paths[0].parent)
         refresh_page(options.results)
     if options.quiet:
         return

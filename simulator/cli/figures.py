@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from simulator.cli.endings import DONE
 from simulator.cli.outputs import with_overwrite
-from simulator.cli.results_folder import with_results
+from simulator.cli.results_folder import add_accept_altered, reading, with_results
 from simulator.errors import ArgumentError, InputError
 
 if TYPE_CHECKING:
@@ -39,18 +39,24 @@ def add(commands: Any) -> None:
         help="whose profiles are drawn, by their numbers in particles.csv (default: three that "
         "differ)",
     )
+    add_accept_altered(figures)
 
 
 def _figures(options: argparse.Namespace, comm: Any) -> int:
     from simulator.ranks import on_root
 
-    on_root(comm, lambda: _draw(options))
+    def draw() -> None:
+        with reading(options, [options.results]):
+            _draw(options)
+
+    on_root(comm, draw)
     return DONE
 
 
 def _draw(options: argparse.Namespace) -> None:
     from simulator.reporting.page import page_files, write_page
     from simulator.results.folder import ResultsFolder
+    from simulator.results.marks import leave_note
     from simulator.results.written import writing
     from simulator.viewing import chosen_drawings, draw_figures
 
@@ -63,6 +69,7 @@ def _draw(options: argparse.Namespace) -> None:
         outputs += page_files(folder.path)
     with writing(outputs, overwrite=options.overwrite):
         drawn = draw_figures(folder.path, drawings)
+        leave_note(folder.report)
         for one in drawn:
             if one.path is not None:
                 print(one.path)

@@ -34,6 +34,7 @@ from simulator.cli import (
     run,
     sweep,
     twin,
+    verify,
 )
 from simulator.cli.endings import DONE, INTERRUPTED, SOLVE_FAILED, leave
 from simulator.cli.faults import check_descriptors, explain, show_traceback
@@ -41,7 +42,20 @@ from simulator.cli.streams import lasting_streams, loss
 from simulator.errors import ArgumentError, InputError, ResumeError
 from simulator.ranks import is_agreed, launched_as, launched_in_parallel, together
 
-COMMANDS = (run, sweep, check, mesh, report, figures, twin, animate, optics, micrograph, dielectric)
+COMMANDS = (
+    run,
+    sweep,
+    check,
+    mesh,
+    report,
+    figures,
+    twin,
+    animate,
+    optics,
+    micrograph,
+    dielectric,
+    verify,
+)
 """Modules of one command each, with `add(commands)`."""
 
 

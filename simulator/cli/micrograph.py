@@ -8,6 +8,7 @@ from typing import Any
 
 from simulator.cli.endings import DONE
 from simulator.cli.outputs import with_overwrite
+from simulator.cli.results_folder import add_accept_altered, reading
 from simulator.cli.values import length, number, whole
 from simulator.ranks import on_root
 
@@ -67,12 +68,15 @@ def add(commands: Any) -> None:
         "--fall-off", type=number(0.0, 0.9), default=0.0, help="of the light, to the corners"
     )
 
+    add_accept_altered(command)
+
 
 def _micrograph(options: argparse.Namespace, comm: Any) -> int:
     def make() -> None:
         from simulator.heterogeneity.sections import parse_plane
         from simulator.optics.sections import ILLUSTRATIVE, read_colours
         from simulator.reporting.synthetic import FILES, Request, take_pictures
+        from simulator.results.marks import leave_note
         from simulator.results.written import writing
 
         colours = ILLUSTRATIVE if options.colours is None else read_colours(options.colours)
@@ -90,13 +94,18 @@ def _micrograph(options: argparse.Namespace, comm: Any) -> int:
             noise=options.noise,
             fall_off=options.fall_off,
         )
-        with writing(
-            [options.out / name for name in FILES],
-            inputs=[] if options.colours is None else [options.colours],
-            overwrite=options.overwrite,
-            option="--out",
+        places = [] if options.results is None else [options.results]
+        with (
+            reading(options, places),
+            writing(
+                [options.out / name for name in FILES],
+                inputs=[] if options.colours is None else [options.colours],
+                overwrite=options.overwrite,
+                option="--out",
+            ),
         ):
             count = take_pictures(request, colours, options.seed, options.out)
+            leave_note(options.out)
         print(f"{count} particles\nresults: {options.out}")
 
     on_root(comm, make)

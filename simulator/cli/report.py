@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from simulator.cli.endings import DONE
 from simulator.cli.outputs import with_overwrite
+from simulator.cli.results_folder import add_accept_altered, reading
 from simulator.cli.values import (
     intervals,
     length_in_um,
@@ -46,6 +47,7 @@ def add(commands: Any) -> None:
     report.add_argument(
         "--pool", action="store_true", help="the inputs are fields of view of one sample"
     )
+    add_accept_altered(report)
     _add_run_options(report.add_argument_group("results folders"))
     _add_table_options(report.add_argument_group("tables"))
     _add_choices(report.add_argument_group("statistics; lengths in um, or with a unit: 0.1mm"))
@@ -148,7 +150,11 @@ def _add_choices(group: Any) -> None:
 def _report(options: argparse.Namespace, comm: Any) -> int:
     from simulator.ranks import on_root
 
-    on_root(comm, lambda: _work(options))
+    def work() -> None:
+        with reading(options, options.inputs):
+            _work(options)
+
+    on_root(comm, work)
     return DONE
 
 
@@ -158,6 +164,7 @@ def _work(options: argparse.Namespace) -> None:
     from simulator.reporting.heterogeneity import report_outputs, write_evolution, write_report
     from simulator.reporting.page import page_files, refresh_page
     from simulator.reporting.sources import open_sources, pooled
+    from simulator.results.marks import leave_note
     from simulator.results.written import writing
 
     sources = open_sources(options.inputs, request)
@@ -166,6 +173,7 @@ def _work(options: argparse.Namespace) -> None:
         folder = options.out or Path("comparison")
         with writing(outputs_of(sources, request, folder), **asked):
             reports, files, findings = write_comparison(sources, request, folder)
+            leave_note(folder)
         for report in reports:
             _tell(report)
         _print([*findings, f"written: {_listed(files)}"])
@@ -184,6 +192,7 @@ def _work(options: argparse.Namespace) -> None:
         files = [*report.files]
         if evolution:
             files += write_evolution(source, request, folder)
+        leave_note(folder)
         if paged:
             refresh_page(source.path)
     _print([f"written: {_listed(files)}"])

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -20,3 +22,31 @@ def with_results(
     )
     command.set_defaults(command=action)
     return command
+
+
+def add_accept_altered(command: argparse.ArgumentParser) -> None:
+    """Add the option of all commands that read the files of a run."""
+    command.add_argument(
+        "--accept-altered",
+        action="store_true",
+        help="go on with files that are not as their run wrote them; all that is written says so",
+    )
+
+
+def reading(
+    options: argparse.Namespace, places: Sequence[Path]
+) -> AbstractContextManager[tuple[str, ...]]:
+    """Read results within this context: refused where they were altered, unless that is accepted.
+
+    Args:
+        options: with those of `add_accept_altered`.
+        places: results folders, or files.
+    """
+    from simulator.results.trust import trusted
+
+    return trusted(places, mind, accept_altered=options.accept_altered)
+
+
+def mind(line: str) -> None:
+    """Tell what a reader of results must mind."""
+    print(f"heterode: warning: {line}", file=sys.stderr, flush=True)

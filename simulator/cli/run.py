@@ -11,6 +11,7 @@ from simulator.cli.endings import DONE, SOLVE_FAILED, leave
 from simulator.cli.faults import explain, show_traceback
 from simulator.cli.input_file import load, with_parameters
 from simulator.cli.outputs import with_overwrite
+from simulator.cli.results_folder import add_accept_altered, mind
 from simulator.errors import InputError, ResumeError, one_line
 from simulator.ranks import together
 
@@ -32,10 +33,13 @@ def add(commands: Any) -> None:
         help="go on with the run in --out (without --out: the last of results/<name of PARAMS>); "
         "start it if there is none",
     )
+    add_accept_altered(run)
     run.add_argument("--quiet", action="store_true", help="print nothing but errors")
 
 
 def _run(options: argparse.Namespace, comm: Any) -> int:
+    if options.accept_altered and not options.resume:
+        raise InputError("--accept-altered goes with --resume: a new run reads no results")
     if options.resume and options.overwrite:
         raise InputError(
             "--resume goes on with the run in the folder, --overwrite replaces it. Pass one of them"
@@ -45,7 +49,7 @@ def _run(options: argparse.Namespace, comm: Any) -> int:
     named = folder is not None
     folder = folder or _default_folder(parameters, comm, latest=options.resume)
     renamed = not named and folder != _first_folder(parameters)
-    if options.resume and _is_completed(folder, parameters, comm):
+    if options.resume and _is_completed(folder, parameters, comm, options.accept_altered):
         if comm.rank == 0 and not options.quiet:
             print(f"completed already\nresults: {folder}")
         return DONE
@@ -56,6 +60,7 @@ def _run(options: argparse.Namespace, comm: Any) -> int:
         quiet=options.quiet,
         overwrite=options.overwrite,
         resume=options.resume,
+        accept_altered=options.accept_altered,
     )
     if comm.rank == 0 and not options.quiet:
         if renamed and not options.resume:
@@ -136,9 +141,17 @@ def _default_folder(parameters: Parameters, comm: Any, *, latest: bool) -> Path:
     return chosen
 
 
-def _is_completed(folder: Path, parameters: Parameters, comm: Any) -> bool:
+def _is_completed(folder: Path, parameters: Parameters, comm: Any, accept_altered: bool) -> bool:
     from simulator.ranks import on_root
     from simulator.resuming import stage
 
-    completed = on_root(comm, lambda: stage(folder, parameters) == "completed")
+    def look() -> bool:
+        if stage(folder, parameters) != "completed":
+            return False
+        from simulator.results.trust import check_whole
+
+        check_whole(folder, mind, accept_altered=accept_altered)
+        return True
+
+    completed = on_root(comm, look)
     return bool(comm.bcast(completed, root=0))

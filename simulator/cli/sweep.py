@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from simulator.cli.endings import DONE, SOLVE_FAILED
 from simulator.cli.outputs import with_overwrite
+from simulator.cli.results_folder import add_accept_altered, mind
 from simulator.cli.values import whole
 from simulator.errors import InputError
 
@@ -46,6 +47,7 @@ def add(commands: Any) -> None:
     sweep.add_argument(
         "--retry-failed", action="store_true", help="begin runs that failed before anew"
     )
+    add_accept_altered(sweep)
     with_overwrite(sweep)
     sweep.add_argument("--quiet", action="store_true", help="print nothing but errors")
     instead = sweep.add_mutually_exclusive_group()
@@ -75,7 +77,7 @@ def _sweep(options: argparse.Namespace, comm: Any) -> int:
     with _writing(options):
         plan, folder = _open(options)
         if options.collect:
-            return _collect(plan, folder, options)
+            return _checked(plan, folder, options)
         ranks = options.ranks or plan.file.ranks
         return (_list if options.list else _submit)(plan, folder, ranks, options)
 
@@ -126,8 +128,9 @@ def _folder(options: argparse.Namespace) -> SweepFolder:
     if options.sweep.is_dir():
         if options.out is not None:
             raise InputError("--out goes with a sweep file, not with the folder of a sweep")
-        return SweepFolder(options.sweep)
-    folder = SweepFolder(options.out or Path("results") / options.sweep.stem)
+        return SweepFolder(options.sweep, accept_altered=options.accept_altered)
+    place = options.out or Path("results") / options.sweep.stem
+    folder = SweepFolder(place, accept_altered=options.accept_altered)
     folder.check()
     return folder
 
@@ -220,6 +223,19 @@ def _run(
         return 128 + signal if signal else code
     finally:
         lock.release()
+
+
+def _checked(plan: Plan, folder: SweepFolder, options: argparse.Namespace) -> int:
+    """Collect, after a look at the files that the numbers come from."""
+    from simulator.results.marks import leave_note, marking
+    from simulator.sweep.table import check_runs
+
+    check_runs(plan, folder, mind)
+    lines = [line for lines in folder.altered.values() for line in lines]
+    with marking(lines):
+        code = _collect(plan, folder, options)
+        leave_note(folder.path)
+    return code
 
 
 def _collect(plan: Plan, folder: SweepFolder, options: argparse.Namespace) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 
 from simulator.cli.endings import DONE, SOLVE_FAILED
 from simulator.cli.outputs import with_overwrite
-from simulator.cli.results_folder import with_results
+from simulator.cli.results_folder import add_accept_altered, reading, with_results
 from simulator.errors import InputError
 
 
@@ -38,6 +38,7 @@ def add(commands: Any) -> None:
     twin.add_argument(
         "--python", type=Path, metavar="PATH", help="a Python that has PyBaMM (default: this one)"
     )
+    add_accept_altered(twin)
     twin.add_argument(
         "--install",
         action="store_true",
@@ -49,8 +50,12 @@ def _twin(options: argparse.Namespace, comm: Any) -> int:
     from simulator.other_python import ScriptError
     from simulator.ranks import on_root
 
+    def work() -> None:
+        with reading(options, [options.results]):
+            _work(options)
+
     try:
-        on_root(comm, lambda: _work(options))
+        on_root(comm, work)
     except ScriptError as error:
         if comm.rank == 0:
             print(f"heterode: error: PyBaMM: {error}", file=sys.stderr, flush=True)
@@ -59,6 +64,7 @@ def _twin(options: argparse.Namespace, comm: Any) -> int:
 
 
 def _work(options: argparse.Namespace) -> None:
+    from simulator.results.marks import leave_note
     from simulator.results.written import writing
     from simulator.twin import make_twin, pybamm_python
     from simulator.twin.making import outputs_of
@@ -72,6 +78,7 @@ def _work(options: argparse.Namespace) -> None:
         if not options.write_only:
             python = pybamm_python(options.python, options.install, _say)
         comparison = make_twin(options.results, options.out, options.penalty, python, _say)
+        leave_note(place)
     if comparison is not None:
         print("\n".join(comparison.lines()))
         print(f"written: {place}: twin.json, twin.py, twin.csv, twin.png")

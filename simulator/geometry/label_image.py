@@ -63,6 +63,7 @@ class Outlines:
         offset: of the image in the slab.
         dropped: particles too small to keep.
         filled: pixels of voids too small to keep; they count as particle.
+        cut: numbers of the particles that the gap cuts in pieces: the largest is kept.
     """
 
     rings: tuple[Floats, ...]
@@ -73,6 +74,7 @@ class Outlines:
     offset: Floats
     dropped: int
     filled: int
+    cut: tuple[int, ...]
 
     @property
     def hollow(self) -> tuple[int, ...]:
@@ -121,6 +123,7 @@ def mesh_labels(
         outlines.dropped,
         outlines.hollow,
         outlines.filled,
+        outlines.cut,
     )
 
 
@@ -132,8 +135,8 @@ def outlines_of(labels: Labels, pixel_um: float, gap_um: float) -> Outlines:
     """
     require_resolved(gap_um, pixel_um)
     kept = parted(labels, (pixel_um, pixel_um), gap_um)
-    counts = np.bincount(labels.ravel())
-    rings, voids, numbers, dropped, filled = [], [], [], 0, 0
+    counts = np.bincount(labels.ravel()).astype(np.float64)
+    rings, voids, numbers, cut, dropped, filled = [], [], [], [], 0, 0
     for index, window in enumerate(ndimage.find_objects(labels), start=1):
         if window is None:
             continue
@@ -144,6 +147,10 @@ def outlines_of(labels: Labels, pixel_um: float, gap_um: float) -> Outlines:
             continue
         inner = [(void, _ring(void, window, pixel_um)) for void in solid.voids]
         small = sum(int(void.sum()) for void, outline in inner if outline is None)
+        if solid.beside >= LEAST_PIXELS:
+            # Grown to the area of all pieces, the one that is kept would be too large.
+            counts[index] *= solid.share
+            cut.append(index)
         counts[index] += small
         filled += small
         rings.append(ring)
@@ -157,7 +164,9 @@ def outlines_of(labels: Labels, pixel_um: float, gap_um: float) -> Outlines:
     shifted = tuple(ring + low for ring in rings)
     inside = tuple(tuple(void + low for void in several) for several in voids)
     extent = low + size + high
-    return Outlines(shifted, inside, tuple(numbers), areas, extent, low, dropped, filled)
+    return Outlines(
+        shifted, inside, tuple(numbers), areas, extent, low, dropped, filled, tuple(cut)
+    )
 
 
 def _ring(mask: Mask, window: tuple[slice, ...], pixel_um: float) -> Floats | None:

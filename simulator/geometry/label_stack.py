@@ -76,6 +76,7 @@ class Solids:
         offset: of the stack in the box.
         dropped: particles too small to keep.
         filled: voxels of voids too small to keep; they count as particle.
+        cut: numbers of the particles that the gap cuts in pieces: the largest is kept.
     """
 
     surfaces: list[Surface]
@@ -86,6 +87,7 @@ class Solids:
     offset: Floats
     dropped: int
     filled: int
+    cut: tuple[int, ...]
 
     @property
     def hollow(self) -> tuple[int, ...]:
@@ -142,6 +144,7 @@ def mesh_stack(
             solids.dropped,
             solids.hollow,
             solids.filled,
+            solids.cut,
         )
     raise InputError(
         "gmsh could not fill the space between the particles of the label stack. Raise"
@@ -176,7 +179,7 @@ def solids_of(
     counts = np.bincount(labels.ravel())
     found: list[Surface] = []
     voids: list[tuple[int, Surface]] = []
-    dense, numbers, volumes, dropped, filled_voxels = [], [], [], 0, 0
+    dense, numbers, volumes, cut, dropped, filled_voxels = [], [], [], [], 0, 0
     for index, window in enumerate(ndimage.find_objects(labels), start=1):
         if window is None:
             continue
@@ -184,7 +187,10 @@ def solids_of(
             progress(f"surface {index} of {len(counts) - 1}")
         solid = largest_piece(kept[window] == index)
         origin = np.array([s.start for s in window]) * spacing
-        voxels = int(counts[index])
+        voxels = float(counts[index])
+        if solid is not None and solid.beside >= LEAST_VOXELS:
+            # Grown to the volume of all pieces, the one that is kept would be too large.
+            voxels *= solid.share
         made = None
         if solid is not None and solid.whole.sum() >= LEAST_VOXELS:
             size = _edge(voxels * spacing.prod(), factor, maximum)
@@ -202,6 +208,8 @@ def solids_of(
                 voxels, filled_voxels = voxels + many, filled_voxels + many
             else:
                 voids.append((len(found), inner[0]))
+        if solid.beside >= LEAST_VOXELS:
+            cut.append(index)
         found.append(made[0])
         dense.append(made[1])
         numbers.append(index)
@@ -224,7 +232,9 @@ def solids_of(
         gap_um,
     )
     inside = [(i, Surface(s.points + low, s.triangles, s.size, ())) for i, s in voids]
-    return Solids(surfaces, inside, tuple(numbers), target, extent, low, dropped, filled_voxels)
+    return Solids(
+        surfaces, inside, tuple(numbers), target, extent, low, dropped, filled_voxels, tuple(cut)
+    )
 
 
 def _edge(volume: float, factor: float, maximum: float) -> float:

@@ -51,6 +51,8 @@ class ImageMesh:
         dropped: particles too small to keep.
         hollow: numbers in the image of the particles with closed voids in them, which stay empty.
         filled: pixels of voids too small to keep, which count as particle.
+        cut: numbers in the image of the particles that the gap to their neighbours cuts in pieces,
+            of which the largest is kept.
     """
 
     mesh: MeshData
@@ -62,6 +64,7 @@ class ImageMesh:
     dropped: int
     hollow: tuple[int, ...] = ()
     filled: int = 0
+    cut: tuple[int, ...] = ()
 
     def errors(self) -> Floats:
         """(N,) relative errors of the areas or volumes."""
@@ -115,10 +118,14 @@ class Solid:
     Attributes:
         whole: the piece, its voids filled.
         voids: closed ones, a mask each of the same shape.
+        beside: pixels of the second largest piece.
+        share: of the mask's pixels that the piece has.
     """
 
     whole: Mask
     voids: tuple[Mask, ...]
+    beside: int
+    share: float
 
 
 def largest_piece(mask: Mask) -> Solid | None:
@@ -129,9 +136,12 @@ def largest_piece(mask: Mask) -> Solid | None:
     sizes = np.bincount(pieces.ravel())
     sizes[0] = 0
     piece = pieces == int(np.argmax(sizes))
+    ordered = np.sort(sizes)
+    share = float(ordered[-1] / ordered.sum())
     whole: Mask = ndimage.binary_fill_holes(piece)
     voids, count = ndimage.label(whole & ~piece)
-    return Solid(whole, tuple(voids == k for k in range(1, count + 1)))
+    masks = tuple(voids == k for k in range(1, count + 1))
+    return Solid(whole, masks, int(ordered[-2]) if len(ordered) > 2 else 0, share)
 
 
 def deviations(

@@ -6,7 +6,13 @@ import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import (
+    Field,
+    SerializerFunctionWrapHandler,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
 from simulator.parameters.fields import (
     MistakeError,
@@ -56,13 +62,34 @@ class MeshSettings(Section):
         return self
 
 
+_OF_NO_ACCOUNT = {
+    "particle_size": {"distribution": "monodisperse", "diameter": "1 um"},
+    "active_fraction": 0.5,
+    "coating_thickness": "50 um",
+    "separator_thickness": "25 um",
+}
+OF_THE_MESH = (
+    "coating_thickness",
+    "separator_thickness",
+    "width",
+    "particles",
+    "active_fraction",
+    "minimum_gap",
+    "walls",
+    "particle_size",
+    "mesh",
+)
+"""Keys that say nothing where a mesh file is given."""
+
+
 class Geometry(Section):
     """The slab: cathode of `coating_thickness`, then the separator; `width` is lateral.
 
     In 3D the cross-section is a square of that width.
 
     Exactly one of `width` and `particles` is given: with `particles`, the packing chooses the
-    width that holds that many at the wanted active fraction.
+    width that holds that many at the wanted active fraction. With a `mesh_file` neither is, and
+    nothing else that packs and meshes.
     """
 
     dimension: int = 2
@@ -99,6 +126,19 @@ class Geometry(Section):
 
     @model_validator(mode="before")
     @classmethod
+    def _nothing_to_pack(cls, data: Any) -> Any:
+        # A mesh brings its own; these only have the right types, and nothing reads them.
+        if isinstance(data, dict) and data.get("mesh_file") is not None:
+            return {**_OF_NO_ACCOUNT, **data}
+        return data
+
+    @model_serializer(mode="wrap")
+    def _plain(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        plain: dict[str, Any] = handler(self)
+        return plain if self.mesh_file is None else plain | dict.fromkeys(OF_THE_MESH)
+
+    @model_validator(mode="before")
+    @classmethod
     def _straight_in_3d(cls, data: Any) -> Any:
         if isinstance(data, dict) and data.get("dimension") == 3:
             mesh = data.get("mesh", {})
@@ -124,6 +164,8 @@ class Geometry(Section):
 
     @model_validator(mode="after")
     def _width(self) -> Geometry:
+        if self.mesh_file is not None:
+            return self
         if (self.width is None) == (self.particles is None):
             both = self.width is not None
             raise MistakeError(

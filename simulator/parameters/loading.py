@@ -10,7 +10,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from simulator.errors import InputError, MistakesError
-from simulator.parameters.messages import first_line
+from simulator.parameters.idle import idle_keys, leave_out, mistake_of
+from simulator.parameters.messages import first_line, mistake_line
 from simulator.parameters.model import Parameters
 from simulator.parameters.toml_file import MOST_PARTS, parse_toml, read_toml
 from simulator.protocol import resolved
@@ -72,8 +73,30 @@ def load_parameters(path: str | Path, overrides: Sequence[str] = ()) -> Paramete
     if ("title",) not in changed and _titled(written) != _titled(data):
         dropped = str(data.pop("title", ""))
         given.pop("title", None)
+    parameters = _validated(data, file, given, changed, dropped)
+    idle = list(idle_keys(parameters, data))
+    for key, rule in idle:
+        if not rule.makes_idle(key, changed):
+            by_set = any(key[: len(c)] == c for c in changed)
+            source = f"{file} with --set" if by_set else str(file)
+            raise InputError(mistake_line(mistake_of(key, rule, data), key, data, source))
+    if not idle:
+        return parameters
+    for key, _ in idle:
+        leave_out(data, key)
+        leave_out(given, key)
+    return _validated(data, file, given, changed, dropped)
+
+
+def _validated(
+    data: dict[str, Any],
+    file: Path,
+    given: dict[str, Any],
+    changed: set[Key],
+    dropped_title: str = "",
+) -> Parameters:
     try:
-        return Parameters.of_file(data, file, given, dropped_title=dropped)
+        return Parameters.of_file(data, file, given, dropped_title=dropped_title)
     except ValidationError as error:
         raise MistakesError(first_line(error, data, file, changed)) from None
 
@@ -93,10 +116,7 @@ def parameters_from(tables: dict[str, Any], file: Path) -> Parameters:
     Raises:
         InputError: as in `load_parameters`.
     """
-    try:
-        return Parameters.of_file(tables, file, tables)
-    except ValidationError as error:
-        raise MistakesError(first_line(error, tables, file, set())) from None
+    return _validated(tables, file, tables, set())
 
 
 def _one_line(text: str) -> str:

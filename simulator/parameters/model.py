@@ -46,6 +46,7 @@ class Parameters(Section):
     seeds: Seeds = Seeds()
     _source_file: Path = PrivateAttr(default=Path())
     _given: dict[str, Any] = PrivateAttr(default_factory=dict)
+    _composition_gives: bool = PrivateAttr(default=False)
     _dropped_title: str = PrivateAttr(default="")
 
     @model_validator(mode="before")
@@ -107,8 +108,17 @@ class Parameters(Section):
         """
         parameters = cls.model_validate(data)
         parameters._source_file, parameters._given = file, given or {}
+        written = (data.get("geometry", {}), data.get("carbon_binder", {}))
+        parameters._composition_gives = parameters.composition is not None and not (
+            "active_fraction" in written[0] and "electrolyte_fraction" in written[1]
+        )
         parameters._dropped_title = dropped_title
         return parameters
+
+    @property
+    def composition_gives(self) -> bool:
+        """Whether something follows from [composition]: a fraction that the file leaves out."""
+        return self._composition_gives
 
     @property
     def source_file(self) -> Path:

@@ -7,6 +7,10 @@ from pathlib import Path
 
 from simulator.errors import InputError
 from simulator.reporting.page import write_page
+from simulator.results.folder import ResultsFolder
+from simulator.results.manifest import read_manifest
+from simulator.results.marks import leave_note, marking
+from simulator.results.trust import earlier_alterations
 from simulator.viewing import draw_figures
 
 
@@ -31,6 +35,14 @@ def finish_report(folder: Path) -> Finished:
     Args:
         folder: of the results, however the run ended.
     """
+    # A run that was gone on with from altered files says so wherever it is shown.
+    with marking(earlier_alterations(read_manifest(ResultsFolder(folder).manifest))):
+        finished = _finished(folder)
+        leave_note(ResultsFolder(folder).report)
+    return finished
+
+
+def _finished(folder: Path) -> Finished:
     problems = [
         f"report/{drawn.drawing.name}.png: {drawn.problem}"
         for drawn in draw_figures(folder)

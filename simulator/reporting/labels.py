@@ -83,6 +83,13 @@ def summary(made: ImageMesh, image: LabelImage) -> list[str]:
             + (", ..." if len(made.hollow) > 5 else "")
             + "): closed voids stay empty, and nothing flows into them"
         )
+    if made.cut:
+        names = ", ".join(str(image.numbers[number - 1]) for number in made.cut[:5])
+        lines.append(
+            f"warning: the gap cuts {len(made.cut)} particles in pieces (label {names}"
+            + (", ..." if len(made.cut) > 5 else "")
+            + "): the largest piece of each is kept, with its own share of the pixels"
+        )
     if made.filled:
         lines.append(
             f"voids of a few pixels are filled and count as particle: {made.filled} pixels"

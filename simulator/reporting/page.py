@@ -25,7 +25,10 @@ from simulator.reporting.toml_text import toml_text
 from simulator.results.folder import ResultsFolder
 from simulator.results.heading import facts
 from simulator.results.history import read_history
+from simulator.results.json_record import content_of
 from simulator.results.manifest import read_manifest
+from simulator.results.marks import alterations
+from simulator.results.trust import earlier_alterations
 from simulator.results.written import write_output
 from simulator.run_warnings import RunWarning
 from simulator.viewing import DRAWINGS
@@ -81,10 +84,11 @@ def write_page(folder: Path | str) -> Path:
     results = ResultsFolder.open(folder)
     report = results.make_report()
     manifest = read_manifest(results.manifest)
-    again = input_text(manifest)
+    with content_of(results.manifest):
+        again = input_text(manifest)
+        content = page_content(results, manifest)
     if again:
         write_output(report / INPUT, again.encode())
-    content = page_content(results, manifest)
     template = (files("simulator.reporting") / "templates" / "page.html.j2").read_text("utf-8")
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
@@ -114,7 +118,7 @@ def page_content(results: ResultsFolder, manifest: Mapping[str, Any]) -> dict[st
         "pictures": pictures(results.report),
         "movie": movie(results.report),
         "heterogeneity": heterogeneity(results.report),
-        "warnings": warning_rows(manifest),
+        "warnings": [*warning_rows(manifest), *altered_rows(manifest)],
         "regimes": described.get("regimes", []),
         "derived": described.get("derived", []),
         "protocol": described.get("protocol", []),
@@ -271,6 +275,12 @@ def warning_rows(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
         places = (f"{name.replace('_', ' ')} {_place(at)}" for name, at in warning.where.items())
         rows.append((warning.text, ", ".join(places)))
     return rows
+
+
+def altered_rows(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Files that are altered, beside those that the manifest's own warnings name."""
+    known = earlier_alterations(manifest)
+    return [(f"altered: {line}", "") for line in alterations() if line not in known]
 
 
 def skipped_rows(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:

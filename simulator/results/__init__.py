@@ -1,6 +1,7 @@
 """The results folder: writers for a run, readers for everyone. Rank 0 only; no MPI, no DOLFINx.
 
-manifest.json, history.csv, particles.csv, particles.h5, fields/*.xdmf, report/, checkpoint/.
+manifest.json, SHA256SUMS, history.csv, particles.csv, particles.h5, fields/*.xdmf, report/,
+checkpoint/.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ if TYPE_CHECKING:
     )
     from simulator.results.recorder import Recorder
     from simulator.results.sample import FieldGrid, FieldValues, Sample
-    from simulator.results.storage import OutputError
+    from simulator.results.storage import AlteredError, OutputError
 
 _HOMES = {
+    "AlteredError": "storage",
     "FieldGrid": "sample",
     "FieldSeries": "fields",
     "FieldValues": "sample",
@@ -43,6 +45,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "AlteredError",
     "FieldGrid",
     "FieldSeries",
     "FieldValues",

@@ -13,14 +13,14 @@ from contextlib import suppress
 from pathlib import Path
 
 from simulator.digests import file_digest
+from simulator.results.digest_list import SUMS, entries
 from simulator.results.sample import DOMAINS
 from simulator.results.storage import PARTIAL
 from simulator.results.written import RECORD, is_own, recorded, set_aside
 
-LEDGER = "SHA256SUMS"
 _DOMAIN = "|".join(DOMAINS)
 _RUN_FILES = {
-    "": re.compile(rf"history\.csv|particles\.csv|particles\.h5|{LEDGER}"),
+    "": re.compile(rf"history\.csv|particles\.csv|particles\.h5|{SUMS}"),
     "fields": re.compile(rf"({_DOMAIN})\.xdmf"),
     "fields/data": re.compile(r"mesh\.h5|[0-9]{6,}\.h5"),
     "stops": re.compile(r"[0-9]{2,}_-?[0-9]+\.[0-9]+V\.csv"),
@@ -94,8 +94,6 @@ def matching(folder: Path, kind: str) -> list[Path]:
 def _listed(folder: Path) -> dict[str, str]:
     """Digests of the run's files written once, as the run listed them; none of older runs."""
     try:
-        lines = (folder / LEDGER).read_text(encoding="utf-8", errors="replace").splitlines()
+        return entries((folder / SUMS).read_bytes())
     except OSError:
         return {}
-    parted = (line.partition("  ") for line in lines)
-    return {name: digest for digest, _, name in parted if name}

@@ -15,6 +15,7 @@ goes on.
 
 from __future__ import annotations
 
+import hashlib
 import math
 import re
 import xml.etree.ElementTree as ET
@@ -27,6 +28,7 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 from numpy.typing import NDArray
 
+from simulator.digests import PrefixDigest, text_digest
 from simulator.errors import InputError
 from simulator.results.clearing import matching
 from simulator.results.hdf5 import UnreadableError, hdf5_bytes, read_hdf5
@@ -81,6 +83,7 @@ class FieldWriter:
         directory: fields/; made here.
         grids: the domains' grids.
         keep: how many samples of an earlier run's files to go on from; None starts anew.
+        note: called with the name and the digest of each HDF5 file written.
 
     Attributes:
         samples: how many there are.
@@ -91,11 +94,18 @@ class FieldWriter:
     """
 
     def __init__(
-        self, directory: Path, grids: Sequence[FieldGrid], *, keep: int | None = None
+        self,
+        directory: Path,
+        grids: Sequence[FieldGrid],
+        *,
+        keep: int | None = None,
+        note: Callable[[str, str], None] = lambda name, digest: None,
     ) -> None:
-        self.directory = directory
+        self.directory, self._note = directory, note
         self._grids = {grid.name: grid for grid in grids}
         self._samples: dict[str, list[str]] = {name: [] for name in self._grids}
+        # Of the text before the last sample, which the next one may replace.
+        self._hashes = {name: hashlib.sha256(_opening(name)) for name in self._grids}
         self._static = {name: _static_xml(grid) for name, grid in self._grids.items()}
         self.samples = self._next = 0
         self._last_time = -math.inf
@@ -107,7 +117,29 @@ class FieldWriter:
             (directory / "data").mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise OutputError(explain(directory, error)) from error
-        write_atomically(directory / _MESH, hdf5_bytes(self._build_mesh, _size(self._grids)))
+        self._write_data(_MESH, hdf5_bytes(self._build_mesh, _size(self._grids)))
+
+    @property
+    def digests(self) -> dict[str, PrefixDigest]:
+        """Of the samples so far in each XDMF file, by its name: the file without its end."""
+        return {
+            f"{domain}.xdmf": PrefixDigest(len(self._samples[domain]), self._hash(domain))
+            for domain in self._grids
+        }
+
+    @property
+    def files(self) -> list[Path]:
+        """The HDF5 files that the XDMF files name."""
+        samples = next(iter(self._samples.values()), [])
+        numbers = [number for text in samples for number in _DATA.findall(text)]
+        names = dict.fromkeys([_MESH, *(f"data/{number}.h5" for number in numbers)])
+        return [self.directory / name for name in names]
+
+    @property
+    def file_digests(self) -> dict[str, str]:
+        """Of the XDMF files as they are now, by name; of those that have samples."""
+        listed = (domain for domain in self._grids if self._samples[domain])
+        return {f"{domain}.xdmf": self._hash(domain, _TAIL) for domain in listed}
 
     def write(self, time_s: float, values: FieldValues) -> None:
         """Write one sample; complete on disk, for every reader, when this returns.
@@ -125,7 +157,7 @@ class FieldWriter:
         name = f"data/{self._next:06d}.h5"
         size = sum(array.nbytes for fields in values.values() for array in fields.values())
         content = hdf5_bytes(lambda file: _build_sample(file, values), size)
-        write_atomically(self.directory / name, content)
+        self._write_data(name, content)
         again = time_s == self._last_time
         self._last_time = time_s
         self._next += 1
@@ -135,6 +167,8 @@ class FieldWriter:
             samples = self._samples[domain]
             if again:
                 samples.pop()
+            elif samples:
+                self._hashes[domain].update(samples[-1].encode())
             samples.append(self._sample_xml(domain, time_s, name, fields))
             self._list(domain)
         self._unsynced.add(self.directory / name)
@@ -148,6 +182,15 @@ class FieldWriter:
         make_durable(self._unsynced | {self.directory / f"{name}.xdmf" for name in self._grids})
         self._unsynced = set()
 
+    def _write_data(self, name: str, content: bytes) -> None:
+        write_atomically(self.directory / name, content)
+        self._note(name, text_digest(content))
+
+    def _hash(self, domain: str, end: str = "") -> str:
+        hashed = self._hashes[domain].copy()
+        hashed.update(("".join(self._samples[domain][-1:]) + end).encode())
+        return hashed.hexdigest()
+
     def _list(self, domain: str) -> None:
         """Write the XDMF file of the samples there are."""
         text = _HEAD + _collection(domain) + "".join(self._samples[domain]) + _TAIL
@@ -156,7 +199,9 @@ class FieldWriter:
     def _go_on(self, count: int) -> None:
         """Take over the first samples of an earlier run's files, and delete those behind them."""
         for domain in self._samples:
-            self._samples[domain] = first_samples(self.directory, domain, count)
+            samples = first_samples(self.directory, domain, count)
+            self._samples[domain] = samples
+            self._hashes[domain].update("".join(samples[:-1]).encode())
         last = next(iter(self._samples.values()))[-1]
         self.samples, self._next = count, int(_DATA.findall(last)[-1]) + 1
         self._last_time = float(_TIME.findall(last)[-1])
@@ -211,20 +256,43 @@ def first_samples(directory: Path, domain: str, count: int) -> list[str]:
     Raises:
         TruncatedError: it lists fewer, or files that it names are missing.
     """
-    path = directory / f"{domain}.xdmf"
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise TruncatedError(f"{path}: cannot be read ({error})") from error
-    found = text.removesuffix(_TAIL).split(_sample(domain))[1:]
-    if len(found) < count:
-        raise TruncatedError(f"{path}: lists {len(found)} samples, but {count} were written")
-    samples = [_sample(domain) + rest for rest in found[:count]]
+    _, samples = _listed(directory, domain, count)
     files = [_MESH, *(f"data/{number}.h5" for text in samples for number in _DATA.findall(text))]
     for name in dict.fromkeys(files):
         if not (directory / name).is_file():
             raise TruncatedError(f"{directory / name}: is missing")
     return samples
+
+
+def listed_digest(directory: Path, domain: str, count: int) -> PrefixDigest:
+    """What `FieldWriter.digests` had after so many samples, of the file as it is now.
+
+    Raises:
+        TruncatedError: it lists fewer.
+    """
+    opening, samples = _listed(directory, domain, count)
+    return PrefixDigest(count, text_digest((opening + "".join(samples)).encode()))
+
+
+def _listed(directory: Path, domain: str, count: int) -> tuple[str, list[str]]:
+    """What stands before the first sample of an XDMF file, and its first samples."""
+    path = directory / f"{domain}.xdmf"
+    if count == 0 and not path.exists():
+        return _opening(domain).decode(), []
+    try:
+        # Damaged letters are for the digests to find.
+        text = path.read_bytes().decode("utf-8", errors="replace")
+    except OSError as error:
+        raise TruncatedError(f"{path}: cannot be read ({error.strerror})") from error
+    opening, *found = text.removesuffix(_TAIL).split(_sample(domain))
+    if len(found) < count:
+        raise TruncatedError(f"{path}: lists {len(found)} samples, but {count} were written")
+    return opening, [_sample(domain) + rest for rest in found[:count]]
+
+
+def _opening(domain: str) -> bytes:
+    """What stands before the first sample."""
+    return (_HEAD + _collection(domain)).encode()
 
 
 def _sample(domain: str) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from simulator.errors import InputError
 from simulator.results.clearing import clear
+from simulator.results.digest_list import SUMS
 from simulator.results.manifest import Manifest, read_manifest
 from simulator.results.storage import PARTIAL, OutputError, explain
 from simulator.results.written import make_folder
@@ -24,6 +25,7 @@ _KNOWN = {
     "stops",
     "report",
     "checkpoint",
+    SUMS,
 }
 LOCK = "lock"
 """Held by the run that writes to a folder; see `simulator.results.lock`."""
@@ -56,6 +58,7 @@ class ResultsFolder:
         self.stops = self.path / "stops"
         self.report = self.path / "report"
         self.checkpoint = self.path / "checkpoint"
+        self.sums = self.path / SUMS
         self.lock = self.path / LOCK
 
     @classmethod

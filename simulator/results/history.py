@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from simulator.csv_text import read_cells
+from simulator.digests import PrefixDigest
 from simulator.errors import InputError
 from simulator.results.sample import Sample
 from simulator.results.storage import TruncatedError, append_atomically, write_atomically
@@ -44,7 +46,14 @@ class History:
     def __init__(self, path: Path, *, keep: int | None = None) -> None:
         self.path, self.rows = path, keep or 0
         new = (",".join(COLUMNS) + "\n").encode()
-        write_atomically(path, new if keep is None else first_rows(path, keep))
+        content = new if keep is None else first_rows(path, keep)
+        write_atomically(path, content)
+        self._hash = hashlib.sha256(content)
+
+    @property
+    def digest(self) -> PrefixDigest:
+        """Of the rows written so far, and so of the whole file."""
+        return PrefixDigest(self.rows, self._hash.hexdigest())
 
     def append(self, sample: Sample) -> None:
         """Write one row, numbers in full double precision.
@@ -58,7 +67,9 @@ class History:
             for name in COLUMNS
             for value in (getattr(sample, name),)
         ]
-        append_atomically(self.path, (",".join(cells) + "\n").encode())
+        row = (",".join(cells) + "\n").encode()
+        append_atomically(self.path, row)
+        self._hash.update(row)
         self.rows += 1
 
 

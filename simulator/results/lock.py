@@ -20,7 +20,7 @@ from pathlib import Path
 from simulator.errors import InputError
 from simulator.results.folder import ResultsFolder
 
-_HOLDER = re.compile(r"process (\d+) on (\S+)(?: since (\d+))?( without locks)?\n")
+_HOLDER = re.compile(r"process (\d+) on (\S+)(?: since (\d+))?(?: in (\S+))?(?: without locks)?\n")
 
 
 class FolderLock:
@@ -101,8 +101,8 @@ class FolderLock:
         Raises:
             InputError: its process lives, or may live.
         """
-        found, host = _HOLDER.fullmatch(holder), socket.gethostname()
-        if found is None or found[2] != host:
+        found = _HOLDER.fullmatch(holder)
+        if found is None or found[2] != socket.gethostname() or found[4] not in (None, _space()):
             raise InputError(
                 f"{self._folder}: a run may still be writing there ({_shown(holder)}). Once it has "
                 f"ended, remove {self._path}, or choose another --out"
@@ -174,8 +174,17 @@ def _write_holder(handle: int, how: str = "") -> None:
     with suppress(OSError):
         os.ftruncate(handle, 0)
         own = os.getpid()
-        text = f"process {own} on {socket.gethostname()} since {_began(own)}{how}\n"
+        place = f"{socket.gethostname()} since {_began(own)} in {_space()}"
+        text = f"process {own} on {place}{how}\n"
         os.pwrite(handle, text.encode(), 0)
+
+
+def _space() -> str:
+    """The space of process numbers: that of a container is its own, whatever host it names."""
+    try:
+        return os.readlink("/proc/self/ns/pid")
+    except OSError:
+        return "unknown"
 
 
 def _lives(process: int, began: str | None) -> bool:

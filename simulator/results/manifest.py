@@ -6,7 +6,7 @@ import json
 import math
 import platform
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata
@@ -17,19 +17,21 @@ from typing import Any, Literal
 import numpy as np
 
 from simulator import __version__
+from simulator.digests import PrefixDigest
 from simulator.errors import InputError
-from simulator.reading import read_regular
+from simulator.results.json_record import REMEDY, read_record, record_problem, record_text
+from simulator.results.manifest_types import manifest_problem
+from simulator.results.marks import marked
 from simulator.results.storage import write_atomically
 from simulator.results.written import write_output
 from simulator.run_warnings import RunWarning, merge_warnings
 
 Status = Literal["running", "completed", "stopped", "failed"]
 
+Covers = Literal["prefix", "whole"]
+
 PROGRAM = "heterode"
-
-LARGEST = 50_000_000
-"""Bytes of a manifest that is read."""
-
+INDENT, RECORD_INDENT = 2, 1
 _PACKAGES = (
     "fenics-dolfinx",
     "fenics-ufl",
@@ -64,6 +66,7 @@ _DEFAULTS: dict[str, Any] = {
     "skipped_step_count": 0,
     "pieces": [],
     "warnings": [],
+    "digests": {},
 }
 
 
@@ -138,8 +141,24 @@ class Manifest:
                 new = {**old, **new}
             self._content[name] = new
         self._content["updated"] = _now()
-        text = json.dumps(self._content, indent=2, ensure_ascii=False, allow_nan=False)
-        write_atomically(self.path, text.encode() + b"\n")
+        self._write()
+
+    def seal(self, covers: Covers, prefixes: Mapping[str, PrefixDigest]) -> None:
+        """Note what the run's files hold now, and rewrite the file.
+
+        Args:
+            covers: "prefix" while they grow, "whole" once the run has ended.
+            prefixes: name of a file within the folder -> digest of its beginning, or of all of it.
+
+        Raises:
+            OutputError: the file cannot be written.
+        """
+        listed = {name: asdict(digest) for name, digest in prefixes.items()}
+        self._content["digests"] = {"covers": covers, "prefixes": listed}
+        self._write()
+
+    def _write(self) -> None:
+        write_atomically(self.path, record_text(self._content, INDENT))
 
     def finish(self, status: Status, reason: str, **entries: Any) -> None:
         """The last entry: how the run ended and why, in words."""
@@ -174,9 +193,17 @@ def write_json(path: Path, entries: Mapping[str, Any]) -> None:
 
 
 def json_text(entries: Mapping[str, Any]) -> bytes:
-    """Strict JSON; what it cannot hold (nan, inf) is null."""
-    text = json.dumps(to_json(entries), indent=1, ensure_ascii=False, allow_nan=False)
+    """Strict JSON; what it cannot hold (nan, inf) is null.
+
+    Where it is made of altered results, it says so under `altered`.
+    """
+    text = json.dumps(to_json(marked(entries)), indent=1, ensure_ascii=False, allow_nan=False)
     return text.encode() + b"\n"
+
+
+def record_bytes(entries: Mapping[str, Any]) -> bytes:
+    """JSON that carries the digest of its own content; see `simulator.results.json_record`."""
+    return record_text(to_json(entries), RECORD_INDENT)
 
 
 @cache
@@ -197,17 +224,31 @@ def read_manifest(path: Path) -> dict[str, Any]:
     Raises:
         InputError: no such file, or it is not a manifest of this program.
     """
-    try:
-        content = json.loads(read_regular(path, LARGEST).decode("utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not readable as a manifest ({_brief(error)})") from error
-    if not isinstance(content, dict) or content.get("program") != PROGRAM:
-        raise InputError(f"{path}: not a manifest written by {PROGRAM}")
+    content = read_own_record(path)
+    problem = manifest_problem(content)
+    if problem:
+        raise InputError(f"{path}: {problem}. {REMEDY}")
+    # Digests that an earlier version did not keep are not the same as none so far.
+    defaults = {name: value for name, value in _DEFAULTS.items() if name != "digests"}
+    return {**json.loads(json.dumps(defaults)), **content}
+
+
+def read_own_record(path: Path) -> dict[str, Any]:
+    """The content of any record in JSON that says that this program wrote it.
+
+    Raises:
+        InputError: no such file, or it is not one.
+    """
+    content = read_record(path)
+    if content.get("program") != PROGRAM:
+        raise InputError(f"{path}: not a manifest written by {PROGRAM}, or altered. {REMEDY}")
     return content
 
 
 def add_warnings(path: Path, *warnings: RunWarning) -> None:
     """Add warnings to the manifest of a run that ended, and change nothing else in it.
+
+    A manifest that was altered stays one that shows it.
 
     Args:
         path: manifest.json.
@@ -217,14 +258,10 @@ def add_warnings(path: Path, *warnings: RunWarning) -> None:
         InputError: as in `read_manifest`.
         OutputError: the file cannot be written.
     """
-    content = read_manifest(path)
-    content["warnings"] = to_json(merge_warnings(content.get("warnings") or [], warnings))
-    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
-    write_atomically(path, text.encode() + b"\n")
-
-
-def _brief(error: Exception) -> str:
-    return (getattr(error, "strerror", None) or str(error)).splitlines()[0]
+    content, whole = read_manifest(path), not record_problem(path, INDENT)
+    content["warnings"] = to_json(merge_warnings(content["warnings"], warnings))
+    text = record_text(content, INDENT)
+    write_atomically(path, text if whole else text.replace(b'"digest": "', b'"digest": "altered '))
 
 
 def _now() -> str:

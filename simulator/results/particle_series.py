@@ -13,17 +13,20 @@ share of the run's wall time.
 
 from __future__ import annotations
 
+import hashlib
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from simulator.digests import PrefixDigest, text_digest
 from simulator.errors import InputError
 from simulator.results.hdf5 import UnreadableError, hdf5_bytes, read_hdf5
 from simulator.results.sample import Floats, Sample
-from simulator.results.storage import TruncatedError, write_atomically
+from simulator.results.storage import AlteredError, TruncatedError, write_atomically
 
 _UNITS = {
     "lithium_fraction": "1",
@@ -79,6 +82,8 @@ class ParticleSeries:
         self._time: Floats = np.empty(64)
         self._values = {name: np.empty((64, particles)) for name in _UNITS}
         self._not_before = 0.0
+        self._hash = hashlib.sha256()
+        self._file_digest = ""
         if keep is not None:
             self._load(keep)
         self.flush()
@@ -87,6 +92,16 @@ class ParticleSeries:
     def samples(self) -> int:
         """How many there are."""
         return self._count
+
+    @property
+    def digest(self) -> PrefixDigest:
+        """Of the numbers of the samples so far."""
+        return PrefixDigest(self._count, self._hash.hexdigest())
+
+    @property
+    def file_digest(self) -> str:
+        """Of the file as it was last written."""
+        return self._file_digest
 
     def append(self, sample: Sample) -> None:
         """Take a sample; on disk at once, or after a moment while the file is large.
@@ -107,6 +122,7 @@ class ParticleSeries:
         self._time[self._count] = sample.time_s
         for name, array in zip(_UNITS, arrays, strict=True):
             self._values[name][self._count] = array
+        _add_sample(self._hash, self._time, self._values.values(), self._count)
         self._count += 1
         if time.monotonic() >= self._not_before:
             self.flush()
@@ -117,7 +133,9 @@ class ParticleSeries:
             return
         begin = time.monotonic()
         size = 8 * self._count * (1 + 3 * self.particles)
-        write_atomically(self.path, hdf5_bytes(self._build, size))
+        content = hdf5_bytes(self._build, size)
+        write_atomically(self.path, content)
+        self._file_digest = text_digest(content)
         self._written = self._count
         end = time.monotonic()
         self._not_before = end + (end - begin) / self._wall_share
@@ -140,6 +158,8 @@ class ParticleSeries:
         self._time[:count] = earlier.time_s
         for name, values in self._values.items():
             values[:count] = getattr(earlier, name)
+        for index in range(count):
+            _add_sample(self._hash, self._time, self._values.values(), index)
         self._count = count
 
     def _grow(self) -> None:
@@ -155,15 +175,31 @@ def first_samples(path: Path, count: int) -> ParticleHistory:
     """The first samples of an earlier run's particles.h5.
 
     Raises:
-        TruncatedError: it has fewer.
+        TruncatedError: it has fewer, or is not there.
+        AlteredError: it cannot be read.
     """
     try:
         found = read_particle_series(path)
     except InputError as error:
-        raise TruncatedError(str(error)) from error
+        kind = AlteredError if path.is_file() else TruncatedError
+        raise kind(str(error)) from error
     if len(found.time_s) < count:
         raise TruncatedError(f"{path}: has {len(found.time_s)} samples, but {count} were written")
     return ParticleHistory(*(values[:count] for values in vars(found).values()))
+
+
+def samples_digest(history: ParticleHistory) -> PrefixDigest:
+    """What `ParticleSeries.digest` is after these samples."""
+    hashed = hashlib.sha256()
+    arrays = [getattr(history, name) for name in _UNITS]
+    for index in range(len(history.time_s)):
+        _add_sample(hashed, history.time_s, arrays, index)
+    return PrefixDigest(len(history.time_s), hashed.hexdigest())
+
+
+def _add_sample(hashed: Any, times: Floats, arrays: Iterable[Floats], index: int) -> None:
+    for values in (times, *arrays):
+        hashed.update(np.ascontiguousarray(values[index], dtype="<f8").tobytes())
 
 
 def read_particle_series(folder: Path | str) -> ParticleHistory:
@@ -184,4 +220,14 @@ def read_particle_series(folder: Path | str) -> ParticleHistory:
 
 
 def _read(file: Any) -> ParticleHistory:
-    return ParticleHistory(file["time_s"][()], *(file[name][()] for name in _UNITS))
+    return ParticleHistory(*(_numbers(file, name) for name in ("time_s", *_UNITS)))
+
+
+def _numbers(file: Any, name: str) -> Floats:
+    dataset = file[name]
+    # Damage may claim more numbers than there is memory for.
+    if dataset.dtype != np.float64 or dataset.nbytes > file.id.get_filesize():
+        raise ValueError(f"{name} is damaged")
+    if dataset.ndim != (1 if name == "time_s" else 2) or len(dataset) != len(file["time_s"]):
+        raise ValueError(f"{name} has the shape {dataset.shape}")
+    return np.asarray(dataset[()])

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Callable
 from pathlib import Path
 
+from simulator.digests import text_digest
 from simulator.particles import COLUMNS, ParticleTable
 from simulator.results.clearing import matching
 from simulator.results.sample import Sample
@@ -26,6 +28,7 @@ class StopTables:
         folder: stops/, made with the first table.
         table: the particles; None where there are no stops.
         keep: how many tables of an earlier run to go on from; the rest is deleted.
+        note: called with the name and the digest of each table written.
 
     Attributes:
         files: the tables, in order.
@@ -36,9 +39,14 @@ class StopTables:
     """
 
     def __init__(
-        self, folder: Path, table: ParticleTable | None, *, keep: int | None = None
+        self,
+        folder: Path,
+        table: ParticleTable | None,
+        *,
+        keep: int | None = None,
+        note: Callable[[str, str], None] = lambda name, digest: None,
     ) -> None:
-        self._folder, self._table = folder, table
+        self._folder, self._table, self._note = folder, table, note
         self.files = first_files(folder, keep or 0)
         try:
             for path in set(_files(folder)) - set(self.files):
@@ -62,7 +70,9 @@ class StopTables:
         except OSError as error:
             raise OutputError(explain(self._folder, error)) from error
         path = self._folder / f"{len(self.files) + 1:02d}_{_volts(voltage)}V.csv"
-        write_atomically(path, _content(self._table, sample))
+        content = _content(self._table, sample)
+        write_atomically(path, content)
+        self._note(path.name, text_digest(content))
         self.files.append(path)
 
 

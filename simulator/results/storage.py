@@ -31,6 +31,10 @@ class TruncatedError(OutputError):
     """A results file to go on from holds less than was written: damaged, or not that run's."""
 
 
+class AlteredError(InputError):
+    """A results file is not as the run wrote it: edited, or damaged. Code 2, nothing changed."""
+
+
 def explain(path: Path, error: OSError, *, kept: str = "") -> str:
     """One line that says which file, why, and what to do."""
     why = error.strerror or str(error)

@@ -16,22 +16,23 @@ only to files of its own.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from simulator.errors import InputError
+from simulator.results.json_record import read_record, record_problem
 from simulator.results.manifest import (
     PROGRAM,
+    RECORD_INDENT,
     collect_versions,
-    json_text,
     read_manifest,
-    write_json,
+    read_own_record,
+    record_bytes,
 )
-from simulator.results.storage import write_atomically
-from simulator.results.written import make_folder
+from simulator.results.storage import AlteredError, write_atomically
+from simulator.results.written import make_folder, write_output
 
 if TYPE_CHECKING:
     from simulator.sweep.plan import Plan
@@ -61,15 +62,43 @@ class Ended:
     asked: Mapping[str, Any] = field(default_factory=dict)
 
 
+_OUTCOME = ("status", "reason", "numbers", "asked")
+_MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError)
+_PLAN_REMEDY = "Give the sweep file (TOML) again, which writes it anew"
+_OUTCOME_REMEDY = (
+    "Restore it from a copy, or move it away: the same sweep then measures this run again"
+)
+
+
+def _malformed(content: Mapping[str, Any]) -> str:
+    """What is wrong with the record of an end; "" where nothing is."""
+    missing = [name for name in _OUTCOME if name not in content]
+    if missing:
+        return f"lacks '{missing[0]}'"
+    if content["status"] not in ("completed", "stopped", "failed"):
+        return "its status is none (allowed: completed, stopped, failed)"
+    numbers, asked = content["numbers"], content["asked"]
+    if not isinstance(content["reason"], str):
+        return "its reason is not a string"
+    if not isinstance(numbers, dict) or not isinstance(asked, dict):
+        return "its numbers are not an object"
+    if any(isinstance(value, dict | list) for value in numbers.values()):
+        return "its numbers hold something else"
+    return ""
+
+
 class SweepFolder:
     """The paths of a sweep's folder.
 
     Attributes:
         path: the folder.
+        accept_altered: go on with files that are not as they were written; see `altered`.
+        altered: id of a run -> what of it is altered, a line each, as far as it was looked at.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, *, accept_altered: bool = False) -> None:
+        self.path, self.accept_altered = path, accept_altered
+        self.altered: dict[str, list[str]] = {}
         self.plan = path / "sweep.json"
         self.runs = path / "runs"
         self.csv, self.parquet = path / "sweep.csv", path / "sweep.parquet"
@@ -106,7 +135,7 @@ class SweepFolder:
             InputError: it does, or it is none.
         """
         if self.plan.is_file():
-            read_manifest(self.plan)
+            read_own_record(self.plan)
         elif self.path.exists() and (not self.path.is_dir() or any(self.path.iterdir())):
             raise InputError(
                 f"{self.path}: is not the folder of a sweep, and not empty. Choose another --out"
@@ -122,13 +151,14 @@ class SweepFolder:
         self.check()
         make_folder(self.runs)
         content = {"program": PROGRAM, "versions": collect_versions(), **plan.as_dict()}
-        write_json(self.plan, content)
+        write_output(self.plan, record_bytes(content))
 
     def read(self) -> Plan:
         """The plan of an earlier call.
 
         Raises:
-            InputError: there is none.
+            InputError: there is none, or it is damaged.
+            AlteredError: it is not as `create` wrote it.
         """
         if not self.plan.is_file():
             raise InputError(
@@ -138,16 +168,35 @@ class SweepFolder:
         # Workers are started before the parameters' schema is loaded, which takes a while.
         from simulator.sweep.plan import plan_of
 
-        return plan_of(read_manifest(self.plan))
+        content = read_own_record(self.plan)
+        problem = record_problem(self.plan, RECORD_INDENT)
+        if problem:
+            raise AlteredError(f"{self.plan}: {problem}. {_PLAN_REMEDY}")
+        try:
+            return plan_of(content)
+        except _MALFORMED as error:
+            reason = " ".join(str(error).split())[:120]
+            raise InputError(f"{self.plan}: is no sweep's ({reason}). {_PLAN_REMEDY}") from None
 
     def ended(self, run: str) -> Ended | None:
-        """How a run ended; None where it has not."""
-        try:
-            content = json.loads(self.outcome(run).read_text(encoding="utf-8"))
-            about = {name: content[name] for name in ("status", "reason", "numbers", "asked")}
-            return Ended(**about)
-        except (OSError, ValueError, KeyError):
+        """How a run ended; None where it has not.
+
+        Raises:
+            AlteredError: what was noted then was changed since.
+        """
+        path = self.outcome(run)
+        if not path.exists():
             return None
+        try:
+            content = read_record(path)
+            problem = record_problem(path, RECORD_INDENT) or _malformed(content)
+        except InputError as error:
+            problem = str(error).removeprefix(f"{path}: ")
+        if problem and not (self.accept_altered and problem.startswith("differs")):
+            raise AlteredError(f"{path}: {problem}. {_OUTCOME_REMEDY}")
+        if problem:
+            self.altered.setdefault(run, []).append(f"{path}: {problem}")
+        return Ended(**{name: content[name] for name in _OUTCOME})
 
     def state(self, run: str) -> Ended:
         """How far a run is, for the table."""
@@ -167,4 +216,4 @@ class SweepFolder:
             return
         content = asdict(ended)
         del content["signal"]
-        write_atomically(self.outcome(run), json_text(content))
+        write_atomically(self.outcome(run), record_bytes(content))

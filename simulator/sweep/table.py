@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
 
+from simulator.results.trust import check_whole
 from simulator.results.written import write_output
 from simulator.sweep.folder import SweepFolder
 from simulator.sweep.plan import Plan, Run
@@ -37,7 +39,29 @@ def collect(plan: Plan, folder: SweepFolder) -> pd.DataFrame:
     table = pd.DataFrame(rows)
     numbers = [name for name in table.columns if name not in _keys(plan)]
     first = [name for name in _FIRST if name in numbers]
+    if folder.altered:
+        table["altered"] = [_altered(folder, run.id) for run in plan.runs]
+        numbers.append("altered")
     return table[[*_keys(plan), *first, *(name for name in numbers if name not in first)]]
+
+
+def check_runs(plan: Plan, folder: SweepFolder, say: Callable[[str], None]) -> None:
+    """Refuse runs whose files are not as they wrote them, unless the folder accepts them.
+
+    Raises:
+        AlteredError: one is altered.
+    """
+    for run in plan.unique():
+        path = folder.results(run.id)
+        ended = folder.ended(run.id)
+        if ended is not None and ended.status == "completed" and path.is_dir():
+            lines = check_whole(path, say, accept_altered=folder.accept_altered)
+            if lines:
+                folder.altered.setdefault(run.id, []).extend(lines)
+
+
+def _altered(folder: SweepFolder, run: str) -> str:
+    return "; ".join(dict.fromkeys(folder.altered.get(run, [])))
 
 
 def _keys(plan: Plan) -> list[str]:

@@ -10,6 +10,7 @@ from simulator.errors import InputError, ResumeError
 from simulator.parameters import Parameters, load_parameters
 from simulator.ranks import on_root
 from simulator.results.manifest import Outcome
+from simulator.results.trust import check_whole
 from simulator.resuming import stage
 from simulator.simulation import Simulation
 from simulator.sweep.folder import Ended, Status, SweepFolder
@@ -78,9 +79,15 @@ def _simulate(
     asked_to_stop: Callable[[], bool],
 ) -> Outcome:
     parameters = parameters_of(plan, run)
-    if not again and comm.bcast(
-        on_root(comm, lambda: stage(path, parameters) == "completed"), root=0
-    ):
+
+    def is_complete() -> bool:
+        if stage(path, parameters) != "completed":
+            return False
+        # Its numbers are about to be taken from files that lay about meanwhile.
+        check_whole(path)
+        return True
+
+    if not again and comm.bcast(on_root(comm, is_complete), root=0):
         return Outcome("completed", "completed before")
     simulation = Simulation(
         parameters,

@@ -71,12 +71,15 @@ class Measured:
         volume, surface: of all particles together, m^3 and m^2.
         area: of the collector, m^2.
         penalty: <pen>.
+        coating, separator: their thickness, m; None where it is that of the parameters.
     """
 
     volume: float
     surface: float
     area: float
     penalty: float
+    coating: float | None = None
+    separator: float | None = None
 
 
 def measure(
@@ -88,7 +91,11 @@ def measure(
         InputError: the folder has no fields.
     """
     points = read_fields(folder, "electrolyte").grid.points_um[:, :dimension]
-    sides = np.delete(np.ptp(points, axis=0), thickness_axis(dimension))
+    axis = thickness_axis(dimension)
+    extents = np.ptp(points, axis=0)
+    sides = np.delete(extents, axis)
+    # The carbon binder reaches from the collector to the separator.
+    coating = float(np.ptp(read_fields(folder, "carbon").grid.points_um[:, axis]))
     scale = 1e-6 ** (dimension - 1)
     # In 2D tables count volumes per micrometre of depth.
     depth = 1e-6 if dimension == 2 else 1.0
@@ -97,6 +104,8 @@ def measure(
         surface=float(particles.surface_um2.sum()) * 1e-12 / depth,
         area=float(np.prod(sides)) * scale,
         penalty=mean_penalty(particles, weighting),
+        coating=1e-6 * coating,
+        separator=1e-6 * (float(extents[axis]) - coating),
     )
 
 
@@ -151,7 +160,9 @@ def not_represented(p: Parameters) -> list[str]:
 
 def _geometry(p: Parameters, m: Measured) -> dict[str, float]:
     geometry, binder = p.geometry, p.carbon_binder
-    active = m.volume / (m.area * geometry.coating_thickness)
+    coating = geometry.coating_thickness if m.coating is None else m.coating
+    separator = geometry.separator_thickness if m.separator is None else m.separator
+    active = m.volume / (m.area * coating)
     if not 0.0 < active < 1.0:
         raise InputError(f"the particles fill {active:.2f} of the coating, so there is no twin.")
     dimension = geometry.dimension
@@ -164,8 +175,8 @@ def _geometry(p: Parameters, m: Measured) -> dict[str, float]:
     return {
         "Electrode height [m]": 1.0,
         "Electrode width [m]": 1.0,
-        "Positive electrode thickness [m]": geometry.coating_thickness,
-        "Separator thickness [m]": geometry.separator_thickness,
+        "Positive electrode thickness [m]": coating,
+        "Separator thickness [m]": separator,
         "Positive electrode active material volume fraction": active,
         "Positive particle radius [m]": 3.0 * m.volume / m.surface,
         "Positive electrode porosity": porosity,

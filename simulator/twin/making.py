@@ -27,6 +27,7 @@ from simulator.other_python import (
     python_with,
     run_script,
 )
+from simulator.results.marks import marked
 from simulator.results.written import make_folder, write_output
 from simulator.twin.current import followed_current
 from simulator.twin.electrode import (
@@ -211,7 +212,7 @@ def write_files(twin: dict[str, Any], place: Path) -> Path:
     source = Path(__file__).with_name("half_cell.py").read_text(encoding="utf-8")
     make_folder(place)
     # A table a line: 300 kB in all.
-    text = json.dumps(twin, indent=1, allow_nan=False)
+    text = json.dumps(marked(twin), indent=1, allow_nan=False)
     text = re.sub(r"\[\s+([^\[\]]*?)\s+\]", lambda m: f"[{' '.join(m[1].split())}]", text)
     write_output(place / "twin.json", text.encode() + b"\n")
     write_output(place / "twin.py", (source + _MAIN).encode())

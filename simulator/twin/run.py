@@ -17,6 +17,7 @@ from simulator.particles import ParticleTable
 from simulator.results.folder import ResultsFolder
 from simulator.results.heading import heading
 from simulator.results.history import read_history
+from simulator.results.json_record import content_of
 from simulator.results.manifest import read_manifest
 
 
@@ -59,11 +60,13 @@ def read_run(folder: Path) -> Run:
             f"{manifest['status']}; {manifest['reason'] or 'no reason known'}; at least 2). Wait "
             "for the first step, or run it anew"
         )
-    parameters = _parameters(manifest, results)
+    with content_of(results.manifest):
+        parameters = _parameters(manifest, results)
+        conditioned = bool(manifest["parameters"]["penalty"].get("conditioning"))
     return Run(
         path=results.path,
         parameters=parameters,
-        conditioned=bool(manifest["parameters"]["penalty"].get("conditioning")),
+        conditioned=conditioned,
         particles=ParticleTable.read_csv(results.particles),
         history=history,
         title=heading(manifest, results.path),

@@ -18,6 +18,7 @@ from matplotlib.ticker import MaxNLocator
 from simulator.particles import ParticleTable
 from simulator.physics.penalty import RestrictedWeibull
 from simulator.results.folder import ResultsFolder
+from simulator.results.json_record import content_of
 from simulator.results.manifest import read_manifest
 from simulator.results.sample import Floats
 from simulator.viewing import style
@@ -117,7 +118,9 @@ def draw_penalties(folder: Path | str) -> Path | None:
     penalty = ParticleTable.read_csv(results.particles).penalty
     if np.ptp(penalty) == 0:
         return None
-    figure = penalties_figure(penalty, law_of(read_manifest(results.manifest)))
+    with content_of(results.manifest):
+        law = law_of(read_manifest(results.manifest))
+    figure = penalties_figure(penalty, law)
     path = results.make_report() / "penalties.png"
     with style.style():
         style.save(figure, path)

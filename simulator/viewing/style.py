@@ -19,6 +19,7 @@ from matplotlib.colors import Colormap, ListedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import AutoMinorLocator, MaxNLocator
 
+from simulator.results.marks import short_mark
 from simulator.results.sample import Floats
 from simulator.results.written import write_output
 
@@ -116,9 +117,27 @@ def save(figure: Figure, path: Path) -> None:
         InputError: a file is in the way that is not heterode's own.
         OutputError: the file cannot be written.
     """
+    mark_altered(figure)
     buffer = io.BytesIO()
     figure.savefig(buffer, format=path.suffix[1:], dpi=DPI)
     write_output(path, buffer.getvalue())
+
+
+def mark_altered(figure: Figure) -> None:
+    """Say on a figure that it shows altered results, where it does."""
+    mark = short_mark()
+    if mark and all(text.get_text() != mark for text in figure.texts):
+        figure.text(
+            0.005,
+            0.995,
+            mark,
+            va="top",
+            fontsize=7,
+            color="white",
+            backgroundcolor=VERMILLION,
+            zorder=99,
+            in_layout=False,
+        )
 
 
 def few_ticks() -> MaxNLocator:

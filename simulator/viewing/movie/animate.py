@@ -17,7 +17,9 @@ from simulator.results.fields import FieldSeries, read_fields
 from simulator.results.folder import ResultsFolder
 from simulator.results.heading import heading
 from simulator.results.history import read_history
+from simulator.results.json_record import content_of
 from simulator.results.manifest import read_manifest
+from simulator.results.marks import short_mark
 from simulator.results.particle_series import read_particle_series
 from simulator.results.sample import Floats
 from simulator.results.written import require
@@ -138,7 +140,9 @@ def _stage(results: ResultsFolder, series: FieldSeries, view: View) -> tuple[Sta
     limits = view.range(particles.lithium_fraction, particles.surface_lithium_fraction, *fields)
     # Where not all of the fields were looked at, the rest may reach beyond the colours.
     extend: Extend = "neither" if len(samples) == len(series.times_s) else "both"
-    title = heading(read_manifest(results.manifest), results.path)
+    with content_of(results.manifest):
+        title = heading(read_manifest(results.manifest), results.path)
+    title = " | ".join(part for part in (title, short_mark()) if part)
     return Stage(view, timeline, history, limits, title, extend), timeline
 
 

@@ -1,0 +1,82 @@
+"""heterode verify: what of a results folder is as its run wrote it, file by file."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from simulator.cli.endings import DONE
+from simulator.cli.results_folder import with_results
+from simulator.errors import InputError
+
+if TYPE_CHECKING:
+    from simulator.results.integrity import Finding
+
+_REPORT = "Draw it again with `heterode figures` or `heterode report`"
+
+
+def add(commands: Any) -> None:
+    """Add the command to the parser's."""
+    with_results(
+        commands,
+        "verify",
+        _verify,
+        "say file by file what of RESULTS is as its run wrote it; code 0: all, 2: not all",
+    )
+
+
+def _verify(options: argparse.Namespace, comm: Any) -> int:
+    from simulator.ranks import on_root
+
+    on_root(comm, lambda: _look(options.results))
+    return DONE
+
+
+def _look(place: Path) -> None:
+    from simulator.results.folder import ResultsFolder
+    from simulator.results.integrity import examine
+    from simulator.results.report_record import report_findings
+    from simulator.results.storage import AlteredError
+    from simulator.results.trust import refusal, summary
+
+    folder = ResultsFolder.open(place)
+    found = examine(folder)
+    report = report_findings(folder)
+    findings = [*found.findings, *report]
+    known = {finding.name for finding in findings}
+    others = _others(folder.path, known)
+    width = max(len(name) for name in [*known, *others])
+    for finding in findings:
+        print(f"{finding.name:<{width}}  {_verdict(finding)}")
+    for name in others:
+        print(f"{name:<{width}}  not known: {_why(found.covers, name)}")
+    bad = [finding for finding in findings if finding.problem]
+    print(f"{len(findings) - len(bad)} of {len(findings)} files are whole; {summary(found)}")
+    if found.problems:
+        raise AlteredError(refusal(place, tuple(bad)))
+    if bad:
+        raise InputError(f"{place / bad[0].name}: {bad[0].problem}. {_REPORT}")
+
+
+def _verdict(finding: Finding) -> str:
+    if finding.problem:
+        return f"NOT WHOLE: {finding.problem}"
+    return f"whole ({finding.extent})" if finding.extent else "whole"
+
+
+def _others(top: Path, known: set[str]) -> list[str]:
+    """Files in the folder that no digest is known of."""
+    files = (path for path in sorted(top.rglob("*")) if path.is_file())
+    names = [path.relative_to(top).as_posix() for path in files]
+    return [name for name in names if name not in known]
+
+
+def _why(covers: str, name: str) -> str:
+    if covers == "nothing" and not name.startswith("report/"):
+        return "an earlier version kept no digest of it"
+    if covers == "prefix" and name.startswith(("fields/", "stops/", "checkpoint/")):
+        return "written after the last checkpoint, or not by the run"
+    if name.startswith("report/"):
+        return "heterode has no record of having written it"
+    return "not written by the run"

@@ -1,0 +1,256 @@
+"""Keys that a file gives and another key leaves without effect: refused, or left out with it.
+
+Whatever a user writes is used or refused. A rule names a choice and the keys that it has no use
+for. Keys of the file that a `--set` makes idle by changing the choice are left out, so that
+`--set penalty.distribution=none` need not be followed by the removal of shape and scale; every
+other idle key is a mistake, in a file as well as in a `--set`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import Any
+
+from simulator.parameters.fields import MistakeError
+from simulator.parameters.geometry import MeshSettings
+from simulator.parameters.model import Parameters
+from simulator.protocol.records import each_step
+
+Key = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A choice that leaves keys without effect.
+
+    Attributes:
+        choice: key that decides.
+        keys: without effect; a section stands for all that is in it.
+        idle: whether the choice is such that they are.
+        remedy: what to set to give them one.
+        also: other keys that decide with it.
+    """
+
+    choice: Key
+    keys: tuple[Key, ...]
+    idle: Callable[[Parameters], bool]
+    remedy: str
+    also: tuple[Key, ...] = ()
+
+    def makes_idle(self, key: Key, changed: AbstractSet[Key]) -> bool:
+        """Whether it was a `--set` of the choice that left a key of the file without effect."""
+        deciding = (self.choice, *self.also)
+        mine = any(choice[: len(c)] == c for choice in deciding for c in changed)
+        return mine and not any(_related(key, c) for c in changed)
+
+
+def _below(section: str, *names: str) -> tuple[Key, ...]:
+    return tuple((*section.split("."), name) for name in names)
+
+
+def _composition_gives_nothing(p: Parameters) -> bool:
+    """Whether the file gives all that follows from [composition]."""
+    return p.composition is not None and not p.composition_gives
+
+
+def _law_is_not(law: str) -> Callable[[Parameters], bool]:
+    return lambda p: p.active_material.exchange_current != law
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        ("geometry", "mesh_file"),
+        (
+            *_below(
+                "geometry",
+                "particles",
+                "width",
+                "particle_size",
+                "active_fraction",
+                "minimum_gap",
+                "walls",
+                "separator_thickness",
+            ),
+            *_below("geometry.mesh", *MeshSettings.model_fields),
+            ("seeds", "packing"),
+        ),
+        lambda p: p.geometry.mesh_file is not None,
+        "The mesh has its own: remove the key, or geometry.mesh_file.",
+    ),
+    Rule(
+        ("geometry", "mesh_file"),
+        _below("geometry", "coating_thickness"),
+        # What [composition] gives depends on it.
+        lambda p: p.geometry.mesh_file is not None and not p.composition_gives,
+        "The mesh has its own: remove the key, or geometry.mesh_file.",
+    ),
+    Rule(
+        ("geometry", "dimension"),
+        (("geometry", "mesh", "gap_elements"),),
+        lambda p: p.geometry.dimension == 3,
+        "It refines gaps of curved cells in 2D: remove it.",
+    ),
+    Rule(
+        ("geometry", "active_fraction"),
+        (("composition",),),
+        _composition_gives_nothing,
+        "Remove [composition], or geometry.active_fraction or carbon_binder.electrolyte_fraction.",
+        also=(("carbon_binder", "electrolyte_fraction"),),
+    ),
+    Rule(
+        ("active_material", "exchange_current"),
+        _below(
+            "active_material", "rate_constant", "rate_constant_cathodic", "rate_constant_anodic"
+        ),
+        lambda p: p.active_material.exchange_current != "power_law",
+        'Remove it, or set active_material.exchange_current = "power_law".',
+    ),
+    Rule(
+        ("active_material", "exchange_current"),
+        _below("active_material", "exchange_current_table"),
+        _law_is_not("table"),
+        'Remove it, or set active_material.exchange_current = "table".',
+    ),
+    Rule(
+        ("active_material", "exchange_current"),
+        _below("active_material", "exchange_current_prefactor"),
+        _law_is_not("autocatalytic"),
+        'Remove it, or set active_material.exchange_current = "autocatalytic".',
+    ),
+    Rule(
+        ("active_material", "electronic_conduction_in_particles"),
+        _below("active_material", "electronic_conductivity", "electronic_conductivity_table"),
+        lambda p: not p.active_material.electronic_conduction_in_particles,
+        "Remove it, or set active_material.electronic_conduction_in_particles = true.",
+    ),
+    Rule(
+        ("penalty", "distribution"),
+        (
+            *_below("penalty", "shape", "scale", "minimum", "restriction"),
+            *_below("penalty", "correlation_length", "correlation"),
+            ("seeds", "penalty"),
+        ),
+        lambda p: p.penalty.distribution != "weibull",
+        'Remove it, or set penalty.distribution = "weibull".',
+    ),
+    Rule(
+        ("penalty", "distribution"),
+        _below("penalty", "file"),
+        lambda p: p.penalty.distribution != "table",
+        'Remove it, or set penalty.distribution = "table".',
+    ),
+    Rule(
+        ("penalty", "distribution"),
+        _below("penalty", "conditioning"),
+        lambda p: p.penalty.distribution == "none",
+        "Remove it, or choose another penalty.distribution.",
+    ),
+    Rule(
+        ("penalty", "correlation_length"),
+        _below("penalty", "correlation"),
+        lambda p: p.penalty.correlation_length == 0.0,
+        "Remove it, or give penalty.correlation_length.",
+    ),
+    Rule(
+        ("penalty", "conditioning", "rule"),
+        _below("seeds", "conditioning"),
+        lambda p: p.penalty.conditioning is None or p.penalty.conditioning.rule != "redraw",
+        'Remove it, or set penalty.conditioning.rule = "redraw".',
+    ),
+    Rule(
+        ("lithium_metal", "kinetics"),
+        _below(
+            "lithium_metal",
+            "rate_constant",
+            "rate_constant_activation_energy",
+            "lithium_concentration",
+            "anodic_transfer",
+            "symmetry",
+        ),
+        lambda p: p.lithium_metal.kinetics == "ideal",
+        'Remove it, or set lithium_metal.kinetics = "butler_volmer".',
+    ),
+    Rule(
+        ("collector", "connection"),
+        _below("collector", "contact_resistance"),
+        lambda p: p.collector.connection == "uniform_flux",
+        'Remove it, or set collector.connection = "equipotential".',
+    ),
+    Rule(
+        ("solver", "linear_solver"),
+        _below("solver", "krylov_tolerance"),
+        lambda p: p.solver.linear_solver == "direct",
+        'Remove it, or set solver.linear_solver = "fieldsplit" or "auto".',
+    ),
+    Rule(
+        ("solver", "linear_solver"),
+        _below("solver", "direct_limit"),
+        lambda p: p.solver.linear_solver != "auto",
+        'Remove it, or set solver.linear_solver = "auto".',
+    ),
+    Rule(
+        ("protocol", "steps"),
+        _below("protocol", "stops"),
+        lambda p: (
+            not any(step.kind in ("charge", "discharge") for step in each_step(p.protocol.steps))
+        ),
+        "Remove it, or add a charge or a discharge.",
+    ),
+)
+
+
+def idle_keys(parameters: Parameters, data: dict[str, Any]) -> Iterator[tuple[Key, Rule]]:
+    """Keys that were given and have no effect, each with the rule that says why.
+
+    Args:
+        parameters: what became of the data.
+        data: the tables of the file with the overrides.
+    """
+    for rule in RULES:
+        if rule.idle(parameters):
+            yield from ((key, rule) for key in rule.keys if given(data, key))
+
+
+def given(data: Any, key: Key) -> bool:
+    """Whether tables hold a key."""
+    for part in key:
+        if not isinstance(data, dict) or part not in data:
+            return False
+        data = data[part]
+    return True
+
+
+def leave_out(data: dict[str, Any], key: Key) -> None:
+    """Take a key out of tables, where they hold it."""
+    table: Any = data
+    for part in key[:-1]:
+        table = table.get(part)
+        if not isinstance(table, dict):
+            return
+    table.pop(key[-1], None)
+
+
+def mistake_of(key: Key, rule: Rule, data: dict[str, Any]) -> MistakeError:
+    """What is wrong with an idle key."""
+    choice = ".".join(rule.choice)
+    value: Any = data
+    for part in rule.choice:
+        value = value.get(part) if isinstance(value, dict) else None
+    because = (
+        f"{choice} = {_shown(value)}" if value is not None else f"{choice} as it is by default"
+    )
+    return MistakeError(f"has no effect with {because}", remedy=rule.remedy, key=key)
+
+
+def _shown(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 60 else f"{text[:20]} ... {text[-30:]}"
+
+
+def _related(one: Key, other: Key) -> bool:
+    """Whether one key lies in the other."""
+    shorter = min(len(one), len(other))
+    return one[:shorter] == other[:shorter]
