@@ -59,7 +59,7 @@ class CsvTable(Cells):
             return
         raise TableError(
             self.path,
-            f"{self.described}: {', '.join(missing)} is missing",
+            f"{self.described}: {', '.join(missing)} {'is' if len(missing) == 1 else 'are'} missing",
             allowed=allowed or with_columns(names),
             remedy="Rename them, or name the right file.",
         )
