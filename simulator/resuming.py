@@ -5,6 +5,7 @@ What may differ between the pieces of one run is [output], the title, and where 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -349,6 +350,8 @@ class Intent:
             else:
                 if reached == "begun":
                     _refuse_lost(folder)
+                    told = f"{self.path}: the run there has no checkpoint yet, and begins anew"
+                    print(f"heterode: note: {told}", file=sys.stderr, flush=True)
                 overwrite = self.overwrite or reached == "begun"
                 folder = ResultsFolder.create(self.path, overwrite=overwrite)
             kept = Checkpoints(folder.checkpoint, None if found is None else found.path)

@@ -228,7 +228,9 @@ def test_a_whole_run_again(
     for name in mine:
         assert (out / name).read_text() == "mine"
     assert (out / "report" / "voltage.yours.png").read_bytes() == b"with my arrow"
-    assert "voltage.yours.png" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "voltage.yours.png" in err
+    assert ("begins anew" in err) == (how == "--resume")
 
 
 def test_a_run_does_not_replace_what_it_reads(

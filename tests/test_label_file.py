@@ -348,3 +348,32 @@ def test_a_particle_that_the_gap_cuts_keeps_its_largest_piece() -> None:
     assert volume == pytest.approx(made.measure[0], rel=1e-3)
     assert volume == pytest.approx(0.04 * large.sum(), rel=0.1)
     assert volume < 0.8 * 0.04 * (labels == 1).sum()
+
+
+def test_moments_of_a_stack_are_slices_and_that_is_said(tmp_path: Path) -> None:
+    about = {"axes": "TYX", "finterval": 1.0}
+    found = read(STACK, tmp_path, imagej=True, metadata=about)
+    assert found.labels.shape == STACK.shape
+    assert found.notes == ("its pages, moments by the file, are taken for slices",)
+    assert read(STACK, tmp_path, imagej=True, metadata={"axes": "ZYX"}).notes == ()
+
+
+def test_optics_says_what_it_assumed_of_picture_and_labels(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    random = np.random.default_rng(1)
+    grey = np.where(LABELS > 0, 0.6, 0.2) + random.normal(0, 0.01, SHAPE)
+    counts = (4095 * grey[..., None] * [1.0, 0.95, 0.9]).astype(np.uint16)
+    tifffile.imwrite("p.tif", counts, photometric="rgb")
+    tifffile.imwrite("l.tif", merged(1, 4))
+    words = ["optics", "p.tif", "--labels", "l.tif", "--pixel", "0.2um", "--focus", "off"]
+    assert main([*words, "--out", "none"]) == 2
+    assert "a camera of 12 bits" in capsys.readouterr().err
+    assert main([*words, "--bits", "12", "--out", "out"]) == 0
+    said = "l.tif: numbers in several pieces (1) are taken for as many particles: 4 particles"
+    assert said in capsys.readouterr().out
+    summary = pd.read_csv("out/summary.csv")
+    assert said in summary["warnings"][0]
+    assert summary["particles_found"][0] == 4
+    assert summary["green"][0] == pytest.approx(0.57, abs=0.01)

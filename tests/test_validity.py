@@ -127,7 +127,7 @@ CASES: list[tuple[str, str, tuple[str, ...], tuple[str, ...]]] = [
         "loss_lithium_metal",
         "lithium_metal.rate_constant",
         ("lithium_metal.rate_constant=1e-18 m/s",),
-        ("lithium_metal.rate_constant=1e-18 m/s", 'lithium_metal.kinetics="ideal"'),
+        ('lithium_metal.kinetics="ideal"',),
     ),
     (
         "loss_interface",

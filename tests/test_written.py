@@ -167,9 +167,11 @@ def test_what_is_no_record_is_left(tmp_path: Path, what: str) -> None:
     else:
         (tmp_path / "precious").write_bytes(b"mine")
         record.symlink_to("precious")
-    with pytest.raises(InputError, match="is not heterode's record"):
-        write_output(path, b"new")
-    assert not path.exists()
+    path.write_bytes(b"mine")
+    for outputs in ([path], []):
+        with pytest.raises(InputError, match="is not heterode's record"):
+            attempt(path, outputs, {"overwrite": True})
+    assert path.read_bytes() == b"mine"
     if what == "link":
         assert (tmp_path / "precious").read_bytes() == b"mine"
 

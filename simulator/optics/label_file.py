@@ -69,7 +69,7 @@ def read_label_image(path: Path | str, edges_um: Sequence[float] | None = None) 
     """
     image = read_image_file(path)
     file = image.path
-    pixels = _plane_numbers(image, (2, 3))
+    pixels, notes = _plane_numbers(image, (2, 3))
     if edges_um is None and image.pixel_um is not None:
         page = image.page_um if pixels.ndim == 3 else image.pixel_um
         edges_um = None if page is None else (image.pixel_um, image.pixel_um, page)
@@ -82,7 +82,7 @@ def read_label_image(path: Path | str, edges_um: Sequence[float] | None = None) 
     edges = tuple(edges_um) if len(edges_um) == 3 else (edges_um[0],) * 3
     if pixels.ndim == 2 and edges[0] != edges[1]:
         raise InputError(f"{file}: an image needs square pixels. Pass one length as --pixel")
-    return _label_image(file, pixels, edges[: pixels.ndim])
+    return _label_image(file, pixels, edges[: pixels.ndim], notes)
 
 
 def read_labels(path: Path | str, shape: tuple[int, int]) -> LabelImage:
@@ -102,14 +102,17 @@ def read_labels(path: Path | str, shape: tuple[int, int]) -> LabelImage:
             f"{image.path}: the label image has {pixels.shape[0]} x {pixels.shape[1]} pixels, the"
             f" micrograph {shape[0]} x {shape[1]}. Labels of the same picture are needed"
         )
-    return _label_image(image.path, _plane_numbers(image, (2,)), ())
+    pixels, notes = _plane_numbers(image, (2,))
+    return _label_image(image.path, pixels, (), notes)
 
 
 # -- numbers ----------------------------------------------------------------------------------
 
 
-def _plane_numbers(image: ImageFile, dimensions: tuple[int, ...]) -> npt.NDArray[Any]:
-    """One number a pixel, as the file has it."""
+def _plane_numbers(
+    image: ImageFile, dimensions: tuple[int, ...]
+) -> tuple[npt.NDArray[Any], list[str]]:
+    """One number a pixel, as the file has it, and what is assumed of its pages."""
     file = image.path
     if image.lossy:
         raise InputError(
@@ -138,7 +141,8 @@ def _plane_numbers(image: ImageFile, dimensions: tuple[int, ...]) -> npt.NDArray
             f"{file}: a label image has one number a pixel; this one has the shape"
             f" {image.pixels.shape}" + (f" ({axes})" if axes else "")
         )
-    return pixels
+    times = pixels.ndim == 3 and axes.startswith("T")
+    return pixels, ["its pages, moments by the file, are taken for slices"] if times else []
 
 
 def _whole(file: Path, pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
@@ -150,8 +154,11 @@ def _whole(file: Path, pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return pixels if narrow else pixels.astype(np.int64)
 
 
-def _label_image(file: Path, pixels: npt.NDArray[Any], edges: tuple[float, ...]) -> LabelImage:
-    whole, notes = _with_background(file, _whole(file, pixels))
+def _label_image(
+    file: Path, pixels: npt.NDArray[Any], edges: tuple[float, ...], notes: list[str]
+) -> LabelImage:
+    whole, said = _with_background(file, _whole(file, pixels))
+    notes += said
     labels, numbers = _closed_up(whole)
     if len(numbers) == 1:
         labels = np.asarray(ndimage.label(labels)[0], dtype=np.int32)

@@ -80,6 +80,8 @@ def read_micrograph(
     image = read_image_file(path)
     file = image.path
     notes: list[str] = []
+    if image.lossy:
+        notes.append(f"compressed with loss ({image.lossy}): colours are off by a few counts")
     counts = _as_rgb(file, _direct(image, notes), coloured, notes)
     bits = _bits(image, counts, bits, notes)
     size = pixel_um if pixel_um is not None else image.pixel_um

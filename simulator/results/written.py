@@ -122,6 +122,7 @@ def require(outputs: Iterable[Path]) -> None:
             )
         seen.add(place)
         _refuse_place(path)
+        _refuse_record(path.parent)
         _look(path, rule, records)
 
 
@@ -321,7 +322,20 @@ def _refuse_place(path: Path) -> None:
         raise InputError(f"{present}: cannot be written. {remedy}")
 
 
+def _refuse_record(folder: Path) -> None:
+    """Refuse a record that cannot be written to: then no file of the folder can be, either."""
+    record = folder / RECORD
+    try:
+        kind = os.lstat(record).st_mode
+    except OSError:
+        # What keeps it from being looked at is said of the file itself.
+        return
+    if not stat.S_ISREG(kind):
+        raise InputError(f"{record}: is not heterode's record of files. Move or rename it")
+
+
 def _make_way(path: Path, digest: str) -> None:
+    _refuse_record(path.parent)
     if _look(path, _current(), _Records(), digest):
         set_aside(path)
 
@@ -331,8 +345,6 @@ def _note(path: Path, digest: str) -> None:
     record = path.parent / RECORD
     if recorded(path.parent).get(path.name, ("",))[-1] == digest:
         return
-    if record.is_symlink() or (record.exists() and not record.is_file()):
-        raise InputError(f"{record}: is not heterode's record of files. Move or rename it")
     line = json.dumps([path.name, digest]).encode() + b"\n"
     try:
         handle = os.open(record, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
