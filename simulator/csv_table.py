@@ -57,9 +57,10 @@ class CsvTable(Cells):
         missing = [name for name in names if name not in self.columns]
         if not missing:
             return
+        verb = "is" if len(missing) == 1 else "are"
         raise TableError(
             self.path,
-            f"{self.described}: {', '.join(missing)} is missing",
+            f"{self.described}: {', '.join(missing)} {verb} missing",
             allowed=allowed or with_columns(names),
             remedy="Rename them, or name the right file.",
         )

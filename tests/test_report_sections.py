@@ -81,7 +81,7 @@ def test_planes_are_read_and_spread_evenly() -> None:
     assert parse_count("3,x") == (3, 0)
     places = [plane.position_um for plane in Planes(count=4).within(WINDOW)]
     assert places == pytest.approx([6.0, 18.0, 30.0, 42.0])
-    with pytest.raises(InputError, match=r"z = 60 um: outside the electrode \(from 0 to 48 um\)"):
+    with pytest.raises(InputError, match=r"z = 60 um': outside the electrode \(from 0 to 48 um\)"):
         Planes((Plane(2, 60.0),)).within(WINDOW)
     for text in ("w=3um", "z", "z=3 s", "z=um"):
         with pytest.raises(InputError, match="section = '"):

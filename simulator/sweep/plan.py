@@ -112,13 +112,31 @@ class Plan:
 
 
 def plan_of(content: Mapping[str, Any]) -> Plan:
-    """The plan that `as_dict` wrote down; its runs are taken as they were."""
+    """The plan that `as_dict` wrote down; its runs are taken as they were.
+
+    Raises:
+        KeyError, TypeError, ValueError, AttributeError: it is no such record.
+    """
     file = SweepFile.model_validate(content["file"])
-    runs = tuple(Run(**{**run, "overrides": tuple(run["overrides"])}) for run in content["runs"])
+    if not isinstance(content["runs"], list) or not content["runs"]:
+        raise ValueError("it lists no runs")
+    runs = tuple(_run_of(run) for run in content["runs"])
     source, base = Path(content["source"]), Path(content["base"])
     warnings = tuple(RunWarning.from_dict(entry) for entry in content.get("warnings", []))
     factors = tuple(factors_of(file))
     return Plan(source, base, file, dict(content["file"]), factors, runs, warnings)
+
+
+def _run_of(entry: Mapping[str, Any]) -> Run:
+    run = Run(**{**entry, "overrides": tuple(entry["overrides"])})
+    numbers = (run.point, run.packing_seed, run.penalty_seed, run.row)
+    texts = (run.id, run.block, *run.overrides)
+    known = all(isinstance(number, int) for number in numbers)
+    known = known and all(isinstance(text, str) for text in texts)
+    # The id names files.
+    if not known or not isinstance(run.coordinates, dict) or not run.id.isalnum():
+        raise ValueError(f"run {str(run.id)[:20]!r} is none")
+    return run
 
 
 @dataclass(frozen=True)
