@@ -169,7 +169,7 @@ MISTAKES: dict[str, tuple[list[str], tuple[str, ...]]] = {
     "no pixel size": (["optics", "colour.png"], ("colour.png", "--pixel", "0.1um")),
     "pixel without unit": (["optics", "state.tif", "--pixel", "0.1"], ("--pixel", "no unit")),
     "pixel in seconds": (["optics", "state.tif", "--pixel", "1 s"], ("--pixel", "time")),
-    "pixel of zero": (["optics", "state.tif", "--pixel", "0um"], ("--pixel", "above 0")),
+    "pixel of zero": (["optics", "state.tif", "--pixel", "0um"], ("--pixel", "0.1 nm to 1 m")),
     "flat field of another size": (
         ["optics", "state.tif", "--flat", "colour.png"],
         ("flat field colour", "100 x 120", "320 x 320"),

@@ -66,7 +66,7 @@ def add(commands: Any) -> None:
         "--drude-in-table", action="store_true", help="eps2 holds the free electrons already"
     )
     command.add_argument(
-        "--medium", type=number(1.0, 10.0), default=1.0, help="refractive index in front"
+        "--medium", type=any_number, default=1.0, help="refractive index in front"
     )
     command.add_argument(
         "--lamp", default="3200 K", help="colour temperature, equal, or CSV: wavelength_nm, power"
