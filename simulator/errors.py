@@ -47,7 +47,7 @@ class InputError(LineError):
 class MistakesError(InputError):
     """An input file has mistakes: the message names all of them, so it may be longer."""
 
-    longest = 8 * LONGEST_LINE
+    longest = 4 * LONGEST_LINE
 
 
 class ArgumentError(InputError):

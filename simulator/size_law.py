@@ -139,7 +139,9 @@ class Lognormal(SizeLaw):
     def cut(self) -> Floats:
         """(2,) the bounds in standard deviations from the median."""
         ratio = np.array([self.minimum, self.maximum]) / self.location
-        return np.asarray(np.log(ratio) / self.sigma, dtype=np.float64)
+        # The bounds of a law that is all but one diameter are infinitely far from it.
+        with np.errstate(over="ignore"):
+            return np.asarray(np.log(ratio) / self.sigma, dtype=np.float64)
 
     @property
     def share_inside(self) -> float:

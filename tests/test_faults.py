@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -11,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import PRESET, environment, short_run
+from conftest import PRESET, ROOT, environment, short_run
 
 from simulator.cli.faults import explain
 from simulator.errors import LONGEST_LINE, CompileError, InputError, ResumeError, one_line
@@ -268,3 +269,38 @@ def test_only_regular_files_are_read(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="at most 6e-06 MB") as caught:
         read_regular(plain, 6)
     assert caught.value.errno == errno.EFBIG
+
+
+@pytest.mark.parametrize(
+    ("number", "own", "code"),
+    [
+        (signal.SIGTERM, 1, 128 + signal.SIGTERM),
+        (signal.SIGTERM, 137, 128 + signal.SIGTERM),
+        (signal.SIGUSR1, 1, 128 + signal.SIGUSR1),
+        (signal.SIGTERM, 3, 3),
+        (signal.SIGTERM, 0, 0),
+        (None, 1, 1),
+    ],
+)
+def test_code_of_ranks_that_a_signal_ended(
+    number: signal.Signals | None, own: int, code: int
+) -> None:
+    # In place of mpirun: a program that ends with a code of its own when it is asked to.
+    mpirun = (
+        "import os, signal, sys\n"
+        "def leave(*_): os._exit(int(sys.argv[1]))\n"
+        "for one in (signal.SIGTERM, signal.SIGUSR1): signal.signal(one, leave)\n"
+        "print('ready', flush=True)\n"
+        "sys.stdin.read()\n"
+        "leave()\n"
+    )
+    words = [sys.executable, ROOT / "scripts/setup/ranks.py", sys.executable, "-c", mpirun]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([*map(str, words), str(own)], text=True, **pipes) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        if number is not None:
+            process.send_signal(number)
+            process.wait(timeout=60)
+        _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (code, "")

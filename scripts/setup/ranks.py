@@ -4,6 +4,8 @@
 
 A rank killed from outside (for want of memory, say) cannot speak for itself, and mpirun ends with
 128 + the signal's number. A run on one machine ends with code 3 whatever fails in it: so does this.
+Asked to end by a signal, a run ends with 128 + its number; mpirun, which kills its ranks half a
+second after SIGTERM, would say 1.
 """
 
 import ctypes
@@ -15,6 +17,7 @@ PASSED_ON = {signal.SIGINT, signal.SIGTERM, signal.SIGUSR1}
 FATAL = {signal.SIGKILL, signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL}
 FATAL |= {signal.SIGFPE}
 FAILED = 3
+OWN_CODES = {0, 2, 3}
 PR_SET_PDEATHSIG = 1
 SI_KERNEL = 0x80
 
@@ -27,7 +30,11 @@ def end_with_parent():
 
 
 def run(command):
-    """Its exit code; signals are passed on to it, but ^C comes to both from the terminal."""
+    """Its exit code and the last signal that asked it to end, 0 for none.
+
+    Signals are passed on to it, but ^C comes to both from the terminal.
+    """
+    asked = 0
     watched = PASSED_ON | {signal.SIGCHLD}
     signal.pthread_sigmask(signal.SIG_BLOCK, watched)
     try:
@@ -36,13 +43,17 @@ def run(command):
         sys.exit(f"run: error: {command[0]}: {error.strerror}")
     while child.poll() is None:
         came = signal.sigwaitinfo(watched)
-        if came.si_signo in PASSED_ON and came.si_code != SI_KERNEL:
-            child.send_signal(came.si_signo)
-    return child.returncode
+        if came.si_signo in PASSED_ON:
+            asked = came.si_signo
+            if came.si_code != SI_KERNEL:
+                child.send_signal(came.si_signo)
+    return child.returncode, asked
 
 
 def main(command):
-    code = run(command)
+    code, asked = run(command)
+    if asked and code not in OWN_CODES:
+        return 128 + asked
     # A negative code: mpirun itself was ended by that signal.
     number = -code if code < 0 else code - 128
     if number not in FATAL:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from simulator.cli.endings import DONE
 from simulator.cli.outputs import with_overwrite
-from simulator.cli.values import direction, number, numbers, positive_number
+from simulator.cli.values import any_number, direction, number, numbers, positive_number
 from simulator.errors import InputError
 from simulator.ranks import on_root
 
@@ -65,7 +65,9 @@ def add(commands: Any) -> None:
     command.add_argument(
         "--drude-in-table", action="store_true", help="eps2 holds the free electrons already"
     )
-    command.add_argument("--medium", type=float, default=1.0, help="refractive index in front")
+    command.add_argument(
+        "--medium", type=number(1.0, 10.0), default=1.0, help="refractive index in front"
+    )
     command.add_argument(
         "--lamp", default="3200 K", help="colour temperature, equal, or CSV: wavelength_nm, power"
     )
@@ -79,7 +81,9 @@ def add(commands: Any) -> None:
         "--electrons", type=positive_number, metavar="N", help="valence electrons per cell"
     )
     bands = command.add_argument_group("equation (1), for .npz and .h5")
-    bands.add_argument("--fermi", type=float, metavar="EV", help="Fermi level; else occupations")
+    bands.add_argument(
+        "--fermi", type=any_number, metavar="EV", help="Fermi level; else occupations"
+    )
     bands.add_argument(
         "--temperature", type=number(0.0, 1e6), metavar="K", help="of electrons (default: 0)"
     )

@@ -31,7 +31,12 @@ def add(commands: Any) -> None:
         metavar="CSV",
         help="lithium_fraction, red, green, blue, from heterode dielectric (else made up)",
     )
-    command.add_argument("--sample", type=int, default=-1, help="of the results (default: last)")
+    command.add_argument(
+        "--sample",
+        type=whole(-1_000_000, 1_000_000),
+        default=-1,
+        help="of the results (default: last)",
+    )
     command.add_argument(
         "--section", metavar="PLANE", help="of a 3D run, as in z=10um (default: the middle, y)"
     )

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from simulator.cli.endings import DONE, SOLVE_FAILED
 from simulator.cli.outputs import with_overwrite
 from simulator.cli.results_folder import add_accept_altered, mind
+from simulator.cli.values import whole
 from simulator.errors import InputError
 
 if TYPE_CHECKING:
@@ -39,8 +40,10 @@ def add(commands: Any) -> None:
     sweep.add_argument(
         "--out", type=Path, metavar="DIR", help="folder (default: results/<name of SWEEP>)"
     )
-    sweep.add_argument("--jobs", type=int, metavar="N", help="runs at a time (default: all cores)")
-    sweep.add_argument("--ranks", type=int, metavar="N", help="MPI ranks of each run")
+    sweep.add_argument(
+        "--jobs", type=whole(1, 100_000), metavar="N", help="runs at a time (default: all cores)"
+    )
+    sweep.add_argument("--ranks", type=whole(1, 100_000), metavar="N", help="MPI ranks of each run")
     sweep.add_argument(
         "--retry-failed", action="store_true", help="begin runs that failed before anew"
     )

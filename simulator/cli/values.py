@@ -8,14 +8,22 @@ from collections.abc import Callable, Sequence
 
 from simulator.units import UnitError, quantity
 
+LEAST_UM, LARGEST_UM = 1e-4, 1e6
+"""Lengths of options: from a tenth of a nanometre to a metre."""
+
+FARTHEST = 1e12
+"""Of numbers that have no range of their own: none means more, and their cubes are numbers."""
+
 
 def length(text: str) -> float:
-    """A length with its unit, above 0, in um."""
+    """A length with its unit, in um."""
     try:
         size = 1e6 * quantity(text, "m")
     except UnitError as error:
         raise ArgumentTypeError(f"'{text}' {error}. Give a length, as in 0.1um") from None
-    return _positive(text, size)
+    if not LEAST_UM <= size <= LARGEST_UM:
+        raise ArgumentTypeError(f"'{text}' is not a length from 0.1 nm to 1 m")
+    return size
 
 
 def length_in_um(text: str) -> float:
@@ -27,14 +35,17 @@ def length_in_um(text: str) -> float:
             size = 1e6 * quantity(text, "m")
         except UnitError as error:
             raise ArgumentTypeError(f"'{text}' {error}") from None
-    if not 0.0 <= size < 1e6:
+    if not 0.0 <= size <= LARGEST_UM:
         raise ArgumentTypeError(f"'{text}' is not a length from 0 to 1 m")
     return size
 
 
 def positive_length_in_um(text: str) -> float:
-    """The same above 0."""
-    return _positive(text, length_in_um(text))
+    """The same from a tenth of a nanometre up."""
+    size = length_in_um(text)
+    if size < LEAST_UM:
+        raise ArgumentTypeError(f"'{text}' is not a length from 0.1 nm to 1 m")
+    return size
 
 
 def voxel(text: str) -> tuple[float, ...]:
@@ -63,8 +74,13 @@ def number(low: float, high: float) -> Callable[[str], float]:
 
 
 def positive_number(text: str) -> float:
-    """A number above 0."""
-    return _positive(text, number(-float("inf"), float("inf"))(text))
+    """A number above 0, neither vanishing nor beyond all measure."""
+    return number(1.0 / FARTHEST, FARTHEST)(text)
+
+
+def any_number(text: str) -> float:
+    """A number of either sign that is not beyond all measure."""
+    return number(-FARTHEST, FARTHEST)(text)
 
 
 def number_or(*words: str) -> Callable[[str], float | str]:
@@ -74,11 +90,9 @@ def number_or(*words: str) -> Callable[[str], float | str]:
         if text in words:
             return text
         try:
-            return float(text)
-        except ValueError:
-            raise ArgumentTypeError(
-                f"'{text}' is unknown (allowed: {', '.join(words)}, or a number)"
-            ) from None
+            return any_number(text)
+        except ArgumentTypeError as error:
+            raise ArgumentTypeError(f"{error} (allowed: {', '.join(words)}, or a number)") from None
 
     return read
 
@@ -98,9 +112,13 @@ def whole(low: int, high: int) -> Callable[[str], int]:
     """A whole number from `low` to `high`."""
 
     def read(text: str) -> int:
-        if not text.isdigit() or not low <= int(text) <= high:
+        try:
+            value = int(text)
+        except ValueError:  # no number, or one of 5000 digits
+            value = low - 1
+        if not low <= value <= high:
             raise ArgumentTypeError(f"'{text}' is no whole number from {low} to {high}")
-        return int(text)
+        return value
 
     return read
 
@@ -113,6 +131,8 @@ def numbers(*counts: int, form: str = "") -> Callable[[str], tuple[float, ...]]:
             found = tuple(float(part) for part in text.split(","))
         except ValueError:
             raise ArgumentTypeError(f"'{text}' is not numbers with commas{_as(form)}") from None
+        if not all(abs(value) <= FARTHEST for value in found):  # nan is not either
+            raise ArgumentTypeError(f"'{text}' has a number beyond {FARTHEST:g}{_as(form)}")
         if len(found) not in counts:
             wanted = " or ".join(str(count) for count in counts)
             raise ArgumentTypeError(f"'{text}' has {len(found)} numbers, not {wanted}{_as(form)}")
@@ -134,8 +154,11 @@ def intervals(*counts: int) -> Callable[[str], tuple[float, ...]]:
 
     def read(text: str) -> tuple[float, ...]:
         found = numbers(*counts)(text)
-        if not all(low < high for low, high in zip(found[::2], found[1::2], strict=True)):
-            raise ArgumentTypeError(f"'{text}': each second number is above the first")
+        for low, high in zip(found[::2], found[1::2], strict=True):
+            if not low < high:
+                raise ArgumentTypeError(f"'{text}': each second number is above the first")
+            if high - low < max(1.0 / FARTHEST, 1e-9 * max(abs(low), abs(high))):
+                raise ArgumentTypeError(f"'{text}': {low:g} and {high:g} are too close")
         return found
 
     return read
@@ -151,12 +174,6 @@ def some_of(allowed: Sequence[str]) -> Callable[[str], tuple[str, ...]]:
         return found
 
     return read
-
-
-def _positive(text: str, value: float) -> float:
-    if not value > 0.0:
-        raise ArgumentTypeError(f"'{text}' is not above 0")
-    return value
 
 
 def _as(form: str) -> str:

@@ -25,6 +25,7 @@ from simulator.geometry.extent import refuse_other_units
 from simulator.geometry.mesh_data import MeshData
 from simulator.geometry.msh import read_msh, write_msh
 from simulator.geometry.packing import Packing, Progress, pack
+from simulator.reading import read_regular
 
 Result = TypeVar("Result")
 
@@ -199,7 +200,7 @@ def _plain(section: Any) -> dict[str, Any]:
 
 def _file_hash(path: Path) -> str:
     try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
+        return hashlib.sha256(read_regular(path)).hexdigest()
     except OSError as error:
         raise InputError(
             f"geometry.particle_size.file = {path} cannot be read ({error.strerror})."

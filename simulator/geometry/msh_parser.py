@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simulator.errors import InputError
+from simulator.reading import read_regular
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -112,7 +113,7 @@ def parse_msh(path: Path | str) -> MshContent:
         InputError: no such file, another format or version, cut short, or unknown elements.
     """
     try:
-        data = Path(path).read_bytes()
+        data = read_regular(path)
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}).") from None
     head = data[:64].split()

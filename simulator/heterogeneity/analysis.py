@@ -22,6 +22,9 @@ from simulator.random_field import Correlation
 # Distances up to which pairs are shown where the field is larger, um.
 _FARTHEST_UM = 100.0
 
+# Each bin of each permutation is a number kept for every coefficient.
+_MOST_BINS = 2000
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -79,6 +82,12 @@ class Settings:
         """(B+1,) edges of the distance bins."""
         longest = max(float(field.sides_um.max()) for field in fields)
         reach = min(_FARTHEST_UM, 0.5 * longest) if self.max_um is None else self.max_um
+        if reach / self.bin_um > _MOST_BINS:
+            raise InputError(
+                f"distance bins of {self.bin_um:g} um up to {reach:g} um are too many (allowed: "
+                f"{_MOST_BINS}). Take wider bins, at least {reach / _MOST_BINS:.3g} um, or a "
+                "shorter largest distance."
+            )
         bins = max(1, int(reach / self.bin_um + 1e-9))
         return np.asarray(self.bin_um * np.arange(bins + 1), dtype=np.float64)
 

@@ -29,6 +29,9 @@ _TRUNCATE = 5.0
 # Cells per bandwidth at least: coarser, the cells themselves would smooth.
 _CELLS_PER_BANDWIDTH = 2.0
 
+# Along the longer side: 17 million cells of a square.
+_MOST_CELLS = 4096
+
 # Where fewer than this many particles per bandwidth squared are near, a local mean means nothing.
 _FAINT = 1e-9
 
@@ -88,6 +91,12 @@ def density_map(
     axes, near, inside, plane = _plane(points, h, normal, plane_um)
     window = points.window_um[axes]
     sides = window[:, 1] - window[:, 0]
+    if _CELLS_PER_BANDWIDTH * sides.max() / h > _MOST_CELLS:
+        least = _CELLS_PER_BANDWIDTH * sides.max() / _MOST_CELLS
+        raise InputError(
+            f"a bandwidth of {h:g} um in a field {sides.max():g} um long makes a map of too many "
+            f"cells (allowed: {least:.3g} um or more). Take a wider one, or a smaller field."
+        )
     most = max(grid, int(np.ceil(_CELLS_PER_BANDWIDTH * sides.max() / h)))
     cells = np.maximum(2, np.round(sides / sides.max() * most)).astype(int)
     step = sides / cells

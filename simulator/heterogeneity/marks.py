@@ -15,6 +15,12 @@ Ints = npt.NDArray[np.int64]
 
 FEWEST = 10
 
+# Of the numbers of a particle: their fourth powers, which statistics take, are numbers still.
+_LARGEST = 1e50
+
+# Of places and radii, um.
+_FARTHEST_UM = 1e12
+
 # Values closer together than this, relative to their size, are equal but for rounding.
 _ROUNDING = 1e-12
 
@@ -160,19 +166,25 @@ class MarkedPoints:
         if self.radius_um is not None:
             columns["radius_um"] = self.radius_um
         for key, column in columns.items():
-            wrong = np.flatnonzero(~np.isfinite(column.reshape(len(self), -1)).all(axis=1))
+            largest = _LARGEST if key in ("value", "weight") else _FARTHEST_UM
+            small = np.abs(column.reshape(len(self), -1)) <= largest  # nan is not either
+            wrong = np.flatnonzero(~small.all(axis=1))
             if wrong.size:
                 raise InputError(
                     f"{self.name}: {key} of particle {wrong[0]} is {column[wrong[0]]}"
-                    f" ({wrong.size} such rows); finite numbers are needed. Leave these rows out."
+                    f" ({wrong.size} such rows); finite numbers up to {largest:g} are needed. Leave"
+                    " these rows out."
                 )
         for key in ("weight", "radius_um"):
-            if key in columns and columns[key].min() <= 0:
+            if key in columns and columns[key].min() < 1.0 / _LARGEST:
                 raise InputError(
                     f"{self.name}: {key} = {columns[key].min():g} of particle"
-                    f" {columns[key].argmin()} is not above 0."
+                    f" {columns[key].argmin()} is not above 0 (allowed: {1.0 / _LARGEST:g} to"
+                    f" {_LARGEST:g})."
                 )
-        if np.ptp(self.value) <= _ROUNDING * np.abs(self.value).max():
+        # Values that differ by next to nothing have a variance of 0.
+        least = max(_ROUNDING * float(np.abs(self.value).max()), 1.0 / _LARGEST)
+        if np.ptp(self.value) <= least:
             raise InputError(
                 f"{self.name}: all {len(self)} values equal {self.value[0]:g}: there is no"
                 " heterogeneity to measure. Use another time or column."

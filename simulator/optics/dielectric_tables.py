@@ -62,6 +62,8 @@ def read_dielectric_table(path: Path | str) -> AbsorptionTable:
     energy = _energies(table)
     columns = {c: table.numbers(c) for c in table.columns if c in _COLUMNS}
     eps1 = None
+    for name, values in columns.items():
+        _check_size(path, name, values, LARGEST_INDEX if name in ("n", "k") else LARGEST_EPS)
     if {"n", "k"} <= columns.keys():
         eps1 = columns["n"] ** 2 - columns["k"] ** 2
         columns["eps2"] = 2.0 * columns["n"] * columns["k"]
@@ -74,6 +76,23 @@ def read_dielectric_table(path: Path | str) -> AbsorptionTable:
     else:
         raise TableError(path, table.described, allowed=ALLOWED)
     return _table(path, energy, ab, c, "eps2" in columns, eps1)
+
+
+LARGEST_EPS, LARGEST_INDEX = 1e12, 1e6
+"""Of dielectric functions and refractive indices: what a metal has far below the table's first
+energy, and a bound for numbers in a wrong column or unit."""
+
+LEAST_EV, LARGEST_EV = 1e-9, 1e9
+"""Of photon energies above 0: radio waves to gamma rays."""
+
+
+def _check_size(path: Path | str, name: str, values: Floats, largest: float) -> None:
+    worst = float(values[np.argmax(np.abs(values))])
+    if not abs(worst) <= largest:
+        raise InputError(
+            f"{path}: {name} = {worst:g} is beyond all materials (allowed: up to {largest:g})."
+            " Check the column and its unit"
+        )
 
 
 _COLUMNS = {"eps2", "eps2_ab", "eps2_c", "eps2_xx", "eps2_yy", "eps2_zz", "n", "k"}
@@ -102,6 +121,14 @@ def _table(
     energy = energy[order]
     if energy[0] < 0.0:
         raise InputError(f"{path}: energy_eV = {energy[0]:g} is below 0")
+    bright = energy[energy > 0.0]
+    if bright.size < 3 or bright[0] < LEAST_EV or bright[-1] > LARGEST_EV:
+        raise InputError(
+            f"{path}: photon energies from {energy[0]:g} to {energy[-1]:g} eV are no spectrum's"
+            f" (allowed: 0, or {LEAST_EV:g} to {LARGEST_EV:g} eV). Check the column and its unit"
+        )
+    for values in (ab, c):
+        _check_size(path, "eps2", values, LARGEST_EPS)
     double = np.flatnonzero(np.diff(energy) == 0.0)
     if double.size:
         raise InputError(

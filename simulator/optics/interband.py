@@ -24,6 +24,7 @@ from scipy.special import expit
 
 from simulator.errors import InputError
 from simulator.optics.spectrum import PLASMA_EV2_A3
+from simulator.reading import check_regular
 
 Floats = npt.NDArray[np.floating[Any]]
 Complexes = npt.NDArray[np.complexfloating[Any, Any]]
@@ -191,8 +192,10 @@ def read_bands(
 
 
 def _arrays(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise InputError(f"{path}: no such file")
+    try:
+        check_regular(path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
     try:
         if path.suffix == ".npz":
             with np.load(path, allow_pickle=False) as stored:

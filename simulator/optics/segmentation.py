@@ -139,7 +139,9 @@ def _segment_tile(
 ) -> Labels:
     smooth = ndimage.gaussian_filter(grey, smoothing)
     if settings.threshold == "local":
-        block = 2 * int(np.ceil(2.0 * settings.largest_um / pixel_um)) + 1
+        # Surroundings wider than the picture are the picture.
+        reach = min(2.0 * settings.largest_um / pixel_um, float(max(grey.shape)))
+        block = 2 * int(np.ceil(reach)) + 1
         mask = smooth > threshold_local(smooth, block, method="gaussian")
         # In a wide gap the surroundings are all matrix, and half of it is above its mean.
         mask &= smooth > 0.5 * (level + float(np.percentile(smooth, 5)))

@@ -95,6 +95,10 @@ class Camera:
         return light
 
 
+MOST_PARTICLES = 200_000
+"""Of a random packing, which takes a minute then."""
+
+
 def random_positions(
     size_um: tuple[float, float],
     random: np.random.Generator,
@@ -114,7 +118,7 @@ def random_positions(
         overlap: share of the median radius by which neighbours may overlap in the picture.
 
     Raises:
-        InputError: the area fraction is out of range.
+        InputError: the area fraction is out of range, or there would be too many.
     """
     if not 0.05 <= area_fraction <= 0.8:
         raise InputError(f"area fraction {area_fraction:g} is outside 0.05 to 0.8")
@@ -122,6 +126,11 @@ def random_positions(
     size = np.array(size_um) + 2.0 * margin
     mean_area = np.pi * median_radius_um**2 * np.exp(2.0 * spread**2)
     count = max(1, round(area_fraction * float(np.prod(size)) / mean_area))
+    if count > MOST_PARTICLES:
+        raise InputError(
+            f"a picture of {size_um[0]:g} x {size_um[1]:g} um shows {count} particles (allowed: up "
+            f"to {MOST_PARTICLES}). Lower --size or --pixel"
+        )
     radii = median_radius_um * np.exp(spread * random.standard_normal(count))
     radii = np.clip(radii, 0.4 * median_radius_um, 2.5 * median_radius_um)
     box = Box(size, periodic=np.ones(2, dtype=bool))

@@ -20,7 +20,7 @@ from pydantic import model_validator
 from simulator.parameters.fields import Fraction, MistakeError, Physical, Section
 
 ArealMass = Annotated[
-    float, Physical("kg/m^2", shown="mg/cm^2", above=0, up_to=500, example="10.8 mg/cm^2")
+    float, Physical("kg/m^2", shown="mg/cm^2", at_least=0.001, up_to=500, example="10.8 mg/cm^2")
 ]
 Density = Annotated[
     float, Physical("kg/m^3", shown="g/cm^3", at_least=0.1, up_to=25, example="4.75 g/cm^3")

@@ -150,11 +150,8 @@ def _order(value: Any) -> Any:
 Order = Annotated[Literal[1, 2], BeforeValidator(_order)]
 """Polynomial order."""
 
-Fraction = Annotated[float, Physical(above=0, below=1)]
-"""Open interval (0, 1)."""
-
-Positive = Annotated[float, Physical(above=0)]
-"""A dimensionless number above zero."""
+Fraction = Annotated[float, Physical(at_least=1e-6, up_to=1 - 1e-6)]
+"""Between 0 and 1, and far enough from both for its powers, logarithms and 1 - x to be numbers."""
 
 Temperature = Annotated[float, Physical("K", at_least=263.15, up_to=333.15, example="298.15 K")]
 

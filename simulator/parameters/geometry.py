@@ -97,7 +97,9 @@ class Geometry(Section):
     separator_thickness: SlabLength
     width: SlabLength | None = None
     particles: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
-    active_fraction: Annotated[float, Physical(above=0, up_to=PACKING_LIMIT, example="0.465")]
+    active_fraction: Annotated[
+        float, Physical(at_least=0.001, up_to=PACKING_LIMIT, example="0.465")
+    ]
     minimum_gap: Gap = 0.1e-6
     walls: Literal["inside", "cut"] = "inside"
     particle_size: ParticleSize

@@ -34,7 +34,6 @@ from simulator.parameters.fields import (
     Fraction,
     MistakeError,
     Physical,
-    Positive,
     RateConstant,
     SaltConcentration,
     Section,
@@ -255,7 +254,7 @@ class ElectrolyteSection(Section):
     diffusivity: Diffusivity | None = None
     conductivity: Conductivity | None = None
     transference_number: Fraction | None = None
-    thermodynamic_factor: Positive | None = None
+    thermodynamic_factor: Annotated[float, Physical(at_least=1e-3, up_to=1e3)] | None = None
 
     @model_validator(mode="after")
     def _numbers(self) -> ElectrolyteSection:
@@ -323,7 +322,7 @@ class LithiumMetal(Section):
     """At 298.15 K, m/s."""
     rate_constant_activation_energy: ActivationEnergy = 0.0
     lithium_concentration: Annotated[
-        float, Physical("mol/m^3", above=0, up_to=1e6, example="76923 mol/m^3")
+        float, Physical("mol/m^3", at_least=1, up_to=1e6, example="76923 mol/m^3")
     ] = lithium_metal.LITHIUM_CONCENTRATION
     anodic_transfer: Fraction = lithium_metal.SALT_EXPONENT
     symmetry: Fraction = 0.5

@@ -156,8 +156,7 @@ def _show(value: Any) -> str:
     try:
         text = json.dumps(value, ensure_ascii=False, default=str)
     except (TypeError, ValueError):
-        # A whole number of more than 4300 digits, which TOML has in hexadecimal.
-        text = f"{value:#x}" if isinstance(value, int) else "(too long)"
+        text = repr(value)
     text = " ".join(text.replace("NaN", "nan").replace("Infinity", "inf").split())
     return _shorten(text)
 

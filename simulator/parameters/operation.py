@@ -24,7 +24,7 @@ MOST_STEPS = 1_000_000
 the smallest cell takes days."""
 
 Tolerance = Annotated[float, Physical(at_least=1e-14, up_to=0.1, example="1e-4")]
-Duration = Annotated[float, Physical("s", above=0, up_to=1e9, example="10 s")]
+Duration = Annotated[float, Physical("s", at_least=1e-12, up_to=1e9, example="10 s")]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 
 _STOP = Physical("V", shown="V", at_least=VOLTAGE_RANGE[0], up_to=VOLTAGE_RANGE[1], example="4.2 V")
@@ -210,7 +210,7 @@ class Solver(Section):
     newton_iterations: Annotated[int, Field(ge=2, le=200)] = 20
     initial_step: Duration | None = None
     minimum_step: Duration = 1e-3
-    maximum_step_fraction: Annotated[float, Physical(above=0, up_to=1, example="0.0125")] = (
+    maximum_step_fraction: Annotated[float, Physical(at_least=1e-9, up_to=1, example="0.0125")] = (
         1.0 / 80.0
     )
     """Largest time step, as a fraction of the time a full charge at the step's rate takes."""
@@ -238,7 +238,15 @@ class Output(Section):
     @field_validator("directory", mode="before")
     @classmethod
     def _path(cls, value: Any) -> Any:
-        return Path(value) if isinstance(value, str) else value
+        if not isinstance(value, str):
+            return value
+        if not value.isprintable() or not value.strip():
+            raise MistakeError(
+                "is no name of a folder",
+                allowed="printable characters, at least one",
+                remedy="Choose another name.",
+            )
+        return Path(value)
 
 
 class Seeds(Section):

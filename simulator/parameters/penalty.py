@@ -22,7 +22,7 @@ class Conditioning(Section):
 
     rule: Literal["relax", "redraw", "uniform"]
     fraction: Annotated[float, Physical(above=0, up_to=1, example="0.5")] | None = None
-    value: Annotated[float, Physical(above=0, up_to=1, example="0.4")] | None = None
+    value: Annotated[float, Physical(at_least=1e-12, up_to=1, example="0.4")] | None = None
 
     @model_validator(mode="after")
     def _complete(self) -> Conditioning:
@@ -59,7 +59,7 @@ class Penalty(Section):
 
     distribution: Literal["weibull", "none", "table"]
     shape: Annotated[float, Physical(at_least=0.05, up_to=100, example="1.5")] | None = None
-    scale: Annotated[float, Physical(above=0, up_to=100, example="0.4")] | None = None
+    scale: Annotated[float, Physical(at_least=1e-12, up_to=100, example="0.4")] | None = None
     minimum: Annotated[float, Physical(at_least=1e-12, below=1, example="1e-3")] = 1e-3
     restriction: Literal["truncate", "clip", "rescale"] = "truncate"
     file: Path | None = None

@@ -24,6 +24,9 @@ MOST_PARTS = 32
 DEEPEST = 32
 """Tables and lists in one another."""
 
+MOST_BITS = 14_000
+"""Of a whole number: Python writes none of more than 4300 digits, in a message say."""
+
 _PART = r"""(?:"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+'|[A-Za-z0-9_-]++)"""
 # Possessive, and anchored where a key can begin: the time is proportional to the text.
 _LONG_KEY = re.compile(
@@ -69,18 +72,22 @@ def parse_toml(text: str) -> dict[str, Any]:
         tables = tomllib.loads(text)
     except RecursionError:
         raise ValueError(f"lists or tables nested more than {DEEPEST} deep") from None
-    if _is_deep(tables):
-        raise ValueError(f"lists or tables nested more than {DEEPEST} deep")
+    _check_values(tables)
     return tables
 
 
-def _is_deep(tables: dict[str, Any]) -> bool:
+def _check_values(tables: dict[str, Any]) -> None:
+    """Refuse what is nested too deeply, and whole numbers that TOML does not have."""
     level: list[Any] = [tables]
-    for _ in range(DEEPEST):
-        level = [
-            inner
+    for _ in range(DEEPEST + 1):
+        values = [
+            value
             for outer in level
-            for inner in (outer.values() if isinstance(outer, dict) else outer)
-            if isinstance(inner, (dict, list))
+            for value in (outer.values() if isinstance(outer, dict) else outer)
         ]
-    return bool(level)
+        if any(isinstance(value, int) and value.bit_length() > MOST_BITS for value in values):
+            raise ValueError("a whole number of more than 4000 digits")
+        level = [value for value in values if isinstance(value, (dict, list))]
+        if not level:
+            return
+    raise ValueError(f"lists or tables nested more than {DEEPEST} deep")

@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from simulator.errors import InputError
+from simulator.reading import read_regular
 from simulator.reporting.toml_text import toml_text
 from simulator.results.folder import ResultsFolder
 from simulator.results.heading import facts
@@ -325,7 +326,7 @@ def input_text(manifest: Mapping[str, Any]) -> str:
 def data_address(path: Path) -> str:
     """A file as an address that carries it; "" where there is no such file."""
     try:
-        content = path.read_bytes()
+        content = read_regular(path)
     except OSError:
         return ""
     return f"data:{_KINDS[path.suffix]};base64,{base64.b64encode(content).decode()}"

@@ -249,6 +249,12 @@ def _selected(points: MarkedPoints, request: Request, where: str, *, run: bool) 
         given = run and (request.weighting == "volume") == (request.planes is None)
         if not given:
             area = request.weighting == "area"
+            # A radius has a power to be taken: up to 1e15 um it is a number that weighs.
+            if not 1e-15 <= points.radius_um.min() <= points.radius_um.max() <= 1e15:
+                raise InputError(
+                    f"{where}: radii from {points.radius_um.min():g} to {points.radius_um.max():g}"
+                    " um are no particles' (allowed with --weight: 1e-15 to 1e15 um)"
+                )
             weight = points.radius_um**2 if area else points.radius_um**3
             points = replace(points, weight=np.asarray(np.pi * weight * (1 if area else 4 / 3)))
     if request.min_radius_um > 0.0:

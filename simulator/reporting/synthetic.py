@@ -23,6 +23,7 @@ import numpy.typing as npt
 from simulator.errors import InputError
 from simulator.heterogeneity.sections import ACROSS, Plane, Planes, section_discs
 from simulator.optics.csv_columns import write_csv
+from simulator.optics.image_file import LARGEST_PIXEL_UM
 from simulator.optics.sections import Colours, disc_scene
 from simulator.optics.synthetic import (
     Camera,
@@ -40,6 +41,9 @@ _MARGIN_UM = 3.0
 _SPREAD = 0.05
 _CORRELATION_UM = 15.0
 _LARGEST = 20_000
+MOST_DEFOCUS_PX = 100
+"""Largest sigma of a particle's own blur: beyond it none is left to be seen."""
+
 _EXPOSED = 0.75
 """Share of full scale at which the brightest colour is shown; ratios stay as they are."""
 
@@ -93,6 +97,17 @@ def take_pictures(request: Request, colours: Colours, seed: int, out: Path) -> i
     Raises:
         InputError: results not readable, or too large a picture.
     """
+    if not 0.0 < request.pixel_um <= LARGEST_PIXEL_UM:
+        raise InputError(
+            f"a pixel of {request.pixel_um:g} um is no micrograph's (allowed: up to "
+            f"{LARGEST_PIXEL_UM:g} um). Correct --pixel"
+        )
+    if request.defocus_um > MOST_DEFOCUS_PX * request.pixel_um:
+        blur_px = request.defocus_um / request.pixel_um
+        raise InputError(
+            f"a defocus of {request.defocus_um:g} um blurs by {blur_px:.3g} pixels (allowed: up"
+            f" to {MOST_DEFOCUS_PX}). Lower --defocus or raise --pixel"
+        )
     placing, drawing, focusing = np.random.default_rng(seed).spawn(3)
     colours = replace(colours, colour=colours.colour * (_EXPOSED / float(colours.colour.max())))
     camera = Camera(

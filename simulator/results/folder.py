@@ -117,6 +117,7 @@ class ResultsFolder:
         folder = cls(path)
         if not folder.path.is_dir():
             raise InputError(f"{folder.path}: no such folder. Give the results folder of a run")
+        _refuse_pipes(folder.path)
         read_manifest(folder.manifest)
         return folder
 
@@ -151,6 +152,17 @@ class ResultsFolder:
             OutputError: it cannot be made.
         """
         return make_folder(self.report)
+
+
+def _refuse_pipes(path: Path) -> None:
+    """Refuse a folder with pipes or devices in the place of results: reading them never ends."""
+    for place in (path, *(path / name for name in _KNOWN)):
+        inside = place.iterdir() if place.is_dir() else [place]
+        for file in inside:
+            if file.exists() and not file.is_dir() and not file.is_file():
+                raise InputError(
+                    f"{file}: is a pipe or a device, where a results folder has a file. Remove it"
+                )
 
 
 def _missing_parents(path: Path) -> list[Path]:

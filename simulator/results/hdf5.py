@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 
 import h5py
 
+from simulator.reading import check_regular
+
 Read = TypeVar("Read")
 
 
@@ -27,6 +29,7 @@ def read_hdf5(path: Path, read: Callable[[Any], Read]) -> Read:
     """
     try:
         # The library's own words for a missing file name it twice, and errno.
+        check_regular(path)
         path.open("rb").close()
     except (OSError, ValueError) as error:
         raise UnreadableError(getattr(error, "strerror", None) or str(error)) from error

@@ -16,6 +16,7 @@ from typing import Any
 
 from simulator.digests import text_digest
 from simulator.errors import InputError
+from simulator.reading import read_regular
 
 DIGEST = "digest"
 REMEDY = "Restore it from a copy, or run it again into another --out"
@@ -50,6 +51,10 @@ def record_problem(path: Path, indent: int) -> str:
     return "" if whole else "differs from what was written (its digest is another)"
 
 
+LARGEST = 50_000_000
+"""Bytes of a record that is read."""
+
+
 def read_record(path: Path) -> dict[str, Any]:
     """The content of a JSON file that holds an object.
 
@@ -60,7 +65,7 @@ def read_record(path: Path) -> dict[str, Any]:
     if path.exists() and not path.is_file():
         raise InputError(f"{path}: is not a file. Give the folder of a run")
     try:
-        content = json.loads(path.read_bytes().decode("utf-8"), parse_constant=_refuse)
+        content = json.loads(read_regular(path, LARGEST).decode("utf-8"), parse_constant=_refuse)
     except RecursionError:
         raise InputError(f"{path}: is nested too deeply to be a manifest. {REMEDY}") from None
     except OSError as error:

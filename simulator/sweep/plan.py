@@ -17,6 +17,7 @@ from simulator.parameters.fields import MistakeError
 from simulator.parameters.loading import with_paths
 from simulator.parameters.messages import first_line, mistake_line
 from simulator.parameters.toml_file import read_toml
+from simulator.reading import read_regular
 from simulator.reporting.toml_text import toml_value
 from simulator.run_warnings import RunWarning
 from simulator.sweep.design import (
@@ -111,13 +112,31 @@ class Plan:
 
 
 def plan_of(content: Mapping[str, Any]) -> Plan:
-    """The plan that `as_dict` wrote down; its runs are taken as they were."""
+    """The plan that `as_dict` wrote down; its runs are taken as they were.
+
+    Raises:
+        KeyError, TypeError, ValueError, AttributeError: it is no such record.
+    """
     file = SweepFile.model_validate(content["file"])
-    runs = tuple(Run(**{**run, "overrides": tuple(run["overrides"])}) for run in content["runs"])
+    if not isinstance(content["runs"], list) or not content["runs"]:
+        raise ValueError("it lists no runs")
+    runs = tuple(_run_of(run) for run in content["runs"])
     source, base = Path(content["source"]), Path(content["base"])
     warnings = tuple(RunWarning.from_dict(entry) for entry in content.get("warnings", []))
     factors = tuple(factors_of(file))
     return Plan(source, base, file, dict(content["file"]), factors, runs, warnings)
+
+
+def _run_of(entry: Mapping[str, Any]) -> Run:
+    run = Run(**{**entry, "overrides": tuple(entry["overrides"])})
+    numbers = (run.point, run.packing_seed, run.penalty_seed, run.row)
+    texts = (run.id, run.block, *run.overrides)
+    known = all(isinstance(number, int) for number in numbers)
+    known = known and all(isinstance(text, str) for text in texts)
+    # The id names files.
+    if not known or not isinstance(run.coordinates, dict) or not run.id.isalnum():
+        raise ValueError(f"run {str(run.id)[:20]!r} is none")
+    return run
 
 
 @dataclass(frozen=True)
@@ -237,7 +256,7 @@ def _by_content(value: Any, name: str = "") -> Any:
     if isinstance(value, Mapping):
         return {key: _by_content(item, key) for key, item in value.items()}
     if name in _FILES and isinstance(value, str):
-        return hashlib.sha256(Path(value).read_bytes()).hexdigest()
+        return hashlib.sha256(read_regular(value)).hexdigest()
     return value
 
 

@@ -246,8 +246,10 @@ class Measure(Section):
 class Slurm(Section):
     """[slurm]: what an element of the array asks for, and how heterode is started there."""
 
-    time: Annotated[float, Physical("s", shown="h", above=0, up_to=8760, example="24 h")] = 86400.0
-    memory_GB: Annotated[float, Physical(above=0, example="4")] = 4.0
+    time: Annotated[float, Physical("s", shown="h", at_least=0.01, up_to=8760, example="24 h")] = (
+        86400.0
+    )
+    memory_GB: Annotated[float, Physical(at_least=0.01, up_to=1e6, example="4")] = 4.0
     partition: str | None = None
     account: str | None = None
     at_once: Annotated[int, Field(ge=1, le=100_000)] = 256
