@@ -31,6 +31,12 @@ SAMPLE = Sample(
 )
 
 
+@pytest.fixture(autouse=True)
+def a_terminal_that_can_draw(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The suite's own environment has a terminal that cannot."""
+    monkeypatch.setenv("TERM", "xterm")
+
+
 class Terminal(io.StringIO):
     encoding = "utf-8"
 
