@@ -65,9 +65,7 @@ def add(commands: Any) -> None:
     command.add_argument(
         "--drude-in-table", action="store_true", help="eps2 holds the free electrons already"
     )
-    command.add_argument(
-        "--medium", type=any_number, default=1.0, help="refractive index in front"
-    )
+    command.add_argument("--medium", type=any_number, default=1.0, help="refractive index in front")
     command.add_argument(
         "--lamp", default="3200 K", help="colour temperature, equal, or CSV: wavelength_nm, power"
     )
