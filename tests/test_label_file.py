@@ -273,7 +273,10 @@ FILES: dict[str, tuple[Callable[[Path], Path], str]] = {
     "WebP": (_save(name="l.webp"), "is not one of the formats read"),
     "a PNG of what was a JPEG": (_resaved, "compression with loss"),
     "scaled down": (_scaled(0.5, Image.Resampling.BILINEAR), "changed by interpolation"),
-    "scaled down and smoothed": (_scaled(0.8, Image.Resampling.LANCZOS), "changed by interpolation"),
+    "scaled down and smoothed": (
+        _scaled(0.8, Image.Resampling.LANCZOS),
+        "changed by interpolation",
+    ),
     "turned": (_save(tiffinfo={274: 6}), "orientation 6"),
     "two images": (_two_images, "holds 2 images"),
     "cut": (_cut, "is not readable as an image"),

@@ -165,10 +165,11 @@ def _whole(file: Path, pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
     if pixels.dtype.kind in "iu" and pixels.dtype.itemsize < 8:
         return pixels
     # Beyond 2^53 numbers differ that are equal as real numbers.
-    if pixels.dtype.kind != "b" and (pixels.max() > 2**53 or pixels.min() < -(2**53)):
+    largest = max(abs(float(pixels.max())), abs(float(pixels.min())))
+    if largest > 2**53:
         raise InputError(
-            f"{file}: holds numbers of {max(abs(float(pixels.max())), abs(float(pixels.min()))):.3g}"
-            " (allowed: up to 2^53 = 9.01e15). Number the particles from 1"
+            f"{file}: holds numbers of {largest:.3g} (allowed: up to 2^53 = 9.01e15). Number the"
+            " particles from 1"
         )
     return pixels.astype(np.int64)
 
