@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -273,6 +275,30 @@ def test_any_table(rows: list[list[str]], separator: str) -> None:
         returns_or_refuses(lambda: read_dielectric_table(path))
     finally:
         path.unlink()
+
+
+json_values = st.recursive(
+    st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=8)),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3), st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=5,
+)
+
+entries_of_manifests = st.sampled_from(
+    ("status", "parameters", "pieces", "warnings", "balance", "input", "title", "particles",
+     "wall_s", "versions", "seeds", "started", "reason", "digests")
+)  # fmt: skip
+
+
+@given(st.dictionaries(entries_of_manifests, json_values, max_size=4))
+@examples(20)
+def test_any_manifest(entries: dict[str, object]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        text = json.dumps({"program": "heterode", **entries})
+        Path(folder, "manifest.json").write_text(text)
+        for command in ("figures", "animate", "report"):
+            heterode_here([command, folder])
 
 
 @pytest.mark.parametrize(
