@@ -4,8 +4,7 @@ Left to itself PETSc reads .petscrc and petscrc in the working folder and .petsc
 options there load libraries, write files and change solvers. $PETSC_OPTIONS still counts.
 """
 
-# MPI before PETSc: whoever starts it also ends it.
-import mpi4py.MPI
 import petsc4py
+from mpi4py import MPI
 
-petsc4py.init(["heterode", "-skip_petscrc"])
+petsc4py.init(["heterode", "-skip_petscrc"], comm=MPI.COMM_WORLD)

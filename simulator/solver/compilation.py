@@ -231,7 +231,7 @@ def _explained(error: Exception, folder: Path) -> str:
             if path.exists():
                 return (
                     f"{path}: DOLFINx reads this file of the working folder and cannot "
-                    f"({text[:100]}). Remove it, or work in another folder: heterode uses none of it"
+                    f"({text[:100]}). heterode has no use for it: remove it, or work elsewhere"
                 )
     return (
         f"the equations cannot be compiled ({type(error).__name__}: {text[:200]}). See that gcc "
