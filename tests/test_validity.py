@@ -572,6 +572,29 @@ def test_a_mesh_is_judged_by_its_own_lengths(mesh: MeshData) -> None:
     assert before_run(given(), facts_of(mesh)).holding == ()
 
 
+def test_remedies_name_keys_that_have_an_effect() -> None:
+    slow = ("active_material.diffusivity=1e-18 m^2/s", "separator.porosity=1e-30")
+    p = given(*slow, f"geometry.mesh_file={FIVE_DISCS}")
+    found = {w.code: w for w in before_run(p, facts_of(read_msh(FIVE_DISCS))).holding}
+    packed = codes(given(*slow))
+    for code in ("coarse_elements", "loss_separator"):
+        assert "geometry.mesh_file" in found[code].message
+        assert "geometry.mesh_file" in found[code].key
+        # Negative control: without a mesh file it is what meshes that counts.
+        assert "geometry.mesh_file" not in packed[code].message
+    assert "surface_size_factor" not in found["coarse_elements"].message
+    (unphysical,) = (v for v in valid_ranges(p) if "unphysical" in v.code)
+    assert unphysical.key == "geometry.mesh_file"
+
+
+def test_a_slow_double_layer_names_the_exchange_current_in_force() -> None:
+    slow = "active_material.double_layer_capacitance=1000 F/m^2"
+    small = "active_material.exchange_current_prefactor=1e-9 A/m^2"
+    warning = codes(given(*AUTOCATALYTIC, small, slow))["double_layer_time"]
+    assert "active_material.exchange_current_prefactor" in warning.message
+    assert "rate_constant" not in warning.message
+
+
 # -- what a protocol never comes to ---------------------------------------------------------------
 
 RELAX = 'penalty.conditioning={rule="relax", fraction=0.5}'
