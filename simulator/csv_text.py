@@ -91,6 +91,8 @@ class Cells:
         """Its columns and what separates them, for a message."""
         if not self.separator:
             # Without a separator it is hardly a table, and may be anything.
+            if any(mark in name for name in self.columns for mark in NAMES):
+                return "has one column: quotes, or a first line 'sep=', keep its heading together"
             return "has one column: its heading has no comma, semicolon or tab"
         between = NAMES.get(self.separator, f"'{self.separator}'")
         return f"has the columns {shown_columns(self.columns)}, separated by {between}"
@@ -129,7 +131,7 @@ def read_cells(path: Path | str, allowed: str = "a CSV table") -> Cells:
     if above is not None:
         body.insert(0, (first + 1, heading))
         heading = above
-    elif all(NUMBER.fullmatch(plain(cell)) for cell in heading):
+    elif all(map(_is_number, heading)):
         raise TableError(
             path,
             "has numbers in its first line",
@@ -171,6 +173,11 @@ def shown_columns(columns: Sequence[str]) -> str:
     return harmless(listed) + ("..." if len(listed) > SHOWN else "")
 
 
+def _is_number(cell: str) -> bool:
+    """Whether a cell may be a number, with a decimal point or a decimal comma."""
+    return NUMBER.fullmatch(plain(cell).replace(",", ".", 1)) is not None
+
+
 def plain(cell: str) -> str:
     """A cell as programs write numbers: an ASCII minus and no spaces around it."""
     return cell.strip().replace("\N{MINUS SIGN}", "-")
@@ -201,7 +208,8 @@ def _decoded(path: Path, content: bytes) -> str:
     codec = next((name for mark, name in _MARKS if content.startswith(mark)), "")
     try:
         if codec:
-            return content.decode(codec).removeprefix("\ufeff")
+            # Two programs one after another leave two marks.
+            return content.decode(codec).lstrip("\ufeff")
         if b"\0" in content:
             return content.decode(_without_mark(path, content))
     except UnicodeDecodeError:
@@ -319,7 +327,7 @@ def _heading_above(
     lines: Sequence[str], first: int, separator: str, row: Sequence[str]
 ) -> list[str] | None:
     """Names in the comment right above the numbers, if there are as many names as numbers."""
-    if not first or not all(NUMBER.fullmatch(plain(cell)) for cell in row):
+    if not first or not all(map(_is_number, row)):
         return None
     comment = lines[first - 1].strip()
     if not comment.startswith("#"):

@@ -35,8 +35,8 @@ from simulator.results.manifest import INDENT, read_manifest
 from simulator.results.recorder import Written
 from simulator.results.sample import DOMAINS
 from simulator.results.stops import first_files
-from simulator.results.storage import AlteredError, TruncatedError
-from simulator.results.trust import refusal, told
+from simulator.results.storage import TruncatedError
+from simulator.results.trust import altered_error, told
 
 Stage = Literal["unborn", "begun", "under way", "completed"]
 
@@ -172,7 +172,7 @@ def newest(
             continue
         altered = [*manifest, *(finding for finding in findings if finding.problem)]
         if altered and not accept_altered:
-            raise AlteredError(refusal(folder.path, tuple(altered)))
+            raise altered_error(folder.path, tuple(altered))
         header = checkpoint.header
         compare(folder.path, header["parameters"], parameters)
         _compare_hashes(folder, header["hashes"], hashes)

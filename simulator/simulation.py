@@ -20,7 +20,7 @@ from mpi4py import MPI
 from simulator import __version__
 from simulator.accounting import Phases, peak_memory
 from simulator.errors import CompileError, InputError, SolveError
-from simulator.estimate import forecast
+from simulator.estimate import forecast, refuse_endless
 from simulator.geometry.cache import mesh_for
 from simulator.geometry.mesh_data import MeshData
 from simulator.interruption import Interruption
@@ -97,6 +97,7 @@ class Simulation:
         self._ended, self._saved_at, self._peak_before = "", time.monotonic(), 0
         self._skipped = SkippedSteps()
         on_root(comm, self._intent.check)
+        on_root(comm, lambda: refuse_endless(parameters))
         with self.phases.timed("mesh"):
             data = on_root(comm, lambda: mesh_for(parameters))
             facts: MeshFacts = from_root(comm, lambda: facts_of(cast(MeshData, data)))

@@ -53,6 +53,7 @@ def table(
 
 FORMS: dict[str, Callable[[Rows], bytes]] = {
     "byte order mark": lambda rows: b"\xef\xbb\xbf" + table(rows).encode(),
+    "two byte order marks": lambda rows: b"\xef\xbb\xbf" * 2 + table(rows).encode(),
     "UTF-16": lambda rows: table(rows, "\t").encode("utf-16"),
     "UTF-16, big end first": lambda rows: b"\xfe\xff" + table(rows).encode("utf-16-be"),
     "UTF-16 without a mark": lambda rows: table(rows).encode("utf-16-le"),
@@ -212,6 +213,8 @@ AMBIGUOUS = {
     "twice": ("a,b,a\n1,2,3\n", "has two columns of the same name, 'a'"),
     "no heading": ("1,2\n3,4\n", "has numbers in its first line"),
     "spaces only": ("a b\n1 2\n", "has one column: its heading has no comma, semicolon or tab"),
+    "another separator by its first line": ("sep=;\na,b\n1,2\n", "a first line 'sep=', keep"),
+    "no heading, decimal commas": ("1,5;2\n3;4,5\n", "has numbers in its first line"),
     "another name": ("A;b\n1;2\n", "has the columns A, b, separated by semicolons: a is missing"),
     "empty": ("", "is empty"),
     "only comments": ("# a,b\n\n;;\n", "is empty"),
@@ -230,6 +233,14 @@ def test_what_is_ambiguous_or_missing_is_refused(name: str, tmp_path: Path) -> N
     assert line.startswith(f"{path}: ")
     assert says in line
     assert "\n" not in line
+
+
+def test_the_heading_may_be_a_comment_above_decimal_commas(tmp_path: Path) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text("#a;b\n1,5;2\n3;4,5\n")
+    found = read_csv_table(path, ("a", "b"))
+    assert list(found.numbers("a")) == [1.5, 3.0]
+    assert list(found.numbers("b")) == [2.0, 4.5]
 
 
 def test_decimals_that_cannot_be_thousands_are_taken(tmp_path: Path) -> None:

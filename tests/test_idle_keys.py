@@ -24,6 +24,7 @@ from simulator.geometry.meshing import build_mesh
 from simulator.geometry.packing import pack
 from simulator.parameters import Parameters, load_parameters
 from simulator.parameters.fields import Section
+from simulator.parameters.loading import parameters_from
 from simulator.parameters.messages import _all_keys
 from simulator.penalties import factors_of_cycle, penalty_factors
 from simulator.solver.electrode_mesh import distribute
@@ -349,6 +350,71 @@ def test_what_a_set_switches_off_in_the_file_is_left_out() -> None:
     # Negative control: what is set with it is not left out in silence.
     with pytest.raises(InputError, match=r"penalty\.shape = 2 has no effect"):
         load_parameters(QUICKSTART, ["penalty.distribution=none", "penalty.shape=2"])
+
+
+CONSTANT = (
+    'model = "landesfeind"',
+    'model = "constant"\ndiffusivity = "3e-10 m^2/s"\nconductivity = "1 S/m"\n'
+    "transference_number = 0.4\nthermodynamic_factor = 2.0",
+)
+RELAXED = ("shape = 1.5", 'conditioning = { rule = "relax", fraction = 0.5 }\nshape = 1.5')
+CORRELATED = ("shape = 1.5", 'correlation_length = "9 um"\nshape = 1.5')
+ACTIVATED = (
+    "anodic_transfer = 0.5",
+    'diffusivity_activation_energy = "30 kJ/mol"\nanodic_transfer = 0.5',
+)
+
+
+@pytest.mark.parametrize(
+    ("edit", "setting", "also", "kept"),
+    [
+        # A second setting that must be given with it; one that is not left out in silence.
+        (
+            ('title = "Quickstart"', 'title = "One size"'),
+            "geometry.particle_size.distribution=monodisperse",
+            ("geometry.particle_size.diameter=6 um",),
+            "geometry.particle_size.sigma=0.3",
+        ),
+        (CONSTANT, "electrolyte.model=nyman", (), "electrolyte.conductivity=2 S/m"),
+        (RELAXED, "penalty.conditioning.rule=uniform", (), "penalty.conditioning.fraction=0.1"),
+        (RELAXED, "penalty.distribution=none", (), "penalty.conditioning.rule=uniform"),
+        (CORRELATED, "penalty.distribution=none", (), "penalty.correlation_length=8 um"),
+        (
+            ACTIVATED,
+            "active_material.diffusivity=oregan_nmc811",
+            (),
+            "active_material.diffusivity_activation_energy=20 kJ/mol",
+        ),
+        (
+            ('walls = "inside"', 'walls = "inside"\nmesh = { order = 2 }'),
+            "geometry.dimension=3",
+            (),
+            "geometry.mesh.order=2",
+        ),
+    ],
+)
+def test_what_is_wrong_beside_a_choice_that_a_set_made_is_left_out(
+    edit: tuple[str, str], setting: str, also: tuple[str, ...], kept: str, tmp_path: Path
+) -> None:
+    file = write(tmp_path, edit)
+    p = load_parameters(file, [setting, *also])
+    # Another run may be made of it.
+    parameters_from(p.given, file)
+    # Negative control: in the `--set` itself it is a mistake.
+    with pytest.raises(InputError, match=kept.partition("=")[0].rpartition(".")[2]):
+        load_parameters(file, [setting, *also, kept])
+
+
+def test_a_key_of_another_distribution_is_named_as_such(tmp_path: Path) -> None:
+    line = (
+        r'particle_size\.diameter = "6 um" has no effect with '
+        r'geometry\.particle_size\.distribution = "lognormal" .*Remove it, or set .*"monodisperse"'
+    )
+    with pytest.raises(InputError, match=line):
+        load_parameters(QUICKSTART, ["geometry.particle_size.diameter=6 um"])
+    # Negative control: a misspelt key is none of another distribution.
+    with pytest.raises(InputError, match=r"sgma = 1 is not a key .*Did you mean 'sigma'"):
+        load_parameters(QUICKSTART, ["geometry.particle_size.sgma=1"])
 
 
 def test_a_composition_from_which_nothing_follows_is_refused(tmp_path: Path) -> None:

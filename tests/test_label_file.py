@@ -174,6 +174,13 @@ REFUSED: dict[str, tuple[np.ndarray, dict[str, object], str]] = {
         {"photometric": "minisblack"},
         "phases, not particles",
     ),
+    "phases, one of them in one piece": (
+        np.where(np.indices(SHAPE)[0] > 56, 2, LABELS > 0).astype(np.uint8),
+        {},
+        "holds only the numbers 1, 2, one in many pieces: phases",
+    ),
+    "numbers beyond any count": (LABELS * 1e30, {}, "holds numbers of 4e+30"),
+    "numbers beyond 64 bits": (LABELS.astype(np.uint64) << 61, {}, "holds numbers of 9.22e+18"),
     "boundaries between background and particles": (
         np.where(ring_around(99) == 99, 0, np.where(LABELS == 0, 1, LABELS + 1)),
         {},
@@ -239,17 +246,88 @@ def _bomb(folder: Path) -> Path:
     return folder / "l.png"
 
 
+def _resaved(folder: Path) -> Path:
+    """A PNG of what was a JPEG."""
+    Image.fromarray(20 * LABELS.astype(np.uint8)).save(folder / "l.jpg", quality=95)
+    Image.open(folder / "l.jpg").save(folder / "l.png")
+    return folder / "l.png"
+
+
+def _scaled(scale: float, how: Image.Resampling) -> Callable[[Path], Path]:
+    def write(folder: Path) -> Path:
+        image = Image.fromarray(LABELS.astype(np.uint8))
+        rows, columns = (round(scale * n) for n in SHAPE)
+        image.resize((columns, rows), how).resize(SHAPE[::-1], Image.Resampling.NEAREST).save(
+            folder / "l.png"
+        )
+        return folder / "l.png"
+
+    return write
+
+
 FILES: dict[str, tuple[Callable[[Path], Path], str]] = {
     "JPEG": (_save(name="l.jpg", quality=90), "compressed with loss (JPEG)"),
     "JPEG called PNG": (_save(name="l.png", format="JPEG"), "compressed with loss (JPEG)"),
     "JPEG in TIFF": (_save(compression="jpeg"), "compressed with loss (JPEG)"),
     "WebP called PNG": (_save(name="l.png", format="WEBP"), "is not readable as an image"),
     "WebP": (_save(name="l.webp"), "is not one of the formats read"),
+    "a PNG of what was a JPEG": (_resaved, "compression with loss"),
+    "scaled down": (_scaled(0.5, Image.Resampling.BILINEAR), "changed by interpolation"),
+    "scaled down and smoothed": (
+        _scaled(0.8, Image.Resampling.LANCZOS),
+        "changed by interpolation",
+    ),
     "turned": (_save(tiffinfo={274: 6}), "orientation 6"),
     "two images": (_two_images, "holds 2 images"),
     "cut": (_cut, "is not readable as an image"),
     "a bomb": (_bomb, "unpacked, it has 10 GB"),
 }
+
+
+def test_labels_scaled_to_the_nearest_number_are_taken(tmp_path: Path) -> None:
+    """The negative twin of those that were scaled with interpolation."""
+    path = _scaled(0.5, Image.Resampling.NEAREST)(tmp_path)
+    assert len(read_label_image(path, (0.2,)).numbers) == 4
+
+
+@pytest.mark.parametrize("bits", [2, 4])
+def test_grey_of_few_bits_keeps_its_numbers(bits: int, tmp_path: Path) -> None:
+    """Decoders stretch them to 0 to 255, by which label 1 would be 85 or 17."""
+    labels = np.where(LABELS < 4, LABELS, 0).astype(np.uint8)
+    per = 8 // bits
+    packed = np.zeros((SHAPE[0], SHAPE[1] // per), np.uint8)
+    for k in range(per):
+        packed = (packed << bits) | labels[:, k::per]
+    rows = b"".join(b"\0" + row.tobytes() for row in packed)
+    header = struct.pack(">IIBBBBB", SHAPE[1], SHAPE[0], bits, 0, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    (tmp_path / "l.png").write_bytes(
+        b"\x89PNG\r\n\x1a\n"
+        + b"".join(
+            struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+            for name, data in chunks
+        )
+    )
+    assert list(read_label_image(tmp_path / "l.png", (0.2,)).numbers) == [1, 2, 3]
+    tags = ((256, SHAPE[1]), (257, SHAPE[0]), (258, bits), (259, 1), (262, 1), (273, 8), (277, 1))
+    tags += ((278, SHAPE[0]), (279, packed.size))
+    entries = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags)
+    (tmp_path / "l.tif").write_bytes(
+        b"II*\0"
+        + struct.pack("<I", 8 + packed.size)
+        + packed.tobytes()
+        + struct.pack("<H", len(tags))
+        + entries
+        + bytes(4)
+    )
+    assert list(read_label_image(tmp_path / "l.tif", (0.2,)).numbers) == [1, 2, 3]
+
+
+def test_numbers_that_tables_count_anew_are_said(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "l.tif", 7 * LABELS)
+    assert "not 1, 2, 3, ..." in read_labels(tmp_path / "l.tif", SHAPE).notes[0]
+    tifffile.imwrite(tmp_path / "l.tif", LABELS)
+    assert read_labels(tmp_path / "l.tif", SHAPE).notes == ()
 
 
 @pytest.mark.parametrize("name", FILES)

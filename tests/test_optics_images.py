@@ -222,6 +222,22 @@ def test_bits_of_the_camera_are_given_or_said_by_the_file(tmp_path: Path) -> Non
     assert read_micrograph(ome, 0.1).bits == 12
 
 
+def test_all_bits_of_the_type_say_nothing_of_the_camera(tmp_path: Path) -> None:
+    """Programs that do not know the camera write them, with 12 bits of counts as well."""
+    tag = (281, "H", 3, (65535, 65535, 65535), True)
+    plain = write(tmp_path / "a.tif", RGB12, photometric="rgb", extratags=[tag])
+    with pytest.raises(InputError, match=r"a camera of 12 bits.*--bits"):
+        read_micrograph(plain, 0.1)
+    ome = tmp_path / "c.ome.tif"
+    about = {"axes": "CYX", "SignificantBits": 16}
+    tifffile.imwrite(
+        ome, np.moveaxis(RGB12, 2, 0), ome=True, photometric="minisblack", metadata=about
+    )
+    with pytest.raises(InputError, match=r"a camera of 12 bits.*--bits"):
+        read_micrograph(ome, 0.1)
+    assert read_micrograph(ome, 0.1, bits=16).bits == 16
+
+
 def test_full_scale_is_that_of_the_type_where_counts_show_it(tmp_path: Path) -> None:
     """The negative twin: nothing is asked of pictures that use their bits."""
     found = read_micrograph(write(tmp_path / "a.tif", RGB, photometric="rgb"), 0.1)

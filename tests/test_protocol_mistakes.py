@@ -43,6 +43,10 @@ TABLES = {
         GOOD.replace("time_s,current_A_m2", "Time [s],Current [A]"),
         ["columns Time [s], Current [A]", "current_A_m2 = -I / area", "positive (PyBaMM)"],
     ),
+    "PyBaMM's density": (
+        GOOD.replace("time_s,current_A_m2", "Time [s],Current density [A.m-2]"),
+        ["Current density [A.m-2]", "Rename the columns, and change the sign"],
+    ),
     "commented": ("# drive\n" + GOOD.replace("10,5", "10,x"), ["line 4", "current_A_m2 = x"]),
 }
 

@@ -241,6 +241,8 @@ def test_the_figure_of_a_report_says_it_too(tmp_path: Path) -> None:
     assert "mean value of a cluster, by area" in words
     assert "global mean, by area" in words
     assert any("local mean by number" in text for text in words)
+    # Map A is no number density: its integral is 1, and particles count by their value.
+    assert any(text.startswith("share of the summed value per area") for text in words)
 
 
 # The same numbers from a run and from the command

@@ -390,6 +390,17 @@ def test_going_on_refuses_what_it_would_keep(
     assert {path: path.read_bytes() for path in files_of_a_run(under_way)} == before
 
 
+def test_python_reads_its_own_words(copy: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with (copy / "history.csv").open("a") as file:
+        file.write("1\n")
+    with pytest.raises(InputError) as caught:
+        simulator.load(copy)
+    assert "or pass accept_altered to go on" in str(caught.value)
+    assert "--" not in str(caught.value)
+    # The same mistake, as a command says it.
+    assert "or pass --accept-altered to go on" in refused(capsys, "figures", copy)
+
+
 def test_going_on_without_digests_would_keep_it(
     under_way: Path, ended: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

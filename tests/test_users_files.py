@@ -385,3 +385,17 @@ def test_code_2_leaves_no_folder(
     assert err.count("heterode: error: ") == 1
     assert not (in_vain / "deep").exists()
     assert contents(in_vain) == before
+
+
+@pytest.mark.parametrize("command", ["twin", "animate", "figures", "verify"])
+def test_a_file_is_no_results_folder(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A file named in the place of a folder is not to be moved out of the way."""
+    path = tmp_path / "precious"
+    path.write_text("mine")
+    assert main([command, str(path)]) == 2
+    answer = capsys.readouterr().err
+    assert answer == (
+        f"heterode: error: {path}: is not a folder. Give the results folder of a run\n"
+    )

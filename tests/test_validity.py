@@ -572,6 +572,99 @@ def test_a_mesh_is_judged_by_its_own_lengths(mesh: MeshData) -> None:
     assert before_run(given(), facts_of(mesh)).holding == ()
 
 
+def test_remedies_name_keys_that_have_an_effect() -> None:
+    slow = ("active_material.diffusivity=1e-18 m^2/s", "separator.porosity=1e-30")
+    p = given(*slow, f"geometry.mesh_file={FIVE_DISCS}")
+    found = {w.code: w for w in before_run(p, facts_of(read_msh(FIVE_DISCS))).holding}
+    packed = codes(given(*slow))
+    for code in ("coarse_elements", "loss_separator"):
+        assert "geometry.mesh_file" in found[code].message
+        assert "geometry.mesh_file" in found[code].key
+        # Negative control: without a mesh file it is what meshes that counts.
+        assert "geometry.mesh_file" not in packed[code].message
+    assert "surface_size_factor" not in found["coarse_elements"].message
+    (unphysical,) = (v for v in valid_ranges(p) if "unphysical" in v.code)
+    assert unphysical.key == "geometry.mesh_file"
+
+
+def test_a_slow_double_layer_names_the_exchange_current_in_force() -> None:
+    slow = "active_material.double_layer_capacitance=1000 F/m^2"
+    small = "active_material.exchange_current_prefactor=1e-9 A/m^2"
+    warning = codes(given(*AUTOCATALYTIC, small, slow))["double_layer_time"]
+    assert "active_material.exchange_current_prefactor" in warning.message
+    assert "rate_constant" not in warning.message
+
+
+# -- what a protocol never comes to ---------------------------------------------------------------
+
+RELAX = 'penalty.conditioning={rule="relax", fraction=0.5}'
+CYCLE = ("charge at C/2 until 4.2 V", "discharge at C/2 until 3.6 V")
+
+
+@pytest.mark.parametrize(
+    ("once", "again"),
+    [
+        ((), ("protocol.repeat=2",)),
+        ((steps(*CYCLE),), (steps(*CYCLE, CYCLE[0]),)),
+        ((steps(*CYCLE, "rest for 1 h"),), (steps("discharge at C/2 until 3.2 V", CYCLE[0]),)),
+        (
+            ('protocol.steps=[{repeat = 9, steps = ["charge at C/2 for 1 min"]}]',),
+            (
+                'protocol.steps=[{repeat = 2, steps = ["charge at C/2 for 2 min", '
+                '"discharge at C/2 for 1 min"]}]',
+            ),
+        ),
+    ],
+)
+def test_conditioning_without_a_second_cycle(once: tuple[str, ...], again: tuple[str, ...]) -> None:
+    found = codes(given(RELAX, *once))
+    assert "the protocol has one cycle" in found["conditioning_without_cycles"].message
+    assert "conditioning_without_cycles" not in codes(given(RELAX, *again))
+    assert "conditioning_without_cycles" not in codes(given(*once))
+
+
+@pytest.mark.parametrize(
+    ("stops", "missed", "protocol"),
+    [
+        ('["4 V", "4.3 V", "4.5 V"]', "4.3 V, 4.5 V", steps("charge at C/2 until 4.2 V")),
+        ('["3.3 V", "4 V"]', "3.3 V", steps("rest for 1 h", "charge at C/2 for 1 h")),
+        ('["4 V", "3.5 V", "4.3 V"]', "3.5 V, 4.3 V", steps(*CYCLE)),
+        ('["4.1 V", "4.3 V"]', "4.3 V", steps("hold at 4.2 V for 1 h", CYCLE[1])),
+        ('["3.6 V"]', "3.6 V", steps("discharge at C/2 for 1 h")),
+        ('["4.3 V"]', "4.3 V", steps("gitt: charge at C/2 for 9 min, rest for 1 h, until 4.2 V")),
+    ],
+)
+def test_stops_out_of_reach(stops: str, missed: str, protocol: str) -> None:
+    warning = codes(given(protocol, f"protocol.stops={stops}"))["stops_out_of_reach"]
+    assert f"reaches {missed}: " in warning.message
+
+
+@pytest.mark.parametrize(
+    ("stop", "protocol"),
+    [
+        # At the end of a step, and where the end is no voltage.
+        ("4.2 V", steps("charge at C/2 until 4.2 V")),
+        ("4.5 V", steps("charge at C/2 until x = 0.5")),
+        ("3.3 V", steps("charge at C/2 for 1 h", "discharge at C/2 until 3.2 V")),
+        # The second charge ends farther.
+        ("4.3 V", steps("charge at C/2 until 4.2 V", "charge at C/2 until 4.4 V")),
+        ("4.4 V", steps("hold at 4.5 V for 1 h", CYCLE[1])),
+        ("3.3 V", steps("hold at 3.2 V for 1 h", "charge at C/2 until 4.2 V")),
+    ],
+)
+def test_stops_that_may_be_reached(stop: str, protocol: str) -> None:
+    assert "stops_out_of_reach" not in codes(given(protocol, f'protocol.stops=["{stop}"]'))
+
+
+def test_a_table_reaches_every_stop_up_to_its_ends(tmp_path: Path) -> None:
+    table = tmp_path / "drive.csv"
+    table.write_text("time_s,current_A_m2\n0,1\n9,-1\n", encoding="utf-8")
+    stop = 'protocol.stops=["4.4 V"]'
+    assert "stops_out_of_reach" not in codes(given(steps(f"follow {table}", CYCLE[1]), stop))
+    ended = steps(f"follow {table} until above 4.3 V", CYCLE[1])
+    assert "stops_out_of_reach" in codes(given(ended, stop))
+
+
 # -- notes that are no warnings -----------------------------------------------------------------
 
 
@@ -593,4 +686,5 @@ def test_every_code_is_in_the_readme() -> None:
     section = text.partition("## What leaves its validity")[2].partition("\n## ")[0]
     told = {case[0] for case in CASES} | {valid.code for valid in valid_ranges(given())}
     told |= {"exchange_current_function", "mesh_quality", "rescaled_penalties"}
+    told |= {"conditioning_without_cycles", "stops_out_of_reach"}
     assert {code for code in told if f"`{code}`" not in section} == set()

@@ -85,11 +85,13 @@ def _animate(options: argparse.Namespace, comm: Any) -> int:
 
 def _make(options: argparse.Namespace) -> None:
     from simulator.reporting.page import page_files, refresh_page
+    from simulator.results import ResultsFolder
     from simulator.results.marks import leave_note
     from simulator.results.written import writing
     from simulator.viewing.movie import animate, outputs_of
 
     view = _view(options)
+    ResultsFolder.open(options.results)
     outputs = outputs_of(options.results, view)
     page = page_files(options.results)
     if page[-1].exists():

@@ -36,6 +36,7 @@ def add(commands: Any) -> None:
 
 def _mesh(options: argparse.Namespace, comm: Any) -> int:
     parameters = load(options, comm)
+    from simulator.estimate import refuse_endless
     from simulator.geometry.cache import mesh_for
     from simulator.geometry.msh import msh_bytes
     from simulator.geometry.quality import mesh_quality
@@ -50,6 +51,8 @@ def _mesh(options: argparse.Namespace, comm: Any) -> int:
             raise InputError(f"--output {options.output}: no such folder. Make it first")
         if options.labels is None and options.pixel is not None:
             raise InputError("--pixel belongs to --labels: pass both, or neither")
+        if options.labels is None:
+            refuse_endless(parameters)
         outputs, inputs = [options.output], files_of(parameters)
         if options.labels is not None:
             outputs.append(options.output.with_suffix(".csv"))

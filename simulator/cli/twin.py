@@ -64,11 +64,13 @@ def _twin(options: argparse.Namespace, comm: Any) -> int:
 
 
 def _work(options: argparse.Namespace) -> None:
+    from simulator.results import ResultsFolder
     from simulator.results.marks import leave_note
     from simulator.results.written import writing
     from simulator.twin import make_twin, pybamm_python
     from simulator.twin.making import outputs_of
 
+    ResultsFolder.open(options.results)
     place = options.out or options.results / "report"
     # Looked at before PyBaMM is installed, which takes minutes.
     with writing(

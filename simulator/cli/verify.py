@@ -37,8 +37,7 @@ def _look(place: Path) -> None:
     from simulator.results.folder import ResultsFolder
     from simulator.results.integrity import examine
     from simulator.results.report_record import report_findings
-    from simulator.results.storage import AlteredError
-    from simulator.results.trust import refusal, summary
+    from simulator.results.trust import altered_error, summary
 
     folder = ResultsFolder.open(place)
     found = examine(folder)
@@ -54,7 +53,7 @@ def _look(place: Path) -> None:
     bad = [finding for finding in findings if finding.problem]
     print(f"{len(findings) - len(bad)} of {len(findings)} files are whole; {summary(found)}")
     if found.problems:
-        raise AlteredError(refusal(place, tuple(bad)))
+        raise altered_error(place, tuple(bad))
     if bad:
         raise InputError(f"{place / bad[0].name}: {bad[0].problem}. {_REPORT}")
 

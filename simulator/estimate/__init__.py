@@ -2,7 +2,12 @@
 
 from simulator.estimate.cost import Cost, Preset, chosen_solver, expected_cost
 from simulator.estimate.limits import Limits, forecast, present_limits, warnings
-from simulator.estimate.unknowns import count_unknowns, expected_unknowns, summarise
+from simulator.estimate.unknowns import (
+    count_unknowns,
+    expected_unknowns,
+    refuse_endless,
+    summarise,
+)
 
 __all__ = [
     "Cost",
@@ -14,6 +19,7 @@ __all__ = [
     "expected_unknowns",
     "forecast",
     "present_limits",
+    "refuse_endless",
     "summarise",
     "warnings",
 ]

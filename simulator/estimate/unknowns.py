@@ -29,6 +29,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from simulator.errors import InputError
 from simulator.geometry import tags
 from simulator.geometry.mesh_data import MeshData
 from simulator.geometry.simplex import EDGES
@@ -52,6 +53,10 @@ NEAR_2D, NEAR_3D = 1.4e-6, 1.5e-6
 
 SECOND_DEGREE = {2: 4.0, 3: 6.3}
 """Unknowns of degree 2 (vertices and edges) over those of degree 1, by dimension."""
+
+
+MOST_UNKNOWNS = 200_000_000
+"""A mesh for more takes the one core that makes it hours and tens of GB, and a solve a TB."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,24 @@ def expected_unknowns(parameters: Parameters) -> int:
     degree = SECOND_DEGREE[dimension] if parameters.solver.degree == 2 else 1.0
     conduct = parameters.active_material.electronic_conduction_in_particles
     return round(degree * vertices.unknowns(particles_conduct=conduct))
+
+
+def refuse_endless(parameters: Parameters) -> None:
+    """Refuse a mesh that nobody could wait for; those of files are there already.
+
+    Raises:
+        InputError: it would have more than MOST_UNKNOWNS.
+    """
+    if parameters.geometry.mesh_file is not None:
+        return
+    expected = expected_unknowns(parameters)
+    if expected > MOST_UNKNOWNS:
+        raise InputError(
+            f"{parameters.source_file}: about {expected:.2g} unknowns, by particles and sizes of"
+            f" geometry and geometry.mesh (allowed: up to {MOST_UNKNOWNS:.0e}). Raise"
+            " geometry.mesh.surface_size_factor, maximum_size, separator_size or minimum_size, or"
+            " lower geometry.particles"
+        )
 
 
 def count_unknowns(mesh: MeshData, degree: int, *, particles_conduct: bool = False) -> int:

@@ -317,7 +317,8 @@ def _unreachable(
         if not fewer.size or _place(box, fewer, gap, random, 1, progress) is not None:
             reached = float(filled[fewer.size - 1]) if fewer.size else 0.0
             break
-    width = f"geometry.width = {box.size[1 - thickness_axis(len(box.size))]:.4g} um"
+    lateral = np.delete(box.size, thickness_axis(len(box.size)))
+    width = f"geometry.width = {lateral[0]:.4g} um"
     return InputError(
         f"geometry.active_fraction = {wanted:g} could not be packed with geometry.minimum_gap ="
         f" {gap:g} um and {width} (reached: {reached:.2f})."

@@ -181,8 +181,8 @@ def _tiff_pixels(file: Path, tiff: Any, series: Any) -> tuple[Array, str]:
     axes = str(series.axes)
     try:
         array = np.asarray(series.asarray())
-    except ValueError as error:
-        # LZW and JPEG compression, which tifffile leaves to a package of its own.
+    except (ValueError, NotImplementedError) as error:
+        # LZW and JPEG compression and 2 or 4 bits, which tifffile leaves to a package of its own.
         if "imagecodecs" not in str(error):
             raise
         page = tiff.pages.first
@@ -192,27 +192,34 @@ def _tiff_pixels(file: Path, tiff: Any, series: Any) -> tuple[Array, str]:
                 f"{file}: is compressed ({compression}) in 16 bit colour. Save it"
                 " uncompressed or as ZIP, or install imagecodecs: pip install imagecodecs"
             ) from None
-        return _frames(file), axes
+        return _frames(file, page.bitspersample), axes
     # Colour planes one after another, as ImageJ and OME write them.
     if array.ndim == 3 and axes[0] in "SC" and array.shape[0] in (3, 4):
         return np.moveaxis(array, 0, 2), axes[1:] + axes[0]
     return array, axes
 
 
-def _frames(file: Path) -> Array:
-    """All pages of a TIFF by Pillow."""
+def _frames(file: Path, bits: int) -> Array:
+    """All pages of a TIFF by Pillow; bits a sample."""
     from PIL import Image, ImageSequence
 
     Image.MAX_IMAGE_PIXELS = None
     with Image.open(file) as image:
         pages = np.stack(
             [
-                np.asarray(page.convert("RGB") if page.mode == "YCbCr" else page)
+                _numbers(page.convert("RGB") if page.mode == "YCbCr" else page, bits)
                 for page in ImageSequence.Iterator(image)
             ]
         )
     found: Array = pages[0] if len(pages) == 1 else pages
     return found
+
+
+def _numbers(image: Any, bits: int) -> Array:
+    """Pixels as they are in the file, of `bits` a sample."""
+    pixels = np.asarray(image)
+    # Pillow stretches grey of 2 and 4 bits to 0 to 255.
+    return pixels // (255 // (2**bits - 1)) if image.mode == "L" and bits < 8 else pixels
 
 
 def _tiff_palette(page: Any) -> npt.NDArray[np.uint8]:
@@ -225,12 +232,14 @@ def _tiff_bits(tiff: Any, page: Any) -> int | None:
     """Bits that the camera used, where the file says so."""
     if tiff.is_ome:
         text = _ome_attribute(tiff.ome_metadata, "SignificantBits")
-        return int(text) if text and text.isdigit() else None
-    if "MaxSampleValue" not in page.tags:
-        return None
-    found = int(np.max(page.tags["MaxSampleValue"].value))
-    bits = found.bit_length()
-    return bits if found == 2**bits - 1 else None
+        bits = int(text) if text and text.isdigit() and len(text) < 4 else 0
+    elif "MaxSampleValue" in page.tags:
+        found = int(np.max(page.tags["MaxSampleValue"].value))
+        bits = found.bit_length() if found == 2 ** found.bit_length() - 1 else 0
+    else:
+        bits = 0
+    # All bits of the type is what programs write that know nothing of the camera.
+    return bits if 0 < bits < page.bitspersample else None
 
 
 def _page_um(tiff: Any) -> float | None:
@@ -300,17 +309,17 @@ def _read_png_or_jpeg(file: Path) -> ImageFile:
         if mode == "P" and image.palette is not None:
             colours = np.array(image.getpalette("RGB"), dtype=np.uint8)
             palette = colours.reshape(-1, 3)
-        if kind == "PNG" and mode in ("RGB", "RGBA") and _is_16_bit(file):
+        if kind == "PNG" and mode in ("RGB", "RGBA") and _png_bits(file) == 16:
             pixels = _read_16_bit_png(file)
         else:
-            pixels = np.asarray(image)
+            pixels = _numbers(image, _png_bits(file) if kind == "PNG" else 8)
         return ImageFile(file, pixels, palette, lossy="" if kind == "PNG" else "JPEG")
 
 
-def _is_16_bit(file: Path) -> bool:
+def _png_bits(file: Path) -> int:
     with file.open("rb") as stream:
         # Signature, length and name of the header chunk, width, height, then bits a sample.
-        return stream.read(25)[24] == 16
+        return stream.read(25)[24]
 
 
 def _read_16_bit_png(file: Path) -> Array:

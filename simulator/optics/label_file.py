@@ -9,13 +9,15 @@
 
 Refused: lossy compression (it changes numbers), colours, no background at all, a particle that
 reaches every border or encloses others (it is the background, or many in one), a few numbers of
-many pieces each (phases, not particles), numbers counted from white.
+many pieces (phases, not particles), numbers counted from white, and images that were scaled with
+interpolation, smoothed or compressed with loss before: numbers between those of two neighbours
+lie along all edges, as crumbs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +36,12 @@ LEAST_PIECE = {2: 12, 3: 30}
 
 MOST_PHASES = 3
 """Numbers that may be those of phases: pores, active material, carbon binder."""
+
+MANY_PIECES = 4
+"""Of a number, from which on it is a phase where there are MOST_PHASES numbers or fewer."""
+
+FEW_CRUMBS = 20
+"""Pieces too small to be particles that any image may have, beside as many as it has particles."""
 
 _MOST_COUNTED = 2**26
 
@@ -103,7 +111,11 @@ def read_labels(path: Path | str, shape: tuple[int, int]) -> LabelImage:
             f" micrograph {shape[0]} x {shape[1]}. Labels of the same picture are needed"
         )
     pixels, notes = _plane_numbers(image, (2,))
-    return _label_image(image.path, pixels, (), notes)
+    made = _label_image(image.path, pixels, (), notes)
+    if np.array_equal(made.numbers, np.arange(1, len(made.numbers) + 1)):
+        return made
+    note = "its numbers are not 1, 2, 3, ...: tables count its particles anew, as in _labels.tif"
+    return replace(made, notes=(*made.notes, note))
 
 
 # -- numbers ----------------------------------------------------------------------------------
@@ -150,8 +162,16 @@ def _whole(file: Path, pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
         np.isfinite(pixels).all() and np.array_equal(pixels, np.round(pixels))
     ):
         raise InputError(f"{file}: labels must be whole numbers")
-    narrow = pixels.dtype.kind in "iu" and pixels.dtype.itemsize < 8
-    return pixels if narrow else pixels.astype(np.int64)
+    if pixels.dtype.kind in "iu" and pixels.dtype.itemsize < 8:
+        return pixels
+    # Beyond 2^53 numbers differ that are equal as real numbers.
+    largest = max(abs(float(pixels.max())), abs(float(pixels.min())))
+    if largest > 2**53:
+        raise InputError(
+            f"{file}: holds numbers of {largest:.3g} (allowed: up to 2^53 = 9.01e15). Number the"
+            " particles from 1"
+        )
+    return pixels.astype(np.int64)
 
 
 def _label_image(
@@ -230,7 +250,7 @@ def _split(
     least = LEAST_PIECE[labels.ndim]
     names, which = list(numbers), [1] * len(numbers)
     several: list[int] = []
-    crumbs = crumbled = 0
+    crumbs = crumbled = most = 0
     for index, window in enumerate(ndimage.find_objects(labels), start=1):
         part = labels[window]
         found, count = ndimage.label(part == index)
@@ -242,17 +262,26 @@ def _split(
         lost = np.isin(found, 1 + np.setdiff1d(order, large))
         crumbs, crumbled = crumbs + int(lost.sum()), crumbled + count - len(large)
         part[lost] = 0
+        most = max(most, len(large))
         for piece, k in enumerate(large[1:], start=2):
             names.append(numbers[index - 1])
             which.append(piece)
             part[found == k + 1] = len(names)
         if len(large) > 1:
             several.append(index)
-    if len(numbers) <= MOST_PHASES and len(several) == len(numbers):
+    if crumbled > FEW_CRUMBS + len(names):
         raise InputError(
-            f"{file}: holds only the numbers {', '.join(str(n) for n in numbers)}, each in several"
-            " pieces: phases, not particles (allowed: a number a particle, or a mask of one"
-            " number). Label the particles first"
+            f"{file}: {crumbled} pieces of fewer than {least} pixels lie about, beside {len(names)}"
+            " larger ones: the numbers were changed by interpolation, smoothing or compression with"
+            " loss (allowed: pieces of one number a particle). Scale labels to the nearest number,"
+            " and save them as TIFF or PNG at once; else remove the specks"
+        )
+    if len(numbers) <= MOST_PHASES and (len(several) == len(numbers) or most >= MANY_PIECES):
+        each = "each in several pieces" if len(several) == len(numbers) else "one in many pieces"
+        raise InputError(
+            f"{file}: holds only the numbers {', '.join(str(n) for n in numbers)}, {each}: phases,"
+            " not particles (allowed: a number a particle, or a mask of one number). Label the"
+            " particles first"
         )
     notes = []
     if several:

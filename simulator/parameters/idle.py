@@ -14,9 +14,12 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
+from simulator.materials.solid_diffusion import DIFFUSIVITIES
 from simulator.parameters.fields import MistakeError
 from simulator.parameters.geometry import MeshSettings
+from simulator.parameters.materials import ELECTROLYTE_NUMBERS
 from simulator.parameters.model import Parameters
+from simulator.parameters.sizes import SIZE_TABLES
 from simulator.protocol.records import each_step
 
 Key = tuple[str, ...]
@@ -212,6 +215,63 @@ def idle_keys(parameters: Parameters, data: dict[str, Any]) -> Iterator[tuple[Ke
     for rule in RULES:
         if rule.idle(parameters):
             yield from ((key, rule) for key in rule.keys if given(data, key))
+
+
+def _fields_of_others(distribution: Any) -> tuple[Key, ...]:
+    """Keys of [geometry.particle_size] that a distribution does not have."""
+    tables = {name: set(table.model_fields) for name, table in SIZE_TABLES.items()}
+    every: set[str] = set().union(*tables.values())
+    own = tables.get(distribution, every) if isinstance(distribution, str) else every
+    return _below("geometry.particle_size", *sorted(every - own))
+
+
+def _without_penalties(distribution: Any) -> tuple[Key, ...]:
+    lost = {"none": ("conditioning", "correlation_length"), "table": ("correlation_length",)}
+    return _below("penalty", *lost.get(str(distribution), ()))
+
+
+def _of_other_rules(rule: Any) -> tuple[Key, ...]:
+    own = {"relax": "fraction", "uniform": "value"}
+    others = (key for name, key in own.items() if name != rule)
+    return _below("penalty.conditioning", *others)
+
+
+SWITCHES: dict[Key, Callable[[Any], tuple[Key, ...]]] = {
+    ("geometry", "particle_size", "distribution"): _fields_of_others,
+    ("geometry", "dimension"): lambda value: (("geometry", "mesh", "order"),) if value == 3 else (),
+    ("active_material", "diffusivity"): lambda value: (
+        (("active_material", "diffusivity_activation_energy"),)
+        if isinstance(value, str) and value in DIFFUSIVITIES
+        else ()
+    ),
+    ("electrolyte", "model"): lambda value: (
+        () if value == "constant" else _below("electrolyte", *ELECTROLYTE_NUMBERS)
+    ),
+    ("penalty", "distribution"): _without_penalties,
+    ("penalty", "conditioning", "rule"): _of_other_rules,
+}
+"""By choice: the keys that are wrong beside its value, as a function of the value."""
+
+
+def switched_off(data: dict[str, Any], changed: AbstractSet[Key]) -> list[Key]:
+    """Keys of a file that are wrong beside a choice that a `--set` made.
+
+    Args:
+        data: the tables of the file with the overrides.
+        changed: keys that were set.
+    """
+    found = []
+    for choice, wrong in SWITCHES.items():
+        if choice in changed and given(data, choice):
+            keys = wrong(_value(data, choice))
+            found += [k for k in keys if not any(_related(k, c) for c in changed)]
+    return [key for key in found if given(data, key)]
+
+
+def _value(data: Any, key: Key) -> Any:
+    for part in key:
+        data = data[part]
+    return data
 
 
 def given(data: Any, key: Key) -> bool:

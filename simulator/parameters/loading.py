@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from simulator.errors import InputError, MistakesError
-from simulator.parameters.idle import idle_keys, leave_out, mistake_of
+from simulator.parameters.idle import idle_keys, leave_out, mistake_of, switched_off
 from simulator.parameters.messages import first_line, mistake_line
 from simulator.parameters.model import Parameters
 from simulator.parameters.toml_file import MOST_PARTS, parse_toml, read_toml
@@ -69,6 +69,9 @@ def load_parameters(path: str | Path, overrides: Sequence[str] = ()) -> Paramete
     # Another run may be started from another folder.
     _resolve_paths(given, file.parent.absolute())
     _apply_overrides(given, overrides)
+    for key in switched_off(data, changed):
+        leave_out(data, key)
+        leave_out(given, key)
     dropped = ""
     if ("title",) not in changed and _titled(written) != _titled(data):
         dropped = str(data.pop("title", ""))

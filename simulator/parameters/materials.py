@@ -46,6 +46,15 @@ _DIFFUSIVITY = Physical("m^2/s", at_least=1e-22, up_to=1e-6, example="3e-15 m^2/
 _CONDUCTIVITY = Physical("S/m", at_least=1e-9, up_to=1e8, example="1e-2 S/m")
 
 
+ELECTROLYTE_NUMBERS = (
+    "diffusivity",
+    "conductivity",
+    "transference_number",
+    "thermodynamic_factor",
+)
+"""Keys of [electrolyte] that `constant` needs and every other model computes."""
+
+
 class VoltageWindow(Section):
     """The two ends that define the capacity: x(high) to x(low) on the open-circuit curve."""
 
@@ -258,13 +267,12 @@ class ElectrolyteSection(Section):
 
     @model_validator(mode="after")
     def _numbers(self) -> ElectrolyteSection:
-        keys = ("diffusivity", "conductivity", "transference_number", "thermodynamic_factor")
-        for key in keys:
+        for key in ELECTROLYTE_NUMBERS:
             given = getattr(self, key) is not None
             if self.model == "constant" and not given:
                 raise MistakeError(
                     "is missing: a constant electrolyte needs it",
-                    allowed=f"all of {', '.join(keys)}",
+                    allowed=f"all of {', '.join(ELECTROLYTE_NUMBERS)}",
                     remedy=f"Add it, or name a model: {', '.join(ELECTROLYTES)}.",
                     key=(key,),
                 )

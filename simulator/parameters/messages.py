@@ -172,7 +172,7 @@ def _mistake(details: ErrorDetails, key: Key, root: Root) -> MistakeError:
     if isinstance(error, MistakeError):
         return error
     if kind == "extra_forbidden":
-        return _unknown(key, root)
+        return _unknown(key, root, _variant(details["loc"], key))
     if kind in ("missing", "union_tag_not_found"):
         return _missing(key if kind == "missing" else (*key, "distribution"), kind, root)
     if kind in ("literal_error", "union_tag_invalid"):
@@ -182,8 +182,30 @@ def _mistake(details: ErrorDetails, key: Key, root: Root) -> MistakeError:
     return _wrong_type(kind, key, root)
 
 
-def _unknown(key: Key, root: Root) -> MistakeError:
+def _variant(loc: tuple[int | str, ...], key: Key) -> str:
+    """The distribution by which a section was read, where it is a choice of tables, else ""."""
+    # pydantic puts it before the key, where the file has nothing.
+    return str(loc[-2]) if len(loc) == len(key) + 1 else ""
+
+
+def _unknown(key: Key, root: Root, variant: str = "") -> MistakeError:
     names = _names(key[:-1], root)
+    if variant:
+        # What belongs to another of the section's tables is no misspelling.
+        tables = {
+            _choices(typed(table.model_fields["distribution"])): list(table.model_fields)
+            for table in _tables(key[:-1], root)
+        }
+        others = [name for name, fields in tables.items() if key[-1] in fields]
+        names = tables.get(variant, names)
+        if others:
+            choice = f"{'.'.join(key[:-1])}.distribution"
+            return MistakeError(
+                f'has no effect with {choice} = "{variant}"',
+                allowed=f"with {variant}: {', '.join(names[1:])}",
+                remedy=f"Remove it, or set {choice} = "
+                f"{' or '.join(json.dumps(name) for name in others)}.",
+            )
     hint = nearest(key[-1], names)
     elsewhere = [where for where in _all_keys(root) if where[-1] == key[-1]]
     if elsewhere:

@@ -77,6 +77,13 @@ ParticleSize = Annotated[
     LognormalSize | MonodisperseSize | TableSize, Field(discriminator="distribution")
 ]
 
+SIZE_TABLES: dict[str, type[Section]] = {
+    "lognormal": LognormalSize,
+    "monodisperse": MonodisperseSize,
+    "table": TableSize,
+}
+"""The section of each distribution."""
+
 
 def size_law_of(particle_size: Any, scale: float = 1.0) -> SizeLaw:
     """The law of diameters that a section names.

@@ -124,11 +124,16 @@ def _current_rows(path: Path) -> list[tuple[int, float, float]]:
         if not re.match(r"has the columns .*\bcurrent\b", mistake.problem, re.IGNORECASE):
             raise
         # PyBaMM's drive cycles have "Time [s]" and "Current [A]".
+        remedy = (
+            "Divide a cell's current in A by its electrode area in m^2, and change its sign where"
+            " discharge is positive (PyBaMM): current_A_m2 = -I / area."
+        )
+        if re.search(r"current density|A[/. ]?m[*^]*-?2", mistake.problem, re.IGNORECASE):
+            remedy = "Rename the columns, and change the sign where discharge is positive (PyBaMM)."
         raise MistakeError(
             mistake.problem,
             allowed=f"{', '.join(CURRENT_COLUMNS)}: A per m^2 of collector, positive on charge",
-            remedy="Divide a cell's current in A by its electrode area in m^2, and change its sign"
-            " where discharge is positive (PyBaMM): current_A_m2 = -I / area.",
+            remedy=remedy,
         ) from mistake
 
 

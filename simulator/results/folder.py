@@ -116,7 +116,8 @@ class ResultsFolder:
         """
         folder = cls(path)
         if not folder.path.is_dir():
-            raise InputError(f"{folder.path}: no such folder. Give the results folder of a run")
+            what = "is not a folder" if os.path.lexists(folder.path) else "no such folder"
+            raise InputError(f"{folder.path}: {what}. Give the results folder of a run")
         _refuse_pipes(folder.path)
         read_manifest(folder.manifest)
         return folder

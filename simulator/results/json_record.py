@@ -19,7 +19,7 @@ from simulator.errors import InputError
 from simulator.reading import read_regular
 
 DIGEST = "digest"
-REMEDY = "Restore it from a copy, or run it again into another --out"
+REMEDY = "Restore it from a copy, or run it again into another folder"
 _DEEPEST = 60
 _LARGEST = 2**64
 

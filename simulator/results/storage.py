@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from simulator.errors import InputError
+from simulator.errors import ArgumentError, InputError
 
 PARTIAL = ".partial"
 """Suffix of a file on its way; readers never look at these."""
@@ -31,7 +31,7 @@ class TruncatedError(OutputError):
     """A results file to go on from holds less than was written: damaged, or not that run's."""
 
 
-class AlteredError(InputError):
+class AlteredError(ArgumentError):
     """A results file is not as the run wrote it: edited, or damaged. Code 2, nothing changed."""
 
 

@@ -23,7 +23,7 @@ CODE = "altered_files"
 """Of the warning in a manifest."""
 
 REMEDY = (
-    "Restore it from a copy, run it again into another --out, or pass --accept-altered to go on "
+    "Restore it from a copy, run it again into another folder, or pass {accept_altered} to go on "
     "with what is there and have all that is written say so"
 )
 _ACCEPTED = "the run was gone on with from altered files: "
@@ -74,7 +74,7 @@ def check_whole(
     found = examine(folder)
     lines = [told(place, problem) for problem in found.problems]
     if lines and not accept_altered:
-        raise AlteredError(refusal(place, found.problems))
+        raise altered_error(place, found.problems)
     if found.covers == "nothing":
         say(f"{place}: written without digests (by an earlier version): changes would not show")
     for line in lines:
@@ -100,11 +100,12 @@ def told(place: Path, finding: Finding) -> str:
     return f"{place / finding.name}: {finding.problem}"
 
 
-def refusal(place: Path, problems: tuple[Finding, ...]) -> str:
-    """The line that names what is altered, and the remedy."""
+def altered_error(place: Path, problems: tuple[Finding, ...]) -> AlteredError:
+    """The error that names what is altered, and the remedy as Python or a command spells it."""
     first, more = problems[0], len(problems) - 1
     others = f" (and {more} more: see `heterode verify {place}`)" if more else ""
-    return f"{place / first.name}: {first.problem}{others}. {REMEDY}"
+    text = f"{place / first.name}: {first.problem}{others}. {REMEDY}"
+    return AlteredError(text, accept_altered=...)
 
 
 def summary(examination: Examination) -> str:

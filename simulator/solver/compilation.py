@@ -25,6 +25,7 @@ from typing import Any
 
 from cffi import VerificationError
 from dolfinx import fem, jit
+from ffcx.options import FFCX_DEFAULT_OPTIONS
 from mpi4py import MPI
 
 from simulator.cache_folder import own_folder, refuse_others
@@ -45,14 +46,28 @@ FLAGS = (
 NaN and infinity keep their meaning (no -ffast-math), and the code runs on every machine that
 shares the cache folder (no -march=native)."""
 
+_NO_OPTIONS = (ValueError, TypeError)
+"""Of option files of DOLFINx or FFCx that are no JSON, or no table: they are read, if not used."""
+
 LOCK = "lock"
 DIGEST = ".sha256"
 """Ending of the file that holds the digests of an entry."""
 
 
 def cache_folder() -> Path:
-    """Where compiled forms are kept: below the folder DOLFINx is told to use."""
-    return Path(jit.get_options()["cache_dir"]) / "heterode"
+    """Where compiled forms are kept: below DOLFINx's own cache folder."""
+    return Path(str(jit.DOLFINX_DEFAULT_JIT_OPTIONS["cache_dir"][0])) / "heterode"
+
+
+def _jit_options(folder: Path) -> dict[str, Any]:
+    """All of DOLFINx's options, so that none is taken from a file in the working folder."""
+    defaults = {name: entry[0] for name, entry in jit.DOLFINX_DEFAULT_JIT_OPTIONS.items()}
+    return {**defaults, "cache_dir": folder, "cffi_extra_compile_args": [*FLAGS]}
+
+
+def _form_options() -> dict[str, Any]:
+    """All of FFCx's, likewise: such a file would change numbers, unsaid."""
+    return {name: entry[1] for name, entry in FFCX_DEFAULT_OPTIONS.items()}
 
 
 def folder_of(form: Any) -> Path:
@@ -86,11 +101,12 @@ def compiled(form: Any) -> fem.Form:
                     if comm.rank != 0:
                         remove_damaged(folder, locked=False)
                     comm.barrier()
-                options = {"cache_dir": folder, "cffi_extra_compile_args": [*FLAGS]}
-                found = fem.form(form, jit_options=options)
+                found = fem.form(
+                    form, form_compiler_options=_form_options(), jit_options=_jit_options(folder)
+                )
                 write_digests(folder)
                 return found
-        except (OSError, RuntimeError, ImportError, VerificationError) as error:
+        except (OSError, RuntimeError, ImportError, VerificationError, *_NO_OPTIONS) as error:
             raise CompileError(_explained(error, folder.parent)) from error
 
     return together(comm, compile_it)
@@ -209,6 +225,14 @@ def _remove(file: Path) -> None:
 
 def _explained(error: Exception, folder: Path) -> str:
     text = " ".join(str(error).split())
+    if isinstance(error, _NO_OPTIONS):
+        names = ("dolfinx_jit_options.json", "ffcx_options.json")
+        for path in map(Path, names):
+            if path.exists():
+                return (
+                    f"{path}: DOLFINx reads this file of the working folder and cannot "
+                    f"({text[:100]}). heterode has no use for it: remove it, or work elsewhere"
+                )
     return (
         f"the equations cannot be compiled ({type(error).__name__}: {text[:200]}). See that gcc "
         f"works and that {folder} can be written and has room; that folder may be deleted"

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
-from simulator.errors import InputError, ResumeError
+from simulator.errors import ArgumentError, InputError, ResumeError
 from simulator.parameters import Parameters, load_parameters
 from simulator.ranks import on_root
 from simulator.results.manifest import Outcome
@@ -57,6 +57,8 @@ def work(
     path = folder.results(run.id)
     try:
         outcome = _simulate(plan, run, path, comm, again, stream, asked_to_stop)
+    except ArgumentError as error:
+        outcome = Outcome("failed", error.with_options({}))
     except (InputError, ResumeError) as error:
         outcome = Outcome("failed", str(error))
     if outcome.status != "completed":

@@ -10,6 +10,7 @@ from simulator.parameters import Parameters
 from simulator.run_warnings import RunWarning
 from simulator.validity.losses import loss_warnings
 from simulator.validity.mesh import MeshFacts
+from simulator.validity.protocol import protocol_warnings
 from simulator.validity.ranges import SALT, valid_ranges
 from simulator.validity.salt import SaltEstimate, salt_estimates
 from simulator.validity.slab import Slab, slab_of
@@ -55,7 +56,7 @@ def before_run(p: Parameters, facts: MeshFacts | None = None) -> Before:
         p: of the run.
         facts: of its mesh, where there is one.
     """
-    found = [*_temperature(p), *_sizes(p, facts)]
+    found = [*_temperature(p), *_sizes(p, facts), *protocol_warnings(p)]
     if facts is not None:
         found += facts.warnings()
     slab = slab_of(p, facts)

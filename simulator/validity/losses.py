@@ -28,6 +28,7 @@ from simulator.parameters import Parameters
 from simulator.regimes import REFERENCE_FRACTION, MeshSummary, exchange_current, median_penalty
 from simulator.run_warnings import RunWarning
 from simulator.validity.mesh import MeshFacts
+from simulator.validity.ranges import refined_by
 from simulator.validity.salt import SaltEstimate, depletion
 from simulator.validity.slab import MOST, Drive, Slab, sized
 
@@ -90,12 +91,14 @@ def _losses(
     coating = "carbon_binder.electrolyte_fraction, carbon_binder.bruggeman_exponent"
     if p.electrolyte.model == "constant":
         separator, coating = (f"electrolyte.conductivity, {keys}" for keys in (separator, coating))
+    meshed = p.geometry.mesh_file is not None
+    thickness = "geometry.mesh_file" if meshed else "geometry.separator_thickness"
     drop = "the ohmic drop across the"
     yield (
         "loss_separator",
         f"{drop} separator",
         current * slab.L_separator / slab.kappa_separator,
-        f"{separator}, geometry.separator_thickness",
+        f"{separator}, {thickness}",
     )
     yield (
         "loss_electrolyte",
@@ -203,15 +206,16 @@ def _elements(p: Parameters, slab: Slab, facts: MeshFacts | None) -> RunWarning 
     length = math.sqrt(slab.D * drive.duration)
     if length >= size:
         return None
+    remedy, keys = refined_by(p)
     return RunWarning(
         "coarse_elements",
         f"within '{drive.text}' ({drive.duration:.3g} s) lithium diffuses {1e6 * length:.3g} um "
         f"into the particles, less than an element of {1e6 * size:.3g} um: the profile is not "
-        "resolved. Lower geometry.mesh.surface_size_factor or geometry.mesh.maximum_size",
+        f"resolved. {remedy}",
         value=1e6 * length,
         unit="um",
         allowed=(1e6 * size, None),
-        key="geometry.mesh.surface_size_factor",
+        key=keys,
     )
 
 
@@ -225,7 +229,8 @@ def _slow_layer(p: Parameters, slab: Slab, summary: MeshSummary | None) -> RunWa
         "double_layer_time",
         f"the double layer takes {tau:.3g} s to charge (C RT / (pen i0 F)), longer than the "
         f"longest step ('{drive.text}', {drive.duration:.3g} s): the particles hardly react. Lower "
-        "active_material.double_layer_capacitance, or raise active_material.rate_constant",
+        "active_material.double_layer_capacitance, or raise "
+        f"active_material.{EXCHANGE_KEYS[p.active_material.exchange_current]}",
         value=tau,
         unit="s",
         allowed=(None, drive.duration),

@@ -75,7 +75,7 @@ class ValidRange:
 
 def valid_ranges(parameters: Parameters) -> list[ValidRange]:
     """All that a run with these parameters must stay within, each code once."""
-    found = [_physical(), _of_electrolyte(parameters), _of_curve(parameters)]
+    found = [_physical(parameters), _of_electrolyte(parameters), _of_curve(parameters)]
     material = parameters.active_material
     found += _of_function(
         "diffusivity", INSIDE, material.diffusivity_table, material.diffusivity, DIFFUSIVITY_RANGES
@@ -95,7 +95,15 @@ def valid_ranges(parameters: Parameters) -> list[ValidRange]:
     return found
 
 
-def _physical() -> ValidRange:
+def refined_by(parameters: Parameters) -> tuple[str, str]:
+    """What makes elements smaller: as part of a sentence, and as keys."""
+    if parameters.geometry.mesh_file is not None:
+        return "Make a finer mesh (geometry.mesh_file)", "geometry.mesh_file"
+    keys = "geometry.mesh.surface_size_factor", "geometry.mesh.maximum_size"
+    return f"Lower {' or '.join(keys)}", ", ".join(keys)
+
+
+def _physical(parameters: Parameters) -> ValidRange:
     return ValidRange(
         "lithium_fraction_unphysical",
         INSIDE,
@@ -104,7 +112,7 @@ def _physical() -> ValidRange:
         "the lithium fraction inside particles",
         "there is no such fraction; elements that are too coarse for a steep front overshoot it. "
         "Make them smaller",
-        "geometry.mesh.surface_size_factor, geometry.mesh.maximum_size",
+        refined_by(parameters)[1],
     )
 
 

@@ -96,14 +96,14 @@ def _draw_maps(
     # The colours of the particles themselves, where they are drawn.
     values = points.value if points.dimension == 2 else shown.ratio
     density, exponent = _scaled(shown.value_density)
-    power = "2" if points.dimension == 2 else "3"
+    power, space = ("2", "area") if points.dimension == 2 else ("3", "volume")
     images = [
         _draw_map(maps[0], shown, density, style.DENSITY_COLOURS, density, turned),
         _draw_map(maps[1], shown, shown.ratio, style.FRACTION_COLOURS, values, turned),
     ]
     unit = f"µm$^{{-{power}}}$" if exponent == 0 else f"10$^{{{exponent}}}$ µm$^{{-{power}}}$"
     labels = (
-        f"density / {unit}\n(yellow: more)",
+        f"share of the summed value per {space} / {unit}\n(yellow: more)",
         f"{captions.value}\n(behind: local mean by number;\n{captions.direction})",
     )
     for axes, image, label in zip(maps, images, labels, strict=True):

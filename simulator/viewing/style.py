@@ -82,8 +82,13 @@ _RC: Mapping[str, Any] = MappingProxyType(
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Draw inside this context to get the shared look; the caller's settings come back after it."""
-    with mpl.rc_context(dict(_RC)):
+    """Draw inside this context to get the shared look; the caller's settings come back after it.
+
+    What a matplotlibrc of the user, or of the working folder, says otherwise is left aside.
+    """
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(_RC)
         yield
 
 
