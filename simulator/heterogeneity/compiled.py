@@ -19,7 +19,8 @@ R = TypeVar("R")
 # A .numba_config.yaml of the working folder could name another folder to load machine code from. It
 # has been read by now, and its settings are taken back; $NUMBA_... still counts.
 numba.core.config._config_fname = os.devnull
-numba.core.config.reload_config()
+_read_again: Callable[[], None] = numba.core.config.reload_config
+_read_again()
 
 # More threads than this were not measured.
 MOST_THREADS = 4
