@@ -38,14 +38,35 @@ def penalty_factors(parameters: Parameters, particles: ParticleTable) -> Floats:
     if penalty.distribution == "table":
         assert penalty.file is not None
         given = read_penalty_table(penalty.file)
-        if given.size != count:
-            raise InputError(
-                f"{parameters.source_file}: penalty.file = {penalty.file} has {given.size} rows, "
-                f"but the electrode has {count} particles (allowed: one row per particle). "
-                "See particles.csv of a run, or `heterode mesh`, for their numbers."
-            )
+        _require_rows(parameters, given.size, count)
         return given
     return _draw(parameters, particles, np.random.default_rng(parameters.seeds.penalty))
+
+
+def check_penalty_table(parameters: Parameters, particles: int | None = None) -> None:
+    """Refuse a table of penalties for another number of particles, where that is known.
+
+    Args:
+        parameters: of the run.
+        particles: of its mesh; None before there is one.
+
+    Raises:
+        InputError: it has more or fewer rows.
+    """
+    geometry, file = parameters.geometry, parameters.penalty.file
+    # What side walls cut counts as several.
+    count = geometry.particles if particles is None and geometry.walls == "inside" else particles
+    if file is not None and count is not None:
+        _require_rows(parameters, read_penalty_table(file).size, count)
+
+
+def _require_rows(parameters: Parameters, rows: int, count: int) -> None:
+    if rows != count:
+        raise InputError(
+            f"{parameters.source_file}: penalty.file = {parameters.penalty.file} has {rows} rows, "
+            f"but the electrode has {count} particles (allowed: one row per particle). "
+            "See particles.csv of a run, or `heterode mesh`, for their numbers."
+        )
 
 
 def factors_of_cycle(parameters: Parameters, particles: ParticleTable, cycle: int) -> Floats:

@@ -216,6 +216,24 @@ def test_without_the_mistake_the_same_arguments_work(
     assert listing(place) != before
 
 
+@pytest.mark.parametrize(
+    ("electrode", "particles"),
+    [({"geometry__mesh_file": str(FIVE_DISCS)}, 5), ({"geometry__particles": "12"}, 12)],
+)
+def test_check_finds_a_penalty_table_for_another_electrode(
+    electrode: dict[str, str], particles: int, place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = {"penalty": '{distribution = "table", file = "own.csv"}'}
+    command = ["check", "demo.toml", *settings(**electrode, **table)]
+    for rows, code in ((particles - 1, 2), (particles, 0)):
+        text = "".join(f"{i},0.5\n" for i in range(rows))
+        Path("own.csv").write_text("particle,penalty\n" + text, encoding="utf-8")
+        assert main(command) == code
+        err = capsys.readouterr().err
+        # Negative control: the table of that many rows is accepted.
+        assert (f"{rows} rows, but the electrode has {particles} particles" in err) == (code == 2)
+
+
 # -- real processes ---------------------------------------------------------------------------
 
 

@@ -76,6 +76,20 @@ def test_option_files_that_are_none_are_named(name: str, content: str, tmp_path:
     assert answer.startswith(f"{name}: DOLFINx reads this file of the working folder and cannot")
 
 
+def test_loops_are_kept_in_no_folder_named_there(tmp_path: Path) -> None:
+    (tmp_path / ".numba_config.yaml").write_text("cache_dir: foreign\n")
+    # Where PyYAML is installed; this one stands for it.
+    (tmp_path / "lib").mkdir()
+    reader = "def safe_load(file):\n    return dict([file.read().strip().split(': ')])\n"
+    (tmp_path / "lib" / "yaml.py").write_text(reader)
+    see = f"import sys; sys.path.insert(0, {str(tmp_path / 'lib')!r})\n"
+    shown = "\nimport numba\nprint(numba.config.CACHE_DIR)"
+    ours = see + "import simulator.heterogeneity.compiled" + shown
+    assert said(ours, tmp_path) == ""
+    assert said(ours, tmp_path, NUMBA_CACHE_DIR="own") == "own"
+    assert said(see + shown, tmp_path) == "foreign"
+
+
 def test_figures_have_one_look_whatever_matplotlibrc_says() -> None:
     foreign = {"axes.grid": True, "text.usetex": True, "axes.facecolor": "black"}
     with mpl.rc_context(foreign):

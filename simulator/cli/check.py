@@ -44,6 +44,7 @@ def _check(options: argparse.Namespace, comm: Any) -> int:
     from simulator.describe import describe, describe_validity
     from simulator.estimate import count_unknowns, refuse_endless
     from simulator.geometry.cache import mesh_for
+    from simulator.penalties import check_penalty_table
     from simulator.ranks import on_root
     from simulator.validity import facts_of
 
@@ -58,6 +59,7 @@ def _check(options: argparse.Namespace, comm: Any) -> int:
                 facts.summary,
                 count_unknowns(data, parameters.solver.degree, particles_conduct=conduct),
             )
+        check_penalty_table(parameters, None if mesh is None else mesh.particles)
         lines = describe(parameters, mesh, dofs=dofs, ranks=ranks)
         print("\n".join([*lines, "", "Validity", *describe_validity(parameters, facts)]))
 

@@ -8,12 +8,19 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar, cast
 
 import numba
+import numba.core.config
 
 from simulator.heterogeneity.kept_loops import keep_with_digests
 
 F = TypeVar("F", bound=Callable[..., object])
 T = TypeVar("T")
 R = TypeVar("R")
+
+# A .numba_config.yaml of the working folder could name another folder to load machine code from. It
+# has been read by now, and its settings are taken back; $NUMBA_... still counts.
+numba.core.config._config_fname = os.devnull
+_read_again: Callable[[], None] = numba.core.config.reload_config
+_read_again()
 
 # More threads than this were not measured.
 MOST_THREADS = 4
