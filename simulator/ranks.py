@@ -26,11 +26,11 @@ _RANK_VARIABLES = (
 def launched_in_parallel() -> bool:
     """Whether a launcher started several ranks; told from the environment, without MPI."""
     sizes = (os.environ.get(name, "") for name in _SIZE_VARIABLES)
-    if any(size.isdigit() and int(size) > 1 for size in sizes):
+    if any(size.isdecimal() and int(size) > 1 for size in sizes):
         return True
     # srun sets SLURM_NTASKS in batch scripts of one process as well; this one only in a step.
     tasks = os.environ.get("SLURM_STEP_NUM_TASKS", "")
-    return tasks.isdigit() and int(tasks) > 1
+    return tasks.isdecimal() and int(tasks) > 1
 
 
 def launched_as() -> int:
@@ -38,7 +38,7 @@ def launched_as() -> int:
     if not launched_in_parallel():
         return 0
     ranks = (os.environ.get(name, "") for name in _RANK_VARIABLES)
-    return next((int(rank) for rank in ranks if rank.isdigit()), 0)
+    return next((int(rank) for rank in ranks if rank.isdecimal()), 0)
 
 
 def on_root(comm: Any, action: Callable[[], Result]) -> Result | None:

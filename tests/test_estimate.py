@@ -39,6 +39,7 @@ from simulator.geometry.cache import mesh_for
 from simulator.geometry.msh import read_msh
 from simulator.geometry.quality import mesh_quality
 from simulator.parameters import Parameters, load_parameters
+from simulator.ranks import launched_in_parallel
 from simulator.regimes import effective_radius
 
 GB = 10**9
@@ -477,3 +478,18 @@ def test_no_mesher_and_no_solver_is_loaded_for_an_estimate() -> None:
     loaded = {name.partition(".")[0] for name in done.stdout.split()}
     assert "numpy" in loaded
     assert not loaded & {"dolfinx", "petsc4py", "mpi4py", "gmsh"}
+
+
+@pytest.mark.parametrize("tasks", ["abc", "0", "²", "2(x2)", "99999999999999999999"])
+def test_an_odd_number_of_tasks_in_the_environment_is_no_fault(
+    tasks: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is not even looked at by commands that need no ranks, or are given them."""
+    monkeypatch.setenv("SLURM_NTASKS", tasks)
+    assert main(["check", str(PRESET)]) == 2
+    line = f"heterode: error: SLURM_NTASKS: '{tasks}' is no whole number from 1 to 100000."
+    assert capsys.readouterr().err == f"{line} Pass --ranks, or unset it\n"
+    assert main(["check", str(PRESET), "--ranks", "2"]) == 0
+    assert "on 2 ranks" in capsys.readouterr().out
+    monkeypatch.setenv("SLURM_STEP_NUM_TASKS", tasks.replace("9", "0"))
+    assert not launched_in_parallel()

@@ -220,6 +220,14 @@ MISTAKES = {
         ["no logarithm"],
     ),
     "word": ("[vary]\npenalty.shape = 3", ["vary.penalty.shape = 3", "no list of values"]),
+    "points of a range": (
+        "[vary]\npenalty.shape = { from = 1, to = 2, points = 1000000000 }",
+        ["vary.penalty.shape", "a number of points", "from 2 to 10 000"],
+    ),
+    "scale of a range": (
+        '[vary]\npenalty.shape = { from = 1, to = 2, scale = "cubic" }',
+        ["vary.penalty.shape", "a scale", "linear, log"],
+    ),
     "kind": ('[design]\nkind = "gird"', ['design.kind = "gird"', "grid", "latin_hypercube"]),
     "draws": (
         '[vary]\npenalty.shape = [1]\n[design]\nkind = "random"',

@@ -8,6 +8,10 @@ from typing import Any
 
 from simulator.cli.endings import DONE
 from simulator.cli.input_file import load, with_parameters
+from simulator.cli.values import whole
+from simulator.errors import InputError
+
+MOST_RANKS = 100_000
 
 
 def add(commands: Any) -> None:
@@ -20,21 +24,23 @@ def add(commands: Any) -> None:
     )
     check.add_argument(
         "--ranks",
-        type=_count,
+        type=whole(1, MOST_RANKS),
         metavar="N",
-        default=_count(os.environ.get("SLURM_NTASKS", "") or "1"),
         help="MPI ranks that the run will have (default: those of a Slurm job, else 1)",
     )
 
 
-def _count(text: str) -> int:
-    if not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"'{text}' is not a number of ranks (allowed: 1, 2, ...)")
-    return int(text)
+def _ranks_of_the_job() -> int:
+    text = os.environ.get("SLURM_NTASKS", "").strip() or "1"
+    try:
+        return whole(1, MOST_RANKS)(text)
+    except argparse.ArgumentTypeError as error:
+        raise InputError(f"SLURM_NTASKS: {error}. Pass --ranks, or unset it") from None
 
 
 def _check(options: argparse.Namespace, comm: Any) -> int:
     parameters = load(options, comm)
+    ranks = _ranks_of_the_job() if options.ranks is None else options.ranks
     from simulator.describe import describe, describe_validity
     from simulator.estimate import count_unknowns, refuse_endless
     from simulator.geometry.cache import mesh_for
@@ -54,7 +60,7 @@ def _check(options: argparse.Namespace, comm: Any) -> int:
                 count_unknowns(data, parameters.solver.degree, particles_conduct=conduct),
             )
         check_penalty_table(parameters, None if mesh is None else mesh.particles)
-        lines = describe(parameters, mesh, dofs=dofs, ranks=options.ranks)
+        lines = describe(parameters, mesh, dofs=dofs, ranks=ranks)
         print("\n".join([*lines, "", "Validity", *describe_validity(parameters, facts)]))
 
     on_root(comm, tell)

@@ -71,7 +71,7 @@ def present_limits(
 
 def _number(environment: Mapping[str, str], name: str) -> int | None:
     text = environment.get(name, "")
-    return int(text) if text.isdigit() else None
+    return int(text) if text.isdecimal() else None
 
 
 def _available(root: Path) -> Iterator[int]:

@@ -136,7 +136,7 @@ def _cell_tags(names: dict[str, int], groups: Ints) -> npt.NDArray[np.int32]:
         suffix = name.removeprefix(tags.PARTICLE_PREFIX)
         if name in known:
             translated[number] = known[name]
-        elif name.startswith(tags.PARTICLE_PREFIX) and suffix.isascii() and suffix.isdigit():
+        elif name.startswith(tags.PARTICLE_PREFIX) and suffix.isascii() and suffix.isdecimal():
             translated[number] = tags.PARTICLE_OFFSET + int(suffix)
     result: npt.NDArray[np.int32] = translated[np.maximum(groups, 0)]
     if np.any(result < 0):

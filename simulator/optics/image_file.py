@@ -232,7 +232,7 @@ def _tiff_bits(tiff: Any, page: Any) -> int | None:
     """Bits that the camera used, where the file says so."""
     if tiff.is_ome:
         text = _ome_attribute(tiff.ome_metadata, "SignificantBits")
-        bits = int(text) if text and text.isdigit() and len(text) < 4 else 0
+        bits = int(text) if text and text.isdecimal() and len(text) < 4 else 0
     elif "MaxSampleValue" in page.tags:
         found = int(np.max(page.tags["MaxSampleValue"].value))
         bits = found.bit_length() if found == 2 ** found.bit_length() - 1 else 0

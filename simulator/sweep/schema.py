@@ -45,6 +45,9 @@ Kind = Literal["grid", "list", "random", "latin_hypercube", "sobol", "saltelli"]
 
 _RANGE = {"from", "to"}
 
+MOST_POINTS = 10_000
+"""Of a range."""
+
 _COLUMNS = {"run", "point", "block", "row", "packing_seed", "penalty_seed", "status", "reason"}
 _COLUMNS |= {"particles", "unknowns", "steps", "newton_iterations", "ranks", "remark", "mesh_hash"}
 _COLUMNS |= {"peak_at_end", "value_sd", "value_range", "L_star_flag", "warnings"}
@@ -72,7 +75,7 @@ class Range(Section):
 
     low: Annotated[Any, Field(alias="from")]
     high: Annotated[Any, Field(alias="to")]
-    points: Annotated[int, Field(ge=2, le=10_000)] | None = None
+    points: Annotated[int, Field(ge=2, le=MOST_POINTS)] | None = None
     scale: Literal["linear", "log"] = "linear"
 
 
@@ -82,6 +85,7 @@ def _read_factor(key: str, value: Any) -> list[Any] | Range:
     if isinstance(value, Mapping):
         unknown = set(value) - {"from", "to", "points", "scale"}
         if not unknown and set(value) >= _RANGE:
+            _check_range(key, value)
             return Range.model_validate(dict(value))
     elif isinstance(value, list) and value:
         return value
@@ -91,6 +95,26 @@ def _read_factor(key: str, value: Any) -> list[Any] | Range:
         remedy="Rewrite it.",
         key=tuple(key.split(".")),
     )
+
+
+def _check_range(key: str, value: Mapping[str, Any]) -> None:
+    """Refuse what pydantic would name without the factor that it belongs to."""
+    points, scale = value.get("points"), value.get("scale", "linear")
+    whole = isinstance(points, int) and not isinstance(points, bool)
+    if points is not None and not (whole and 2 <= points <= MOST_POINTS):
+        raise MistakeError(
+            "has a number of points that is out of range",
+            allowed=f"whole numbers from 2 to {MOST_POINTS:,}".replace(",", " "),
+            remedy="Change the number.",
+            key=tuple(key.split(".")),
+        )
+    if scale not in ("linear", "log"):
+        raise MistakeError(
+            "has a scale that is not one of the choices",
+            allowed="linear, log",
+            remedy="Choose one of these.",
+            key=tuple(key.split(".")),
+        )
 
 
 class Design(Section):
