@@ -325,3 +325,14 @@ def test_no_permission_to_read(
     ended = heterode("check", "secret.toml", cwd=open_place, preexec_fn=as_user)
     assert (ended.code, ended.out) == (2, "")
     check_line(ended.err, ("secret.toml", "cannot be read"))
+
+
+@pytest.mark.parametrize("command", ["twin", "animate", "figures"])
+def test_a_file_in_place_of_results_is_not_in_the_way_of_anything(
+    command: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    assert main([command, str(tmp_path / "notes.txt")]) == 2
+    line = capsys.readouterr().err
+    assert "is not a folder. Give the results folder of a run" in line
+    assert "in the way" not in line

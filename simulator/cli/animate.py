@@ -76,7 +76,11 @@ def _animate(options: argparse.Namespace, comm: Any) -> int:
     from simulator.ranks import on_root
 
     def make() -> None:
+        from simulator.results.folder import ResultsFolder
+
         with reading(options, [options.results]):
+            # What is no folder is the input's fault, before it is in the output's way.
+            ResultsFolder.open(options.results)
             _make(options)
 
     on_root(comm, make)

@@ -51,7 +51,11 @@ def _twin(options: argparse.Namespace, comm: Any) -> int:
     from simulator.ranks import on_root
 
     def work() -> None:
+        from simulator.results.folder import ResultsFolder
+
         with reading(options, [options.results]):
+            # What is no folder is the input's fault, before it is in the output's way.
+            ResultsFolder.open(options.results)
             _work(options)
 
     try:
