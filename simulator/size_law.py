@@ -18,6 +18,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
+from statistics import NormalDist
 
 import numpy as np
 import numpy.typing as npt
@@ -163,9 +164,11 @@ class Lognormal(SizeLaw):
 
     @property
     def median(self) -> float:
-        from scipy.special import ndtri
-
-        return float(self.location * np.exp(self.sigma * ndtri(np.mean(_below(self.cut)))))
+        middle = float(np.mean(_below(self.cut)))
+        if not 0.0 < middle < 1.0:
+            # Bounds so far out that all of the law lies beyond one of them: it ends there.
+            return float(np.clip(self.location, self.minimum, self.maximum))
+        return self.location * math.exp(self.sigma * NormalDist().inv_cdf(middle))
 
     def sampler(self, random: np.random.Generator) -> Callable[[int], Floats]:
         share = self.share_inside
