@@ -161,7 +161,10 @@ def test_sobol_indices_of_a_known_function(tmp_path: Path, monkeypatch: pytest.M
 
 
 class _Any:
-    """Parameters of which only the seeds are looked at."""
+    """Parameters of which only the seeds and the kind of penalties are looked at."""
+
+    class penalty:  # noqa: N801
+        distribution = "none"
 
     class seeds:  # noqa: N801
         packing = penalty = 1
@@ -234,7 +237,8 @@ def test_the_table_tells_of_every_run(tmp_path: Path) -> None:
 
 
 def test_figures_and_statistics_are_written(tmp_path: Path) -> None:
-    found = plan(tmp_path, CROSSED + '[levels.rate]\n"C/2" = { seeds.conditioning = 1 }\n')
+    level = '"C/2" = { solver.maximum_step_fraction = 0.05 }'
+    found = plan(tmp_path, f"{CROSSED}[levels.rate]\n{level}\n")
     folder = SweepFolder(tmp_path / "out")
     folder.create(found)
     measured(found, folder)

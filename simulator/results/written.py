@@ -319,7 +319,7 @@ def _refuse_place(path: Path) -> None:
         raise InputError(f"{present}: a file is in the way of this folder. {rule.elsewhere}")
     if not os.access(present, os.W_OK | os.X_OK):
         remedy = rule.elsewhere if rule.option else "Make it writable"
-        raise InputError(f"{present}: cannot be written. {remedy}")
+        raise InputError(f"{path}: cannot be written, as {present} cannot be. {remedy}")
 
 
 def _refuse_record(folder: Path) -> None:

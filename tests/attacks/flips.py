@@ -123,7 +123,7 @@ def resumed_or_refused(unbroken: Path) -> Callable[[Path, Path], tuple[str, str]
 
 
 def corruptions(place: Path, thorough: bool) -> list[Result]:
-    """Every file kind, 5 flips each and 50 if thorough; resuming, a fifth as many."""
+    """Every file kind, 5 flips each and 50 if thorough; resuming, 2 or 50."""
     whole = place / "whole"
     assert quiet([*arguments(output__report="true"), "--out", str(whole)])[0] == 0
     count, results = (50 if thorough else 5), []
@@ -140,7 +140,7 @@ def corruptions(place: Path, thorough: bool) -> list[Result]:
             result = Result(
                 f"{kind}: a bit flipped in a killed run, `--resume` refuses or mends it"
             )
-            results.append(flips(result, killed, patterns, max(count // 5, 2), judge))
+            results.append(flips(result, killed, patterns, count if thorough else 2, judge))
     return results
 
 

@@ -53,7 +53,7 @@ def by_pytest(
     except subprocess.TimeoutExpired:
         result.tried, result.hangs = 1, 1
         return result
-    examples = re.findall(r"(\d+) passing examples, (\d+) failing examples", done.stdout)
+    examples = re.findall(r"(\d+) passing(?: examples)?, (\d+) failing", done.stdout)
     cases = ET.parse(report).getroot().findall(".//testcase") if report.is_file() else []
     run = [case for case in cases if case.find("skipped") is None]
     result.tried = sum(int(passed) for passed, _ in examples) if per_example else len(run)
