@@ -16,7 +16,7 @@ def test_many_more_examples(module: str) -> None:
     done = subprocess.run(
         [sys.executable, *words, ROOT / "tests" / f"test_any_input_{module}.py"],
         cwd=ROOT,
-        env=environment(HETERODE_THOROUGH="1"),
+        env=environment(HETERODE_THOROUGH="50"),
         capture_output=True,
         text=True,
     )
