@@ -7,4 +7,5 @@ options there load libraries, write files and change solvers. $PETSC_OPTIONS sti
 import petsc4py
 from mpi4py import MPI
 
-petsc4py.init(["heterode", "-skip_petscrc"], comm=MPI.COMM_WORLD)
+# Nor are signals PETSc's: a closed pipe is an error to Python, and would be the program's end there.
+petsc4py.init(["heterode", "-skip_petscrc", "-no_signal_handler"], comm=MPI.COMM_WORLD)
