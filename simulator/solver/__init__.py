@@ -7,5 +7,5 @@ options there load libraries, write files and change solvers. $PETSC_OPTIONS sti
 import petsc4py
 from mpi4py import MPI
 
-# Nor are signals PETSc's: a closed pipe is an error to Python, and would be the program's end there.
+# Nor are signals PETSc's: a closed pipe is an error to Python, to PETSc the program's end.
 petsc4py.init(["heterode", "-skip_petscrc", "-no_signal_handler"], comm=MPI.COMM_WORLD)
