@@ -13,7 +13,7 @@ TESTS = Path(__file__).parents[1]
 def generated(place: Path, thorough: bool) -> list[Result]:
     """Property-based tests of everything that reads something; see tests/any_input.py."""
     files = sorted(str(path) for path in TESTS.glob("test_any_input*.py"))
-    settings = {"HETERODE_THOROUGH": "5"} if thorough else {}
+    settings = {"HETERODE_THOROUGH": "4"} if thorough else {}
     what = "generated inputs: keys, options, protocols, tables, units, files"
     known = "inputs that once went wrong"
     mistakes = [str(TESTS / f"test_{name}.py") for name in ("input_mistakes", "cli_mistakes")]
