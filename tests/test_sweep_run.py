@@ -414,7 +414,7 @@ def test_a_list_has_a_command_for_each_run(
     [
         (["none.toml"], "none.toml: no such file"),
         (["small.toml", "--jobs", "1000"], "--jobs 1000"),
-        (["small.toml", "--ranks", "0"], "--ranks 0"),
+        (["small.toml", "--ranks", "0"], "--ranks: '0'"),
         (["small.toml", "--run", "beef"], "--run beef: is no run"),
         (["."], "no sweep.json"),
         (["small.toml", "--slurm"], "there is no sbatch here"),
