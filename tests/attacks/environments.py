@@ -14,14 +14,14 @@ from attacks.attack import Attack, Result
 from attacks.suites import by_pytest
 
 SAMPLE = (
-    "tests/test_cli_endings.py",
+    "tests/test_cli_endings.py::test_signal_stops_the_run",
+    "tests/test_cli_endings.py::test_interrupted_before_the_run",
+    "tests/test_cli_endings.py::test_killed_run_leaves_readable_files",
     "tests/test_results.py",
     "tests/test_interruption.py",
     "tests/test_surroundings.py",
-    "tests/test_setup.py",
+    "tests/test_setup.py::test_a_signal_reaches_mpirun_once",
     "tests/test_resume.py::test_killed_again_and_again",
-    "tests/test_resume.py::test_a_time_step_is_abandoned_when_a_signal_comes",
-    "tests/test_resume.py::test_resume_starts_what_is_not_there_and_leaves_what_is_complete",
 )
 """Tests that start processes, send signals and write files: those that surroundings could reach."""
 
