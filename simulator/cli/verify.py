@@ -36,8 +36,9 @@ def _verify(options: argparse.Namespace, comm: Any) -> int:
 def _look(place: Path) -> None:
     from simulator.results.folder import ResultsFolder
     from simulator.results.integrity import examine
+    from simulator.results.json_record import REMEDY
     from simulator.results.report_record import report_findings
-    from simulator.results.trust import altered_error, summary
+    from simulator.results.trust import summary
 
     folder = ResultsFolder.open(place)
     found = examine(folder)
@@ -52,10 +53,10 @@ def _look(place: Path) -> None:
         print(f"{name:<{width}}  not known: {_why(found.covers, name)}")
     bad = [finding for finding in findings if finding.problem]
     print(f"{len(findings) - len(bad)} of {len(findings)} files are whole; {summary(found)}")
-    if found.problems:
-        raise altered_error(place, tuple(bad))
     if bad:
-        raise InputError(f"{place / bad[0].name}: {bad[0].problem}. {_REPORT}")
+        more = f" (and {len(bad) - 1} more, see above)" if len(bad) > 1 else ""
+        remedy = REMEDY if found.problems else _REPORT
+        raise InputError(f"{place / bad[0].name}: {bad[0].problem}{more}. {remedy}")
 
 
 def _verdict(finding: Finding) -> str:
