@@ -190,3 +190,9 @@ class TestPicture:
         assert main(["micrograph", str(run[0]), "--section", plane, "--out", str(out)]) == 2
         assert words in capsys.readouterr().err
         assert not out.exists()
+
+
+@pytest.mark.parametrize("text", ["1" * 10_000, "0", "1001", "-3", "2,t", ""])
+def test_a_number_of_planes_has_bounds(text: str) -> None:
+    with pytest.raises(InputError, match="a number of planes from 1 to 1000"):
+        parse_count(text)

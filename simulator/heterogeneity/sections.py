@@ -120,7 +120,7 @@ def parse_count(text: str) -> tuple[int, int]:
     Raises:
         InputError: it is neither.
     """
-    match = re.fullmatch(r"\s*(\d+)\s*(?:,\s*([xyz])\s*)?", text)
+    match = re.fullmatch(r"\s*(\d{1,9})\s*(?:,\s*([xyz])\s*)?", text)
     if match is None or not 1 <= int(match[1]) <= 1000:
         raise ArgumentError(
             "{sections}: a number of planes from 1 to 1000, as in 20 or 20,x", sections=text
