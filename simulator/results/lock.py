@@ -20,7 +20,11 @@ from pathlib import Path
 from simulator.errors import InputError
 from simulator.results.folder import ResultsFolder
 
-_HOLDER = re.compile(r"process (\d{1,18}) on (\S+)(?: since (\d{1,18}))?(?: in (\S+))?(?: without locks)?\n")
+_HOLDER = re.compile(
+    r"process (\d{1,18}) on (\S+)(?: since (\d{1,18}))?(?: in (\S+))?(?: without locks)?\n"
+)
+    r"process (\d{1,18}) on (\S+)(?: since (\d{1,18}))?(?: in (\S+))?(?: without locks)?\n"
+)
 
 
 class FolderLock:
