@@ -23,8 +23,6 @@ from simulator.results.folder import ResultsFolder
 _HOLDER = re.compile(
     r"process (\d{1,18}) on (\S+)(?: since (\d{1,18}))?(?: in (\S+))?(?: without locks)?\n"
 )
-    r"process (\d{1,18}) on (\S+)(?: since (\d{1,18}))?(?: in (\S+))?(?: without locks)?\n"
-)
 
 
 class FolderLock:
