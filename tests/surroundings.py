@@ -11,6 +11,7 @@ import os
 import signal
 import time
 from collections.abc import MutableMapping
+from pathlib import Path
 
 PATIENCE = 600.0
 """Seconds after which a process counts as hung, on the slowest machine and under any load."""
@@ -50,6 +51,8 @@ def settle() -> None:
         signal.signal(getattr(signal, name), signal.SIG_DFL)
     os.umask(0o022)
     settle_environment(os.environ)
+    # Open MPI does not start without one.
+    os.environ.setdefault("HOME", str(Path.home()))
     time.tzset()
 
 

@@ -14,11 +14,13 @@ import argparse
 import atexit
 import gc
 import logging
+import os
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, nullcontext, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout, suppress
 from io import StringIO
+from pathlib import Path
 from typing import Any, NoReturn
 
 from simulator import __version__
@@ -70,6 +72,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code."""
     # Else the interpreter sifts all that the libraries hold before it leaves: 0.3 s and more.
     atexit.register(gc.freeze)
+    # Open MPI does not start without one; the system knows where it is.
+    with suppress(RuntimeError):
+        os.environ.setdefault("HOME", str(Path.home()))
     left: SystemExit | None = None
     with lasting_streams() as stdout, _silent_libraries():
         try:

@@ -38,6 +38,7 @@ def by_pytest(
         per_example: count hypothesis' examples instead of tests.
     """
     result, report = Result(what), place / "report.xml"
+    report.unlink(missing_ok=True)
     words = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider"]
     words += [f"--junit-xml={report}", "--hypothesis-show-statistics", *tests]
     try:
