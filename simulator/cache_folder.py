@@ -7,7 +7,9 @@ has to be the user's own, and nobody else may write to it.
 from __future__ import annotations
 
 import os
+import shutil
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from simulator.errors import InputError
@@ -79,3 +81,12 @@ def refuse_others(path: Path) -> None:
             f"{path}: others can write there, and could put programs there that heterode runs. "
             f"If nobody did: chmod go-w {path}"
         )
+
+
+def remove_entry(path: Path) -> None:
+    """Remove what lies in an entry's place, a folder as well; what cannot be removed stays."""
+    with suppress(OSError):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink()

@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import os
 import pickle
-import shutil
 import stat
 import tempfile
 from contextlib import suppress
@@ -20,6 +19,8 @@ from typing import Any
 
 import numba
 from numba.core import serialize
+
+from simulator.cache_folder import remove_entry
 
 _serialize: Any = serialize
 """numba's own pickling, which knows its types; numba is not typed."""
@@ -64,13 +65,13 @@ class KeptLoops:
         with suppress(OSError):
             for other in self._folder.glob(f"{self._base}.*.loop"):
                 if not other.name.startswith(f"{self._base}.{self._version}."):
-                    _remove(other)
+                    remove_entry(other)
             handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=self._folder)
             try:
                 with os.fdopen(handle, "wb") as file:
                     file.write(hashlib.sha256(kept).digest() + kept)
                 if path.is_dir() and not path.is_symlink():
-                    _remove(path)
+                    remove_entry(path)
                 os.replace(temporary, path)
             except OSError:
                 Path(temporary).unlink(missing_ok=True)
@@ -78,7 +79,7 @@ class KeptLoops:
     def flush(self) -> None:
         """Forget the function."""
         for file in self._folder.glob(f"{self._base}.*.loop"):
-            _remove(file)
+            remove_entry(file)
 
     def _path(self, key: object) -> Path:
         return self._folder / f"{self._base}.{self._version}.{_short(repr(key))}.loop"
@@ -101,11 +102,3 @@ def keep_with_digests(dispatcher: Any) -> None:
 
 def _short(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _remove(file: Path) -> None:
-    with suppress(OSError):
-        if file.is_dir() and not file.is_symlink():
-            shutil.rmtree(file)
-        else:
-            file.unlink()

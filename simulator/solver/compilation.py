@@ -28,7 +28,7 @@ from dolfinx import fem, jit
 from ffcx.options import FFCX_DEFAULT_OPTIONS
 from mpi4py import MPI
 
-from simulator.cache_folder import own_folder, refuse_others
+from simulator.cache_folder import own_folder, refuse_others, remove_entry
 from simulator.digests import file_digest
 from simulator.errors import CompileError, InputError
 from simulator.ranks import together
@@ -164,7 +164,7 @@ def remove_damaged(folder: Path, *, locked: bool) -> None:
             continue
         if not _is_whole(digests, files):
             for file in files:
-                _remove(file)
+                remove_entry(file)
 
 
 def write_digests(folder: Path) -> None:
@@ -213,14 +213,6 @@ def _digest_of(stem: str, files: list[Path]) -> str:
     # The stem counts too: a library under another form's name is as wrong as a damaged one.
     content = f"{stem} {libraries[0].name} {file_digest(libraries[0])}"
     return hashlib.sha256(content.encode()).hexdigest()
-
-
-def _remove(file: Path) -> None:
-    with suppress(OSError):
-        if file.is_dir() and not file.is_symlink():
-            shutil.rmtree(file)
-        else:
-            file.unlink()
 
 
 def _explained(error: Exception, folder: Path) -> str:
