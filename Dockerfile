@@ -19,7 +19,7 @@ RUN useradd --create-home heterode && chmod 1777 /home/heterode && install -d -m
 
 COPY . /opt/heterode
 ENV PATH=/opt/heterode/scripts/setup/bin:/opt/venv/bin:/usr/local/bin:/usr/bin:/bin \
-    PYTHONPATH=/opt/heterode \
+    PYTHONPATH=/opt/heterode/scripts/setup/path \
     PYTHONDONTWRITEBYTECODE=1 \
     HOME=/home/heterode \
     LC_ALL=C.UTF-8 \

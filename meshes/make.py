@@ -9,11 +9,11 @@ from types import SimpleNamespace
 
 import numpy as np
 
-from simulator.geometry.meshing import mesh_slab
-from simulator.geometry.meshing_3d import mesh_spheres
-from simulator.geometry.msh import write_msh
-from simulator.geometry.outline import MeshSizes, Slab
-from simulator.geometry.packing import Packing
+from heterode.geometry.meshing import mesh_slab
+from heterode.geometry.meshing_3d import mesh_spheres
+from heterode.geometry.msh import write_msh
+from heterode.geometry.outline import MeshSizes, Slab
+from heterode.geometry.packing import Packing
 
 FOLDER = Path(__file__).parent
 

@@ -31,7 +31,8 @@ from typing import Any
 
 PROJECT = Path(__file__).resolve().parent.parent
 PAGE = PROJECT / "docs" / "performance.md"
-MEASURED = PROJECT / "simulator" / "measured" / "performance.csv"
+PACKAGE_PATH = PROJECT / "scripts" / "setup" / "path"
+MEASURED = PROJECT / "simulator" / "forecast" / "measured" / "performance.csv"
 WORKERS = Path(__file__).with_name("benchmark_workers.py")
 
 Table = list[list[str]]
@@ -94,19 +95,19 @@ def run(case: Case, folder: Path) -> dict[str, Any]:
     """Run heterode and return its manifest. Meshes are made anew, equations compiled before."""
     changes = [part for change in case.changes for part in ("--set", change)]
     preset = str(PROJECT / "params" / f"{case.preset}.toml")
-    command = [sys.executable, "-m", "simulator.cli", "run", preset]
+    command = [sys.executable, "-m", "heterode", "run", preset]
     # Figures and statistics of the end are no part of the question.
     command += ["--out", str(folder), "--quiet", "--set", "output.report=false"]
     # A mesh kept from another row would make this one look cheaper.
     shutil.rmtree(Path(os.environ["HETERODE_CACHE"]) / "meshes", ignore_errors=True)
-    launched(case.ranks, [*command, *changes], {"PYTHONPATH": str(PROJECT)})
+    launched(case.ranks, [*command, *changes], {"PYTHONPATH": str(PACKAGE_PATH)})
     return dict(json.loads((folder / "manifest.json").read_text(encoding="utf-8")))
 
 
 def worker(name: str, *arguments: str, ranks: int = 1) -> dict[str, Any]:
     """What a function of benchmark_workers.py found."""
     command = [sys.executable, str(WORKERS), name, *arguments]
-    lines = launched(ranks, command, {"PYTHONPATH": str(PROJECT)}).splitlines()
+    lines = launched(ranks, command, {"PYTHONPATH": str(PACKAGE_PATH)}).splitlines()
     return dict(json.loads(lines[-1]))
 
 
@@ -264,7 +265,7 @@ def keep_on_page(name: str, text: str) -> None:
 
 def keep_as_measured(manifests: Sequence[dict[str, Any]]) -> None:
     """Write the table that estimates are made from."""
-    from simulator.estimate.cost import Measured
+    from heterode.forecast.estimate.cost import Measured
 
     with open(MEASURED, "w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, [f.name for f in fields(Measured)], lineterminator="\n")

@@ -14,7 +14,7 @@ import time
 
 import numpy as np
 
-from simulator.heterogeneity import (
+from heterode.heterogeneity import (
     MarkedPoints,
     Settings,
     analyse,

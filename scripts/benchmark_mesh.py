@@ -12,10 +12,10 @@ import time
 
 import numpy as np
 
-from simulator.geometry.meshing import build_mesh
-from simulator.geometry.packing import pack
-from simulator.geometry.quality import mesh_quality
-from simulator.parameters.geometry import Geometry, LognormalSize, MeshSettings
+from heterode.geometry.meshing import build_mesh
+from heterode.geometry.packing import pack
+from heterode.geometry.quality import mesh_quality
+from heterode.parameters.geometry import Geometry, LognormalSize, MeshSettings
 
 CASES = (
     "100:0.40:inside",

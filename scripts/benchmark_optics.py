@@ -19,12 +19,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from simulator.heterogeneity.clusters import cluster_curve
-from simulator.heterogeneity.marks import MarkedPoints
-from simulator.heterogeneity.scale import Scale, scale_of_heterogeneity
-from simulator.optics.analysis import Options, analyse, evaluate
-from simulator.optics.scoring import score
-from simulator.optics.synthetic import Camera, draw, random_scene
+from heterode.heterogeneity.clusters import cluster_curve
+from heterode.heterogeneity.marks import MarkedPoints
+from heterode.heterogeneity.scale import Scale, scale_of_heterogeneity
+from heterode.optics.analysis import Options, analyse, evaluate
+from heterode.optics.scoring import score
+from heterode.optics.synthetic import Camera, draw, random_scene
 
 FIRST_SEED = 70_000
 CAMERA = Camera(pixel_um=0.1)

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from simulator.cores import usable_cores
+from heterode.base.cores import usable_cores
 
 ROOT = Path(__file__).resolve().parents[1]
 PRESET = ROOT / "params" / "quickstart.toml"
@@ -87,7 +87,7 @@ def seconds_of_sweep(folder: Path) -> float:
 
 def swept(file: Path, folder: Path) -> float:
     """Wall time of a whole `heterode sweep`, from its start to its table, s."""
-    return at_once([["-m", "simulator.cli", "sweep", str(file), "--out", str(folder)]])
+    return at_once([["-m", "heterode", "sweep", str(file), "--out", str(folder)]])
 
 
 def looped(sweep: Path, folder: Path) -> float:
@@ -100,7 +100,7 @@ def looped(sweep: Path, folder: Path) -> float:
 
 def at_once(commands: list[list[str]]) -> float:
     """Wall time of some Python commands side by side, s."""
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "scripts" / "setup" / "path")}
     begin = time.perf_counter()
     started = [
         subprocess.Popen([sys.executable, *words], env=environment, stdout=subprocess.DEVNULL)
@@ -117,11 +117,11 @@ def loop(sweep: Path, folder: Path, count: int, first: int) -> None:
     """What one would write without `heterode sweep`: every `count`-th run, one after another."""
     from mpi4py import MPI
 
-    from simulator.heterogeneity.compiled import limit_threads
-    from simulator.parameters import load_parameters
-    from simulator.simulation import Simulation
-    from simulator.sweep.folder import SweepFolder
-    from simulator.sweep.measures import measure
+    from heterode.heterogeneity.compiled import limit_threads
+    from heterode.parameters import load_parameters
+    from heterode.run.stages import Simulation
+    from heterode.sweep.folder import SweepFolder
+    from heterode.sweep.measures import measure
 
     limit_threads(1)
     plan = SweepFolder(sweep).read()

@@ -17,15 +17,15 @@ import numpy as np
 from mpi4py import MPI
 from petsc4py import PETSc
 
-from simulator.geometry.cache import mesh_for
-from simulator.parameters import load_parameters
-from simulator.ranks import on_root
-from simulator.simulation import penalty_factors
-from simulator.solver.electrode_mesh import distribute
-from simulator.solver.linear import LinearSolver
-from simulator.solver.march import march
-from simulator.solver.model import CellModel
-from simulator.solver.stepper import Stepper
+from heterode.base.ranks import on_root
+from heterode.geometry.cache import mesh_for
+from heterode.parameters import load_parameters
+from heterode.run.stages import penalty_factors
+from heterode.solver.algebra.linear import LinearSolver
+from heterode.solver.discretisation.electrode_mesh import distribute
+from heterode.solver.model import CellModel
+from heterode.solver.time.march import march
+from heterode.solver.time.stepper import Stepper
 
 PARAMS = Path(__file__).resolve().parent.parent / "params"
 COMM = MPI.COMM_WORLD

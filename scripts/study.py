@@ -19,9 +19,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from simulator.sweep.folder import SweepFolder
-from simulator.sweep.statistics import completed, summary
-from simulator.sweep.table import collect
+from heterode.sweep.folder import SweepFolder
+from heterode.sweep.statistics import completed, summary
+from heterode.sweep.table import collect
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "study.md"

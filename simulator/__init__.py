@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+if __name__ != "heterode":
+    # A second copy of every class, unequal to the first, would be loaded.
+    raise ImportError("the package is called heterode: import heterode, not simulator")
+
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from simulator.notebook import Results
+    from heterode.run.loaded import Results
 
 __version__ = "0.1.0"
 
 
 def load(folder: Path | str, *, accept_altered: bool = False) -> Results:
-    """The results of a run, as tables and plots: see `simulator.notebook`.
+    """The results of a run, as tables and plots: see `heterode.run.loaded`.
 
     Args:
         folder: results folder, also of a run that goes on or was broken off.
@@ -23,6 +27,6 @@ def load(folder: Path | str, *, accept_altered: bool = False) -> Results:
         InputError: no such folder, it is not a results folder, or its files were altered.
     """
     # Imported when it is called: the command line starts without pandas and matplotlib.
-    from simulator import notebook
+    from heterode.run import loaded
 
-    return notebook.load(folder, accept_altered=accept_altered)
+    return loaded.load(folder, accept_altered=accept_altered)

@@ -18,8 +18,8 @@ from typing import Any
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from simulator.cli import main
-from simulator.errors import LONGEST_LINE, InputError, MistakesError
+from heterode.base.errors import LONGEST_LINE, InputError, MistakesError
+from heterode.cli import main
 
 MORE = int(os.environ.get("HETERODE_THOROUGH") or 1)
 """So many times as many examples as usual, and new ones in every call: HETERODE_THOROUGH=50."""
@@ -217,8 +217,8 @@ def heterode_here(arguments: Sequence[str]) -> Ended:
 @functools.cache
 def schema_keys() -> tuple[str, ...]:
     """Every key of the parameter file, and of its sections."""
-    from simulator.parameters.messages import _all_keys
-    from simulator.parameters.model import Parameters
+    from heterode.parameters.messages import _all_keys
+    from heterode.parameters.model import Parameters
 
     return tuple(".".join(key) for key in _all_keys(Parameters))
 
@@ -226,7 +226,7 @@ def schema_keys() -> tuple[str, ...]:
 @functools.cache
 def edges() -> dict[str, tuple[str, ...]]:
     """Key -> values at the edges of its range, as TOML: each of them is allowed, or nearly."""
-    from simulator.parameters.messages import physical_of
+    from heterode.parameters.messages import physical_of
 
     found = {}
     for key in schema_keys():
@@ -256,7 +256,7 @@ def _down(number: float) -> float:
 @functools.cache
 def options_of(name: str) -> tuple[tuple[str, int], ...]:
     """(flag, number of values) of every option of a command that takes values."""
-    from simulator.cli.main import _parser
+    from heterode.cli.main import _parser
 
     parser = _parser()
     commands = next(a for a in parser._actions if isinstance(a, argparse._SubParsersAction))

@@ -7,15 +7,15 @@ from pathlib import Path
 
 import numpy as np
 
-from simulator.geometry.msh import read_msh
-from simulator.parameters import Parameters, load_parameters
-from simulator.particles import ParticleTable
-from simulator.results.sample import Sample
-from simulator.solver.balances import Balances
-from simulator.solver.electrode_mesh import distribute
-from simulator.solver.march import march
-from simulator.solver.model import CellModel
-from simulator.solver.stepper import State
+from heterode.geometry.msh import read_msh
+from heterode.parameters import Parameters, load_parameters
+from heterode.particles.table import ParticleTable
+from heterode.results.sample import Sample
+from heterode.solver.discretisation.electrode_mesh import distribute
+from heterode.solver.model import CellModel
+from heterode.solver.time.conservation import Balances
+from heterode.solver.time.march import march
+from heterode.solver.time.stepper import State
 
 ROOT = Path(__file__).parents[1]
 

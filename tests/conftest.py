@@ -13,6 +13,8 @@ import pytest
 from surroundings import PATIENCE, settle
 
 ROOT = Path(__file__).parents[1]
+PACKAGE_PATH = ROOT / "scripts" / "setup" / "path"
+"""Where Python finds the package."""
 PRESET = ROOT / "params" / "quickstart.toml"
 FIVE_DISCS = ROOT / "meshes" / "five_discs_2d.msh"
 
@@ -45,12 +47,12 @@ class Ended:
 def command(ranks: int, arguments: Sequence[str | Path]) -> list[str]:
     """The words that start `heterode ARGUMENTS`, on ranks of its own if `ranks` is above 0."""
     launcher = ["mpirun", "-n", str(ranks)] if ranks else []
-    return [*launcher, sys.executable, "-m", "simulator.cli", *map(str, arguments)]
+    return [*launcher, sys.executable, "-m", "heterode", *map(str, arguments)]
 
 
 def environment(**more: str) -> dict[str, str]:
     """For `command`: as here, with the package to be found from any folder."""
-    return os.environ | _LAUNCHER_SETTINGS | {"PYTHONPATH": str(ROOT)} | more
+    return os.environ | _LAUNCHER_SETTINGS | {"PYTHONPATH": str(PACKAGE_PATH)} | more
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from simulator.optics.oscillators import Lorentz
+from heterode.optics.oscillators import Lorentz
 
 OSCILLATORS = (Lorentz(2.6, 3.5, 0.6), Lorentz(6.0, 9.0, 1.5))
 """Resonance, plasma energy and damping, eV."""

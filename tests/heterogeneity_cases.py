@@ -8,7 +8,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 from scipy.spatial.distance import pdist, squareform
 
-from simulator.heterogeneity import MarkedPoints
+from heterode.heterogeneity import MarkedPoints
 
 SIDE_UM = 324.0
 

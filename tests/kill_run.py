@@ -21,12 +21,12 @@ import time
 from itertools import pairwise
 from pathlib import Path
 
-from simulator import simulation
-from simulator.cli import main
-from simulator.parameters import load_parameters
-from simulator.results import read_history, read_manifest, read_particle_series
-from simulator.results.checkpoint import list_checkpoints, read_checkpoint
-from simulator.resuming import stage
+from heterode.cli import main
+from heterode.parameters import load_parameters
+from heterode.results import read_history, read_manifest, read_particle_series
+from heterode.results.checkpoint import list_checkpoints, read_checkpoint
+from heterode.run import stages
+from heterode.run.resuming import stage
 
 
 def run(folder: Path, kills: int, seed: int, rows: int, arguments: list[str]) -> None:
@@ -60,7 +60,7 @@ def die_after(life: int, delay: float) -> None:
 
     It does not come further than one time step meanwhile.
     """
-    record, recorded = simulation.Simulation._record, [0]
+    record, recorded = stages.Simulation._record, [0]
 
     def die() -> None:
         time.sleep(delay)
@@ -74,7 +74,7 @@ def die_after(life: int, delay: float) -> None:
         recorded[0] += 1
         return record(self, *words, **more)
 
-    simulation.Simulation._record = recording
+    stages.Simulation._record = recording
     if life == 0:
         threading.Thread(target=die, daemon=True).start()
 

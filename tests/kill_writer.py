@@ -19,8 +19,8 @@ from pathlib import Path
 
 import numpy as np
 
-from simulator.errors import InputError
-from simulator.results import (
+from heterode.base.errors import InputError
+from heterode.results import (
     FieldGrid,
     FieldWriter,
     History,

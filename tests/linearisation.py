@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from simulator.physics.kinetics import Flux
-from simulator.solver.layout import FIELDS
-from simulator.solver.model import CellModel
+from heterode.physics.kinetics import Flux
+from heterode.solver.discretisation.layout import FIELDS
+from heterode.solver.model import CellModel
 
 Floats = npt.NDArray[np.float64]
 Block = tuple[str, str]

@@ -40,18 +40,18 @@ from mapped_grid import Blocks, MappedGrid
 from mpi4py import MPI
 from ufl import cos, dx, exp, grad, inner, sin
 
-from simulator.constants import FARADAY, GAS_CONSTANT
-from simulator.geometry import tags
-from simulator.geometry.mesh_data import thickness_axis
-from simulator.materials import diffusivity_of_fraction
-from simulator.parameters import Parameters, load_parameters
-from simulator.solver.bordered import BorderedSolver
-from simulator.solver.electrode_mesh import Submesh, distribute, facet_vertices
-from simulator.solver.layout import FIELDS
-from simulator.solver.linear import Preset
-from simulator.solver.model import CellModel
-from simulator.solver.newton import Converged, Newton
-from simulator.solver.terminal import TerminalControl
+from heterode.base.constants import FARADAY, GAS_CONSTANT
+from heterode.geometry import tags
+from heterode.geometry.mesh_data import thickness_axis
+from heterode.materials import diffusivity_of_fraction
+from heterode.parameters import Parameters, load_parameters
+from heterode.solver.algebra.bordered import BorderedSolver
+from heterode.solver.algebra.linear import Preset
+from heterode.solver.discretisation.electrode_mesh import Submesh, distribute, facet_vertices
+from heterode.solver.discretisation.layout import FIELDS
+from heterode.solver.model import CellModel
+from heterode.solver.time.newton import Converged, Newton
+from heterode.solver.time.terminal import TerminalControl
 
 Floats = npt.NDArray[np.float64]
 PRESET = Path(__file__).parent.parent / "params" / "nmc532.toml"

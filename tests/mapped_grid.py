@@ -15,9 +15,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
-from simulator.geometry import tags
-from simulator.geometry.mesh_data import MeshData, thickness_axis
-from simulator.geometry.simplex import EDGES
+from heterode.geometry import tags
+from heterode.geometry.mesh_data import MeshData, thickness_axis
+from heterode.geometry.simplex import EDGES
 
 Floats = npt.NDArray[np.float64]
 Map = Callable[[Floats], Floats]

@@ -6,7 +6,7 @@ from functools import cache
 
 import numpy as np
 
-from simulator.optics.synthetic import Camera, Truth, draw, random_scene
+from heterode.optics.synthetic import Camera, Truth, draw, random_scene
 
 SMALL = Camera(shape=(320, 320), pixel_um=0.25)
 

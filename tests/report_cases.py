@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial import Delaunay
 
-from simulator.particles import ParticleTable
-from simulator.results import FieldGrid, Recorder, ResultsFolder, Sample
+from heterode.particles.table import ParticleTable
+from heterode.results import FieldGrid, Recorder, ResultsFolder, Sample
 
 SIDE_UM = 200.0
 BOX_UM = 48.0

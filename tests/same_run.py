@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from simulator.results import read_fields, read_history, read_manifest, read_particle_series
+from heterode.results import read_fields, read_history, read_manifest, read_particle_series
 
 TOLERANCE = 1e-9
 

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial import Delaunay
 
-from simulator.results import FieldGrid, FieldValues, Recorder, ResultsFolder, Sample
+from heterode.results import FieldGrid, FieldValues, Recorder, ResultsFolder, Sample
 
 COATING_UM = 46.0
 SEPARATOR_UM = 15.0

@@ -24,12 +24,12 @@ from conftest import PRESET, ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.cli.main import COMMANDS
-from simulator.errors import InputError
-from simulator.heterogeneity import MarkedPoints, Settings, analyse
-from simulator.heterogeneity.tables import read_table
-from simulator.optics.dielectric_tables import read_dielectric_table
-from simulator.optics.spectrum import from_absorption
+from heterode.base.errors import InputError
+from heterode.cli.main import COMMANDS
+from heterode.heterogeneity import MarkedPoints, Settings, analyse
+from heterode.optics.dielectric_tables import read_dielectric_table
+from heterode.optics.spectrum import from_absorption
+from heterode.points.csv_points import read_table
 
 # Long texts are among the examples, and what shows them says so.
 pytestmark = pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisWarning")

@@ -25,9 +25,9 @@ from conftest import PRESET, settings
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.errors import InputError
-from simulator.parameters import load_parameters
-from simulator.parameters.toml_file import LARGEST_FILE, parse_toml
+from heterode.base.errors import InputError
+from heterode.parameters import load_parameters
+from heterode.parameters.toml_file import LARGEST_FILE, parse_toml
 
 # Long texts are among the examples, and what shows them says so.
 pytestmark = pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisWarning")

@@ -15,7 +15,7 @@ from attacks.suites import by_pytest
 from conftest import ROOT, environment, short_run
 from surroundings import PATIENCE
 
-from simulator.cli import main
+from heterode.cli import main
 
 PAGE = ROOT / "docs" / "reliability.md"
 NAMES = ("kills", "corruptions", "inputs", "faults", "environments")

@@ -10,13 +10,13 @@ from conftest import PRESET, ROOT
 from other_userland import enter
 from synthetic import synthetic_run, write_run
 
-from simulator.describe import record_of
-from simulator.parameters import load_parameters
-from simulator.reporting.ended import finish_report
-from simulator.reporting.page import write_page
-from simulator.results.manifest import Manifest, read_manifest
-from simulator.viewing import NAMES
-from simulator.viewing.movie import View, animate
+from heterode.parameters import load_parameters
+from heterode.reporting.ended import finish_report
+from heterode.reporting.page import write_page
+from heterode.results.manifest import Manifest, read_manifest
+from heterode.run.description import record_of
+from heterode.viewing import NAMES
+from heterode.viewing.movie import View, animate
 
 pytestmark = pytest.mark.browser
 

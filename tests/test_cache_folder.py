@@ -12,10 +12,10 @@ import pytest
 from conftest import ROOT, Ended, environment, short_run
 from surroundings import PATIENCE
 
-from simulator.cache_folder import cache_folder, own_folder
-from simulator.errors import InputError
-from simulator.geometry import cache as mesh_cache
-from simulator.other_python import python_with
+from heterode.base.cache_folder import cache_folder, own_folder
+from heterode.base.errors import InputError
+from heterode.base.own_python import python_with
+from heterode.geometry import cache as mesh_cache
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o002, 0o077])
@@ -114,11 +114,11 @@ def test_there_is_one_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 
 
 def test_nothing_is_imported_from_the_working_folder(tmp_path: Path) -> None:
-    """A folder `simulator` where a run of a sweep starts does not take the package's place."""
-    from simulator.sweep.seats import command_of
+    """A folder `heterode` where a run of a sweep starts does not take the package's place."""
+    from heterode.sweep.slots import command_of
 
-    (tmp_path / "simulator").mkdir()
-    (tmp_path / "simulator" / "__init__.py").write_text("print('foreign')\n")
+    (tmp_path / "heterode").mkdir()
+    (tmp_path / "heterode" / "__init__.py").write_text("print('foreign')\n")
     words = command_of(tmp_path / "none", 1)
     for safe in (True, False):
         started = [*words, "0"] if safe else [w for w in [*words, "0"] if w != "-P"]

@@ -19,10 +19,10 @@ from conftest import PRESET, environment
 from synthetic import SyntheticRun, synthetic_run
 from test_results import no_room_beyond, one_line
 
-from simulator.errors import InputError
-from simulator.parameters import Parameters, load_parameters
-from simulator.results import Manifest, OutputError, Recorder, ResultsFolder, read_manifest
-from simulator.results.checkpoint import (
+from heterode.base.errors import InputError
+from heterode.parameters import Parameters, load_parameters
+from heterode.results import Manifest, OutputError, Recorder, ResultsFolder, read_manifest
+from heterode.results.checkpoint import (
     Checkpoint,
     Checkpoints,
     CorruptError,
@@ -30,8 +30,8 @@ from simulator.results.checkpoint import (
     list_checkpoints,
     read_checkpoint,
 )
-from simulator.results.lock import FolderLock
-from simulator.resuming import Intent, newest, stage
+from heterode.results.lock import FolderLock
+from heterode.run.resuming import Intent, newest, stage
 
 HASHES = {"mesh": "mm", "penalty": "pp"}
 
@@ -354,8 +354,8 @@ def test_results_whose_checkpoints_are_gone_are_not_replaced(
 
 HOLD = """
 import sys, time
-from simulator.results import ResultsFolder
-from simulator.results.lock import FolderLock
+from heterode.results import ResultsFolder
+from heterode.results.lock import FolderLock
 lock = FolderLock(ResultsFolder(sys.argv[1]))
 print("held", flush=True)
 time.sleep(60)

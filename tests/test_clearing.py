@@ -15,18 +15,18 @@ import pytest
 from conftest import short_run
 from synthetic import SyntheticRun, synthetic_run, write_run
 
-from simulator.cli import main
-from simulator.parameters import load_parameters
-from simulator.parameters.files import files_of
-from simulator.reporting import ended
-from simulator.results import ResultsFolder, read_manifest
-from simulator.results.checkpoint import Checkpoint, Checkpoints, list_checkpoints
-from simulator.results.clearing import clear
-from simulator.results.digest_list import SUMS
-from simulator.results.fields import FieldWriter
-from simulator.results.stops import StopTables
-from simulator.results.written import RECORD, write_output
-from simulator.viewing.figures import Drawing, draw_figures
+from heterode.cli import main
+from heterode.parameters import load_parameters
+from heterode.parameters.files import files_of
+from heterode.reporting import ended
+from heterode.results import ResultsFolder, read_manifest
+from heterode.results.checkpoint import Checkpoint, Checkpoints, list_checkpoints
+from heterode.results.clearing import clear
+from heterode.results.digest_list import SUMS
+from heterode.results.fields import FieldWriter
+from heterode.results.stops import StopTables
+from heterode.results.written import RECORD, write_output
+from heterode.viewing.figures import Drawing, draw_figures
 
 USERS = (
     "notes.txt",

@@ -13,7 +13,7 @@ import pytest
 from conftest import PRESET, command, environment, settings, short_run
 from surroundings import PATIENCE
 
-from simulator.results import read_fields, read_history, read_manifest, read_particle_series
+from heterode.results import read_fields, read_history, read_manifest, read_particle_series
 
 ENDLESS = "charge at C/500 until 4.5 V"
 
@@ -76,8 +76,8 @@ def test_signal_stops_the_run(number: signal.Signals, tmp_path: Path) -> None:
 # Packing 5,000 particles takes many seconds anywhere; it is known when that has begun.
 SAID_PACKING = """
 import sys
-from simulator import cli
-from simulator.geometry import cache
+from heterode import cli
+from heterode.geometry import cache
 
 packing_for = cache.packing_for
 
@@ -223,7 +223,7 @@ SMALL_DISK = """
 import resource
 import sys
 from mpi4py import MPI
-from simulator import cli
+from heterode import cli
 
 resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
 sys.exit(cli.main(sys.argv[1:]))
@@ -257,8 +257,8 @@ def test_disk_that_is_full_from_the_start(tmp_path: Path) -> None:
 FAULT = """
 import sys
 from mpi4py import MPI
-from simulator import cli
-from simulator.solver.model import CellModel
+from heterode import cli
+from heterode.solver.model import CellModel
 
 sample = CellModel.sample
 
@@ -307,8 +307,8 @@ import sys
 import ufl
 from dolfinx import fem, mesh
 from mpi4py import MPI
-from simulator.errors import CompileError
-from simulator.solver.compilation import FLAGS, compiled, folder_of
+from heterode.base.errors import CompileError
+from heterode.solver.discretisation.compilation import FLAGS, compiled, folder_of
 
 square = mesh.create_unit_square(MPI.COMM_WORLD, 2, 2)
 space = fem.functionspace(square, ("Lagrange", 1))

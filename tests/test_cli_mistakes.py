@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from conftest import FIVE_DISCS, PRESET, packed_run, settings, short_run
 
-from simulator.cli import main
+from heterode.cli import main
 
 Arguments = list[str]
 

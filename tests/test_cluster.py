@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from surroundings import PATIENCE
 
-from simulator.results.manifest import Manifest
+from heterode.results.manifest import Manifest
 
 ROOT = Path(__file__).parents[1]
 SBATCH = ROOT / "scripts" / "cluster" / "heterode.sbatch"
@@ -321,11 +321,17 @@ def copied() -> dict[str, str]:
     return {line[0]: line[1] for line in lines}
 
 
+PLACES = {"simulator": "python/heterode"}
+"""Where the image has what is elsewhere here: the package lies under its own name."""
+
+
 def test_the_recipe_copies_what_there_is() -> None:
     for here, there in copied().items():
         assert (ROOT / here).exists(), here
-        assert there == f"/opt/heterode/{here}"
-    assert "simulator" in copied()
+        assert there == f"/opt/heterode/{PLACES.get(here, here)}"
+    assert f"export PYTHONPATH=/opt/heterode/{Path(PLACES['simulator']).parent}\n" in section(
+        "environment"
+    )
 
 
 def test_the_recipe_uses_the_lists_of_set_up() -> None:

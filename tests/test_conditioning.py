@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from cells import cell, parameters, scattered
 
-from simulator.penalties import factors_of_cycle, penalty_factors
-from simulator.physics.penalty import conditioned
-from simulator.solver.model import CellModel
-from simulator.solver.stepper import State
-from simulator.solver.terminal import ConstantCurrent
+from heterode.distributions.penalty_law import conditioned
+from heterode.particles.drawn_penalties import factors_of_cycle, penalty_factors
+from heterode.solver.model import CellModel
+from heterode.solver.time.stepper import State
+from heterode.solver.time.terminal import ConstantCurrent
 
 FIRST = np.array([0.1, 0.5, 1.0])
 

@@ -15,15 +15,15 @@ from heterogeneity_cases import field, packing
 from scipy.stats import kstest
 from verification.lumped import F, Particles, fractions
 
-from simulator import penalties
-from simulator.describe import describe_parameters, record_of
-from simulator.errors import InputError
-from simulator.heterogeneity import VariogramFit, fit_variogram
-from simulator.parameters import Parameters
-from simulator.particles import ParticleTable
-from simulator.penalties import factors_of_cycle, gaussian_length, penalty_factors
-from simulator.physics.penalty import RestrictedWeibull, field_length
-from simulator.random_field import MOST_POINTS, gaussian_field
+from heterode.base.errors import InputError
+from heterode.distributions.gaussian_field import MOST_POINTS, gaussian_field
+from heterode.distributions.penalty_law import RestrictedWeibull, field_length
+from heterode.heterogeneity import VariogramFit, fit_variogram
+from heterode.parameters import Parameters
+from heterode.particles import drawn_penalties
+from heterode.particles.drawn_penalties import factors_of_cycle, gaussian_length, penalty_factors
+from heterode.particles.table import ParticleTable
+from heterode.run.description import describe_parameters, record_of
 
 LAW = RestrictedWeibull(1.5, 0.4, 1e-3, "truncate")
 LENGTH_UM = 20.0
@@ -127,7 +127,7 @@ def test_correlation_after_the_mapping(law: RestrictedWeibull) -> None:
     rng, r = np.random.default_rng(2), 0.6
     z = rng.standard_normal((2, 400_000))
     z[1] = r * z[0] + np.sqrt(1 - r**2) * z[1]
-    sampled = np.corrcoef(*(law.factors(penalties.probability(row)) for row in z))[0, 1]
+    sampled = np.corrcoef(*(law.factors(drawn_penalties.probability(row)) for row in z))[0, 1]
     assert law.correlation_of(r) == pytest.approx(sampled, abs=0.006)
     assert law.correlation_of(r) < r
     # The Gaussian field is the longer one, so that the penalties have the length asked for.

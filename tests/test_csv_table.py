@@ -13,26 +13,26 @@ import numpy as np
 import pytest
 from conftest import environment
 
-from simulator.cli import main
-from simulator.csv_table import read_csv_table
-from simulator.csv_text import LONGEST_LINE, SHOWN, TableError
-from simulator.errors import InputError
-from simulator.heterogeneity.tables import read_table
-from simulator.optics.calibration import read_calibration
-from simulator.optics.colour import Illumination
-from simulator.optics.dielectric_tables import read_dielectric_table
-from simulator.optics.sections import read_colours
-from simulator.parameters.fields import MistakeError
-from simulator.parameters.tables import (
+from heterode.base.csv_table import read_csv_table
+from heterode.base.csv_text import LONGEST_LINE, SHOWN, TableError
+from heterode.base.errors import InputError
+from heterode.cli import main
+from heterode.optics.calibration import read_calibration
+from heterode.optics.colour import Illumination
+from heterode.optics.dielectric_tables import read_dielectric_table
+from heterode.optics.sections import read_colours
+from heterode.parameters.fields import MistakeError
+from heterode.parameters.tables import (
     read_current_table,
     read_fraction_table,
     read_penalty_table,
     read_size_table,
 )
-from simulator.particles import COLUMNS, ParticleTable
-from simulator.reporting.micrographs import Job, read_batch
-from simulator.results.history import COLUMNS as HISTORY_COLUMNS
-from simulator.results.history import read_history
+from heterode.particles.table import COLUMNS, ParticleTable
+from heterode.points.csv_points import read_table
+from heterode.reporting.micrographs import Job, read_batch
+from heterode.results.history import COLUMNS as HISTORY_COLUMNS
+from heterode.results.history import read_history
 
 Rows = Sequence[Sequence[object]]
 
@@ -321,7 +321,7 @@ def test_what_is_no_table_is_refused_with_one_line(name: str, tmp_path: Path) ->
 
 def test_a_pipe_is_not_waited_for_by_a_command(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.csv")
-    words = [sys.executable, "-m", "simulator.cli", "dielectric", "pipe.csv", "--out", "out"]
+    words = [sys.executable, "-m", "heterode", "dielectric", "pipe.csv", "--out", "out"]
     done = subprocess.run(
         words, env=environment(), cwd=tmp_path, capture_output=True, text=True, timeout=120
     )

@@ -14,9 +14,9 @@ import pytest
 from conftest import command, environment
 from geometry_cases import parameters
 
-from simulator.geometry import cache
-from simulator.heterogeneity import compiled as loops
-from simulator.solver import compilation
+from heterode.geometry import cache
+from heterode.heterogeneity import compiled as loops
+from heterode.solver.discretisation import compilation
 
 PATIENCE = 300
 
@@ -72,7 +72,7 @@ import numpy as np
 import ufl
 from dolfinx import fem, mesh
 from mpi4py import MPI
-from simulator.solver.compilation import compiled
+from heterode.solver.discretisation.compilation import compiled
 
 square = mesh.create_unit_square(MPI.COMM_WORLD, 2, 2)
 mass = 3.0 * ufl.SpatialCoordinate(square)[0] * ufl.dx(square)
@@ -115,7 +115,7 @@ def test_a_cut_library_ends_a_program_that_does_not_look(form_cache: Path, tmp_p
     assert run_form(folder).returncode == 0
     assert library.stat().st_mtime_ns == before
     cut(library)
-    blind = "from simulator.solver import compilation as c\nc.remove_damaged = lambda *a, **k: 0\n"
+    blind = "from heterode.solver import compilation as c\nc.remove_damaged = lambda *a, **k: 0\n"
     assert run_form(folder, before=blind).returncode != 0
     done = run_form(folder)
     assert (done.returncode, done.stderr) == (0, "")

@@ -11,19 +11,19 @@ import pytest
 from dielectric_cases import AMORPHOUS_SILICON, EV_UM, GOLD, OSCILLATORS, SILICON, measured
 from scipy.integrate import trapezoid
 
-from simulator.errors import InputError
-from simulator.optics.colour import Illumination
-from simulator.optics.dielectric_tables import read_dielectric_table
-from simulator.optics.interband import (
+from heterode.base.errors import InputError
+from heterode.optics.colour import Illumination
+from heterode.optics.dielectric_tables import read_dielectric_table
+from heterode.optics.interband import (
     HARTREE_EV,
     Bands,
     fermi_occupation,
     interband_absorption,
     read_bands,
 )
-from simulator.optics.kramers_kronig import real_part, tail_part
-from simulator.optics.oscillators import Drude, Lorentz, drude_of_table, lorentz_dielectric
-from simulator.optics.spectrum import (
+from heterode.optics.kramers_kronig import real_part, tail_part
+from heterode.optics.oscillators import Drude, Lorentz, drude_of_table, lorentz_dielectric
+from heterode.optics.spectrum import (
     PLASMA_EV2_A3,
     Spectrum,
     characterise,
@@ -448,7 +448,7 @@ class TestColours:
 def test_options_of_equation_1_are_used_or_refused(
     words: list[str], named: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from simulator.cli import main
+    from heterode.cli import main
 
     table = tmp_path / "eps2.csv"
     energy = np.linspace(0.1, 12.0, 200)

@@ -13,12 +13,12 @@ from manufactured import TWO_BLOCKS, bend, replace_factor, replace_law
 from manufactured import cell as manufactured_cell
 from mapped_grid import mapped_grid
 
-from simulator.constants import FARADAY, GAS_CONSTANT
-from simulator.errors import SolveError
-from simulator.regimes import exchange_current
-from simulator.solver.model import CHARGE_TOLERANCE, CellModel
-from simulator.solver.newton import Newton
-from simulator.solver.system import CellSystem
+from heterode.base.constants import FARADAY, GAS_CONSTANT
+from heterode.base.errors import SolveError
+from heterode.forecast.regimes import exchange_current
+from heterode.solver.equations.system import CellSystem
+from heterode.solver.model import CHARGE_TOLERANCE, CellModel
+from heterode.solver.time.newton import Newton
 
 CAPACITANCE = 20.0
 

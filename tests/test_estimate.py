@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 from conftest import PRESET, ROOT, settings
 
-from simulator.cli import main
-from simulator.estimate import (
+from heterode.base.ranks import launched_in_parallel
+from heterode.cli import main
+from heterode.forecast.estimate import (
     Limits,
     chosen_solver,
     count_unknowns,
@@ -26,8 +27,8 @@ from simulator.estimate import (
     refuse_endless,
     summarise,
 )
-from simulator.estimate import warnings as unfit
-from simulator.estimate.cost import (
+from heterode.forecast.estimate import warnings as unfit
+from heterode.forecast.estimate.cost import (
     RANKS_BEYOND,
     Cost,
     Measured,
@@ -35,12 +36,11 @@ from simulator.estimate.cost import (
     measured_runs,
     read_runs,
 )
-from simulator.geometry.cache import mesh_for
-from simulator.geometry.msh import read_msh
-from simulator.geometry.quality import mesh_quality
-from simulator.parameters import Parameters, load_parameters
-from simulator.ranks import launched_in_parallel
-from simulator.regimes import effective_radius
+from heterode.forecast.regimes import effective_radius
+from heterode.geometry.cache import mesh_for
+from heterode.geometry.msh import read_msh
+from heterode.geometry.quality import mesh_quality
+from heterode.parameters import Parameters, load_parameters
 
 GB = 10**9
 AMPLE = Limits(memory_bytes=1e15, seconds=None, source="on this machine")
@@ -159,7 +159,7 @@ def cost(dofs: int, ranks: int = 1, runs: tuple[Measured, ...] = TABLE) -> Cost:
 
 @pytest.fixture
 def hundred_steps(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simulator.estimate.cost.expected_steps", lambda parameters: 100)
+    monkeypatch.setattr("heterode.forecast.estimate.cost.expected_steps", lambda parameters: 100)
 
 
 @pytest.mark.usefixtures("hundred_steps")
@@ -249,8 +249,8 @@ def test_two_rows_for_one_case_are_refused() -> None:
 
 def test_the_table_is_packaged() -> None:
     tables = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
-    patterns = tables["package-data"]["simulator.measured"]
-    folder = ROOT / "simulator" / "measured"
+    patterns = tables["package-data"]["heterode.forecast.measured"]
+    folder = ROOT / "simulator" / "forecast" / "measured"
     assert [p for pattern in patterns for p in folder.glob(pattern)]
 
 
@@ -472,7 +472,7 @@ def test_check_counts_a_given_mesh(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_no_mesher_and_no_solver_is_loaded_for_an_estimate() -> None:
-    script = "import sys, simulator.estimate; print(*sys.modules)"
+    script = "import sys, heterode.forecast.estimate; print(*sys.modules)"
     words = [sys.executable, "-c", script]
     done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=True)
     loaded = {name.partition(".")[0] for name in done.stdout.split()}

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 from conftest import FIVE_DISCS, ROOT, settings
 
-from simulator.cli import main
-from simulator.parameters import load_parameters
-from simulator.results import read_history, read_particle_series
-from simulator.viewing.differential import differential_curves
+from heterode.cli import main
+from heterode.parameters import load_parameters
+from heterode.results import read_history, read_particle_series
+from heterode.viewing.differential import differential_curves
 
 PRESET = ROOT / "params" / "ex_situ.toml"
 

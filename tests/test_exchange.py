@@ -17,11 +17,11 @@ from manufactured import TWO_BLOCKS, bend, cell
 from mapped_grid import mapped_grid
 from mpi4py import MPI
 
-from simulator.constants import FARADAY, GAS_CONSTANT
-from simulator.materials import arrhenius
-from simulator.materials.tabulated import LEVELLING, TabulatedFunction
-from simulator.physics.exchange import Autocatalytic, PowerLaw, Tabulated
-from simulator.regimes import exchange_current, regime_numbers
+from heterode.base.constants import FARADAY, GAS_CONSTANT
+from heterode.forecast.regimes import exchange_current, regime_numbers
+from heterode.materials import arrhenius
+from heterode.materials.tabulated import LEVELLING, TabulatedFunction
+from heterode.physics.exchange import Autocatalytic, PowerLaw, Tabulated
 
 POINTS = ((0.25, 0.4, 0.5, 0.7, 0.95), (3.0, 2.5, 2.5, 0.4, 0.02))
 CSV = "stoichiometry,exchange_current_A_m2\n" + "".join(

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from conftest import FIVE_DISCS, PRESET, ROOT
 
-from simulator.errors import InputError
-from simulator.geometry.cache import mesh_for
-from simulator.geometry.extent import refuse_pixels
-from simulator.geometry.mesh_data import MeshData
-from simulator.geometry.msh import read_msh, write_msh
-from simulator.parameters import load_parameters
+from heterode.base.errors import InputError
+from heterode.geometry.cache import mesh_for
+from heterode.geometry.extent import refuse_pixels
+from heterode.geometry.mesh_data import MeshData
+from heterode.geometry.msh import read_msh, write_msh
+from heterode.parameters import load_parameters
 
 
 def scaled(folder: Path, factor: float, source: Path = FIVE_DISCS) -> Path:

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 from conftest import PRESET, ROOT, environment, short_run
 
-from simulator.cli.faults import explain
-from simulator.errors import LONGEST_LINE, CompileError, InputError, ResumeError, one_line
-from simulator.ranks import is_agreed, on_root, together
-from simulator.reading import check_regular, read_regular
+from heterode.base.errors import LONGEST_LINE, CompileError, InputError, ResumeError, one_line
+from heterode.base.ranks import is_agreed, on_root, together
+from heterode.base.reading import check_regular, read_regular
+from heterode.cli.faults import explain
 
 NASTY = (
     "two\nlines",
@@ -70,7 +70,7 @@ CASES = {
         "libGLU.so.1",
     ),
     "own module": (
-        ImportError("cannot import name 'f' from 'simulator.x'", name="simulator.x"),
+        ImportError("cannot import name 'f' from 'heterode.x'", name="heterode.x"),
         3,
         "a fault of the program (ImportError",
     ),
@@ -143,7 +143,7 @@ def without(module: str, *arguments: str | Path, cwd: Path) -> subprocess.Comple
         f"        if name.partition('.')[0] == {module!r}:\n"
         "            raise ModuleNotFoundError(f'No module named {name!r}', name=name)\n"
         "sys.meta_path.insert(0, Gone())\n"
-        "from simulator.cli import main\n"
+        "from heterode.cli import main\n"
         "sys.exit(main(sys.argv[1:]))\n"
     )
     words = [sys.executable, "-c", script, *map(str, arguments)]
@@ -174,7 +174,7 @@ def test_a_missing_library_is_named(module: str, tmp_path: Path) -> None:
 
 def shell(line: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
     """A line of the shell with the words of `heterode` in $H."""
-    text = f'set -o pipefail; heterode() {{ "{sys.executable}" -m simulator.cli "$@"; }}; {line}'
+    text = f'set -o pipefail; heterode() {{ "{sys.executable}" -m heterode "$@"; }}; {line}'
     return subprocess.run(
         ["bash", "-c", text],
         cwd=cwd,

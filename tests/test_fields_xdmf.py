@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from synthetic import SyntheticRun, synthetic_run, write_run
 
-from simulator.errors import InputError
-from simulator.results import FieldGrid, FieldWriter, read_fields
+from heterode.base.errors import InputError
+from heterode.results import FieldGrid, FieldWriter, read_fields
 
 EXPECTED = {
     "particles": ({"lithium_fraction"}, {"particle", "penalty"}),

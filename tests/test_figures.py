@@ -10,27 +10,27 @@ import pytest
 from matplotlib.image import imread
 from synthetic import SyntheticRun, synthetic_run, write_run
 
-from simulator.cli import main
-from simulator.errors import InputError
-from simulator.particles import ParticleTable
-from simulator.physics.penalty import RestrictedWeibull, draw_weibull
-from simulator.results import ResultsFolder, read_fields, read_history
-from simulator.viewing import NAMES, chosen_drawings, draw_figures
-from simulator.viewing.half_cycles import first_half_cycle
-from simulator.viewing.particle_currents import (
+from heterode.base.errors import InputError
+from heterode.cli import main
+from heterode.distributions.penalty_law import RestrictedWeibull, draw_weibull
+from heterode.particles.table import ParticleTable
+from heterode.results import ResultsFolder, read_fields, read_history
+from heterode.viewing import NAMES, chosen_drawings, draw_figures
+from heterode.viewing.half_cycles import first_half_cycle
+from heterode.viewing.particle_currents import (
     currents_figure,
     order_of_reaction,
     over_their_mean,
     participation,
     stretch_of,
 )
-from simulator.viewing.particle_lines import particles_figure
-from simulator.viewing.particle_run import read_particle_run
-from simulator.viewing.penalty_histogram import PenaltyLaw, penalties_figure
-from simulator.viewing.potential_maps import moment_under_current
-from simulator.viewing.radial_profiles import radial_profile, telling_particles
-from simulator.viewing.spread import plot_spread, spread_curves, weighted_quantiles
-from simulator.viewing.style import new_figure
+from heterode.viewing.particle_lines import particles_figure
+from heterode.viewing.particle_run import read_particle_run
+from heterode.viewing.penalty_histogram import PenaltyLaw, penalties_figure
+from heterode.viewing.potential_maps import moment_under_current
+from heterode.viewing.radial_profiles import radial_profile, telling_particles
+from heterode.viewing.spread import plot_spread, spread_curves, weighted_quantiles
+from heterode.viewing.style import new_figure
 
 
 @pytest.fixture(scope="module")

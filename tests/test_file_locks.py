@@ -21,16 +21,16 @@ from conftest import ROOT, Ended, environment, settings, short_run
 from synthetic import synthetic_run, write_run
 from test_resume import broken_at
 
-from simulator.errors import InputError
-from simulator.results import ResultsFolder, read_fields, read_particle_series
-from simulator.results.lock import FolderLock
+from heterode.base.errors import InputError
+from heterode.results import ResultsFolder, read_fields, read_particle_series
+from heterode.results.lock import FolderLock
 
 WITHOUT_LOCKS = Path(__file__).with_name("no_file_locks.c")
 
 HOLD = """
 import sys
-from simulator.results import ResultsFolder
-from simulator.results.lock import FolderLock
+from heterode.results import ResultsFolder
+from heterode.results.lock import FolderLock
 lock = FolderLock(ResultsFolder(sys.argv[1]))
 print("held", flush=True)
 sys.stdin.readline()
@@ -190,7 +190,7 @@ def test_a_lock_let_go_between_two_calls_is_taken_again(
 
 TELL = """
 import sys
-from simulator.results import read_fields, read_particle_series
+from heterode.results import read_fields, read_particle_series
 folder = sys.argv[1]
 print(len(read_particle_series(folder).time_s), len(read_fields(folder, "carbon").times_s))
 """

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 from conftest import FIVE_DISCS, ROOT, settings
 
-from simulator.cli import main
-from simulator.results import read_history
-from simulator.viewing.spread import spread_curves
+from heterode.cli import main
+from heterode.results import read_history
+from heterode.viewing.spread import spread_curves
 
 PRESET = ROOT / "params" / "first_cycle.toml"
 SMALL = settings(geometry__mesh_file=str(FIVE_DISCS), output__fields_every="1000")

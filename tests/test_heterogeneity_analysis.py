@@ -15,9 +15,9 @@ from conftest import environment
 from heterogeneity_cases import exponential_marks, field, packing
 from surroundings import PATIENCE
 
-from simulator.errors import InputError
-from simulator.heterogeneity import Heterogeneity, MarkedPoints, Settings, analyse
-from simulator.heterogeneity.compiled import compiled
+from heterode.base.errors import InputError
+from heterode.heterogeneity import Heterogeneity, MarkedPoints, Settings, analyse
+from heterode.heterogeneity.compiled import compiled
 
 QUICK = Settings(permutations=39, seeds=2, ladder=(4, 10, 30, 100, 400), grid=32, max_um=30.0)
 
@@ -152,7 +152,7 @@ def test_wrong_settings(changes: dict[str, Any], message: str) -> None:
 
 
 def test_loads_neither_the_solver_nor_figures() -> None:
-    script = "import sys, simulator.heterogeneity; print(*sys.modules)"
+    script = "import sys, heterode.heterogeneity; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", script],
         env=environment(),

@@ -8,10 +8,10 @@ from heterogeneity_cases import exponential_marks, field, packing
 from scipy.spatial.distance import pdist, squareform
 from sklearn.cluster import KMeans
 
-from simulator.errors import InputError
-from simulator.heterogeneity import MarkedPoints, cluster_curve
-from simulator.heterogeneity.clusters import _shares
-from simulator.heterogeneity.lloyd import balanced_start, kmeans
+from heterode.base.errors import InputError
+from heterode.heterogeneity import MarkedPoints, cluster_curve
+from heterode.heterogeneity.clusters import _shares
+from heterode.heterogeneity.lloyd import balanced_start, kmeans
 
 
 def inertia_of(positions: np.ndarray, labels: np.ndarray) -> float:
@@ -225,6 +225,6 @@ def test_same_numbers_from_the_same_seed(monkeypatch: pytest.MonkeyPatch) -> Non
         ).null_sd
 
     first = run(1)
-    monkeypatch.setattr("simulator.heterogeneity.compiled.threads", lambda: 1)
+    monkeypatch.setattr("heterode.heterogeneity.compiled.threads", lambda: 1)
     assert np.array_equal(first, run(1))
     assert not np.array_equal(first, run(2))

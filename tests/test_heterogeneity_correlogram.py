@@ -10,11 +10,11 @@ import pytest
 from heterogeneity_cases import all_pairs, exponential_marks, field, packing
 from scipy import stats
 
-from simulator.errors import InputError
-from simulator.heterogeneity import Correlogram, MarkedPoints, correlogram, rank_loops
-from simulator.heterogeneity.correlogram import STATISTICS
-from simulator.heterogeneity.marks import checked
-from simulator.heterogeneity.pooled import GRADES, Pooled
+from heterode.base.errors import InputError
+from heterode.heterogeneity import Correlogram, MarkedPoints, correlogram, rank_loops
+from heterode.heterogeneity.correlogram import STATISTICS
+from heterode.heterogeneity.marks import checked
+from heterode.heterogeneity.pooled import GRADES, Pooled
 
 EDGES = np.array([0.0, 8.0, 16.0, 32.0, 60.0])
 
@@ -271,7 +271,7 @@ def test_capped_pairs_are_said_and_close() -> None:
 
 
 def test_fewer_permutations_where_pairs_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simulator.heterogeneity.pooled.MOST_VISITS", 100_000.0)
+    monkeypatch.setattr("heterode.heterogeneity.pooled.MOST_VISITS", 100_000.0)
     found = quick([some_field()], permutations=999)
     assert 39 <= found.pearson.permutations < 999
     assert f"{found.pearson.permutations} permutations instead of 999" in found.pearson.note

@@ -7,8 +7,8 @@ import pytest
 from heterogeneity_cases import field, packing
 from scipy.special import ndtr
 
-from simulator.errors import InputError
-from simulator.heterogeneity import MarkedPoints, density_map
+from heterode.base.errors import InputError
+from heterode.heterogeneity import MarkedPoints, density_map
 
 
 def kernels(x: np.ndarray, y: np.ndarray, positions: np.ndarray, h: float) -> np.ndarray:

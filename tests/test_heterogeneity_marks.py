@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from simulator.errors import InputError
-from simulator.heterogeneity import MarkedPoints
-from simulator.heterogeneity.marks import checked
+from heterode.base.errors import InputError
+from heterode.heterogeneity import MarkedPoints
+from heterode.heterogeneity.marks import checked
 
 
 def points(count: int = 12, dimension: int = 2, **changes: object) -> MarkedPoints:

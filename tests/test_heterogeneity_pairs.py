@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from heterogeneity_cases import all_pairs
 
-from simulator.errors import InputError
-from simulator.heterogeneity import MarkedPoints
-from simulator.heterogeneity.pairs import PairGrid, checked_edges, drawn
+from heterode.base.errors import InputError
+from heterode.heterogeneity import MarkedPoints
+from heterode.heterogeneity.pairs import PairGrid, checked_edges, drawn
 
 CASES = {
     "square": ((60.0, 60.0), [0, 5, 10, 20]),

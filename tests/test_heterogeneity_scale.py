@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from heterogeneity_cases import exponential_marks, field, packing
 
-from simulator.errors import InputError
-from simulator.heterogeneity import (
+from heterode.base.errors import InputError
+from heterode.heterogeneity import (
     ClusterCurve,
     MarkedPoints,
     Scale,
@@ -18,7 +18,7 @@ from simulator.heterogeneity import (
     fit_variogram,
     scale_of_heterogeneity,
 )
-from simulator.heterogeneity.scale import read_scale
+from heterode.heterogeneity.scale import read_scale
 
 SIZES = np.geomspace(5.0, 160.0, 12)
 

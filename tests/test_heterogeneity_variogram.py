@@ -9,12 +9,12 @@ import pytest
 from heterogeneity_cases import SIDE_UM, exponential_marks, field, packing
 from scipy.integrate import quad
 
-from simulator.errors import InputError
-from simulator.heterogeneity import MarkedPoints, VariogramFit, fit_variogram
-from simulator.heterogeneity import variogram as module
-from simulator.heterogeneity.blocks import SubFields, block_shape, jackknife_error
-from simulator.heterogeneity.variogram import MODELS
-from simulator.random_field import Correlation
+from heterode.base.errors import InputError
+from heterode.distributions.gaussian_field import Correlation
+from heterode.heterogeneity import MarkedPoints, VariogramFit, fit_variogram
+from heterode.heterogeneity import variogram as module
+from heterode.heterogeneity.blocks import SubFields, block_shape, jackknife_error
+from heterode.heterogeneity.variogram import MODELS
 
 
 @pytest.mark.parametrize("name", list(MODELS))

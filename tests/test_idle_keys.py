@@ -18,17 +18,17 @@ from cells import ROOT, run
 from conftest import FIVE_DISCS
 from mpi4py import MPI
 
-from simulator.errors import InputError
-from simulator.geometry.cache import mesh_for
-from simulator.geometry.meshing import build_mesh
-from simulator.geometry.packing import pack
-from simulator.parameters import Parameters, load_parameters
-from simulator.parameters.fields import Section
-from simulator.parameters.loading import parameters_from
-from simulator.parameters.messages import _all_keys
-from simulator.penalties import factors_of_cycle, penalty_factors
-from simulator.solver.electrode_mesh import distribute
-from simulator.solver.model import CellModel
+from heterode.base.errors import InputError
+from heterode.geometry.cache import mesh_for
+from heterode.geometry.meshing import build_mesh
+from heterode.geometry.packing import pack
+from heterode.parameters import Parameters, load_parameters
+from heterode.parameters.fields import Section
+from heterode.parameters.loading import parameters_from
+from heterode.parameters.messages import _all_keys
+from heterode.particles.drawn_penalties import factors_of_cycle, penalty_factors
+from heterode.solver.discretisation.electrode_mesh import distribute
+from heterode.solver.model import CellModel
 
 QUICKSTART = ROOT / "params" / "quickstart.toml"
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from simulator.errors import InputError
-from simulator.parameters import load_parameters
+from heterode.base.errors import InputError
+from heterode.parameters import load_parameters
 
 PARAMS = Path(__file__).parents[1] / "params"
 BASE = (PARAMS / "nmc532.toml").read_text(encoding="utf-8")

@@ -7,8 +7,8 @@ import signal
 import pytest
 from mpi4py import MPI
 
-from simulator import signals
-from simulator.interruption import Interruption
+from heterode.base import signals
+from heterode.base.interruption import Interruption
 
 
 @pytest.mark.parametrize("number", signals.SIGNALS)

@@ -8,7 +8,7 @@ from linearisation import FlippedDerivative, mismatches
 from manufactured import TWO_BLOCKS, bend, cell, replace_law
 from mapped_grid import mapped_grid
 
-from simulator.solver.model import CellModel
+from heterode.solver.model import CellModel
 
 COLLECTORS = ("equipotential", "uniform_flux")
 METALS = ("butler_volmer", "ideal")

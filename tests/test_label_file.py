@@ -14,15 +14,15 @@ import tifffile
 from conftest import PRESET
 from PIL import Image
 
-from simulator.cli import main
-from simulator.errors import InputError
-from simulator.geometry import tags
-from simulator.geometry.label_image import mesh_labels
-from simulator.geometry.label_stack import mesh_stack
-from simulator.geometry.mesh_data import facets_of
-from simulator.geometry.meshing import mesh_sizes
-from simulator.optics.label_file import LabelImage, read_label_image, read_labels
-from simulator.parameters import load_parameters
+from heterode.base.errors import InputError
+from heterode.cli import main
+from heterode.geometry import tags
+from heterode.geometry.label_image import mesh_labels
+from heterode.geometry.label_stack import mesh_stack
+from heterode.geometry.mesh_data import facets_of
+from heterode.geometry.meshing import mesh_sizes
+from heterode.optics.label_file import LabelImage, read_label_image, read_labels
+from heterode.parameters import load_parameters
 
 SHAPE = (60, 80)
 PLACES = ((15, 15, 9), (15, 45, 11), (42, 25, 12), (42, 60, 8))

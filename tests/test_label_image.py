@@ -10,13 +10,13 @@ import pytest
 import tifffile
 from conftest import PRESET, settings
 
-from simulator.cli import main
-from simulator.errors import InputError
-from simulator.geometry.label_image import mesh_labels, outlines_of
-from simulator.geometry.mesh_data import MeshData
-from simulator.geometry.msh import read_msh
-from simulator.geometry.outline import MeshSizes
-from simulator.geometry.quality import mesh_quality
+from heterode.base.errors import InputError
+from heterode.cli import main
+from heterode.geometry.label_image import mesh_labels, outlines_of
+from heterode.geometry.mesh_data import MeshData
+from heterode.geometry.msh import read_msh
+from heterode.geometry.outline import MeshSizes
+from heterode.geometry.quality import mesh_quality
 
 SIZES = MeshSizes(0.35, 0.25, 2.0, 0.1, 3.0, 1)
 PIXEL = 0.1

@@ -12,17 +12,17 @@ from conftest import ROOT, settings
 from geometry_cases import MONODISPERSE, geometry, mesh_settings
 from scipy.spatial.transform import Rotation
 
-from simulator.cli import main
-from simulator.errors import InputError
-from simulator.geometry.even_surface import enclosed_volume, even_triangles
-from simulator.geometry.label_stack import mesh_stack, solids_of
-from simulator.geometry.mesh_data import MeshData
-from simulator.geometry.msh import read_msh
-from simulator.geometry.packing import pack
-from simulator.geometry.parting import ImageMesh
-from simulator.geometry.quality import mesh_quality
-from simulator.optics.label_file import read_label_image
-from simulator.results.history import read_history
+from heterode.base.errors import InputError
+from heterode.cli import main
+from heterode.geometry.even_surface import enclosed_volume, even_triangles
+from heterode.geometry.label_stack import mesh_stack, solids_of
+from heterode.geometry.mesh_data import MeshData
+from heterode.geometry.msh import read_msh
+from heterode.geometry.packing import pack
+from heterode.geometry.parting import ImageMesh
+from heterode.geometry.quality import mesh_quality
+from heterode.optics.label_file import read_label_image
+from heterode.results.history import read_history
 
 CUBE = ROOT / "params" / "cube_50.toml"
 VOXEL = 0.25
@@ -123,7 +123,7 @@ def test_a_packing_comes_back() -> None:
 
 def test_before_it_is_moved_a_surface_lacks_volume(monkeypatch: pytest.MonkeyPatch) -> None:
     labels = stack(ELLIPSOIDS[:2], EXTENT, (VOXEL,) * 3)
-    monkeypatch.setattr("simulator.geometry.label_stack.grown", lambda points, *_: points)
+    monkeypatch.setattr("heterode.geometry.label_stack.grown", lambda points, *_: points)
     solids = solids_of(labels, (VOXEL,) * 3, GAP, 0.35, 3.0)
     found = [enclosed_volume(s.points, s.triangles) for s in solids.surfaces]
     assert (np.array(found) < 0.96 * solids.volumes).all()

@@ -1,4 +1,4 @@
-"""simulator.load: tables with units and plots that return axes, from a results folder."""
+"""heterode.load: tables with units and plots that return axes, from a results folder."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import environment
 from surroundings import PATIENCE
 from synthetic import SyntheticRun, synthetic_run, write_run
 
-import simulator
-from simulator.errors import InputError
-from simulator.results import ResultsFolder
+import heterode
+from heterode.base.errors import InputError
+from heterode.results import ResultsFolder
 
 ROOT = Path(__file__).parents[1]
 
@@ -31,7 +32,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory, run: SyntheticRun) -> Resul
 
 
 def test_tables_carry_their_units(folder: ResultsFolder, run: SyntheticRun) -> None:
-    results = simulator.load(folder.path)
+    results = heterode.load(folder.path)
     assert results.history.attrs["units"]["voltage_V"] == "V"
     assert set(results.history.columns) == set(results.history.attrs["units"])
     assert set(results.particles.columns) == set(results.particles.attrs["units"])
@@ -43,7 +44,7 @@ def test_tables_carry_their_units(folder: ResultsFolder, run: SyntheticRun) -> N
 
 
 def test_series_are_over_time_by_particle(folder: ResultsFolder, run: SyntheticRun) -> None:
-    results = simulator.load(folder.path)
+    results = heterode.load(folder.path)
     for name, unit in (
         ("lithium_fraction", "1"),
         ("surface_lithium_fraction", "1"),
@@ -65,7 +66,7 @@ def test_series_are_over_time_by_particle(folder: ResultsFolder, run: SyntheticR
 
 
 def test_plots_return_their_axes(folder: ResultsFolder) -> None:
-    results = simulator.load(folder.path)
+    results = heterode.load(folder.path)
     mpl.use("agg")
     import matplotlib.pyplot as plt
 
@@ -95,15 +96,15 @@ def test_plots_return_their_axes(folder: ResultsFolder) -> None:
 
 def test_what_is_not_there_is_said(folder: ResultsFolder, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such folder"):
-        simulator.load(tmp_path / "nowhere")
+        heterode.load(tmp_path / "nowhere")
     with pytest.raises(InputError, match="no such particle"):
-        simulator.load(folder.path).plot_profile(999, axes=mpl.figure.Figure().subplots())
+        heterode.load(folder.path).plot_profile(999, axes=mpl.figure.Figure().subplots())
 
 
 def test_the_package_itself_stays_light() -> None:
     script = (
-        "import sys, simulator\n"
+        "import sys, heterode\n"
         "wrong = {'pandas', 'matplotlib', 'numpy', 'h5py'} & set(sys.modules)\n"
         "assert not wrong, wrong\n"
     )
-    subprocess.run([sys.executable, "-c", script], cwd=ROOT, check=True, timeout=PATIENCE)
+    subprocess.run([sys.executable, "-c", script], env=environment(), check=True, timeout=PATIENCE)

@@ -19,13 +19,13 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from surroundings import PATIENCE
 
-from simulator.other_python import InstallError, python_with
+from heterode.base.own_python import InstallError, python_with
 
 SETUP = ROOT / "scripts" / "setup"
 LOCKS = {
     "userland": SETUP / "locks" / "userland.txt",
     "machine": SETUP / "locks" / "machine.txt",
-    "pybamm": ROOT / "simulator" / "twin" / "pybamm.lock",
+    "pybamm": ROOT / "simulator" / "homogenised" / "pybamm.lock",
     "ngsolve": ROOT / "tests" / "verification" / "locks" / "ngsolve.lock",
     "pymatgen": ROOT / "tests" / "verification" / "locks" / "pymatgen.lock",
 }

@@ -22,9 +22,9 @@ from verification.in_space import (
     wrong_sign_on_particles,
 )
 
-from simulator.geometry import tags
-from simulator.solver.model import CellModel
-from simulator.solver.terminal import ConstantCurrent, ConstantVoltage
+from heterode.geometry import tags
+from heterode.solver.model import CellModel
+from heterode.solver.time.terminal import ConstantCurrent, ConstantVoltage
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from cells import cell
 
-from simulator.solver.march import march
+from heterode.solver.time.march import march
 
 PENALTY = (0.1, 0.9, 0.3, 0.6, 0.2)
 

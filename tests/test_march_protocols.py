@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 from cells import cell
 
-from simulator.errors import SolveError
-from simulator.protocol import CurrentTable
-from simulator.solver import march as marching
-from simulator.solver.bdf import differentiation
-from simulator.solver.march import Marched, march
-from simulator.solver.model import CellModel
-from simulator.solver.plan import Leg, StepPlan
-from simulator.solver.terminal import ConstantCurrent, ConstantPower, PrescribedCharge
+from heterode.base.errors import SolveError
+from heterode.protocol import CurrentTable
+from heterode.solver.model import CellModel
+from heterode.solver.time import march as marching
+from heterode.solver.time.bdf import differentiation
+from heterode.solver.time.march import Marched, march
+from heterode.solver.time.step_plan import Leg, StepPlan
+from heterode.solver.time.terminal import ConstantCurrent, ConstantPower, PrescribedCharge
 
 PENALTY = (0.1, 0.9, 0.3, 0.6, 0.2)
 

@@ -3,16 +3,16 @@
 import numpy as np
 import pytest
 
-from simulator.constants import FARADAY
-from simulator.materials import (
+from heterode.base.constants import FARADAY
+from heterode.materials import (
     diffusivity_of_fraction,
     electrolyte,
     lithium_metal_exchange_current,
     open_circuit_potential,
 )
-from simulator.materials.electrolytes import ELECTROLYTES
-from simulator.materials.open_circuit import GALLERIES
-from simulator.materials.solid_diffusion import DIFFUSIVITIES
+from heterode.materials.electrolytes import ELECTROLYTES
+from heterode.materials.open_circuit import GALLERIES
+from heterode.materials.solid_diffusion import DIFFUSIVITIES
 
 T0 = 298.15
 NAMES = sorted(GALLERIES)

@@ -15,7 +15,7 @@ from itertools import product
 import numpy as np
 from mpi4py import MPI
 from petsc4py import PETSc
-from simulator.solver.matrix import CoordinateMatrix
+from heterode.solver.discretisation.matrix import CoordinateMatrix
 
 comm = MPI.COMM_WORLD
 owned = 7 + 3 * comm.rank

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from geometry_cases import REFERENCE_MESHES, mesh_settings, parameters
 
-from simulator.errors import InputError
-from simulator.estimate import expected_unknowns
-from simulator.geometry import cache
-from simulator.geometry.quality import mesh_quality
-from simulator.parameters import load_parameters
-from simulator.regimes import expected_width
+from heterode.base.errors import InputError
+from heterode.forecast.estimate import expected_unknowns
+from heterode.forecast.regimes import expected_width
+from heterode.geometry import cache
+from heterode.geometry.quality import mesh_quality
+from heterode.parameters import load_parameters
 
 
 @pytest.fixture

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from geometry_cases import geometry, mesh_settings
 
-from simulator.errors import InputError
-from simulator.geometry import tags
-from simulator.geometry.mesh_data import MeshData, facets_of
-from simulator.geometry.meshing import MeshSizes, Slab, build_mesh, mesh_slab
-from simulator.geometry.packing import pack
-from simulator.geometry.quality import mesh_quality
-from simulator.geometry.simplex import integrate_cells, jacobian_range
+from heterode.base.errors import InputError
+from heterode.geometry import tags
+from heterode.geometry.mesh_data import MeshData, facets_of
+from heterode.geometry.meshing import MeshSizes, Slab, build_mesh, mesh_slab
+from heterode.geometry.packing import pack
+from heterode.geometry.quality import mesh_quality
+from heterode.geometry.simplex import integrate_cells, jacobian_range
 
 AREA_TOLERANCE = 1e-3
 

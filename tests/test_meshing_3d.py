@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 from geometry_cases import REFERENCE_MESHES, geometry, mesh_settings
 
-from simulator.geometry import tags
-from simulator.geometry.mesh_data import facets_of
-from simulator.geometry.meshing import build_mesh
-from simulator.geometry.msh import read_msh
-from simulator.geometry.packing import Packing, pack
-from simulator.geometry.polishing import polish
-from simulator.geometry.quality import mesh_quality
-from simulator.geometry.simplex import integrate_cells, tetrahedron_sicn
-from simulator.geometry.spheres import ROOM, SphereSurfaces
+from heterode.geometry import tags
+from heterode.geometry.mesh_data import facets_of
+from heterode.geometry.meshing import build_mesh
+from heterode.geometry.msh import read_msh
+from heterode.geometry.packing import Packing, pack
+from heterode.geometry.polishing import polish
+from heterode.geometry.quality import mesh_quality
+from heterode.geometry.simplex import integrate_cells, tetrahedron_sicn
+from heterode.geometry.spheres import ROOM, SphereSurfaces
 
 VOLUME_TOLERANCE = 2e-3
 SURFACE_TOLERANCE = 1e-2

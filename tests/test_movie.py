@@ -17,20 +17,20 @@ from geometry_cases import REFERENCE_MESHES
 from matplotlib import colormaps
 from synthetic import SyntheticRun, synthetic_run, write_run
 
-from simulator.cli import main
-from simulator.errors import ArgumentError, InputError
-from simulator.geometry.msh import read_msh
-from simulator.geometry.tags import PARTICLE_OFFSET
-from simulator.results import FieldGrid, ResultsFolder, read_fields, read_history
-from simulator.results.particle_series import ParticleHistory, read_particle_series
-from simulator.results.written import RECORD
-from simulator.viewing.movie import Cut, View, animate, read_cut
-from simulator.viewing.movie.plane import PlaneScene
-from simulator.viewing.movie.raster import rasterise
-from simulator.viewing.movie.stage import Stage
-from simulator.viewing.movie.timeline import Fields, Timeline, bracket
-from simulator.viewing.section import mid_section
-from simulator.viewing.slab import layout_of
+from heterode.base.errors import ArgumentError, InputError
+from heterode.cli import main
+from heterode.geometry.msh import read_msh
+from heterode.geometry.tags import PARTICLE_OFFSET
+from heterode.results import FieldGrid, ResultsFolder, read_fields, read_history
+from heterode.results.particle_series import ParticleHistory, read_particle_series
+from heterode.results.written import RECORD
+from heterode.viewing.movie import Cut, View, animate, read_cut
+from heterode.viewing.movie.plane import PlaneScene
+from heterode.viewing.movie.raster import rasterise
+from heterode.viewing.movie.stage import Stage
+from heterode.viewing.movie.timeline import Fields, Timeline, bracket
+from heterode.viewing.section import mid_section
+from heterode.viewing.slab import layout_of
 
 SMALL = View(frames=5, height=240, fps=10)
 
@@ -333,7 +333,7 @@ def spheres() -> FieldGrid:
 
 @pytest.mark.parametrize("cut", [Cut("corner"), Cut("plane", 1, None), Cut("none")])
 def test_a_cut_surface_has_the_field_of_the_solid(spheres: FieldGrid, cut: Cut) -> None:
-    from simulator.viewing.movie.space import cut_surface
+    from heterode.viewing.movie.space import cut_surface
 
     surface = cut_surface(spheres, cut)
     points = np.asarray(surface.mesh.points)
@@ -347,7 +347,7 @@ def test_a_cut_surface_has_the_field_of_the_solid(spheres: FieldGrid, cut: Cut) 
 
 
 def test_the_corner_is_gone(spheres: FieldGrid) -> None:
-    from simulator.viewing.movie.space import cut_surface
+    from heterode.viewing.movie.space import cut_surface
 
     middle = (spheres.points_um.min(axis=0) + spheres.points_um.max(axis=0)) / 2
     whole = np.asarray(cut_surface(spheres, Cut("none")).mesh.points)

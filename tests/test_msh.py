@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 from geometry_cases import REFERENCE_MESHES
 
-from simulator.errors import InputError
-from simulator.geometry import tags
-from simulator.geometry.mesh_data import MeshData, facets_of
-from simulator.geometry.msh import read_msh, write_msh
-from simulator.geometry.msh_facets import check_facets
+from heterode.base.errors import InputError
+from heterode.geometry import tags
+from heterode.geometry.mesh_data import MeshData, facets_of
+from heterode.geometry.msh import read_msh, write_msh
+from heterode.geometry.msh_facets import check_facets
 
 SINGLE = REFERENCE_MESHES / "single_disc_2d.msh"
 FIVE = REFERENCE_MESHES / "five_discs_2d.msh"

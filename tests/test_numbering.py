@@ -16,12 +16,12 @@ import hashlib, json, sys
 from pathlib import Path
 import numpy as np
 from mpi4py import MPI
-from simulator.geometry.msh import read_msh
-from simulator.solver.electrode_mesh import distribute
-from simulator.solver.grids import FieldViewer
-from simulator.solver.layout import FieldLayout
-from simulator.solver.numbering import StateOrder
-from simulator.solver.spaces import Spaces
+from heterode.geometry.msh import read_msh
+from heterode.solver.discretisation.electrode_mesh import distribute
+from heterode.solver.discretisation.grids import FieldViewer
+from heterode.solver.discretisation.layout import FieldLayout
+from heterode.solver.discretisation.numbering import StateOrder
+from heterode.solver.discretisation.spaces import Spaces
 
 comm, name, degree = MPI.COMM_WORLD, sys.argv[1], int(sys.argv[2])
 data = read_msh(Path(name)) if comm.rank == 0 else None

@@ -15,10 +15,10 @@ from PIL import Image
 from scipy.stats import spearmanr
 from synthetic import synthetic_run, write_run
 
-from simulator.cli import main
-from simulator.optics.oscillators import Drude, Lorentz, lorentz_dielectric
-from simulator.reporting.dielectric import Settings, material
-from simulator.results.particle_series import read_particle_series
+from heterode.cli import main
+from heterode.optics.oscillators import Drude, Lorentz, lorentz_dielectric
+from heterode.reporting.dielectric import Settings, material
+from heterode.results.particle_series import read_particle_series
 
 
 @pytest.fixture(scope="module")
@@ -340,7 +340,7 @@ class TestDielectric:
         assert colours["lithium_fraction"].tolist() == [0.4, 1.0]
         np.testing.assert_allclose(ratios["green"], colours["green"] / colours["green"].iloc[-1])
         assert (out / "x0.4" / "optical_constants.csv").is_file()
-        from simulator.optics.calibration import read_calibration
+        from heterode.optics.calibration import read_calibration
 
         curve = read_calibration(out / "calibration.csv").curve("red")
         assert curve.lithium_of(np.ones(1), np.zeros(1))[0][0] == pytest.approx(1.0)

@@ -10,9 +10,9 @@ import pytest
 import tifffile
 from PIL import Image
 
-from simulator.errors import InputError
-from simulator.optics.label_file import read_label_image, read_labels
-from simulator.optics.micrograph import read_micrograph
+from heterode.base.errors import InputError
+from heterode.optics.label_file import read_label_image, read_labels
+from heterode.optics.micrograph import read_micrograph
 
 RGB = np.random.default_rng(1).integers(0, 2**16, (40, 50, 3), dtype=np.uint16)
 RGB8 = (RGB >> 8).astype(np.uint8)

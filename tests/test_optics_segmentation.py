@@ -11,15 +11,15 @@ from scipy.ndimage import gaussian_filter
 from skimage import data
 from skimage.filters import threshold_otsu
 
-from simulator.errors import InputError
-from simulator.optics.analysis import Options, analyse
-from simulator.optics.grouping import Groups
-from simulator.optics.illumination import flat_gain
-from simulator.optics.measurement import edge_width, measure
-from simulator.optics.micrograph import Micrograph
-from simulator.optics.scoring import score
-from simulator.optics.segmentation import Segmentation, noise_of, segment
-from simulator.optics.synthetic import Scene, draw, random_scene
+from heterode.base.errors import InputError
+from heterode.optics.analysis import Options, analyse
+from heterode.optics.grouping import Groups
+from heterode.optics.illumination import flat_gain
+from heterode.optics.measurement import edge_width, measure
+from heterode.optics.micrograph import Micrograph
+from heterode.optics.scoring import score
+from heterode.optics.segmentation import Segmentation, noise_of, segment
+from heterode.optics.synthetic import Scene, draw, random_scene
 
 FIND = Segmentation()
 
@@ -315,7 +315,7 @@ class TestSynthetic:
         assert other.std() / 65535 == pytest.approx(0.03 * np.sqrt(2.0), rel=0.02)
 
     def test_marks_are_correlated_over_their_length(self) -> None:
-        from simulator.optics.synthetic import correlated_marks
+        from heterode.optics.synthetic import correlated_marks
 
         x = np.repeat(np.arange(40.0) * 1000.0, 2)
         y = np.tile([0.0, 10.0], 40)

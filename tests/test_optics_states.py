@@ -10,13 +10,13 @@ import pytest
 from pictures import SMALL, truth
 from scipy.stats import kendalltau, spearmanr
 
-from simulator.errors import InputError
-from simulator.optics.analysis import Options, Picture, analyse, evaluate
-from simulator.optics.calibration import Curve, calibration_table, read_calibration
-from simulator.optics.registration import match_particles
-from simulator.optics.scoring import score
-from simulator.optics.sections import ILLUSTRATIVE, disc_scene, read_colours
-from simulator.optics.synthetic import Camera, Truth, draw, random_scene
+from heterode.base.errors import InputError
+from heterode.optics.analysis import Options, Picture, analyse, evaluate
+from heterode.optics.calibration import Curve, calibration_table, read_calibration
+from heterode.optics.registration import match_particles
+from heterode.optics.scoring import score
+from heterode.optics.sections import ILLUSTRATIVE, disc_scene, read_colours
+from heterode.optics.synthetic import Camera, Truth, draw, random_scene
 
 RANDOM = 11
 

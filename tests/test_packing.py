@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from geometry_cases import LOGNORMAL, MONODISPERSE, geometry
 
-from simulator.errors import InputError
-from simulator.geometry.packing import SHALLOWEST_CUT, Packing, pack
-from simulator.geometry.relaxation import Box
-from simulator.geometry.sizes import size_law
+from heterode.base.errors import InputError
+from heterode.geometry.packing import SHALLOWEST_CUT, Packing, pack
+from heterode.geometry.relaxation import Box
+from heterode.particles.drawn_sizes import size_law
 
 CASES = [
     {"walls": walls, "active_fraction": fraction, "minimum_gap": gap, **extent}
@@ -112,7 +112,7 @@ def spread_of_density(seeds):
 def test_particles_fill_the_slab_evenly(monkeypatch):
     assert spread_of_density(range(16)) < 0.04
     # Twin: parting the overlaps of random points alone leaves their crowds and holes.
-    monkeypatch.setattr("simulator.geometry.packing.EVENING_STEPS", 0)
+    monkeypatch.setattr("heterode.geometry.packing.EVENING_STEPS", 0)
     assert spread_of_density(range(16)) > 0.04
 
 

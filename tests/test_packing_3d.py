@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from geometry_cases import MONODISPERSE, geometry
 
-from simulator.errors import InputError
-from simulator.geometry.packing import SHALLOWEST_CUT, pack, wedge_volume
-from simulator.geometry.relaxation import Box, SoftBalls, exchange
+from heterode.base.errors import InputError
+from heterode.geometry.packing import SHALLOWEST_CUT, pack, wedge_volume
+from heterode.geometry.relaxation import Box, SoftBalls, exchange
 
 GAP = 0.1
 

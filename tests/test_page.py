@@ -14,16 +14,16 @@ import pytest
 from conftest import PRESET
 from synthetic import SyntheticRun, synthetic_run, write_run
 
-from simulator.describe import record_of
-from simulator.errors import InputError
-from simulator.parameters import load_parameters
-from simulator.reporting import page
-from simulator.reporting.ended import finish_report
-from simulator.reporting.page import refresh_page, write_page
-from simulator.reporting.toml_text import toml_text
-from simulator.results import ResultsFolder
-from simulator.results.manifest import Manifest, read_manifest
-from simulator.viewing import NAMES
+from heterode.base.errors import InputError
+from heterode.base.toml_text import toml_text
+from heterode.parameters import load_parameters
+from heterode.reporting import page
+from heterode.reporting.ended import finish_report
+from heterode.reporting.page import refresh_page, write_page
+from heterode.results import ResultsFolder
+from heterode.results.manifest import Manifest, read_manifest
+from heterode.run.description import record_of
+from heterode.viewing import NAMES
 
 DOT = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="

@@ -10,10 +10,10 @@ from pathlib import Path
 import pydantic
 import pytest
 
-from simulator.describe import describe, describe_parameters
-from simulator.errors import InputError
-from simulator.parameters import Parameters, load_parameters
-from simulator.resuming import compare
+from heterode.base.errors import InputError
+from heterode.parameters import Parameters, load_parameters
+from heterode.run.description import describe, describe_parameters
+from heterode.run.resuming import compare
 
 PARAMS = Path(__file__).parents[1] / "params"
 FILES = sorted(PARAMS.glob("*.toml"))

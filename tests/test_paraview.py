@@ -12,7 +12,7 @@ from matplotlib.image import imread
 from other_userland import enter
 from synthetic import SyntheticRun, synthetic_run, write_run
 
-from simulator.results import FieldWriter
+from heterode.results import FieldWriter
 
 pytestmark = pytest.mark.paraview
 

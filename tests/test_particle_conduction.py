@@ -19,14 +19,14 @@ from linearisation import mismatches
 from manufactured import TWO_BLOCKS, SmoothCurve, bend, cell
 from mapped_grid import Blocks, mapped_grid
 
-from simulator.estimate import count_unknowns, expected_unknowns
-from simulator.geometry.msh import read_msh
-from simulator.materials.electronic_conduction import amin_nmc
-from simulator.regimes import regime_numbers
-from simulator.solver.inner_potential import INNER
-from simulator.solver.model import CellModel
-from simulator.solver.stepper import State
-from simulator.solver.terminal import ConstantCurrent
+from heterode.forecast.estimate import count_unknowns, expected_unknowns
+from heterode.forecast.regimes import regime_numbers
+from heterode.geometry.msh import read_msh
+from heterode.materials.electronic_conduction import amin_nmc
+from heterode.solver.discretisation.restriction import INNER
+from heterode.solver.model import CellModel
+from heterode.solver.time.stepper import State
+from heterode.solver.time.terminal import ConstantCurrent
 
 ON = "active_material.electronic_conduction_in_particles=true"
 

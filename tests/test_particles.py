@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from simulator.errors import InputError
-from simulator.particles import COLUMNS, ParticleTable
+from heterode.base.errors import InputError
+from heterode.particles.table import COLUMNS, ParticleTable
 
 
 def table(count=5):

@@ -16,11 +16,11 @@ from cells import cell
 from test_march_protocols import PENALTY
 from verification.in_time import DURATION, fixed_steps, settled, small_cell
 
-from simulator.protocol import CurrentTable
-from simulator.solver.balances import Balances
-from simulator.solver.bdf import differentiation
-from simulator.solver.march import march
-from simulator.solver.terminal import ConstantCurrent, PrescribedCharge
+from heterode.protocol import CurrentTable
+from heterode.solver.time.bdf import differentiation
+from heterode.solver.time.conservation import Balances
+from heterode.solver.time.march import march
+from heterode.solver.time.terminal import ConstantCurrent, PrescribedCharge
 
 TABLES = {
     # Times, s, and currents, A m^-2.
@@ -175,7 +175,7 @@ def test_constant_steps_pass_what_they_prescribe(monkeypatch: pytest.MonkeyPatch
     wanted = 20 * 120 * model.mesh.collector_area
     assert balances.memory["prescribed"]["energy"] == pytest.approx(wanted, rel=1e-9)
     # The twin: a power that is met to one part in a thousand.
-    call = "simulator.solver.terminal.ConstantPower.__call__"
+    call = "heterode.solver.time.terminal.ConstantPower.__call__"
     monkeypatch.setattr(call, lambda self, V, I: (V * I - 1.001 * self.power, I, V))
     assert balances_of_a_run().as_dict()["prescribed_charge"] == pytest.approx(1e-3, rel=0.01)
 

@@ -10,10 +10,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from simulator.progress import Journey, Progress, progress_line, simulated_time, wall_time
-from simulator.progress.panel import course
-from simulator.protocol import Group, parse_item, parse_steps
-from simulator.results import Sample
+from heterode.progress import Journey, Progress, progress_line, simulated_time, wall_time
+from heterode.progress.panel import course
+from heterode.protocol import Group, parse_item, parse_steps
+from heterode.results import Sample
 
 SAMPLE = Sample(
     time_s=12672.0,

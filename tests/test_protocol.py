@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from simulator.protocol import (
+from heterode.protocol import (
     CurrentTable,
     Cutoff,
     Group,
@@ -15,7 +15,7 @@ from simulator.protocol import (
     parse_steps,
     resolved,
 )
-from simulator.protocol.language import is_stepwise
+from heterode.protocol.language import is_stepwise
 
 
 def test_charge_until_a_voltage():

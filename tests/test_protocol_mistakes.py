@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from test_input_mistakes import line, message, write
 
-from simulator.describe import describe, describe_protocol
-from simulator.parameters import load_parameters
-from simulator.protocol import Group
-from simulator.regimes import fastest_current
+from heterode.forecast.regimes import fastest_current
+from heterode.parameters import load_parameters
+from heterode.protocol import Group
+from heterode.run.description import describe, describe_protocol
 
 GOOD = "time_s,current_A_m2\n0,0\n10,5\n20,-5\n"
 

@@ -7,8 +7,8 @@ from dataclasses import asdict
 
 import pytest
 
-from simulator.protocol import Group, parse_item
-from simulator.protocol.sequence import (
+from heterode.protocol import Group, parse_item
+from heterode.protocol.sequence import (
     END,
     first_place,
     following,
@@ -18,7 +18,7 @@ from simulator.protocol.sequence import (
     unit_at,
     whole,
 )
-from simulator.solver.march import Position
+from heterode.solver.time.march import Position
 
 UP, DOWN, REST = (
     parse_item(text)

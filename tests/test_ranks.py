@@ -14,13 +14,8 @@ import pytest
 from conftest import Ended, command, environment, packed_run, short_run
 from surroundings import PATIENCE
 
-from simulator.particles import ParticleTable
-from simulator.results import (
-    ParticleHistory,
-    read_history,
-    read_manifest,
-    read_particle_series,
-)
+from heterode.particles.table import ParticleTable
+from heterode.results import ParticleHistory, read_history, read_manifest, read_particle_series
 
 pytestmark = pytest.mark.mpi
 

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from surroundings import PATIENCE
 
-from simulator.parameters import load_parameters
-from simulator.protocol import parse_item
+from heterode.parameters import load_parameters
+from heterode.protocol import parse_item
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

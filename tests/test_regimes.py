@@ -7,8 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simulator.parameters import load_parameters
-from simulator.regimes import (
+from heterode.forecast.regimes import (
     MeshSummary,
     areal_capacity,
     exchange_current,
@@ -18,6 +17,7 @@ from simulator.regimes import (
     median_penalty,
     regime_numbers,
 )
+from heterode.parameters import load_parameters
 
 PARAMS = Path(__file__).parents[1] / "params"
 F, R_GAS = 96485.33212331001, 8.31446261815324

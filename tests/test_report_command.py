@@ -22,19 +22,19 @@ from report_cases import (
 )
 from synthetic import COATING_UM, WIDTH_UM, SyntheticRun, synthetic_run, write_run
 
-from simulator.cli import main
-from simulator.errors import InputError
-from simulator.heterogeneity import Settings, analyse
-from simulator.heterogeneity.comparison import normalised_ranks
-from simulator.heterogeneity.evolution import evenly_charged, evolution
-from simulator.heterogeneity.moments import find_moment, parse_moment, read_run
-from simulator.heterogeneity.tables import read_table
-from simulator.reporting.ended import brief_heterogeneity, finish_report
-from simulator.results.manifest import Manifest
-from simulator.results.written import RECORD
-from simulator.viewing.evolution import evolution_figure
-from simulator.viewing.heterogeneity import Captions, heterogeneity_figure
-from simulator.viewing.style import new_figure
+from heterode.base.errors import InputError
+from heterode.cli import main
+from heterode.heterogeneity import Settings, analyse
+from heterode.heterogeneity.comparison import normalised_ranks
+from heterode.points.csv_points import read_table
+from heterode.points.evolution import evenly_charged, evolution
+from heterode.points.run import find_moment, parse_moment, read_run
+from heterode.reporting.ended import brief_heterogeneity, finish_report
+from heterode.results.manifest import Manifest
+from heterode.results.written import RECORD
+from heterode.viewing.evolution import evolution_figure
+from heterode.viewing.heterogeneity import Captions, heterogeneity_figure
+from heterode.viewing.style import new_figure
 
 TABLES = ("correlogram", "variogram", "clusters", "cluster_means", "particles")
 
@@ -61,7 +61,7 @@ def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     def empty(*_: object) -> Figure:
         return new_figure(1.0, 1.0)
 
-    monkeypatch.setattr("simulator.reporting.heterogeneity.heterogeneity_figure", empty)
+    monkeypatch.setattr("heterode.reporting.heterogeneity.heterogeneity_figure", empty)
 
 
 def strict(path: Path) -> dict[str, Any]:
@@ -397,7 +397,7 @@ def test_a_fault_of_the_report_is_told_and_does_no_harm(
     def broken(*_: object, **__: object) -> None:
         raise ZeroDivisionError("a clever mistake")
 
-    monkeypatch.setattr("simulator.reporting.heterogeneity.write_report", broken)
+    monkeypatch.setattr("heterode.reporting.heterogeneity.write_report", broken)
     problem = "report/heterogeneity.json: ZeroDivisionError: a clever mistake"
     assert problem in finish_report(folder).problems
 

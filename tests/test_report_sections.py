@@ -10,18 +10,11 @@ import pytest
 from report_cases import BOX_UM, Spheres, packed_spheres, spheres, write_spheres
 from scipy.spatial import cKDTree
 
-from simulator.cli import main
-from simulator.errors import InputError
-from simulator.heterogeneity.sections import (
-    Plane,
-    Planes,
-    parse_count,
-    parse_plane,
-    polish,
-    section_discs,
-)
-from simulator.optics.sections import ILLUSTRATIVE
-from simulator.reporting.synthetic import scene_of_results
+from heterode.base.errors import InputError
+from heterode.cli import main
+from heterode.optics.sections import ILLUSTRATIVE
+from heterode.points.sections import Plane, Planes, parse_count, parse_plane, polish, section_discs
+from heterode.reporting.synthetic import scene_of_results
 
 WINDOW = np.array([[0.0, BOX_UM]] * 3)
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from report_cases import SIDE_UM, optical_table, scattered, smooth_values, write_table
 
-from simulator.cli import main
-from simulator.errors import InputError
-from simulator.heterogeneity.tables import Reading, read_table
+from heterode.base.errors import InputError
+from heterode.cli import main
+from heterode.points.csv_points import Reading, read_table
 
 PLACES = scattered(40)
 VALUE = smooth_values(PLACES)

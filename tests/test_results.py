@@ -15,11 +15,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import PACKAGE_PATH
 from surroundings import PATIENCE
 from synthetic import SyntheticRun, synthetic_run, write_run
 
-from simulator.errors import InputError
-from simulator.results import (
+from heterode.base.errors import InputError
+from heterode.results import (
     FieldWriter,
     History,
     Manifest,
@@ -34,9 +35,7 @@ from simulator.results import (
     read_manifest,
     read_particle_series,
 )
-from simulator.results.history import COLUMNS
-
-ROOT = Path(__file__).parents[1]
+from heterode.results.history import COLUMNS
 
 
 @pytest.fixture(scope="module")
@@ -277,7 +276,7 @@ def kill_rounds(tmp_path: Path, rounds: int, mode: str) -> dict[str, list[str] |
     script = Path(__file__).with_name("kill_writer.py")
     result = subprocess.run(
         [sys.executable, script, tmp_path / "out", str(rounds), mode],
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(PACKAGE_PATH)},
         capture_output=True,
         text=True,
         check=True,

@@ -27,12 +27,12 @@ from test_cli_endings import (
     the_line,
 )
 
-from simulator.cli import main
-from simulator.results import read_history, read_manifest
-from simulator.results.checkpoint import list_checkpoints
-from simulator.simulation import Simulation
-from simulator.solver.bordered import BorderedSolver
-from simulator.solver.stepper import Stepper
+from heterode.cli import main
+from heterode.results import read_history, read_manifest
+from heterode.results.checkpoint import list_checkpoints
+from heterode.run.stages import Simulation
+from heterode.solver.algebra.bordered import BorderedSolver
+from heterode.solver.time.stepper import Stepper
 
 Patch = Callable[[pytest.MonkeyPatch], None]
 
@@ -123,7 +123,7 @@ def test_broken_in_every_protocol_step(unbroken: Path, tmp_path: Path) -> None:
 
 def check_readable_thinned(folder: Path) -> int:
     """As `check_readable`, where fields and particles do not hold every row but the last."""
-    from simulator.results import read_fields, read_particle_series
+    from heterode.results import read_fields, read_particle_series
 
     rows = read_history(folder)
     for times in (
@@ -379,9 +379,9 @@ def test_memory_is_that_of_the_largest_piece(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
-    monkeypatch.setattr("simulator.simulation.peak_memory", lambda: 7_000_000_000)
+    monkeypatch.setattr("heterode.run.stages.peak_memory", lambda: 7_000_000_000)
     broken_at(2, out, arguments())
-    monkeypatch.setattr("simulator.simulation.peak_memory", lambda: 1_000_000_000)
+    monkeypatch.setattr("heterode.run.stages.peak_memory", lambda: 1_000_000_000)
     assert main([*arguments(), "--out", str(out), "--resume"]) == 0
     assert read_manifest(out / "manifest.json")["peak_memory_bytes"] == 7_000_000_000
 
@@ -503,7 +503,7 @@ def test_a_rank_that_dies(unbroken: Path, tmp_path: Path) -> None:
     ranks = [
         number
         for number in descendants(process.pid)
-        if b"simulator.cli" in Path(f"/proc/{number}/cmdline").read_bytes()
+        if b"heterode" in Path(f"/proc/{number}/cmdline").read_bytes()
     ]
     os.kill(ranks[-1], signal.SIGKILL)
     _, err = process.communicate(timeout=PATIENCE)

@@ -14,11 +14,11 @@ from same_run import TOLERANCE, check_completed, difference
 from surroundings import PATIENCE
 from test_resume import broken_at, resumed_at, steps_of
 
-from simulator.cli import main
-from simulator.particles import COLUMNS, ParticleTable
-from simulator.results import read_history, read_manifest, read_particle_series
-from simulator.results.stops import STOP_COLUMNS
-from simulator.solver.snapshot import Snapshots
+from heterode.cli import main
+from heterode.particles.table import COLUMNS, ParticleTable
+from heterode.results import read_history, read_manifest, read_particle_series
+from heterode.results.stops import STOP_COLUMNS
+from heterode.solver.snapshot import Snapshots
 
 TABLE = "time_s,current_A_m2\n0,0\n30,12\n60,12\n90,-6\n90.5,8\n120,0\n"
 

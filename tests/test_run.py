@@ -12,12 +12,12 @@ import pandas as pd
 import pytest
 from conftest import FIVE_DISCS, PRESET, packed_run, settings, short_run
 
-from simulator import __version__
-from simulator.cli import main
-from simulator.geometry.msh import read_msh
-from simulator.particles import ParticleTable
-from simulator.results import read_fields, read_history, read_manifest, read_particle_series
-from simulator.viewing import NAMES
+from heterode import __version__
+from heterode.cli import main
+from heterode.geometry.msh import read_msh
+from heterode.particles.table import ParticleTable
+from heterode.results import read_fields, read_history, read_manifest, read_particle_series
+from heterode.viewing import NAMES
 
 STEPS = (
     "charge at C/2 until 3.9 V",

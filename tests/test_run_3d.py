@@ -7,8 +7,8 @@ import pandas as pd
 from geometry_cases import REFERENCE_MESHES
 from matplotlib.image import imread
 
-from simulator.cli import main
-from simulator.results import read_history
+from heterode.cli import main
+from heterode.results import read_history
 
 PARAMS = REFERENCE_MESHES.parent / "params" / "cube_50.toml"
 

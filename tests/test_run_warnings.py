@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from synthetic import synthetic_run, write_run
 
-from simulator import load
-from simulator.errors import InputError
-from simulator.reporting.page import write_page
-from simulator.results.json_record import record_problem
-from simulator.results.manifest import INDENT, Manifest, add_warnings, read_manifest
-from simulator.run_warnings import RunWarning, merge_warnings
+from heterode import load
+from heterode.base.errors import InputError
+from heterode.base.run_warnings import RunWarning, merge_warnings
+from heterode.reporting.page import write_page
+from heterode.results.json_record import record_problem
+from heterode.results.manifest import INDENT, Manifest, add_warnings, read_manifest
 
 SALT = RunWarning(
     "salt_above_range",

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from simulator.heterogeneity.marks import MarkedPoints
-from simulator.heterogeneity.same_particles import pair_table, paired, same_particles
-from simulator.optics.synthetic import random_positions
+from heterode.heterogeneity.marks import MarkedPoints
+from heterode.heterogeneity.same_particles import pair_table, paired, same_particles
+from heterode.optics.synthetic import random_positions
 
 
 @pytest.fixture

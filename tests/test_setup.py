@@ -117,7 +117,7 @@ def test_wrong_arguments_give_one_line_and_code_2(arguments, named):
 def test_forms_become_heterode_commands(tmp_path, arguments, expected):
     stub(tmp_path / "stubs", "python3", SAY_ARGUMENTS)
     answer = call(*arguments, stubs=tmp_path / "stubs", HETERODE_INSIDE="test")
-    assert answer.stdout == f"python3 -P -m simulator.cli {expected}\n"
+    assert answer.stdout == f"python3 -P -m heterode {expected}\n"
 
 
 @pytest.mark.parametrize("arguments", [["-n", "3", "my.toml"], ["my.toml", "-n", "3"]])
@@ -206,7 +206,7 @@ def test_userland_keeps_the_folder_and_drops_foreign_libraries(userland, tmp_pat
         CC="/foreign/cc",
         PIP_INDEX_URL="kept",
     )
-    assert answer.stdout == f"{tmp_path}\n{PROJECT}|||||kept\n"
+    assert answer.stdout == f"{tmp_path}\n{PROJECT}/scripts/setup/path|||||kept\n"
 
 
 def test_a_second_call_costs_little(userland, tmp_path):

@@ -17,40 +17,40 @@ from matplotlib.figure import Figure
 from report_cases import optical_table
 from synthetic import SyntheticRun, synthetic_run, write_run
 
-import simulator
-from simulator.cli import main
-from simulator.errors import ArgumentError, InputError, option_of
-from simulator.heterogeneity import Settings, analyse
-from simulator.heterogeneity.comparison import compare
-from simulator.heterogeneity.tables import Reading, read_table
-from simulator.parameters import load_parameters
-from simulator.physics.penalty import RestrictedWeibull
-from simulator.reporting.ended import brief_heterogeneity
-from simulator.reporting.page import legible_width, write_page
-from simulator.results import ResultsFolder, read_fields, read_history
-from simulator.results.heading import facts, heading
-from simulator.results.manifest import Manifest, read_manifest
-from simulator.results.particle_series import read_particle_series
-from simulator.twin.making import Comparison
-from simulator.viewing import style
-from simulator.viewing.comparison import comparison_figure
-from simulator.viewing.evolution import evolution_figure
-from simulator.viewing.heterogeneity import Captions, heterogeneity_figure
-from simulator.viewing.legends import lay_out
-from simulator.viewing.micrographs import CHANNEL_LOOKS, State, series_figure
-from simulator.viewing.movie import View
-from simulator.viewing.movie.stage import Stage
-from simulator.viewing.movie.timeline import Timeline
-from simulator.viewing.overlay import COLOURS, overlay
-from simulator.viewing.particle_currents import currents_figure, stretch_of
-from simulator.viewing.particle_lines import particles_figure
-from simulator.viewing.particle_map import chosen_samples, draw_particle_map
-from simulator.viewing.particle_run import read_particle_run
-from simulator.viewing.penalty_histogram import PenaltyLaw, penalties_figure
-from simulator.viewing.radial_profiles import looks, profiles_figure
-from simulator.viewing.spread import spread_figure
-from simulator.viewing.twin import twin_figure
-from simulator.viewing.voltage import voltage_figure
+import heterode
+from heterode.base.errors import ArgumentError, InputError, option_of
+from heterode.cli import main
+from heterode.distributions.penalty_law import RestrictedWeibull
+from heterode.heterogeneity import Settings, analyse
+from heterode.heterogeneity.comparison import compare
+from heterode.homogenised.making import Comparison
+from heterode.parameters import load_parameters
+from heterode.points.csv_points import Reading, read_table
+from heterode.reporting.ended import brief_heterogeneity
+from heterode.reporting.page import legible_width, write_page
+from heterode.results import ResultsFolder, read_fields, read_history
+from heterode.results.heading import facts, heading
+from heterode.results.manifest import Manifest, read_manifest
+from heterode.results.particle_series import read_particle_series
+from heterode.viewing import style
+from heterode.viewing.comparison import comparison_figure
+from heterode.viewing.evolution import evolution_figure
+from heterode.viewing.heterogeneity import Captions, heterogeneity_figure
+from heterode.viewing.homogenised import twin_figure
+from heterode.viewing.legends import lay_out
+from heterode.viewing.micrographs import CHANNEL_LOOKS, State, series_figure
+from heterode.viewing.movie import View
+from heterode.viewing.movie.stage import Stage
+from heterode.viewing.movie.timeline import Timeline
+from heterode.viewing.overlay import COLOURS, overlay
+from heterode.viewing.particle_currents import currents_figure, stretch_of
+from heterode.viewing.particle_lines import particles_figure
+from heterode.viewing.particle_map import chosen_samples, draw_particle_map
+from heterode.viewing.particle_run import read_particle_run
+from heterode.viewing.penalty_histogram import PenaltyLaw, penalties_figure
+from heterode.viewing.radial_profiles import looks, profiles_figure
+from heterode.viewing.spread import spread_figure
+from heterode.viewing.voltage import voltage_figure
 
 
 @pytest.fixture(scope="module")
@@ -150,7 +150,7 @@ def test_page_and_movie_carry_the_heading(tmp_path: Path, run: SyntheticRun) -> 
     wanted = "NMC532, 20 particles in 2D, charge at C/10 until 4.5 V"
     assert f"<h1>{wanted}</h1>" in text
     assert "60 particles" not in text
-    from simulator.viewing.movie.animate import _stage
+    from heterode.viewing.movie.animate import _stage
 
     stage, _ = _stage(made, read_fields(made.path, "particles"), View(frames=2, height=240))
     assert wanted in texts(stage.figure)
@@ -384,7 +384,7 @@ def test_a_colour_bar_that_saturates_has_an_arrow(folder: ResultsFolder) -> None
 
 
 def test_the_movies_colours_reach_over_the_fields(tmp_path: Path, run: SyntheticRun) -> None:
-    from simulator.viewing.movie.animate import _looked_at, _stage
+    from heterode.viewing.movie.animate import _looked_at, _stage
 
     made = write_run(tmp_path / "out", run)
     series = read_fields(made.path, "particles")
@@ -498,7 +498,7 @@ def test_maps_of_one_run_have_one_unit(
 
 
 def test_python_names_what_python_has(folder: ResultsFolder) -> None:
-    results = simulator.load(folder.path)
+    results = heterode.load(folder.path)
     for plot in (results.plot_particles, results.plot_currents):
         with pytest.raises(ArgumentError, match=r"by = 'foo' .*penalty, radius"):
             plot(by="foo")
@@ -521,7 +521,7 @@ def test_a_command_names_its_option(
 
 
 def test_fields_are_no_tuple(folder: ResultsFolder) -> None:
-    series = simulator.load(folder.path).fields("carbon")
+    series = heterode.load(folder.path).fields("carbon")
     assert not hasattr(series, "count")
     assert not hasattr(series, "index")
     assert [field.name for field in dataclasses.fields(series)] == ["grid", "times_s", "load"]

@@ -26,7 +26,7 @@ except BrokenPipeError:
 @pytest.mark.parametrize(
     ("start", "said"),
     [
-        ("import simulator.solver", "an error\n"),
+        ("import heterode.solver", "an error\n"),
         # The negative control: PETSc as it starts by itself.
         ("import petsc4py; petsc4py.init(['heterode'])", ""),
     ],

@@ -6,19 +6,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from simulator.geometry.packing import ball_volume, pack
-from simulator.parameters import load_parameters
-from simulator.particles import ParticleTable
-from simulator.penalties import penalty_factors, penalty_law
-from simulator.physics.penalty import RestrictedWeibull, draw_weibull
-from simulator.regimes import (
+from heterode.distributions.penalty_law import RestrictedWeibull, draw_weibull
+from heterode.distributions.size_law import Discrete, Lognormal
+from heterode.forecast.regimes import (
     effective_radius,
     expected_particles,
     expected_width,
     median_penalty,
     regime_numbers,
 )
-from simulator.size_law import Discrete, Lognormal
+from heterode.geometry.packing import ball_volume, pack
+from heterode.parameters import load_parameters
+from heterode.particles.drawn_penalties import penalty_factors, penalty_law
+from heterode.particles.table import ParticleTable
 
 PARAMS = Path(__file__).parents[1] / "params"
 ROWS = "diameter_um,weight\n1,1\n4,4\n8,10\n12,6\n"

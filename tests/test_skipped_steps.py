@@ -14,14 +14,14 @@ from same_run import difference
 from test_march_protocols import Run, run
 from test_resume import broken_at
 
-from simulator.cli import main
-from simulator.errors import InputError, SolveError
-from simulator.protocol import Group, parse_item
-from simulator.protocol.sequence import counted, passed_idly
-from simulator.results import read_history, read_manifest
-from simulator.solver.march import Marched
-from simulator.solver.newton import StepRejectedError
-from simulator.solver.stepper import Stepper
+from heterode.base.errors import InputError, SolveError
+from heterode.cli import main
+from heterode.protocol import Group, parse_item
+from heterode.protocol.sequence import counted, passed_idly
+from heterode.results import read_history, read_manifest
+from heterode.solver.time.march import Marched
+from heterode.solver.time.newton import StepRejectedError
+from heterode.solver.time.stepper import Stepper
 
 QUICK = "active_material.rate_constant=1e-9 m/s"
 

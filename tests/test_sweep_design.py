@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 from conftest import PRESET, ROOT
 
-from simulator.errors import InputError
-from simulator.parameters import load_parameters
-from simulator.sweep.folder import SweepFolder
-from simulator.sweep.plan import Plan, lay_out, plan_of, read_sweep
-from simulator.sweep.validity import warning_lines
+from heterode.base.errors import InputError
+from heterode.parameters import load_parameters
+from heterode.sweep.folder import SweepFolder
+from heterode.sweep.plan import Plan, lay_out, plan_of, read_sweep
+from heterode.sweep.validity import warning_lines
 
 PRESETS = sorted((ROOT / "params" / "sweeps").glob("*.toml"))
 

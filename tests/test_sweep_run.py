@@ -19,17 +19,17 @@ from conftest import Ended as Process
 from surroundings import PATIENCE
 from test_sweep_design import plan
 
-from simulator.cores import usable_cores
-from simulator.errors import InputError
-from simulator.geometry import cache
-from simulator.parameters import load_parameters
-from simulator.progress.board import Board
-from simulator.results.manifest import read_manifest
-from simulator.sweep.folder import Ended, SweepFolder
-from simulator.sweep.pool import Pool, seats_for, tasks_of
-from simulator.sweep.schema import is_column
-from simulator.sweep.seats import DiedError, Seat, WorkerSeat
-from simulator.sweep.worker import Task
+from heterode.base.cores import usable_cores
+from heterode.base.errors import InputError
+from heterode.geometry import cache
+from heterode.parameters import load_parameters
+from heterode.progress.board import Board
+from heterode.results.manifest import read_manifest
+from heterode.sweep.folder import Ended, SweepFolder
+from heterode.sweep.pool import Pool, seats_for, tasks_of
+from heterode.sweep.schema import is_column
+from heterode.sweep.slots import DiedError, Seat, WorkerSeat
+from heterode.sweep.worker import Task
 
 SMALL = f"""
 parameters = "{PRESET}"
@@ -199,7 +199,7 @@ def test_quotas_of_control_groups_count(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_cores_are_never_oversubscribed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simulator.sweep.pool.usable_cores", lambda: 5)
+    monkeypatch.setattr("heterode.sweep.pool.usable_cores", lambda: 5)
     assert seats_for(1, None) == 5
     assert seats_for(2, None) == 2
     assert seats_for(2, 1) == 1
@@ -428,7 +428,7 @@ def test_wrong_words_are_one_line(
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    from simulator.cli import main
+    from heterode.cli import main
 
     swept(tmp_path, "[vary]\npenalty.shape = [2]")
     monkeypatch.chdir(tmp_path)

@@ -16,10 +16,10 @@ from surroundings import PATIENCE
 from test_sweep_design import plan
 from test_sweep_run import swept
 
-from simulator.errors import InputError
-from simulator.sweep.folder import SweepFolder
-from simulator.sweep.pool import tasks_of
-from simulator.sweep.slurm import submit
+from heterode.base.errors import InputError
+from heterode.sweep.folder import SweepFolder
+from heterode.sweep.pool import tasks_of
+from heterode.sweep.slurm import submit
 
 STUBS = {
     "sbatch": '#!/bin/sh\necho "sbatch $*" >>"$CALLS"\necho "Submitted batch job 42"\n',

@@ -11,18 +11,11 @@ import pandas as pd
 import pytest
 from test_sweep_design import plan
 
-from simulator.sweep.findings import write_findings
-from simulator.sweep.folder import Ended, SweepFolder
-from simulator.sweep.plan import Plan
-from simulator.sweep.statistics import (
-    Split,
-    indices,
-    quantile,
-    regression,
-    summary,
-    variance_split,
-)
-from simulator.sweep.table import collect, write_table
+from heterode.sweep.findings import write_findings
+from heterode.sweep.folder import Ended, SweepFolder
+from heterode.sweep.plan import Plan
+from heterode.sweep.statistics import Split, indices, quantile, regression, summary, variance_split
+from heterode.sweep.table import collect, write_table
 
 
 def test_quantiles_know_lower_bounds() -> None:
@@ -140,8 +133,8 @@ def ishigami(at: dict[str, float], packing: int, penalty: int) -> float:
 
 def test_sobol_indices_of_a_known_function(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     # Thousands of points that are never run need no validation.
-    monkeypatch.setattr("simulator.sweep.plan.load_parameters", lambda *_: _Any())
-    monkeypatch.setattr("simulator.sweep.plan.fingerprint", lambda _: "")
+    monkeypatch.setattr("heterode.sweep.plan.load_parameters", lambda *_: _Any())
+    monkeypatch.setattr("heterode.sweep.plan.fingerprint", lambda _: "")
     found = plan(tmp_path, ISHIGAMI)
     table = table_of(found, ishigami)
     rows = indices(table, found, resamples=50)

@@ -18,11 +18,11 @@ from mapped_grid import MappedGrid, mapped_grid, straight
 from mpi4py import MPI
 from verification.in_space import CUBE, bent, l2_orders, little_more_salt
 
-from simulator.geometry import tags
-from simulator.geometry.mesh_data import facets_of
-from simulator.geometry.simplex import integrate_cells
-from simulator.solver.electrode_mesh import MICROMETRE, ElectrodeMesh, distribute
-from simulator.solver.facets import FacetTrace, FieldOnSubmesh, facet_trace
+from heterode.geometry import tags
+from heterode.geometry.mesh_data import facets_of
+from heterode.geometry.simplex import integrate_cells
+from heterode.solver.discretisation.electrode_mesh import MICROMETRE, ElectrodeMesh, distribute
+from heterode.solver.discretisation.facets import FacetTrace, FieldOnSubmesh, facet_trace
 
 Floats = npt.NDArray[np.float64]
 

@@ -19,7 +19,7 @@ from verification.in_time import (
     time_errors,
 )
 
-from simulator.solver.bdf import differentiation, extrapolation
+from heterode.solver.time.bdf import differentiation, extrapolation
 
 # -- one equation ---------------------------------------------------------------------------
 

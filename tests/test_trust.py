@@ -15,17 +15,17 @@ from breaking import BREAKS, Break, change_digit, files_of_a_run, flip_bit, swap
 from conftest import short_run
 from same_run import difference
 
-import simulator
-from simulator.cli import main
-from simulator.errors import InputError
-from simulator.reporting.page import write_page
-from simulator.results import AlteredError, ResultsFolder, read_history, read_manifest
-from simulator.results.integrity import examine
-from simulator.results.json_record import record_text
-from simulator.results.manifest import INDENT
-from simulator.results.marks import NOTE
-from simulator.results.written import write_output
-from simulator.simulation import Simulation
+import heterode
+from heterode.base.errors import InputError
+from heterode.cli import main
+from heterode.reporting.page import write_page
+from heterode.results import AlteredError, ResultsFolder, read_history, read_manifest
+from heterode.results.integrity import examine
+from heterode.results.json_record import record_text
+from heterode.results.manifest import INDENT
+from heterode.results.marks import NOTE
+from heterode.results.written import write_output
+from heterode.run.stages import Simulation
 
 STEPS = ("charge at C/2 for 40 s", "rest for 20 s")
 CHECKPOINTS = (4, 8)
@@ -246,12 +246,12 @@ def test_readers_refuse_what_was_altered(
 
 
 def test_loading_refuses_or_warns(copy: Path) -> None:
-    assert simulator.load(copy).altered == ()
+    assert heterode.load(copy).altered == ()
     change_digit(copy / "history.csv", np.random.default_rng(2))
     with pytest.raises(AlteredError, match=r"history\.csv: differs"):
-        simulator.load(copy)
+        heterode.load(copy)
     with pytest.warns(UserWarning, match=r"history.csv: .* accepted"):
-        results = simulator.load(copy, accept_altered=True)
+        results = heterode.load(copy, accept_altered=True)
     assert len(results.altered) == 1
     axes = results.plot_voltage()
     assert [text.get_text() for text in axes.figure.texts] == ["from altered files: history.csv"]
@@ -287,7 +287,7 @@ def test_what_is_made_of_accepted_files_says_so(
 
 
 def test_figures_carry_the_mark(copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from simulator.viewing import style
+    from heterode.viewing import style
 
     texts: list[str] = []
     mark = style.mark_altered
@@ -329,7 +329,7 @@ def test_folders_without_digests_are_read_with_a_line(
 def test_an_earlier_versions_run_can_be_gone_on_with(
     under_way: Path, ended: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from simulator.results.checkpoint import Checkpoint, encode, list_checkpoints, read_checkpoint
+    from heterode.results.checkpoint import Checkpoint, encode, list_checkpoints, read_checkpoint
 
     as_an_earlier_version_left_it(under_way)
     for path in list_checkpoints(under_way / "checkpoint"):
@@ -394,7 +394,7 @@ def test_python_reads_its_own_words(copy: Path, capsys: pytest.CaptureFixture[st
     with (copy / "history.csv").open("a") as file:
         file.write("1\n")
     with pytest.raises(InputError) as caught:
-        simulator.load(copy)
+        heterode.load(copy)
     assert "or pass accept_altered to go on" in str(caught.value)
     assert "--" not in str(caught.value)
     # The same mistake, as a command says it.
@@ -405,7 +405,7 @@ def test_going_on_without_digests_would_keep_it(
     under_way: Path, ended: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The negative control: without the comparison an altered history is taken for the run's."""
-    monkeypatch.setattr("simulator.resuming.files_against", lambda *arguments, **more: [])
+    monkeypatch.setattr("heterode.run.resuming.files_against", lambda *arguments, **more: [])
     name, change = PREFIX_BREAKS["a digit of the history"]
     (under_way / name).write_bytes(change((under_way / name).read_bytes()))
     assert main([*words(), "--out", str(under_way), "--resume"]) == 0
@@ -548,7 +548,7 @@ def test_a_text_that_is_no_manifest_is_one_line(
         line = refused(capsys, *command)
         assert str(copy) in line
     with pytest.raises(InputError):
-        simulator.load(copy)
+        heterode.load(copy)
 
 
 @pytest.mark.parametrize(

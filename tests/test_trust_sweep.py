@@ -12,7 +12,7 @@ import pytest
 from breaking import change_digit, flip_bit
 from test_sweep_run import swept
 
-from simulator.cli import main
+from heterode.cli import main
 
 
 @pytest.fixture(scope="module")

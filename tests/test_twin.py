@@ -16,16 +16,21 @@ from cells import parameters
 from conftest import FIVE_DISCS, ROOT, Ended, command, environment, settings, short_run
 from scipy.interpolate import CubicSpline
 
-from simulator.cli import main
-from simulator.errors import InputError
-from simulator.materials import open_circuit_potential
-from simulator.other_python import ScriptError
-from simulator.particles import ParticleTable
-from simulator.results.history import read_history
-from simulator.twin import making
-from simulator.twin.current import FollowedCurrent, followed_current
-from simulator.twin.electrode import Measured, describe_electrode, mean_penalty, not_represented
-from simulator.viewing.twin import twin_figure
+from heterode.base.errors import InputError
+from heterode.base.own_python import ScriptError
+from heterode.cli import main
+from heterode.homogenised import making
+from heterode.homogenised.current import FollowedCurrent, followed_current
+from heterode.homogenised.electrode import (
+    Measured,
+    describe_electrode,
+    mean_penalty,
+    not_represented,
+)
+from heterode.materials import open_circuit_potential
+from heterode.particles.table import ParticleTable
+from heterode.results.history import read_history
+from heterode.viewing.homogenised import twin_figure
 
 Heterode = Callable[..., Ended]
 ACTIVE = "Positive electrode active material volume fraction"
@@ -268,7 +273,7 @@ def test_written_without_pybamm(results: Path, tmp_path: Path, heterode: Heterod
     assert twin["current"]["current_A"][0] < 0 < twin["current"]["current_A"][-1]
     source = (results / "report" / "twin.py").read_text()
     compile(source, "twin.py", "exec")
-    assert "simulator" not in source
+    assert "heterode" not in source
     only = heterode("twin", results, "--write-only", "--out", tmp_path / "other")
     assert (only.code, sorted(p.name for p in (tmp_path / "other").iterdir())) == (
         0,
@@ -277,7 +282,7 @@ def test_written_without_pybamm(results: Path, tmp_path: Path, heterode: Heterod
 
 
 def mesh_points() -> np.ndarray:
-    from simulator.geometry.msh import read_msh
+    from heterode.geometry.msh import read_msh
 
     return np.asarray(read_msh(FIVE_DISCS).points_um)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from simulator.units import UnitError, convert, quantity
+from heterode.base.units import UnitError, convert, quantity
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_convert_checks_the_dimension():
 def test_a_preset_loads_without_heavy_imports():
     """No FEniCS, SciPy or pandas is loaded by reading and checking an input file."""
     code = (
-        "import sys; from simulator.parameters import load_parameters\n"
+        "import sys; from heterode.parameters import load_parameters\n"
         "load_parameters('params/quickstart.toml')\n"
         "heavy = {'dolfinx', 'ufl', 'petsc4py', 'mpi4py', 'pandas', 'gmsh'}\n"
         # SciPy by its parts: pint 0.26 imports the bare package, which loads none but its version.

@@ -18,8 +18,8 @@ from report_cases import optical_table
 from synthetic import synthetic_run, write_run
 from test_sweep_run import swept
 
-from simulator.cli import main
-from simulator.results.written import RECORD, is_own
+from heterode.cli import main
+from heterode.results.written import RECORD, is_own
 
 CHART = ["report", "a.csv", "--permutations", "0", "--out", "out"]
 CURVES = ("correlogram", "variogram", "clusters", "cluster_means", "particles")
@@ -130,7 +130,7 @@ def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def oscillator_table(path: Path) -> Path:
     import numpy as np
 
-    from simulator.optics.oscillators import lorentz_dielectric
+    from heterode.optics.oscillators import lorentz_dielectric
 
     energy = np.arange(0.0, 8.0, 0.1)
     eps2 = lorentz_dielectric(energy, OSCILLATORS).imag

@@ -9,28 +9,28 @@ import numpy as np
 import pytest
 from conftest import FIVE_DISCS, PRESET, ROOT
 
-from simulator.describe import (
+from heterode.base.errors import InputError
+from heterode.base.run_warnings import RunWarning
+from heterode.geometry import quality
+from heterode.geometry.mesh_data import MeshData
+from heterode.geometry.msh import read_msh
+from heterode.geometry.quality import mesh_quality, worst_cells
+from heterode.materials import electronic_conduction, open_circuit_potential, solid_diffusion
+from heterode.parameters import Parameters, load_parameters
+from heterode.parameters.messages import physical_of
+from heterode.results.sample import Extremes
+from heterode.run.description import (
     describe_derived,
     describe_regimes,
     describe_validity,
     parameter_rows,
 )
-from simulator.errors import InputError
-from simulator.geometry import quality
-from simulator.geometry.mesh_data import MeshData
-from simulator.geometry.msh import read_msh
-from simulator.geometry.quality import mesh_quality, worst_cells
-from simulator.materials import electronic_conduction, open_circuit_potential, solid_diffusion
-from simulator.parameters import Parameters, load_parameters
-from simulator.parameters.messages import physical_of
-from simulator.results.sample import Extremes
-from simulator.run_warnings import RunWarning
-from simulator.validity import before_run, facts_of, valid_ranges
-from simulator.validity.losses import likely_cause
-from simulator.validity.salt import SaltProfile
-from simulator.validity.slab import Drive, slab_of
-from simulator.validity.visited import visited_fractions
-from simulator.validity.watch import Watch
+from heterode.validity import before_run, facts_of, valid_ranges
+from heterode.validity.losses import likely_cause
+from heterode.validity.salt import SaltProfile
+from heterode.validity.slab import Drive, slab_of
+from heterode.validity.visited import visited_fractions
+from heterode.validity.watch import Watch
 
 
 def steps(*texts: str) -> str:

@@ -11,9 +11,9 @@ import pytest
 from conftest import Ended, short_run
 from test_resume import signal_at
 
-from simulator.cli import main
-from simulator.results.manifest import add_warnings, read_manifest
-from simulator.run_warnings import RunWarning
+from heterode.base.run_warnings import RunWarning
+from heterode.cli import main
+from heterode.results.manifest import add_warnings, read_manifest
 
 Heterode = Callable[..., Ended]
 

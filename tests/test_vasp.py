@@ -10,7 +10,7 @@ from dielectric_cases import OSCILLATORS
 from vasp_files import outcar, vasprun
 from verification.own_venv import ask, python_with
 
-from simulator.optics.oscillators import lorentz_dielectric
+from heterode.optics.oscillators import lorentz_dielectric
 
 PYMATGEN = Path(__file__).parent / "verification" / "locks" / "pymatgen.lock"
 LOOK = Path(__file__).parent / "vasp_look.py"

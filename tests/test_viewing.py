@@ -14,28 +14,22 @@ from matplotlib.image import imread
 from surroundings import PATIENCE
 from synthetic import SyntheticRun, synthetic_run, write_run
 
-from simulator.errors import InputError
-from simulator.geometry.msh import read_msh
-from simulator.geometry.tags import PARTICLE_OFFSET
-from simulator.results import FieldGrid, History, ResultsFolder
-from simulator.viewing import draw_differential, draw_particle_map, draw_voltage
-from simulator.viewing.differential import (
+from heterode.base.errors import InputError
+from heterode.geometry.msh import read_msh
+from heterode.geometry.tags import PARTICLE_OFFSET
+from heterode.results import FieldGrid, History, ResultsFolder
+from heterode.viewing import draw_differential, draw_particle_map, draw_voltage
+from heterode.viewing.differential import (
     FINEST_V,
     differential_curve,
     differential_curves,
     differential_figure,
 )
-from simulator.viewing.half_cycles import half_cycles
-from simulator.viewing.particle_map import (
-    Layout,
-    Panel,
-    chosen_samples,
-    map_figure,
-    rims,
-)
-from simulator.viewing.section import mid_section
-from simulator.viewing.style import spoken_time
-from simulator.viewing.voltage import voltage_figure
+from heterode.viewing.half_cycles import half_cycles
+from heterode.viewing.particle_map import Layout, Panel, chosen_samples, map_figure, rims
+from heterode.viewing.section import mid_section
+from heterode.viewing.style import spoken_time
+from heterode.viewing.voltage import voltage_figure
 
 ROOT = Path(__file__).parents[1]
 
@@ -247,7 +241,7 @@ def test_rims_follow_the_particles(run: SyntheticRun) -> None:
 def test_both_pictures_come_from_the_folder_alone(folder: ResultsFolder) -> None:
     script = (
         "import sys\n"
-        "from simulator.viewing import draw_particle_map, draw_voltage\n"
+        "from heterode.viewing import draw_particle_map, draw_voltage\n"
         f"draw_voltage({str(folder.path)!r}); draw_particle_map({str(folder.path)!r})\n"
         "wrong = {'matplotlib.pyplot', 'dolfinx', 'petsc4py', 'mpi4py', 'gmsh'}\n"
         "wrong &= set(sys.modules)\n"

@@ -11,17 +11,17 @@ import pytest
 from conftest import environment
 from surroundings import PATIENCE
 
-from simulator.viewing.style import style
+from heterode.viewing.style import style
 
 OPTIONS = "\nfrom petsc4py import PETSc\nprint(PETSc.Options().hasName('foreign'))\n"
 
 FORM = """
-import simulator.solver
+import heterode.solver
 import ufl
 from dolfinx import fem, mesh
 from mpi4py import MPI
-from simulator.errors import CompileError
-from simulator.solver.compilation import cache_folder, compiled
+from heterode.base.errors import CompileError
+from heterode.solver.discretisation.compilation import cache_folder, compiled
 
 square = mesh.create_unit_square(MPI.COMM_WORLD, 2, 2)
 form = ufl.SpatialCoordinate(square)[0] * ufl.dx(square)
@@ -48,10 +48,10 @@ def said(text: str, folder: Path, **variables: str) -> str:
 @pytest.mark.parametrize("name", [".petscrc", "petscrc"])
 def test_petsc_takes_no_options_from_there(name: str, tmp_path: Path) -> None:
     (tmp_path / name).write_text("-foreign\n")
-    assert said("import simulator.solver" + OPTIONS, tmp_path) == "False"
+    assert said("import heterode.solver" + OPTIONS, tmp_path) == "False"
     # What the user asks for in the environment counts, and PETSC by itself reads the file.
     own = {"PETSC_OPTIONS": "-foreign"}
-    assert said("import simulator.solver" + OPTIONS, tmp_path, **own) == "True"
+    assert said("import heterode.solver" + OPTIONS, tmp_path, **own) == "True"
     assert said(OPTIONS, tmp_path) == "True"
 
 
@@ -84,7 +84,7 @@ def test_loops_are_kept_in_no_folder_named_there(tmp_path: Path) -> None:
     (tmp_path / "lib" / "yaml.py").write_text(reader)
     see = f"import sys; sys.path.insert(0, {str(tmp_path / 'lib')!r})\n"
     shown = "\nimport numba\nprint(numba.config.CACHE_DIR)"
-    ours = see + "import simulator.heterogeneity.compiled" + shown
+    ours = see + "import heterode.heterogeneity.compiled" + shown
     assert said(ours, tmp_path) == ""
     assert said(ours, tmp_path, NUMBA_CACHE_DIR="own") == "own"
     assert said(see + shown, tmp_path) == "foreign"

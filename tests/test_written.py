@@ -15,10 +15,10 @@ from typing import Any
 import pytest
 from conftest import environment
 
-from simulator.errors import InputError
-from simulator.results import written
-from simulator.results.storage import OutputError
-from simulator.results.written import RECORD, put_output, recorded, write_output, writing
+from heterode.base.errors import InputError
+from heterode.results import written
+from heterode.results.storage import OutputError
+from heterode.results.written import RECORD, put_output, recorded, write_output, writing
 
 
 def make_in_vain(folder: Path, content: bytes = b"", error: Exception | None = None) -> None:
@@ -242,8 +242,8 @@ def test_a_damaged_record_knows_less_and_stays_readable(tmp_path: Path) -> None:
 _KILLED = """
 import os, signal, sys
 from pathlib import Path
-from simulator.results import storage
-from simulator.results.written import write_output
+from heterode.results import storage
+from heterode.results.written import write_output
 replace = os.replace
 def die(*names):
     if sys.argv[2] == "after":

@@ -1,4 +1,4 @@
-"""With pymatgen: what simulator.optics reads from VASP's files. Asked in JSON."""
+"""With pymatgen: what heterode.optics reads from VASP's files. Asked in JSON."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from simulator.errors import InputError
-from simulator.optics.dielectric_tables import read_dielectric_table
+from heterode.base.errors import InputError
+from heterode.optics.dielectric_tables import read_dielectric_table
 
 
 def answer(file: str) -> dict[str, object]:

@@ -1,6 +1,9 @@
 # shellcheck shell=bash
 # Run a command where DOLFINx is. Sourced by setup.sh.
 
+# Where Python finds `heterode`: a link there leads to simulator/.
+package_path=$setup_dir/path
+
 # The machine's own files that the userland sees in place of its own: who the users are, how
 # names resolve, where pip finds packages.
 machine_files=(resolv.conf hosts passwd group nsswitch.conf pip.conf)
@@ -48,7 +51,7 @@ userland_arguments() {
         CC CXX FC CPP AR LD CFLAGS CXXFLAGS CPPFLAGS LDFLAGS LANG LANGUAGE; do
         unset "$name"
     done
-    export LC_ALL=C.UTF-8 PYTHONNOUSERSITE=1 PYTHONPATH=$project
+    export LC_ALL=C.UTF-8 PYTHONNOUSERSITE=1 PYTHONPATH=$package_path
     export PATH=$setup_dir/bin:$venv_inside/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin
     export "${mpi_settings[@]}" OMPI_MCA_btl=self,sm HETERODE_INSIDE=userland
     # Slurm's own launcher is not in the userland; on one node nothing needs it.
@@ -94,13 +97,13 @@ pass_on() {
 
 # enter_machine COMMAND...: the same with the machine's own DOLFINx, in place of this shell.
 enter_machine() {
-    export PATH=$setup_dir/bin:${machine_python%/*}:$PATH PYTHONPATH=$project${PYTHONPATH:+:$PYTHONPATH}
+    export PATH=$setup_dir/bin:${machine_python%/*}:$PATH PYTHONPATH=$package_path${PYTHONPATH:+:$PYTHONPATH}
     export "${mpi_settings[@]}" HETERODE_INSIDE=machine
     exec "$@"
 }
 
 # enter_again COMMAND...: already inside; only this clone's command and package come first.
 enter_again() {
-    export PATH=$setup_dir/bin:$PATH PYTHONPATH=$project${PYTHONPATH:+:$PYTHONPATH}
+    export PATH=$setup_dir/bin:$PATH PYTHONPATH=$package_path${PYTHONPATH:+:$PYTHONPATH}
     exec "$@"
 }

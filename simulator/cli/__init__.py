@@ -1,5 +1,5 @@
 """The command line: a module a command, see main.py for what they share."""
 
-from simulator.cli.main import main
+from heterode.cli.main import main
 
 __all__ = ["main"]

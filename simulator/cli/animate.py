@@ -6,12 +6,12 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
-from simulator.cli.endings import DONE
-from simulator.cli.outputs import with_overwrite
-from simulator.cli.results_folder import add_accept_altered, reading, with_results
+from heterode.cli.endings import DONE
+from heterode.cli.outputs import with_overwrite
+from heterode.cli.results_folder import add_accept_altered, reading, with_results
 
 if TYPE_CHECKING:
-    from simulator.viewing.movie import View
+    from heterode.viewing.movie import View
 
 
 def add(commands: Any) -> None:
@@ -73,10 +73,10 @@ def add(commands: Any) -> None:
 
 
 def _animate(options: argparse.Namespace, comm: Any) -> int:
-    from simulator.ranks import on_root
+    from heterode.base.ranks import on_root
 
     def make() -> None:
-        from simulator.results.folder import ResultsFolder
+        from heterode.results.folder import ResultsFolder
 
         with reading(options, [options.results]):
             # What is no folder is the input's fault, before it is in the output's way.
@@ -88,11 +88,11 @@ def _animate(options: argparse.Namespace, comm: Any) -> int:
 
 
 def _make(options: argparse.Namespace) -> None:
-    from simulator.reporting.page import page_files, refresh_page
-    from simulator.results import ResultsFolder
-    from simulator.results.marks import leave_note
-    from simulator.results.written import writing
-    from simulator.viewing.movie import animate, outputs_of
+    from heterode.reporting.page import page_files, refresh_page
+    from heterode.results import ResultsFolder
+    from heterode.results.marks import leave_note
+    from heterode.results.written import writing
+    from heterode.viewing.movie import animate, outputs_of
 
     view = _view(options)
     ResultsFolder.open(options.results)
@@ -117,7 +117,7 @@ def _make(options: argparse.Namespace) -> None:
 
 
 def _view(options: argparse.Namespace) -> View:
-    from simulator.viewing.movie import View, read_cut
+    from heterode.viewing.movie import View, read_cut
 
     section = options.section
     return View(

@@ -6,10 +6,10 @@ import argparse
 import os
 from typing import Any
 
-from simulator.cli.endings import DONE
-from simulator.cli.input_file import load, with_parameters
-from simulator.cli.values import whole
-from simulator.errors import InputError
+from heterode.base.errors import InputError
+from heterode.cli.endings import DONE
+from heterode.cli.input_file import load, with_parameters
+from heterode.cli.values import whole
 
 MOST_RANKS = 100_000
 
@@ -41,12 +41,12 @@ def _ranks_of_the_job() -> int:
 def _check(options: argparse.Namespace, comm: Any) -> int:
     parameters = load(options, comm)
     ranks = _ranks_of_the_job() if options.ranks is None else options.ranks
-    from simulator.describe import describe, describe_validity
-    from simulator.estimate import count_unknowns, refuse_endless
-    from simulator.geometry.cache import mesh_for
-    from simulator.penalties import check_penalty_table
-    from simulator.ranks import on_root
-    from simulator.validity import facts_of
+    from heterode.base.ranks import on_root
+    from heterode.forecast.estimate import count_unknowns, refuse_endless
+    from heterode.geometry.cache import mesh_for
+    from heterode.particles.drawn_penalties import check_penalty_table
+    from heterode.run.description import describe, describe_validity
+    from heterode.validity import facts_of
 
     def tell() -> None:
         refuse_endless(parameters)

@@ -6,14 +6,14 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from simulator.cli.endings import DONE
-from simulator.cli.outputs import with_overwrite
-from simulator.cli.values import any_number, direction, number, numbers, positive_number
-from simulator.errors import InputError
-from simulator.ranks import on_root
+from heterode.base.errors import InputError
+from heterode.base.ranks import on_root
+from heterode.cli.endings import DONE
+from heterode.cli.outputs import with_overwrite
+from heterode.cli.values import any_number, direction, number, numbers, positive_number
 
 if TYPE_CHECKING:
-    from simulator.reporting.dielectric import Settings
+    from heterode.reporting.dielectric import Settings
 
 
 _OF_BANDS = {
@@ -99,8 +99,8 @@ def add(commands: Any) -> None:
 
 def _dielectric(options: argparse.Namespace, comm: Any) -> int:
     def make() -> None:
-        from simulator.reporting.dielectric import outputs_of, report
-        from simulator.results.written import writing
+        from heterode.reporting.dielectric import outputs_of, report
+        from heterode.results.written import writing
 
         with writing(
             outputs_of(options.tables, options.out, lithium=options.lithium is not None),
@@ -116,9 +116,9 @@ def _dielectric(options: argparse.Namespace, comm: Any) -> int:
 
 
 def _settings(options: argparse.Namespace) -> Settings:
-    from simulator.optics.colour import Illumination
-    from simulator.optics.oscillators import Drude
-    from simulator.reporting.dielectric import BANDS, Settings
+    from heterode.optics.colour import Illumination
+    from heterode.optics.oscillators import Drude
+    from heterode.reporting.dielectric import BANDS, Settings
 
     of_bands = {name: getattr(options, name) for name in _OF_BANDS}
     given = {name: value for name, value in of_bands.items() if value is not None}

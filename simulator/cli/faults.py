@@ -15,8 +15,8 @@ import traceback
 from pathlib import Path
 from types import MappingProxyType
 
-from simulator.cli.endings import SOLVE_FAILED, WRONG_INPUT
-from simulator.errors import CompileError, InputError, LineError, SolveError, one_line
+from heterode.base.errors import CompileError, InputError, LineError, SolveError, one_line
+from heterode.cli.endings import SOLVE_FAILED, WRONG_INPUT
 
 SHOW = "HETERODE_TRACEBACK"
 """Environment variable that has a fault's whole traceback printed before its line."""
@@ -112,7 +112,7 @@ def _missing_library(error: BaseException) -> str:
             "everything that heterode needs"
         )
     name = (error.name or "").partition(".")[0] if isinstance(error, ImportError) else ""
-    if not name or name == "simulator":
+    if not name or name == "heterode":
         return ""
     way = f"{sys.executable} -m pip install {_DISTRIBUTIONS.get(name, name)}"
     if name in _OF_DOLFINX:

@@ -6,13 +6,13 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from simulator.cli.endings import DONE
-from simulator.cli.outputs import with_overwrite
-from simulator.cli.results_folder import add_accept_altered, reading, with_results
-from simulator.errors import ArgumentError, InputError
+from heterode.base.errors import ArgumentError, InputError
+from heterode.cli.endings import DONE
+from heterode.cli.outputs import with_overwrite
+from heterode.cli.results_folder import add_accept_altered, reading, with_results
 
 if TYPE_CHECKING:
-    from simulator.results.folder import ResultsFolder
+    from heterode.results.folder import ResultsFolder
 
 
 def add(commands: Any) -> None:
@@ -43,7 +43,7 @@ def add(commands: Any) -> None:
 
 
 def _figures(options: argparse.Namespace, comm: Any) -> int:
-    from simulator.ranks import on_root
+    from heterode.base.ranks import on_root
 
     def draw() -> None:
         with reading(options, [options.results]):
@@ -54,11 +54,11 @@ def _figures(options: argparse.Namespace, comm: Any) -> int:
 
 
 def _draw(options: argparse.Namespace) -> None:
-    from simulator.reporting.page import page_files, write_page
-    from simulator.results.folder import ResultsFolder
-    from simulator.results.marks import leave_note
-    from simulator.results.written import writing
-    from simulator.viewing import chosen_drawings, draw_figures
+    from heterode.reporting.page import page_files, write_page
+    from heterode.results.folder import ResultsFolder
+    from heterode.results.marks import leave_note
+    from heterode.results.written import writing
+    from heterode.viewing import chosen_drawings, draw_figures
 
     folder = ResultsFolder.open(options.results)
     drawings = chosen_drawings(options.names, options.particles)
@@ -84,7 +84,7 @@ def _draw(options: argparse.Namespace) -> None:
 
 def _check_particles(folder: ResultsFolder, numbers: Sequence[int]) -> None:
     """Before anything is drawn."""
-    from simulator.particles import ParticleTable
+    from heterode.particles.table import ParticleTable
 
     count = len(ParticleTable.read_csv(folder.particles))
     for number in numbers:

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from simulator.ranks import together
+from heterode.base.ranks import together
 
 if TYPE_CHECKING:
-    from simulator.parameters import Parameters
+    from heterode.parameters import Parameters
 
 
 def with_parameters(
@@ -31,6 +31,6 @@ def with_parameters(
 
 
 def load(options: argparse.Namespace, comm: Any) -> Parameters:
-    from simulator.parameters import load_parameters
+    from heterode.parameters import load_parameters
 
     return together(comm, lambda: load_parameters(options.parameters, options.overrides))

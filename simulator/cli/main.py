@@ -23,8 +23,10 @@ from io import StringIO
 from pathlib import Path
 from typing import Any, NoReturn
 
-from simulator import __version__
-from simulator.cli import (
+from heterode import __version__
+from heterode.base.errors import ArgumentError, InputError, ResumeError
+from heterode.base.ranks import is_agreed, launched_as, launched_in_parallel, together
+from heterode.cli import (
     animate,
     check,
     dielectric,
@@ -38,11 +40,9 @@ from simulator.cli import (
     twin,
     verify,
 )
-from simulator.cli.endings import DONE, INTERRUPTED, SOLVE_FAILED, leave
-from simulator.cli.faults import check_descriptors, explain, show_traceback
-from simulator.cli.streams import lasting_streams, loss
-from simulator.errors import ArgumentError, InputError, ResumeError
-from simulator.ranks import is_agreed, launched_as, launched_in_parallel, together
+from heterode.cli.endings import DONE, INTERRUPTED, SOLVE_FAILED, leave
+from heterode.cli.faults import check_descriptors, explain, show_traceback
+from heterode.cli.streams import lasting_streams, loss
 
 COMMANDS = (
     run,

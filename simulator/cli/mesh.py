@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from simulator.cli.endings import DONE
-from simulator.cli.input_file import load, with_parameters
-from simulator.cli.outputs import with_overwrite
-from simulator.cli.values import voxel
-from simulator.errors import InputError
+from heterode.base.errors import InputError
+from heterode.cli.endings import DONE
+from heterode.cli.input_file import load, with_parameters
+from heterode.cli.outputs import with_overwrite
+from heterode.cli.values import voxel
 
 
 def add(commands: Any) -> None:
@@ -36,13 +36,13 @@ def add(commands: Any) -> None:
 
 def _mesh(options: argparse.Namespace, comm: Any) -> int:
     parameters = load(options, comm)
-    from simulator.estimate import refuse_endless
-    from simulator.geometry.cache import mesh_for
-    from simulator.geometry.msh import msh_bytes
-    from simulator.geometry.quality import mesh_quality
-    from simulator.parameters.files import files_of
-    from simulator.ranks import on_root
-    from simulator.results.written import write_output, writing
+    from heterode.base.ranks import on_root
+    from heterode.forecast.estimate import refuse_endless
+    from heterode.geometry.cache import mesh_for
+    from heterode.geometry.msh import msh_bytes
+    from heterode.geometry.quality import mesh_quality
+    from heterode.parameters.files import files_of
+    from heterode.results.written import write_output, writing
 
     def make() -> None:
         if options.output.suffix != ".msh":
@@ -61,7 +61,7 @@ def _mesh(options: argparse.Namespace, comm: Any) -> int:
             if options.labels is None:
                 mesh = mesh_for(parameters)
             else:
-                from simulator.reporting.labels import mesh_image, summary, table
+                from heterode.reporting.labels import mesh_image, summary, table
 
                 progress = _tell if sys.stderr.isatty() else None
                 made, image = mesh_image(options.labels, options.pixel, parameters, progress)

@@ -6,11 +6,11 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from simulator.cli.endings import DONE
-from simulator.cli.outputs import with_overwrite
-from simulator.cli.results_folder import add_accept_altered, reading
-from simulator.cli.values import length, number, whole
-from simulator.ranks import on_root
+from heterode.base.ranks import on_root
+from heterode.cli.endings import DONE
+from heterode.cli.outputs import with_overwrite
+from heterode.cli.results_folder import add_accept_altered, reading
+from heterode.cli.values import length, number, whole
 
 
 def add(commands: Any) -> None:
@@ -73,11 +73,11 @@ def add(commands: Any) -> None:
 
 def _micrograph(options: argparse.Namespace, comm: Any) -> int:
     def make() -> None:
-        from simulator.heterogeneity.sections import parse_plane
-        from simulator.optics.sections import ILLUSTRATIVE, read_colours
-        from simulator.reporting.synthetic import FILES, Request, take_pictures
-        from simulator.results.marks import leave_note
-        from simulator.results.written import writing
+        from heterode.optics.sections import ILLUSTRATIVE, read_colours
+        from heterode.points.sections import parse_plane
+        from heterode.reporting.synthetic import FILES, Request, take_pictures
+        from heterode.results.marks import leave_note
+        from heterode.results.written import writing
 
         colours = ILLUSTRATIVE if options.colours is None else read_colours(options.colours)
         request = Request(

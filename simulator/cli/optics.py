@@ -6,15 +6,15 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from simulator.cli.endings import DONE
-from simulator.cli.outputs import with_overwrite
-from simulator.cli.values import length, number_or, one_of
-from simulator.errors import InputError
-from simulator.ranks import on_root
+from heterode.base.errors import InputError
+from heterode.base.ranks import on_root
+from heterode.cli.endings import DONE
+from heterode.cli.outputs import with_overwrite
+from heterode.cli.values import length, number_or, one_of
 
 if TYPE_CHECKING:
-    from simulator.optics.analysis import Options
-    from simulator.reporting.micrographs import Job
+    from heterode.optics.analysis import Options
+    from heterode.reporting.micrographs import Job
 
 
 def add(commands: Any) -> None:
@@ -125,9 +125,9 @@ def _add_calibration(command: argparse.ArgumentParser) -> None:
 
 def _optics(options: argparse.Namespace, comm: Any) -> int:
     def make() -> None:
-        from simulator.optics.calibration import read_calibration
-        from simulator.reporting.micrographs import inputs_of, outputs_of, process
-        from simulator.results.written import writing
+        from heterode.optics.calibration import read_calibration
+        from heterode.reporting.micrographs import inputs_of, outputs_of, process
+        from heterode.results.written import writing
 
         jobs = _jobs(options)
         chosen = _options(options)
@@ -154,7 +154,7 @@ def _optics(options: argparse.Namespace, comm: Any) -> int:
 
 
 def _jobs(options: argparse.Namespace) -> list[Job]:
-    from simulator.reporting.micrographs import Job, read_batch
+    from heterode.reporting.micrographs import Job, read_batch
 
     if bool(options.images) == (options.batch is not None):
         raise InputError("pass either pictures or --batch. See `heterode optics --help`")
@@ -178,8 +178,8 @@ def _jobs(options: argparse.Namespace) -> list[Job]:
 
 
 def _options(options: argparse.Namespace) -> Options:
-    from simulator.optics.analysis import Options
-    from simulator.optics.segmentation import Segmentation
+    from heterode.optics.analysis import Options
+    from heterode.optics.segmentation import Segmentation
 
     segmentation = Segmentation(
         threshold=options.threshold,

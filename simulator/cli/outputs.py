@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from simulator.results.written import OVERWRITE_HELP
+from heterode.results.written import OVERWRITE_HELP
 
 
 def with_overwrite(command: argparse.ArgumentParser) -> None:

@@ -7,20 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from simulator.cli.endings import DONE
-from simulator.cli.outputs import with_overwrite
-from simulator.cli.results_folder import add_accept_altered, reading
-from simulator.cli.values import (
-    intervals,
-    length_in_um,
-    positive_length_in_um,
-    some_of,
-    whole,
-)
+from heterode.cli.endings import DONE
+from heterode.cli.outputs import with_overwrite
+from heterode.cli.results_folder import add_accept_altered, reading
+from heterode.cli.values import intervals, length_in_um, positive_length_in_um, some_of, whole
 
 if TYPE_CHECKING:
-    from simulator.reporting.heterogeneity import Report
-    from simulator.reporting.request import Request
+    from heterode.reporting.heterogeneity import Report
+    from heterode.reporting.request import Request
 
 FORMATS = ("png", "pdf", "svg")
 UNITS = ("nm", "um", "mm", "cm", "m", "px")
@@ -148,7 +142,7 @@ def _add_choices(group: Any) -> None:
 
 
 def _report(options: argparse.Namespace, comm: Any) -> int:
-    from simulator.ranks import on_root
+    from heterode.base.ranks import on_root
 
     def work() -> None:
         with reading(options, options.inputs):
@@ -160,12 +154,12 @@ def _report(options: argparse.Namespace, comm: Any) -> int:
 
 def _work(options: argparse.Namespace) -> None:
     request = _request(options)
-    from simulator.reporting.comparison import outputs_of, write_comparison
-    from simulator.reporting.heterogeneity import report_outputs, write_evolution, write_report
-    from simulator.reporting.page import page_files, refresh_page
-    from simulator.reporting.sources import open_sources, pooled
-    from simulator.results.marks import leave_note
-    from simulator.results.written import writing
+    from heterode.reporting.comparison import outputs_of, write_comparison
+    from heterode.reporting.heterogeneity import report_outputs, write_evolution, write_report
+    from heterode.reporting.page import page_files, refresh_page
+    from heterode.reporting.sources import open_sources, pooled
+    from heterode.results.marks import leave_note
+    from heterode.results.written import writing
 
     sources = open_sources(options.inputs, request)
     asked = {"inputs": options.inputs, "overwrite": options.overwrite, "option": "--out"}
@@ -201,11 +195,11 @@ def _work(options: argparse.Namespace) -> None:
 def _request(options: argparse.Namespace) -> Request:
     import numpy as np
 
-    from simulator.heterogeneity import Settings
-    from simulator.heterogeneity.moments import parse_moment
-    from simulator.heterogeneity.sections import Planes, parse_count, parse_plane
-    from simulator.heterogeneity.tables import Reading
-    from simulator.reporting.request import Request
+    from heterode.heterogeneity import Settings
+    from heterode.points.csv_points import Reading
+    from heterode.points.run import parse_moment
+    from heterode.points.sections import Planes, parse_count, parse_plane
+    from heterode.reporting.request import Request
 
     planes = None
     if options.section or options.sections is not None:

@@ -42,7 +42,7 @@ def reading(
         options: with those of `add_accept_altered`.
         places: results folders, or files.
     """
-    from simulator.results.trust import trusted
+    from heterode.results.trust import trusted
 
     return trusted(places, mind, accept_altered=options.accept_altered)
 

@@ -7,17 +7,17 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from simulator.cli.endings import DONE, SOLVE_FAILED, leave
-from simulator.cli.faults import explain, show_traceback
-from simulator.cli.input_file import load, with_parameters
-from simulator.cli.outputs import with_overwrite
-from simulator.cli.results_folder import add_accept_altered, mind
-from simulator.errors import InputError, ResumeError, one_line
-from simulator.ranks import together
+from heterode.base.errors import InputError, ResumeError, one_line
+from heterode.base.ranks import together
+from heterode.cli.endings import DONE, SOLVE_FAILED, leave
+from heterode.cli.faults import explain, show_traceback
+from heterode.cli.input_file import load, with_parameters
+from heterode.cli.outputs import with_overwrite
+from heterode.cli.results_folder import add_accept_altered, mind
 
 if TYPE_CHECKING:
-    from simulator.parameters import Parameters
-    from simulator.simulation import Simulation
+    from heterode.parameters import Parameters
+    from heterode.run.stages import Simulation
 
 
 def add(commands: Any) -> None:
@@ -66,7 +66,7 @@ def _run(options: argparse.Namespace, comm: Any) -> int:
         if renamed and not options.resume:
             text = f"{_first_folder(parameters)} is there already: this run goes to {folder}"
             print(f"heterode: {text}", file=sys.stderr, flush=True)
-        from simulator.describe import describe_regimes
+        from heterode.run.description import describe_regimes
 
         print("\n".join(["Regimes", *describe_regimes(parameters, simulation.summary)]), flush=True)
     try:
@@ -91,8 +91,8 @@ def _run(options: argparse.Namespace, comm: Any) -> int:
 def _say_page(folder: Path) -> None:
     """Where to look first."""
     # Loads pictures and templates, which a run with a report has done already.
-    from simulator.reporting.page import PAGE
-    from simulator.results.folder import ResultsFolder
+    from heterode.reporting.page import PAGE
+    from heterode.results.folder import ResultsFolder
 
     page = ResultsFolder(folder).report / PAGE
     if page.is_file():
@@ -101,7 +101,7 @@ def _say_page(folder: Path) -> None:
 
 def _solver() -> type[Simulation]:
     # What is missing where the heavy libraries are loaded, all ranks are to know of.
-    from simulator.simulation import Simulation
+    from heterode.run.stages import Simulation
 
     return Simulation
 
@@ -142,13 +142,13 @@ def _default_folder(parameters: Parameters, comm: Any, *, latest: bool) -> Path:
 
 
 def _is_completed(folder: Path, parameters: Parameters, comm: Any, accept_altered: bool) -> bool:
-    from simulator.ranks import on_root
-    from simulator.resuming import stage
+    from heterode.base.ranks import on_root
+    from heterode.run.resuming import stage
 
     def look() -> bool:
         if stage(folder, parameters) != "completed":
             return False
-        from simulator.results.trust import check_whole
+        from heterode.results.trust import check_whole
 
         check_whole(folder, mind, accept_altered=accept_altered)
         return True

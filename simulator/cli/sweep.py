@@ -10,18 +10,18 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from simulator.cli.endings import DONE, SOLVE_FAILED
-from simulator.cli.outputs import with_overwrite
-from simulator.cli.results_folder import add_accept_altered, mind
-from simulator.cli.values import whole
-from simulator.errors import InputError
+from heterode.base.errors import InputError
+from heterode.cli.endings import DONE, SOLVE_FAILED
+from heterode.cli.outputs import with_overwrite
+from heterode.cli.results_folder import add_accept_altered, mind
+from heterode.cli.values import whole
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from simulator.sweep.folder import Ended, SweepFolder
-    from simulator.sweep.plan import Plan, Run
-    from simulator.sweep.seats import Seat
+    from heterode.sweep.folder import Ended, SweepFolder
+    from heterode.sweep.plan import Plan, Run
+    from heterode.sweep.slots import Seat
 
 _TEXT = (
     "many runs, one table: a grid, a list or draws over any key of the parameter file, times "
@@ -86,7 +86,7 @@ def _writing(
     options: argparse.Namespace, plan: Plan | None = None, folder: SweepFolder | None = None
 ) -> AbstractContextManager[None]:
     """How the sweep's own files are written; with a plan, after a look at the table's places."""
-    from simulator.results.written import writing
+    from heterode.results.written import writing
 
     outputs = [] if plan is None or folder is None else folder.outputs(plan)
     inputs = [options.sweep, *([] if plan is None else [plan.base])]
@@ -97,7 +97,7 @@ def _writing(
 
 def _open(options: argparse.Namespace) -> tuple[Plan, SweepFolder]:
     """The plan and its folder: made of a sweep file, or found."""
-    from simulator.sweep.plan import lay_out, read_sweep
+    from heterode.sweep.plan import lay_out, read_sweep
 
     folder = _folder(options)
     if options.sweep.is_dir():
@@ -121,7 +121,7 @@ def _open_for(options: argparse.Namespace) -> tuple[Plan, SweepFolder, Run]:
 
 def _folder(options: argparse.Namespace) -> SweepFolder:
     """Where the sweep is, or is to be."""
-    from simulator.sweep.folder import SweepFolder
+    from heterode.sweep.folder import SweepFolder
 
     if options.ranks is not None and options.ranks < 1:
         raise InputError(f"--ranks {options.ranks} (allowed: 1, 2, ...)")
@@ -137,7 +137,7 @@ def _folder(options: argparse.Namespace) -> SweepFolder:
 
 def _pool(options: argparse.Namespace) -> int:
     """Do all runs that are left, on the cores here."""
-    from simulator.sweep.pool import local_seats
+    from heterode.sweep.pool import local_seats
 
     folder = _folder(options)
     seats = local_seats(folder, options.ranks or 1, options.jobs)
@@ -146,7 +146,7 @@ def _pool(options: argparse.Namespace) -> int:
             # None has run: workers load their libraries while the sweep is read and validated.
             for seat in seats:
                 seat.prepare()
-        from simulator.sweep.plan import Draft, lay_out, read_sweep
+        from heterode.sweep.plan import Draft, lay_out, read_sweep
 
         found = folder.read() if options.sweep.is_dir() else read_sweep(options.sweep)
         ranks = options.ranks or found.file.ranks
@@ -186,19 +186,19 @@ def _dismiss(seats: Sequence[Seat]) -> None:
 
 def _load_findings() -> None:
     """Load what `_collect` needs, while the last runs go on."""
-    from simulator.sweep.worker import lasting
+    from heterode.sweep.worker import lasting
 
     with lasting():
-        from simulator.sweep import findings, table  # noqa: F401
+        from heterode.sweep import findings, table  # noqa: F401
 
 
 def _run(
     plan: Plan, folder: SweepFolder, seats: Sequence[Seat], ranks: int, options: argparse.Namespace
 ) -> int:
-    from simulator.progress.board import Board
-    from simulator.results.folder import ResultsFolder
-    from simulator.results.lock import FolderLock
-    from simulator.sweep.pool import Pool, tasks_of
+    from heterode.progress.board import Board
+    from heterode.results.folder import ResultsFolder
+    from heterode.results.lock import FolderLock
+    from heterode.sweep.pool import Pool, tasks_of
 
     with _writing(options, plan, folder):
         # Looked at before anything is run, which may take days.
@@ -227,8 +227,8 @@ def _run(
 
 def _checked(plan: Plan, folder: SweepFolder, options: argparse.Namespace) -> int:
     """Collect, after a look at the files that the numbers come from."""
-    from simulator.results.marks import leave_note, marking
-    from simulator.sweep.table import check_runs
+    from heterode.results.marks import leave_note, marking
+    from heterode.sweep.table import check_runs
 
     check_runs(plan, folder, mind)
     lines = [line for lines in folder.altered.values() for line in lines]
@@ -239,9 +239,9 @@ def _checked(plan: Plan, folder: SweepFolder, options: argparse.Namespace) -> in
 
 
 def _collect(plan: Plan, folder: SweepFolder, options: argparse.Namespace) -> int:
-    from simulator.sweep.findings import Findings, write_findings
-    from simulator.sweep.table import collect, write_table
-    from simulator.sweep.validity import warning_lines
+    from heterode.sweep.findings import Findings, write_findings
+    from heterode.sweep.table import collect, write_table
+    from heterode.sweep.validity import warning_lines
 
     table = collect(plan, folder)
     with _writing(options, plan, folder):
@@ -277,7 +277,7 @@ def _count(table: pd.DataFrame) -> str:
 
 
 def _list(plan: Plan, folder: SweepFolder, ranks: int, options: argparse.Namespace) -> int:
-    from simulator.sweep.pool import tasks_of
+    from heterode.sweep.pool import tasks_of
 
     launcher = f"mpirun -n {ranks} " if ranks > 1 else ""
     where = shlex.quote(str(folder.path.absolute()))
@@ -288,8 +288,8 @@ def _list(plan: Plan, folder: SweepFolder, ranks: int, options: argparse.Namespa
 
 
 def _submit(plan: Plan, folder: SweepFolder, ranks: int, options: argparse.Namespace) -> int:
-    from simulator.sweep.pool import tasks_of
-    from simulator.sweep.slurm import submit
+    from heterode.sweep.pool import tasks_of
+    from heterode.sweep.slurm import submit
 
     tasks = tasks_of(plan, folder, retry=options.retry_failed)
     if not tasks:
@@ -305,10 +305,10 @@ def _submit(plan: Plan, folder: SweepFolder, ranks: int, options: argparse.Names
 
 def _one(options: argparse.Namespace, comm: Any) -> int:
     """One run of a sweep, on all ranks here."""
-    from simulator.ranks import from_root, together
+    from heterode.base.ranks import from_root, together
 
     plan, folder, run = from_root(comm, lambda: _open_for(options))
-    from simulator.sweep.pool import task_of
+    from heterode.sweep.pool import task_of
 
     task = together(comm, lambda: task_of(run, plan, folder, retry=options.retry_failed))
     if task is None:
@@ -334,6 +334,6 @@ def _worker() -> tuple[Callable[..., Ended], Any]:
     # What is missing where the heavy libraries are loaded, all ranks are to know of.
     from mpi4py import MPI
 
-    from simulator.sweep.work import work
+    from heterode.sweep.work import work
 
     return work, MPI.COMM_WORLD

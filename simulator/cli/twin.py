@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from simulator.cli.endings import DONE, SOLVE_FAILED
-from simulator.cli.outputs import with_overwrite
-from simulator.cli.results_folder import add_accept_altered, reading, with_results
-from simulator.errors import InputError
+from heterode.base.errors import InputError
+from heterode.cli.endings import DONE, SOLVE_FAILED
+from heterode.cli.outputs import with_overwrite
+from heterode.cli.results_folder import add_accept_altered, reading, with_results
 
 
 def add(commands: Any) -> None:
@@ -47,11 +47,11 @@ def add(commands: Any) -> None:
 
 
 def _twin(options: argparse.Namespace, comm: Any) -> int:
-    from simulator.other_python import ScriptError
-    from simulator.ranks import on_root
+    from heterode.base.own_python import ScriptError
+    from heterode.base.ranks import on_root
 
     def work() -> None:
-        from simulator.results.folder import ResultsFolder
+        from heterode.results.folder import ResultsFolder
 
         with reading(options, [options.results]):
             # What is no folder is the input's fault, before it is in the output's way.
@@ -68,11 +68,11 @@ def _twin(options: argparse.Namespace, comm: Any) -> int:
 
 
 def _work(options: argparse.Namespace) -> None:
-    from simulator.results import ResultsFolder
-    from simulator.results.marks import leave_note
-    from simulator.results.written import writing
-    from simulator.twin import make_twin, pybamm_python
-    from simulator.twin.making import outputs_of
+    from heterode.homogenised import make_twin, pybamm_python
+    from heterode.homogenised.making import outputs_of
+    from heterode.results import ResultsFolder
+    from heterode.results.marks import leave_note
+    from heterode.results.written import writing
 
     ResultsFolder.open(options.results)
     place = options.out or options.results / "report"

@@ -6,7 +6,7 @@ import math
 from argparse import ArgumentTypeError
 from collections.abc import Callable, Sequence
 
-from simulator.units import UnitError, quantity
+from heterode.base.units import UnitError, quantity
 
 LEAST_UM, LARGEST_UM = 1e-4, 1e6
 """Lengths of options: from a tenth of a nanometre to a metre."""

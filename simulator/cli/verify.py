@@ -6,12 +6,12 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from simulator.cli.endings import DONE
-from simulator.cli.results_folder import with_results
-from simulator.errors import InputError
+from heterode.base.errors import InputError
+from heterode.cli.endings import DONE
+from heterode.cli.results_folder import with_results
 
 if TYPE_CHECKING:
-    from simulator.results.integrity import Finding
+    from heterode.results.integrity import Finding
 
 _REPORT = "Draw it again with `heterode figures` or `heterode report`"
 
@@ -27,18 +27,18 @@ def add(commands: Any) -> None:
 
 
 def _verify(options: argparse.Namespace, comm: Any) -> int:
-    from simulator.ranks import on_root
+    from heterode.base.ranks import on_root
 
     on_root(comm, lambda: _look(options.results))
     return DONE
 
 
 def _look(place: Path) -> None:
-    from simulator.results.folder import ResultsFolder
-    from simulator.results.integrity import examine
-    from simulator.results.json_record import REMEDY
-    from simulator.results.report_record import report_findings
-    from simulator.results.trust import summary
+    from heterode.results.folder import ResultsFolder
+    from heterode.results.integrity import examine
+    from heterode.results.json_record import REMEDY
+    from heterode.results.report_record import report_findings
+    from heterode.results.trust import summary
 
     folder = ResultsFolder.open(place)
     found = examine(folder)

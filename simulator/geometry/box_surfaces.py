@@ -19,11 +19,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from simulator.errors import InputError
-from simulator.geometry import tags
-from simulator.geometry.gmsh_session import gmsh_session
-from simulator.geometry.packing import Packing
-from simulator.geometry.spheres import Border, Surface
+from heterode.base.errors import InputError
+from heterode.geometry import tags
+from heterode.geometry.gmsh_session import gmsh_session
+from heterode.geometry.packing import Packing
+from heterode.geometry.spheres import Border, Surface
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

@@ -18,14 +18,14 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from simulator import cache_folder as heterode_cache
-from simulator.errors import InputError
-from simulator.geometry import meshing, packing
-from simulator.geometry.extent import refuse_other_units
-from simulator.geometry.mesh_data import MeshData
-from simulator.geometry.msh import read_msh, write_msh
-from simulator.geometry.packing import Packing, Progress, pack
-from simulator.reading import read_regular
+from heterode.base import cache_folder as heterode_cache
+from heterode.base.errors import InputError
+from heterode.base.reading import read_regular
+from heterode.geometry import meshing, packing
+from heterode.geometry.extent import refuse_other_units
+from heterode.geometry.mesh_data import MeshData
+from heterode.geometry.msh import read_msh, write_msh
+from heterode.geometry.packing import Packing, Progress, pack
 
 Result = TypeVar("Result")
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from simulator.errors import InputError
-from simulator.geometry.mesh_data import MeshData
+from heterode.base.errors import InputError
+from heterode.geometry.mesh_data import MeshData
 
 COATING_UM = (0.5, 5000.0)
 """Thickness of a coating, micrometres: from thin films to far beyond the thickest electrodes."""

@@ -22,12 +22,12 @@ from scipy import ndimage
 from scipy.spatial import cKDTree
 from skimage.measure import find_contours
 
-from simulator.errors import InputError
-from simulator.geometry import tags
-from simulator.geometry.mesh_data import MeshData
-from simulator.geometry.meshing import triangulate
-from simulator.geometry.outline import SLOPE, MeshSizes, Outline, spaced
-from simulator.geometry.parting import (
+from heterode.base.errors import InputError
+from heterode.geometry import tags
+from heterode.geometry.mesh_data import MeshData
+from heterode.geometry.meshing import triangulate
+from heterode.geometry.outline import SLOPE, MeshSizes, Outline, spaced
+from heterode.geometry.parting import (
     ImageMesh,
     Labels,
     Mask,

@@ -23,13 +23,13 @@ from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 from skimage.measure import marching_cubes
 
-from simulator.errors import InputError
-from simulator.geometry.box_surfaces import SLOPE, BoxSizes, empty_grid, mesh_box
-from simulator.geometry.even_surface import enclosed_volume, even_triangles, vertex_normals
-from simulator.geometry.mesh_data import MeshData
-from simulator.geometry.meshing_3d import filled
-from simulator.geometry.packing import Progress
-from simulator.geometry.parting import (
+from heterode.base.errors import InputError
+from heterode.geometry.box_surfaces import SLOPE, BoxSizes, empty_grid, mesh_box
+from heterode.geometry.even_surface import enclosed_volume, even_triangles, vertex_normals
+from heterode.geometry.mesh_data import MeshData
+from heterode.geometry.meshing_3d import filled
+from heterode.geometry.packing import Progress
+from heterode.geometry.parting import (
     ImageMesh,
     Labels,
     Mask,
@@ -40,7 +40,7 @@ from simulator.geometry.parting import (
     parted,
     require_resolved,
 )
-from simulator.geometry.spheres import Surface
+from heterode.geometry.spheres import Surface
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

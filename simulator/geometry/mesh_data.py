@@ -14,10 +14,10 @@ from math import pi
 import numpy as np
 import numpy.typing as npt
 
-from simulator.errors import InputError
-from simulator.geometry import tags
-from simulator.geometry.simplex import facet_nodes, integrate_cells, node_count
-from simulator.particles import ParticleTable
+from heterode.base.errors import InputError
+from heterode.geometry import tags
+from heterode.geometry.simplex import facet_nodes, integrate_cells, node_count
+from heterode.particles.table import ParticleTable
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

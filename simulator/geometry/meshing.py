@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from simulator.errors import InputError
-from simulator.geometry import tags
-from simulator.geometry.gmsh_session import gmsh_session
-from simulator.geometry.mesh_data import MeshData
-from simulator.geometry.meshing_3d import mesh_spheres
-from simulator.geometry.outline import WIDEST, MeshSizes, Outline, Slab, draw_outline
-from simulator.geometry.packing import Packing
-from simulator.geometry.simplex import EDGES, jacobian_range
+from heterode.base.errors import InputError
+from heterode.geometry import tags
+from heterode.geometry.gmsh_session import gmsh_session
+from heterode.geometry.mesh_data import MeshData
+from heterode.geometry.meshing_3d import mesh_spheres
+from heterode.geometry.outline import WIDEST, MeshSizes, Outline, Slab, draw_outline
+from heterode.geometry.packing import Packing
+from heterode.geometry.simplex import EDGES, jacobian_range
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

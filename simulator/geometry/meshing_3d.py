@@ -17,15 +17,15 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
-from simulator.errors import InputError
-from simulator.geometry import tags
-from simulator.geometry.box_surfaces import BoxSizes, BoxSurfaces, mesh_box, size_grid
-from simulator.geometry.gmsh_session import gmsh_session
-from simulator.geometry.mesh_data import MeshData
-from simulator.geometry.packing import Packing
-from simulator.geometry.polishing import polish, restore_volumes
-from simulator.geometry.simplex import integrate_cells
-from simulator.geometry.spheres import SphereSurfaces, Surface
+from heterode.base.errors import InputError
+from heterode.geometry import tags
+from heterode.geometry.box_surfaces import BoxSizes, BoxSurfaces, mesh_box, size_grid
+from heterode.geometry.gmsh_session import gmsh_session
+from heterode.geometry.mesh_data import MeshData
+from heterode.geometry.packing import Packing
+from heterode.geometry.polishing import polish, restore_volumes
+from heterode.geometry.simplex import integrate_cells
+from heterode.geometry.spheres import SphereSurfaces, Surface
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

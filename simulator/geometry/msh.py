@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from simulator.errors import InputError
-from simulator.geometry import tags
-from simulator.geometry.mesh_data import MeshData, content_hash, facets_of
-from simulator.geometry.msh_facets import check_facets
-from simulator.geometry.msh_parser import MshContent, parse_msh
+from heterode.base.errors import InputError
+from heterode.geometry import tags
+from heterode.geometry.mesh_data import MeshData, content_hash, facets_of
+from heterode.geometry.msh_facets import check_facets
+from heterode.geometry.msh_parser import MshContent, parse_msh
 
 Ints = npt.NDArray[np.int64]
 
@@ -66,7 +66,7 @@ def read_msh(path: Path | str) -> MeshData:
     """Read a mesh of order 1 or 2 with the groups of cells named above, from heterode or elsewhere.
 
     A file as heterode wrote it is checked against the checksum it carries. The facets follow from
-    the cells, so files from elsewhere need not name them; see simulator.geometry.msh_facets.
+    the cells, so files from elsewhere need not name them; see heterode.geometry.msh_facets.
 
     Raises:
         InputError: not a readable MSH 4.1 file, damaged, or a group missing; names the remedy.

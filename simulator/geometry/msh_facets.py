@@ -13,10 +13,10 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 
-from simulator.errors import InputError
-from simulator.geometry import tags
-from simulator.geometry.mesh_data import ON_PLANE, MeshData, facets_of
-from simulator.geometry.simplex import integrate_cells
+from heterode.base.errors import InputError
+from heterode.geometry import tags
+from heterode.geometry.mesh_data import ON_PLANE, MeshData, facets_of
+from heterode.geometry.simplex import integrate_cells
 
 Ints = npt.NDArray[np.int64]
 

@@ -10,8 +10,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from simulator.errors import InputError
-from simulator.reading import read_regular
+from heterode.base.errors import InputError
+from heterode.base.reading import read_regular
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

@@ -35,7 +35,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
 
-from simulator.geometry import tags
+from heterode.geometry import tags
 
 Floats = npt.NDArray[np.floating[Any]]
 

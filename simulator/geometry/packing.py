@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from simulator.errors import InputError
-from simulator.geometry.mesh_data import thickness_axis
-from simulator.geometry.relaxation import Box, SoftBalls, exchange, relax, shake
-from simulator.geometry.sizes import size_law
+from heterode.base.errors import InputError
+from heterode.geometry.mesh_data import thickness_axis
+from heterode.geometry.relaxation import Box, SoftBalls, exchange, relax, shake
+from heterode.particles.drawn_sizes import size_law
 
 Floats = npt.NDArray[np.float64]
 Progress = Callable[[str], None]

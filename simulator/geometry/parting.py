@@ -21,8 +21,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from simulator.errors import InputError
-from simulator.geometry.mesh_data import MeshData
+from heterode.base.errors import InputError
+from heterode.geometry.mesh_data import MeshData
 
 Floats = npt.NDArray[np.floating[Any]]
 Labels = npt.NDArray[np.int32]

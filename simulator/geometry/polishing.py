@@ -12,8 +12,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from simulator.geometry import tags
-from simulator.geometry.simplex import integrate_cells, tetrahedron_sicn
+from heterode.geometry import tags
+from heterode.geometry.simplex import integrate_cells, tetrahedron_sicn
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

@@ -15,9 +15,9 @@ from math import sqrt
 import numpy as np
 import numpy.typing as npt
 
-from simulator.geometry import tags
-from simulator.geometry.mesh_data import MeshData
-from simulator.geometry.simplex import jacobian_range, tetrahedron_sicn
+from heterode.geometry import tags
+from heterode.geometry.mesh_data import MeshData
+from heterode.geometry.simplex import jacobian_range, tetrahedron_sicn
 
 Floats = npt.NDArray[np.float64]
 

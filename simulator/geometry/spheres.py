@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.spatial import ConvexHull, cKDTree
 
-from simulator.geometry.packing import Packing
+from heterode.geometry.packing import Packing
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

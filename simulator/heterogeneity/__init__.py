@@ -11,13 +11,13 @@ and from C the scale of heterogeneity L*, always beside its null distribution, t
 correlation length and the size of the field.
 """
 
-from simulator.heterogeneity.analysis import Heterogeneity, Settings, analyse
-from simulator.heterogeneity.clusters import ClusterCurve, cluster_curve
-from simulator.heterogeneity.correlogram import BinnedStatistic, Correlogram, correlogram
-from simulator.heterogeneity.density import DensityMap, density_map
-from simulator.heterogeneity.marks import MarkedPoints
-from simulator.heterogeneity.scale import Scale, scale_of_heterogeneity
-from simulator.heterogeneity.variogram import VariogramFit, fit_variogram
+from heterode.heterogeneity.analysis import Heterogeneity, Settings, analyse
+from heterode.heterogeneity.clusters import ClusterCurve, cluster_curve
+from heterode.heterogeneity.correlogram import BinnedStatistic, Correlogram, correlogram
+from heterode.heterogeneity.density import DensityMap, density_map
+from heterode.heterogeneity.marks import MarkedPoints
+from heterode.heterogeneity.scale import Scale, scale_of_heterogeneity
+from heterode.heterogeneity.variogram import VariogramFit, fit_variogram
 
 __all__ = [
     "BinnedStatistic",

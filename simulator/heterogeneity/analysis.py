@@ -9,15 +9,15 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from simulator.errors import InputError
-from simulator.heterogeneity import export
-from simulator.heterogeneity.clusters import ClusterCurve, cluster_curve
-from simulator.heterogeneity.correlogram import Correlogram, correlogram
-from simulator.heterogeneity.density import DensityMap, density_map
-from simulator.heterogeneity.marks import Floats, MarkedPoints, checked
-from simulator.heterogeneity.scale import Scale, scale_of_heterogeneity
-from simulator.heterogeneity.variogram import VariogramFit, fit_variogram
-from simulator.random_field import Correlation
+from heterode.base.errors import InputError
+from heterode.distributions.gaussian_field import Correlation
+from heterode.heterogeneity import export
+from heterode.heterogeneity.clusters import ClusterCurve, cluster_curve
+from heterode.heterogeneity.correlogram import Correlogram, correlogram
+from heterode.heterogeneity.density import DensityMap, density_map
+from heterode.heterogeneity.marks import Floats, MarkedPoints, checked
+from heterode.heterogeneity.scale import Scale, scale_of_heterogeneity
+from heterode.heterogeneity.variogram import VariogramFit, fit_variogram
 
 # Distances up to which pairs are shown where the field is larger, um.
 _FARTHEST_UM = 100.0

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from simulator.heterogeneity.marks import Floats, Ints, MarkedPoints
+from heterode.heterogeneity.marks import Floats, Ints, MarkedPoints
 
 # Sub-fields aimed at: 3 x 3 in a square field.
 _WANTED = 9

@@ -21,12 +21,12 @@ from typing import Any
 
 import numpy as np
 
-from simulator.errors import InputError
-from simulator.heterogeneity.blocks import SubFields
-from simulator.heterogeneity.compiled import compiled, on_threads
-from simulator.heterogeneity.lloyd import kmeans
-from simulator.heterogeneity.marks import Floats, Ints, MarkedPoints, checked
-from simulator.heterogeneity.pairs import PairGrid
+from heterode.base.errors import InputError
+from heterode.heterogeneity.blocks import SubFields
+from heterode.heterogeneity.compiled import compiled, on_threads
+from heterode.heterogeneity.lloyd import kmeans
+from heterode.heterogeneity.marks import Floats, Ints, MarkedPoints, checked
+from heterode.heterogeneity.pairs import PairGrid
 
 # Sizes of the ladder, and the fewest clusters whose spread says anything.
 _SIZES = 24

@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata
 
-from simulator.errors import InputError
-from simulator.heterogeneity.analysis import Heterogeneity, Settings, analyse
-from simulator.heterogeneity.marks import Floats, MarkedPoints
+from heterode.base.errors import InputError
+from heterode.heterogeneity.analysis import Heterogeneity, Settings, analyse
+from heterode.heterogeneity.marks import Floats, MarkedPoints
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import TypeVar, cast
 import numba
 import numba.core.config
 
-from simulator.heterogeneity.kept_loops import keep_with_digests
+from heterode.heterogeneity.kept_loops import keep_with_digests
 
 F = TypeVar("F", bound=Callable[..., object])
 T = TypeVar("T")

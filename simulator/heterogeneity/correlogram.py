@@ -25,8 +25,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from simulator.heterogeneity.marks import Floats, Ints, MarkedPoints, checked
-from simulator.heterogeneity.null import (
+from heterode.heterogeneity.marks import Floats, Ints, MarkedPoints, checked
+from heterode.heterogeneity.null import (
     checked_permutations,
     global_p_value,
     mean_of,
@@ -34,8 +34,8 @@ from simulator.heterogeneity.null import (
     sd_of,
     simultaneous_band,
 )
-from simulator.heterogeneity.pairs import checked_edges
-from simulator.heterogeneity.pooled import Pooled
+from heterode.heterogeneity.pairs import checked_edges
+from heterode.heterogeneity.pooled import Pooled
 
 STATISTICS = (
     "pearson",

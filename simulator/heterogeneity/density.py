@@ -20,8 +20,8 @@ import numpy as np
 from scipy.ndimage import gaussian_filter
 from scipy.special import ndtr
 
-from simulator.errors import InputError
-from simulator.heterogeneity.marks import Floats, Ints, MarkedPoints
+from heterode.base.errors import InputError
+from heterode.heterogeneity.marks import Floats, Ints, MarkedPoints
 
 # Standard deviations after which the kernel ends.
 _TRUNCATE = 5.0

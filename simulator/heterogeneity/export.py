@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from simulator.heterogeneity.clusters import ClusterCurve
-from simulator.heterogeneity.correlogram import BinnedStatistic, Correlogram
-from simulator.heterogeneity.density import DensityMap
-from simulator.heterogeneity.marks import Floats, MarkedPoints
-from simulator.heterogeneity.variogram import VariogramFit
+from heterode.heterogeneity.clusters import ClusterCurve
+from heterode.heterogeneity.correlogram import BinnedStatistic, Correlogram
+from heterode.heterogeneity.density import DensityMap
+from heterode.heterogeneity.marks import Floats, MarkedPoints
+from heterode.heterogeneity.variogram import VariogramFit
 
 _QUANTILES = (0.025, 0.5, 0.975)
 

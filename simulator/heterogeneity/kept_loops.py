@@ -20,7 +20,7 @@ from typing import Any
 import numba
 from numba.core import serialize
 
-from simulator.cache_folder import remove_entry
+from heterode.base.cache_folder import remove_entry
 
 _serialize: Any = serialize
 """numba's own pickling, which knows its types; numba is not typed."""

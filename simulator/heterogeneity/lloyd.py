@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from simulator.heterogeneity.compiled import compiled
-from simulator.heterogeneity.marks import Floats, Ints
-from simulator.heterogeneity.pair_loops import distance2
+from heterode.heterogeneity.compiled import compiled
+from heterode.heterogeneity.marks import Floats, Ints
+from heterode.heterogeneity.pair_loops import distance2
 
 Array = Any
 

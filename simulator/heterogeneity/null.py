@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.errors import InputError
-from simulator.heterogeneity.marks import Floats
+from heterode.base.errors import InputError
+from heterode.heterogeneity.marks import Floats
 
 
 def checked_permutations(permutations: int, level: float) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from simulator.heterogeneity.compiled import compiled
+from heterode.heterogeneity.compiled import compiled
 
 Array = Any
 

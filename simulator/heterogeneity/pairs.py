@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from simulator.errors import InputError
-from simulator.heterogeneity import pair_loops
-from simulator.heterogeneity.compiled import on_threads
-from simulator.heterogeneity.marks import Floats, Ints, MarkedPoints
+from heterode.base.errors import InputError
+from heterode.heterogeneity import pair_loops
+from heterode.heterogeneity.compiled import on_threads
+from heterode.heterogeneity.marks import Floats, Ints, MarkedPoints
 
 Integers32 = npt.NDArray[np.int32]
 Floats32 = npt.NDArray[np.float32]

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from simulator.heterogeneity import rank_loops
-from simulator.heterogeneity.compiled import on_threads
-from simulator.heterogeneity.marks import Floats, Ints, MarkedPoints
-from simulator.heterogeneity.pairs import Floats32, Integers32, PairGrid, drawn
+from heterode.heterogeneity import rank_loops
+from heterode.heterogeneity.compiled import on_threads
+from heterode.heterogeneity.marks import Floats, Ints, MarkedPoints
+from heterode.heterogeneity.pairs import Floats32, Integers32, PairGrid, drawn
 
 # Permutations done at once: one row of values fits a few cache lines, the rest stays small.
 _AT_ONCE = 64

@@ -16,7 +16,7 @@ import pandas as pd
 from scipy.spatial import cKDTree
 from scipy.stats import kendalltau, spearmanr
 
-from simulator.heterogeneity.marks import FEWEST, Floats, Ints, MarkedPoints
+from heterode.heterogeneity.marks import FEWEST, Floats, Ints, MarkedPoints
 
 CLOSE = 0.3
 """Farthest that centroids of one particle lie apart, in median distances between neighbours: of

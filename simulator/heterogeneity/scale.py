@@ -23,11 +23,11 @@ from typing import Literal
 
 import numpy as np
 
-from simulator.errors import InputError
-from simulator.heterogeneity.blocks import jackknife_error
-from simulator.heterogeneity.clusters import ClusterCurve
-from simulator.heterogeneity.marks import Floats
-from simulator.heterogeneity.variogram import VariogramFit
+from heterode.base.errors import InputError
+from heterode.heterogeneity.blocks import jackknife_error
+from heterode.heterogeneity.clusters import ClusterCurve
+from heterode.heterogeneity.marks import Floats
+from heterode.heterogeneity.variogram import VariogramFit
 
 Flag = Literal["below", "ok", "above"]
 

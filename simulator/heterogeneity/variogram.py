@@ -2,8 +2,8 @@ r"""Nugget, sill and range fitted to the variogram.
 
     gamma(h) = nugget + (sill - nugget) (1 - rho(h / l))
 
-rho is one of the functions of simulator.random_field; 95 % of the structured part is gone at 3 l
-(exponential), 1.73 l (Gaussian) or 0.811 l (spherical).
+rho is one of the functions of heterode.distributions.gaussian_field; 95 % of the structured part
+is gone at 3 l (exponential), 1.73 l (Gaussian) or 0.811 l (spherical).
 
 The variogram is taken in bins that widen with the distance, and fitted by least squares with
 weights (pairs / distance^2), which keep the many, strongly dependent pairs of large distances from
@@ -20,11 +20,11 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from simulator.errors import InputError
-from simulator.heterogeneity.blocks import SubFields, jackknife_error
-from simulator.heterogeneity.marks import Floats, Ints, MarkedPoints, checked
-from simulator.heterogeneity.pairs import PairGrid
-from simulator.random_field import CORRELATIONS, Correlation
+from heterode.base.errors import InputError
+from heterode.distributions.gaussian_field import CORRELATIONS, Correlation
+from heterode.heterogeneity.blocks import SubFields, jackknife_error
+from heterode.heterogeneity.marks import Floats, Ints, MarkedPoints, checked
+from heterode.heterogeneity.pairs import PairGrid
 
 
 @dataclass(frozen=True)

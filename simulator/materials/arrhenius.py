@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 
-from simulator.constants import GAS_CONSTANT
+from heterode.base.constants import GAS_CONSTANT
 
 REFERENCE_TEMPERATURE = 298.15
 """T_ref, at which diffusivities, rate constants and exchange currents are given, K."""

@@ -30,9 +30,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from simulator.constants import GAS_CONSTANT
-from simulator.materials._math import clamp, exp, power_of_ten, sqrt
-from simulator.materials.arrhenius import REFERENCE_TEMPERATURE
+from heterode.base.constants import GAS_CONSTANT
+from heterode.materials._math import clamp, exp, power_of_ten, sqrt
+from heterode.materials.arrhenius import REFERENCE_TEMPERATURE
 
 Property = Callable[[Any, Any], Any]
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from simulator.materials.measured_range import MeasuredRange
-from simulator.materials.tabulated import TabulatedFunction
+from heterode.materials.measured_range import MeasuredRange
+from heterode.materials.tabulated import TabulatedFunction
 
 Conductivity = Callable[[Any], Any]
 """Lithium fraction to S/m, for NumPy arrays and UFL expressions."""

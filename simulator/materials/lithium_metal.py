@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from simulator.constants import FARADAY
-from simulator.materials._math import is_expression
+from heterode.base.constants import FARADAY
+from heterode.materials._math import is_expression
 
 RATE_CONSTANT = 3.5e-8
 """k, m/s."""

@@ -30,7 +30,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.constants import FARADAY, GAS_CONSTANT
+from heterode.base.constants import FARADAY, GAS_CONSTANT
 
 Array = NDArray[np.float64]
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from simulator.constants import GAS_CONSTANT
-from simulator.materials._math import clamp, exp, power_of_ten
-from simulator.materials.arrhenius import arrhenius
-from simulator.materials.measured_range import MeasuredRange
+from heterode.base.constants import GAS_CONSTANT
+from heterode.materials._math import clamp, exp, power_of_ten
+from heterode.materials.arrhenius import arrhenius
+from heterode.materials.measured_range import MeasuredRange
 
 Diffusivity = Callable[[Any, Any], Any]
 """(lithium fraction, temperature K) -> m^2/s."""

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.materials._math import clamp, is_expression
+from heterode.materials._math import clamp, is_expression
 
 Array = NDArray[np.float64]
 

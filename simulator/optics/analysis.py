@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from simulator.errors import ArgumentError, InputError
-from simulator.optics.calibration import CHANNELS, Curve
-from simulator.optics.illumination import Flatten, corrected, flat_gain, self_gain, unevenness
-from simulator.optics.measurement import Measured, measure
-from simulator.optics.micrograph import Labels, Micrograph
-from simulator.optics.registration import Field, Match, match_particles
-from simulator.optics.segmentation import Segmentation, segment
+from heterode.base.errors import ArgumentError, InputError
+from heterode.optics.calibration import CHANNELS, Curve
+from heterode.optics.illumination import Flatten, corrected, flat_gain, self_gain, unevenness
+from heterode.optics.measurement import Measured, measure
+from heterode.optics.micrograph import Labels, Micrograph
+from heterode.optics.registration import Field, Match, match_particles
+from heterode.optics.segmentation import Segmentation, segment
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]

@@ -1,7 +1,7 @@
 r"""Brightness to lithium fraction, through reference states.
 
 A calibration is a table of states of known lithium fraction (from the voltage at rest, or from
-theory: simulator.optics.colour), a row each, with the ratio of each channel to the pristine state:
+theory: heterode.optics.colour), a row each, with the ratio of each channel to the pristine state:
 
     composition, direction, lens, lithium_fraction, red, green, blue [, red_sd, green_sd, blue_sd]
 
@@ -26,10 +26,10 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.isotonic import IsotonicRegression
 
-from simulator.csv_table import read_csv_table
-from simulator.csv_text import TableError
-from simulator.errors import InputError
-from simulator.optics.csv_columns import write_csv
+from heterode.base.csv_table import read_csv_table
+from heterode.base.csv_text import TableError
+from heterode.base.errors import InputError
+from heterode.optics.csv_columns import write_csv
 
 Floats = npt.NDArray[np.floating[Any]]
 Flags = npt.NDArray[np.bool_]

@@ -21,9 +21,9 @@ import numpy.typing as npt
 from scipy.constants import h, k, speed_of_light
 from scipy.integrate import trapezoid
 
-from simulator.csv_table import CsvTable, read_csv_table
-from simulator.errors import InputError
-from simulator.optics.spectrum import EV_UM, Spectrum
+from heterode.base.csv_table import CsvTable, read_csv_table
+from heterode.base.errors import InputError
+from heterode.optics.spectrum import EV_UM, Spectrum
 
 Floats = npt.NDArray[np.floating[Any]]
 

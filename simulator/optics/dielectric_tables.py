@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from simulator.csv_table import CsvTable, read_csv_table
-from simulator.csv_text import TableError
-from simulator.errors import InputError
-from simulator.optics.spectrum import EV_UM
+from heterode.base.csv_table import CsvTable, read_csv_table
+from heterode.base.csv_text import TableError
+from heterode.base.errors import InputError
+from heterode.optics.spectrum import EV_UM
 
 Floats = npt.NDArray[np.floating[Any]]
 ALLOWED = (

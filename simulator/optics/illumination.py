@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import binary_erosion, gaussian_filter
 
-from simulator.errors import InputError
-from simulator.optics.micrograph import Micrograph
+from heterode.base.errors import InputError
+from heterode.optics.micrograph import Micrograph
 
 Floats32 = npt.NDArray[np.float32]
 Flatten = Literal["particles", "matrix"]

@@ -21,8 +21,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from simulator.errors import InputError
-from simulator.reading import check_regular
+from heterode.base.errors import InputError
+from heterode.base.reading import check_regular
 
 Array = npt.NDArray[Any]
 

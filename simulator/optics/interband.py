@@ -22,9 +22,9 @@ import numpy.typing as npt
 from scipy.constants import physical_constants
 from scipy.special import expit
 
-from simulator.errors import InputError
-from simulator.optics.spectrum import PLASMA_EV2_A3
-from simulator.reading import check_regular
+from heterode.base.errors import InputError
+from heterode.base.reading import check_regular
+from heterode.optics.spectrum import PLASMA_EV2_A3
 
 Floats = npt.NDArray[np.floating[Any]]
 Complexes = npt.NDArray[np.complexfloating[Any, Any]]
@@ -201,7 +201,7 @@ def _arrays(path: Path) -> dict[str, Any]:
             with np.load(path, allow_pickle=False) as stored:
                 return {name: stored[name] for name in stored.files}
         # Loads HDF5, which half of the files do not need.
-        from simulator.results.hdf5 import UnreadableError, read_hdf5
+        from heterode.results.hdf5 import UnreadableError, read_hdf5
 
         try:
             return read_hdf5(path, lambda file: {name: file[name][()] for name in file})

@@ -14,7 +14,7 @@ slope of eps2 times the step, 0.3 on two oscillators sampled every 0.05 eV. Two 
 
 Beyond its last point the table goes on as C / w^3, as every sum of oscillators does; below its
 first, along a straight line to 0 at w = 0, since eps2 is odd. Free electrons diverge there: their
-part is taken out before and put back in closed form (simulator.optics.oscillators).
+part is taken out before and put back in closed form (heterode.optics.oscillators).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from scipy.integrate import trapezoid
 from scipy.interpolate import Akima1DInterpolator, CubicSpline
 from scipy.signal import fftconvolve
 
-from simulator.errors import InputError
+from heterode.base.errors import InputError
 
 Floats = npt.NDArray[np.floating[Any]]
 Rule = Literal["maclaurin", "subtracted"]

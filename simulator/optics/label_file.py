@@ -25,8 +25,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
 
-from simulator.errors import InputError
-from simulator.optics.image_file import ImageFile, read_image_file
+from heterode.base.errors import InputError
+from heterode.optics.image_file import ImageFile, read_image_file
 
 Labels = npt.NDArray[np.int32]
 Numbers = npt.NDArray[np.int64]

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from scipy import ndimage
 from skimage.segmentation import find_boundaries
 
-from simulator.optics.grouping import Groups
+from heterode.optics.grouping import Groups
 
 Floats = npt.NDArray[np.float64]
 Floats32 = npt.NDArray[np.float32]

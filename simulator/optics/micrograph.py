@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from simulator.errors import ArgumentError, InputError
-from simulator.optics.image_file import LARGEST_PIXEL_UM, ImageFile, read_image_file
+from heterode.base.errors import ArgumentError, InputError
+from heterode.optics.image_file import LARGEST_PIXEL_UM, ImageFile, read_image_file
 
 Floats32 = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int32]

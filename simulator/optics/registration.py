@@ -18,7 +18,7 @@ from scipy.ndimage import gaussian_filter, zoom
 from scipy.signal import fftconvolve
 from scipy.spatial import cKDTree
 
-from simulator.errors import InputError
+from heterode.base.errors import InputError
 
 Floats = npt.NDArray[np.float64]
 Complexes = npt.NDArray[np.complex128]

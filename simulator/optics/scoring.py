@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from simulator.optics.micrograph import Labels
+from heterode.optics.micrograph import Labels
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from simulator.csv_table import read_csv_table
-from simulator.errors import InputError
-from simulator.optics.calibration import CHANNELS
-from simulator.optics.synthetic import Scene
+from heterode.base.csv_table import read_csv_table
+from heterode.base.errors import InputError
+from heterode.optics.calibration import CHANNELS
+from heterode.optics.synthetic import Scene
 
 Floats = npt.NDArray[np.floating[Any]]
 

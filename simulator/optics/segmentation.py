@@ -22,7 +22,7 @@ from skimage.measure import regionprops
 from skimage.morphology import local_maxima, reconstruction
 from skimage.segmentation import watershed
 
-from simulator.errors import ArgumentError, InputError
+from heterode.base.errors import ArgumentError, InputError
 
 Floats32 = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int32]

@@ -18,8 +18,8 @@ import numpy.typing as npt
 from scipy.constants import electron_mass, elementary_charge, epsilon_0, hbar, speed_of_light
 from scipy.integrate import trapezoid
 
-from simulator.optics.kramers_kronig import Rule, real_part
-from simulator.optics.oscillators import Drude
+from heterode.optics.kramers_kronig import Rule, real_part
+from heterode.optics.oscillators import Drude
 
 Floats = npt.NDArray[np.floating[Any]]
 Complexes = npt.NDArray[np.complexfloating[Any, Any]]

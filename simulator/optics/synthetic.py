@@ -15,10 +15,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.ndimage import gaussian_filter
 
-from simulator.errors import InputError
-from simulator.geometry.relaxation import Box, SoftBalls, relax
-from simulator.optics.micrograph import Labels, Micrograph
-from simulator.random_field import gaussian_field
+from heterode.base.errors import InputError
+from heterode.distributions.gaussian_field import gaussian_field
+from heterode.geometry.relaxation import Box, SoftBalls, relax
+from heterode.optics.micrograph import Labels, Micrograph
 
 Floats = npt.NDArray[np.floating[Any]]
 

@@ -9,8 +9,8 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, PlainSerializer, PlainValidator
 
-from simulator.parameters.fields import MistakeError, Physical
-from simulator.parameters.tables import FractionTable, read_fraction_table
+from heterode.parameters.fields import MistakeError, Physical
+from heterode.parameters.tables import FractionTable, read_fraction_table
 
 
 def nearest(word: str, names: Any) -> str:

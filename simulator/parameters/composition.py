@@ -17,7 +17,7 @@ from typing import Annotated
 
 from pydantic import model_validator
 
-from simulator.parameters.fields import Fraction, MistakeError, Physical, Section
+from heterode.parameters.fields import Fraction, MistakeError, Physical, Section
 
 ArealMass = Annotated[
     float, Physical("kg/m^2", shown="mg/cm^2", at_least=0.001, up_to=500, example="10.8 mg/cm^2")

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from simulator.units import UnitError, convert, quantity
+from heterode.base.units import UnitError, convert, quantity
 
 
 class MistakeError(ValueError):

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from simulator.parameters.model import Parameters
+from heterode.parameters.model import Parameters
 
 
 def files_of(parameters: Parameters) -> list[Path]:

@@ -14,15 +14,9 @@ from pydantic import (
     model_validator,
 )
 
-from simulator.parameters.fields import (
-    MistakeError,
-    Order,
-    Physical,
-    Section,
-    SlabLength,
-)
-from simulator.parameters.sizes import ParticleSize, size_law_of
-from simulator.size_law import SizeLaw
+from heterode.distributions.size_law import SizeLaw
+from heterode.parameters.fields import MistakeError, Order, Physical, Section, SlabLength
+from heterode.parameters.sizes import ParticleSize, size_law_of
 
 Gap = Annotated[float, Physical("m", shown="um", at_least=0, up_to=100, example="0.1 um")]
 ElementSize = Annotated[

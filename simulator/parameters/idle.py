@@ -14,13 +14,13 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
-from simulator.materials.solid_diffusion import DIFFUSIVITIES
-from simulator.parameters.fields import MistakeError
-from simulator.parameters.geometry import MeshSettings
-from simulator.parameters.materials import ELECTROLYTE_NUMBERS
-from simulator.parameters.model import Parameters
-from simulator.parameters.sizes import SIZE_TABLES
-from simulator.protocol.records import each_step
+from heterode.materials.solid_diffusion import DIFFUSIVITIES
+from heterode.parameters.fields import MistakeError
+from heterode.parameters.geometry import MeshSettings
+from heterode.parameters.materials import ELECTROLYTE_NUMBERS
+from heterode.parameters.model import Parameters
+from heterode.parameters.sizes import SIZE_TABLES
+from heterode.protocol.records import each_step
 
 Key = tuple[str, ...]
 

@@ -9,12 +9,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from simulator.errors import InputError, MistakesError
-from simulator.parameters.idle import idle_keys, leave_out, mistake_of, switched_off
-from simulator.parameters.messages import first_line, mistake_line
-from simulator.parameters.model import Parameters
-from simulator.parameters.toml_file import MOST_PARTS, parse_toml, read_toml
-from simulator.protocol import resolved
+from heterode.base.errors import InputError, MistakesError
+from heterode.parameters.idle import idle_keys, leave_out, mistake_of, switched_off
+from heterode.parameters.messages import first_line, mistake_line
+from heterode.parameters.model import Parameters
+from heterode.parameters.toml_file import MOST_PARTS, parse_toml, read_toml
+from heterode.protocol import resolved
 
 Key = tuple[str, ...]
 

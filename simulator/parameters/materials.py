@@ -12,20 +12,20 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import model_validator
 
-from simulator.materials import diffusivity_of_fraction, lithium_metal, open_circuit_potential
-from simulator.materials import electrolyte as electrolyte_of
-from simulator.materials.electrolytes import ELECTROLYTES, MODELS, Electrolyte
-from simulator.materials.electronic_conduction import ELECTRONIC_CONDUCTIVITIES
-from simulator.materials.open_circuit import GALLERIES, VOLTAGE_RANGE
-from simulator.materials.solid_diffusion import DIFFUSIVITIES
-from simulator.parameters.choices import (
+from heterode.materials import diffusivity_of_fraction, lithium_metal, open_circuit_potential
+from heterode.materials import electrolyte as electrolyte_of
+from heterode.materials.electrolytes import ELECTROLYTES, MODELS, Electrolyte
+from heterode.materials.electronic_conduction import ELECTRONIC_CONDUCTIVITIES
+from heterode.materials.open_circuit import GALLERIES, VOLTAGE_RANGE
+from heterode.materials.solid_diffusion import DIFFUSIVITIES
+from heterode.parameters.choices import (
     ConductivityTable,
     DiffusivityTable,
     ExchangeTable,
     named,
     number_or_function,
 )
-from simulator.parameters.fields import (
+from heterode.parameters.fields import (
     ActivationEnergy,
     Capacitance,
     Conductivity,

@@ -17,9 +17,9 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from simulator.parameters.choices import nearest
-from simulator.parameters.fields import MistakeError, Physical, Section, Shown
-from simulator.parameters.model import Parameters
+from heterode.parameters.choices import nearest
+from heterode.parameters.fields import MistakeError, Physical, Section, Shown
+from heterode.parameters.model import Parameters
 
 Key = tuple[str, ...]
 Root = type[BaseModel]

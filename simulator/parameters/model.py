@@ -8,10 +8,11 @@ from typing import Any
 
 from pydantic import PrivateAttr, ValidationError, model_validator
 
-from simulator.parameters.composition import Composition
-from simulator.parameters.fields import MistakeError, Physical, Section, Temperature
-from simulator.parameters.geometry import PACKING_LIMIT, Geometry
-from simulator.parameters.materials import (
+from heterode.distributions.gaussian_field import MOST_POINTS
+from heterode.parameters.composition import Composition
+from heterode.parameters.fields import MistakeError, Physical, Section, Temperature
+from heterode.parameters.geometry import PACKING_LIMIT, Geometry
+from heterode.parameters.materials import (
     ActiveMaterial,
     CarbonBinder,
     Collector,
@@ -19,10 +20,9 @@ from simulator.parameters.materials import (
     LithiumMetal,
     Separator,
 )
-from simulator.parameters.operation import Output, Protocol, Seeds, Solver
-from simulator.parameters.penalty import Penalty
-from simulator.parameters.protocol_check import Known, check_protocol
-from simulator.random_field import MOST_POINTS
+from heterode.parameters.operation import Output, Protocol, Seeds, Solver
+from heterode.parameters.penalty import Penalty
+from heterode.parameters.protocol_check import Known, check_protocol
 
 
 class Parameters(Section):
@@ -104,7 +104,7 @@ class Parameters(Section):
             dropped_title: the file's title, where it was written for other values.
 
         Raises:
-            pydantic.ValidationError: see `simulator.parameters.messages`.
+            pydantic.ValidationError: see `heterode.parameters.messages`.
         """
         parameters = cls.model_validate(data)
         parameters._source_file, parameters._given = file, given or {}

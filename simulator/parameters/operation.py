@@ -8,13 +8,13 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_serializer, field_validator, model_validator
 
-from simulator.materials.open_circuit import VOLTAGE_RANGE
-from simulator.parameters.fields import MistakeError, Order, Physical, Section
-from simulator.parameters.tables import read_current_table
-from simulator.protocol import FORMS, Group, Item, Step, StepError, parse_item
-from simulator.protocol.language import group_ends, is_stepwise, parse_repeat
-from simulator.protocol.records import each_step
-from simulator.protocol.sequence import length
+from heterode.materials.open_circuit import VOLTAGE_RANGE
+from heterode.parameters.fields import MistakeError, Order, Physical, Section
+from heterode.parameters.tables import read_current_table
+from heterode.protocol import FORMS, Group, Item, Step, StepError, parse_item
+from heterode.protocol.language import group_ends, is_stepwise, parse_repeat
+from heterode.protocol.records import each_step
+from heterode.protocol.sequence import length
 
 MOST_NESTED = 10
 """Groups within groups."""

@@ -7,8 +7,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import field_validator, model_validator
 
-from simulator.parameters.fields import MistakeError, Physical, Section
-from simulator.parameters.tables import read_penalty_table
+from heterode.parameters.fields import MistakeError, Physical, Section
+from heterode.parameters.tables import read_penalty_table
 
 
 class Conditioning(Section):
@@ -53,7 +53,7 @@ class Penalty(Section):
 
     With a `correlation_length` near particles have like factors, of the same distribution: the
     correlation of two of them falls with the distance h of their centres, to 1/e at that length. It
-    is that of a Gaussian random field beneath, mapped to the distribution (simulator.physics.
+    is that of a Gaussian random field beneath, mapped to the distribution (heterode.physics.
     penalty): exp(-h/l) or exp(-(h/l)^2).
     """
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from simulator.materials.open_circuit import VOLTAGE_RANGE
-from simulator.parameters.fields import MistakeError
-from simulator.protocol import Cutoff, Group, Step
+from heterode.materials.open_circuit import VOLTAGE_RANGE
+from heterode.parameters.fields import MistakeError
+from heterode.protocol import Cutoff, Group, Step
 
 Key = tuple[str, ...]
 

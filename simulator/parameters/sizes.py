@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from pydantic import Field, field_validator, model_validator
 
-from simulator.parameters.fields import MistakeError, ParticleLength, Physical, Section
-from simulator.parameters.tables import read_size_table
-from simulator.size_law import LEAST_SHARE, Discrete, Lognormal, SizeLaw
+from heterode.distributions.size_law import LEAST_SHARE, Discrete, Lognormal, SizeLaw
+from heterode.parameters.fields import MistakeError, ParticleLength, Physical, Section
+from heterode.parameters.tables import read_size_table
 
 
 class LognormalSize(Section):

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.csv_table import read_csv_table
-from simulator.csv_text import TableError
-from simulator.materials.tabulated import TabulatedFunction
-from simulator.parameters.fields import MistakeError
-from simulator.protocol.records import SHORTEST_ROW, CurrentTable
+from heterode.base.csv_table import read_csv_table
+from heterode.base.csv_text import TableError
+from heterode.materials.tabulated import TabulatedFunction
+from heterode.parameters.fields import MistakeError
+from heterode.protocol.records import SHORTEST_ROW, CurrentTable
 
 Array = NDArray[np.float64]
 

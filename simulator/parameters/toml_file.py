@@ -12,8 +12,8 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from simulator.errors import InputError
-from simulator.reading import read_regular
+from heterode.base.errors import InputError
+from heterode.base.reading import read_regular
 
 LARGEST_FILE = 5_000_000
 """Bytes."""

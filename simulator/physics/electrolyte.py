@@ -29,7 +29,7 @@ from typing import Any
 
 from ufl import grad, inner, sqrt
 
-from simulator.constants import FARADAY, GAS_CONSTANT
+from heterode.base.constants import FARADAY, GAS_CONSTANT
 
 SMALLEST_RELATIVE_CONCENTRATION = 1e-4
 """Width of the smoothing that keeps Newton iterates of y positive inside ln and the fits."""

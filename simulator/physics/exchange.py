@@ -20,9 +20,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
 
-from simulator.constants import FARADAY
-from simulator.materials import arrhenius
-from simulator.parameters.materials import ActiveMaterial
+from heterode.base.constants import FARADAY
+from heterode.materials import arrhenius
+from heterode.parameters.materials import ActiveMaterial
 
 Floats = npt.NDArray[np.float64]
 Derivatives = tuple[Floats, Floats, Floats]

@@ -3,7 +3,7 @@ r"""Currents through surfaces, each with its derivatives: what Newton's method n
 Insertion, equations (12)-(14):
 
     eta  = phi_s - phi_l - U(x_surf)
-    i0   = equation (13), or another law of simulator.physics.exchange
+    i0   = equation (13), or another law of heterode.physics.exchange
     i_BV = pen i0 (exp(aa F eta / RT) - exp(-ac F eta / RT))
 
 Lithium metal, deposition positive (Xu et al., J. Electrochem. Soc. 166, A3456 (2019), as read in
@@ -32,8 +32,8 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from simulator.constants import FARADAY, GAS_CONSTANT
-from simulator.physics.exchange import ExchangeCurrent, smooth_power
+from heterode.base.constants import FARADAY, GAS_CONSTANT
+from heterode.physics.exchange import ExchangeCurrent, smooth_power
 
 Floats = npt.NDArray[np.float64]
 

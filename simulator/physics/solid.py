@@ -16,7 +16,7 @@ from typing import Any
 
 from ufl import grad, inner
 
-from simulator.constants import FARADAY
+from heterode.base.constants import FARADAY
 
 
 def lithium_storage(s: Any, v: Any, *, c_max: float, dx: Any) -> Any:

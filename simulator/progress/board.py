@@ -15,7 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from simulator.progress.lines import wall_time
+from heterode.progress.lines import wall_time
 
 _REDRAW_S = 0.25
 _COLOURS = {"completed": "green", "failed": "red", "stopped": "yellow"}

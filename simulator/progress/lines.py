@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from simulator.results.sample import Sample
+from heterode.results.sample import Sample
 
 
 def progress_line(

@@ -13,8 +13,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from simulator.progress.lines import simulated_time, wall_time
-from simulator.results.sample import Sample
+from heterode.progress.lines import simulated_time, wall_time
+from heterode.results.sample import Sample
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 _COURSE = 28  # columns of a course

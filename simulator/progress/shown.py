@@ -7,11 +7,11 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TextIO
 
-from simulator.progress.lines import progress_line
-from simulator.results.sample import Sample
+from heterode.progress.lines import progress_line
+from heterode.results.sample import Sample
 
 if TYPE_CHECKING:
-    from simulator.progress.panel import LivePanel
+    from heterode.progress.panel import LivePanel
 
 _REDRAW_S = 0.1
 _PLAIN_SHARE = 0.1  # without a terminal: a line per tenth of the run ...
@@ -51,7 +51,7 @@ class Progress:
         self._panel: LivePanel | None = None
         if not quiet and stream.isatty() and os.environ.get("TERM") != "dumb":
             # Most runs of a sweep have no terminal.
-            from simulator.progress.panel import LivePanel
+            from heterode.progress.panel import LivePanel
 
             self._panel = LivePanel(stream, title)
         self._remaining = _Remaining(clock())

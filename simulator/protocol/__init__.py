@@ -13,17 +13,8 @@ power and capacity are per collector area. Current is positive on charge; x is t
 fraction of the particles. Marching the steps is the solver's work.
 """
 
-from simulator.protocol.language import FORMS, parse_item, parse_step, parse_steps, resolved
-from simulator.protocol.records import (
-    CurrentTable,
-    Cutoff,
-    Group,
-    Item,
-    Kind,
-    Rate,
-    Step,
-    StepError,
-)
+from heterode.protocol.language import FORMS, parse_item, parse_step, parse_steps, resolved
+from heterode.protocol.records import CurrentTable, Cutoff, Group, Item, Kind, Rate, Step, StepError
 
 __all__ = [
     "FORMS",

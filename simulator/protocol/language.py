@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from simulator.protocol.records import (
+from heterode.base.units import UnitError, quantity
+from heterode.protocol.records import (
     Cutoff,
     Group,
     Item,
@@ -19,7 +20,6 @@ from simulator.protocol.records import (
     StepError,
     each_step,
 )
-from simulator.units import UnitError, quantity
 
 FORMS = (
     "'charge at C/20 until 4.5 V', 'discharge at 0.5 A/m^2 until 2.8 V or 10 h', "

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from simulator.protocol.records import Cutoff, Group, Item, Step
+from heterode.protocol.records import Cutoff, Group, Item, Step
 
 Place = tuple[tuple[int, int], ...]
 

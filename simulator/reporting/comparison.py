@@ -6,27 +6,27 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from simulator.heterogeneity.comparison import (
+from heterode.heterogeneity.comparison import (
     Sample,
     agreement,
     comparable,
     compare,
     comparison_table,
 )
-from simulator.heterogeneity.same_particles import Pairs, pair_table, paired
-from simulator.reporting.heterogeneity import (
+from heterode.heterogeneity.same_particles import Pairs, pair_table, paired
+from heterode.reporting.heterogeneity import (
     Report,
     report_outputs,
     save_figure,
     write_csv,
     write_report,
 )
-from simulator.reporting.names import unique_names
-from simulator.reporting.request import Request, with_bins
-from simulator.reporting.sources import Source
-from simulator.results.manifest import PROGRAM, collect_versions, write_json
-from simulator.results.written import make_folder
-from simulator.viewing.comparison import comparison_figure
+from heterode.reporting.names import unique_names
+from heterode.reporting.request import Request, with_bins
+from heterode.reporting.sources import Source
+from heterode.results.manifest import PROGRAM, collect_versions, write_json
+from heterode.results.written import make_folder
+from heterode.viewing.comparison import comparison_figure
 
 
 def write_comparison(

@@ -18,16 +18,16 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from simulator.errors import InputError
-from simulator.optics.analysis import Columns
-from simulator.optics.calibration import CHANNELS, calibration_table
-from simulator.optics.colour import Illumination
-from simulator.optics.csv_columns import write_csv
-from simulator.optics.dielectric_tables import AbsorptionTable, read_dielectric_table
-from simulator.optics.interband import Line, interband_absorption, read_bands
-from simulator.optics.kramers_kronig import Rule
-from simulator.optics.oscillators import Drude
-from simulator.optics.spectrum import (
+from heterode.base.errors import InputError
+from heterode.optics.analysis import Columns
+from heterode.optics.calibration import CHANNELS, calibration_table
+from heterode.optics.colour import Illumination
+from heterode.optics.csv_columns import write_csv
+from heterode.optics.dielectric_tables import AbsorptionTable, read_dielectric_table
+from heterode.optics.interband import Line, interband_absorption, read_bands
+from heterode.optics.kramers_kronig import Rule
+from heterode.optics.oscillators import Drude
+from heterode.optics.spectrum import (
     EV_UM,
     Character,
     Spectrum,
@@ -35,8 +35,8 @@ from simulator.optics.spectrum import (
     from_absorption,
     polycrystal,
 )
-from simulator.results.written import make_folder, write_output
-from simulator.viewing.dielectric import (
+from heterode.results.written import make_folder, write_output
+from heterode.viewing.dielectric import (
     colours_figure,
     constants_figure,
     dielectric_figure,

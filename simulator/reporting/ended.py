@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from simulator.errors import InputError
-from simulator.reporting.page import write_page
-from simulator.results.folder import ResultsFolder
-from simulator.results.manifest import read_manifest
-from simulator.results.marks import leave_note, marking
-from simulator.results.trust import earlier_alterations
-from simulator.viewing import draw_figures
+from heterode.base.errors import InputError
+from heterode.reporting.page import write_page
+from heterode.results.folder import ResultsFolder
+from heterode.results.manifest import read_manifest
+from heterode.results.marks import leave_note, marking
+from heterode.results.trust import earlier_alterations
+from heterode.viewing import draw_figures
 
 
 @dataclass(frozen=True)
@@ -75,9 +75,9 @@ def brief_heterogeneity(folder: Path) -> str:
         InputError: too few particles, or values that are all the same.
     """
     # Compiled loops and clustering are no concern of the solve.
-    from simulator.reporting.heterogeneity import write_report
-    from simulator.reporting.request import Request
-    from simulator.reporting.sources import open_source
+    from heterode.reporting.heterogeneity import write_report
+    from heterode.reporting.request import Request
+    from heterode.reporting.sources import open_source
 
     request = Request()
     source = open_source(folder, request)

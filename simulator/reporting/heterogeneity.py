@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from simulator.heterogeneity import Correlogram, Heterogeneity, analyse, correlogram
-from simulator.heterogeneity.evolution import evolution
-from simulator.heterogeneity.marks import MarkedPoints
-from simulator.reporting.request import COUNTED, NAME, Request, with_bins
-from simulator.reporting.sources import Source
-from simulator.results.manifest import PROGRAM, collect_versions, write_json
-from simulator.results.written import make_folder, write_output
-from simulator.viewing import style
-from simulator.viewing.evolution import evolution_figure
-from simulator.viewing.heterogeneity import Captions, heterogeneity_figure, scale_text
+from heterode.heterogeneity import Correlogram, Heterogeneity, analyse, correlogram
+from heterode.heterogeneity.marks import MarkedPoints
+from heterode.points.evolution import evolution
+from heterode.reporting.request import COUNTED, NAME, Request, with_bins
+from heterode.reporting.sources import Source
+from heterode.results.manifest import PROGRAM, collect_versions, write_json
+from heterode.results.written import make_folder, write_output
+from heterode.viewing import style
+from heterode.viewing.evolution import evolution_figure
+from heterode.viewing.heterogeneity import Captions, heterogeneity_figure, scale_text
 
 
 @dataclass(frozen=True)

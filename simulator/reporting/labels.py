@@ -12,15 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from simulator.errors import InputError
-from simulator.geometry.extent import refuse_pixels
-from simulator.geometry.label_image import mesh_labels
-from simulator.geometry.label_stack import mesh_stack
-from simulator.geometry.meshing import mesh_sizes
-from simulator.geometry.packing import Progress
-from simulator.geometry.parting import ImageMesh
-from simulator.optics.csv_columns import write_csv
-from simulator.optics.label_file import LabelImage, read_label_image
+from heterode.base.errors import InputError
+from heterode.geometry.extent import refuse_pixels
+from heterode.geometry.label_image import mesh_labels
+from heterode.geometry.label_stack import mesh_stack
+from heterode.geometry.meshing import mesh_sizes
+from heterode.geometry.packing import Progress
+from heterode.geometry.parting import ImageMesh
+from heterode.optics.csv_columns import write_csv
+from heterode.optics.label_file import LabelImage, read_label_image
 
 TOLERANCE = {2: 0.01, 3: 0.02}
 """Relative error of a particle's area or volume beyond which it is named."""

@@ -20,19 +20,19 @@ from typing import Any
 
 import numpy as np
 
-from simulator.csv_table import read_csv_table
-from simulator.csv_text import harmless
-from simulator.errors import InputError
-from simulator.optics.analysis import Columns, Options, Picture, Result, analyse, evaluate
-from simulator.optics.calibration import CHANNELS, Calibration, calibration_table
-from simulator.optics.csv_columns import write_csv
-from simulator.optics.label_file import read_labels
-from simulator.optics.micrograph import read_micrograph
-from simulator.reporting.names import unique_names
-from simulator.results.written import make_folder, write_output
-from simulator.units import UnitError, quantity
-from simulator.viewing.micrographs import State, draw_series
-from simulator.viewing.overlay import draw_overlay
+from heterode.base.csv_table import read_csv_table
+from heterode.base.csv_text import harmless
+from heterode.base.errors import InputError
+from heterode.base.units import UnitError, quantity
+from heterode.optics.analysis import Columns, Options, Picture, Result, analyse, evaluate
+from heterode.optics.calibration import CHANNELS, Calibration, calibration_table
+from heterode.optics.csv_columns import write_csv
+from heterode.optics.label_file import read_labels
+from heterode.optics.micrograph import read_micrograph
+from heterode.reporting.names import unique_names
+from heterode.results.written import make_folder, write_output
+from heterode.viewing.micrographs import State, draw_series
+from heterode.viewing.overlay import draw_overlay
 
 Progress = Callable[[str], None]
 

@@ -19,21 +19,21 @@ import jinja2
 import numpy as np
 import pandas as pd
 
-from simulator.errors import InputError
-from simulator.reading import read_regular
-from simulator.reporting.toml_text import toml_text
-from simulator.results.folder import ResultsFolder
-from simulator.results.heading import facts
-from simulator.results.history import read_history
-from simulator.results.json_record import content_of
-from simulator.results.manifest import read_manifest
-from simulator.results.marks import alterations
-from simulator.results.trust import earlier_alterations
-from simulator.results.written import write_output
-from simulator.run_warnings import RunWarning
-from simulator.viewing import DRAWINGS
-from simulator.viewing.half_cycles import PER_AH_M2
-from simulator.viewing.style import DPI, spoken_time
+from heterode.base.errors import InputError
+from heterode.base.reading import read_regular
+from heterode.base.run_warnings import RunWarning
+from heterode.base.toml_text import toml_text
+from heterode.results.folder import ResultsFolder
+from heterode.results.heading import facts
+from heterode.results.history import read_history
+from heterode.results.json_record import content_of
+from heterode.results.manifest import read_manifest
+from heterode.results.marks import alterations
+from heterode.results.trust import earlier_alterations
+from heterode.results.written import write_output
+from heterode.viewing import DRAWINGS
+from heterode.viewing.half_cycles import PER_AH_M2
+from heterode.viewing.style import DPI, spoken_time
 
 PAGE = "index.html"
 INPUT = "parameters.toml"
@@ -89,7 +89,7 @@ def write_page(folder: Path | str) -> Path:
         content = page_content(results, manifest)
     if again:
         write_output(report / INPUT, again.encode())
-    template = (files("simulator.reporting") / "templates" / "page.html.j2").read_text("utf-8")
+    template = (files("heterode.reporting") / "templates" / "page.html.j2").read_text("utf-8")
     environment = jinja2.Environment(
         autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
     )

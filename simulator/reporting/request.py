@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Literal
 
-from simulator.heterogeneity import Settings
-from simulator.heterogeneity.marks import MarkedPoints
-from simulator.heterogeneity.moments import Wanted
-from simulator.heterogeneity.sections import Planes
-from simulator.heterogeneity.tables import Reading
+from heterode.heterogeneity import Settings
+from heterode.heterogeneity.marks import MarkedPoints
+from heterode.points.csv_points import Reading
+from heterode.points.run import Wanted
+from heterode.points.sections import Planes
 
 Weighting = Literal["none", "area", "volume"]
 Format = Literal["png", "pdf", "svg"]

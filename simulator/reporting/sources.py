@@ -9,23 +9,17 @@ from typing import Any
 
 import numpy as np
 
-from simulator.errors import InputError
-from simulator.heterogeneity.marks import MarkedPoints
-from simulator.heterogeneity.moments import (
-    Moment,
-    RunParticles,
-    coating_window,
-    find_moment,
-    read_run,
-)
-from simulator.heterogeneity.sections import AXES, polish
-from simulator.heterogeneity.tables import Table, read_table
-from simulator.particles import ParticleTable
-from simulator.reporting.request import Request
-from simulator.results.folder import ResultsFolder
-from simulator.results.heading import heading
-from simulator.results.manifest import read_manifest
-from simulator.viewing.style import spoken_time
+from heterode.base.errors import InputError
+from heterode.heterogeneity.marks import MarkedPoints
+from heterode.particles.table import ParticleTable
+from heterode.points.csv_points import Table, read_table
+from heterode.points.run import Moment, RunParticles, coating_window, find_moment, read_run
+from heterode.points.sections import AXES, polish
+from heterode.reporting.request import Request
+from heterode.results.folder import ResultsFolder
+from heterode.results.heading import heading
+from heterode.results.manifest import read_manifest
+from heterode.viewing.style import spoken_time
 
 
 @dataclass(frozen=True)

@@ -20,22 +20,16 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from simulator.errors import InputError
-from simulator.heterogeneity.sections import ACROSS, Plane, Planes, section_discs
-from simulator.optics.csv_columns import write_csv
-from simulator.optics.image_file import LARGEST_PIXEL_UM
-from simulator.optics.sections import Colours, disc_scene
-from simulator.optics.synthetic import (
-    Camera,
-    Scene,
-    correlated_marks,
-    draw,
-    random_positions,
-)
-from simulator.particles import ParticleTable
-from simulator.results.fields import read_fields
-from simulator.results.particle_series import read_particle_series
-from simulator.results.written import make_folder, write_output
+from heterode.base.errors import InputError
+from heterode.optics.csv_columns import write_csv
+from heterode.optics.image_file import LARGEST_PIXEL_UM
+from heterode.optics.sections import Colours, disc_scene
+from heterode.optics.synthetic import Camera, Scene, correlated_marks, draw, random_positions
+from heterode.particles.table import ParticleTable
+from heterode.points.sections import ACROSS, Plane, Planes, section_discs
+from heterode.results.fields import read_fields
+from heterode.results.particle_series import read_particle_series
+from heterode.results.written import make_folder, write_output
 
 _MARGIN_UM = 3.0
 _SPREAD = 0.05

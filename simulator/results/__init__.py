@@ -10,18 +10,18 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from simulator.results.fields import FieldSeries, FieldWriter, read_fields
-    from simulator.results.folder import ResultsFolder
-    from simulator.results.history import History, read_history
-    from simulator.results.manifest import Manifest, collect_versions, read_manifest
-    from simulator.results.particle_series import (
+    from heterode.results.fields import FieldSeries, FieldWriter, read_fields
+    from heterode.results.folder import ResultsFolder
+    from heterode.results.history import History, read_history
+    from heterode.results.manifest import Manifest, collect_versions, read_manifest
+    from heterode.results.particle_series import (
         ParticleHistory,
         ParticleSeries,
         read_particle_series,
     )
-    from simulator.results.recorder import Recorder
-    from simulator.results.sample import FieldGrid, FieldValues, Sample
-    from simulator.results.storage import AlteredError, OutputError
+    from heterode.results.recorder import Recorder
+    from heterode.results.sample import FieldGrid, FieldValues, Sample
+    from heterode.results.storage import AlteredError, OutputError
 
 _HOMES = {
     "AlteredError": "storage",

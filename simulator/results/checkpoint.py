@@ -22,9 +22,9 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.results.clearing import matching
-from simulator.results.hdf5 import hdf5_bytes
-from simulator.results.storage import PARTIAL, OutputError, explain, write_atomically
+from heterode.results.clearing import matching
+from heterode.results.hdf5 import hdf5_bytes
+from heterode.results.storage import PARTIAL, OutputError, explain, write_atomically
 
 FORMAT = 1
 _BLOCK = 512

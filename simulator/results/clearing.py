@@ -1,7 +1,7 @@
 """Making room for a run: what an earlier one wrote is deleted by its name, all else stays.
 
 A run's files are known by the names it gives them, those of report/ by the record beside them
-(`simulator.results.written`). A table, a figure or a list that was changed since it was written is
+(`heterode.results.written`). A table, a figure or a list that was changed since it was written is
 the user's by now, and is kept beside as NAME.yours.EXT. Folders go when nothing is left in them.
 """
 
@@ -12,11 +12,11 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from simulator.digests import file_digest
-from simulator.results.digest_list import SUMS, entries
-from simulator.results.sample import DOMAINS
-from simulator.results.storage import PARTIAL
-from simulator.results.written import RECORD, is_own, recorded, set_aside
+from heterode.base.digests import file_digest
+from heterode.results.digest_list import SUMS, entries
+from heterode.results.sample import DOMAINS
+from heterode.results.storage import PARTIAL
+from heterode.results.written import RECORD, is_own, recorded, set_aside
 
 _DOMAIN = "|".join(DOMAINS)
 _RUN_FILES = {

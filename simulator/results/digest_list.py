@@ -13,8 +13,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from simulator.digests import PrefixDigest, text_digest
-from simulator.results.storage import TruncatedError, append_atomically, write_atomically
+from heterode.base.digests import PrefixDigest, text_digest
+from heterode.results.storage import TruncatedError, append_atomically, write_atomically
 
 SUMS = "SHA256SUMS"
 _LINE = re.compile(r"([0-9a-f]{64})  ([^\x00-\x1f\ufffd]+)")

@@ -28,12 +28,12 @@ from xml.sax.saxutils import quoteattr
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.digests import PrefixDigest, text_digest
-from simulator.errors import InputError
-from simulator.results.clearing import matching
-from simulator.results.hdf5 import UnreadableError, hdf5_bytes, read_hdf5
-from simulator.results.sample import FieldGrid, FieldValues, Floats
-from simulator.results.storage import (
+from heterode.base.digests import PrefixDigest, text_digest
+from heterode.base.errors import InputError
+from heterode.results.clearing import matching
+from heterode.results.hdf5 import UnreadableError, hdf5_bytes, read_hdf5
+from heterode.results.sample import FieldGrid, FieldValues, Floats
+from heterode.results.storage import (
     OutputError,
     TruncatedError,
     explain,

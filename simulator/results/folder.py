@@ -9,12 +9,12 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, Protocol
 
-from simulator.errors import InputError
-from simulator.results.clearing import clear
-from simulator.results.digest_list import SUMS
-from simulator.results.manifest import Manifest, read_manifest
-from simulator.results.storage import PARTIAL, OutputError, explain
-from simulator.results.written import make_folder
+from heterode.base.errors import InputError
+from heterode.results.clearing import clear
+from heterode.results.digest_list import SUMS
+from heterode.results.manifest import Manifest, read_manifest
+from heterode.results.storage import PARTIAL, OutputError, explain
+from heterode.results.written import make_folder
 
 _KNOWN = {
     "manifest.json",
@@ -28,7 +28,7 @@ _KNOWN = {
     SUMS,
 }
 LOCK = "lock"
-"""Held by the run that writes to a folder; see `simulator.results.lock`."""
+"""Held by the run that writes to a folder; see `heterode.results.lock`."""
 
 
 _FIRST = re.compile(rf"probe\w*{re.escape(PARTIAL)}|manifest\.json{re.escape(PARTIAL)}|{LOCK}")
@@ -69,7 +69,7 @@ class ResultsFolder:
             path: a folder that is missing or empty; its parents are made.
             overwrite: delete the results of an earlier run there. Only a folder with a manifest of
                 this program is touched, and in it only what the run wrote; see
-                `simulator.results.clearing`.
+                `heterode.results.clearing`.
 
         Raises:
             InputError: the folder holds something, is none, or cannot be written; it is as before.

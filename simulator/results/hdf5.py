@@ -1,4 +1,4 @@
-"""HDF5 files: as bytes, for `simulator.results.storage` to write, and read without locks.
+"""HDF5 files: as bytes, for `heterode.results.storage` to write, and read without locks.
 
 Files are replaced as a whole, so that a reader never meets one half written; and a file system
 without locks, or another program that holds one, must not keep anyone from reading.
@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 import h5py
 
-from simulator.reading import check_regular
+from heterode.base.reading import check_regular
 
 Read = TypeVar("Read")
 

@@ -2,7 +2,7 @@
 
 The facts are those of the manifest: the material whose open-circuit curve was used, the particles
 that were meshed, the protocol. The title is what the user wrote for just these parameters:
-`simulator.parameters.loading` drops it where `--set` changed what it was written for.
+`heterode.parameters.loading` drops it where `--set` changed what it was written for.
 """
 
 from __future__ import annotations

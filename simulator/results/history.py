@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from simulator.csv_text import read_cells
-from simulator.digests import PrefixDigest
-from simulator.errors import InputError
-from simulator.results.sample import Sample
-from simulator.results.storage import TruncatedError, append_atomically, write_atomically
+from heterode.base.csv_text import read_cells
+from heterode.base.digests import PrefixDigest
+from heterode.base.errors import InputError
+from heterode.results.sample import Sample
+from heterode.results.storage import TruncatedError, append_atomically, write_atomically
 
 COLUMNS = (
     "time_s",

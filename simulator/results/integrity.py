@@ -12,15 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from simulator.digests import PrefixDigest, file_digest, text_digest
-from simulator.errors import InputError
-from simulator.results import digest_list, fields, history, particle_series
-from simulator.results.checkpoint import CorruptError, list_checkpoints, read_checkpoint
-from simulator.results.digest_list import SUMS
-from simulator.results.folder import ResultsFolder
-from simulator.results.json_record import DIGEST, record_problem
-from simulator.results.manifest import INDENT, read_manifest
-from simulator.results.storage import AlteredError, TruncatedError
+from heterode.base.digests import PrefixDigest, file_digest, text_digest
+from heterode.base.errors import InputError
+from heterode.results import digest_list, fields, history, particle_series
+from heterode.results.checkpoint import CorruptError, list_checkpoints, read_checkpoint
+from heterode.results.digest_list import SUMS
+from heterode.results.folder import ResultsFolder
+from heterode.results.json_record import DIGEST, record_problem
+from heterode.results.manifest import INDENT, read_manifest
+from heterode.results.storage import AlteredError, TruncatedError
 
 Covers = Literal["whole", "prefix", "nothing"]
 _AGAIN = 3

@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from simulator.digests import text_digest
-from simulator.errors import InputError
-from simulator.reading import read_regular
+from heterode.base.digests import text_digest
+from heterode.base.errors import InputError
+from heterode.base.reading import read_regular
 
 DIGEST = "digest"
 REMEDY = "Restore it from a copy, or run it again into another folder"

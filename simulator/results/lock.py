@@ -17,8 +17,8 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from simulator.errors import InputError
-from simulator.results.folder import ResultsFolder
+from heterode.base.errors import InputError
+from heterode.results.folder import ResultsFolder
 
 _HOLDER = re.compile(
     r"process (\d{1,18}) on (\S+)(?: since (\d{1,18}))?(?: in (\S+))?(?: without locks)?\n"

@@ -16,15 +16,15 @@ from typing import Any, Literal
 
 import numpy as np
 
-from simulator import __version__
-from simulator.digests import PrefixDigest
-from simulator.errors import InputError
-from simulator.results.json_record import REMEDY, read_record, record_problem, record_text
-from simulator.results.manifest_types import manifest_problem
-from simulator.results.marks import marked
-from simulator.results.storage import write_atomically
-from simulator.results.written import write_output
-from simulator.run_warnings import RunWarning, merge_warnings
+from heterode import __version__
+from heterode.base.digests import PrefixDigest
+from heterode.base.errors import InputError
+from heterode.base.run_warnings import RunWarning, merge_warnings
+from heterode.results.json_record import REMEDY, read_record, record_problem, record_text
+from heterode.results.manifest_types import manifest_problem
+from heterode.results.marks import marked
+from heterode.results.storage import write_atomically
+from heterode.results.written import write_output
 
 Status = Literal["running", "completed", "stopped", "failed"]
 
@@ -202,7 +202,7 @@ def json_text(entries: Mapping[str, Any]) -> bytes:
 
 
 def record_bytes(entries: Mapping[str, Any]) -> bytes:
-    """JSON that carries the digest of its own content; see `simulator.results.json_record`."""
+    """JSON that carries the digest of its own content; see `heterode.results.json_record`."""
     return record_text(to_json(entries), RECORD_INDENT)
 
 

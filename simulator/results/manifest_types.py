@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from simulator.results.json_record import type_name
+from heterode.results.json_record import type_name
 
 Check = Callable[[Any], str]
 """Of a value: what it must be, or "" where it is that."""

@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
-from simulator.results.written import write_output
+from heterode.results.written import write_output
 
 NOTE = "ALTERED.txt"
 """Beside files that were made from altered results."""

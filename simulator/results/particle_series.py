@@ -22,11 +22,11 @@ from typing import Any
 
 import numpy as np
 
-from simulator.digests import PrefixDigest, text_digest
-from simulator.errors import InputError
-from simulator.results.hdf5 import UnreadableError, hdf5_bytes, read_hdf5
-from simulator.results.sample import Floats, Sample
-from simulator.results.storage import AlteredError, TruncatedError, write_atomically
+from heterode.base.digests import PrefixDigest, text_digest
+from heterode.base.errors import InputError
+from heterode.results.hdf5 import UnreadableError, hdf5_bytes, read_hdf5
+from heterode.results.sample import Floats, Sample
+from heterode.results.storage import AlteredError, TruncatedError, write_atomically
 
 _UNITS = {
     "lithium_fraction": "1",

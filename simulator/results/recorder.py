@@ -7,16 +7,16 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
-from simulator.digests import PrefixDigest, file_digest
-from simulator.particles import ParticleTable
-from simulator.results.digest_list import SUMS, DigestList
-from simulator.results.fields import FieldWriter
-from simulator.results.folder import ResultsFolder
-from simulator.results.history import History
-from simulator.results.particle_series import ParticleSeries
-from simulator.results.sample import FieldGrid, FieldValues, Sample
-from simulator.results.stops import StopTables
-from simulator.results.storage import make_durable
+from heterode.base.digests import PrefixDigest, file_digest
+from heterode.particles.table import ParticleTable
+from heterode.results.digest_list import SUMS, DigestList
+from heterode.results.fields import FieldWriter
+from heterode.results.folder import ResultsFolder
+from heterode.results.history import History
+from heterode.results.particle_series import ParticleSeries
+from heterode.results.sample import FieldGrid, FieldValues, Sample
+from heterode.results.stops import StopTables
+from heterode.results.storage import make_durable
 
 
 @dataclass(frozen=True)

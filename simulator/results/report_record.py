@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from simulator.digests import file_digest
-from simulator.results.folder import ResultsFolder
-from simulator.results.integrity import Finding
-from simulator.results.written import RECORD, recorded
+from heterode.base.digests import file_digest
+from heterode.results.folder import ResultsFolder
+from heterode.results.integrity import Finding
+from heterode.results.written import RECORD, recorded
 
 
 def report_findings(folder: ResultsFolder) -> list[Finding]:

@@ -12,11 +12,11 @@ import io
 from collections.abc import Callable
 from pathlib import Path
 
-from simulator.digests import text_digest
-from simulator.particles import COLUMNS, ParticleTable
-from simulator.results.clearing import matching
-from simulator.results.sample import Sample
-from simulator.results.storage import OutputError, TruncatedError, explain, write_atomically
+from heterode.base.digests import text_digest
+from heterode.particles.table import COLUMNS, ParticleTable
+from heterode.results.clearing import matching
+from heterode.results.sample import Sample
+from heterode.results.storage import OutputError, TruncatedError, explain, write_atomically
 
 STOP_COLUMNS = (*COLUMNS, "lithium_fraction", "surface_lithium_fraction")
 

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from simulator.errors import ArgumentError, InputError
+from heterode.base.errors import ArgumentError, InputError
 
 PARTIAL = ".partial"
 """Suffix of a file on its way; readers never look at these."""

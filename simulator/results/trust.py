@@ -1,6 +1,6 @@
 """Whether results may be read: only as the run wrote them, unless alterations are accepted.
 
-Commands and `simulator.load` ask here before they read. What is accepted as altered is remembered
+Commands and `heterode.load` ask here before they read. What is accepted as altered is remembered
 while the command runs, so that whatever writes JSON, figures or pages can say so.
 """
 
@@ -11,13 +11,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from simulator.results.digest_list import SUMS
-from simulator.results.folder import ResultsFolder
-from simulator.results.integrity import Examination, Finding, examine
-from simulator.results.manifest import read_manifest
-from simulator.results.marks import marking
-from simulator.results.storage import AlteredError
-from simulator.run_warnings import RunWarning
+from heterode.base.run_warnings import RunWarning
+from heterode.results.digest_list import SUMS
+from heterode.results.folder import ResultsFolder
+from heterode.results.integrity import Examination, Finding, examine
+from heterode.results.manifest import read_manifest
+from heterode.results.marks import marking
+from heterode.results.storage import AlteredError
 
 CODE = "altered_files"
 """Of the warning in a manifest."""

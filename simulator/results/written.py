@@ -23,9 +23,9 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from simulator.digests import file_digest
-from simulator.errors import InputError
-from simulator.results.storage import OutputError, explain, write_atomically
+from heterode.base.digests import file_digest
+from heterode.base.errors import InputError
+from heterode.results.storage import OutputError, explain, write_atomically
 
 RECORD = ".heterode-written"
 """Name of the record in each folder that commands write to."""

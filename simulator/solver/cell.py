@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from simulator.parameters import Parameters
-from simulator.solver.balances import Balances
-from simulator.solver.electrode_mesh import ElectrodeMesh
-from simulator.solver.grids import FieldViewer
-from simulator.solver.model import CellModel
-from simulator.solver.snapshot import Snapshots
-from simulator.solver.stepper import Stepper
+from heterode.parameters import Parameters
+from heterode.solver.discretisation.electrode_mesh import ElectrodeMesh
+from heterode.solver.discretisation.grids import FieldViewer
+from heterode.solver.model import CellModel
+from heterode.solver.snapshot import Snapshots
+from heterode.solver.time.conservation import Balances
+from heterode.solver.time.stepper import Stepper
 
 
 @dataclass(frozen=True)

@@ -13,31 +13,31 @@ import numpy as np
 import numpy.typing as npt
 import ufl
 
-from simulator.accounting import Phases
-from simulator.constants import FARADAY
-from simulator.materials import open_circuit_potential
-from simulator.parameters import Parameters
-from simulator.physics.kinetics import ButlerVolmer
-from simulator.results.sample import Sample
-from simulator.solver.averages import ParticleAverages
-from simulator.solver.bordered import BorderedSolver
-from simulator.solver.constant_matrix import ConstantMatrix
-from simulator.solver.electrode_mesh import ElectrodeMesh, with_conducting_particles
-from simulator.solver.grids import FieldViewer
-from simulator.solver.inner_potential import InnerPotential
-from simulator.solver.layout import FieldLayout
-from simulator.solver.linear import LinearSolver, Preset
-from simulator.solver.march import HOUR, Pace
-from simulator.solver.newton import Newton
-from simulator.solver.norms import FieldNorms, Tolerances
-from simulator.solver.numbering import StateOrder
-from simulator.solver.places import place_of_extreme
-from simulator.solver.spaces import Spaces
-from simulator.solver.stepper import ChargingNorm, State, Stepper
-from simulator.solver.surface_terms import surface_terms, surface_traces
-from simulator.solver.system import CellSystem
-from simulator.solver.volume import VolumeTerms
-from simulator.solver.volume_forms import CellForms, reference_transference
+from heterode.base.accounting import Phases
+from heterode.base.constants import FARADAY
+from heterode.materials import open_circuit_potential
+from heterode.parameters import Parameters
+from heterode.physics.kinetics import ButlerVolmer
+from heterode.results.sample import Sample
+from heterode.solver.algebra.bordered import BorderedSolver
+from heterode.solver.algebra.linear import LinearSolver, Preset
+from heterode.solver.discretisation.averages import ParticleAverages
+from heterode.solver.discretisation.constant_matrix import ConstantMatrix
+from heterode.solver.discretisation.electrode_mesh import ElectrodeMesh, with_conducting_particles
+from heterode.solver.discretisation.grids import FieldViewer
+from heterode.solver.discretisation.layout import FieldLayout
+from heterode.solver.discretisation.numbering import StateOrder
+from heterode.solver.discretisation.places import place_of_extreme
+from heterode.solver.discretisation.restriction import InnerPotential
+from heterode.solver.discretisation.spaces import Spaces
+from heterode.solver.equations.forms import CellForms, reference_transference
+from heterode.solver.equations.norms import FieldNorms, Tolerances
+from heterode.solver.equations.surfaces import surface_terms, surface_traces
+from heterode.solver.equations.system import CellSystem
+from heterode.solver.equations.volume import VolumeTerms
+from heterode.solver.time.march import HOUR, Pace
+from heterode.solver.time.newton import Newton
+from heterode.solver.time.stepper import ChargingNorm, State, Stepper
 
 Floats = npt.NDArray[np.float64]
 

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from simulator.solver.balances import Balances
-from simulator.solver.march import BEGINNING, Position
-from simulator.solver.model import CellModel
-from simulator.solver.newton import Linearised
-from simulator.solver.stepper import Memory, State, Stepper
+from heterode.solver.model import CellModel
+from heterode.solver.time.conservation import Balances
+from heterode.solver.time.march import BEGINNING, Position
+from heterode.solver.time.newton import Linearised
+from heterode.solver.time.stepper import Memory, State, Stepper
 
 Floats = npt.NDArray[np.float64]
 

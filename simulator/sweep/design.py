@@ -21,9 +21,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from simulator.parameters.fields import MistakeError, Physical
-from simulator.parameters.messages import physical_of
-from simulator.sweep.schema import Range, SweepFile, Values
+from heterode.parameters.fields import MistakeError, Physical
+from heterode.parameters.messages import physical_of
+from heterode.sweep.schema import Range, SweepFile, Values
 
 Floats = npt.NDArray[np.float64]
 Coordinate = float | str

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from simulator.results.manifest import write_json
-from simulator.results.written import make_folder, write_output
-from simulator.sweep.design import Factor
-from simulator.sweep.folder import RANKINGS, SweepFolder
-from simulator.sweep.plan import Plan
-from simulator.sweep.statistics import (
+from heterode.base.units import convert
+from heterode.results.manifest import write_json
+from heterode.results.written import make_folder, write_output
+from heterode.sweep.design import Factor
+from heterode.sweep.folder import RANKINGS, SweepFolder
+from heterode.sweep.plan import Plan
+from heterode.sweep.statistics import (
     EXPLAINED,
     Split,
     completed,
@@ -23,9 +24,8 @@ from simulator.sweep.statistics import (
     summary,
     variance_split,
 )
-from simulator.units import convert
-from simulator.viewing import style
-from simulator.viewing.ensemble import (
+from heterode.viewing import style
+from heterode.viewing.ensemble import (
     MOST_LINES,
     MOST_PANELS,
     Axis,

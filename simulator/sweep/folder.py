@@ -21,9 +21,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from simulator.errors import InputError
-from simulator.results.json_record import read_record, record_problem
-from simulator.results.manifest import (
+from heterode.base.errors import InputError
+from heterode.results.json_record import read_record, record_problem
+from heterode.results.manifest import (
     PROGRAM,
     RECORD_INDENT,
     collect_versions,
@@ -31,11 +31,11 @@ from simulator.results.manifest import (
     read_own_record,
     record_bytes,
 )
-from simulator.results.storage import AlteredError, write_atomically
-from simulator.results.written import make_folder, write_output
+from heterode.results.storage import AlteredError, write_atomically
+from heterode.results.written import make_folder, write_output
 
 if TYPE_CHECKING:
-    from simulator.sweep.plan import Plan
+    from heterode.sweep.plan import Plan
 
 RANKINGS = ("sobol_indices", "regression")
 """What tells which factor matters most, by name of its figure and of its numbers."""
@@ -50,7 +50,7 @@ class Ended:
     Attributes:
         status: "completed", "stopped" (it can go on) or "failed".
         reason: in words.
-        numbers: of the table; see `simulator.sweep.measures`.
+        numbers: of the table; see `heterode.sweep.measures`.
         signal: that stopped it, 0 for none.
         asked: [measure] as it was then; without numbers nothing.
     """
@@ -166,7 +166,7 @@ class SweepFolder:
                 "or the folder that `heterode sweep` made of one"
             )
         # Workers are started before the parameters' schema is loaded, which takes a while.
-        from simulator.sweep.plan import plan_of
+        from heterode.sweep.plan import plan_of
 
         content = read_own_record(self.plan)
         problem = record_problem(self.plan, RECORD_INDENT)

@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from simulator.errors import InputError
-from simulator.heterogeneity import Heterogeneity, Settings, analyse
-from simulator.heterogeneity.moments import RunParticles, Wanted, find_moment, read_run
-from simulator.reporting.request import Request, with_bins
-from simulator.results.folder import ResultsFolder
-from simulator.results.history import read_history
-from simulator.results.manifest import read_manifest
-from simulator.sweep.set_points import SetPoint, read_set_point
-from simulator.sweep.validity import codes_of
+from heterode.base.errors import InputError
+from heterode.heterogeneity import Heterogeneity, Settings, analyse
+from heterode.points.run import RunParticles, Wanted, find_moment, read_run
+from heterode.reporting.request import Request, with_bins
+from heterode.results.folder import ResultsFolder
+from heterode.results.history import read_history
+from heterode.results.manifest import read_manifest
+from heterode.sweep.set_points import SetPoint, read_set_point
+from heterode.sweep.validity import codes_of
 
 Numbers = dict[str, Any]
 

@@ -11,16 +11,16 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from simulator.errors import InputError, MistakesError
-from simulator.parameters import Parameters, load_parameters
-from simulator.parameters.fields import MistakeError
-from simulator.parameters.loading import with_paths
-from simulator.parameters.messages import first_line, mistake_line
-from simulator.parameters.toml_file import read_toml
-from simulator.reading import read_regular
-from simulator.reporting.toml_text import toml_value
-from simulator.run_warnings import RunWarning
-from simulator.sweep.design import (
+from heterode.base.errors import InputError, MistakesError
+from heterode.base.reading import read_regular
+from heterode.base.run_warnings import RunWarning
+from heterode.base.toml_text import toml_value
+from heterode.parameters import Parameters, load_parameters
+from heterode.parameters.fields import MistakeError
+from heterode.parameters.loading import with_paths
+from heterode.parameters.messages import first_line, mistake_line
+from heterode.parameters.toml_file import read_toml
+from heterode.sweep.design import (
     Coordinate,
     Factor,
     Point,
@@ -29,8 +29,8 @@ from simulator.sweep.design import (
     merged,
     points_of,
 )
-from simulator.sweep.schema import SweepFile, Values
-from simulator.sweep.validity import Rescaled
+from heterode.sweep.schema import SweepFile, Values
+from heterode.sweep.validity import Rescaled
 
 DEFAULTS: Values = {"output.report": False, "output.fields_every": 1_000_000}
 """Of every run, unless the sweep file says otherwise: figures and fields would cost more than

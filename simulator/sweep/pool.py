@@ -13,16 +13,16 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from simulator.cores import usable_cores
-from simulator.errors import InputError
-from simulator.signals import Noted
-from simulator.sweep.folder import Ended, SweepFolder
-from simulator.sweep.seats import DiedError, RanksSeat, Seat, WorkerSeat, command_of
-from simulator.sweep.worker import Task
+from heterode.base.cores import usable_cores
+from heterode.base.errors import InputError
+from heterode.base.signals import Noted
+from heterode.sweep.folder import Ended, SweepFolder
+from heterode.sweep.slots import DiedError, RanksSeat, Seat, WorkerSeat, command_of
+from heterode.sweep.worker import Task
 
 if TYPE_CHECKING:
-    from simulator.progress.board import Board
-    from simulator.sweep.plan import Plan, Run
+    from heterode.progress.board import Board
+    from heterode.sweep.plan import Plan, Run
 
 _LOOK_S = 0.1
 

@@ -29,14 +29,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from simulator.errors import InputError
-from simulator.parameters.fields import Fraction, MistakeError, Physical, Section
-from simulator.parameters.operation import Seed
-from simulator.sweep.set_points import read_set_point
+from heterode.base.errors import InputError
+from heterode.parameters.fields import Fraction, MistakeError, Physical, Section
+from heterode.parameters.operation import Seed
+from heterode.sweep.set_points import read_set_point
 
 if TYPE_CHECKING:
-    from simulator.heterogeneity import Settings
-    from simulator.heterogeneity.moments import Wanted
+    from heterode.heterogeneity import Settings
+    from heterode.points.run import Wanted
 
 Values = dict[str, Any]
 """Keys of the parameter file with dots, and their values as TOML has them."""
@@ -229,7 +229,7 @@ class Measure(Section):
         if value == cls.model_fields["at"].default:
             return value
         # Compiled loops come with it.
-        from simulator.heterogeneity.moments import FORMS, parse_moment
+        from heterode.points.run import FORMS, parse_moment
 
         try:
             parse_moment(value)
@@ -255,14 +255,14 @@ class Measure(Section):
     @property
     def wanted(self) -> Wanted:
         """The moment."""
-        from simulator.heterogeneity.moments import parse_moment
+        from heterode.points.run import parse_moment
 
         return parse_moment(self.at)
 
     @property
     def settings(self) -> Settings:
         """Of the estimators."""
-        from simulator.heterogeneity import Settings
+        from heterode.heterogeneity import Settings
 
         return Settings(permutations=self.permutations, seeds=self.clusterings, band=self.band)
 

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from simulator.parameters.fields import MistakeError
-from simulator.units import UnitError, quantity
+from heterode.base.units import UnitError, quantity
+from heterode.parameters.fields import MistakeError
 
 _FRACTION = re.compile(r"\s*x\s*=\s*(\S+)\s*\Z")
 

@@ -20,11 +20,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
-from simulator.errors import InputError
-from simulator.sweep.folder import SweepFolder
-from simulator.sweep.plan import Plan
-from simulator.sweep.seats import command_of
-from simulator.sweep.worker import STOP, Task, end_with_parent
+from heterode.base.errors import InputError
+from heterode.sweep.folder import SweepFolder
+from heterode.sweep.plan import Plan
+from heterode.sweep.slots import command_of
+from heterode.sweep.worker import STOP, Task, end_with_parent
 
 SIGNAL_S = 300
 """Seconds before the end of its time at which an element is signalled: room for a checkpoint."""

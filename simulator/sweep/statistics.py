@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from simulator.sweep.design import Factor
-from simulator.sweep.plan import Plan
+from heterode.sweep.design import Factor
+from heterode.sweep.plan import Plan
 
 Floats = npt.NDArray[np.float64]
 
@@ -47,7 +47,7 @@ def summary(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
     """Median and band of what was measured, over the runs that share some columns.
 
     Args:
-        table: of `simulator.sweep.table.collect`.
+        table: of `heterode.sweep.table.collect`.
         by: columns; none gives a single row.
 
     Returns:

@@ -9,10 +9,10 @@ from typing import Any
 
 import pandas as pd
 
-from simulator.results.trust import check_whole
-from simulator.results.written import write_output
-from simulator.sweep.folder import SweepFolder
-from simulator.sweep.plan import Plan, Run
+from heterode.results.trust import check_whole
+from heterode.results.written import write_output
+from heterode.sweep.folder import SweepFolder
+from heterode.sweep.plan import Plan, Run
 
 _FIRST = (
     "peak_spread",
@@ -33,7 +33,7 @@ def collect(plan: Plan, folder: SweepFolder) -> pd.DataFrame:
     Returns:
         a row a run in the order of the design: run (its id), point, a column a factor (SI, with the
         unit in its name), packing_seed, penalty_seed, status, reason, then the numbers of
-        `simulator.sweep.measures`, missing where there are none.
+        `heterode.sweep.measures`, missing where there are none.
     """
     rows = [_row(plan, run, folder) for run in plan.runs]
     table = pd.DataFrame(rows)

@@ -8,10 +8,10 @@ from typing import Any
 
 import pandas as pd
 
-from simulator.geometry.msh import read_msh
-from simulator.parameters import Parameters
-from simulator.regimes import expected_particles
-from simulator.run_warnings import RunWarning
+from heterode.base.run_warnings import RunWarning
+from heterode.forecast.regimes import expected_particles
+from heterode.geometry.msh import read_msh
+from heterode.parameters import Parameters
 
 
 class Rescaled:

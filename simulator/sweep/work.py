@@ -6,16 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
-from simulator.errors import ArgumentError, InputError, ResumeError
-from simulator.parameters import Parameters, load_parameters
-from simulator.ranks import on_root
-from simulator.results.manifest import Outcome
-from simulator.results.trust import check_whole
-from simulator.resuming import stage
-from simulator.simulation import Simulation
-from simulator.sweep.folder import Ended, Status, SweepFolder
-from simulator.sweep.measures import measure
-from simulator.sweep.plan import Plan, Run, fingerprint
+from heterode.base.errors import ArgumentError, InputError, ResumeError
+from heterode.base.ranks import on_root
+from heterode.parameters import Parameters, load_parameters
+from heterode.results.manifest import Outcome
+from heterode.results.trust import check_whole
+from heterode.run.resuming import stage
+from heterode.run.stages import Simulation
+from heterode.sweep.folder import Ended, Status, SweepFolder
+from heterode.sweep.measures import measure
+from heterode.sweep.plan import Plan, Run, fingerprint
 
 
 def parameters_of(plan: Plan, run: Run) -> Parameters:

@@ -20,10 +20,10 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
-from simulator.sweep.folder import Ended, SweepFolder
+from heterode.sweep.folder import Ended, SweepFolder
 
 if TYPE_CHECKING:
-    from simulator.sweep.plan import Plan, Run
+    from heterode.sweep.plan import Plan, Run
 
 _PR_SET_PDEATHSIG = 1
 STOP = signal.SIGUSR1
@@ -113,9 +113,9 @@ def _serve(pipe: Connection, folder: Path) -> None:
     with lasting():
         from mpi4py import MPI
 
-        from simulator.accounting import forget_peak_memory
-        from simulator.heterogeneity.compiled import limit_threads
-        from simulator.sweep.work import work
+        from heterode.base.accounting import forget_peak_memory
+        from heterode.heterogeneity.compiled import limit_threads
+        from heterode.sweep.work import work
 
     # The pool shares out the cores, one a worker.
     limit_threads(1)

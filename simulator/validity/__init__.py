@@ -10,10 +10,10 @@ input    all that is known before a run: temperature, lengths, exponents, losses
 mesh     the worst elements
 """
 
-from simulator.validity.input import Before, before_run
-from simulator.validity.ledger import Ledger
-from simulator.validity.mesh import MeshFacts, facts_of
-from simulator.validity.ranges import ValidRange, valid_ranges
+from heterode.validity.input import Before, before_run
+from heterode.validity.ledger import Ledger
+from heterode.validity.mesh import MeshFacts, facts_of
+from heterode.validity.ranges import ValidRange, valid_ranges
 
 __all__ = [
     "Before",

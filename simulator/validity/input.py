@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from simulator.materials.arrhenius import REFERENCE_TEMPERATURE
-from simulator.parameters import Parameters
-from simulator.run_warnings import RunWarning
-from simulator.validity.losses import loss_warnings
-from simulator.validity.mesh import MeshFacts
-from simulator.validity.protocol import protocol_warnings
-from simulator.validity.ranges import SALT, valid_ranges
-from simulator.validity.salt import SaltEstimate, salt_estimates
-from simulator.validity.slab import Slab, slab_of
-from simulator.validity.visited import visited_fractions
+from heterode.base.run_warnings import RunWarning
+from heterode.materials.arrhenius import REFERENCE_TEMPERATURE
+from heterode.parameters import Parameters
+from heterode.validity.losses import loss_warnings
+from heterode.validity.mesh import MeshFacts
+from heterode.validity.protocol import protocol_warnings
+from heterode.validity.ranges import SALT, valid_ranges
+from heterode.validity.salt import SaltEstimate, salt_estimates
+from heterode.validity.slab import Slab, slab_of
+from heterode.validity.visited import visited_fractions
 
 SAME_TEMPERATURE = 1.0
 """K: activation energies of 20 to 40 kJ/mol change a number by 3 to 6 % over this."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from simulator.results.manifest import Manifest
-from simulator.results.sample import Extremes
-from simulator.validity.input import Before
-from simulator.validity.losses import likely_cause
-from simulator.validity.ranges import ValidRange
-from simulator.validity.watch import Watch
+from heterode.results.manifest import Manifest
+from heterode.results.sample import Extremes
+from heterode.validity.input import Before
+from heterode.validity.losses import likely_cause
+from heterode.validity.ranges import ValidRange
+from heterode.validity.watch import Watch
 
 Locate = Callable[[str, bool], Mapping[str, Any]]
 """Quantity of `Extremes` and whether its largest value is meant -> where it lies. Collective."""

@@ -11,7 +11,7 @@
 I is the current density of a step. A loss above half of the voltage window leaves the step no room:
 it ends at its cut-off at once, or the equations have no solution that Newton's method finds.
 
-    salt          simulator.validity.salt
+    salt          heterode.validity.salt
     diffusion     in a sphere the surface runs ahead of the mean by R^2/(15 D) dx/dt, in a disc by
                   R^2/(8 D) dx/dt, in a short step by 1.13 (R/dim) dx/dt sqrt(t/D)
     elements      sqrt(D t), how far lithium comes within a step, against the edge of an element
@@ -23,14 +23,19 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 
-from simulator.materials import arrhenius, lithium_metal_exchange_current
-from simulator.parameters import Parameters
-from simulator.regimes import REFERENCE_FRACTION, MeshSummary, exchange_current, median_penalty
-from simulator.run_warnings import RunWarning
-from simulator.validity.mesh import MeshFacts
-from simulator.validity.ranges import refined_by
-from simulator.validity.salt import SaltEstimate, depletion
-from simulator.validity.slab import MOST, Drive, Slab, sized
+from heterode.base.run_warnings import RunWarning
+from heterode.forecast.regimes import (
+    REFERENCE_FRACTION,
+    MeshSummary,
+    exchange_current,
+    median_penalty,
+)
+from heterode.materials import arrhenius, lithium_metal_exchange_current
+from heterode.parameters import Parameters
+from heterode.validity.mesh import MeshFacts
+from heterode.validity.ranges import refined_by
+from heterode.validity.salt import SaltEstimate, depletion
+from heterode.validity.slab import MOST, Drive, Slab, sized
 
 UNIFORM = {2: 8.0, 3: 15.0}
 """R^2 dx/dt / D over what a surface runs ahead of the mean, by dimension."""

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulator.estimate import summarise
-from simulator.geometry import tags
-from simulator.geometry.mesh_data import MeshData
-from simulator.geometry.quality import WorstCells, worst_cells
-from simulator.regimes import MeshSummary
-from simulator.run_warnings import RunWarning
+from heterode.base.run_warnings import RunWarning
+from heterode.forecast.estimate import summarise
+from heterode.forecast.regimes import MeshSummary
+from heterode.geometry import tags
+from heterode.geometry.mesh_data import MeshData
+from heterode.geometry.quality import WorstCells, worst_cells
 
 LEAST_ANGLE = {2: 10.0, 3: 3.0}
 """Degrees, by dimension: of a triangle, and between the faces of a tetrahedron. The error that an

@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from simulator.parameters import Parameters
-from simulator.protocol.records import Cutoff, Group, Item, Step
-from simulator.run_warnings import RunWarning
+from heterode.base.run_warnings import RunWarning
+from heterode.parameters import Parameters
+from heterode.protocol.records import Cutoff, Group, Item, Step
 
 Bounded = tuple[Step, tuple[Cutoff, ...]]
 """A step, with its cut-offs and those of the groups around it."""

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from simulator.materials import open_circuit_potential
-from simulator.materials.electrolytes import ELECTROLYTES
-from simulator.materials.electronic_conduction import MEASURED_RANGES as CONDUCTIVITY_RANGES
-from simulator.materials.measured_range import MeasuredRange
-from simulator.materials.solid_diffusion import MEASURED_RANGES as DIFFUSIVITY_RANGES
-from simulator.parameters import Parameters
-from simulator.parameters.tables import FractionTable
-from simulator.run_warnings import RunWarning
+from heterode.base.run_warnings import RunWarning
+from heterode.materials import open_circuit_potential
+from heterode.materials.electrolytes import ELECTROLYTES
+from heterode.materials.electronic_conduction import MEASURED_RANGES as CONDUCTIVITY_RANGES
+from heterode.materials.measured_range import MeasuredRange
+from heterode.materials.solid_diffusion import MEASURED_RANGES as DIFFUSIVITY_RANGES
+from heterode.parameters import Parameters
+from heterode.parameters.tables import FractionTable
 
 ROUNDING = 1e-9
 """Share of its width by which a range may be left."""
 
 INSIDE, SURFACE, SALT = "lithium_fraction", "surface_lithium_fraction", "salt_ratio"
-"""Names in `simulator.results.sample.Extremes`."""
+"""Names in `heterode.results.sample.Extremes`."""
 
 
 @dataclass(frozen=True)

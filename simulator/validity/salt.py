@@ -20,10 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
 
-from simulator.constants import FARADAY
-from simulator.parameters import Parameters
-from simulator.run_warnings import RunWarning
-from simulator.validity.slab import MOST, Drive, Slab
+from heterode.base.constants import FARADAY
+from heterode.base.run_warnings import RunWarning
+from heterode.parameters import Parameters
+from heterode.validity.slab import MOST, Drive, Slab
 
 Floats = NDArray[np.float64]
 

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from simulator.constants import FARADAY, GAS_CONSTANT
-from simulator.parameters import Parameters
-from simulator.physics.effective import bruggeman, carbon_factor
-from simulator.protocol.records import Step, each_step
-from simulator.regimes import REFERENCE_FRACTION, areal_capacity, effective_radius
-from simulator.validity.mesh import MeshFacts
+from heterode.base.constants import FARADAY, GAS_CONSTANT
+from heterode.forecast.regimes import REFERENCE_FRACTION, areal_capacity, effective_radius
+from heterode.parameters import Parameters
+from heterode.physics.effective import bruggeman, carbon_factor
+from heterode.protocol.records import Step, each_step
+from heterode.validity.mesh import MeshFacts
 
 LEAST, MOST = 1e-200, 1e200
 """Where sizes are cut off, so that quotients and products of them stay numbers."""

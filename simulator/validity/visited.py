@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
-from simulator.materials import open_circuit_potential
-from simulator.parameters import Parameters
-from simulator.protocol.records import Cutoff, Group, Item, Step
+from heterode.materials import open_circuit_potential
+from heterode.parameters import Parameters
+from heterode.protocol.records import Cutoff, Group, Item, Step
 
 Fractions = tuple[float, float]
 

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from simulator.results.sample import Extremes
-from simulator.run_warnings import RunWarning
-from simulator.validity.ranges import ValidRange
+from heterode.base.run_warnings import RunWarning
+from heterode.results.sample import Extremes
+from heterode.validity.ranges import ValidRange
 
 
 @dataclass(frozen=True)

@@ -7,11 +7,11 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from simulator.heterogeneity import Heterogeneity
-from simulator.heterogeneity.comparison import Sample, excursion
-from simulator.viewing import style
-from simulator.viewing.heterogeneity import scale_text
-from simulator.viewing.legends import lay_out
+from heterode.heterogeneity import Heterogeneity
+from heterode.heterogeneity.comparison import Sample, excursion
+from heterode.viewing import style
+from heterode.viewing.heterogeneity import scale_text
+from heterode.viewing.legends import lay_out
 
 _LOOKS = (
     (style.BLUE, "o"),

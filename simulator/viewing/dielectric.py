@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from simulator.optics.colour import INFRARED_ABOVE_NM, ULTRAVIOLET_BELOW_NM
-from simulator.optics.spectrum import EV_UM, Spectrum
-from simulator.viewing import style
-from simulator.viewing.legends import lay_out
-from simulator.viewing.micrographs import CHANNEL_LOOKS
+from heterode.optics.colour import INFRARED_ABOVE_NM, ULTRAVIOLET_BELOW_NM
+from heterode.optics.spectrum import EV_UM, Spectrum
+from heterode.viewing import style
+from heterode.viewing.legends import lay_out
+from heterode.viewing.micrographs import CHANNEL_LOOKS
 
 Floats = npt.NDArray[np.floating[Any]]
 

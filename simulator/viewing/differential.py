@@ -24,12 +24,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from simulator.results.folder import ResultsFolder
-from simulator.results.history import read_history
-from simulator.results.sample import Floats
-from simulator.viewing import style
-from simulator.viewing.half_cycles import PER_AH_M2, half_cycles
-from simulator.viewing.legends import lay_out
+from heterode.results.folder import ResultsFolder
+from heterode.results.history import read_history
+from heterode.results.sample import Floats
+from heterode.viewing import style
+from heterode.viewing.half_cycles import PER_AH_M2, half_cycles
+from heterode.viewing.legends import lay_out
 
 FINEST_V = 0.01
 """Least width of the moving average, V."""

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from simulator.viewing import style
-from simulator.viewing.legends import lay_out
+from heterode.viewing import style
+from heterode.viewing.legends import lay_out
 
 _COLOURS = (style.BLUE, style.VERMILLION, style.GREEN, style.PURPLE, style.ORANGE, style.SKY)
 MOST_LINES = len(_COLOURS)
@@ -54,7 +54,7 @@ def effect_figure(
     L* of independent marks would be.
 
     Args:
-        rows: as `simulator.sweep.statistics.summary` returns them, by these axes.
+        rows: as `heterode.sweep.statistics.summary` returns them, by these axes.
         x: along the abscissa.
         lines: a line for each value of it.
         panels: a column for each value of it.
@@ -172,7 +172,7 @@ def importance_figure(rows: pd.DataFrame, title: str) -> Figure:
     """Sobol' indices with their intervals, or standardised regression coefficients.
 
     Args:
-        rows: as `simulator.sweep.statistics.indices` or `regression` returns them.
+        rows: as `heterode.sweep.statistics.indices` or `regression` returns them.
         title: of the figure.
     """
     outcomes = list(dict.fromkeys(rows["outcome"]))

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from simulator.viewing import style
-from simulator.viewing.legends import lay_out
+from heterode.viewing import style
+from heterode.viewing.legends import lay_out
 
 Branches = Sequence[tuple[str, Any, pd.DataFrame]]
 
@@ -23,7 +23,7 @@ def evolution_figure(rows: pd.DataFrame, field_um: float, title: str) -> Figure:
     Where a run goes one way only, the stretches in which the spread grows are shaded.
 
     Args:
-        rows: a row per moment, as `simulator.heterogeneity.evolution` returns them.
+        rows: a row per moment, as `heterode.points.evolution` returns them.
         field_um: size of the field, beyond half of which L* cannot be read.
         title: of the figure.
     """

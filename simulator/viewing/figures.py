@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from simulator.errors import InputError
-from simulator.viewing.differential import draw_differential
-from simulator.viewing.particle_currents import draw_currents
-from simulator.viewing.particle_lines import draw_particles
-from simulator.viewing.particle_map import draw_particle_map
-from simulator.viewing.penalty_histogram import draw_penalties
-from simulator.viewing.potential_maps import draw_potentials
-from simulator.viewing.radial_profiles import draw_profiles
-from simulator.viewing.spread import draw_spread
-from simulator.viewing.voltage import draw_voltage
+from heterode.base.errors import InputError
+from heterode.viewing.differential import draw_differential
+from heterode.viewing.particle_currents import draw_currents
+from heterode.viewing.particle_lines import draw_particles
+from heterode.viewing.particle_map import draw_particle_map
+from heterode.viewing.penalty_histogram import draw_penalties
+from heterode.viewing.potential_maps import draw_potentials
+from heterode.viewing.radial_profiles import draw_profiles
+from heterode.viewing.spread import draw_spread
+from heterode.viewing.voltage import draw_voltage
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from simulator.results.sample import Floats
+from heterode.results.sample import Floats
 
 Kind = Literal["charge", "discharge", "hold", "rest"]
 

@@ -19,12 +19,12 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 from matplotlib.ticker import AutoMinorLocator, FuncFormatter, LogLocator, NullFormatter
 
-from simulator.heterogeneity import Correlogram, Heterogeneity
-from simulator.heterogeneity.density import DensityMap
-from simulator.heterogeneity.marks import Floats, MarkedPoints
-from simulator.heterogeneity.scale import Scale
-from simulator.viewing import style
-from simulator.viewing.legends import lay_out
+from heterode.heterogeneity import Correlogram, Heterogeneity
+from heterode.heterogeneity.density import DensityMap
+from heterode.heterogeneity.marks import Floats, MarkedPoints
+from heterode.heterogeneity.scale import Scale
+from heterode.viewing import style
+from heterode.viewing.legends import lay_out
 
 _SIDE_BY_SIDE = 1.5  # width over height of a field up to which its two maps stand side by side
 _MANY = 3000  # dots beyond which they are drawn fainter, and as pixels in vector formats

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.path import Path
 from matplotlib.transforms import Bbox
 
-from simulator.results.sample import Floats
+from heterode.results.sample import Floats
 
 _CORNERS = ("upper right", "upper left", "lower left", "lower right")
 _LINE_PX = 2.0

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from matplotlib.figure import Figure
 
-from simulator.viewing import style
-from simulator.viewing.legends import lay_out
+from heterode.viewing import style
+from heterode.viewing.legends import lay_out
 
 Floats = npt.NDArray[np.float64]
 

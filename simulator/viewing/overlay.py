@@ -12,7 +12,7 @@ from PIL import Image
 from skimage.morphology import dilation
 from skimage.segmentation import find_boundaries
 
-from simulator.results.written import write_output
+from heterode.results.written import write_output
 
 COLOURS: Mapping[str, tuple[int, int, int]] = {
     "": (90, 210, 255),

@@ -25,12 +25,12 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.figure import Figure
 
-from simulator.results.folder import ResultsFolder
-from simulator.results.sample import Floats
-from simulator.viewing import style
-from simulator.viewing.half_cycles import first_half_cycle
-from simulator.viewing.legends import lay_out
-from simulator.viewing.particle_run import (
+from heterode.results.folder import ResultsFolder
+from heterode.results.sample import Floats
+from heterode.viewing import style
+from heterode.viewing.half_cycles import first_half_cycle
+from heterode.viewing.legends import lay_out
+from heterode.viewing.particle_run import (
     ColourBy,
     ParticleRun,
     particle_bar,

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from simulator.results.folder import ResultsFolder
-from simulator.results.sample import Floats
-from simulator.viewing import style
-from simulator.viewing.legends import lay_out
-from simulator.viewing.particle_run import (
+from heterode.results.folder import ResultsFolder
+from heterode.results.sample import Floats
+from heterode.viewing import style
+from heterode.viewing.legends import lay_out
+from heterode.viewing.particle_run import (
     COLOUR_BY,
     ColourBy,
     ParticleRun,

@@ -16,13 +16,13 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.tri import Triangulation
 
-from simulator.results.fields import FieldSeries, read_fields
-from simulator.results.folder import ResultsFolder
-from simulator.results.history import read_history
-from simulator.results.sample import FieldGrid, Floats
-from simulator.viewing import style
-from simulator.viewing.section import Section, mid_section
-from simulator.viewing.slab import Layout, draw_layers, layout_of, map_canvas, outlines, rims
+from heterode.results.fields import FieldSeries, read_fields
+from heterode.results.folder import ResultsFolder
+from heterode.results.history import read_history
+from heterode.results.sample import FieldGrid, Floats
+from heterode.viewing import style
+from heterode.viewing.section import Section, mid_section
+from heterode.viewing.slab import Layout, draw_layers, layout_of, map_canvas, outlines, rims
 
 __all__ = [
     "Layout",

@@ -13,12 +13,12 @@ from matplotlib.collections import LineCollection
 from matplotlib.colors import Colormap, LogNorm, Normalize
 from matplotlib.ticker import LogLocator
 
-from simulator.errors import ArgumentError, InputError
-from simulator.particles import ParticleTable
-from simulator.results.history import read_history
-from simulator.results.particle_series import ParticleHistory, read_particle_series
-from simulator.results.sample import Floats
-from simulator.viewing import style
+from heterode.base.errors import ArgumentError, InputError
+from heterode.particles.table import ParticleTable
+from heterode.results.history import read_history
+from heterode.results.particle_series import ParticleHistory, read_particle_series
+from heterode.results.sample import Floats
+from heterode.viewing import style
 
 ColourBy = Literal["penalty", "radius"]
 COLOUR_BY: tuple[ColourBy, ...] = ("penalty", "radius")

@@ -1,7 +1,7 @@
 r"""report/penalties.png: the penalty factors drawn, beside the distribution they were drawn from.
 
 The distribution is that of equation (15) under the restriction in force, as its cumulative function
-(`simulator.physics.penalty`), so that what lies exactly at an end is counted there.
+(`heterode.distributions.penalty_law`), so that what lies exactly at an end is counted there.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from simulator.particles import ParticleTable
-from simulator.physics.penalty import RestrictedWeibull
-from simulator.results.folder import ResultsFolder
-from simulator.results.json_record import content_of
-from simulator.results.manifest import read_manifest
-from simulator.results.sample import Floats
-from simulator.viewing import style
-from simulator.viewing.legends import lay_out
+from heterode.distributions.penalty_law import RestrictedWeibull
+from heterode.particles.table import ParticleTable
+from heterode.results.folder import ResultsFolder
+from heterode.results.json_record import content_of
+from heterode.results.manifest import read_manifest
+from heterode.results.sample import Floats
+from heterode.viewing import style
+from heterode.viewing.legends import lay_out
 
 _BINS = 20
 

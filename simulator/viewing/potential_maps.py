@@ -15,14 +15,14 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from simulator.results.fields import read_fields
-from simulator.results.folder import ResultsFolder
-from simulator.results.history import read_history
-from simulator.results.sample import FieldGrid, Floats
-from simulator.viewing import style
-from simulator.viewing.particle_map import passed_at, plot_map, row_at
-from simulator.viewing.section import mid_section
-from simulator.viewing.slab import Layout, layout_of, map_canvas, outlines
+from heterode.results.fields import read_fields
+from heterode.results.folder import ResultsFolder
+from heterode.results.history import read_history
+from heterode.results.sample import FieldGrid, Floats
+from heterode.viewing import style
+from heterode.viewing.particle_map import passed_at, plot_map, row_at
+from heterode.viewing.section import mid_section
+from heterode.viewing.slab import Layout, layout_of, map_canvas, outlines
 
 
 @dataclass(frozen=True)

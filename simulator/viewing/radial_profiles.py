@@ -18,15 +18,15 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from simulator.errors import ArgumentError
-from simulator.particles import ParticleTable
-from simulator.results.fields import FieldSeries, read_fields
-from simulator.results.folder import ResultsFolder
-from simulator.results.history import read_history
-from simulator.results.sample import FieldGrid, Floats, Integers
-from simulator.viewing import style
-from simulator.viewing.legends import lay_out
-from simulator.viewing.particle_map import passed_at, row_at
+from heterode.base.errors import ArgumentError
+from heterode.particles.table import ParticleTable
+from heterode.results.fields import FieldSeries, read_fields
+from heterode.results.folder import ResultsFolder
+from heterode.results.history import read_history
+from heterode.results.sample import FieldGrid, Floats, Integers
+from heterode.viewing import style
+from heterode.viewing.legends import lay_out
+from heterode.viewing.particle_map import passed_at, row_at
 
 _SHELLS = 14
 _ROUND = 1.15  # largest distance from the centroid over the radius of what counts as whole

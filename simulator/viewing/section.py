@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.geometry.plane_cut import cut_tetrahedra
-from simulator.results.sample import FieldGrid, Floats, Integers
+from heterode.geometry.plane_cut import cut_tetrahedra
+from heterode.results.sample import FieldGrid, Floats, Integers
 
 
 @dataclass(frozen=True)

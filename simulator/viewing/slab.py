@@ -12,11 +12,11 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from simulator.errors import InputError
-from simulator.results.fields import read_fields
-from simulator.results.sample import FieldGrid, Floats, Integers
-from simulator.viewing import style
-from simulator.viewing.section import Section
+from heterode.base.errors import InputError
+from heterode.results.fields import read_fields
+from heterode.results.sample import FieldGrid, Floats, Integers
+from heterode.viewing import style
+from heterode.viewing.section import Section
 
 _LYING_FROM = 2.2  # width over thickness from which the layers lie flat and the panels are stacked
 _BAR = 0.025  # thickness of collector and lithium metal, as a share of the cell's

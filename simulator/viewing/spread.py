@@ -17,13 +17,13 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from simulator.errors import InputError
-from simulator.results.folder import ResultsFolder
-from simulator.results.history import read_history
-from simulator.results.sample import Floats
-from simulator.viewing import style
-from simulator.viewing.legends import lay_out
-from simulator.viewing.particle_run import ParticleRun, read_particle_run
+from heterode.base.errors import InputError
+from heterode.results.folder import ResultsFolder
+from heterode.results.history import read_history
+from heterode.results.sample import Floats
+from heterode.viewing import style
+from heterode.viewing.legends import lay_out
+from heterode.viewing.particle_run import ParticleRun, read_particle_run
 
 LEAST_CHANGE = 1e-3
 """Change of the mean lithium fraction from which a step is drawn."""

@@ -19,9 +19,9 @@ from matplotlib.colors import Colormap, ListedColormap, Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import AutoMinorLocator, MaxNLocator
 
-from simulator.results.marks import short_mark
-from simulator.results.sample import Floats
-from simulator.results.written import write_output
+from heterode.results.marks import short_mark
+from heterode.results.sample import Floats
+from heterode.results.written import write_output
 
 Layout = Literal["constrained", "compressed"]
 

@@ -12,13 +12,13 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.ticker import AutoMinorLocator
 
-from simulator.errors import InputError
-from simulator.results.folder import ResultsFolder
-from simulator.results.history import read_history
-from simulator.viewing import style
-from simulator.viewing.differential import Differential, averaged_over, differential_curves
-from simulator.viewing.half_cycles import PER_AH_M2, HalfCycle, Kind, half_cycles
-from simulator.viewing.legends import lay_out
+from heterode.base.errors import InputError
+from heterode.results.folder import ResultsFolder
+from heterode.results.history import read_history
+from heterode.viewing import style
+from heterode.viewing.differential import Differential, averaged_over, differential_curves
+from heterode.viewing.half_cycles import PER_AH_M2, HalfCycle, Kind, half_cycles
+from heterode.viewing.legends import lay_out
 
 
 def voltage_figure(history: pd.DataFrame) -> Figure:

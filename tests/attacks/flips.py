@@ -16,9 +16,9 @@ from same_run import TOLERANCE, difference
 
 from attacks.attack import Attack, Result
 from attacks.runs import arguments
-from simulator.cli import main
-from simulator.results import read_history
-from simulator.simulation import Simulation
+from heterode.cli import main
+from heterode.results import read_history
+from heterode.run.stages import Simulation
 
 KINDS = {
     "manifest.json": ("manifest.json",),

@@ -13,8 +13,8 @@ from surroundings import PATIENCE
 
 from attacks.attack import Attack, Result
 from attacks.runs import arguments
-from simulator.cli import main
-from simulator.results import read_history
+from heterode.cli import main
+from heterode.results import read_history
 
 SCRIPT = Path(__file__).parents[1] / "kill_run.py"
 LIVES = 20

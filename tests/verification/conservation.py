@@ -8,9 +8,9 @@ from functools import partial
 
 from cells import cell, run
 
-from simulator.solver.balances import Balances
-from simulator.solver.stepper import State
-from simulator.solver.system import CellSystem
+from heterode.solver.equations.system import CellSystem
+from heterode.solver.time.conservation import Balances
+from heterode.solver.time.stepper import State
 from verification.claim import Claim, Curve, Outcome, Plot, at_most
 
 Spoil = Callable[[CellSystem], None]

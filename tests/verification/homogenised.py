@@ -11,12 +11,12 @@ import numpy.typing as npt
 from cells import ROOT, run
 from mpi4py import MPI
 
-from simulator.geometry.cache import mesh_for
-from simulator.parameters import load_parameters
-from simulator.results.sample import Sample
-from simulator.solver.electrode_mesh import distribute
-from simulator.solver.model import CellModel
-from simulator.twin import PYBAMM
+from heterode.geometry.cache import mesh_for
+from heterode.homogenised import PYBAMM
+from heterode.parameters import load_parameters
+from heterode.results.sample import Sample
+from heterode.solver.discretisation.electrode_mesh import distribute
+from heterode.solver.model import CellModel
 from verification.claim import Claim, Curve, Figure, Outcome, Plot, at_most
 from verification.own_venv import ask, python_with
 

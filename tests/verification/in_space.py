@@ -31,10 +31,10 @@ from manufactured import (
 from mapped_grid import Blocks, MappedGrid, mapped_grid
 from petsc4py import PETSc
 
-from simulator.solver.layout import FIELDS
-from simulator.solver.linear import Preset
-from simulator.solver.model import CellModel
-from simulator.solver.terminal import ConstantVoltage
+from heterode.solver.algebra.linear import Preset
+from heterode.solver.discretisation.layout import FIELDS
+from heterode.solver.model import CellModel
+from heterode.solver.time.terminal import ConstantVoltage
 from verification.claim import Claim, Curve, Figure, Outcome, Plot, near
 
 Floats = npt.NDArray[np.float64]

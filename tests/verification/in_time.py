@@ -24,14 +24,14 @@ import numpy.typing as npt
 from manufactured import TWO_BLOCKS, V_EXACT, SmoothCurve, cell, interpolated, orders
 from mapped_grid import mapped_grid
 
-from simulator.solver import stepper as stepper_module
-from simulator.solver.bdf import Differentiation, differentiation
-from simulator.solver.bordered import BorderedSolver
-from simulator.solver.layout import FIELDS
-from simulator.solver.model import CellModel
-from simulator.solver.newton import Newton
-from simulator.solver.stepper import State, Stepper
-from simulator.solver.terminal import ConstantCurrent, ConstantVoltage
+from heterode.solver.algebra.bordered import BorderedSolver
+from heterode.solver.discretisation.layout import FIELDS
+from heterode.solver.model import CellModel
+from heterode.solver.time import stepper as stepper_module
+from heterode.solver.time.bdf import Differentiation, differentiation
+from heterode.solver.time.newton import Newton
+from heterode.solver.time.stepper import State, Stepper
+from heterode.solver.time.terminal import ConstantCurrent, ConstantVoltage
 from verification.claim import Claim, Curve, Outcome, Plot, near
 from verification.in_space import grid_of, solve_block
 

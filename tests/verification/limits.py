@@ -17,14 +17,14 @@ from mpi4py import MPI
 from scipy.optimize import brentq
 from scipy.special import jn_zeros
 
-from simulator.constants import FARADAY, GAS_CONSTANT
-from simulator.geometry.meshing_3d import mesh_spheres
-from simulator.geometry.packing import Packing
-from simulator.results.sample import Sample
-from simulator.solver.electrode_mesh import distribute
-from simulator.solver.model import CellModel
-from simulator.solver.stepper import State
-from simulator.solver.terminal import ConstantCurrent
+from heterode.base.constants import FARADAY, GAS_CONSTANT
+from heterode.geometry.meshing_3d import mesh_spheres
+from heterode.geometry.packing import Packing
+from heterode.results.sample import Sample
+from heterode.solver.discretisation.electrode_mesh import distribute
+from heterode.solver.model import CellModel
+from heterode.solver.time.stepper import State
+from heterode.solver.time.terminal import ConstantCurrent
 from verification.claim import Claim, Curve, Outcome, Plot, at_most
 
 Floats = npt.NDArray[np.float64]

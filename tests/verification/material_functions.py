@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from simulator.materials.electrolytes import ELECTROLYTES, Electrolyte
+from heterode.materials.electrolytes import ELECTROLYTES, Electrolyte
 from verification.claim import Claim, Figure, Outcome, at_most
 from verification.own_venv import ask, python_with
 

@@ -11,8 +11,8 @@ import numpy as np
 from cells import ROOT, cell
 from manufactured import SmoothCurve, replace_law
 
-from simulator.solver.model import CellModel
-from simulator.solver.terminal import ConstantCurrent
+from heterode.solver.model import CellModel
+from heterode.solver.time.terminal import ConstantCurrent
 from verification.claim import Claim, Curve, Outcome, Plot, at_most
 from verification.own_venv import ask, python_with
 

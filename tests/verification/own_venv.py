@@ -1,4 +1,4 @@
-"""Other programs in virtual environments of their own (simulator.other_python), asked in JSON."""
+"""Other programs in virtual environments of their own (heterode.base.own_python), asked in JSON."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from simulator import other_python
+from heterode.base import own_python
 from verification.claim import NotRunError
 
 
@@ -19,12 +19,12 @@ def python_with(name: str, lock: Path) -> Path:
         NotRunError: they cannot be had here.
     """
     try:
-        return other_python.python_with(
+        return own_python.python_with(
             name,
             lock,
             lambda text: print(f"verify: {text}", file=sys.stderr, flush=True),
         )
-    except other_python.InstallError as error:
+    except own_python.InstallError as error:
         raise NotRunError(str(error)) from error
 
 
@@ -35,7 +35,7 @@ def ask(python: Path, script: Path, question: Mapping[str, Any]) -> dict[str, An
         RuntimeError: it failed; with the last line of what it said.
     """
     try:
-        said = other_python.run_script([str(python), str(script)], json.dumps(question))
-    except other_python.ScriptError as error:
+        said = own_python.run_script([str(python), str(script)], json.dumps(question))
+    except own_python.ScriptError as error:
         raise RuntimeError(f"{script.name} {error}") from error
     return dict(json.loads(said.strip().splitlines()[-1]))

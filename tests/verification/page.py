@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
-from simulator import __version__
-from simulator.viewing.legends import lay_out
-from simulator.viewing.style import CHARGE, DISCHARGE, new_figure, save, style
+from heterode import __version__
+from heterode.viewing.legends import lay_out
+from heterode.viewing.style import CHARGE, DISCHARGE, new_figure, save, style
 from verification.claim import Plot, Verified
 from verification.table import HEADING, TWIN_HEADING, markdown, rows, twin_rows
 

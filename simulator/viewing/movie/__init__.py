@@ -6,9 +6,9 @@
 From the results folder alone, also of a run that goes on or was killed; no display is needed.
 """
 
-from simulator.viewing.movie.animate import MOVIE, Movie, animate, outputs_of
-from simulator.viewing.movie.timeline import STEPS
-from simulator.viewing.movie.view import FORMATS, QUANTITIES, Cut, View, read_cut
+from heterode.viewing.movie.animate import MOVIE, Movie, animate, outputs_of
+from heterode.viewing.movie.timeline import STEPS
+from heterode.viewing.movie.view import FORMATS, QUANTITIES, Cut, View, read_cut
 
 __all__ = [
     "FORMATS",

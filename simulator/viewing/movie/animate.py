@@ -12,24 +12,24 @@ from typing import Protocol
 
 import numpy as np
 
-from simulator.errors import ArgumentError
-from simulator.results.fields import FieldSeries, read_fields
-from simulator.results.folder import ResultsFolder
-from simulator.results.heading import heading
-from simulator.results.history import read_history
-from simulator.results.json_record import content_of
-from simulator.results.manifest import read_manifest
-from simulator.results.marks import short_mark
-from simulator.results.particle_series import read_particle_series
-from simulator.results.sample import Floats
-from simulator.results.written import require
-from simulator.viewing.movie.plane import PlaneScene
-from simulator.viewing.movie.stage import Extend, Stage
-from simulator.viewing.movie.timeline import Fields, Timeline
-from simulator.viewing.movie.video import Picture, write_gif, write_mp4
-from simulator.viewing.movie.view import View
-from simulator.viewing.section import mid_section
-from simulator.viewing.slab import layout_of
+from heterode.base.errors import ArgumentError
+from heterode.results.fields import FieldSeries, read_fields
+from heterode.results.folder import ResultsFolder
+from heterode.results.heading import heading
+from heterode.results.history import read_history
+from heterode.results.json_record import content_of
+from heterode.results.manifest import read_manifest
+from heterode.results.marks import short_mark
+from heterode.results.particle_series import read_particle_series
+from heterode.results.sample import Floats
+from heterode.results.written import require
+from heterode.viewing.movie.plane import PlaneScene
+from heterode.viewing.movie.stage import Extend, Stage
+from heterode.viewing.movie.timeline import Fields, Timeline
+from heterode.viewing.movie.video import Picture, write_gif, write_mp4
+from heterode.viewing.movie.view import View
+from heterode.viewing.section import mid_section
+from heterode.viewing.slab import layout_of
 
 MOVIE = "movie"
 """Name of the files in report/, without their endings."""
@@ -159,7 +159,7 @@ def _scene(folder: Path, stage: Stage, series: FieldSeries, view: View) -> Scene
     section = mid_section(series.grid, view.section_um)
     if series.grid.dimension == 3 and not view.section:
         # VTK takes a second to load, and a plane does not need it.
-        from simulator.viewing.movie.space import SpaceScene
+        from heterode.viewing.movie.space import SpaceScene
 
         coating = layout_of(folder, section).coating_um
         return SpaceScene(stage, series.grid, coating, view)

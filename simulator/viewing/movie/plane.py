@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from simulator.results.sample import FieldGrid, Floats, Integers
-from simulator.viewing import style
-from simulator.viewing.movie.raster import rasterise
-from simulator.viewing.movie.stage import Rectangle, Stage
-from simulator.viewing.movie.video import Picture
-from simulator.viewing.section import Section
-from simulator.viewing.slab import Layout, draw_layers, outlines
+from heterode.results.sample import FieldGrid, Floats, Integers
+from heterode.viewing import style
+from heterode.viewing.movie.raster import rasterise
+from heterode.viewing.movie.stage import Rectangle, Stage
+from heterode.viewing.movie.video import Picture
+from heterode.viewing.section import Section
+from heterode.viewing.slab import Layout, draw_layers, outlines
 
 
 class PlaneScene:

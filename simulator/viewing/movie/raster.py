@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from simulator.results.sample import Floats, Integers
+from heterode.results.sample import Floats, Integers
 
 _MOST_AT_ONCE = 4_000_000
 

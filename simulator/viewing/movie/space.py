@@ -13,12 +13,12 @@ import numpy as np
 import pyvista as pv
 from vtkmodules.vtkCommonCore import vtkLogger
 
-from simulator.errors import ArgumentError
-from simulator.results.sample import FieldGrid, Floats, Integers
-from simulator.viewing import style
-from simulator.viewing.movie.stage import Stage
-from simulator.viewing.movie.video import Picture
-from simulator.viewing.movie.view import Cut, View
+from heterode.base.errors import ArgumentError
+from heterode.results.sample import FieldGrid, Floats, Integers
+from heterode.viewing import style
+from heterode.viewing.movie.stage import Stage
+from heterode.viewing.movie.video import Picture
+from heterode.viewing.movie.view import Cut, View
 
 _SEEN_FROM_DEG = -45.0  # the camera's middle place: opposite the corner that is cut away
 _ELEVATION_DEG = 24.0

@@ -16,12 +16,12 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.ticker import AutoMinorLocator, MaxNLocator
 
-from simulator.results.sample import Floats
-from simulator.viewing import style
-from simulator.viewing.half_cycles import PER_AH_M2
-from simulator.viewing.movie.timeline import Moment, Timeline
-from simulator.viewing.movie.video import Picture
-from simulator.viewing.movie.view import View
+from heterode.results.sample import Floats
+from heterode.viewing import style
+from heterode.viewing.half_cycles import PER_AH_M2
+from heterode.viewing.movie.timeline import Moment, Timeline
+from heterode.viewing.movie.video import Picture
+from heterode.viewing.movie.view import View
 
 _HEIGHT_IN = 7.2
 _MAP = (0.06, 0.09, 0.54, 0.79)  # left, bottom, width, height, as shares of the page

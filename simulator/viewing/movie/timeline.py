@@ -12,11 +12,11 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from simulator.errors import InputError
-from simulator.results.fields import FieldSeries
-from simulator.results.particle_series import ParticleHistory
-from simulator.results.sample import Floats
-from simulator.viewing.particle_map import passed_at
+from heterode.base.errors import InputError
+from heterode.results.fields import FieldSeries
+from heterode.results.particle_series import ParticleHistory
+from heterode.results.sample import Floats
+from heterode.viewing.particle_map import passed_at
 
 Steps = Literal["charge", "time"]
 STEPS: tuple[Steps, ...] = ("charge", "time")

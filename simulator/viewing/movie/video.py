@@ -11,8 +11,8 @@ import imageio_ffmpeg
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.results.storage import OutputError, explain
-from simulator.results.written import put_output
+from heterode.results.storage import OutputError, explain
+from heterode.results.written import put_output
 
 Picture = NDArray[np.uint8]
 

@@ -10,10 +10,10 @@ import numpy as np
 from matplotlib import colormaps
 from matplotlib.colors import Colormap
 
-from simulator.errors import ArgumentError
-from simulator.results.sample import Floats
-from simulator.viewing import style
-from simulator.viewing.movie.timeline import STEPS, Steps
+from heterode.base.errors import ArgumentError
+from heterode.results.sample import Floats
+from heterode.viewing import style
+from heterode.viewing.movie.timeline import STEPS, Steps
 
 Quantity = Literal["lithium_fraction", "extracted"]
 Format = Literal["mp4", "gif"]

@@ -1,0 +1,31 @@
+"""Ending a run when a signal asks for it, with all ranks at the same point."""
+
+from __future__ import annotations
+
+import numpy as np
+from mpi4py import MPI
+
+from heterode.base.signals import Noted
+
+
+class Interruption(Noted):
+    """Notes signals while it is entered, for all ranks to agree on later; see `Noted`.
+
+    Args:
+        comm: the ranks.
+    """
+
+    def __init__(self, comm: MPI.Comm) -> None:
+        super().__init__()
+        self._comm = comm
+
+    def agreed(self) -> int:
+        """The signal any rank has received, 0 for none. Collective."""
+        return self.agreed_with(False)[0]
+
+    def agreed_with(self, wish: bool) -> tuple[int, bool]:
+        """The signal any rank has received, and whether any rank has this wish. Collective."""
+        local = np.array([self.number, int(wish)], dtype=np.int64)
+        found = np.empty_like(local)
+        self._comm.Allreduce(local, found, op=MPI.MAX)
+        return int(found[0]), bool(found[1])

@@ -1,0 +1,1 @@
+"""What is known of a run before it is run: its regimes, its size, its time and memory."""

@@ -1,0 +1,269 @@
+r"""Time and memory of a run, from measured runs (simulator/forecast/measured/performance.csv).
+
+Each measured run gives the work of a time step (ranks times seconds), that of everything else, and
+the memory beyond the MEMORY_OF_A_RANK that every rank takes for the interpreter and its libraries.
+All three are read off at the unknowns and ranks wanted:
+
+    work(dofs, ranks) = work(dofs, 1) growth(dofs, ranks)
+
+work(dofs, 1) is interpolated between the measured runs in the logarithms of both. growth is what
+communication and shared memory bandwidth cost, measured where the same mesh was run on 1 and more
+ranks, and interpolated in the logarithms of ranks and dofs. On a measured run the estimate is that
+run. Beyond the least and greatest dofs measured work follows a power of dofs: that between the two
+nearest runs, within the bounds below. Beyond the most ranks measured growth stays, up to
+RANKS_BEYOND times as many ranks, and from there on the time does not fall any more.
+"""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Literal
+
+import numpy as np
+
+from heterode.forecast.estimate.steps import expected_steps
+from heterode.parameters import Parameters
+
+Preset = Literal["direct", "fieldsplit"]
+
+MEMORY_OF_A_RANK = 1.6e8
+"""Bytes that a rank takes before it has a mesh."""
+
+RANKS_BEYOND = 16
+"""Ranks over the most measured ones up to which more of them count as faster."""
+
+Case = tuple[int, Preset]
+
+TIME_EXPONENTS: dict[Case, tuple[float, float]] = {
+    (2, "direct"): (1.0, 1.6),
+    (2, "fieldsplit"): (1.0, 1.4),
+    (3, "direct"): (1.8, 2.4),  # factorisations by MUMPS: 16k 3.1 s, 30k 6.9 s, 64k 41.9 s
+    (3, "fieldsplit"): (1.0, 1.4),
+}
+MEMORY_EXPONENTS: dict[Case, tuple[float, float]] = {
+    (2, "direct"): (1.0, 1.2),
+    (2, "fieldsplit"): (0.9, 1.1),
+    (3, "direct"): (4.0 / 3.0, 1.5),  # fill-in of nested dissection: George, SINUM 10, 345 (1973)
+    (3, "fieldsplit"): (0.9, 1.1),
+}
+"""Least and greatest power of dofs used above what was measured; their mean where one run was."""
+
+BEYOND = 1.25
+"""Ratio to the nearest run measured from which an estimate counts as extrapolated."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A row of the table: one run, from start to end."""
+
+    dimension: int
+    linear_solver: Preset
+    dofs: int
+    ranks: int
+    steps: int
+    newton_iterations: int
+    krylov_iterations: int
+    seconds_total: float
+    seconds_solve: float
+    memory_bytes: float
+    machine: str
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a run takes.
+
+    Attributes:
+        steps: time steps.
+        seconds: wall time.
+        memory_bytes: of all ranks.
+        beyond: in words, what was extrapolated; "" where measured runs lie on both sides.
+        machine: what the runs were measured on.
+    """
+
+    steps: int
+    seconds: float
+    memory_bytes: float
+    beyond: str
+    machine: str
+
+
+@cache
+def measured_runs() -> tuple[Measured, ...]:
+    """The table that comes with heterode."""
+    table = resources.files("heterode.forecast.measured") / "performance.csv"
+    return read_runs(table.read_text("utf-8"))
+
+
+def read_runs(text: str) -> tuple[Measured, ...]:
+    """The rows of a table.
+
+    Args:
+        text: CSV with the fields of `Measured` as its columns.
+
+    Raises:
+        ValueError: a number that is none, or two rows for the same case.
+    """
+    rows = tuple(
+        Measured(
+            dimension=int(row["dimension"]),
+            linear_solver=_preset(row["linear_solver"]),
+            dofs=int(row["dofs"]),
+            ranks=int(row["ranks"]),
+            steps=int(row["steps"]),
+            newton_iterations=int(row["newton_iterations"]),
+            krylov_iterations=int(row["krylov_iterations"]),
+            seconds_total=float(row["seconds_total"]),
+            seconds_solve=float(row["seconds_solve"]),
+            memory_bytes=float(row["memory_bytes"]),
+            machine=row["machine"],
+        )
+        for row in csv.DictReader(text.splitlines())
+    )
+    cases = [(run.dimension, run.linear_solver, run.dofs, run.ranks) for run in rows]
+    if len(set(cases)) < len(cases):
+        raise ValueError("the table of measured runs has two rows for one case")
+    return rows
+
+
+def _preset(text: str) -> Preset:
+    presets: dict[str, Preset] = {"direct": "direct", "fieldsplit": "fieldsplit"}
+    if text not in presets:
+        raise ValueError(f"the table of measured runs has a linear_solver '{text}'")
+    return presets[text]
+
+
+def chosen_solver(parameters: Parameters, dofs: int) -> Preset:
+    """The linear solver that a run takes at its size."""
+    solver = parameters.solver
+    if solver.linear_solver != "auto":
+        return solver.linear_solver
+    # Factors of 3D matrices fill in so much more that direct solvers end ten times sooner.
+    limit = solver.direct_limit // (1 if parameters.geometry.dimension == 2 else 10)
+    return "direct" if dofs <= limit else "fieldsplit"
+
+
+def expected_cost(
+    parameters: Parameters,
+    dofs: int,
+    ranks: int = 1,
+    *,
+    solver: Preset | None = None,
+    runs: Sequence[Measured] | None = None,
+) -> Cost | None:
+    """Time and memory of the run that the parameters describe.
+
+    Args:
+        dofs: its unknowns.
+        ranks: that share them.
+        solver: None: as a run would choose.
+        runs: None: the table that comes with heterode.
+
+    Returns:
+        None where no run of this dimension and solver was measured.
+    """
+    case: Case = (parameters.geometry.dimension, solver or chosen_solver(parameters, dofs))
+    runs = measured_runs() if runs is None else runs
+    alike = [run for run in runs if (run.dimension, run.linear_solver) == case]
+    if not alike:
+        return None
+    steps = expected_steps(parameters)
+    stepping = Work.of([(r.dofs, r.ranks, r.ranks * r.seconds_solve / r.steps) for r in alike])
+    other = Work.of([(r.dofs, r.ranks, r.ranks * _other_seconds(r)) for r in alike])
+    stored = Work.of([(r.dofs, r.ranks, _own_memory(r)) for r in alike])
+    useful = min(ranks, RANKS_BEYOND * max(run.ranks for run in alike))
+    in_time, in_memory = TIME_EXPONENTS[case], MEMORY_EXPONENTS[case]
+    work = steps * stepping.at(dofs, useful, in_time) + other.at(dofs, useful, (1.0, 1.0))
+    return Cost(
+        steps=steps,
+        seconds=work / useful,
+        memory_bytes=stored.at(dofs, ranks, in_memory) + ranks * MEMORY_OF_A_RANK,
+        beyond=_beyond(alike, dofs, ranks),
+        machine=", ".join(sorted({run.machine for run in alike})),
+    )
+
+
+def _other_seconds(run: Measured) -> float:
+    """Meshing, set-up, output and figures."""
+    return max(run.seconds_total - run.seconds_solve, 1e-3)
+
+
+def _own_memory(run: Measured) -> float:
+    return max(run.memory_bytes - run.ranks * MEMORY_OF_A_RANK, 1e6)
+
+
+def _beyond(runs: Sequence[Measured], dofs: int, ranks: int) -> str:
+    sizes, most = [run.dofs for run in runs], max(run.ranks for run in runs)
+    parts = []
+    if dofs > BEYOND * max(sizes):
+        parts.append(f"at most {max(sizes):,} unknowns".replace(",", " "))
+    if dofs < min(sizes) / BEYOND:
+        parts.append(f"at least {min(sizes):,} unknowns".replace(",", " "))
+    if ranks > most:
+        known = f"{most} ranks" if most > 1 else "1 rank"
+        parts.append(f"at most {known}, whose efficiency is assumed up to {RANKS_BEYOND * most}")
+    return f"extrapolated: measured on {' and '.join(parts)}" if parts else ""
+
+
+@dataclass(frozen=True)
+class Work:
+    """Something that grows with dofs and ranks; see the module's docstring.
+
+    Attributes:
+        alone: (log dofs, log of the amount on 1 rank), increasing dofs.
+        growth: by ranks above 1 (log dofs, log of the growth), increasing dofs.
+    """
+
+    alone: list[tuple[float, float]]
+    growth: dict[int, list[tuple[float, float]]]
+
+    @classmethod
+    def of(cls, points: Sequence[tuple[int, int, float]]) -> Work:
+        """From points (dofs, ranks, amount), no two of the same dofs and ranks."""
+        logs = [(math.log(dofs), ranks, math.log(amount)) for dofs, ranks, amount in points]
+        alone = {x: amount for x, ranks, amount in logs if ranks == 1}
+        growth: dict[int, list[tuple[float, float]]] = {}
+        for x, ranks, amount in sorted(logs):
+            if ranks > 1 and x in alone:
+                growth.setdefault(ranks, []).append((x, amount - alone[x]))
+        # What was run on several ranks only is brought to one rank by the growth known so far.
+        measured_alone = set(alone)
+        known = {ranks: list(pairs) for ranks, pairs in growth.items()}
+        for x, ranks, amount in sorted(logs):
+            if x not in measured_alone:
+                alone.setdefault(x, amount - _grown(known, x, ranks))
+                growth.setdefault(ranks, []).append((x, amount - alone[x]))
+        return cls(sorted(alone.items()), {r: sorted(pairs) for r, pairs in growth.items()})
+
+    def at(self, dofs: int, ranks: int, exponents: tuple[float, float]) -> float:
+        """The amount; `exponents` bound the power of dofs beyond what was measured."""
+        x = math.log(dofs)
+        places, values = zip(*self.alone, strict=True)
+        amount = float(np.interp(x, places, values)) + _grown(self.growth, x, ranks)
+        if x > places[-1]:
+            amount += (x - places[-1]) * self._slope(-2, exponents)
+        elif x < places[0]:
+            amount += (x - places[0]) * self._slope(0, (0.5, exponents[1]))
+        return math.exp(amount)
+
+    def _slope(self, first: int, bounds: tuple[float, float]) -> float:
+        """The power of dofs between two neighbouring points, within bounds."""
+        if len(self.alone) < 2:
+            return 0.5 * sum(bounds)
+        (x0, y0), (x1, y1) = self.alone[first], self.alone[first + 1]
+        return min(max((y1 - y0) / (x1 - x0), bounds[0]), bounds[1])
+
+
+def _grown(growth: dict[int, list[tuple[float, float]]], x: float, ranks: int) -> float:
+    """Logarithm of the growth at log dofs x."""
+    places, values = [0.0], [0.0]
+    for count in sorted(growth):
+        sizes, logs = zip(*growth[count], strict=True)
+        places.append(math.log(count))
+        values.append(float(np.interp(x, sizes, logs)))
+    return float(np.interp(math.log(ranks), places, values))

@@ -1,0 +1,169 @@
+"""What a machine or a batch job offers, and the warnings where an estimate does not fit.
+
+Memory is the least of what the kernel says is available, of the control group's limit (version 1
+and 2) and of what Slurm gave the job; time is what is left of a Slurm job. Bytes and seconds.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from heterode.base.cores import control_groups
+from heterode.forecast.estimate.cost import Cost, Preset, expected_cost
+from heterode.parameters import Parameters
+
+ROOM = 0.9
+"""Share of the memory that an estimate may take without a warning."""
+
+LARGE_FOR_DIRECT = 30_000
+"""Unknowns in 3D from which a direct solver is warned of."""
+
+UNLIMITED = 1 << 60
+"""Version 1 of the control groups writes a number this large for no limit."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a run may use.
+
+    Attributes:
+        memory_bytes: on all nodes; None if nothing tells.
+        seconds: None without a limit.
+        source: what sets the memory, as in "on this machine".
+    """
+
+    memory_bytes: float | None
+    seconds: float | None
+    source: str
+
+
+def present_limits(
+    environment: Mapping[str, str] = os.environ, root: Path = Path("/"), now: float | None = None
+) -> Limits:
+    """Those of this machine, or of the Slurm job that this process belongs to.
+
+    Args:
+        environment: variables.
+        root: where /proc and /sys are.
+        now: seconds since 1970; None asks the clock.
+    """
+    nodes = _number(environment, "SLURM_JOB_NUM_NODES") or 1
+    here = [(size, "on this machine") for size in _available(root)]
+    here += [(size, "in this control group") for size in _control_group(root)]
+    per_node = _number(environment, "SLURM_MEM_PER_NODE")
+    if per_node:
+        here.append((per_node * 2**20, "in this job (SLURM_MEM_PER_NODE)"))
+    offers = [(size * nodes, source) for size, source in here]
+    per_cpu, tasks = (_number(environment, f"SLURM_{k}") for k in ("MEM_PER_CPU", "NTASKS"))
+    if per_cpu and tasks:
+        cpus = _number(environment, "SLURM_CPUS_PER_TASK") or 1
+        offers.append((per_cpu * 2**20 * tasks * cpus, "in this job (SLURM_MEM_PER_CPU)"))
+    memory, source = min(offers, default=(None, ""))
+    end = _number(environment, "SLURM_JOB_END_TIME")
+    left = None if not end else max(end - (time.time() if now is None else now), 0.0)
+    return Limits(memory, left, source)
+
+
+def _number(environment: Mapping[str, str], name: str) -> int | None:
+    text = environment.get(name, "")
+    return int(text) if text.isdecimal() else None
+
+
+def _available(root: Path) -> Iterator[int]:
+    with suppress(OSError, ValueError, IndexError):
+        for line in (root / "proc" / "meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                yield int(line.split()[1]) * 1024
+
+
+def _control_group(root: Path) -> Iterator[int]:
+    """Limits of the memory of the group of this process and of all above it."""
+    for group, version in control_groups(root, "memory"):
+        with suppress(OSError, ValueError):
+            name = "memory.max" if version == 2 else "memory.limit_in_bytes"
+            limit = int((group / name).read_text())
+            if limit < UNLIMITED:
+                yield limit
+
+
+def warnings(
+    parameters: Parameters, dofs: int, ranks: int, solver: Preset, cost: Cost | None, limits: Limits
+) -> list[str]:
+    """One line for each thing that does not fit, naming what to change."""
+    found = []
+    if solver == "direct" and parameters.geometry.dimension == 3 and dofs > LARGE_FOR_DIRECT:
+        found.append(
+            'solver.linear_solver = "direct" is for small meshes in 3D: the time of each'
+            " factorisation grows with about the square of the unknowns (7 s at 30 000, 42 s at"
+            ' 64 000). Set it to "fieldsplit"'
+        )
+    if cost is None:
+        return found
+    room = limits.memory_bytes
+    if room is not None and cost.memory_bytes > ROOM * room:
+        found.append(
+            f"about {gigabytes(cost.memory_bytes)} will be needed, and {gigabytes(room)} are there"
+            f" {limits.source}. {_smaller(parameters, solver)}, or use more nodes"
+        )
+    if limits.seconds is not None and cost.seconds > limits.seconds:
+        found.append(
+            f"about {duration(cost.seconds)} will be needed on {ranks_text(ranks)}, and this job"
+            f" ends in {duration(limits.seconds)}. Use more ranks or ask for more time; `heterode"
+            " run --resume` goes on where a job ended"
+        )
+    return found
+
+
+def _smaller(parameters: Parameters, solver: Preset) -> str:
+    geometry = parameters.geometry
+    if geometry.mesh_file is not None:
+        return "Give a coarser geometry.mesh_file"
+    remedy = f"Raise geometry.mesh.surface_size_factor ({geometry.mesh.surface_size_factor:g} now)"
+    remedy += ", lower geometry.particles" if geometry.particles else ", lower geometry.width"
+    if solver == "direct" and geometry.dimension == 3:
+        remedy = f'Set solver.linear_solver to "fieldsplit". {remedy}'
+    return remedy
+
+
+def forecast(
+    parameters: Parameters, dofs: int, ranks: int, solver: Preset, limits: Limits | None = None
+) -> list[str]:
+    """What is expected of a run, in one line, and a line for each thing that does not fit.
+
+    Args:
+        limits: None: those of this machine or job.
+    """
+    cost = expected_cost(parameters, dofs, ranks, solver=solver)
+    lines = []
+    if cost is not None:
+        lines.append(
+            f"estimated {duration(cost.seconds)} and {gigabytes(cost.memory_bytes)} on"
+            f" {ranks_text(ranks)}, about {cost.steps} time steps, as on {cost.machine}"
+        )
+        lines += [cost.beyond] if cost.beyond else []
+    limits = present_limits() if limits is None else limits
+    unfit = warnings(parameters, dofs, ranks, solver, cost, limits)
+    return lines + [f"warning: {text}" for text in unfit]
+
+
+def ranks_text(ranks: int) -> str:
+    """ "1 rank", "2 ranks"."""
+    return f"{ranks} rank{'s' if ranks > 1 else ''}"
+
+
+def gigabytes(size: float) -> str:
+    """ "3.1 GB"."""
+    return f"{size / 1e9:.2g} GB" if size < 1e10 else f"{size / 1e9:.0f} GB"
+
+
+def duration(seconds: float) -> str:
+    """As precise as an estimate is: "40 s", "12 min", "3.5 h", "4 days"."""
+    for unit, length, most in (("s", 1.0, 90.0), ("min", 60.0, 5400.0), ("h", 3600.0, 172800.0)):
+        if seconds < most:
+            return f"{max(seconds / length, 1):.2g} {unit}"
+    return f"{seconds / 86400.0:.2g} days"

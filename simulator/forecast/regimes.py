@@ -1,0 +1,336 @@
+"""Regime numbers: what will limit a run, known before it is run.
+
+Reference state: lithium fraction x = 0.7, where |dU/dx| of NMC is near its least and the spread
+between particles near its greatest; salt at its initial concentration; the median penalty.
+
+    R     surface-equivalent radius, dim * volume / surface of all particles (3 V/A, in 2D 2 A/P)
+    i0    exchange current by the law in force (heterode.physics.exchange), without penalty
+    I     current density of the fastest step, per collector area; t = capacity / I
+    i     I / (a L), the mean current density on particle surfaces, a = dim * eps_AM / R
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from heterode.base.constants import FARADAY, GAS_CONSTANT
+from heterode.materials import open_circuit_potential
+from heterode.parameters.model import Parameters
+from heterode.parameters.tables import read_penalty_table
+from heterode.particles.drawn_penalties import penalty_law
+from heterode.physics.effective import bruggeman, carbon_factor
+from heterode.physics.exchange import exchange_law
+from heterode.protocol.records import each_step
+
+Array = NDArray[np.float64]
+
+REFERENCE_FRACTION = 0.7
+
+
+@dataclass(frozen=True)
+class Regime:
+    """One dimensionless number (or a quantity in `unit`), its formula, and what it means."""
+
+    name: str
+    symbol: str
+    value: float
+    formula: str
+    meaning: str
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class MeshSummary:
+    """What a mesh measures, for numbers that otherwise come from the nominal geometry.
+
+    Attributes:
+        particles: number of particles.
+        active_fraction: particle volume over cathode volume.
+        specific_surface: particle surface over cathode volume, m^-1.
+        coating_thickness, separator_thickness: m.
+    """
+
+    particles: int
+    active_fraction: float
+    specific_surface: float
+    coating_thickness: float
+    separator_thickness: float
+
+
+def effective_radius(parameters: Parameters, mesh: MeshSummary | None = None) -> float:
+    """dim * volume / surface of all particles, m."""
+    dimension = parameters.geometry.dimension
+    if mesh is not None:
+        return dimension * mesh.active_fraction / mesh.specific_surface
+    return parameters.geometry.size_law.surface_radius(dimension)
+
+
+def areal_capacity(parameters: Parameters, mesh: MeshSummary | None = None) -> float:
+    """Capacity between the ends of the voltage window per collector area, C m^-2.
+
+    F c_max (x_low - x_high) eps_AM L. Divided by 3600 s it is the 1C current density, A m^-2.
+    """
+    material, geometry = parameters.active_material, parameters.geometry
+    least, most = material.lithium_fraction_window
+    fraction = geometry.active_fraction if mesh is None else mesh.active_fraction
+    stored = FARADAY * material.maximum_concentration * (most - least)
+    return stored * fraction * _thicknesses(parameters, mesh)[0]
+
+
+def _thicknesses(p: Parameters, mesh: MeshSummary | None) -> tuple[float, float]:
+    """Of coating and separator, m."""
+    if mesh is not None:
+        return mesh.coating_thickness, mesh.separator_thickness
+    return p.geometry.coating_thickness, p.geometry.separator_thickness
+
+
+def fastest_current(parameters: Parameters, mesh: MeshSummary | None = None) -> float | None:
+    """Largest current density that any step names, A m^-2; None without one."""
+    one_C = areal_capacity(parameters, mesh) / 3600.0
+    potential = parameters.active_material.mean_potential
+    steps = each_step(parameters.protocol.steps)
+    named = [step.current_density(one_C, potential) for step in steps]
+    return max((current for current in named if current is not None), default=None)
+
+
+def median_penalty(parameters: Parameters, mesh: MeshSummary | None = None) -> float:
+    """Median of the penalty factors that will be drawn (of the table, when one is given).
+
+    Correlated factors that are rescaled by their largest lie a little higher, since so many are
+    fewer independent ones.
+    """
+    penalty = parameters.penalty
+    if penalty.distribution == "none":
+        return 1.0
+    if penalty.distribution == "table" and penalty.file is not None:
+        return float(np.median(read_penalty_table(penalty.file)))
+    count = expected_particles(parameters) if mesh is None else mesh.particles
+    return penalty_law(penalty).quantile(0.5, count)
+
+
+def exchange_current(parameters: Parameters, lithium_fraction: float) -> float:
+    """i0 at the initial salt concentration and the cell's temperature, without penalty, A m^-2."""
+    law = exchange_law(
+        parameters.active_material,
+        salt_concentration=parameters.electrolyte.initial_concentration,
+        temperature=parameters.temperature,
+    )
+    return float(law(np.array([lithium_fraction]), np.ones(1))[0][0])
+
+
+@dataclass(frozen=True)
+class _State:
+    """The quantities of the module's docstring, SI."""
+
+    L: float
+    R: float
+    a: float
+    D: float
+    i0: float
+    pen: float
+    slope: float
+    f: float
+    sigma: float
+    kappa: float
+
+
+def _state(p: Parameters, mesh: MeshSummary | None) -> _State:
+    x = REFERENCE_FRACTION
+    R = effective_radius(p, mesh)
+    fraction = p.geometry.active_fraction if mesh is None else mesh.active_fraction
+    binder, c = p.carbon_binder, p.electrolyte.initial_concentration
+    pores = bruggeman(binder.electrolyte_fraction, binder.bruggeman_exponent)
+    carbon = carbon_factor(
+        binder.electrolyte_fraction, binder.bruggeman_exponent, binder.bruggeman_carbon
+    )
+    return _State(
+        L=_thicknesses(p, mesh)[0],
+        R=R,
+        a=p.geometry.dimension * fraction / R,
+        D=float(p.active_material.diffusivity_of_fraction(x, p.temperature)),
+        i0=exchange_current(p, x),
+        pen=median_penalty(p, mesh),
+        slope=abs(float(open_circuit_potential(p.active_material.open_circuit_potential).slope(x))),
+        f=FARADAY / (GAS_CONSTANT * p.temperature),
+        sigma=binder.conductivity * carbon,
+        kappa=float(p.electrolyte.functions.conductivity(c, p.temperature)) * pores,
+    )
+
+
+def regime_numbers(parameters: Parameters, mesh: MeshSummary | None = None) -> list[Regime]:
+    """The numbers a user should see before a run, in the order in which they are read.
+
+    Args:
+        mesh: measured active fraction and surface; without it the nominal geometry counts.
+    """
+    s = _state(parameters, mesh)
+    current = fastest_current(parameters, mesh)
+    numbers = []
+    if current is not None:
+        numbers += _of_current(parameters, s, current, areal_capacity(parameters, mesh), mesh)
+    numbers += _of_state(parameters, s)
+    if parameters.active_material.electronic_conduction_in_particles:
+        numbers.append(_of_particle_conduction(parameters, s))
+    return numbers
+
+
+def _of_current(
+    p: Parameters, s: _State, current: float, capacity: float, mesh: MeshSummary | None
+) -> list[Regime]:
+    # A current beyond all bounds still has a time.
+    time = max(capacity / current, 1e-200)
+    diffusion = s.R**2 / (s.D * time)
+    ratio = current / (s.a * s.L) / (2.0 * s.pen * s.i0)
+    overpotential = 2.0 / s.f * math.asinh(ratio)
+    drop = _salt_drop(p, current, mesh) / p.electrolyte.initial_concentration
+    return [
+        Regime(
+            "diffusion in the particles",
+            "R^2/(D t)",
+            diffusion,
+            f"R = {s.R * 1e6:.2f} um, D = {s.D:.2g} m^2/s, t = {time / 3600:.3g} h",
+            _read(
+                diffusion,
+                (0.02, "lithium is nearly uniform inside a particle"),
+                (0.3, "lithium varies moderately from core to surface"),
+                (math.inf, "diffusion inside the particles limits the rate"),
+            ),
+        ),
+        Regime(
+            "current against exchange",
+            "I*",
+            ratio,
+            f"i/(2 pen i0), pen = {s.pen:.2g}, i0 = {s.i0:.3g} A/m^2: "
+            f"overpotential {overpotential * 1e3:.3g} mV",
+            _read(
+                ratio,
+                (0.02, "near equilibrium: differences in kinetics hardly show"),
+                (0.3, "kinetics are felt: weakly penalised particles lead a little"),
+                (math.inf, "kinetics limit: particles differ as their penalty and size do"),
+            ),
+        ),
+        Regime(
+            "salt against its initial content",
+            "dc/c0",
+            drop,
+            "steady concentration difference from lithium face to collector over c0",
+            _read(
+                drop,
+                (0.1, "the salt stays nearly uniform"),
+                (0.8, "the salt varies across the cell"),
+                (math.inf, "salt depletion ends the run before the cut-off"),
+            ),
+        ),
+    ]
+
+
+def _salt_drop(p: Parameters, current: float, mesh: MeshSummary | None) -> float:
+    """I (1 - t+)/F (L_sep/D_sep + L/(2 D_cathode)), mol m^-3.
+
+    Here the way around the particles counts too: (1 - eps_AM)^1.5, Bruggeman's estimate.
+    """
+    c, T = p.electrolyte.initial_concentration, p.temperature
+    functions, binder, separator = p.electrolyte.functions, p.carbon_binder, p.separator
+    D = float(functions.diffusivity(c, T))
+    active = p.geometry.active_fraction if mesh is None else mesh.active_fraction
+    around = float((1.0 - active) ** 1.5)
+    coating, behind = _thicknesses(p, mesh)
+    D_cathode = D * around * bruggeman(binder.electrolyte_fraction, binder.bruggeman_exponent)
+    D_separator = D * bruggeman(separator.porosity, separator.bruggeman_exponent)
+    path = behind / D_separator + 0.5 * coating / D_cathode
+    flux = current * (1.0 - float(functions.transference_number(c, T))) / FARADAY
+    return float(flux * path)
+
+
+def _of_state(p: Parameters, s: _State) -> list[Regime]:
+    transfer = s.pen * s.i0 * s.f
+    biot = transfer * s.slope / (FARADAY * p.active_material.maximum_concentration) * s.R / s.D
+    carbon, ions = (s.L**2 * s.a * transfer / k for k in (s.sigma, s.kappa))
+    return [
+        Regime(
+            "interface against diffusion (Biot)",
+            "h R/D",
+            biot,
+            f"h = pen i0 (F/RT)|U'|/(F c_max), |U'| = {s.slope:.2f} V at x = {REFERENCE_FRACTION}",
+            _read(
+                biot,
+                (0.1, "the interface holds lithium back: each particle is uniform inside"),
+                (10.0, "interface and diffusion share the resistance"),
+                (math.inf, "diffusion holds lithium back: surfaces are in equilibrium"),
+            ),
+        ),
+        Regime(
+            "conduction by carbon",
+            "nu^2 (sigma)",
+            carbon,
+            f"L^2 a pen i0 (F/RT)/sigma, sigma = {s.sigma:.3g} S/m",
+            _conduction(carbon, "the carbon", "the collector"),
+        ),
+        Regime(
+            "conduction by electrolyte",
+            "nu^2 (kappa)",
+            ions,
+            f"L^2 a pen i0 (F/RT)/kappa, kappa = {s.kappa:.3g} S/m",
+            _conduction(ions, "the electrolyte", "the separator"),
+        ),
+    ]
+
+
+def _of_particle_conduction(p: Parameters, s: _State) -> Regime:
+    given = p.active_material.electronic_conductivity_of_fraction
+    sigma = given if isinstance(given, float) else float(given(REFERENCE_FRACTION))
+    value = s.R * s.pen * s.i0 * s.f / sigma
+    return Regime(
+        "conduction inside particles",
+        "R/l (sigma_p)",
+        value,
+        f"l = sigma_p/(pen i0 F/RT), sigma_p = {sigma:.3g} S/m",
+        _read(
+            value,
+            (0.1, "electrons cross a particle at no cost"),
+            (10.0, "electrons are felt: particles bridge gaps in the carbon binder in part"),
+            (math.inf, "electrons hardly enter the particles: the carbon binder brings them"),
+        ),
+    )
+
+
+def _conduction(value: float, conductor: str, side: str) -> str:
+    return _read(
+        value,
+        (0.1, f"{conductor} conducts well: the depth in the coating does not matter"),
+        (10.0, f"{conductor} is felt: particles near {side} lead a little"),
+        (math.inf, f"{conductor} limits: the reaction begins at {side}"),
+    )
+
+
+def _read(value: float, *bands: tuple[float, str]) -> str:
+    return next(text for limit, text in bands if value <= limit)
+
+
+# Size ----------------------------------------------------------------------------------------
+
+
+def expected_width(parameters: Parameters) -> float:
+    """Lateral width, m: the file's, or the one that holds its number of particles."""
+    geometry = parameters.geometry
+    if geometry.width is not None:
+        return geometry.width
+    assert geometry.particles is not None
+    solid = geometry.particles * geometry.size_law.mean_volume(geometry.dimension)
+    face = solid / (geometry.active_fraction * geometry.coating_thickness)
+    return float(face ** (1.0 / (geometry.dimension - 1)))
+
+
+def expected_particles(parameters: Parameters) -> int:
+    """Number of particles: the file's, or as many as fill the width."""
+    geometry = parameters.geometry
+    if geometry.particles is not None:
+        return geometry.particles
+    assert geometry.width is not None
+    face = geometry.width ** (geometry.dimension - 1)
+    solid = face * geometry.coating_thickness * geometry.active_fraction
+    return max(1, round(solid / geometry.size_law.mean_volume(geometry.dimension)))

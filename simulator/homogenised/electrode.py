@@ -1,0 +1,287 @@
+r"""What the DFN is told about a run's electrode, in PyBaMM's names and SI.
+
+    active fraction   V / (A_c L)                        V, A: volume and reacting surface of all
+    particle radius   3 V / A                            particles; A_c, L: the coating
+    porosity          (1 - V/(A_c L)) eps_l
+    transport         (1 - V/(A_c L))^(d/(d-1)) eps_l^b  around the particles, and in the carbon
+                                                         binder as in equations (7)-(9)
+    exchange current  <pen> i0(x, c_l)
+
+A DFN's particles are spheres. With R = 3V/A they have the run's volume and surface, so that
+capacity and the current density of the reaction are the run's. In 2D the particles are discs, that
+is cylinders, of radius R_d = 2V/A: R is 1.5 R_d. Under a steady flux j the surface of a cylinder
+differs from its mean by j R_d / (4 D), that of a sphere by j R / (5 D), which is the same where the
+sphere's D is 1.2 times the cylinder's: so the DFN gets 1.2 D in 2D. (Just after a change of the
+flux, while lithium diffuses as from a plane, its surface then follows by 9 % too little.)
+
+Around particles the way is longer: by differential effective-medium theory (Bruggeman, Ann. Phys.
+416, 636 (1935)) transport falls as (1 - eps)^1.5 for spheres and as (1 - eps)^2 for discs.
+
+<pen> is the mean of the penalty factors weighted by surface ("mean"): where all particles are at
+one state and potential, they carry the current of as many that have this factor each. "harmonic" is
+the mean of the resistances, right where all carry the same current density. "none" leaves
+penalties out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from heterode.base.errors import InputError
+from heterode.geometry.mesh_data import thickness_axis
+from heterode.materials import arrhenius, lithium_metal_exchange_current, open_circuit_potential
+from heterode.parameters import Parameters
+from heterode.particles.table import ParticleTable
+from heterode.physics.effective import bruggeman, carbon_factor
+from heterode.physics.exchange import exchange_law
+from heterode.results.fields import read_fields
+
+Floats = npt.NDArray[np.float64]
+Weighting = Literal["mean", "harmonic", "none"]
+
+CYLINDER = 1.2
+"""Factor on the diffusivity that makes a sphere's steady difference that of a cylinder."""
+
+IDEAL_EXCHANGE = 1e6
+"""Of an ideal lithium metal, A m^-2: 0.3 nV at 10 A m^-2."""
+
+MESH_POINTS = {"x_n": 20, "x_s": 30, "x_p": 40, "r_n": 20, "r_p": 80}
+
+_FRACTIONS: Floats = 0.5 * (1.0 - np.cos(np.pi * np.linspace(0.0, 1.0, 801, dtype=np.float64)))
+"""Dense at both ends, where exchange currents go as square roots."""
+
+_SALT: Floats = np.linspace(1.0, 6000.0, 501, dtype=np.float64)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A run's electrode as it was meshed, SI; in 2D per metre of depth.
+
+    Attributes:
+        volume, surface: of all particles together, m^3 and m^2.
+        area: of the collector, m^2.
+        penalty: <pen>.
+        coating, separator: their thickness, m; None where it is that of the parameters.
+    """
+
+    volume: float
+    surface: float
+    area: float
+    penalty: float
+    coating: float | None = None
+    separator: float | None = None
+
+
+def measure(
+    folder: Path, particles: ParticleTable, dimension: int, weighting: Weighting
+) -> Measured:
+    """From particles and the extents of the fields' grid.
+
+    Raises:
+        InputError: the folder has no fields.
+    """
+    points = read_fields(folder, "electrolyte").grid.points_um[:, :dimension]
+    axis = thickness_axis(dimension)
+    extents = np.ptp(points, axis=0)
+    sides = np.delete(extents, axis)
+    # The carbon binder reaches from the collector to the separator.
+    coating = float(np.ptp(read_fields(folder, "carbon").grid.points_um[:, axis]))
+    scale = 1e-6 ** (dimension - 1)
+    # In 2D tables count volumes per micrometre of depth.
+    depth = 1e-6 if dimension == 2 else 1.0
+    return Measured(
+        volume=float(particles.volume_um3.sum()) * 1e-18 / depth,
+        surface=float(particles.surface_um2.sum()) * 1e-12 / depth,
+        area=float(np.prod(sides)) * scale,
+        penalty=mean_penalty(particles, weighting),
+        coating=1e-6 * coating,
+        separator=1e-6 * (float(extents[axis]) - coating),
+    )
+
+
+def mean_penalty(particles: ParticleTable, weighting: Weighting) -> float:
+    """<pen>, weighted by surface."""
+    weights = particles.surface_um2 / particles.surface_um2.sum()
+    if weighting == "none":
+        return 1.0
+    if weighting == "harmonic":
+        return float(1.0 / (weights @ (1.0 / particles.penalty)))
+    return float(weights @ particles.penalty)
+
+
+def describe_electrode(p: Parameters, m: Measured) -> dict[str, Any]:
+    """Model options, parameters (numbers) and functions (tables) of the DFN.
+
+    Raises:
+        InputError: the particles fill the whole coating.
+    """
+    values: dict[str, float] = _geometry(p, m) | _conditions(p)
+    functions: dict[str, Any] = {}
+    for name, described in (_particles(p, m) | _electrolyte(p)).items():
+        target = values if isinstance(described, float) else functions
+        target[name] = described
+    options = {"working electrode": "positive", "contact resistance": "true"}
+    anodic, symmetry = p.active_material.anodic_transfer, p.lithium_metal.symmetry
+    if max(abs(anodic - 0.5), abs(symmetry - 0.5)) > 1e-9:
+        options["intercalation kinetics"] = "asymmetric Butler-Volmer"
+        values["Positive electrode Butler-Volmer transfer coefficient"] = anodic
+        values["Negative electrode Butler-Volmer transfer coefficient"] = symmetry
+    return {
+        "model options": options,
+        "parameters": values,
+        "functions": functions,
+        "mesh points": MESH_POINTS,
+    }
+
+
+def not_represented(p: Parameters) -> list[str]:
+    """What of a run a DFN knows nothing of, a line each."""
+    lines, material = [], p.active_material
+    if material.double_layer_capacitance > 0:
+        lines.append("the double layer of the particles is left out")
+    if material.electronic_conduction_in_particles:
+        lines.append("electrons inside particles are left out: the carbon binder alone conducts")
+    if p.collector.connection == "uniform_flux":
+        lines.append("the collector is at one potential, where the run has a uniform current")
+    if p.geometry.dimension == 2:
+        lines.append("discs are spheres of the same volume and surface, with 1.2 times their D")
+    return lines
+
+
+def _geometry(p: Parameters, m: Measured) -> dict[str, float]:
+    geometry, binder = p.geometry, p.carbon_binder
+    coating = geometry.coating_thickness if m.coating is None else m.coating
+    separator = geometry.separator_thickness if m.separator is None else m.separator
+    active = m.volume / (m.area * coating)
+    if not 0.0 < active < 1.0:
+        raise InputError(f"the particles fill {active:.2f} of the coating, so there is no twin.")
+    dimension = geometry.dimension
+    around = (1.0 - active) ** (dimension / (dimension - 1))
+    porosity = (1.0 - active) * binder.electrolyte_fraction
+    pores = around * bruggeman(binder.electrolyte_fraction, binder.bruggeman_exponent)
+    carbon = around * carbon_factor(
+        binder.electrolyte_fraction, binder.bruggeman_exponent, binder.bruggeman_carbon
+    )
+    return {
+        "Electrode height [m]": 1.0,
+        "Electrode width [m]": 1.0,
+        "Positive electrode thickness [m]": coating,
+        "Separator thickness [m]": separator,
+        "Positive electrode active material volume fraction": active,
+        "Positive particle radius [m]": 3.0 * m.volume / m.surface,
+        "Positive electrode porosity": porosity,
+        "Positive electrode Bruggeman coefficient (electrolyte)": float(
+            np.log(pores) / np.log(porosity)
+        ),
+        "Positive electrode conductivity [S.m-1]": binder.conductivity * carbon,
+        # The conductivity above is the effective one.
+        "Positive electrode Bruggeman coefficient (electrode)": 0.0,
+        # Of the lithium metal; 1e-11 ohm m^2, so nothing.
+        "Negative electrode thickness [m]": 1e-4,
+        "Negative electrode conductivity [S.m-1]": 1e7,
+        "Lithium metal partial molar volume [m3.mol-1]": 1.0
+        / p.lithium_metal.lithium_concentration,
+        "Separator porosity": p.separator.porosity,
+        "Separator Bruggeman coefficient (electrolyte)": p.separator.bruggeman_exponent,
+        "Contact resistance [Ohm]": p.collector.contact_resistance,
+    }
+
+
+def _conditions(p: Parameters) -> dict[str, float]:
+    """Temperatures, what the DFN starts from, and limits that never end it."""
+    material = p.active_material
+    return {
+        "Ambient temperature [K]": p.temperature,
+        "Initial temperature [K]": p.temperature,
+        "Reference temperature [K]": p.temperature,
+        "Maximum concentration in positive electrode [mol.m-3]": material.maximum_concentration,
+        "Initial concentration in positive electrode [mol.m-3]": (
+            material.maximum_concentration * material.initial_lithium_fraction
+        ),
+        "Initial concentration in electrolyte [mol.m-3]": p.electrolyte.initial_concentration,
+        "Positive electrode OCP entropic change [V.K-1]": 0.0,
+        "Number of electrodes connected in parallel to make a cell": 1.0,
+        "Number of cells connected in series to make a battery": 1.0,
+        "Nominal cell capacity [A.h]": 1.0,
+        "Lower voltage cut-off [V]": 0.0,
+        "Upper voltage cut-off [V]": 10.0,
+    }
+
+
+def _particles(p: Parameters, m: Measured) -> dict[str, Any]:
+    material, T = p.active_material, p.temperature
+    curve = open_circuit_potential(material.open_circuit_potential)
+    factor = CYLINDER if p.geometry.dimension == 2 else 1.0
+    law = exchange_law(
+        material, salt_concentration=p.electrolyte.initial_concentration, temperature=T
+    )
+    i0 = law(_FRACTIONS, np.ones_like(_FRACTIONS))[0]
+    exchange = _table("stoichiometry", _FRACTIONS, m.penalty * i0) | {
+        "at electrolyte concentration [mol.m-3]": p.electrolyte.initial_concentration,
+        "order of the salt": material.anodic_transfer,
+    }
+    potentials = np.linspace(4.99, 2.5, 1246, dtype=np.float64)
+    fractions = curve.lithium_fraction(potentials)
+    # Near x = 1 the curve falls so steeply that its points would lie on one another.
+    apart = np.r_[True, np.diff(fractions) > 1e-7]
+    x = fractions[apart]
+    return {
+        "Positive electrode OCP [V]": _table("stoichiometry", x, curve.potential(x)),
+        "Positive particle diffusivity [m2.s-1]": _function(
+            "stoichiometry", _FRACTIONS, lambda x: factor * material.diffusivity_of_fraction(x, T)
+        ),
+        "Positive electrode exchange-current density [A.m-2]": exchange,
+    }
+
+
+def _electrolyte(p: Parameters) -> dict[str, Any]:
+    functions, metal, T = p.electrolyte.functions, p.lithium_metal, p.temperature
+    salt = "electrolyte concentration [mol.m-3]"
+    scale = arrhenius(metal.rate_constant_activation_energy, T)
+
+    def lithium(c: Floats) -> Floats:
+        if metal.kinetics == "ideal":
+            return np.full_like(c, IDEAL_EXCHANGE)
+        return np.asarray(
+            scale
+            * lithium_metal_exchange_current(
+                c,
+                rate_constant=metal.rate_constant,
+                lithium_concentration=metal.lithium_concentration,
+                anodic_transfer=metal.anodic_transfer,
+            )
+        )
+
+    return {
+        "Electrolyte diffusivity [m2.s-1]": _function(
+            salt, _SALT, lambda c: functions.diffusivity(c, T)
+        ),
+        "Electrolyte conductivity [S.m-1]": _function(
+            salt, _SALT, lambda c: functions.conductivity(c, T)
+        ),
+        "Cation transference number": _function(
+            salt, _SALT, lambda c: functions.transference_number(c, T)
+        ),
+        "Thermodynamic factor": _function(
+            salt, _SALT, lambda c: functions.thermodynamic_factor(c, T)
+        ),
+        "Exchange-current density for lithium metal electrode [A.m-2]": _function(
+            salt, _SALT, lithium
+        ),
+    }
+
+
+def _function(argument: str, x: Floats, function: Callable[[Floats], Any]) -> Any:
+    """A number where the function is constant, otherwise its table."""
+    y = np.broadcast_to(np.asarray(function(x), dtype=np.float64), x.shape)
+    return float(y[0]) if np.ptp(y) == 0.0 else _table(argument, x, y)
+
+
+def _table(argument: str, x: Floats, y: Floats) -> dict[str, Any]:
+    return {"argument": argument, "x": x.tolist(), "y": y.tolist()}

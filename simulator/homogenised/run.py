@@ -1,0 +1,104 @@
+"""What of a results folder its twin is made from."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from heterode.base.errors import InputError
+from heterode.parameters.loading import parameters_from
+from heterode.parameters.model import Parameters
+from heterode.parameters.tables import FractionTable
+from heterode.particles.table import ParticleTable
+from heterode.results.folder import ResultsFolder
+from heterode.results.heading import heading
+from heterode.results.history import read_history
+from heterode.results.json_record import content_of
+from heterode.results.manifest import read_manifest
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run, also one that goes on or ended early.
+
+    Attributes:
+        path: the folder.
+        parameters: as far as an electrode has them: without its protocol and its penalties' law.
+        conditioned: whether penalties changed from cycle to cycle.
+        particles: with the penalties of the first cycle.
+        history: at least two rows.
+        title: what it is called, see `heterode.results.heading`.
+        status, reason: of the manifest.
+    """
+
+    path: Path
+    parameters: Parameters
+    conditioned: bool
+    particles: ParticleTable
+    history: pd.DataFrame
+    title: str
+    status: str
+    reason: str
+
+
+def read_run(folder: Path) -> Run:
+    """Open a results folder.
+
+    Raises:
+        InputError: it is none, has no time step, or was written by a version that kept no input.
+    """
+    results = ResultsFolder.open(folder)
+    manifest = read_manifest(results.manifest)
+    history = read_history(results.path)
+    if len(history) < 2:
+        raise InputError(
+            f"{results.history}: has {len(history)} rows, so no time step to follow (status: "
+            f"{manifest['status']}; {manifest['reason'] or 'no reason known'}; at least 2). Wait "
+            "for the first step, or run it anew"
+        )
+    with content_of(results.manifest):
+        parameters = _parameters(manifest, results)
+        conditioned = bool(manifest["parameters"]["penalty"].get("conditioning"))
+    return Run(
+        path=results.path,
+        parameters=parameters,
+        conditioned=conditioned,
+        particles=ParticleTable.read_csv(results.particles),
+        history=history,
+        title=heading(manifest, results.path),
+        status=manifest["status"],
+        reason=manifest["reason"],
+    )
+
+
+def _parameters(manifest: dict[str, Any], results: ResultsFolder) -> Parameters:
+    """Without need of the files the input named: they may be gone."""
+    tables = copy.deepcopy(manifest.get("input") or {})
+    if not {"geometry", "active_material", "penalty"} <= set(tables):
+        raise InputError(
+            f"{results.manifest}: keeps no input, so there is no electrode to make a twin of "
+            "(needed: a run of heterode 0.1.0 or later). Run it anew"
+        )
+    # A mesh is there already: nothing has to fit together any more. The file is not read.
+    tables["geometry"] |= {
+        "mesh_file": str(results.manifest.absolute()),
+        "particle_size": {"distribution": "monodisperse", "diameter": "1 um"},
+    }
+    tables["penalty"] = {"distribution": "none"}
+    tables["protocol"] = {"steps": ["rest for 1 s"]}
+    kept = manifest["parameters"]["active_material"]
+    for key in ("exchange_current_table", "electronic_conductivity_table"):
+        if kept.get(key) is not None:
+            tables["active_material"][key] = _table(kept[key])
+    return parameters_from(tables, results.manifest)
+
+
+def _table(kept: dict[str, Any]) -> FractionTable:
+    (column,) = set(kept) - {"file", "stoichiometry"}
+    return FractionTable(
+        Path(kept["file"]), column, tuple(kept["stoichiometry"]), tuple(kept[column])
+    )

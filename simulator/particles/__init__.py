@@ -1,0 +1,1 @@
+"""The particles of an electrode: their table, and what is drawn for each of them."""

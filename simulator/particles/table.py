@@ -1,0 +1,103 @@
+"""ParticleTable: the one currency between geometry, simulation, micrograph and statistics."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from heterode.base.csv_table import read_csv_table
+from heterode.base.errors import InputError
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+COLUMNS = (
+    "particle",
+    "x_um",
+    "y_um",
+    "z_um",
+    "radius_um",
+    "volume_um3",
+    "surface_um2",
+    "penalty",
+)
+
+
+@dataclass(frozen=True)
+class ParticleTable:
+    """N particles, one row each; every array has shape (N,). Lengths in micrometres.
+
+    Attributes:
+        particle: 0 .. N-1 in order.
+        x_um, y_um, z_um: centroid of the meshed particle (of the piece inside the slab where the
+            side walls cut it); z_um is 0 in 2D.
+        radius_um: radius of the disc (2D) or sphere (3D) of the same area or volume.
+        volume_um3: volume; in 2D area times 1 um of depth.
+        surface_um2: surface shared with the carbon-binder domain; in 2D arc length times 1 um.
+        penalty: factor on the exchange current, in (0, 1]; 1 where none was drawn.
+    """
+
+    particle: Ints
+    x_um: Floats
+    y_um: Floats
+    z_um: Floats
+    radius_um: Floats
+    volume_um3: Floats
+    surface_um2: Floats
+    penalty: Floats
+
+    def __post_init__(self) -> None:
+        count = np.asarray(self.particle).size
+        for field in fields(self):
+            kind = np.int64 if field.name == "particle" else np.float64
+            values = np.array(getattr(self, field.name), dtype=kind)
+            if values.shape != (count,):
+                raise ValueError(f"{field.name} has shape {values.shape}, expected ({count},)")
+            values.flags.writeable = False
+            object.__setattr__(self, field.name, values)
+        if not np.array_equal(self.particle, np.arange(count)):
+            raise ValueError("particle numbers must be 0 .. N-1 in order")
+
+    def __len__(self) -> int:
+        return int(self.particle.size)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ParticleTable):
+            return NotImplemented
+        return all(np.array_equal(getattr(self, c), getattr(other, c)) for c in COLUMNS)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def with_penalty(self, penalty: npt.ArrayLike) -> ParticleTable:
+        """The same particles with the given penalty factors, shape (N,)."""
+        return replace(self, penalty=np.asarray(penalty, dtype=np.float64))
+
+    def write_csv(self, path: Path | str) -> None:
+        """Write one row per particle; floats in their shortest exact form."""
+        columns: list[list[Any]] = [getattr(self, name).tolist() for name in COLUMNS]
+        with Path(path).open("w", newline="", encoding="utf-8") as stream:
+            writer = csv.writer(stream, lineterminator="\n")
+            writer.writerow(COLUMNS)
+            writer.writerows(zip(*columns, strict=True))
+
+    @classmethod
+    def read_csv(cls, path: Path | str) -> ParticleTable:
+        """Read what `write_csv` wrote; columns may stand in any order, others are ignored.
+
+        Raises:
+            InputError: no such file, a column missing, or a value that is not a number.
+        """
+        try:
+            table = read_csv_table(path)
+            table.require(COLUMNS, f"{', '.join(COLUMNS)}, as a results folder's particles.csv")
+            columns: dict[str, Any] = {name: table.numbers(name) for name in COLUMNS}
+            if np.any(columns["particle"] % 1.0):
+                raise ValueError("particle numbers must be whole")
+            return cls(**columns)
+        except ValueError as error:
+            raise InputError(f"{path}: not a particle table: {error}.") from None

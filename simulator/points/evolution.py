@@ -1,0 +1,136 @@
+"""Heterogeneity over a whole run: a row per moment, from spread to L*.
+
+The spread over particles grows where some react faster than others, whether all at the same time
+or one after another: it does not tell these apart (`heterode.viewing.particle_currents` does).
+Beside it stand the scale of that spread (L*, the correlation length) and whether neighbours share
+it (Moran's I of the nearest bins).
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+
+from heterode.heterogeneity.analysis import Settings
+from heterode.heterogeneity.clusters import cluster_curve
+from heterode.heterogeneity.correlogram import correlogram
+from heterode.heterogeneity.marks import Ints, MarkedPoints
+from heterode.heterogeneity.scale import scale_of_heterogeneity
+from heterode.heterogeneity.variogram import fit_variogram
+from heterode.points.run import LEAST_SPREAD, RunParticles
+
+MOMENTS = 40
+NEAREST_BINS = 3
+_SIZES = 16
+_PERMUTATIONS = 39  # the fewest that can tell a correlation length from chance at 5 %
+
+
+def evenly_charged(run: RunParticles, count: int = MOMENTS) -> Ints:
+    """Samples at about equal steps of the charge passed, charge and discharge alike.
+
+    Args:
+        run: of T samples.
+        count: at most this many.
+
+    Returns:
+        (M,) numbers of samples, increasing, the first and the last among them.
+    """
+    passed = np.r_[0.0, np.cumsum(np.abs(np.diff(run.mean)))]
+    wanted = np.linspace(0.0, passed[-1], count)
+    after = np.clip(np.searchsorted(passed, wanted), 1, max(len(passed) - 1, 1))
+    if len(passed) == 1:
+        return np.zeros(1, dtype=np.int64)
+    nearer = wanted - passed[after - 1] < passed[after] - wanted
+    return np.unique(np.r_[0, after - nearer, len(passed) - 1]).astype(np.int64)
+
+
+def evolution(
+    run: RunParticles, settings: Settings, seed: int, count: int = MOMENTS
+) -> pd.DataFrame:
+    """Spread, L*, correlation length and Moran's I at moments of a run.
+
+    Args:
+        run: of T samples.
+        settings: as for one moment, with fewer permutations, cluster sizes and k-means starts.
+        seed: the same clusters at every moment, so that only the values differ.
+        count: of moments, at most.
+
+    Returns:
+        A row per moment with time_s, voltage_V, current_A_m2, cycle, step,
+        lithium_fraction_mean, lithium_fraction_sd (both weighted by volume), value_range,
+        scale_um, scale_flag, correlation_length_um (NaN where none is identified), and
+        moran_A_B_um for the nearest distance bins, with the standard deviation of the nearest one
+        under permuted values. Where all particles are equal, the statistics
+        are NaN and the flag is "".
+
+    Raises:
+        InputError: fewer than 10 particles.
+    """
+    rows = []
+    for index in evenly_charged(run, count):
+        moment = run.moment(int(index))
+        row = {
+            "time_s": moment.time_s,
+            "voltage_V": moment.voltage_V,
+            "current_A_m2": float(run.history["current_A_m2"].iloc[index]),
+            "cycle": moment.cycle,
+            "step": moment.step,
+            "lithium_fraction_mean": moment.lithium_fraction_mean,
+            "lithium_fraction_sd": moment.lithium_fraction_sd,
+            "value_range": float(np.ptp(run.series.lithium_fraction[index])),
+            "scale_um": np.nan,
+            "scale_flag": "",
+            "correlation_length_um": np.nan,
+            **dict.fromkeys(moran_columns(settings), np.nan),
+            f"{moran_columns(settings)[0]}_sd": np.nan,
+        }
+        if np.std(run.series.lithium_fraction[index]) >= LEAST_SPREAD:
+            row |= _statistics(run.points(int(index)), settings, seed)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def moran_columns(settings: Settings) -> list[str]:
+    """Names of the columns of Moran's I, nearest bin first."""
+    edges = settings.bin_um * np.arange(NEAREST_BINS + 1)
+    return [f"moran_{a:g}_{b:g}_um" for a, b in pairwise(edges)]
+
+
+def _statistics(points: MarkedPoints, settings: Settings, seed: int) -> dict[str, object]:
+    rng = np.random.default_rng(seed)
+    edges = settings.bin_um * np.arange(NEAREST_BINS + 1)
+    pairs = correlogram(
+        [points],
+        edges,
+        permutations=_PERMUTATIONS if settings.permutations else 0,
+        rng=rng,
+        min_pairs=settings.min_pairs,
+    )
+    curve = cluster_curve(
+        [points],
+        ladder=settings.ladder or _ladder(len(points)),
+        seeds=1,
+        permutations=0,
+        weighted=settings.weighted,
+        rng=rng,
+    )
+    p_value = pairs.pearson.p_value
+    fit = fit_variogram(
+        [points], model=settings.model, p_value=p_value if np.isfinite(p_value) else None
+    )
+    scale = scale_of_heterogeneity(curve, band=settings.band, value_range=settings.value_range)
+    return {
+        "scale_um": scale.scale_um,
+        "scale_flag": scale.flag,
+        "correlation_length_um": fit.length_um if fit.identified else np.nan,
+        **dict(zip(moran_columns(settings), pairs.moran.value, strict=True)),
+        f"{moran_columns(settings)[0]}_sd": pairs.moran.sd[0],
+    }
+
+
+def _ladder(particles: int) -> tuple[int, ...]:
+    """Numbers of clusters from 4 to half the particles: fewer sizes than for a single moment."""
+    sizes = np.geomspace(4, max(particles // 2, 5), _SIZES).round().astype(int)
+    return tuple(int(k) for k in np.unique(sizes))

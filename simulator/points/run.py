@@ -1,0 +1,261 @@
+"""The particles of a run at one moment, as MarkedPoints.
+
+A moment is asked for as
+
+    spread        where the volume-weighted standard deviation over particles is largest
+    end, start    the last sample, the first
+    2 h           the sample nearest to that time
+    4.2 V         the first time that the voltage is passed, the nearer of both samples
+    x = 0.6       likewise the volume-weighted mean lithium fraction
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from heterode.base.errors import ArgumentError, InputError
+from heterode.base.units import UnitError, quantity
+from heterode.heterogeneity.marks import Floats, MarkedPoints
+from heterode.particles.table import ParticleTable
+from heterode.points.csv_points import check_particles
+from heterode.results.fields import read_fields
+from heterode.results.folder import ResultsFolder
+from heterode.results.history import read_history
+from heterode.results.particle_series import ParticleHistory, read_particle_series
+
+Kind = Literal["spread", "end", "start", "time", "voltage", "lithium_fraction"]
+
+FORMS = "spread, end, start, '2 h', '4.2 V' or 'x=0.6'"
+LEAST_SPREAD = 1e-9
+"""Standard deviation over particles below which they are equal but for rounding."""
+
+_PREFIX = re.compile(r"(?:(\w+)\s*=\s*)?(.+)", re.DOTALL)
+_PREFIXES: Mapping[str, Kind] = {
+    "t": "time",
+    "time": "time",
+    "v": "voltage",
+    "voltage": "voltage",
+    "x": "lithium_fraction",
+    "lithium_fraction": "lithium_fraction",
+}
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A moment asked for: its kind, and the number it goes with (s, V or a fraction)."""
+
+    kind: Kind
+    number: float = float("nan")
+
+
+@dataclass(frozen=True)
+class Moment:
+    """A sample of a run.
+
+    Attributes:
+        index: into particles.h5.
+        time_s, voltage_V: of the sample.
+        lithium_fraction_mean, lithium_fraction_sd: over particles, weighted by volume.
+        cycle, step: from 0.
+    """
+
+    index: int
+    time_s: float
+    voltage_V: float
+    lithium_fraction_mean: float
+    lithium_fraction_sd: float
+    cycle: int
+    step: int
+
+
+@dataclass(frozen=True)
+class RunParticles:
+    """What a results folder says of its particles, read once.
+
+    Attributes:
+        path: the folder.
+        table: the particles.
+        series: their samples.
+        history: the row of each sample in history.csv.
+        window_um: (d, 2) the coating; d is 2 or 3.
+    """
+
+    path: Path
+    table: ParticleTable
+    series: ParticleHistory
+    history: pd.DataFrame
+    window_um: Floats
+
+    @property
+    def dimension(self) -> int:
+        """2 or 3."""
+        return len(self.window_um)
+
+    @property
+    def spread(self) -> Floats:
+        """(T,) volume-weighted standard deviation of the lithium fraction over particles."""
+        x, weight = self.series.lithium_fraction, self.table.volume_um3
+        deviation = x - np.average(x, axis=1, weights=weight)[:, None]
+        return np.asarray(np.sqrt(np.average(deviation**2, axis=1, weights=weight)))
+
+    @property
+    def mean(self) -> Floats:
+        """(T,) volume-weighted mean of the lithium fraction over particles."""
+        x = self.series.lithium_fraction
+        return np.asarray(np.average(x, axis=1, weights=self.table.volume_um3))
+
+    def moment(self, index: int) -> Moment:
+        """A sample by its number."""
+        row = self.history.iloc[index]
+        return Moment(
+            index=index,
+            time_s=float(self.series.time_s[index]),
+            voltage_V=float(row["voltage_V"]),
+            lithium_fraction_mean=float(self.mean[index]),
+            lithium_fraction_sd=float(self.spread[index]),
+            cycle=int(row["cycle"]),
+            step=int(row["step"]),
+        )
+
+    def points(self, index: int) -> MarkedPoints:
+        """The particles with their mean lithium fractions of a sample.
+
+        Raises:
+            InputError: fewer than 10 particles, or all equal.
+        """
+        value = self.series.lithium_fraction[index]
+        table, name = self.table, self.path.resolve().name
+        axes = (table.x_um, table.y_um, table.z_um)[: self.dimension]
+        positions = np.column_stack(axes)
+        if np.std(value) < LEAST_SPREAD:
+            raise ArgumentError(
+                f"{self.path}: at {self.series.time_s[index]:g} s all particles hold the same "
+                "lithium. Choose another moment with {at}",
+                at=...,
+            )
+        check_particles(str(self.path), positions, value, table.particle)
+        return MarkedPoints(
+            name, positions, value, table.volume_um3, table.radius_um, self.window_um
+        )
+
+
+def parse_moment(text: str) -> Wanted:
+    """A moment as the command line has it; see the module's text.
+
+    Raises:
+        InputError: it is none.
+    """
+    word = text.strip().lower()
+    plain: tuple[Kind, ...] = ("spread", "end", "start")
+    if word in plain:
+        return Wanted(plain[plain.index(word)])
+    match = _PREFIX.fullmatch(text.strip())
+    prefix, number = match.groups() if match is not None else (None, text)
+    kind = _PREFIXES.get((prefix or "").lower())
+    if prefix is not None and kind is None:
+        raise ArgumentError(f"{{at}}: unknown moment (allowed: {FORMS})", at=text)
+    if kind == "lithium_fraction":
+        try:
+            fraction = float(number)
+        except ValueError:
+            fraction = float("nan")
+        if not 0.0 <= fraction <= 1.0:
+            raise ArgumentError("{at}: a mean lithium fraction lies between 0 and 1", at=text)
+        return Wanted(kind, fraction)
+    units: tuple[tuple[Kind, str], ...] = (("time", "s"), ("voltage", "V"))
+    for name, unit in units:
+        if kind in (None, name):
+            with suppress(UnitError):
+                return Wanted(name, quantity(number, unit))
+    raise ArgumentError(f"{{at}}: no moment (allowed: {FORMS})", at=text)
+
+
+def read_run(path: Path | str) -> RunParticles:
+    """Particles and their samples; also of a run that goes on or was killed.
+
+    Raises:
+        InputError: no results folder, or its files are missing, damaged or do not fit together.
+    """
+    folder = ResultsFolder.open(path)
+    table = ParticleTable.read_csv(folder.particles)
+    series, history = read_particle_series(folder.path), read_history(folder.path)
+    count = series.lithium_fraction.shape[1]
+    if count != len(table):
+        raise InputError(
+            f"{folder.path}: particles.h5 has {count} particles, particles.csv {len(table)}. "
+            "Run it again"
+        )
+    if not len(series.time_s) or not len(history):
+        raise InputError(f"{folder.path}: has no sample yet. Wait for the first time step")
+    # The last row at a time: it is the state after a change of the protocol's step.
+    row = np.searchsorted(history["time_s"].to_numpy(), series.time_s, side="right") - 1
+    rows = history.iloc[np.clip(row, 0, len(history) - 1)].reset_index(drop=True)
+    return RunParticles(folder.path, table, series, rows, coating_window(folder.path, table))
+
+
+def coating_window(folder: Path, table: ParticleTable) -> Floats:
+    """(d, 2) bounds of the coating, from the grids in fields/; without them, of its particles."""
+    boxes = []
+    for domain in ("particles", "carbon"):
+        try:
+            boxes.append(read_fields(folder, domain).grid.points_um)
+        except InputError:
+            continue
+    if not boxes:
+        dimension = 3 if np.ptp(table.z_um) > 0.0 else 2
+        centres = np.column_stack([table.x_um, table.y_um, table.z_um])[:, :dimension]
+        reach = table.radius_um[:, None]
+        boxes = [centres - reach, centres + reach]
+    low = np.min([box.min(axis=0) for box in boxes], axis=0)
+    high = np.max([box.max(axis=0) for box in boxes], axis=0)
+    return np.column_stack([low, high])
+
+
+def find_moment(run: RunParticles, wanted: Wanted) -> Moment:
+    """The sample that is asked for.
+
+    Raises:
+        InputError: the run never gets there; the message says how far it goes.
+    """
+    last = len(run.series.time_s) - 1
+    if wanted.kind in ("start", "end"):
+        return run.moment(0 if wanted.kind == "start" else last)
+    if wanted.kind == "spread":
+        return run.moment(int(np.argmax(run.spread)))
+    if wanted.kind == "time":
+        times, slack = run.series.time_s, 1e-9 * run.series.time_s[-1]
+        if not times[0] - slack <= wanted.number <= times[-1] + slack:
+            raise _beyond(run, f"{wanted.number:g} s", times, "s")
+        return run.moment(int(np.abs(times - wanted.number).argmin()))
+    if wanted.kind == "voltage":
+        values, shown, unit = run.history["voltage_V"].to_numpy(), f"{wanted.number:g} V", "V"
+    else:
+        values, shown, unit = run.mean, f"x = {wanted.number:g}", ""
+    index = _first_passage(values, wanted.number)
+    if index is None:
+        raise _beyond(run, shown, values, unit)
+    return run.moment(index)
+
+
+def _beyond(run: RunParticles, shown: str, values: Floats, unit: str) -> InputError:
+    low, high = float(values.min()), float(values.max())
+    reach = f"from {low:.6g} to {high:.6g} {unit}".rstrip()
+    return ArgumentError(f"{run.path}: {{at}} is not in the run ({reach})", at=shown)
+
+
+def _first_passage(values: Floats, target: float) -> int | None:
+    """The nearer of the first two neighbours between which the target lies."""
+    away = values - target
+    passed = np.flatnonzero(away[:-1] * away[1:] <= 0.0)
+    if not passed.size:
+        return 0 if away.size == 1 and away[0] == 0.0 else None
+    first = int(passed[0])
+    return first if abs(away[first]) <= abs(away[first + 1]) else first + 1

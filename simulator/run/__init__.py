@@ -1,0 +1,1 @@
+"""A run: its stages, its resumption, its records, and its results once loaded."""

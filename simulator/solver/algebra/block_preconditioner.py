@@ -1,0 +1,105 @@
+"""Preconditioner: one block Gauss-Seidel sweep over the fields, each by what suits it.
+
+    s       incomplete factors: within a time step the solid's storage dominates its diffusion
+    others  one multigrid cycle of BoomerAMG each: diffusion dominates salt and potentials
+
+For the fields before it, each field's right-hand side is corrected with the coupling blocks alone.
+These are small, as fields of different domains meet on surfaces only, so that a sweep costs far
+less than three products with the rows of the whole matrix would.
+"""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+from petsc4py import PETSc
+
+from heterode.solver.discretisation.layout import FIELDS, FieldLayout
+from heterode.solver.discretisation.matrix import CoordinateMatrix
+
+# HMIS coarsening, extended+i interpolation of four entries a row, and two Gauss-Seidel sweeps on
+# the way up served best at 1e5 to 1e6 unknowns in 3D, in time of a whole solve. Two sweeps in one
+# direction do more than a symmetric one, at the same price, and lose less where ranks meet.
+_MULTIGRID: dict[str, str | int | float] = {
+    "pc_type": "hypre",
+    "pc_hypre_type": "boomeramg",
+    "pc_hypre_boomeramg_coarsen_type": "HMIS",
+    "pc_hypre_boomeramg_interp_type": "ext+i",
+    "pc_hypre_boomeramg_P_max": 4,
+    "pc_hypre_boomeramg_strong_threshold": 0.25,
+    "pc_hypre_boomeramg_grid_sweeps_down": 0,
+    "pc_hypre_boomeramg_grid_sweeps_up": 2,
+    "pc_hypre_boomeramg_relax_type_up": "SOR/Jacobi",
+}
+_INCOMPLETE_FACTORS: dict[str, str | int | float] = {"pc_type": "bjacobi", "sub_pc_type": "ilu"}
+
+
+class FieldSweep:
+    """Context of a PETSc preconditioner of type "python". All methods are collective.
+
+    Args:
+        layout: positions of the fields.
+        matrix: to precondition.
+        prefix: of the PETSc options, unlike any other's.
+
+    Attributes:
+        keep_multigrid: whether the next set-up leaves the multigrids as they are.
+    """
+
+    def __init__(self, layout: FieldLayout, matrix: CoordinateMatrix, prefix: str) -> None:
+        self._slices = layout.slices
+        self._couplings = {
+            (row, column): matrix.block(layout.slices[row], layout.slices[column])
+            for column, row in combinations(FIELDS, 2)
+        }
+        self._diagonal = {name: matrix.block(part, part) for name, part in layout.slices.items()}
+        self._solvers = {name: self._solver(name, prefix, layout) for name in FIELDS}
+        vectors = {name: block.matrix.createVecs() for name, block in self._diagonal.items()}
+        self._solution = {name: solution for name, (solution, _) in vectors.items()}
+        self._rhs = {name: rhs for name, (_, rhs) in vectors.items()}
+        self.keep_multigrid = False
+
+    def _solver(self, name: str, prefix: str, layout: FieldLayout) -> PETSc.PC:
+        pc = PETSc.PC().create(layout.comm)
+        prefix = f"{prefix}{name}_"
+        pc.setOptionsPrefix(prefix)
+        options = PETSc.Options()
+        for key, value in (_INCOMPLETE_FACTORS if name == "s" else _MULTIGRID).items():
+            options[prefix + key] = value
+        pc.setFromOptions()
+        return pc
+
+    def setUp(self, pc: PETSc.PC) -> None:
+        """Take the values of the operator; called by PETSc when they have changed."""
+        for block in self._couplings.values():
+            block.renew()
+        for name, solver in self._solvers.items():
+            if name == "s" or not self.keep_multigrid:
+                block = self._diagonal[name].renew()
+                solver.setOperators(block, block)
+                solver.setUp()
+
+    def apply(self, pc: PETSc.PC, rhs: PETSc.Vec, solution: PETSc.Vec) -> None:
+        """solution = M^-1 rhs; called by PETSc."""
+        given, result = rhs.array_r, solution.array_w
+        for number, name in enumerate(FIELDS):
+            b, x = self._rhs[name], self._solution[name]
+            # x serves as work space for what the fields before contribute.
+            if number:
+                x.set(0.0)
+                for before in FIELDS[:number]:
+                    self._couplings[name, before].matrix.multAdd(self._solution[before], x, x)
+                b.array_w[:] = given[self._slices[name]] - x.array_r
+            else:
+                b.array_w[:] = given[self._slices[name]]
+            self._solvers[name].apply(b, x)
+            result[self._slices[name]] = x.array_r
+
+    def destroy(self, pc: PETSc.PC) -> None:
+        """Give the memory back; called by PETSc."""
+        blocks = (*self._couplings.values(), *self._diagonal.values())
+        for thing in (*self._solvers.values(), *(block.matrix for block in blocks)):
+            thing.destroy()
+        self._solvers.clear()
+        self._couplings.clear()
+        self._diagonal.clear()

@@ -1,0 +1,126 @@
+"""One linearisation of the cell, bordered by the scalars V and I.
+
+With A = dR/du,
+
+    A du + R_V dV + R_I dI = -R
+    h_u du       + h_I dI  = -h       collector
+            g_V dV + g_I dI = -g      terminals
+
+is solved by one factorisation (or preconditioner) of A and one solve for each right-hand side. The
+responses A^-1 R_V and A^-1 R_I belong to the linearisation and are kept with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from heterode.base.accounting import Phases
+from heterode.physics.kinetics import Flux
+from heterode.solver.algebra.linear import LinearSolveError, LinearSolver
+from heterode.solver.equations.system import SCALARS, CellSystem, Residual
+
+Floats = npt.NDArray[np.float64]
+
+
+class BorderedSolver:
+    """Newton updates of u, V and I from a linearisation that may be older than the residual.
+
+    Args:
+        system: assembles matrix and border.
+        linear: solves with the matrix.
+        phases: where seconds are added up; None adds them up apart.
+
+    Attributes:
+        alpha: d(du/dt)/du of the linearisation in hand, s^-1; None before the first.
+        linearisations: how many were made so far.
+        multigrid_alpha: alpha the multigrids and the volume terms were last made with.
+        phases: seconds of the parts of a solve.
+    """
+
+    def __init__(
+        self, system: CellSystem, linear: LinearSolver, phases: Phases | None = None
+    ) -> None:
+        self._system, self._linear = system, linear
+        self.phases = phases or Phases()
+        self.alpha: float | None = None
+        self.linearisations = 0
+        self.multigrid_alpha: float | None = None
+        self._responses: dict[str, Floats] = {}
+
+    @property
+    def iterative(self) -> bool:
+        """Whether a linearisation in part is much cheaper than a whole one."""
+        return self._linear.iterative
+
+    def linearise(self, fluxes: Mapping[str, Flux], alpha: float, *, in_part: bool = False) -> None:
+        """Take the state last given to `CellSystem.residual`. Collective.
+
+        Args:
+            fluxes: of that residual.
+            alpha: s^-1.
+            in_part: renew what is cheap and changes fast (storage, surface terms, the solid's
+                preconditioner), and keep the electrolyte's volume terms and the multigrids.
+
+        Raises:
+            LinearSolveError: the matrix is singular.
+        """
+        in_part = in_part and self.iterative and self.alpha is not None
+        self.alpha = None
+        self.linearisations += 1
+        with self.phases.timed("assembly"):
+            border = self._system.border(fluxes, alpha)
+            matrix = self._system.jacobian(fluxes, alpha, keep_volume=in_part)
+        with self.phases.timed("preconditioner"):
+            self._linear.use(matrix, keep_multigrid=in_part)
+        # The responses change slowly: an iterative solve starts from the last ones.
+        with self.phases.timed("linear solves"):
+            self._responses = {
+                scalar: self._linear.solve(column, self._responses.get(scalar))
+                for scalar, column in border.columns.items()
+            }
+        self._row, self._corner = border.row, border.corner
+        # h_u A^-1 R_V and h_u A^-1 R_I, zero for a scalar that does not enter R.
+        self._h = [self._product(self._responses.get(scalar)) for scalar in SCALARS]
+        self.alpha = alpha
+        if not in_part:
+            self.multigrid_alpha = alpha
+
+    @property
+    def worn(self) -> bool:
+        """Whether the multigrids no longer serve the matrix well."""
+        return self._linear.worn
+
+    def _product(self, vector: Floats | None) -> float:
+        if vector is None:
+            return 0.0
+        return float(self._system.layout.comm.allreduce(float(self._row @ vector)))
+
+    def update(
+        self, residual: Residual, terminal: tuple[float, float, float]
+    ) -> tuple[Floats, float, float]:
+        """du, dV, dI that make the linearised equations vanish. Collective.
+
+        Args:
+            residual: R and h.
+            terminal: g, dg/dV, dg/dI.
+
+        Raises:
+            LinearSolveError: no finite update.
+        """
+        g, g_V, g_I = terminal
+        with self.phases.timed("linear solves"):
+            free = self._linear.solve(-residual.vector)
+        h_V, h_I = self._h
+        matrix = np.array([[-h_V, self._corner - h_I], [g_V, g_I]])
+        rhs = np.array([-residual.constraint - self._product(free), -g])
+        try:
+            dV, dI = (float(change) for change in np.linalg.solve(matrix, rhs))
+        except np.linalg.LinAlgError as error:
+            raise LinearSolveError("the cell's voltage does not determine its current") from error
+        for scalar, change in zip(SCALARS, (dV, dI), strict=True):
+            if scalar in self._responses:
+                free -= change * self._responses[scalar]
+        return free, dV, dI

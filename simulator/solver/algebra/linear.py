@@ -1,0 +1,151 @@
+"""Two ways to solve with the cell's matrix.
+
+direct       MUMPS: exact, the better choice in 2D up to some 1e5 unknowns.
+fieldsplit   flexible GMRES, preconditioned by a sweep over the fields (see `FieldSweep`): memory
+             and time grow nearly linearly with the unknowns, which a direct solver in 3D cannot do.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from petsc4py import PETSc
+
+from heterode.solver.algebra.block_preconditioner import FieldSweep
+from heterode.solver.discretisation.layout import FieldLayout
+from heterode.solver.discretisation.matrix import CoordinateMatrix
+
+Floats = npt.NDArray[np.float64]
+Preset = Literal["direct", "fieldsplit"]
+
+
+WORN = 1.5
+"""Times the iterations of a fresh preconditioner at which it counts as worn."""
+
+
+class LinearSolveError(Exception):
+    """The linear solve broke down; a smaller time step may help."""
+
+
+class LinearSolver:
+    """Solves A x = b for the matrix of one linearisation.
+
+    Args:
+        layout: positions of the fields.
+        preset: "direct" or "fieldsplit".
+        relative_tolerance: of the iterative solve's residual.
+
+    Attributes:
+        iterative: whether solves are iterative.
+        iterations: Krylov iterations so far; 0 with the direct preset.
+    """
+
+    def __init__(self, layout: FieldLayout, preset: Preset, relative_tolerance: float) -> None:
+        self._layout, self._preset, self._tolerance = layout, preset, relative_tolerance
+        self.iterative = preset == "fieldsplit"
+        self.iterations = 0
+        self._fresh_iterations: int | None = None
+        self._last_iterations = 0
+        self._rhs = PETSc.Vec().createMPI((layout.owned, layout.total), comm=layout.comm)
+        self._solution = self._rhs.duplicate()
+        self._ksp: PETSc.KSP | None = None
+        self._sweep: FieldSweep | None = None
+
+    @property
+    def worn(self) -> bool:
+        """Whether solves take many more iterations than when the multigrids were made."""
+        fresh = self._fresh_iterations
+        return fresh is not None and self._last_iterations > WORN * fresh + 2
+
+    def use(self, matrix: CoordinateMatrix, *, keep_multigrid: bool = False) -> None:
+        """Take the matrix whose values changed: factorise, or set up the preconditioner.
+
+        Args:
+            matrix: always the same one.
+            keep_multigrid: precondition with the multigrids of the matrix before, which cost
+                more than all else in the set-up and wear slowly.
+        """
+        if self._ksp is None:
+            self._ksp, keep_multigrid = self._create(matrix), False
+        if self._sweep is not None:
+            self._sweep.keep_multigrid = keep_multigrid
+        if not keep_multigrid:
+            self._fresh_iterations = None
+        self._ksp.setOperators(matrix.matrix)
+        try:
+            self._ksp.setUp()
+        except PETSc.Error as error:
+            self._forget()
+            raise LinearSolveError(f"the matrix could not be factorised ({error})") from error
+
+    def solve(self, rhs: Floats, guess: Floats | None = None) -> Floats:
+        """Owned part of A^-1 rhs. Collective.
+
+        Args:
+            rhs: (owned,).
+            guess: (owned,) where an iterative solve starts; None is zero.
+        """
+        # An exception inside KSPSolve would leave its vectors locked, so bad numbers stop here.
+        if not self._layout.comm.allreduce(int(not np.all(np.isfinite(rhs)))) == 0:
+            raise LinearSolveError("the residual is not finite")
+        assert self._ksp is not None, "use() comes first"
+        self._rhs.array[:] = rhs
+        self._start_from(guess)
+        try:
+            self._ksp.solve(self._rhs, self._solution)
+        except PETSc.Error as error:
+            self._forget()
+            raise LinearSolveError(f"the linear solver broke down ({error})") from error
+        reason = self._ksp.getConvergedReason()
+        if self.iterative:
+            self._count(self._ksp.getIterationNumber(), from_zero=guess is None)
+        if reason < 0:
+            self._forget()
+            raise LinearSolveError(f"the linear solver stopped unconverged (PETSc reason {reason})")
+        return np.array(self._solution.array_r)
+
+    def _start_from(self, guess: Floats | None) -> None:
+        assert self._ksp is not None
+        if guess is not None and self.iterative:
+            self._solution.array[:] = guess
+        else:
+            self._solution.set(0.0)
+        self._ksp.setInitialGuessNonzero(guess is not None and self.iterative)
+
+    def _count(self, iterations: int, *, from_zero: bool) -> None:
+        self.iterations += iterations
+        if from_zero:
+            self._last_iterations = iterations
+            if self._fresh_iterations is None:
+                self._fresh_iterations = iterations
+
+    def _forget(self) -> None:
+        # A solver that failed keeps state that poisons later solves: make a new one.
+        if self._ksp is not None:
+            self._ksp.destroy()
+        self._ksp, self._sweep = None, None
+        self._rhs = PETSc.Vec().createMPI(
+            (self._layout.owned, self._layout.total), comm=self._layout.comm
+        )
+        self._solution = self._rhs.duplicate()
+
+    def _create(self, matrix: CoordinateMatrix) -> PETSc.KSP:
+        ksp = PETSc.KSP().create(self._layout.comm)
+        if self._preset == "direct":
+            ksp.setType(PETSc.KSP.Type.PREONLY)
+            pc = ksp.getPC()
+            pc.setType(PETSc.PC.Type.LU)
+            pc.setFactorSolverType("mumps")
+            return ksp
+        ksp.setType(PETSc.KSP.Type.FGMRES)
+        ksp.setGMRESRestart(60)
+        # FGMRES never raises the residual, so that one far above the right-hand side's norm is
+        # the initial guess's, which is no reason to give up.
+        ksp.setTolerances(rtol=self._tolerance, atol=0.0, divtol=1e100, max_it=300)
+        self._sweep = FieldSweep(self._layout, matrix, f"heterode_{id(self)}_")
+        pc = ksp.getPC()
+        pc.setType(PETSc.PC.Type.PYTHON)
+        pc.setPythonContext(self._sweep)
+        return ksp

@@ -1,0 +1,1 @@
+"""From a mesh to vectors: partition, spaces, numbering, compiled forms, matrices, averages."""

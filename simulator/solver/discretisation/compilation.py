@@ -1,0 +1,231 @@
+"""Compiling forms, one program at a time, each form in a cache folder of its own.
+
+DOLFINx keeps compiled forms on disk and trusts them: it marks one that is being compiled by its C
+file and waits for the result, in vain if the compiling program was killed, and it loads whatever
+lies there, so that a cut library ends the program. Here
+
+- a lock says whether somebody compiles, and the lock of a killed program is free again;
+- a digest, written beside a library once it was loaded, says that it is still what the compiler
+  wrote. It is compared before anything is loaded, and what differs or lacks it is compiled again.
+
+Where locks cannot be had (some network disks know none), what lacks a digest may be in the making
+and is left alone; what differs from its digest is compiled again there too.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from cffi import VerificationError
+from dolfinx import fem, jit
+from ffcx.options import FFCX_DEFAULT_OPTIONS
+from mpi4py import MPI
+
+from heterode.base.cache_folder import own_folder, refuse_others, remove_entry
+from heterode.base.digests import file_digest
+from heterode.base.errors import CompileError, InputError
+from heterode.base.ranks import together
+
+FLAGS = (
+    "-O3",
+    "-g0",
+    "-fno-math-errno",
+    "-fno-trapping-math",
+    "-fno-signed-zeros",
+    "-fassociative-math",
+    "-freciprocal-math",
+)
+"""For the C compiler: sums may be reordered, which halves the time of the electrolyte's forms.
+NaN and infinity keep their meaning (no -ffast-math), and the code runs on every machine that
+shares the cache folder (no -march=native)."""
+
+_NO_OPTIONS = (ValueError, TypeError)
+"""Of option files of DOLFINx or FFCx that are no JSON, or no table: they are read, if not used."""
+
+LOCK = "lock"
+DIGEST = ".sha256"
+"""Ending of the file that holds the digests of an entry."""
+
+
+def cache_folder() -> Path:
+    """Where compiled forms are kept: below DOLFINx's own cache folder."""
+    return Path(str(jit.DOLFINX_DEFAULT_JIT_OPTIONS["cache_dir"][0])) / "heterode"
+
+
+def _jit_options(folder: Path) -> dict[str, Any]:
+    """All of DOLFINx's options, so that none is taken from a file in the working folder."""
+    defaults = {name: entry[0] for name, entry in jit.DOLFINX_DEFAULT_JIT_OPTIONS.items()}
+    return {**defaults, "cache_dir": folder, "cffi_extra_compile_args": [*FLAGS]}
+
+
+def _form_options() -> dict[str, Any]:
+    """All of FFCx's, likewise: such a file would change numbers, unsaid."""
+    return {name: entry[1] for name, entry in FFCX_DEFAULT_OPTIONS.items()}
+
+
+def folder_of(form: Any) -> Path:
+    """Where one form is kept."""
+    return cache_folder() / str(form.signature())[:32]
+
+
+def compiled(form: Any) -> fem.Form:
+    """The form, from the cache or from the compiler. Collective.
+
+    Args:
+        form: UFL, over a mesh of DOLFINx.
+
+    Raises:
+        CompileError: on every rank.
+    """
+    comm: MPI.Comm = form.ufl_domain().ufl_cargo().comm
+    folder = folder_of(form)
+    together(comm, _refuse_unsafe_cache)
+
+    def compile_it() -> fem.Form:
+        try:
+            # Rank 0 compiles; the others wait for it inside and then read the cache.
+            with ExitStack() as held:
+                if comm.rank == 0:
+                    held.enter_context(_alone_in(folder))
+                if comm.size > 1:
+                    # Disks of other nodes may have caches of their own. Nobody compiles before all
+                    # have looked.
+                    comm.barrier()
+                    if comm.rank != 0:
+                        remove_damaged(folder, locked=False)
+                    comm.barrier()
+                found = fem.form(
+                    form, form_compiler_options=_form_options(), jit_options=_jit_options(folder)
+                )
+                write_digests(folder)
+                return found
+        except (OSError, RuntimeError, ImportError, VerificationError, *_NO_OPTIONS) as error:
+            raise CompileError(_explained(error, folder.parent)) from error
+
+    return together(comm, compile_it)
+
+
+def _refuse_unsafe_cache() -> None:
+    """What lies in the cache is executed, so nobody else may have put it there.
+
+    Raises:
+        CompileError: somebody else can write to the folder.
+    """
+    try:
+        if cache_folder().is_dir():
+            refuse_others(cache_folder())
+    except (InputError, OSError) as error:
+        raise CompileError(f"the equations cannot be compiled: {error}") from error
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock, and find it without remainders and damage. Raises no OSError."""
+    with ExitStack() as held:
+        locked = False
+        with suppress(OSError):
+            _make(folder)
+            lock = folder / LOCK
+            if lock.is_dir() and not lock.is_symlink():
+                shutil.rmtree(lock, ignore_errors=True)
+            file = held.enter_context(open(lock, "w"))
+            fcntl.flock(file, fcntl.LOCK_EX)
+            locked = True
+        remove_damaged(folder, locked=locked)
+        yield
+
+
+def _make(folder: Path) -> None:
+    """Make a form's folder, also where a file lies in its place."""
+    if folder.parent.is_dir() and not folder.is_dir():
+        with suppress(FileNotFoundError):
+            folder.unlink()
+    own_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+
+
+def remove_damaged(folder: Path, *, locked: bool) -> None:
+    """Remove entries that are not what the compiler wrote, or that were never finished.
+
+    Args:
+        folder: of a form.
+        locked: nobody else compiles there. Without that, what has no digest may be in the making.
+    """
+    for stem, files in _entries(folder).items():
+        digests = folder / f"{stem}{DIGEST}"
+        if not locked and digests not in files:
+            continue
+        if not _is_whole(digests, files):
+            for file in files:
+                remove_entry(file)
+
+
+def write_digests(folder: Path) -> None:
+    """Write the digests of entries that have none; what was loaded a moment ago is whole."""
+    for stem, files in _entries(folder).items():
+        digests = folder / f"{stem}{DIGEST}"
+        if digests in files:
+            continue
+        # A cache that cannot be written costs time on the next run, nothing else.
+        with suppress(OSError):
+            temporary = folder / f"{LOCK}.{os.getpid()}"
+            temporary.write_text(_digest_of(stem, files), encoding="ascii")
+            os.replace(temporary, digests)
+
+
+def _entries(folder: Path) -> dict[str, list[Path]]:
+    """The files of each entry by their common stem; the lock is none."""
+    entries: dict[str, list[Path]] = {}
+    with suppress(OSError):
+        for file in sorted(folder.iterdir()):
+            stem = file.name.partition(".")[0]
+            if stem != LOCK:
+                entries.setdefault(stem, []).append(file)
+    return entries
+
+
+def _is_whole(digests: Path, files: list[Path]) -> bool:
+    """Whether an entry is what its digests say."""
+    stem = digests.name.removesuffix(DIGEST)
+    try:
+        return digests.read_text(encoding="ascii") == _digest_of(stem, files)
+    except (OSError, ValueError):
+        return False
+
+
+def _digest_of(stem: str, files: list[Path]) -> str:
+    """What names the content of an entry: its library, and that the other marks are there.
+
+    Raises:
+        OSError: something is missing or cannot be read.
+    """
+    libraries = [file for file in files if file.suffix in (".so", ".dylib")]
+    names = {file.name for file in files if file.is_file()}
+    if len(libraries) != 1 or not {f"{stem}.c", f"{stem}.c.cached"} <= names:
+        raise FileNotFoundError(f"{stem} is not complete")
+    # The stem counts too: a library under another form's name is as wrong as a damaged one.
+    content = f"{stem} {libraries[0].name} {file_digest(libraries[0])}"
+    return hashlib.sha256(content.encode()).hexdigest()
+
+
+def _explained(error: Exception, folder: Path) -> str:
+    text = " ".join(str(error).split())
+    if isinstance(error, _NO_OPTIONS):
+        names = ("dolfinx_jit_options.json", "ffcx_options.json")
+        for path in map(Path, names):
+            if path.exists():
+                return (
+                    f"{path}: DOLFINx reads this file of the working folder and cannot "
+                    f"({text[:100]}). heterode has no use for it: remove it, or work elsewhere"
+                )
+    return (
+        f"the equations cannot be compiled ({type(error).__name__}: {text[:200]}). See that gcc "
+        f"works and that {folder} can be written and has room; that folder may be deleted"
+    )

@@ -1,0 +1,67 @@
+"""Matrices of forms that never change, assembled once and multiplied often."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from dolfinx import fem, la
+from scipy import sparse
+
+from heterode.solver.discretisation.compilation import compiled
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+
+def owned_rows(matrix: la.MatrixCSR) -> sparse.csr_matrix:
+    """The owned rows, sharing the matrix's memory; columns as in `matrix.index_map(1)`."""
+    return matrix.to_scipy()
+
+
+def global_columns(matrix: la.MatrixCSR) -> Ints:
+    """(entries,) global column of each entry of the owned rows.
+
+    A matrix has more ghost columns than its space has ghosts: its own map must be asked.
+    """
+    local = owned_rows(matrix).indices
+    return np.asarray(matrix.index_map(1).local_to_global(local.astype(np.int32)), dtype=np.int64)
+
+
+def assembled(matrix: la.MatrixCSR, form: Any) -> la.MatrixCSR:
+    """Assemble a compiled form anew. Collective."""
+    matrix.set_value(0.0)
+    fem.assemble_matrix(matrix, form)
+    matrix.scatter_reverse()
+    return matrix
+
+
+class ConstantMatrix:
+    """A bilinear form as a matrix. Construction and products are collective.
+
+    Args:
+        form: UFL.
+    """
+
+    def __init__(self, form: Any) -> None:
+        bilinear = compiled(form)
+        self.matrix = assembled(fem.create_matrix(bilinear), bilinear)
+        self._rows = owned_rows(self.matrix)
+        self._columns = la.vector(self.matrix.index_map(1))
+        self._owned_columns = self.matrix.index_map(1).size_local
+
+    @property
+    def data(self) -> Floats:
+        """(entries,) of the owned rows."""
+        return np.asarray(self._rows.data)
+
+    def diagonal(self) -> Floats:
+        """(owned rows,)."""
+        return np.asarray(self._rows.diagonal())
+
+    def times(self, owned: Floats) -> Floats:
+        """(owned rows,) product with a vector given by its owned values."""
+        self._columns.array[: self._owned_columns] = owned
+        self._columns.scatter_forward()
+        return np.asarray(self._rows @ self._columns.array)

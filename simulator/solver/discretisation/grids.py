@@ -1,0 +1,156 @@
+"""The fields as they are written: gathered on rank 0, at the vertices of each submesh."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from dolfinx import fem
+
+from heterode.geometry import tags
+from heterode.results.sample import FieldGrid
+from heterode.solver.discretisation.compat import cell_nodes
+from heterode.solver.discretisation.electrode_mesh import MICROMETRE, ElectrodeMesh, Submesh
+from heterode.solver.discretisation.numbering import Order, cell_numbers, vertex_numbers
+
+Floats = npt.NDArray[np.float64]
+
+
+class VertexGrid:
+    """One submesh for viewing. All methods are collective and return on rank 0, None elsewhere.
+
+    Points and cells follow the mesh file, so that no number of ranks changes what is written.
+
+    Args:
+        name: "particles", "electrolyte" or "carbon".
+        submesh: the submesh.
+        space: a Lagrange space on it; of degree 2, edges are left out.
+    """
+
+    def __init__(self, name: str, submesh: Submesh, space: fem.FunctionSpace) -> None:
+        self.name, self._submesh = name, submesh
+        mesh = submesh.mesh
+        self._dimension = mesh.topology.dim
+        numbers, dofs = vertex_numbers(submesh), np.asarray(space.dofmap.list)
+        corners = [space.dofmap.dof_layout.entity_dofs(0, i)[0] for i in range(self._dimension + 1)]
+        number_of = np.full(int(dofs.max(initial=-1)) + 1, -1, dtype=np.int64)
+        number_of[dofs[:, corners]] = numbers
+        node_of = np.zeros_like(number_of)
+        node_of[dofs[:, corners]] = cell_nodes(mesh)[:, : self._dimension + 1]
+        owned = number_of[: space.dofmap.index_map.size_local]
+        self._dofs = np.flatnonzero(owned >= 0)
+        self._points = np.asarray(mesh.geometry.x)[node_of[self._dofs], : self._dimension]
+        self._order = Order(mesh.comm, owned[self._dofs])
+        self._owned_cells = mesh.topology.index_map(self._dimension).size_local
+        self._cells = numbers[: self._owned_cells]
+
+    def grid(self, cell_data: Mapping[str, npt.NDArray[Any]]) -> FieldGrid | None:
+        """Points, cells and constants of the cells, each from its owner.
+
+        Args:
+            cell_data: name -> (local cells,) values.
+        """
+        order = Order(self._submesh.mesh.comm, cell_numbers(self._submesh)[: self._owned_cells])
+        points, cells = self._order.gather(self._points / MICROMETRE), order.gather(self._cells)
+        data = {name: order.gather(v[: self._owned_cells]) for name, v in cell_data.items()}
+        if points is None or cells is None or self._order.keys is None:
+            return None
+        return FieldGrid(
+            self.name,
+            points,
+            np.searchsorted(self._order.keys, cells),
+            {name: values for name, values in data.items() if values is not None},
+        )
+
+    def values(self, function: fem.Function, scale: float) -> Floats | None:
+        """(points,) `scale` times a function of the grid's space, at the vertices."""
+        return self.gathered(scale * function.x.array)
+
+    def gathered(self, local: Floats) -> Floats | None:
+        """(points,) values given for all local degrees of freedom of the grid's space."""
+        return self._order.gather(local[self._dofs])
+
+
+class FieldViewer:
+    """The cell's fields on the grids of its three domains.
+
+    Where particles conduct, the grid named carbon holds them as well: its cells then carry the
+    number of their particle, -1 in the carbon binder.
+
+    Potentials are given against the lithium metal (phi_l) and so that the collector lies at the
+    cell voltage (phi_s).
+
+    Args:
+        mesh: the electrode's mesh.
+        functions: the fields; the solver's own.
+        penalty: (N,) factor of each particle.
+        c_0: initial salt concentration, mol m^-3.
+        penalty_changes: whether the factors are written with every sample, at the points of the
+            particles, instead of once, in their cells.
+
+    Attributes:
+        penalty: (N,) factors as they are shown from now on.
+    """
+
+    def __init__(
+        self,
+        mesh: ElectrodeMesh,
+        functions: Mapping[str, fem.Function],
+        penalty: Floats,
+        c_0: float,
+        *,
+        penalty_changes: bool = False,
+    ) -> None:
+        self._functions, self._c_0 = functions, c_0
+        self.penalty, self._penalty_changes = penalty, penalty_changes
+        parts = {
+            "particles": (mesh.particles, functions["s"]),
+            "electrolyte": (mesh.electrolyte, functions["y"]),
+            "carbon": (mesh.electronic, functions["phi_s"]),
+        }
+        self._grids = {
+            name: VertexGrid(name, part, function.function_space)
+            for name, (part, function) in parts.items()
+        }
+        self._particle = mesh.particle_of_cell
+        self._in_carbon: dict[str, npt.NDArray[Any]] = {}
+        if mesh.electronic is not mesh.carbon:
+            particle = mesh.electronic.cell_tags - tags.PARTICLE_OFFSET
+            self._in_carbon = {"particle": np.maximum(particle, -1).astype(np.int32)}
+        dofs = np.asarray(functions["s"].function_space.dofmap.list)
+        # Every particle has its own points.
+        self._particle_of_dof = np.zeros(functions["s"].x.array.size, dtype=np.int32)
+        self._particle_of_dof[dofs] = self._particle[:, None]
+
+    def grids(self) -> list[FieldGrid]:
+        """The three grids on rank 0, nothing elsewhere. Collective."""
+        in_particles: dict[str, npt.NDArray[Any]] = {"particle": self._particle}
+        if not self._penalty_changes:
+            in_particles["penalty"] = self.penalty[self._particle]
+        cell_data = {"particles": in_particles, "carbon": self._in_carbon}
+        grids = [grid.grid(cell_data.get(name, {})) for name, grid in self._grids.items()]
+        return [grid for grid in grids if grid is not None]
+
+    def values(self, voltage: float) -> dict[str, dict[str, Floats]] | None:
+        """Domain -> field -> values at the grid's points; None away from rank 0. Collective.
+
+        Args:
+            voltage: cell voltage, V.
+        """
+        f, g = self._functions, self._grids
+        s = g["particles"].values(f["s"], 1.0)
+        c_l = g["electrolyte"].values(f["y"], self._c_0)
+        phi_l = g["electrolyte"].values(f["phi_l"], 1.0)
+        phi_s = g["carbon"].values(f["phi_s"], 1.0)
+        particles = {"lithium_fraction": s}
+        if self._penalty_changes:
+            particles["penalty"] = g["particles"].gathered(self.penalty[self._particle_of_dof])
+        if c_l is None or phi_l is None or phi_s is None:
+            return None
+        return {
+            "particles": {name: array for name, array in particles.items() if array is not None},
+            "electrolyte": {"concentration": c_l, "potential": phi_l},
+            "carbon": {"potential": phi_s + voltage},
+        }

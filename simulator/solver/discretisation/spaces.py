@@ -1,0 +1,60 @@
+"""Where the four fields live."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import ufl
+from dolfinx import fem
+
+from heterode.solver.discretisation.electrode_mesh import ElectrodeMesh, Submesh
+from heterode.solver.discretisation.facets import FieldOnSubmesh
+
+
+@dataclass(frozen=True)
+class Spaces:
+    """The four Lagrange spaces, the submesh of each, and the functions that hold the fields.
+
+    Attributes:
+        by_field: space and submesh of each field.
+        functions: the fields themselves.
+        degree: 1 or 2, of all of them.
+    """
+
+    by_field: Mapping[str, FieldOnSubmesh]
+    functions: Mapping[str, fem.Function]
+    degree: int
+
+    @classmethod
+    def on(cls, mesh: ElectrodeMesh, degree: int) -> Spaces:
+        def lagrange(part: Submesh) -> FieldOnSubmesh:
+            return FieldOnSubmesh(fem.functionspace(part.mesh, ("Lagrange", degree)), part)
+
+        particles, liquid, solid = map(
+            lagrange, (mesh.particles, mesh.electrolyte, mesh.electronic)
+        )
+        by_field = {"s": particles, "y": liquid, "phi_l": liquid, "phi_s": solid}
+        functions = {name: fem.Function(f.space, name=name) for name, f in by_field.items()}
+        return cls(by_field, functions, degree)
+
+    @property
+    def quadrature_degree(self) -> int:
+        # UFL would estimate far more from the curved geometry, for nothing.
+        return 2 * self.degree
+
+    def measure(self, part: Submesh) -> Any:
+        """dx on a submesh."""
+        return _measure(part, self.quadrature_degree)
+
+    def gradient_measure(self, part: Submesh) -> Any:
+        """dx on a submesh for products of two gradients with a coefficient that varies slowly."""
+        # On straight-sided cells the gradients of linear fields are constant, so that the
+        # coefficient at the centroid is as accurate as the elements, at a third of the time.
+        straight = part.mesh.geometry.cmap.degree == 1
+        return _measure(part, 1 if self.degree == 1 and straight else self.quadrature_degree)
+
+
+def _measure(part: Submesh, degree: int) -> Any:
+    return ufl.Measure("dx", part.mesh, metadata={"quadrature_degree": degree})

@@ -1,0 +1,1 @@
+"""The discrete equations of a time step: residual, its derivative, norms."""

@@ -1,0 +1,59 @@
+"""How large a vector of all fields is, and what counts as small."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from mpi4py import MPI
+
+from heterode.solver.discretisation.layout import FIELDS, FieldLayout
+
+Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Tolerances:
+    """What counts as small.
+
+    Attributes:
+        fields: for each field, the time error it may have (s, y dimensionless, potentials in V).
+        voltage: of the cell voltage, V.
+        update: largest Newton update at convergence, as a fraction of the time errors.
+        charge: largest |sum of interface currents - I| over the current, at convergence, and
+            likewise the lithium the particles lose beside what their surfaces pass.
+        iterations: Newton iterations before giving up.
+    """
+
+    fields: Mapping[str, float]
+    voltage: float
+    update: float
+    charge: float
+    iterations: int
+
+
+class FieldNorms:
+    """Root-mean-square of a field over its domain, independent of mesh grading and ranks.
+
+    Args:
+        layout: positions of the fields.
+        volumes: (owned,) integral of each basis function, field by field.
+    """
+
+    def __init__(self, layout: FieldLayout, volumes: Floats) -> None:
+        self._layout, self._volumes = layout, volumes
+        self._domains = self._sums(np.ones_like(volumes))
+
+    def _sums(self, squares: Floats) -> Floats:
+        weighted = self._volumes * squares
+        local = np.array([weighted[self._layout.slices[name]].sum() for name in FIELDS])
+        total = np.empty_like(local)
+        self._layout.comm.Allreduce(local, total, op=MPI.SUM)
+        return total
+
+    def __call__(self, vector: Floats) -> dict[str, float]:
+        """Norm of each field of an owned vector. Collective."""
+        mean_squares = self._sums(vector * vector) / self._domains
+        return dict(zip(FIELDS, np.sqrt(np.abs(mean_squares)).tolist(), strict=True))

@@ -1,0 +1,309 @@
+"""Residual and Jacobian of the whole cell at a given state.
+
+    R(u, V, I) = 0      all fields
+    h(u, I)    = 0      the collector: I is what flows through it (or its mean potential is zero)
+
+u holds the fields of `layout.FIELDS`, V is the cell voltage, V, and I the cell current, A (per
+metre of depth in 2D), positive on charge. All rows of R are currents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from dolfinx import fem
+from dolfinx.la import InsertMode
+from mpi4py import MPI
+from petsc4py import PETSc
+
+from heterode.physics.kinetics import Flux, SurfaceCurrent
+from heterode.solver.discretisation.facets import FacetTrace
+from heterode.solver.discretisation.layout import FIELDS, FieldLayout
+from heterode.solver.discretisation.matrix import CoordinateMatrix
+from heterode.solver.equations.volume import VolumeTerms
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+SCALARS = ("V", "I")
+
+
+@dataclass(frozen=True)
+class SurfaceTerm:
+    """A current through a surface and the residuals it enters.
+
+    Attributes:
+        trace: the fields' trace on the surface.
+        law: the current density.
+        factors: for each field whose residual it enters, the factor of its boundary integral.
+        of_rates: the current is what the law makes of the rates of change of fields and V.
+    """
+
+    trace: FacetTrace
+    law: SurfaceCurrent
+    factors: Mapping[str, float]
+    of_rates: bool = False
+
+    def flux(self, values: Mapping[str, Floats], V: float, I: float) -> Flux:
+        """The current density at the quadrature points."""
+        at_points = {f: self.trace.at_points(f, values[f]) for f in self.law.fields}
+        return self.law(at_points, V, I)
+
+    def integral(self, flux: Flux) -> float:
+        """This rank's share of the surface integral of the current, A."""
+        return float(self.trace.weights @ flux.value)
+
+
+@dataclass(frozen=True)
+class Residual:
+    """Residual at a state, with what its surfaces carry.
+
+    Attributes:
+        vector: (owned,) R, A.
+        constraint: h, A (or V m^(dim-1) for a uniform collector current).
+        fluxes: current densities by surface name.
+    """
+
+    vector: Floats
+    constraint: float
+    fluxes: Mapping[str, Flux]
+
+
+@dataclass(frozen=True)
+class Border:
+    """Derivatives with respect to and of the scalars, beside the matrix.
+
+    Attributes:
+        columns: "V" and where needed "I" -> (owned,) dR/dV, dR/dI.
+        row: (owned,) dh/du.
+        corner: dh/dI.
+    """
+
+    columns: Mapping[str, Floats]
+    row: Floats
+    corner: float
+
+
+class CellSystem:
+    """Assembles residual, Jacobian and border.
+
+    Args:
+        layout: positions of the fields.
+        volume: volume terms.
+        surfaces: by name; "interface" and "collector" must be among them.
+        collector_kind: "current" when h says that I flows through the collector's contact,
+            "gauge" when h says that the mean of phi_s over it is zero.
+
+    Attributes:
+        matrix: that `jacobian` fills, with the values of its last call.
+    """
+
+    def __init__(
+        self,
+        layout: FieldLayout,
+        volume: VolumeTerms,
+        surfaces: Mapping[str, SurfaceTerm],
+        collector_kind: Literal["current", "gauge"],
+    ) -> None:
+        self.layout, self.volume, self.surfaces = layout, volume, dict(surfaces)
+        self._collector_kind = collector_kind
+        self._accumulators = {
+            name: fem.Function(layout.functions[name].function_space) for name in FIELDS
+        }
+        self.loads: Mapping[str, Floats] = {}
+        self._rates = self._rate_functions()
+        self.matrix, self._values = self._create_matrix()
+
+    def _rate_functions(self) -> dict[str, fem.Function]:
+        """Functions for the rates of the fields that surface terms are made of."""
+        fields = {f for term in self.surfaces.values() if term.of_rates for f in term.law.fields}
+        return {
+            name: fem.Function(self.layout.functions[name].function_space)
+            for name in sorted(fields)
+        }
+
+    # -- residual ---------------------------------------------------------------------------
+
+    def residual(
+        self, vector: Floats, rate: Floats, V: float, I: float, rate_V: float = 0.0
+    ) -> Residual:
+        """R and h. Collective; leaves the fields' functions at `vector`.
+
+        Args:
+            vector: (owned,) state.
+            rate: (owned,) du/dt, s^-1; only stored fields are read, and the potentials where
+                the interface has a double layer.
+            V, I: cell voltage, V, and current, A.
+            rate_V: dV/dt, V s^-1; read where the interface has a double layer.
+        """
+        values = self.layout.spread(vector)
+        rates = self._local_rates(rate)
+        self._clear()
+        self.volume.add_nonlinear(self._accumulators)
+        fluxes = {}
+        for name, term in self.surfaces.items():
+            if term.of_rates:
+                fluxes[name] = term.flux(rates, rate_V, 0.0)
+            else:
+                fluxes[name] = term.flux(values, V, I)
+            self._add_load(term, fluxes[name].value)
+        for name, load in self.loads.items():
+            self._accumulators[name].x.array[:] -= load
+        residual = self._collect()
+        self.volume.add_linear(residual, vector, rate)
+        return Residual(residual, self._constraint(values, fluxes, I), fluxes)
+
+    def _local_rates(self, rate: Floats) -> dict[str, Floats]:
+        """Local values, ghosts included, of the rates that surface terms are made of."""
+        for name, function in self._rates.items():
+            part = self.layout.slices[name]
+            function.x.array[: part.stop - part.start] = rate[part]
+            function.x.scatter_forward()
+        return {name: function.x.array for name, function in self._rates.items()}
+
+    def _constraint(
+        self, values: Mapping[str, Floats], fluxes: Mapping[str, Flux], I: float
+    ) -> float:
+        collector = self.surfaces["collector"]
+        if self._collector_kind == "current":
+            local = collector.integral(fluxes["collector"])
+            return I + float(self.layout.comm.allreduce(local))
+        phi_s = collector.trace.at_points("phi_s", values["phi_s"])
+        return float(self.layout.comm.allreduce(float(collector.trace.weights @ phi_s)))
+
+    def _clear(self) -> None:
+        for accumulator in self._accumulators.values():
+            accumulator.x.array[:] = 0.0
+
+    def _add_load(self, term: SurfaceTerm, density: Floats) -> None:
+        load = term.trace.load(density)
+        for name, factor in term.factors.items():
+            # Trace nodes are distinct degrees of freedom, so that += adds each exactly once.
+            self._accumulators[name].x.array[term.trace.dofs[name]] += factor * load
+
+    def _collect(self) -> Floats:
+        """Send ghost rows home and return the owned vector."""
+        vector = np.empty(self.layout.owned)
+        for name, accumulator in self._accumulators.items():
+            accumulator.x.scatter_reverse(InsertMode.add)
+            part = self.layout.slices[name]
+            vector[part] = accumulator.x.array[: part.stop - part.start]
+        return vector
+
+    # -- Jacobian ---------------------------------------------------------------------------
+
+    def jacobian(
+        self, fluxes: Mapping[str, Flux], leading: float, *, keep_volume: bool = False
+    ) -> CoordinateMatrix:
+        """dR/du at the state last given to `residual`. Collective.
+
+        Args:
+            fluxes: of that residual.
+            leading: d(du/dt)/du of the time scheme, s^-1.
+            keep_volume: leave the state-dependent volume terms as they were linearised before;
+                surface terms and storage, which change faster, are new all the same.
+        """
+        if not keep_volume:
+            self.volume.linearise()
+        position = 0
+        for block in self.volume.blocks:
+            values = self.volume.block_values(block, leading)
+            self._values[position : position + values.size] = values
+            position += values.size
+        for name, term in self.surfaces.items():
+            for column in term.law.fields:
+                mass = term.trace.mass(fluxes[name].derivatives[column])
+                if term.of_rates:
+                    mass = leading * mass
+                for factor in term.factors.values():
+                    self._values[position : position + mass.size] = factor * mass
+                    position += mass.size
+        self.matrix.assemble(self._values)
+        return self.matrix
+
+    def border(self, fluxes: Mapping[str, Flux], leading: float) -> Border:
+        """Derivatives that border the matrix, at the state last given to `residual`.
+
+        Args:
+            fluxes, leading: as for `jacobian`.
+        """
+        columns = {}
+        for scalar in SCALARS:
+            touched = [n for n in self.surfaces if scalar in fluxes[n].derivatives]
+            if touched:
+                self._clear()
+                for name in touched:
+                    weight = leading if self.surfaces[name].of_rates else 1.0
+                    derivative = fluxes[name].derivatives[scalar]
+                    self._add_load(self.surfaces[name], weight * derivative)
+                columns[scalar] = self._collect()
+        collector = self.surfaces["collector"].trace
+        if self._collector_kind == "current":
+            density, corner = fluxes["collector"].derivatives["phi_s"], 1.0
+        else:
+            density, corner = np.ones(collector.weights.size), 0.0
+        self._clear()
+        self._accumulators["phi_s"].x.array[collector.dofs["phi_s"]] += collector.load(density)
+        return Border(columns, self._collect(), corner)
+
+    def _create_matrix(self) -> tuple[CoordinateMatrix, Floats]:
+        """Sparsity by coordinates: every term's entries one after another, repeats added up."""
+        rows, columns = [], []
+
+        def add(row: Ints, column: Ints) -> None:
+            # PETSc's own indices; half the memory of NumPy's.
+            rows.append(row.astype(PETSc.IntType))
+            columns.append(column.astype(PETSc.IntType))
+
+        positions = self.layout.global_of
+        for block in self.volume.blocks:
+            add(*self.volume.entries(block))
+        for term in self.surfaces.values():
+            trace = term.trace
+            for column in term.law.fields:
+                for row in term.factors:
+                    add(
+                        positions[row][trace.dofs[row][trace.pair_rows]],
+                        positions[column][trace.dofs[column][trace.pair_columns]],
+                    )
+        all_rows, all_columns = np.concatenate(rows), np.concatenate(columns)
+        rows.clear()
+        columns.clear()
+        matrix = CoordinateMatrix(
+            self.layout.comm, self.layout.owned, self.layout.total, all_rows, all_columns
+        )
+        return matrix, np.zeros(all_rows.size)
+
+    # -- integrals --------------------------------------------------------------------------
+
+    def interface_current(self, values: Mapping[str, Floats], V: float, I: float) -> float:
+        """Integral of the interface current for given local fields, A. Collective."""
+        term = self.surfaces["interface"]
+        return float(self.layout.comm.allreduce(term.integral(term.flux(values, V, I))))
+
+    def double_layer_density(self, vector: Floats, V: float) -> Floats:
+        """(points,) charge of the double layer at the interface's points, A s m^-2. Collective.
+
+        Linear in its arguments; the fields' functions stay as they are.
+        """
+        values = self._local_rates(vector)
+        return np.asarray(self.surfaces["double_layer"].flux(values, V, 0.0).value)
+
+    def double_layer_charge(self, vector: Floats, V: float) -> float:
+        """Charge in the interface's double layer, A s; 0 without one. Collective."""
+        term = self.surfaces.get("double_layer")
+        if term is None:
+            return 0.0
+        density = self.double_layer_density(vector, V)
+        return float(self.layout.comm.allreduce(float(term.trace.weights @ density)))
+
+    def totals(self, fluxes: Mapping[str, Flux]) -> dict[str, float]:
+        """Surface integrals of the currents, A, the same on every rank. Collective."""
+        names = list(self.surfaces)
+        local = np.array([self.surfaces[n].integral(fluxes[n]) for n in names])
+        total = np.empty_like(local)
+        self.layout.comm.Allreduce(local, total, op=MPI.SUM)
+        return dict(zip(names, total.tolist(), strict=True))

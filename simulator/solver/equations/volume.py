@@ -1,0 +1,213 @@
+"""Volume terms: which are constant, which follow the state, and their values in the Jacobian."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import ufl
+from dolfinx import fem
+
+from heterode.solver.discretisation.compilation import compiled
+from heterode.solver.discretisation.constant_matrix import (
+    ConstantMatrix,
+    assembled,
+    global_columns,
+    owned_rows,
+)
+from heterode.solver.discretisation.layout import FieldLayout
+from heterode.solver.discretisation.restriction import INNER, InnerPotential
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Block = tuple[str, str]
+
+
+@dataclass(frozen=True)
+class WeakForms:
+    """The cell's volume terms as UFL, by field.
+
+    Attributes:
+        storage: bilinear forms whose product with du/dt is a residual.
+        constant: bilinear forms whose product with u is a residual.
+        nonlinear: residuals that depend on the state.
+        derivatives: of `nonlinear`, by (row, column).
+    """
+
+    storage: Mapping[str, Any]
+    constant: Mapping[str, Any] = field(default_factory=dict)
+    nonlinear: Mapping[str, Any] = field(default_factory=dict)
+    derivatives: Mapping[Block, Any] = field(default_factory=dict)
+
+
+class _StateMatrix:
+    """A matrix assembled anew at every linearisation, in place."""
+
+    def __init__(self, form: Any) -> None:
+        self._form = form
+        self.matrix = fem.create_matrix(form)
+        self._rows = owned_rows(self.matrix)
+
+    def assemble(self) -> None:
+        assembled(self.matrix, self._form)
+
+    @property
+    def data(self) -> Floats:
+        return np.asarray(self._rows.data)
+
+
+class _Together:
+    """Residuals of fields of one space, assembled in one pass over the cells.
+
+    What the fields' equations share (coefficients, gradients, the way to the cells' data) is then
+    computed once. They are the components of one form, whose vector is numbered node by node.
+
+    Args:
+        forms: residual of each field.
+        space: of all of them.
+    """
+
+    def __init__(self, forms: Mapping[str, Any], space: fem.FunctionSpace) -> None:
+        self._names = list(forms)
+        count = len(self._names)
+        shape = (count,) if count > 1 else ()
+        degree = space.element.basix_element.degree
+        together = fem.functionspace(space.mesh, ("Lagrange", degree, shape))
+        if not np.array_equal(together.dofmap.list, space.dofmap.list):
+            raise RuntimeError("scalar and vector functions number the nodes differently")
+        test = ufl.TestFunction(together)
+        parts = [test[k] for k in range(count)] if count > 1 else [test]
+        self._form = compiled(
+            sum(
+                ufl.replace(form, {form.arguments()[0]: part})
+                for form, part in zip(forms.values(), parts, strict=True)
+            )
+        )
+        index_map = space.dofmap.index_map
+        self._vector = np.zeros(count * (index_map.size_local + index_map.num_ghosts))
+
+    def add_to(self, accumulators: Mapping[str, fem.Function]) -> None:
+        self._vector[:] = 0.0
+        fem.assemble_vector(self._vector, self._form)
+        for k, name in enumerate(self._names):
+            accumulators[name].x.array[:] += self._vector[k :: len(self._names)]
+
+
+def _by_space(
+    forms: Mapping[str, Any], functions: Mapping[str, fem.Function]
+) -> list[tuple[dict[str, Any], fem.FunctionSpace]]:
+    """The forms of each space."""
+    groups: list[tuple[dict[str, Any], fem.FunctionSpace]] = []
+    for name, form in forms.items():
+        space = functions[name].function_space
+        group = next((g for g, of in groups if of == space), None)
+        if group is None:
+            groups.append(({name: form}, space))
+        else:
+            group[name] = form
+    return groups
+
+
+class VolumeTerms:
+    """Residual and Jacobian of the volume terms; every form is compiled here, once.
+
+    Args:
+        layout: positions of the fields.
+        forms: the weak forms.
+        inner: phi_s on the particles, where forms are written with it.
+    """
+
+    def __init__(
+        self, layout: FieldLayout, forms: WeakForms, inner: InnerPotential | None = None
+    ) -> None:
+        self._layout, self._inner = layout, inner
+        functions = dict(layout.functions)
+        if inner is not None:
+            functions[INNER] = inner.function
+        self._storage = {f: ConstantMatrix(a) for f, a in forms.storage.items()}
+        self._constant = {f: ConstantMatrix(a) for f, a in forms.constant.items()}
+        self._nonlinear = [
+            _Together(group, space) for group, space in _by_space(forms.nonlinear, functions)
+        ]
+        self._derivatives = {b: _StateMatrix(compiled(a)) for b, a in forms.derivatives.items()}
+        diagonal = dict.fromkeys([(f, f) for f in (*self._storage, *self._constant)])
+        self.blocks: list[Block] = list(diagonal | dict.fromkeys(self._derivatives))
+
+    def entries(self, block: Block) -> tuple[Ints, Ints]:
+        """(row, column) of a block's entries, as positions in the global vector."""
+        row, column = block
+        if block in self._derivatives:
+            matrix = self._derivatives[block].matrix
+        else:
+            matrix = (self._storage.get(row) or self._constant[row]).matrix
+        counts = np.diff(owned_rows(matrix).indptr)
+        return np.repeat(self._owned_positions(row), counts), self._columns(column, matrix)
+
+    def _owned_positions(self, name: str) -> Ints:
+        if name == INNER:
+            assert self._inner is not None
+            return self._inner.owned_positions
+        part = self._layout.slices[name]
+        return self._layout.global_of[name][: part.stop - part.start]
+
+    def _columns(self, name: str, matrix: Any) -> Ints:
+        if name == INNER:
+            assert self._inner is not None
+            return self._inner.columns(matrix)
+        return self._layout.positions(name, global_columns(matrix))
+
+    def stored(self, name: str, vector: Floats) -> Floats:
+        """(owned,) storage matrix of field `name` times an owned vector's part of it."""
+        return self._storage[name].times(vector[self._layout.slices[name]])
+
+    def add_nonlinear(self, accumulators: Mapping[str, fem.Function]) -> None:
+        """Add the state-dependent residuals to local vectors (ghost rows not yet sent home)."""
+        if self._inner is None:
+            for group in self._nonlinear:
+                group.add_to(accumulators)
+            return
+        self._inner.take()
+        for group in self._nonlinear:
+            group.add_to({**accumulators, INNER: self._inner.accumulator})
+        self._inner.give(accumulators["phi_s"])
+
+    def add_linear(self, residual: Floats, vector: Floats, rate: Floats) -> None:
+        """Add the constant terms to an owned residual.
+
+        Args:
+            residual: (owned,) changed in place.
+            vector: (owned,) state.
+            rate: (owned,) du/dt.
+        """
+        slices = self._layout.slices
+        for name in self._storage:
+            residual[slices[name]] += self.stored(name, rate)
+        for name, matrix in self._constant.items():
+            residual[slices[name]] += matrix.times(vector[slices[name]])
+
+    def linearise(self) -> None:
+        """Assemble the derivatives of the state-dependent terms at the current state."""
+        for matrix in self._derivatives.values():
+            matrix.assemble()
+
+    def block_values(self, block: Block, leading: float) -> Floats:
+        """Values of a block of the Jacobian, in the order of `entries`.
+
+        State-dependent terms are those of the last `linearise`.
+
+        Args:
+            leading: d(du/dt)/du of the time scheme, s^-1.
+        """
+        row, column = block
+        parts = []
+        if row == column and row in self._storage:
+            parts.append(leading * self._storage[row].data)
+        if row == column and row in self._constant:
+            parts.append(self._constant[row].data)
+        if block in self._derivatives:
+            parts.append(self._derivatives[block].data)
+        total: Floats = sum(parts[1:], start=parts[0])
+        return total

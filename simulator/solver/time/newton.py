@@ -1,0 +1,399 @@
+"""Newton's method for one time step, safeguarded: it converges to a state that makes sense or
+says in words why not, and never returns a wrong answer.
+
+Assembling and factorising a matrix, or setting up its preconditioner, costs more than everything
+else together. The linearisation is therefore kept, from iteration to iteration and from step to
+step, as long as the updates shrink fast; since only the residual decides when the equations are
+met, the answer is the same. For the same reason a Krylov solve need not be exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+import numpy as np
+import numpy.typing as npt
+from mpi4py import MPI
+from scipy.optimize import brentq
+
+from heterode.physics.kinetics import LARGEST_EXPONENT, Flux
+from heterode.results.sample import Extremes
+from heterode.solver.algebra.bordered import BorderedSolver
+from heterode.solver.algebra.linear import LinearSolveError
+from heterode.solver.discretisation.layout import FIELDS
+from heterode.solver.equations.norms import FieldNorms, Tolerances
+from heterode.solver.equations.system import CellSystem, Residual
+from heterode.solver.time.terminal import TerminalControl
+
+Floats = npt.NDArray[np.float64]
+
+LOWEST_SALT = 1e-3
+"""Relative salt concentration below which the electrolyte counts as depleted."""
+
+VOLTAGE_SEARCH = 2.0
+"""How far from the last voltage a new one is looked for after a jump of the current, V."""
+
+STALE = 0.3
+"""Relative change of alpha beyond which an older linearisation is not tried."""
+
+SLOW = 0.2
+"""An update not smaller than this times the one before calls for a new linearisation."""
+
+STALLED = 0.5
+"""An imbalance that does not shrink even to this times the one before is left to rounding."""
+
+ROUNDED = 1e-7
+"""Imbalance that rounding may cost, at currents far below the exchange current, say; where what
+is stored changes by less than its last digit within a time step, more (`_rounding`)."""
+
+LARGE = 100.0
+"""A first update this many tolerances large calls for a new linearisation as well."""
+
+HOPELESS = 1e8
+"""An update this many tolerances large means divergence."""
+
+
+OUTGROWN = 4.0
+"""Factor between two alphas beyond which multigrids made for one do not serve the other."""
+
+
+class Renewal(Enum):
+    """How much of a linearisation is made anew."""
+
+    NONE = 0
+    IN_PART = 1
+    WHOLE = 2
+
+
+class StepRejectedError(Exception):
+    """The step cannot be accepted as it is; the text says why, for the user."""
+
+
+class StepAbandonedError(Exception):
+    """The run is asked to end: the step under way is given up, without a verdict on it."""
+
+
+@dataclass(frozen=True)
+class Linearised:
+    """Where the linearisation in hand was made; it can be made again from this.
+
+    Attributes:
+        vector: (owned,) state.
+        V, I: cell voltage, V, and current, A.
+        alpha: d(du/dt)/du, s^-1.
+    """
+
+    vector: Floats
+    V: float
+    I: float
+    alpha: float
+
+
+@dataclass(frozen=True)
+class Converged:
+    """A converged step.
+
+    Attributes:
+        vector: (owned,) state.
+        V, I: cell voltage, V, and current, A.
+        fluxes: surface currents at that state.
+        totals: their integrals, A.
+        charge_error: |sum of interface currents - I| relative to the current.
+        iterations: Newton iterations it took.
+        extremes: of the fields.
+    """
+
+    vector: Floats
+    V: float
+    I: float
+    fluxes: Mapping[str, Flux]
+    totals: Mapping[str, float]
+    charge_error: float
+    iterations: int
+    extremes: Extremes
+
+
+def _remaining(size: float, before: float) -> float:
+    """Error left after an update, from how fast updates shrink; the update itself if unknown.
+
+    Source: Hairer and Wanner, Solving Ordinary Differential Equations II, 2nd ed., IV.8.
+    """
+    rate = size / before
+    return size * rate / (1 - rate) if 0 < rate < 1 else size
+
+
+class Newton:
+    """Solves the cell's equations at one time level.
+
+    Args:
+        system: assembles them.
+        bordered: solves with their linearisation.
+        norms: of the fields.
+        tolerances: what counts as small.
+        current_scale: A; charge errors are relative to the current or a thousandth of this.
+        abandon: asked before each iteration whether to give up, by `StepAbandonedError`;
+            collective.
+
+    Attributes:
+        stored: length of the part of an owned vector that is stored (s, y), not instantaneous.
+        iterations: Newton iterations so far, rejected steps included.
+    """
+
+    def __init__(
+        self,
+        system: CellSystem,
+        bordered: BorderedSolver,
+        norms: FieldNorms,
+        tolerances: Tolerances,
+        current_scale: float,
+        abandon: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._abandon = abandon
+        self._at: Linearised | None = None
+        self._system, self._bordered, self._norms = system, bordered, norms
+        self._tolerances, self._current_scale = tolerances, current_scale
+        self.stored = system.layout.slices["phi_l"].start
+        self.iterations = 0
+
+    def solve(
+        self,
+        guess: Floats,
+        V: float,
+        I: float,
+        control: TerminalControl,
+        alpha: float,
+        beta: Floats,
+        beta_V: float = 0.0,
+    ) -> Converged:
+        """Find u, V, I with du/dt = alpha u + beta and dV/dt = alpha V + beta_V. Collective.
+
+        Args:
+            guess: (owned,) where to start.
+            V, I: likewise, V and A.
+            control: what holds at the terminals.
+            alpha: s^-1.
+            beta: (owned,) s^-1.
+            beta_V: V s^-1.
+
+        Raises:
+            StepRejectedError: no convergence, or to a state without physical sense.
+            StepAbandonedError: `abandon` says so.
+        """
+        vector = guess
+
+        def residual_at(vector: Floats, V: float, I: float) -> Residual:
+            rate, rate_V = alpha * vector + beta, alpha * V + beta_V
+            return self._residual(vector, rate, V, I, rate_V)
+
+        residual = residual_at(vector, V, I)
+        renewal, before, imbalance_before = self._first_renewal(alpha), np.inf, np.inf
+        for iteration in range(1, self._tolerances.iterations + 1):
+            if self._abandon():
+                raise StepAbandonedError
+            self.iterations += 1
+            try:
+                if renewal is not Renewal.NONE:
+                    in_part = renewal is Renewal.IN_PART
+                    self._bordered.linearise(residual.fluxes, alpha, in_part=in_part)
+                    if not in_part:
+                        self._at = Linearised(vector, V, I, alpha)
+                du, dV, dI = self._bordered.update(residual, control(V, I))
+            except LinearSolveError as failure:
+                raise StepRejectedError(str(failure)) from failure
+            vector, V, I = vector + du, V + dV, I + dI
+            size = self._size(du, dV)
+            if not size < HOPELESS:
+                self._bordered.alpha = None
+                raise StepRejectedError("Newton's method diverged" + self._suspicion(vector))
+            residual = residual_at(vector, V, I)
+            totals = self._system.totals(residual.fluxes)
+            error = self._charge_error(totals, I)
+            imbalance = max(error, self._leak(residual.vector, I))
+            fresh = renewal is not Renewal.NONE
+            if _remaining(size, before) < self._tolerances.update and (
+                self._balanced(imbalance, imbalance_before, alpha, vector, V, I, fresh=fresh)
+            ):
+                extremes = self._within_bounds(vector, residual.fluxes)
+                return Converged(vector, V, I, residual.fluxes, totals, error, iteration, extremes)
+            # The first update says nothing yet of how fast they shrink.
+            shrinking = size < (SLOW * before if iteration > 1 else LARGE)
+            if shrinking and imbalance <= STALLED * imbalance_before:
+                renewal = Renewal.NONE
+            else:
+                renewal = self._next_renewal(renewal, first=iteration == 1)
+            before, imbalance_before = size, imbalance
+        self._bordered.alpha = None
+        raise StepRejectedError(
+            f"Newton's method did not converge in {self._tolerances.iterations} iterations"
+            + self._suspicion(vector)
+        )
+
+    def _residual(
+        self, vector: Floats, rate: Floats, V: float, I: float, rate_V: float
+    ) -> Residual:
+        with self._bordered.phases.timed("assembly"):
+            return self._system.residual(vector, rate, V, I, rate_V)
+
+    def _first_renewal(self, alpha: float) -> Renewal:
+        """What a time step begins with."""
+        bordered = self._bordered
+        old = bordered.alpha
+        if old is None:
+            return Renewal.WHOLE
+        if not bordered.iterative:
+            return Renewal.NONE if abs(alpha / old - 1) < STALE else Renewal.WHOLE
+        assert bordered.multigrid_alpha is not None
+        ratio = alpha / bordered.multigrid_alpha
+        if bordered.worn or not 1 / OUTGROWN < ratio < OUTGROWN:
+            return Renewal.WHOLE
+        return Renewal.IN_PART
+
+    def _next_renewal(self, last: Renewal, *, first: bool) -> Renewal:
+        """What to do about updates that do not shrink fast."""
+        if self._bordered.iterative and last is Renewal.NONE and not first:
+            return Renewal.IN_PART
+        return Renewal.WHOLE
+
+    @property
+    def linearised(self) -> Linearised | None:
+        """Where the linearisation in hand was made; None when the next solve makes its own."""
+        return self._at if self._bordered.alpha is not None else None
+
+    def relinearise(self, at: Linearised | None) -> None:
+        """Take in hand the linearisation of another run, made at `at`, or none. Collective.
+
+        Without it the iterates, and so the last digits of each step, would not be that run's.
+        """
+        self._at, self._bordered.alpha = at, None
+        if at is None:
+            return
+        residual = self._system.residual(at.vector, at.alpha * at.vector, at.V, at.I)
+        try:
+            self._bordered.linearise(residual.fluxes, at.alpha)
+        except LinearSolveError:
+            # The next solve makes its own.
+            self._at = None
+
+    def _balanced(
+        self,
+        imbalance: float,
+        before: float,
+        alpha: float,
+        vector: Floats,
+        V: float,
+        I: float,
+        *,
+        fresh: bool,
+    ) -> bool:
+        """Whether charge and lithium balance, to the tolerance or as far as rounding lets them."""
+        if imbalance < self._tolerances.charge:
+            return True
+        # What a linearisation made at the last iterate cannot mend is rounding.
+        stalled = fresh and imbalance > STALLED * before
+        return stalled and imbalance < max(ROUNDED, self._rounding(alpha, vector, V, I))
+
+    def _rounding(self, alpha: float, vector: Floats, V: float, I: float) -> float:
+        """What the last digit of all that is stored makes of a current, over the current.
+
+        At time steps well below 1 ms, as right behind a jump to rest, it is more than ROUNDED.
+        """
+        system = self._system
+        lithium = system.layout.comm.allreduce(float(system.volume.stored("s", vector).sum()))
+        stored = abs(lithium) + abs(system.double_layer_charge(vector, V))
+        return float(np.finfo(np.float64).eps * alpha * stored / self._scale(I))
+
+    def consistent_voltage(
+        self, vector: Floats, V: float, I: float, control: TerminalControl
+    ) -> float:
+        """The voltage at which the interface carries the current prescribed there. Collective.
+
+        All fields are kept. After a jump of the current it is where Newton's method should start:
+        from the old voltage its first update, by the tangent at small currents, would overshoot,
+        and come back by no more than 2RT/F an iteration, since the current is exponential.
+
+        Returns:
+            V as given where the control prescribes the voltage, or none is found within 2 V.
+        """
+        if control(V, I)[2] == 0.0:
+            return V
+        values = self._system.layout.spread(vector)
+
+        def excess(voltage: float) -> float:
+            # Relations are linear in I, so that this solves g(voltage, wanted) = 0.
+            g, _, g_I = control(voltage, I)
+            wanted = I - g / g_I
+            return self._system.interface_current(values, voltage, wanted) - wanted
+
+        low, high = V - VOLTAGE_SEARCH, V + VOLTAGE_SEARCH
+        if control(low, I)[2] <= 0.0:
+            # A power is no current any more at voltages below zero.
+            low = 0.5 * V
+        if excess(low) * excess(high) >= 0.0:
+            return V
+        return float(brentq(excess, low, high, xtol=1e-6))
+
+    def _size(self, du: Floats, dV: float) -> float:
+        norms = self._norms(du)
+        relative = [norms[name] / self._tolerances.fields[name] for name in FIELDS]
+        return float(max([*relative, abs(dV) / self._tolerances.voltage]))
+
+    def _charge_error(self, totals: Mapping[str, float], I: float) -> float:
+        through = totals["interface"] + totals.get("double_layer", 0.0)
+        return abs(through - I) / self._scale(I)
+
+    def _leak(self, residual: Floats, I: float) -> float:
+        """Lithium that leaves the particles but not through their surfaces, over the current."""
+        rows = float(residual[self._system.layout.slices["s"]].sum())
+        return abs(float(self._system.layout.comm.allreduce(rows))) / self._scale(I)
+
+    def _scale(self, I: float) -> float:
+        return max(abs(I), 1e-3 * self._current_scale)
+
+    def _range(self, vector: Floats, name: str) -> tuple[float, float]:
+        return self._extremes(vector[self._system.layout.slices[name]])[0]
+
+    def _extremes(self, *parts: Floats) -> list[tuple[float, float]]:
+        """Least and largest value of each part over all ranks, by one reduction."""
+        ends = [(-np.min(part, initial=np.inf), np.max(part, initial=-np.inf)) for part in parts]
+        local = np.array(ends, dtype=np.float64)
+        extremes = np.empty_like(local)
+        self._system.layout.comm.Allreduce(local, extremes, op=MPI.MAX)
+        return [(-float(low), float(high)) for low, high in extremes]
+
+    def _within_bounds(self, vector: Floats, fluxes: Mapping[str, Flux]) -> Extremes:
+        """Extremes of a converged state; one that only the smoothing of the equations made possible
+        is refused. One reduction over all ranks."""
+        layout = self._system.layout
+        trace = self._system.surfaces["interface"].trace
+        parts = (
+            vector[layout.slices["s"]],
+            layout.functions["s"].x.array[trace.dofs["s"]],
+            vector[layout.slices["y"]],
+            np.array([flux.largest_exponent for flux in fluxes.values()]),
+        )
+        inside, surface, salt, (_, exponent) = self._extremes(*parts)
+        # Surfaces alone: inside a particle, linear elements overshoot for a while ahead of a
+        # front they do not resolve, which touches no kinetics and passes as the front widens.
+        low, high = surface
+        if low <= 0.0 or high >= 1.0:
+            what = "emptied of" if low <= 0.0 else "filled with"
+            raise StepRejectedError(
+                f"a particle's surface is {what} lithium (fraction {low:.4f} to {high:.4f})"
+            )
+        if salt[0] < LOWEST_SALT:
+            raise StepRejectedError(
+                f"the electrolyte is depleted of salt (lowest c_l / c_0 = {salt[0]:.2e})"
+            )
+        if exponent > LARGEST_EXPONENT:
+            raise StepRejectedError("an overpotential left the range of the kinetic law (1.5 V)")
+        return Extremes(inside, surface, salt)
+
+    def _suspicion(self, vector: Floats) -> str:
+        """What the unconverged state points at, for the message."""
+        s_low, s_high = self._range(vector, "s")
+        y_low, _ = self._range(vector, "y")
+        if not np.isfinite([s_low, s_high, y_low]).all():
+            return ""
+        return f" (lithium fraction {s_low:.4f} to {s_high:.4f}, lowest c_l / c_0 = {y_low:.3g})"

@@ -1,0 +1,313 @@
+"""From one accepted state to the next: predictor, corrector, error control.
+
+A step whose error is too large, or that Newton's method rejects, is repeated with a smaller one;
+when the smallest step is rejected too, the reason goes to the user.
+
+Time errors are told of lithium, salt and the cell voltage: potentials follow from these at each
+instant. The interface's double layer stores charge, and the potential difference over it does not
+jump with the current: where there is one, it is extrapolated and judged like lithium and salt, and
+from the first step after a jump on, since it may have charged within that step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from heterode.base.errors import SolveError
+from heterode.physics.kinetics import Flux
+from heterode.results.sample import Extremes
+from heterode.solver.discretisation.layout import FIELDS
+from heterode.solver.equations.norms import FieldNorms, Tolerances
+from heterode.solver.time.bdf import HIGHEST_ORDER, Differentiation, differentiation, extrapolation
+from heterode.solver.time.newton import Newton, StepRejectedError
+from heterode.solver.time.terminal import TerminalControl
+
+Floats = npt.NDArray[np.float64]
+ChargingNorm = Callable[[Floats, float], float]
+"""Size, V, of the potential difference over the double layer, of an owned vector and the cell
+voltage; collective, and a norm of the two."""
+
+SAFETY = 0.9
+LARGEST_GROWTH = 2.0
+SMALLEST_SHRINK = 0.25
+AFTER_REJECTION = 0.25
+
+FAR = 0.5
+"""Change of the current against its prediction, relative to the larger one, that counts as a jump:
+a table may lead from one current to the opposite within one time step."""
+
+
+@dataclass(frozen=True)
+class State:
+    """The cell at one time.
+
+    Attributes:
+        time: s.
+        vector: (owned,) fields.
+        V: cell voltage, V.
+        I: cell current, A (A per metre of depth in 2D), positive on charge.
+        charge: passed since the start by the time scheme's own quadrature, A s.
+        fluxes: surface currents, by name; empty before the first step.
+        charge_error: relative mismatch of interface and applied current.
+        extremes: of the fields; None before the first step.
+        energy: passed since the start by the same quadrature, J.
+    """
+
+    time: float
+    vector: Floats
+    V: float
+    I: float
+    charge: float
+    fluxes: Mapping[str, Flux]
+    charge_error: float
+    extremes: Extremes | None = None
+    energy: float = 0.0
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A converged step that is not accepted yet.
+
+    Attributes:
+        state: at its end.
+        error: estimated time error over the tolerance, None where it cannot be told.
+        order: of the scheme that made it.
+    """
+
+    state: State
+    error: float | None
+    order: int
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What a stepper remembers.
+
+    Attributes:
+        past: the last accepted states, newest first.
+        jump: when the terminals' control last jumped, s.
+        steps, rejected: time steps so far.
+    """
+
+    past: tuple[State, ...]
+    jump: float
+    steps: int
+    rejected: int
+
+
+class Stepper:
+    """Advances the cell in time.
+
+    Args:
+        newton: solves one time level.
+        norms, tolerances: measure the time error.
+        start: where to begin.
+        smallest_step: s.
+        highest_order: of the time scheme.
+        charging: of the double layer; None without one.
+    """
+
+    def __init__(
+        self,
+        newton: Newton,
+        norms: FieldNorms,
+        tolerances: Tolerances,
+        start: State,
+        smallest_step: float,
+        highest_order: int = HIGHEST_ORDER,
+        charging: ChargingNorm | None = None,
+    ) -> None:
+        self._newton, self._norms, self._tolerances = newton, norms, tolerances
+        self._charging = charging
+        self._past = [start]
+        self._jump = start.time
+        self.smallest_step, self._highest = smallest_step, highest_order
+        self.steps = 0
+        self.rejected = 0
+
+    @property
+    def state(self) -> State:
+        """The last accepted state."""
+        return self._past[0]
+
+    @property
+    def memory(self) -> Memory:
+        """All that the next steps depend on beside their control."""
+        return Memory(tuple(self._past), self._jump, self.steps, self.rejected)
+
+    def recall(self, memory: Memory) -> None:
+        """Go on from the memory of another stepper."""
+        self._past, self._jump = list(memory.past), memory.jump
+        self.steps, self.rejected = memory.steps, memory.rejected
+
+    def restart(self) -> None:
+        """Forget the past beyond the last state: the terminals' control is about to jump."""
+        self._past = self._past[:1]
+        self._jump = self.state.time
+
+    def jumped(self, step: float, control: TerminalControl) -> State | None:
+        """Where a change of control alone leads, as far as the interface tells. Collective.
+
+        All fields are kept, so that the drop of voltage across the cell is left out.
+
+        Args:
+            step: over which the control is asked for its current, s.
+            control: the new one.
+
+        Returns:
+            the present state with another V and I; None where the control prescribes the voltage,
+            and with a double layer, which lets none jump.
+        """
+        if self._charging is not None:
+            return None
+        now = self.state
+        times = [now.time + step, now.time]
+        control = control.over(differentiation(times[0], times[1:], self._highest), times)
+        V = self._newton.consistent_voltage(now.vector, now.V, now.I, control)
+        g, _, g_I = control(V, now.I)
+        return replace(now, V=V, I=now.I - g / g_I) if g_I != 0.0 else None
+
+    def attempt(self, step: float, control: TerminalControl) -> Candidate:
+        """Solve for the state `step` seconds ahead.
+
+        Raises:
+            StepRejectedError: see `Newton.solve`.
+        """
+        now = self.state
+        times = [state.time for state in self._past]
+        time = now.time + step
+        scheme = differentiation(time, times, self._highest)
+        control = control.over(scheme, [time, *times])
+        beta = scheme.past([state.vector for state in self._past])
+        beta_V = float(scheme.past([state.V for state in self._past]))
+        guess, V, I = self._predicted(time)
+        if now.time <= self._jump or _is_far(control, V, I):
+            V = self._newton.consistent_voltage(guess, V, I, control)
+        solved = self._newton.solve(guess, V, I, control, scheme.alpha, beta, beta_V)
+        past_charge = float(scheme.past([state.charge for state in self._past]))
+        past_energy = float(scheme.past([state.energy for state in self._past]))
+        state = State(
+            time=time,
+            vector=solved.vector,
+            V=solved.V,
+            I=solved.I,
+            charge=(solved.I - past_charge) / scheme.alpha,
+            fluxes=solved.fluxes,
+            charge_error=solved.charge_error,
+            extremes=solved.extremes,
+            energy=(solved.V * solved.I - past_energy) / scheme.alpha,
+        )
+        error = self._time_error(scheme, state, guess, V)
+        return Candidate(state, error, scheme.order)
+
+    def _time_error(
+        self, scheme: Differentiation, state: State, guess: Floats, V: float
+    ) -> float | None:
+        """Estimated error over the tolerance; None where it cannot be told.
+
+        Args:
+            scheme: that led to `state`.
+            guess, V: predicted in its place.
+        """
+        errors = []
+        if scheme.error_factor is not None:
+            # V was predicted to the same order only where enough states lie behind the jump.
+            smooth = len(self._since_jump()) > scheme.order
+            dV = scheme.error_factor * (state.V - V) if smooth else 0.0
+            errors.append(self._error(scheme.error_factor * (state.vector - guess), dV))
+        if self._charging is not None:
+            errors.append(self._charging_error(scheme, state, self._charging))
+        return max(errors, default=None)
+
+    def _charging_error(
+        self, scheme: Differentiation, state: State, charging: ChargingNorm
+    ) -> float:
+        """Of the double layer: with too short a past for an estimate, an upper bound.
+
+        The predictor is then of a lower order than the scheme, and errs by more.
+        """
+        weights = extrapolation(state.time, [past.time for past in self._past], self._highest)
+        behind = list(zip(weights, self._past, strict=False))
+        vector = state.vector - sum(w * past.vector for w, past in behind)
+        V = state.V - sum(w * past.V for w, past in behind)
+        factor = 1.0 if scheme.error_factor is None else scheme.error_factor
+        return factor * charging(vector, V) / self._tolerances.voltage
+
+    def _since_jump(self) -> list[State]:
+        """Past states under the present control; the last state where there is none yet."""
+        return [state for state in self._past if state.time > self._jump] or self._past[:1]
+
+    def _predicted(self, time: float) -> tuple[Floats, float, float]:
+        """Vector, V and I extrapolated to `time`.
+
+        Lithium and salt go on from where the control jumped; potentials, V and I jump with it, and
+        are extrapolated from the states behind the jump alone.
+        """
+        past, since = self._past, self._since_jump()
+        weights = extrapolation(time, [state.time for state in past], self._highest)
+        guess = np.asarray(sum(w * s.vector for w, s in zip(weights, past, strict=False)))
+        weights = extrapolation(time, [state.time for state in since], self._highest)
+        behind = list(zip(weights, since, strict=False))
+        stored = self._newton.stored
+        guess[stored:] = sum(w * s.vector[stored:] for w, s in behind)
+        return guess, sum(w * s.V for w, s in behind), sum(w * s.I for w, s in behind)
+
+    def _error(self, difference: Floats, dV: float) -> float:
+        norms = self._norms(difference)
+        # Potentials follow from s, y and V at each instant.
+        stored = [norms[name] / self._tolerances.fields[name] for name in FIELDS[:2]]
+        return float(max([*stored, abs(dV) / self._tolerances.voltage]))
+
+    def advance(self, step: float, control: TerminalControl) -> tuple[Candidate, float]:
+        """Find an acceptable candidate, `step` seconds ahead or less.
+
+        Returns:
+            The candidate, not yet accepted, and a step to try after it.
+
+        Raises:
+            SolveError: even the smallest step was rejected.
+        """
+        while True:
+            try:
+                candidate = self.attempt(step, control)
+            except StepRejectedError as rejection:
+                self.rejected += 1
+                if step <= self.smallest_step:
+                    now = self.state
+                    raise SolveError(
+                        str(rejection), time_s=now.time, step_s=step, voltage_V=now.V
+                    ) from rejection
+                step = max(AFTER_REJECTION * step, self.smallest_step)
+                continue
+            factor = self._growth(candidate)
+            if candidate.error is None or candidate.error <= 1.0 or step <= self.smallest_step:
+                return candidate, step * factor
+            self.rejected += 1
+            step = max(step * min(factor, SAFETY), self.smallest_step)
+
+    def _growth(self, candidate: Candidate) -> float:
+        if candidate.error is None:
+            return LARGEST_GROWTH
+        ideal = SAFETY * max(candidate.error, 1e-12) ** (-1 / (candidate.order + 1))
+        return float(np.clip(ideal, SMALLEST_SHRINK, LARGEST_GROWTH))
+
+    def accept(self, candidate: Candidate) -> State:
+        """Make the candidate the present state."""
+        self.steps += 1
+        # Only the present state's fluxes are ever read.
+        self._past[0] = replace(self._past[0], fluxes={})
+        self._past = [candidate.state, *self._past[: self._highest]]
+        return candidate.state
+
+
+def _is_far(control: TerminalControl, V: float, I: float) -> bool:
+    """Whether the current that is prescribed is far from what is predicted."""
+    g, _, g_I = control(V, I)
+    if g_I == 0.0:
+        return False
+    change = g / g_I
+    return abs(change) > FAR * max(abs(I), abs(I - change))
