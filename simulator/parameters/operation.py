@@ -88,7 +88,7 @@ class Protocol(Section):
 
     @property
     def digests(self) -> dict[str, str]:
-        """Of the content of each current table, by a name for the user."""
+        """The digest of the content of each current table, by a name for the user."""
         return {
             f"table of '{step.text}'": step.table.digest
             for step in each_step(self.steps)
@@ -215,7 +215,7 @@ class Solver(Section):
     )
     """Largest time step, as a fraction of the time a full charge at the step's rate takes."""
     krylov_tolerance: Tolerance = 3e-3
-    """Of each linear solve; the nonlinear equations are met to their own tolerance all the same."""
+    """Relative tolerance of each linear solve; the nonlinear equations have their own."""
     direct_limit: Annotated[int, Field(ge=0)] = 60_000
     """`auto` solves directly up to this many degrees of freedom."""
 
