@@ -22,7 +22,7 @@ Preset = Literal["direct", "fieldsplit"]
 
 
 WORN = 1.5
-"""Times the iterations of a fresh preconditioner at which it counts as worn."""
+"""Times the iterations of a fresh preconditioner at which it counts as outdated."""
 
 
 class LinearSolveError(Exception):
@@ -54,7 +54,7 @@ class LinearSolver:
         self._sweep: FieldSweep | None = None
 
     @property
-    def worn(self) -> bool:
+    def outdated(self) -> bool:
         """Whether solves take many more iterations than when the multigrids were made."""
         fresh = self._fresh_iterations
         return fresh is not None and self._last_iterations > WORN * fresh + 2
