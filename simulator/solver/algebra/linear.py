@@ -1,27 +1,24 @@
 """Two ways to solve with the cell's matrix.
 
 direct       MUMPS: exact, the better choice in 2D up to some 1e5 unknowns.
-fieldsplit   flexible GMRES, preconditioned by `BlockGaussSeidel`: memory
-             and time grow nearly linearly with the unknowns, which a direct solver in 3D cannot do.
+fieldsplit   flexible GMRES, preconditioned by `BlockGaussSeidel`: memory and time grow nearly
+             linearly with the unknowns, which a direct solver in 3D cannot do.
 """
 
 from __future__ import annotations
-
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 from petsc4py import PETSc
 
+from heterode.parameters.operation import Preset
 from heterode.solver.algebra.block_preconditioner import BlockGaussSeidel
 from heterode.solver.discretisation.layout import FieldLayout
 from heterode.solver.discretisation.matrix import CoordinateMatrix
 
 Floats = npt.NDArray[np.float64]
-Preset = Literal["direct", "fieldsplit"]
 
-
-WORN = 1.5
+OUTDATED = 1.5
 """Times the iterations of a fresh preconditioner at which it counts as outdated."""
 
 
@@ -57,7 +54,7 @@ class LinearSolver:
     def outdated(self) -> bool:
         """Whether solves take many more iterations than when the multigrids were made."""
         fresh = self._fresh_iterations
-        return fresh is not None and self._last_iterations > WORN * fresh + 2
+        return fresh is not None and self._last_iterations > OUTDATED * fresh + 2
 
     def use(self, matrix: CoordinateMatrix, *, keep_multigrid: bool = False) -> None:
         """Take the matrix whose values changed: factorise, or set up the preconditioner.
