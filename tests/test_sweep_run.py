@@ -6,6 +6,7 @@ import io
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -196,6 +197,25 @@ def test_quotas_of_control_groups_count(tmp_path: Path, monkeypatch: pytest.Monk
     assert usable_cores(cgroup(tmp_path / "one", "4:cpu,cpuacct:/", **first)) == 1
     free = {"cpu__cpu-cfs_quota_us": "-1", "cpu__cpu-cfs_period_us": "100000"}
     assert usable_cores(cgroup(tmp_path / "free", "4:cpu,cpuacct:/", **free)) == 8
+
+
+def test_the_threads_of_the_statistics_keep_to_quotas(monkeypatch: pytest.MonkeyPatch) -> None:
+    from heterode.heterogeneity import compiled
+
+    for cores, threads in ((1, 1), (3, 3), (8, compiled.MOST_THREADS)):
+        monkeypatch.setattr("heterode.heterogeneity.compiled.usable_cores", lambda n=cores: n)
+        assert compiled.threads() == threads
+
+
+def test_linear_algebra_takes_one_thread_unless_asked() -> None:
+    says = "from heterode.cli import main; main(['check', 'none.toml']); import os; import numpy\n"
+    says += "print(os.environ['OMP_NUM_THREADS'])"
+    for given, found in (({}, "1"), ({"OMP_NUM_THREADS": "2"}, "2")):
+        own = {k: v for k, v in environment().items() if k != "OMP_NUM_THREADS"} | given
+        done = subprocess.run(
+            [sys.executable, "-c", says], env=own, capture_output=True, text=True, check=True
+        )
+        assert done.stdout == f"{found}\n"
 
 
 def test_cores_are_never_oversubscribed(monkeypatch: pytest.MonkeyPatch) -> None:

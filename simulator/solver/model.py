@@ -17,10 +17,11 @@ from heterode.base.accounting import Phases
 from heterode.base.constants import FARADAY
 from heterode.materials import open_circuit_potential
 from heterode.parameters import Parameters
+from heterode.parameters.operation import Preset
 from heterode.physics.kinetics import ButlerVolmer
 from heterode.results.sample import Sample
 from heterode.solver.algebra.bordered import BorderedSolver
-from heterode.solver.algebra.linear import LinearSolver, Preset
+from heterode.solver.algebra.linear import LinearSolver
 from heterode.solver.discretisation.averages import ParticleAverages
 from heterode.solver.discretisation.constant_matrix import ConstantMatrix
 from heterode.solver.discretisation.electrode_mesh import ElectrodeMesh, with_conducting_particles
@@ -103,7 +104,7 @@ class CellModel:
             "gauge" if parameters.collector.connection == "uniform_flux" else "current",
         )
         self.one_C = self._one_C()
-        self.preset: Preset = preset or self._chosen_preset()
+        self.preset: Preset = preset or parameters.solver.preset(self.layout.total, mesh.dimension)
         self.linear = LinearSolver(self.layout, self.preset, parameters.solver.krylov_tolerance)
         self.norms = FieldNorms(self.layout, self._basis_volumes())
         self.phases = Phases()
@@ -143,15 +144,6 @@ class CellModel:
         low, high = material.lithium_fraction_window
         volume = float(self.averages.volumes.sum())
         return FARADAY * material.maximum_concentration * volume * (high - low) / HOUR
-
-    def _chosen_preset(self) -> Preset:
-        solver = self.parameters.solver
-        if solver.linear_solver != "auto":
-            chosen: Preset = solver.linear_solver
-            return chosen
-        # Fill-in makes a direct solve in 3D dear at a tenth of the size.
-        limit = solver.direct_limit if self.mesh.dimension == 2 else solver.direct_limit // 10
-        return "direct" if self.layout.total <= limit else "fieldsplit"
 
     def _basis_volumes(self) -> Floats:
         volumes = np.empty(self.layout.owned)

@@ -31,7 +31,7 @@ from manufactured import (
 from mapped_grid import Blocks, MappedGrid, mapped_grid
 from petsc4py import PETSc
 
-from heterode.solver.algebra.linear import Preset
+from heterode.parameters.operation import Preset
 from heterode.solver.discretisation.layout import FIELDS
 from heterode.solver.model import CellModel
 from heterode.solver.time.terminal import ConstantVoltage

@@ -7,19 +7,16 @@ fieldsplit   flexible GMRES, preconditioned by a sweep over the fields (see `Fie
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 import numpy.typing as npt
 from petsc4py import PETSc
 
+from heterode.parameters.operation import Preset
 from heterode.solver.algebra.block_preconditioner import FieldSweep
 from heterode.solver.discretisation.layout import FieldLayout
 from heterode.solver.discretisation.matrix import CoordinateMatrix
 
 Floats = npt.NDArray[np.float64]
-Preset = Literal["direct", "fieldsplit"]
-
 
 WORN = 1.5
 """Times the iterations of a fresh preconditioner at which it counts as worn."""
