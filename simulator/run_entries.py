@@ -12,6 +12,7 @@ from simulator.digests import text_digest
 from simulator.parameters import Parameters
 from simulator.particles import ParticleTable
 from simulator.regimes import MeshSummary
+from simulator.results.clearing import clear
 from simulator.results.manifest import Manifest, collect_versions
 from simulator.results.recorder import Recorder
 from simulator.results.sample import FieldGrid
@@ -59,6 +60,8 @@ def input_hashes(
 def begin_manifest(claim: Claim, particles: ParticleTable, entries: Mapping[str, Any]) -> Manifest:
     """The manifest of a run that begins, with particles.csv, or of one that is gone on with.
 
+    An earlier run's results that are to be replaced are there up to this moment.
+
     Args:
         claim: the run's folder.
         particles: with their penalties.
@@ -68,6 +71,8 @@ def begin_manifest(claim: Claim, particles: ParticleTable, entries: Mapping[str,
         OutputError: the folder cannot be written.
     """
     folder, found = claim.folder, claim.found
+    if claim.replaces:
+        clear(folder)
     if found is None:
         manifest = folder.start_manifest(**entries)
         folder.write_particles(particles)

@@ -95,7 +95,7 @@ class Simulation:
         self._recorder: Recorder | None = None
         self._cell: Cell | None = None
         self._ended, self._saved_at, self._peak_before = "", time.monotonic(), 0
-        self._skipped = SkippedSteps()
+        self._skipped, self._begun = SkippedSteps(), False
         on_root(comm, self._intent.check)
         on_root(comm, lambda: refuse_endless(parameters))
         with self.phases.timed("mesh"):
@@ -155,16 +155,17 @@ class Simulation:
         return claim
 
     def _solve(self, interruption: Interruption) -> Outcome:
-        with self.phases.timed("output"):
-            self._manifest = on_root(self.comm, self._first_entries)
-            claimed = self._claimed
-            met = self.comm.bcast(None if claimed is None else claimed.warnings, root=0)
-            self._warnings.open(self._manifest, met)
+        replaces = from_root(self.comm, lambda: cast(Claim, self._claimed).replaces)
+        if not replaces:
+            self._open_manifest()
         with self.phases.timed("setup"):
             self._say("compiling the equations")
             mesh, p, penalty = self.mesh, self.parameters, self.particles.penalty
             cell = build_cell(mesh, p, penalty, lambda: interruption.agreed() != 0)
             self._cell = cell
+        if replaces:
+            # Had the equations not compiled, the earlier results would still be all there is.
+            self._open_manifest()
         with self.phases.timed("output"):
             self._recorder = self._open_recorder(cell.viewer)
         model, ranks = cell.model, self.comm.size
@@ -186,6 +187,15 @@ class Simulation:
             with suppress(OutputError):
                 self._leave_off()
             raise
+
+    def _open_manifest(self) -> None:
+        """The run's first file. Collective."""
+        self._begun = True
+        with self.phases.timed("output"):
+            self._manifest = on_root(self.comm, self._first_entries)
+            claimed = self._claimed
+            met = self.comm.bcast(None if claimed is None else claimed.warnings, root=0)
+            self._warnings.open(self._manifest, met)
 
     def _first_entries(self) -> Manifest:
         assert self._claimed is not None
@@ -383,7 +393,7 @@ class Simulation:
             if outcome.status == "completed":
                 outcome = Outcome("failed", f"the results cannot be completed: {error}")
         on_root(self.comm, lambda: self._last_entries(outcome))
-        return outcome
+        return replace(outcome, begun=self._begun)
 
     def _close(self, outcome: Outcome, peak: int) -> None:
         try:
