@@ -19,6 +19,7 @@ from mpi4py import MPI
 
 from simulator import __version__
 from simulator.accounting import Phases, peak_memory
+from simulator.describe import describe_tables
 from simulator.errors import CompileError, InputError, SolveError
 from simulator.estimate import forecast, refuse_endless
 from simulator.geometry.cache import mesh_for
@@ -175,7 +176,8 @@ class Simulation:
             f"{ranks} rank{'s' if ranks > 1 else ''}, {model.preset} solver, "
             f"1C = {one_C:.4g} A/m^2"
         )
-        for line in forecast(self.parameters, model.layout.total, ranks, model.preset):
+        lines = forecast(self.parameters, model.layout.total, ranks, model.preset)
+        for line in [*describe_tables(self.parameters), *lines]:
             self._say(line)
         try:
             return self._march(cell, interruption)
