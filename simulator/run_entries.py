@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,7 @@ from simulator.results.manifest import Manifest, collect_versions
 from simulator.results.recorder import Recorder
 from simulator.results.sample import FieldGrid
 from simulator.results.trust import altered_warning, earlier_alterations
+from simulator.results.written import writing
 from simulator.resuming import Claim
 from simulator.solver.cell import Cell
 from simulator.solver.electrode_mesh import ElectrodeMesh
@@ -108,6 +111,26 @@ def open_recorder(
     )
     manifest.seal("prefix", recorder.written.digests)
     return recorder
+
+
+def draw_report(folder: Path, *, overwrite: bool) -> str:
+    """Draw the figures and the page of a run that ended; what fails is a warning on stderr.
+
+    Args:
+        folder: of the run.
+        overwrite: whether the user's own files in report/ get another name, or stay as they are.
+
+    Returns:
+        what is to be seen there, a line.
+    """
+    # Loads pictures and pages: half a second, that runs without a report need not wait.
+    from simulator.reporting.ended import finish_report
+
+    with writing(overwrite=overwrite or None):
+        finished = finish_report(folder)
+    for problem in finished.problems:
+        print(f"heterode: warning: {problem}", file=sys.stderr, flush=True)
+    return finished.finding
 
 
 def numbers_of(cell: Cell | None) -> dict[str, Any]:

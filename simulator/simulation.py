@@ -34,10 +34,10 @@ from simulator.results.manifest import Manifest, Outcome, stopped_by
 from simulator.results.recorder import Recorder
 from simulator.results.sample import Sample
 from simulator.results.storage import OutputError
-from simulator.results.written import writing
 from simulator.resuming import Claim, Intent
 from simulator.run_entries import (
     begin_manifest,
+    draw_report,
     given_entries,
     input_hashes,
     numbers_of,
@@ -418,15 +418,7 @@ class Simulation:
     def _draw(self) -> None:
         assert self._claimed is not None
         if self._recorder is not None and self.parameters.output.report:
-            # Loads pictures and pages: half a second, that runs without a report need not wait.
-            from simulator.reporting.ended import finish_report
-
-            # The user's own files in report/ stay: as they are, or under another name.
-            with writing(overwrite=self._intent.overwrite or None):
-                finished = finish_report(self._claimed.folder.path)
-            self._say(finished.finding)
-            for problem in finished.problems:
-                print(f"heterode: warning: {problem}", file=sys.stderr, flush=True)
+            self._say(draw_report(self._claimed.folder.path, overwrite=self._intent.overwrite))
 
     def _last_entries(self, outcome: Outcome) -> None:
         if self._manifest is not None:
