@@ -41,7 +41,7 @@ LAYERS = (
     {"viewing"},
     {"reporting"},
     {"homogenised"},
-    {"run"},
+    {"runs"},
     {"sweep"},
     {"cli"},
     {"__init__"},
@@ -57,7 +57,7 @@ CONFINED = {
     "basix": {"solver"},
     "ffcx": {"solver"},
     "petsc4py": {"solver"},
-    "mpi4py": {"solver", "base", "run", "sweep", "cli"},
+    "mpi4py": {"solver", "base", "runs", "sweep", "cli"},
     "gmsh": {"geometry"},
     "numba": {"heterogeneity"},
     "h5py": {"results"},
@@ -65,7 +65,7 @@ CONFINED = {
     "tifffile": {"optics", "reporting"},
     "pymatgen": {"optics"},
     "matplotlib": {"viewing"},
-    "pydantic": {"parameters", "run", "sweep"},
+    "pydantic": {"parameters", "runs", "sweep"},
     "argparse": {"cli"},
     "rich": {"progress"},
     "pyvista": {"viewing"},
@@ -176,7 +176,7 @@ WRONG = {
     ],
     "solver.time.march": [
         "from heterode.results.history import History",
-        "import heterode.run.stages",
+        "import heterode.runs.stages",
         "from heterode.solver.model import CellModel",
         "import gmsh",
         "print('step accepted')",
@@ -188,7 +188,7 @@ WRONG = {
     "heterogeneity.analysis": ["from heterode.points.run import PointsOfRun", "import gmsh"],
     "base.errors": ["from heterode.materials import arrhenius"],
     "viewing.movie.space": ["import jinja2", "from heterode.reporting import page"],
-    "reporting.page": ["import matplotlib.pyplot", "import heterode.run.stages"],
+    "reporting.page": ["import matplotlib.pyplot", "import heterode.runs.stages"],
     "viewing.style": ["import sys\nname = sys.argv[1]", "from mpi4py import MPI"],
     "nowhere.at_all": ["x = 1"],
     "loose": ["x = 1"],
@@ -261,7 +261,7 @@ def test_workers_of_a_sweep_load_no_pictures() -> None:
 
 
 def test_heavy_libraries_would_be_noticed() -> None:
-    assert {"dolfinx", "mpi4py"} <= loaded_after("import heterode.run.stages") & HEAVY
+    assert {"dolfinx", "mpi4py"} <= loaded_after("import heterode.runs.stages") & HEAVY
 
 
 # -- tests and scripts ------------------------------------------------------------------------
@@ -274,28 +274,26 @@ MAY_IMPORT = {
     "scripts/verification": {"helpers", "verification"},
     "scripts": {"helpers", "verification"},
 }
-NOT_YET = set(
-    [
-        "checkpoint",
-        "file_locks",
-        "manufactured",
-        "physics",
-        "prescribed_charge",
-        "protocol_mistakes",
-        "resume",
-        "resume_protocols",
-        "skipped_steps",
-        "sweep_run",
-        "sweep_slurm",
-        "sweep_statistics",
-        "three_dimensions",
-        "time_order",
-        "trust_sweep",
-        "twin",
-        "users_files",
-        "validity_runs",
-    ]
-)
+NOT_YET = {
+    "checkpoint",
+    "file_locks",
+    "manufactured",
+    "physics",
+    "prescribed_charge",
+    "protocol_mistakes",
+    "resume",
+    "resume_protocols",
+    "skipped_steps",
+    "sweep_run",
+    "sweep_slurm",
+    "sweep_statistics",
+    "three_dimensions",
+    "time_order",
+    "trust_sweep",
+    "twin",
+    "users_files",
+    "validity_runs",
+}
 """Tests that still take from claims or from each other."""
 OUTSIDE = [path for folder in MAY_IMPORT for path in sorted((ROOT / folder).glob("*.py"))]
 OUTSIDE += sorted((ROOT / "tests" / "helpers" / "attacks").glob("*.py"))

@@ -31,7 +31,7 @@ from helpers.manufactured import (
     solve,
 )
 from helpers.mapped_grid import Blocks, MappedGrid, mapped_grid
-from heterode.solver.algebra.linear import Preset
+from heterode.parameters.operation import Preset
 from heterode.solver.discretisation.layout import FIELDS
 from heterode.solver.model import CellModel
 from heterode.solver.time.terminal import ConstantVoltage

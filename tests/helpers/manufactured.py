@@ -45,8 +45,8 @@ from heterode.geometry import tags
 from heterode.geometry.mesh_data import thickness_axis
 from heterode.materials import diffusivity_of_fraction
 from heterode.parameters import Parameters, load_parameters
+from heterode.parameters.operation import Preset
 from heterode.solver.algebra.bordered import BorderedSolver
-from heterode.solver.algebra.linear import Preset
 from heterode.solver.discretisation.electrode_mesh import Submesh, distribute, facet_vertices
 from heterode.solver.discretisation.layout import FIELDS
 from heterode.solver.model import CellModel

@@ -18,7 +18,7 @@ from helpers.breaking import flip_bit
 from helpers.same_run import TOLERANCE, difference
 from heterode.cli import main
 from heterode.results import read_history
-from heterode.run.stages import Simulation
+from heterode.runs.stages import Simulation
 
 KINDS = {
     "manifest.json": ("manifest.json",),

@@ -34,15 +34,15 @@ from heterode.results.recorder import Recorder
 from heterode.results.sample import Sample
 from heterode.results.storage import OutputError
 from heterode.results.written import writing
-from heterode.run.entries import (
+from heterode.runs.entries import (
     begin_manifest,
     given_entries,
     input_hashes,
     numbers_of,
     open_recorder,
 )
-from heterode.run.resuming import Claim, Intent
-from heterode.run.skipped import SkippedSteps, told
+from heterode.runs.resuming import Claim, Intent
+from heterode.runs.skipped import SkippedSteps, told
 from heterode.solver.cell import Cell, build_cell
 from heterode.solver.discretisation.electrode_mesh import distribute
 from heterode.solver.discretisation.grids import FieldViewer

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from heterode.forecast.estimate import Limits, chosen_solver, expected_unknowns, forecast
+from heterode.forecast.estimate import Limits, expected_unknowns, forecast
 from heterode.forecast.regimes import (
     MeshSummary,
     areal_capacity,
@@ -221,7 +221,7 @@ def describe_size(
     about = "about " if dofs is None else ""
     particles = expected_particles(parameters) if mesh is None else mesh.particles
     dofs = _leading_digits(expected_unknowns(parameters)) if dofs is None else dofs
-    solver = chosen_solver(parameters, dofs)
+    solver = parameters.solver.preset(dofs, parameters.geometry.dimension)
     lines = [f"{particles} particles"]
     if parameters.geometry.mesh_file is None:
         lines[0] += f" in a slab {expected_width(parameters) * 1e6:.1f} um wide"
