@@ -42,7 +42,7 @@ from heterode.geometry.cache import mesh_for
 from heterode.geometry.msh import read_msh
 from heterode.geometry.quality import mesh_quality
 from heterode.parameters import Parameters, load_parameters
-from heterode.run.description import describe_size
+from heterode.runs.description import describe_size
 
 GB = 10**9
 AMPLE = Limits(memory_bytes=1e15, seconds=None, source="on this machine")
