@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from conftest import short_run
-from synthetic import SyntheticRun, synthetic_run, write_run
 
+from helpers.commands import short_run
+from helpers.synthetic import SyntheticRun, synthetic_run, write_run
 from heterode.base.digests import PrefixDigest, file_digest
 from heterode.base.errors import CompileError, SolveError
 from heterode.cli import main

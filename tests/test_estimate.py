@@ -12,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cells import cell
-from conftest import PRESET, ROOT, settings
 
+from helpers.cells import cell
+from helpers.commands import settings
+from helpers.paths import PRESET, ROOT
 from heterode.base.ranks import launched_in_parallel
 from heterode.cli import main
 from heterode.forecast.estimate import (

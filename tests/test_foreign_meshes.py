@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from geometry_cases import REFERENCE_MESHES
 
+from helpers.geometry_cases import REFERENCE_MESHES
 from heterode.base.errors import InputError
 from heterode.geometry import tags
 from heterode.geometry.mesh_data import MeshData

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from cells import cell, run
 
+from helpers.cells import cell, run
 from heterode.physics.kinetics import Flux
 
 Floats = npt.NDArray[np.float64]

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from conftest import PRESET
-from pictures import truth
 from PIL import Image
 from scipy import ndimage
 
+from helpers.paths import PRESET
+from helpers.pictures import truth
 from heterode.base.errors import InputError
 from heterode.cli import main
 from heterode.optics.label_file import read_label_image, read_labels

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from pictures import truth
 from PIL import Image, ImageCms
 from PIL.PngImagePlugin import PngInfo
 
+from helpers.pictures import truth
 from heterode.cli import main
 from heterode.optics.micrograph import Micrograph, read_micrograph
 

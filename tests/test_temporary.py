@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import FIVE_DISCS
-from synthetic import synthetic_run
 
+from helpers.paths import FIVE_DISCS
+from helpers.synthetic import synthetic_run
 from heterode.base.temporary import is_leftover, leftovers, new_beside, remove_leftovers
 from heterode.geometry.msh import read_msh, write_msh
 from heterode.results import ResultsFolder
