@@ -25,8 +25,8 @@ from heterode.cli import main
 from heterode.parameters import load_parameters
 from heterode.results import read_history, read_manifest, read_particle_series
 from heterode.results.checkpoint import list_checkpoints, read_checkpoint
-from heterode.run import stages
-from heterode.run.resuming import stage
+from heterode.runs import stages
+from heterode.runs.resuming import stage
 
 
 def run(folder: Path, kills: int, seed: int, rows: int, arguments: list[str]) -> None:

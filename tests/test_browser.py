@@ -14,7 +14,7 @@ from heterode.parameters import load_parameters
 from heterode.reporting.ended import finish_report
 from heterode.reporting.page import write_page
 from heterode.results.manifest import Manifest, read_manifest
-from heterode.run.description import record_of
+from heterode.runs.description import record_of
 from heterode.viewing import NAMES
 from heterode.viewing.movie import View, animate
 

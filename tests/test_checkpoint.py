@@ -31,7 +31,7 @@ from heterode.results.checkpoint import (
     read_checkpoint,
 )
 from heterode.results.lock import FolderLock
-from heterode.run.resuming import Intent, newest, stage
+from heterode.runs.resuming import Intent, newest, stage
 
 HASHES = {"mesh": "mm", "penalty": "pp"}
 

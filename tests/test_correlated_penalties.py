@@ -23,7 +23,7 @@ from heterode.parameters import Parameters
 from heterode.particles import drawn_penalties
 from heterode.particles.drawn_penalties import factors_of_cycle, gaussian_length, penalty_factors
 from heterode.particles.table import ParticleTable
-from heterode.run.description import describe_parameters, record_of
+from heterode.runs.description import describe_parameters, record_of
 
 LAW = RestrictedWeibull(1.5, 0.4, 1e-3, "truncate")
 LENGTH_UM = 20.0

@@ -22,7 +22,7 @@ from heterode.reporting.ended import finish_report
 from heterode.reporting.page import refresh_page, write_page
 from heterode.results import ResultsFolder
 from heterode.results.manifest import Manifest, read_manifest
-from heterode.run.description import record_of
+from heterode.runs.description import record_of
 from heterode.viewing import NAMES
 
 DOT = base64.b64decode(

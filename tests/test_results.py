@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from conftest import PACKAGE_PATH
 from surroundings import PATIENCE
 from synthetic import SyntheticRun, synthetic_run, write_run
 
@@ -35,8 +36,6 @@ from heterode.results import (
     read_particle_series,
 )
 from heterode.results.history import COLUMNS
-
-ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")

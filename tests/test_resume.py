@@ -30,7 +30,7 @@ from test_cli_endings import (
 from heterode.cli import main
 from heterode.results import read_history, read_manifest
 from heterode.results.checkpoint import list_checkpoints
-from heterode.run.stages import Simulation
+from heterode.runs.stages import Simulation
 from heterode.solver.algebra.bordered import BorderedSolver
 from heterode.solver.time.stepper import Stepper
 
@@ -379,9 +379,9 @@ def test_memory_is_that_of_the_largest_piece(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
-    monkeypatch.setattr("heterode.run.stages.peak_memory", lambda: 7_000_000_000)
+    monkeypatch.setattr("heterode.runs.stages.peak_memory", lambda: 7_000_000_000)
     broken_at(2, out, arguments())
-    monkeypatch.setattr("heterode.run.stages.peak_memory", lambda: 1_000_000_000)
+    monkeypatch.setattr("heterode.runs.stages.peak_memory", lambda: 1_000_000_000)
     assert main([*arguments(), "--out", str(out), "--resume"]) == 0
     assert read_manifest(out / "manifest.json")["peak_memory_bytes"] == 7_000_000_000
 

@@ -12,11 +12,11 @@ import pytest
 from conftest import FIVE_DISCS
 from synthetic import synthetic_run
 
+from heterode.base.temporary import is_leftover, leftovers, new_beside, remove_leftovers
 from heterode.geometry.msh import read_msh, write_msh
 from heterode.results import ResultsFolder
 from heterode.results.storage import write_atomically
 from heterode.results.written import write_output
-from heterode.temporary import is_leftover, leftovers, new_beside, remove_leftovers
 from heterode.viewing.movie.video import write_gif, write_mp4
 
 

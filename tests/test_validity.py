@@ -19,7 +19,7 @@ from heterode.materials import electronic_conduction, open_circuit_potential, so
 from heterode.parameters import Parameters, load_parameters
 from heterode.parameters.messages import physical_of
 from heterode.results.sample import Extremes
-from heterode.run.description import (
+from heterode.runs.description import (
     describe_derived,
     describe_regimes,
     describe_validity,

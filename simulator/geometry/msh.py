@@ -15,13 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from heterode.base.errors import InputError
+from heterode.base.temporary import new_beside
 from heterode.geometry import tags
 from heterode.geometry.mesh_data import MeshData, content_hash, facets_of
 from heterode.geometry.msh_facets import check_facets
 from heterode.geometry.msh_groups import cell_tags_of
 from heterode.geometry.msh_parser import MshContent, parse_msh
 from heterode.geometry.orientation import folded_facets, oriented
-from heterode.temporary import new_beside
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]

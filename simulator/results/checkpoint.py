@@ -22,10 +22,10 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
+from heterode.base.temporary import leftovers
 from heterode.results.hdf5 import hdf5_bytes
 from heterode.results.run_files import matching
 from heterode.results.storage import OutputError, explain, write_atomically
-from heterode.temporary import leftovers
 
 FORMAT = 1
 _BLOCK = 512

@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from heterode.base.digests import file_digest
+from heterode.base.temporary import remove_leftovers
 from heterode.results.digest_list import SUMS, entries
 from heterode.results.folder import ResultsFolder
 from heterode.results.integrity import examine
@@ -20,7 +21,6 @@ from heterode.results.manifest import Manifest
 from heterode.results.run_files import FOLDERS, earlier_files
 from heterode.results.storage import OutputError, explain, write_atomically
 from heterode.results.written import RECORD, free_name, is_own, say_kept, set_aside
-from heterode.temporary import remove_leftovers
 
 
 def clear(folder: ResultsFolder) -> None:

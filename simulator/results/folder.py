@@ -9,11 +9,11 @@ from tempfile import TemporaryFile
 from typing import Any, Protocol
 
 from heterode.base.errors import InputError
+from heterode.base.temporary import PARTIAL, PREFIX, is_leftover, new_beside
 from heterode.results.digest_list import SUMS
 from heterode.results.manifest import Manifest, read_manifest
 from heterode.results.storage import OutputError, explain
 from heterode.results.written import make_folder
-from heterode.temporary import PARTIAL, PREFIX, is_leftover, new_beside
 
 _KNOWN = {
     "manifest.json",

@@ -18,8 +18,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from heterode.base.errors import InputError
+from heterode.base.temporary import new_beside
 from heterode.results.folder import ResultsFolder
-from heterode.temporary import new_beside
 
 _HOLDER = re.compile(
     r"process (\d{1,18}) on (\S+)(?: since (\d{1,18}))?(?: in (\S+))?(?: without locks)?\n"

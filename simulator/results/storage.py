@@ -3,7 +3,7 @@
 Every file of a results folder is either replaced as a whole (written beside its place, then
 renamed, which POSIX makes atomic) or, for history.csv, appended to in one `write`. A killed process
 therefore leaves each file as it was after some finished sample, and at worst a hidden file beside
-it (`heterode.temporary`). HDF5 files are built in memory and written as plain bytes: the HDF5
+it (`heterode.base.temporary`). HDF5 files are built in memory and written as plain bytes: the HDF5
 library cannot be relied on for a clean error, or to let go of the file, when the disk fills up
 under it (hdf5.py).
 """
@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from heterode.base.errors import ArgumentError, InputError
-from heterode.temporary import new_beside
+from heterode.base.temporary import new_beside
 
 
 class OutputError(InputError):

@@ -18,7 +18,7 @@ from attacks.attack import Attack, Result
 from attacks.runs import arguments
 from heterode.cli import main
 from heterode.results import read_history
-from heterode.run.stages import Simulation
+from heterode.runs.stages import Simulation
 
 KINDS = {
     "manifest.json": ("manifest.json",),

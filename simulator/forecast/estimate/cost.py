@@ -97,8 +97,7 @@ class Cost:
 def measured_runs() -> tuple[Measured, ...]:
     """The table that comes with heterode."""
     table = resources.files("heterode.forecast.measured") / "performance.csv"
-    text = table.read_text("utf-8")
-    return read_runs(text)
+    return read_runs(table.read_text("utf-8"))
 
 
 def read_runs(text: str) -> tuple[Measured, ...]:

@@ -32,7 +32,7 @@ from heterode.base.cache_folder import own_folder, refuse_others, remove_entry
 from heterode.base.digests import file_digest
 from heterode.base.errors import CompileError, InputError
 from heterode.base.ranks import together
-from heterode.temporary import new_beside
+from heterode.base.temporary import new_beside
 
 FLAGS = (
     "-O3",

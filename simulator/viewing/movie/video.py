@@ -10,9 +10,9 @@ import imageio_ffmpeg
 import numpy as np
 from numpy.typing import NDArray
 
+from heterode.base.temporary import new_beside
 from heterode.results.storage import OutputError, explain
 from heterode.results.written import put_output
-from heterode.temporary import new_beside
 
 Picture = NDArray[np.uint8]
 

@@ -33,8 +33,8 @@ from heterode.results.manifest import Manifest, Outcome, stopped_by
 from heterode.results.recorder import Recorder
 from heterode.results.sample import Sample
 from heterode.results.storage import OutputError
-from heterode.run.description import describe_tables
-from heterode.run.entries import (
+from heterode.runs.description import describe_tables
+from heterode.runs.entries import (
     begin_manifest,
     draw_report,
     given_entries,
@@ -42,8 +42,8 @@ from heterode.run.entries import (
     numbers_of,
     open_recorder,
 )
-from heterode.run.resuming import Claim, Intent
-from heterode.run.skipped import SkippedSteps, told
+from heterode.runs.resuming import Claim, Intent
+from heterode.runs.skipped import SkippedSteps, told
 from heterode.solver.cell import Cell, build_cell
 from heterode.solver.discretisation.electrode_mesh import distribute
 from heterode.solver.discretisation.grids import FieldViewer

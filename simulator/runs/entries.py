@@ -19,8 +19,8 @@ from heterode.results.recorder import Recorder
 from heterode.results.sample import FieldGrid
 from heterode.results.trust import altered_warning, earlier_alterations
 from heterode.results.written import writing
-from heterode.run.description import record_of
-from heterode.run.resuming import Claim
+from heterode.runs.description import record_of
+from heterode.runs.resuming import Claim
 from heterode.solver.cell import Cell
 from heterode.solver.discretisation.electrode_mesh import ElectrodeMesh
 

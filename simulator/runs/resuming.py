@@ -15,6 +15,7 @@ from typing import Any, Literal
 from heterode import __version__
 from heterode.base.digests import PrefixDigest, file_digest
 from heterode.base.errors import InputError, ResumeError
+from heterode.base.temporary import remove_leftovers
 from heterode.parameters import Parameters
 from heterode.parameters.files import files_of
 from heterode.results.checkpoint import (
@@ -37,7 +38,6 @@ from heterode.results.sample import DOMAINS
 from heterode.results.stops import first_files
 from heterode.results.storage import TruncatedError
 from heterode.results.trust import altered_error, told
-from heterode.temporary import remove_leftovers
 
 Stage = Literal["unborn", "begun", "under way", "completed"]
 
