@@ -204,7 +204,7 @@ def test_every_kind_of_end_that_is_met_where_it_begins_is_skipped_and_said(
     kinds = (
         f"{follow} until above 4.0 V",
         f"{follow} stepwise until x below 0.999",
-        f"{{until='x below 0.999', steps=['rest for 5 s', 'charge at C/2 for 1 h']}}",
+        "{until='x below 0.999', steps=['rest for 5 s', 'charge at C/2 for 1 h']}",
         group.format("above 4.0 V", "hold at 4.1 V for 5 s"),
         group.format("below 4.3 V", follow),
         group.format("4.0 V", "charge at C/2 for 5 s"),
