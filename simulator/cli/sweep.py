@@ -171,8 +171,10 @@ def _pool(options: argparse.Namespace) -> int:
 
 
 def _warn(plan: Plan, options: argparse.Namespace) -> None:
-    """Say what is wrong with the sweep as a whole, before its runs."""
+    """Say what is wrong with the sweep as a whole, and what it runs less often, before its runs."""
     if not options.quiet:
+        for remark in plan.remarks:
+            print(f"heterode: {remark}", file=sys.stderr, flush=True)
         for warning in plan.warnings:
             print(f"heterode: warning: {warning.message}", file=sys.stderr, flush=True)
 
