@@ -213,6 +213,10 @@ MISTAKES: dict[str, tuple[list[str], tuple[str, ...]]] = {
         ["optics", "state.tif", "--write-calibration", "new.csv"],
         ("lithium fraction", "pristine"),
     ),
+    "calibration in the way": (
+        ["optics", "state.tif", "--write-calibration", "truth.csv"],
+        ("truth.csv: was not written by heterode", "Choose another --write-calibration"),
+    ),
     "micrograph of no results": (["micrograph", "none"], ("none",)),
     "micrograph out of range": (["micrograph", "--lithium", "1.2"], ("--lithium", "1.2", "0 to 1")),
     "micrograph colours": (["micrograph", "--colours", "none.csv"], ("none.csv",)),
@@ -224,7 +228,7 @@ MISTAKES: dict[str, tuple[list[str], tuple[str, ...]]] = {
     "rule": (["dielectric", "eps.csv", "--rule", "simpson"], ("rule", "maclaurin")),
     "lithium for other tables": (
         ["dielectric", "eps.csv", "--lithium", "0.5", "1"],
-        ("--lithium", "2", "1 tables"),
+        ("2 lithium fractions", "1 table:"),
     ),
     "lithium out of range": (["dielectric", "eps.csv", "--lithium", "2"], ("--lithium 2",)),
     "drude": (["dielectric", "eps.csv", "--drude", "9"], ("--drude", "'9'", "plasma energy")),

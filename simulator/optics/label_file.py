@@ -29,6 +29,7 @@ from scipy import ndimage
 from simulator.errors import InputError
 from simulator.optics.background import without_zero
 from simulator.optics.image_file import ImageFile, read_image_file
+from simulator.words import counted
 
 Labels = npt.NDArray[np.int32]
 Numbers = npt.NDArray[np.int64]
@@ -283,7 +284,7 @@ def _split(
         more = ", ..." if len(several) > 5 else ""
         notes.append(
             f"numbers in several pieces ({listed}{more}) are taken for as many particles:"
-            f" {len(names)} particles of {len(numbers)} numbers"
+            f" {counted(len(names), 'particle')} of {counted(len(numbers), 'number')}"
         )
     if crumbled:
         notes.append(

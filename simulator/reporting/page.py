@@ -34,6 +34,7 @@ from simulator.run_warnings import RunWarning
 from simulator.viewing import DRAWINGS
 from simulator.viewing.half_cycles import PER_AH_M2
 from simulator.viewing.style import DPI, spoken_time
+from simulator.words import counted
 
 PAGE = "index.html"
 INPUT = "parameters.toml"
@@ -250,7 +251,7 @@ def _drawn_rows(content: Mapping[str, Any]) -> list[tuple[str, str]]:
     rows = []
     if settings.get("permutations") is not None:
         seed = f", seed {content['seed']}" if content.get("seed") is not None else ""
-        rows.append(("values shuffled", f"{settings['permutations']} times{seed}"))
+        rows.append(("values shuffled", f"{counted(settings['permutations'], 'time')}{seed}"))
     return rows
 
 
@@ -289,12 +290,12 @@ def skipped_rows(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
     rows = []
     for entry in entries:
         others = int(entry.get("steps") or 1) - 1
-        more = f", and {others} steps of the passes after it" if others > 0 else ""
+        more = f", and {counted(others, 'step')} of the passes after it" if others > 0 else ""
         what = f"step {entry.get('step')}: {entry.get('text')}{more}"
         rows.append((what, f"{entry.get('reason')}, {spoken_time(entry.get('time_s') or 0.0)}"))
     left = int(manifest.get("skipped_step_count") or 0)
     left -= sum(int(entry.get("steps") or 1) for entry in entries)
-    return [*rows, (f"{left} steps more", "")] if left > 0 else rows
+    return [*rows, (f"{counted(left, 'step')} more", "")] if left > 0 else rows
 
 
 def _place(at: Any) -> str:
