@@ -213,10 +213,6 @@ MISTAKES: dict[str, tuple[list[str], tuple[str, ...]]] = {
         ["optics", "state.tif", "--write-calibration", "new.csv"],
         ("lithium fraction", "pristine"),
     ),
-    "calibration in the way": (
-        ["optics", "state.tif", "--write-calibration", "truth.csv"],
-        ("truth.csv: was not written by heterode", "Choose another --write-calibration"),
-    ),
     "micrograph of no results": (["micrograph", "none"], ("none",)),
     "micrograph out of range": (["micrograph", "--lithium", "1.2"], ("--lithium", "1.2", "0 to 1")),
     "micrograph colours": (["micrograph", "--colours", "none.csv"], ("none.csv",)),
