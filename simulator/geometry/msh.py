@@ -8,7 +8,6 @@ Format: gmsh reference manual, "MSH file format" (version 4.1).
 from __future__ import annotations
 
 import os
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from simulator.geometry.msh_facets import check_facets
 from simulator.geometry.msh_groups import cell_tags_of
 from simulator.geometry.msh_parser import MshContent, parse_msh
 from simulator.geometry.orientation import folded_facets, oriented
+from simulator.temporary import new_beside
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -50,24 +50,14 @@ def write_msh(path: Path | str, mesh: MeshData) -> None:
     """
     path = Path(path)
     try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        with new_beside(path) as partial:
+            with open(partial, "wb") as stream:
+                stream.write(msh_bytes(mesh))
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(partial, path)
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror}).") from None
-    try:
-        # mkstemp makes the file private; a mesh is as public as the user's other files.
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(msh_bytes(mesh))
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
-    except BaseException as error:
-        Path(temporary).unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise InputError(f"{path}: cannot be written ({error.strerror}).") from None
-        raise
 
 
 def read_msh(path: Path | str) -> MeshData:

@@ -30,8 +30,8 @@ from numpy.typing import NDArray
 
 from simulator.digests import PrefixDigest, text_digest
 from simulator.errors import InputError
-from simulator.results.clearing import matching
 from simulator.results.hdf5 import UnreadableError, hdf5_bytes, read_hdf5
+from simulator.results.run_files import matching
 from simulator.results.sample import FieldGrid, FieldValues, Floats
 from simulator.results.storage import (
     OutputError,

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from simulator.digests import text_digest
 from simulator.particles import COLUMNS, ParticleTable
-from simulator.results.clearing import matching
+from simulator.results.run_files import matching
 from simulator.results.sample import Sample
 from simulator.results.storage import OutputError, TruncatedError, explain, write_atomically
 

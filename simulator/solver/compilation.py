@@ -32,6 +32,7 @@ from simulator.cache_folder import own_folder, refuse_others, remove_entry
 from simulator.digests import file_digest
 from simulator.errors import CompileError, InputError
 from simulator.ranks import together
+from simulator.temporary import new_beside
 
 FLAGS = (
     "-O3",
@@ -175,9 +176,10 @@ def write_digests(folder: Path) -> None:
             continue
         # A cache that cannot be written costs time on the next run, nothing else.
         with suppress(OSError):
-            temporary = folder / f"{LOCK}.{os.getpid()}"
-            temporary.write_text(_digest_of(stem, files), encoding="ascii")
-            os.replace(temporary, digests)
+            digest = _digest_of(stem, files)
+            with new_beside(digests) as partial:
+                partial.write_text(digest, encoding="ascii")
+                os.replace(partial, digests)
 
 
 def _entries(folder: Path) -> dict[str, list[Path]]:
