@@ -1,9 +1,9 @@
 """Image files as arrays of what they hold, and what the file says of it: TIFF, PNG, JPEG.
 
 Nothing is converted here but the order of colour planes. What cannot be what it seems is refused:
-printing colours (CMYK), camera raw and other colour spaces that are not red, green and blue, colours
-that are multiplied by a transparency, images that their orientation tag turns, several images in
-one file, files cut short, images that fill the memory. For the size of a pixel see
+printing colours (CMYK), camera raw and other colour spaces that are not red, green and blue,
+colours that are multiplied by a transparency, images that their orientation tag turns, several
+images in one file, files cut short, images that fill the memory. For the size of a pixel see
 simulator.optics.pixel_size.
 """
 
