@@ -230,8 +230,8 @@ class Simulation:
         marching = march(cell.stepper, protocol.sequence, pace, position, stops, changes)
         while (marched := self._next(marching, cell)) is not None:
             self._ended = marched.ended_by or self._ended
+            self._tell(marched)
             if marched.time_step == 0.0:
-                self._skip(marched)
                 continue
             signal, due = interruption.agreed_with(self._due())
             sample = self._record(
@@ -271,10 +271,13 @@ class Simulation:
         self._say(f"going on from t = {state.time:.6g} s, V = {state.V:.4f} V")
         return position
 
-    def _skip(self, marched: Marched) -> None:
-        """Say and note that a protocol step took no time, or no more of it. Collective."""
-        self._say(told(marched))
-        on_root(self.comm, lambda: self._skipped.note(marched, self._manifest))
+    def _tell(self, marched: Marched) -> None:
+        """Say and note what was skipped: a protocol step, the rest of it, or stops. Collective."""
+        lines = told(marched)
+        for line in lines:
+            self._say(line)
+        if lines:
+            on_root(self.comm, lambda: self._skipped.note(marched, self._manifest))
 
     def _begin_cycle(self, cycle: int) -> None:
         """Give the particles the penalties of a cycle. Collective."""

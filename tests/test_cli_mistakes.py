@@ -71,7 +71,18 @@ MISTAKES: dict[str, tuple[Arguments, tuple[str, ...]]] = {
     "no command": ([], ("COMMAND", "heterode --help")),
     "unknown command": (["rnu", "demo.toml"], ("rnu", "run")),
     "no parameter file": (["run"], ("PARAMS",)),
-    "unknown option": (["run", "demo.toml", "--speed", "9"], ("--speed",)),
+    "unknown option": (
+        ["run", "demo.toml", "--speed", "9"],
+        ("--speed 9", "`heterode run --help`"),
+    ),
+    "unknown option of another command": (
+        ["report", "results", "--nosuch"],
+        ("--nosuch", "`heterode report --help`"),
+    ),
+    "unknown option before the command": (
+        ["--nosuch", "report", "results"],
+        ("--nosuch", "`heterode --help`"),
+    ),
     "option without its value": (["run", "demo.toml", "--out"], ("--out",)),
     "two parameter files": (["run", "demo.toml", "bad.toml"], ("bad.toml",)),
     "mesh without an output": (["mesh", "demo.toml"], ("-o",)),

@@ -139,7 +139,7 @@ class RunParticles:
         if np.std(value) < LEAST_SPREAD:
             raise ArgumentError(
                 f"{self.path}: at {self.series.time_s[index]:g} s all particles hold the same "
-                "lithium. Choose another moment with {at}",
+                f"lithium within {LEAST_SPREAD:g}. Choose another moment with {{at}}",
                 at=...,
             )
         check_particles(str(self.path), positions, value, table.particle)

@@ -13,7 +13,7 @@ from simulator.csv_table import CsvTable, read_csv_table, what_is_wrong
 from simulator.csv_text import TableError, harmless
 from simulator.errors import ArgumentError, InputError
 from simulator.heterogeneity.columns import POWER, UNITS_UM, Column, find_columns
-from simulator.heterogeneity.marks import FEWEST, Floats, MarkedPoints
+from simulator.heterogeneity.marks import FEWEST, Floats, MarkedPoints, check_spread
 from simulator.words import counted
 
 LEAST_EXTENT_UM, LARGEST_EXTENT_UM = 1.0, 1e5
@@ -194,8 +194,7 @@ def check_particles(where: str, positions: Floats, value: Floats, rows: Any) -> 
             f"{where}: rows {first} and {second} are at the same place "
             f"({same.size} such pairs). Remove one, or name the column of images 'field'"
         )
-    if np.ptp(value) == 0.0:
-        raise InputError(f"{where}: all values are {value[0]:g}, so there is nothing to compare")
+    check_spread(where, value)
 
 
 def _check_extent(where: str, positions: Floats) -> None:

@@ -23,7 +23,7 @@ import numpy.typing as npt
 from simulator.errors import InputError
 from simulator.heterogeneity.sections import ACROSS, Plane, Planes, section_discs
 from simulator.optics.csv_columns import write_csv
-from simulator.optics.image_file import LARGEST_PIXEL_UM
+from simulator.optics.pixel_size import LARGEST_PIXEL_UM
 from simulator.optics.sections import Colours, disc_scene
 from simulator.optics.synthetic import (
     Camera,
