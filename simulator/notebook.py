@@ -48,6 +48,7 @@ from simulator.viewing.section import mid_section
 from simulator.viewing.slab import layout_of
 from simulator.viewing.spread import plot_spread, spread_curves
 from simulator.viewing.voltage import plot_voltage
+from simulator.words import counted
 
 HISTORY_UNITS = {
     "time_s": "s",
@@ -88,7 +89,7 @@ class Results:
         manifest = self.manifest
         return (
             f"<{self.path}: {manifest['status']}, {manifest['particles']} particles, "
-            f"{len(self.history)} rows>"
+            f"{counted(len(self.history), 'row')}>"
         )
 
     # -- tables -----------------------------------------------------------------------------

@@ -18,6 +18,7 @@ from simulator.physics.penalty import (
     probability,
 )
 from simulator.random_field import MOST_POINTS, gaussian_field
+from simulator.words import counted
 
 Floats = npt.NDArray[np.float64]
 
@@ -63,8 +64,9 @@ def check_penalty_table(parameters: Parameters, particles: int | None = None) ->
 def _require_rows(parameters: Parameters, rows: int, count: int) -> None:
     if rows != count:
         raise InputError(
-            f"{parameters.source_file}: penalty.file = {parameters.penalty.file} has {rows} rows, "
-            f"but the electrode has {count} particles (allowed: one row per particle). "
+            f"{parameters.source_file}: penalty.file = {parameters.penalty.file} has "
+            f"{counted(rows, 'row')}, "
+            f"but the electrode has {counted(count, 'particle')} (allowed: one row per particle). "
             "See particles.csv of a run, or `heterode mesh`, for their numbers."
         )
 

@@ -52,6 +52,7 @@ from simulator.solver.newton import StepAbandonedError
 from simulator.solver.snapshot import Snapshot
 from simulator.solver.stepper import State
 from simulator.validity import Ledger, MeshFacts, before_run, facts_of, valid_ranges
+from simulator.words import counted
 
 
 class Simulation:
@@ -172,8 +173,8 @@ class Simulation:
         model, ranks = cell.model, self.comm.size
         one_C = model.one_C / self.mesh.collector_area
         self._say(
-            f"{len(self.particles)} particles, {model.layout.total} unknowns on "
-            f"{ranks} rank{'s' if ranks > 1 else ''}, {model.preset} solver, "
+            f"{counted(len(self.particles), 'particle')}, {model.layout.total} unknowns on "
+            f"{counted(ranks, 'rank')}, {model.preset} solver, "
             f"1C = {one_C:.4g} A/m^2"
         )
         lines = forecast(self.parameters, model.layout.total, ranks, model.preset)

@@ -14,6 +14,7 @@ from typing import Any
 
 from simulator.results.manifest import Manifest
 from simulator.solver.march import Marched
+from simulator.words import counted
 
 MOST_LISTED = 1000
 """Entries of a list; what is skipped beyond them is counted alone, so that a manifest stays
@@ -44,7 +45,11 @@ class SkippedStep:
     @property
     def line(self) -> str:
         """For the log."""
-        more = f", and {self.steps - 1} steps of the passes after it" if self.steps > 1 else ""
+        more = (
+            f", and {counted(self.steps - 1, 'step')} of the passes after it"
+            if self.steps > 1
+            else ""
+        )
         return (
             f"skipped step {self.step} '{self.text}'{more}: {self.reason} "
             f"(t = {self.time_s:.6g} s, V = {self.voltage_V:.4f} V)"

@@ -173,7 +173,10 @@ MISTAKES: dict[str, tuple[Arguments, tuple[str, ...]]] = {
         ("penalty.file", "4 rows", "5 particles"),
     ),
     # -- output
-    "output folder in use": (run_to("in_use"), ("in_use", "not empty", "--overwrite")),
+    "output folder in use": (
+        run_to("in_use"),
+        ("in_use", "not empty", "not a results folder", "another --out"),
+    ),
     "output folder not ours": (run_to("in_use", "--overwrite"), ("in_use", "not a results folder")),
     "output is a file": (run_to("plain"), ("plain", "not a folder")),
     "output below a file": (run_to("plain/deep/er"), ("plain/deep/er",)),

@@ -19,7 +19,17 @@ LONGEST = 450
 
 # Modules and packages of simulator/, lowest first: each may import from lower layers and itself.
 LAYERS = (
-    {"constants", "errors", "ranks", "signals", "accounting", "cores", "digests", "temporary"},
+    {
+        "constants",
+        "errors",
+        "ranks",
+        "signals",
+        "accounting",
+        "cores",
+        "digests",
+        "temporary",
+        "words",
+    },
     {"run_warnings", "reading"},
     {"csv_text"},
     {"csv_table"},

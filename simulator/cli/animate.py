@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from simulator.cli.endings import DONE
 from simulator.cli.outputs import with_overwrite
 from simulator.cli.results_folder import add_accept_altered, reading, with_results
+from simulator.words import counted
 
 if TYPE_CHECKING:
     from simulator.viewing.movie import View
@@ -108,7 +109,7 @@ def _make(options: argparse.Namespace) -> None:
         return
     width, height = movie.size
     print(
-        f"{movie.frames} frames of {width} x {height} from {movie.cells} cells: "
+        f"{counted(movie.frames, 'frame')} of {width} x {height} from {movie.cells} cells: "
         f"{movie.prepare_s:.1f} s to prepare, {movie.per_frame_s:.2f} s a frame"
         + (f", {movie.gif_s:.1f} s for the GIF" if "gif" in options.format else "")
     )

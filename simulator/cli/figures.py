@@ -10,6 +10,7 @@ from simulator.cli.endings import DONE
 from simulator.cli.outputs import with_overwrite
 from simulator.cli.results_folder import add_accept_altered, reading, with_results
 from simulator.errors import ArgumentError, InputError
+from simulator.words import counted
 
 if TYPE_CHECKING:
     from simulator.results.folder import ResultsFolder
@@ -79,7 +80,9 @@ def _draw(options: argparse.Namespace) -> None:
         if not options.names:
             print(write_page(folder.path))
     if problems:
-        raise InputError(f"{len(problems)} of {len(drawn)} figures: {'; '.join(problems)}")
+        raise InputError(
+            f"{len(problems)} of {counted(len(drawn), 'figure')}: {'; '.join(problems)}"
+        )
 
 
 def _check_particles(folder: ResultsFolder, numbers: Sequence[int]) -> None:

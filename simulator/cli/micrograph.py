@@ -11,6 +11,7 @@ from simulator.cli.outputs import with_overwrite
 from simulator.cli.results_folder import add_accept_altered, reading
 from simulator.cli.values import length, number, whole
 from simulator.ranks import on_root
+from simulator.words import counted
 
 
 def add(commands: Any) -> None:
@@ -106,7 +107,7 @@ def _micrograph(options: argparse.Namespace, comm: Any) -> int:
         ):
             count = take_pictures(request, colours, options.seed, options.out)
             leave_note(options.out)
-        print(f"{count} particles\nresults: {options.out}")
+        print(f"{counted(count, 'particle')}\nresults: {options.out}")
 
     on_root(comm, make)
     return DONE

@@ -15,6 +15,7 @@ from simulator.cli.outputs import with_overwrite
 from simulator.cli.results_folder import add_accept_altered, mind
 from simulator.cli.values import whole
 from simulator.errors import InputError
+from simulator.words import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -219,7 +220,7 @@ def _run(
                 quiet=options.quiet,
             )
             on = f" on {ranks} ranks each" if ranks > 1 else ""
-            board.say(f"{len(tasks)} of {total} runs are left, {count} at a time{on}")
+            board.say(f"{len(tasks)} of {counted(total, 'run', 'is')} left, {count} at a time{on}")
             signal = Pool(folder, seats[:count], board, _load_findings).run(tasks)
         code = _collect(plan, folder, options)
         return 128 + signal if signal else code
@@ -299,7 +300,7 @@ def _submit(plan: Plan, folder: SweepFolder, ranks: int, options: argparse.Names
         return DONE
     job = submit(plan, folder, tasks, ranks)
     print(
-        f"submitted: array job {job} of {len(tasks)} runs; logs in {folder.slurm}\n"
+        f"submitted: array job {job} of {counted(len(tasks), 'run')}; logs in {folder.slurm}\n"
         f"heterode sweep {shlex.quote(str(folder.path))} --collect writes the table meanwhile"
     )
     return DONE

@@ -28,6 +28,7 @@ import numpy as np
 
 from simulator.estimate.steps import expected_steps
 from simulator.parameters import Parameters
+from simulator.words import counted
 
 Preset = Literal["direct", "fieldsplit"]
 
@@ -205,7 +206,7 @@ def _beyond(runs: Sequence[Measured], dofs: int, ranks: int) -> str:
     if dofs < min(sizes) / BEYOND:
         parts.append(f"at least {min(sizes):,} unknowns".replace(",", " "))
     if ranks > most:
-        known = f"{most} ranks" if most > 1 else "1 rank"
+        known = counted(most, "rank")
         parts.append(f"at most {known}, whose efficiency is assumed up to {RANKS_BEYOND * most}")
     return f"extrapolated: measured on {' and '.join(parts)}" if parts else ""
 

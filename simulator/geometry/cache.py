@@ -26,6 +26,7 @@ from simulator.geometry.mesh_data import MeshData
 from simulator.geometry.msh import read_msh, write_msh
 from simulator.geometry.packing import Packing, Progress, pack
 from simulator.reading import read_regular
+from simulator.words import counted
 
 Result = TypeVar("Result")
 
@@ -65,7 +66,7 @@ def _made(parameters: Any, path: Path, name: str) -> MeshData:
     packed = packing_for(parameters)
     progress = _terminal_progress(len(packed.radii_um))
     if progress is not None:
-        progress(f"meshing {len(packed.radii_um)} particles")
+        progress(f"meshing {counted(len(packed.radii_um), 'particle')}")
     mesh = _named(parameters, lambda: meshing.build_mesh(packed, parameters.geometry, name))
     _store(path, mesh)
     return mesh

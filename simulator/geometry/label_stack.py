@@ -41,6 +41,7 @@ from simulator.geometry.parting import (
     require_resolved,
 )
 from simulator.geometry.spheres import Surface
+from simulator.words import counted
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -121,7 +122,7 @@ def mesh_stack(
     for attempt in range(RETRIES + 1):
         solids = solids_of(labels, voxel_um, gap_um, factor, sizes.maximum, progress)
         if progress is not None:
-            progress(f"filling the space between {len(solids.labels)} particles")
+            progress(f"filling the space between {counted(len(solids.labels), 'particle')}")
         inner = [surface for _, surface in solids.voids]
         grid = _size_grid([*solids.surfaces, *inner], solids.extent, separator_um, sizes)
         try:

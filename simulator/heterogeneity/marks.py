@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simulator.errors import InputError
+from simulator.words import counted
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -90,7 +91,8 @@ class MarkedPoints:
             )
         if len(positions) < FEWEST:
             raise InputError(
-                f"{self.name}: {len(positions)} particles are too few for statistics (at least"
+                f"{self.name}: {counted(len(positions), 'particle', 'is')} too few for "
+                f"statistics (at least"
                 f" {FEWEST}). Use a larger field, or a lower minimum radius."
             )
         self._keep("positions_um", positions)
@@ -183,7 +185,7 @@ class MarkedPoints:
         if column.shape != (len(self.positions_um),):
             raise InputError(
                 f"{self.name}: {key} has shape {column.shape}; one number for each of the"
-                f" {len(self.positions_um)} particles is needed."
+                f" {counted(len(self.positions_um), 'particle')} is needed."
             )
         return column
 
@@ -247,7 +249,7 @@ class MarkedPoints:
         if outside.any():
             first = int(np.flatnonzero(outside)[0])
             raise InputError(
-                f"{self.name}: {int(outside.sum())} particles lie outside the field"
+                f"{self.name}: {counted(int(outside.sum()), 'particle', 'lies')} outside the field"
                 f" {window.tolist()} um, the first at {x[first]}. Correct the bounds."
             )
 

@@ -30,6 +30,7 @@ from simulator.results.folder import ResultsFolder
 from simulator.results.history import read_history
 from simulator.results.particle_series import ParticleHistory, read_particle_series
 from simulator.units import UnitError, quantity
+from simulator.words import counted
 
 Kind = Literal["spread", "end", "start", "time", "voltage", "lithium_fraction"]
 
@@ -190,7 +191,8 @@ def read_run(path: Path | str) -> RunParticles:
     count = series.lithium_fraction.shape[1]
     if count != len(table):
         raise InputError(
-            f"{folder.path}: particles.h5 has {count} particles, particles.csv {len(table)}. "
+            f"{folder.path}: particles.h5 has {counted(count, 'particle')}, particles.csv "
+            f"{len(table)}. "
             "Run it again"
         )
     if not len(series.time_s) or not len(history):

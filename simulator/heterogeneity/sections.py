@@ -21,6 +21,7 @@ from simulator.heterogeneity.marks import FEWEST, Floats, Ints, MarkedPoints
 from simulator.results.fields import read_fields
 from simulator.results.sample import FieldGrid
 from simulator.units import UnitError, quantity
+from simulator.words import counted
 
 AXES = ("x", "y", "z")
 ACROSS = 1
@@ -182,7 +183,9 @@ def polish(
         discs = section_discs(series.grid, lithium, plane)
         if len(discs.particle) < FEWEST:
             count = len(discs.particle)
-            notes.append(f"section {plane.name} left out: {count} particles, fewer than {FEWEST}")
+            notes.append(
+                f"section {plane.name} left out: {counted(count, 'particle')}, fewer than {FEWEST}"
+            )
             continue
         views.append(_view(discs, plane, window_um))
         cut.append(discs.particle)

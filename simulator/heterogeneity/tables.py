@@ -14,6 +14,7 @@ from simulator.csv_text import TableError, harmless
 from simulator.errors import ArgumentError, InputError
 from simulator.heterogeneity.columns import POWER, UNITS_UM, Column, find_columns
 from simulator.heterogeneity.marks import FEWEST, Floats, MarkedPoints, check_spread
+from simulator.words import counted
 
 LEAST_EXTENT_UM, LARGEST_EXTENT_UM = 1.0, 1e5
 """What lies outside was read in the wrong unit: no electrode is below 1 um or above 10 cm."""
@@ -182,7 +183,7 @@ def check_particles(where: str, positions: Floats, value: Floats, rows: Any) -> 
     """
     if len(value) < FEWEST:
         raise InputError(
-            f"{where}: {len(value)} particles, too few to cluster (at least {FEWEST}). "
+            f"{where}: {counted(len(value), 'particle')}, too few to cluster (at least {FEWEST}). "
             "Give more, or pool several fields"
         )
     order = np.lexsort(positions.T)

@@ -17,6 +17,7 @@ from scipy.ndimage import binary_erosion, gaussian_filter
 
 from simulator.errors import InputError
 from simulator.optics.micrograph import Micrograph
+from simulator.words import counted
 
 Floats32 = npt.NDArray[np.float32]
 Flatten = Literal["particles", "matrix"]
@@ -72,7 +73,8 @@ def self_gain(intensity: Floats32, particles: npt.NDArray[np.bool_], by: Flatten
     rows, columns = np.nonzero(chosen)
     if rows.size < 500:
         raise InputError(
-            f"--flatten {by}: only {rows.size} pixels of the {by} are clear of edges. Take a flat"
+            f"--flatten {by}: the {by} has only {counted(rows.size, 'pixel')} clear of "
+            f"edges. Take a flat"
             " field (--flat)"
         )
     step = max(1, rows.size // _SAMPLES)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -22,6 +21,7 @@ from simulator.parameters.fields import (
     SlabLength,
 )
 from simulator.parameters.sizes import ParticleSize, size_law_of
+from simulator.reading import check_regular
 from simulator.size_law import SizeLaw
 
 Gap = Annotated[float, Physical("m", shown="um", at_least=0, up_to=100, example="0.1 um")]
@@ -109,12 +109,16 @@ class Geometry(Section):
     @field_validator("mesh_file", mode="before")
     @classmethod
     def _path(cls, value: Any) -> Any:
-        if isinstance(value, str) and not os.path.isfile(value):
-            raise MistakeError(
-                "does not exist",
-                allowed="a .msh file made by 'heterode mesh'",
-                remedy="Correct the path, or remove the key to pack and mesh anew.",
-            )
+        if isinstance(value, str):
+            try:
+                check_regular(value)
+            except OSError as error:
+                missing = isinstance(error, FileNotFoundError)
+                raise MistakeError(
+                    "does not exist" if missing else f"cannot be read ({error.strerror})",
+                    allowed="a .msh file made by 'heterode mesh'",
+                    remedy="Correct the path, or remove the key to pack and mesh anew.",
+                ) from None
         return Path(value) if isinstance(value, str) else value
 
     @field_validator("dimension")

@@ -20,6 +20,7 @@ from simulator.csv_text import TableError, read_cells
 from simulator.materials.tabulated import TabulatedFunction
 from simulator.parameters.fields import MistakeError
 from simulator.protocol.records import SHORTEST_ROW, CurrentTable
+from simulator.words import counted
 
 Array = NDArray[np.float64]
 
@@ -194,7 +195,7 @@ class FractionTable:
     @property
     def text(self) -> str:
         """For listings."""
-        return f"{self.file} ({len(self.values)} points)"
+        return f"{self.file} ({counted(len(self.values), 'point')})"
 
     def as_dict(self) -> dict[str, Any]:
         """For the manifest: the numbers themselves, since files change."""

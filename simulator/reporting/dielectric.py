@@ -42,6 +42,7 @@ from simulator.viewing.dielectric import (
     dielectric_figure,
     save_figure,
 )
+from simulator.words import counted
 
 Floats = npt.NDArray[np.floating[Any]]
 
@@ -209,7 +210,8 @@ def report(
     """
     if lithium is not None and (len(lithium) != len(paths) or len(set(lithium)) != len(lithium)):
         raise InputError(
-            f"--lithium gives {len(lithium)} lithium fractions for {len(paths)} tables: one each is"
+            f"--lithium gives {counted(len(lithium), 'lithium fraction')} for "
+            f"{counted(len(paths), 'table')}: one each is"
             " needed, all different"
         )
     if lithium is not None and not all(0.0 <= x <= 1.0 for x in lithium):
@@ -299,4 +301,4 @@ def _write_colours(out: Path, lithium: Floats, colours: Floats) -> list[str]:
     write_output(out / "colours.csv", write_csv(columns))
     write_output(out / "calibration.csv", calibration_table(lithium, colours / colours[-1]))
     save_figure(colours_figure([float(x) for x in lithium], colours), out / "colours.png")
-    return [f"colours at {len(lithium)} lithium fractions: {out / 'colours.csv'}"]
+    return [f"colours at {counted(len(lithium), 'lithium fraction')}: {out / 'colours.csv'}"]

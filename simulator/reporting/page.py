@@ -34,6 +34,7 @@ from simulator.run_warnings import RunWarning
 from simulator.viewing import DRAWINGS
 from simulator.viewing.half_cycles import PER_AH_M2
 from simulator.viewing.style import DPI, spoken_time
+from simulator.words import counted
 
 PAGE = "index.html"
 INPUT = "parameters.toml"
@@ -251,7 +252,7 @@ def _drawn_rows(content: Mapping[str, Any]) -> list[tuple[str, str]]:
     rows = []
     if settings.get("permutations") is not None:
         seed = f", seed {content['seed']}" if content.get("seed") is not None else ""
-        rows.append(("values shuffled", f"{settings['permutations']} times{seed}"))
+        rows.append(("values shuffled", f"{counted(settings['permutations'], 'time')}{seed}"))
     return rows
 
 
@@ -290,13 +291,13 @@ def skipped_rows(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
     rows = []
     for entry in entries:
         others = int(entry.get("steps") or 1) - 1
-        more = f", and {others} steps of the passes after it" if others > 0 else ""
+        more = f", and {counted(others, 'step')} of the passes after it" if others > 0 else ""
         what = f"step {entry.get('step')}: {entry.get('text')}{more}"
         rows.append((what, f"{entry.get('reason')}, {spoken_time(entry.get('time_s') or 0.0)}"))
     left = int(manifest.get("skipped_step_count") or 0)
     left -= sum(int(entry.get("steps") or 1) for entry in entries)
     if left > 0:
-        rows.append((f"{left} steps more", ""))
+        rows.append((f"{counted(left, 'step')} more", ""))
     return rows
 
 
@@ -315,7 +316,7 @@ def left_out_rows(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
             )
         )
     left = int(manifest.get("left_out_stop_count") or 0) - len(entries)
-    return [*rows, (f"{left} stops more", "")] if left > 0 else rows
+    return [*rows, (f"{counted(left, 'stop')} more", "")] if left > 0 else rows
 
 
 def _place(at: Any) -> str:

@@ -26,6 +26,7 @@ from simulator.results.folder import ResultsFolder
 from simulator.results.heading import heading
 from simulator.results.manifest import read_manifest
 from simulator.viewing.style import spoken_time
+from simulator.words import counted
 
 
 @dataclass(frozen=True)
@@ -112,9 +113,10 @@ def pooled(sources: Sequence[Source]) -> Source:
     first = sources[0]
     return replace(
         first,
-        name=f"{len(sources)} inputs pooled",
+        name=f"{counted(len(sources), 'input')} pooled",
         fields=fields,
-        title=f"{len(sources)} inputs pooled: " + ", ".join(source.name for source in sources),
+        title=f"{counted(len(sources), 'input')} pooled: "
+        + ", ".join(source.name for source in sources),
         about={"kind": "pooled", "inputs": [dict(source.about) for source in sources]},
         notes=tuple(note for source in sources for note in source.notes),
         folder=Path("pooled"),
@@ -233,7 +235,10 @@ def _about(table: Table) -> dict[str, Any]:
 def _table_notes(table: Table) -> tuple[str, ...]:
     if not table.dropped:
         return ()
-    return (f"{table.path}: {table.dropped} of {table.rows} rows are incomplete and left out",)
+    return (
+        f"{table.path}: {table.dropped} of {counted(table.rows, 'row', 'is')} incomplete "
+        f"and left out",
+    )
 
 
 # -- selection --------------------------------------------------------------------------------

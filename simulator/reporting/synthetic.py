@@ -23,7 +23,7 @@ import numpy.typing as npt
 from simulator.errors import InputError
 from simulator.heterogeneity.sections import ACROSS, Plane, Planes, section_discs
 from simulator.optics.csv_columns import write_csv
-from simulator.optics.image_file import LARGEST_PIXEL_UM
+from simulator.optics.pixel_size import LARGEST_PIXEL_UM
 from simulator.optics.sections import Colours, disc_scene
 from simulator.optics.synthetic import (
     Camera,
@@ -36,6 +36,7 @@ from simulator.particles import ParticleTable
 from simulator.results.fields import read_fields
 from simulator.results.particle_series import read_particle_series
 from simulator.results.written import make_folder, write_output
+from simulator.words import counted
 
 _MARGIN_UM = 3.0
 _SPREAD = 0.05
@@ -164,7 +165,7 @@ def scene_of_results(
     series = read_particle_series(folder)
     count = len(series.time_s)
     if not -count <= sample < count:
-        raise InputError(f"{folder}: has {count} samples, not one of number {sample}")
+        raise InputError(f"{folder}: has {counted(count, 'sample')}, not one of number {sample}")
     table = ParticleTable.read_csv(folder / "particles.csv")
     if np.ptp(table.z_um) == 0.0:
         if plane is not None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from simulator.digests import PrefixDigest, text_digest
 from simulator.results.storage import TruncatedError, append_atomically, write_atomically
+from simulator.words import counted
 
 SUMS = "SHA256SUMS"
 _LINE = re.compile(r"([0-9a-f]{64})  ([^\x00-\x1f\ufffd]+)")
@@ -82,7 +83,9 @@ def first_lines(path: Path, count: int) -> bytes:
         raise TruncatedError(f"{path}: cannot be read ({error.strerror})") from error
     lines = content.split(b"\n")
     if len(lines) - 1 < count:
-        raise TruncatedError(f"{path}: has {len(lines) - 1} lines, but {count} were written")
+        raise TruncatedError(
+            f"{path}: has {counted(len(lines) - 1, 'line')}, but {count} were written"
+        )
     return b"".join(line + b"\n" for line in lines[:count])
 
 

@@ -40,6 +40,7 @@ from simulator.results.storage import (
     make_durable,
     write_atomically,
 )
+from simulator.words import counted
 
 _MESH = "data/mesh.h5"
 _TOPOLOGY = {3: "Triangle", 4: "Tetrahedron"}
@@ -286,7 +287,9 @@ def _listed(directory: Path, domain: str, count: int) -> tuple[str, list[str]]:
         raise TruncatedError(f"{path}: cannot be read ({error.strerror})") from error
     opening, *found = text.removesuffix(_TAIL).split(_sample(domain))
     if len(found) < count:
-        raise TruncatedError(f"{path}: lists {len(found)} samples, but {count} were written")
+        raise TruncatedError(
+            f"{path}: lists {counted(len(found), 'sample')}, but {count} were written"
+        )
     return opening, [_sample(domain) + rest for rest in found[:count]]
 
 

@@ -14,6 +14,7 @@ from simulator.digests import PrefixDigest
 from simulator.errors import InputError
 from simulator.results.sample import Sample
 from simulator.results.storage import TruncatedError, append_atomically, write_atomically
+from simulator.words import counted
 
 COLUMNS = (
     "time_s",
@@ -85,7 +86,9 @@ def first_rows(path: Path, rows: int) -> bytes:
         raise TruncatedError(f"{path}: cannot be read ({error.strerror})") from error
     # What follows the last line end is a row cut off while being written, or nothing.
     if len(lines) - 2 < rows:
-        raise TruncatedError(f"{path}: has {max(len(lines) - 2, 0)} rows, but {rows} were written")
+        raise TruncatedError(
+            f"{path}: has {counted(max(len(lines) - 2, 0), 'row')}, but {rows} were written"
+        )
     return b"\n".join(lines[: rows + 1]) + b"\n"
 
 

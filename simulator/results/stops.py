@@ -17,6 +17,7 @@ from simulator.particles import COLUMNS, ParticleTable
 from simulator.results.run_files import matching
 from simulator.results.sample import Sample
 from simulator.results.storage import OutputError, TruncatedError, explain, write_atomically
+from simulator.words import counted
 
 STOP_COLUMNS = (*COLUMNS, "lithium_fraction", "surface_lithium_fraction")
 
@@ -84,7 +85,9 @@ def first_files(folder: Path, count: int) -> list[Path]:
     """
     found = _files(folder)[:count]
     if len(found) < count:
-        raise TruncatedError(f"{folder}: has {len(found)} tables, but {count} were written")
+        raise TruncatedError(
+            f"{folder}: has {counted(len(found), 'table')}, but {count} were written"
+        )
     return found
 
 

@@ -33,6 +33,7 @@ from simulator.errors import InputError
 from simulator.parameters.fields import Fraction, MistakeError, Physical, Section
 from simulator.parameters.operation import Seed
 from simulator.sweep.set_points import read_set_point
+from simulator.words import counted
 
 if TYPE_CHECKING:
     from simulator.heterogeneity import Settings
@@ -185,7 +186,8 @@ class Replicates(Section):
         packing, penalty = self.packing or (), self.penalty or ()
         if self.combine == "paired" and len(packing) != len(penalty):
             raise MistakeError(
-                f'is "paired", but there are {len(packing)} seeds of packing and {len(penalty)} '
+                f'is "paired", but there are {counted(len(packing), "seed")} of packing '
+                f"and {len(penalty)} "
                 "of penalty",
                 allowed="as many of one as of the other",
                 remedy='Give both the same number, or write combine = "crossed".',

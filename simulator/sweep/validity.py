@@ -12,6 +12,7 @@ from simulator.geometry.msh import read_msh
 from simulator.parameters import Parameters
 from simulator.regimes import expected_particles
 from simulator.run_warnings import RunWarning
+from simulator.words import counted
 
 
 class Rescaled:
@@ -67,5 +68,8 @@ def warning_lines(plan_warnings: Sequence[RunWarning], table: pd.DataFrame) -> l
     counts = Counter(code for cell in told for code in str(cell).split("; ") if code)
     if counts:
         kinds = ", ".join(f"{code} ({count})" for code, count in sorted(counts.items()))
-        lines.append(f"warning: {int((told != '').sum())} of {len(told)} runs have some: {kinds}")
+        lines.append(
+            f"warning: {int((told != '').sum())} of {counted(len(told), 'run', 'has')} "
+            f"some: {kinds}"
+        )
     return lines

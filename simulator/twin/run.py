@@ -19,6 +19,7 @@ from simulator.results.heading import heading
 from simulator.results.history import read_history
 from simulator.results.json_record import content_of
 from simulator.results.manifest import read_manifest
+from simulator.words import counted
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,8 @@ def read_run(folder: Path) -> Run:
     history = read_history(results.path)
     if len(history) < 2:
         raise InputError(
-            f"{results.history}: has {len(history)} rows, so no time step to follow (status: "
+            f"{results.history}: has {counted(len(history), 'row')}, so no time step to "
+            f"follow (status: "
             f"{manifest['status']}; {manifest['reason'] or 'no reason known'}; at least 2). Wait "
             "for the first step, or run it anew"
         )

@@ -25,6 +25,7 @@ from simulator.heterogeneity.marks import Floats, MarkedPoints
 from simulator.heterogeneity.scale import Scale
 from simulator.viewing import style
 from simulator.viewing.legends import lay_out
+from simulator.words import counted
 
 _SIDE_BY_SIDE = 1.5  # width over height of a field up to which its two maps stand side by side
 _MANY = 3000  # dots beyond which they are drawn fainter, and as pixels in vector formats
@@ -201,7 +202,7 @@ def _draw_correlogram(axes: Any, result: Heterogeneity, by_field: Sequence[Corre
             _fill_bins(axes, edges, *area, color=colour, label=label, zorder=0)
     if len(by_field) > 1:
         low, high = _range([one.spearman.value for one in by_field])
-        label = f"Spearman, {len(by_field)} fields alone"
+        label = f"Spearman, {counted(len(by_field), 'field')} alone"
         _fill_bins(axes, edges, low, high, color=style.BLUE, alpha=0.18, label=label, zorder=1)
     for name, label, colour, marker in _COEFFICIENTS:
         look = {"color": colour, "marker": marker, "markersize": 3, "linewidth": 1.1}

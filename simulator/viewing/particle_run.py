@@ -19,6 +19,7 @@ from simulator.results.history import read_history
 from simulator.results.particle_series import ParticleHistory, read_particle_series
 from simulator.results.sample import Floats
 from simulator.viewing import style
+from simulator.words import counted
 
 ColourBy = Literal["penalty", "radius"]
 COLOUR_BY: tuple[ColourBy, ...] = ("penalty", "radius")
@@ -44,7 +45,8 @@ class ParticleRun:
     def __post_init__(self) -> None:
         if self.series.lithium_fraction.shape[1:] != (len(self.table),):
             raise InputError(
-                f"particles.h5 holds {self.series.lithium_fraction.shape[1]} particles, but "
+                f"particles.h5 holds "
+                f"{counted(self.series.lithium_fraction.shape[1], 'particle')}, but "
                 f"particles.csv {len(self.table)}: they are not of one run"
             )
         if len(self.series.time_s) == 0:
