@@ -1,8 +1,8 @@
 """Orders of convergence in space, of the whole cell, against manufactured solutions.
 
-Strong form, weak form and loads stand in helpers/manufactured.py. Lagrange elements of degree p on meshes
-of order 2 must come to the exact fields with h^(p+1) in L2 and h^p in H1, no less and no more.
-Beside it, negative twins: with one sign or factor wrong the fields do not converge at all.
+Strong form, weak form and loads stand in helpers/manufactured.py. Lagrange elements of degree p on
+meshes of order 2 must come to the exact fields with h^(p+1) in L2 and h^p in H1, no less and no
+more. Beside it, negative controls: with one sign or factor wrong the fields do not converge at all.
 """
 
 import pytest
