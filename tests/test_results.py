@@ -157,12 +157,15 @@ def test_create_refuses_a_folder_in_use(tmp_path: Path, run: SyntheticRun) -> No
     assert {path: path.stat().st_mtime_ns for path in folder.path.rglob("*")} == before
 
 
-def test_overwrite_deletes_results_and_nothing_else(tmp_path: Path, run: SyntheticRun) -> None:
+def test_claiming_a_folder_to_overwrite_changes_nothing_yet(
+    tmp_path: Path, run: SyntheticRun
+) -> None:
     folder = write_run(tmp_path / "out", run)
-    (folder.path / "notes.txt").write_text("mine")
-    (folder.path / "history.csv.partial").write_text("stray")
+    before = {path: path.read_bytes() for path in folder.path.rglob("*") if path.is_file()}
+    assert len(before) > 8
     ResultsFolder.create(folder.path, overwrite=True)
-    assert [path.name for path in folder.path.iterdir()] == ["notes.txt"]
+    after = {path: path.read_bytes() for path in folder.path.rglob("*") if path.is_file()}
+    assert after == before
 
 
 def test_overwrite_spares_what_is_no_results_folder(tmp_path: Path) -> None:

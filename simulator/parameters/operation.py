@@ -12,7 +12,7 @@ from heterode.materials.open_circuit import VOLTAGE_RANGE
 from heterode.parameters.fields import MistakeError, Order, Physical, Section
 from heterode.parameters.tables import read_current_table
 from heterode.protocol import FORMS, Group, Item, Step, StepError, parse_item
-from heterode.protocol.language import group_ends, is_stepwise, parse_repeat
+from heterode.protocol.language import area_of, group_ends, is_stepwise, parse_repeat
 from heterode.protocol.records import each_step
 from heterode.protocol.sequence import length
 
@@ -162,7 +162,8 @@ def _with_table(step: Step, key: tuple[str, ...]) -> Step:
     if step.file is None:
         return step
     try:
-        return replace(step, table=read_current_table(step.file, stepwise=is_stepwise(step)))
+        table = read_current_table(step.file, stepwise=is_stepwise(step), area=area_of(step))
+        return replace(step, table=table)
     except MistakeError as mistake:
         raise MistakeError(
             f"names {step.file.name}, which {mistake.problem}",

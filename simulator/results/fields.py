@@ -30,8 +30,8 @@ from numpy.typing import NDArray
 
 from heterode.base.digests import PrefixDigest, text_digest
 from heterode.base.errors import InputError
-from heterode.results.clearing import matching
 from heterode.results.hdf5 import UnreadableError, hdf5_bytes, read_hdf5
+from heterode.results.run_files import matching
 from heterode.results.sample import FieldGrid, FieldValues, Floats
 from heterode.results.storage import (
     OutputError,
