@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_march_protocols import Run, run
-from test_resume import broken_at
 
+from helpers.broken_runs import broken_at
 from helpers.commands import command, environment, short_run
+from helpers.marched import Run, run
 from helpers.same_run import difference
 from heterode.base.errors import InputError, SolveError
 from heterode.cli import main

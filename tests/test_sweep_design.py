@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from helpers.paths import PRESET, ROOT
+from helpers.sweeps import plan
 from heterode.base.errors import InputError
 from heterode.parameters import load_parameters
 from heterode.protocol import Step
@@ -18,17 +19,6 @@ from heterode.sweep.plan import Plan, lay_out, plan_of, read_sweep
 from heterode.sweep.validity import warning_lines
 
 PRESETS = sorted((ROOT / "params" / "sweeps").glob("*.toml"))
-
-
-def sweep_file(folder: Path, text: str, base: Path = PRESET) -> Path:
-    """A sweep file of the quickstart, in a folder."""
-    file = folder / "sweep.toml"
-    file.write_text(f'parameters = "{base}"\n{text}', encoding="utf-8")
-    return file
-
-
-def plan(folder: Path, text: str, base: Path = PRESET) -> Plan:
-    return lay_out(read_sweep(sweep_file(folder, text, base)))
 
 
 def column(found: Plan, name: str) -> list[object]:
