@@ -29,7 +29,7 @@ def rows(found: Iterable[Verified]) -> list[Row]:
 
 
 def control_rows(found: Iterable[Verified]) -> list[Row]:
-    """A row per negative control: the figure that left its range, or the first one where none did."""
+    """A row per negative control: the figure that left its range, or the first where none did."""
     table: list[Row] = []
     for result in found:
         if not result.damage:
