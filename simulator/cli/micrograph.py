@@ -76,12 +76,12 @@ def _micrograph(options: argparse.Namespace, comm: Any) -> int:
     def make() -> None:
         from heterode.optics.sections import ILLUSTRATIVE, read_colours
         from heterode.points.sections import parse_plane
-        from heterode.reporting.synthetic import FILES, Request, take_pictures
+        from heterode.reporting.synthetic import FILES, PictureSettings, take_pictures
         from heterode.results.marks import leave_note
         from heterode.results.written import writing
 
         colours = ILLUSTRATIVE if options.colours is None else read_colours(options.colours)
-        request = Request(
+        settings = PictureSettings(
             results=options.results,
             sample=options.sample,
             plane=None if options.section is None else parse_plane(options.section),
@@ -105,7 +105,7 @@ def _micrograph(options: argparse.Namespace, comm: Any) -> int:
                 option="--out",
             ),
         ):
-            count = take_pictures(request, colours, options.seed, options.out)
+            count = take_pictures(settings, colours, options.seed, options.out)
             leave_note(options.out)
         print(f"{counted(count, 'particle')}\nresults: {options.out}")
 

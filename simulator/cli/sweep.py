@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from heterode.sweep.folder import Ended, SweepFolder
-    from heterode.sweep.plan import Plan, Run
+    from heterode.sweep.plan import PlannedRun, SweepPlan
     from heterode.sweep.slots import Slot
 
 _TEXT = (
@@ -84,7 +84,7 @@ def _sweep(options: argparse.Namespace, comm: Any) -> int:
 
 
 def _writing(
-    options: argparse.Namespace, plan: Plan | None = None, folder: SweepFolder | None = None
+    options: argparse.Namespace, plan: SweepPlan | None = None, folder: SweepFolder | None = None
 ) -> AbstractContextManager[None]:
     """How the sweep's own files are written; with a plan, after a look at the table's places."""
     from heterode.results.written import writing
@@ -96,7 +96,7 @@ def _writing(
     return writing(outputs, inputs=inputs, overwrite=options.overwrite, option=option)
 
 
-def _open(options: argparse.Namespace) -> tuple[Plan, SweepFolder]:
+def _open(options: argparse.Namespace) -> tuple[SweepPlan, SweepFolder]:
     """The plan and its folder: made of a sweep file, or found."""
     from heterode.sweep.plan import lay_out, read_sweep
 
@@ -110,7 +110,7 @@ def _open(options: argparse.Namespace) -> tuple[Plan, SweepFolder]:
     return plan, folder
 
 
-def _open_for(options: argparse.Namespace) -> tuple[Plan, SweepFolder, Run]:
+def _open_for(options: argparse.Namespace) -> tuple[SweepPlan, SweepFolder, PlannedRun]:
     """The plan, its folder, and the run that --run names."""
     with _writing(options):
         plan, folder = _open(options)
@@ -171,7 +171,7 @@ def _pool(options: argparse.Namespace) -> int:
             slot.close()
 
 
-def _warn(plan: Plan, options: argparse.Namespace) -> None:
+def _warn(plan: SweepPlan, options: argparse.Namespace) -> None:
     """Say what is wrong with the sweep as a whole, and what it runs less often, before its runs."""
     if not options.quiet:
         for remark in plan.remarks:
@@ -196,7 +196,11 @@ def _load_findings() -> None:
 
 
 def _run(
-    plan: Plan, folder: SweepFolder, slots: Sequence[Slot], ranks: int, options: argparse.Namespace
+    plan: SweepPlan,
+    folder: SweepFolder,
+    slots: Sequence[Slot],
+    ranks: int,
+    options: argparse.Namespace,
 ) -> int:
     from heterode.progress.board import Board
     from heterode.results.folder import ResultsFolder
@@ -228,7 +232,7 @@ def _run(
         lock.release()
 
 
-def _checked(plan: Plan, folder: SweepFolder, options: argparse.Namespace) -> int:
+def _checked(plan: SweepPlan, folder: SweepFolder, options: argparse.Namespace) -> int:
     """Collect, after a look at the files that the numbers come from."""
     from heterode.results.marks import leave_note, marking
     from heterode.sweep.table import check_runs
@@ -241,7 +245,7 @@ def _checked(plan: Plan, folder: SweepFolder, options: argparse.Namespace) -> in
     return code
 
 
-def _collect(plan: Plan, folder: SweepFolder, options: argparse.Namespace) -> int:
+def _collect(plan: SweepPlan, folder: SweepFolder, options: argparse.Namespace) -> int:
     from heterode.sweep.findings import Findings, write_findings
     from heterode.sweep.table import collect, write_table
     from heterode.sweep.validity import warning_lines
@@ -279,7 +283,7 @@ def _count(table: pd.DataFrame) -> str:
     return ", ".join(f"{counts[status]} {status}" for status in order if status in counts)
 
 
-def _list(plan: Plan, folder: SweepFolder, ranks: int, options: argparse.Namespace) -> int:
+def _list(plan: SweepPlan, folder: SweepFolder, ranks: int, options: argparse.Namespace) -> int:
     from heterode.sweep.pool import tasks_of
 
     launcher = f"mpirun -n {ranks} " if ranks > 1 else ""
@@ -290,7 +294,7 @@ def _list(plan: Plan, folder: SweepFolder, ranks: int, options: argparse.Namespa
     return DONE
 
 
-def _submit(plan: Plan, folder: SweepFolder, ranks: int, options: argparse.Namespace) -> int:
+def _submit(plan: SweepPlan, folder: SweepFolder, ranks: int, options: argparse.Namespace) -> int:
     from heterode.sweep.pool import tasks_of
     from heterode.sweep.slurm import submit
 

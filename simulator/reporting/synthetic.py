@@ -44,7 +44,7 @@ _EXPOSED = 0.75
 
 
 @dataclass(frozen=True)
-class Request:
+class PictureSettings:
     """What to take pictures of, and how.
 
     Attributes:
@@ -77,11 +77,11 @@ FILES = ("state.tif", "pristine.tif", "flat.tif", "truth.tif", "truth.csv")
 """What `take_pictures` writes."""
 
 
-def take_pictures(request: Request, colours: Colours, seed: int, out: Path) -> int:
+def take_pictures(settings: PictureSettings, colours: Colours, seed: int, out: Path) -> int:
     """Draw the scene before and after, and write everything.
 
     Args:
-        request: see `Request`.
+        settings: see `PictureSettings`.
         colours: brightness by lithium fraction.
         seed: of packing, lithium, outlines and noise.
         out: folder; made if it is missing.
@@ -92,33 +92,33 @@ def take_pictures(request: Request, colours: Colours, seed: int, out: Path) -> i
     Raises:
         InputError: results not readable, or too large a picture.
     """
-    if not 0.0 < request.pixel_um <= LARGEST_PIXEL_UM:
+    if not 0.0 < settings.pixel_um <= LARGEST_PIXEL_UM:
         raise InputError(
-            f"a pixel of {request.pixel_um:g} um is no micrograph's (allowed: up to "
+            f"a pixel of {settings.pixel_um:g} um is no micrograph's (allowed: up to "
             f"{LARGEST_PIXEL_UM:g} um). Correct --pixel"
         )
-    if request.defocus_um > MOST_DEFOCUS_PX * request.pixel_um:
-        blur_px = request.defocus_um / request.pixel_um
+    if settings.defocus_um > MOST_DEFOCUS_PX * settings.pixel_um:
+        blur_px = settings.defocus_um / settings.pixel_um
         raise InputError(
-            f"a defocus of {request.defocus_um:g} um blurs by {blur_px:.3g} pixels (allowed: up"
+            f"a defocus of {settings.defocus_um:g} um blurs by {blur_px:.3g} pixels (allowed: up"
             f" to {MOST_DEFOCUS_PX}). Lower --defocus or raise --pixel"
         )
     placing, drawing, focusing = np.random.default_rng(seed).spawn(3)
     colours = replace(colours, colour=colours.colour * (_EXPOSED / float(colours.colour.max())))
     camera = Camera(
-        shape=(request.size, request.size),
-        pixel_um=request.pixel_um,
-        bits=request.bits,
-        blur_px=request.blur_px,
-        noise=request.noise,
-        fall_off=request.fall_off,
+        shape=(settings.size, settings.size),
+        pixel_um=settings.pixel_um,
+        bits=settings.bits,
+        blur_px=settings.blur_px,
+        noise=settings.noise,
+        fall_off=settings.fall_off,
     )
-    if request.results is None:
-        scene = _random(camera, colours, request, placing)
+    if settings.results is None:
+        scene = _random(camera, colours, settings, placing)
     else:
-        scene = scene_of_results(request.results, colours, request.sample, request.plane)
+        scene = scene_of_results(settings.results, colours, settings.sample, settings.plane)
         scene, camera = _framed(scene, camera)
-    blur = focusing.uniform(0.0, request.defocus_um, len(scene))
+    blur = focusing.uniform(0.0, settings.defocus_um, len(scene))
     scene = replace(scene, defocus_um=blur)
     full = np.full(len(scene), float(colours.lithium[-1]))
     before = replace(scene, colour=colours.of(full), mark=full)
@@ -181,13 +181,13 @@ def scene_of_results(
 
 
 def _random(
-    camera: Camera, colours: Colours, request: Request, random: np.random.Generator
+    camera: Camera, colours: Colours, settings: PictureSettings, random: np.random.Generator
 ) -> Scene:
     placing, marking = random.spawn(2)
-    x, y, radius = random_positions(camera.size_um, placing, overlap=request.overlap)
+    x, y, radius = random_positions(camera.size_um, placing, overlap=settings.overlap)
     marks = correlated_marks(x, y, marking, length_um=_CORRELATION_UM)
     fraction = np.clip(
-        request.lithium + _SPREAD * marks, float(colours.lithium[0]), float(colours.lithium[-1])
+        settings.lithium + _SPREAD * marks, float(colours.lithium[0]), float(colours.lithium[-1])
     )
     return Scene(x, y, radius, colours.of(fraction), fraction, np.zeros(x.size))
 

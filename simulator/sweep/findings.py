@@ -14,7 +14,7 @@ from heterode.results.manifest import write_json
 from heterode.results.written import make_folder, write_output
 from heterode.sweep.design import Factor
 from heterode.sweep.folder import RANKINGS, SweepFolder
-from heterode.sweep.plan import Plan
+from heterode.sweep.plan import SweepPlan
 from heterode.sweep.statistics import (
     EXPLAINED,
     Split,
@@ -53,7 +53,7 @@ class Findings:
     files: tuple[Path, ...]
 
 
-def write_findings(plan: Plan, folder: SweepFolder, table: pd.DataFrame) -> Findings:
+def write_findings(plan: SweepPlan, folder: SweepFolder, table: pd.DataFrame) -> Findings:
     """Write points.csv, statistics.json and figures/ from the table; none without complete runs.
 
     Raises:
@@ -90,7 +90,7 @@ def write_findings(plan: Plan, folder: SweepFolder, table: pd.DataFrame) -> Find
     return Findings(tuple(lines), tuple(files))
 
 
-def _ranked(plan: Plan, table: pd.DataFrame) -> tuple[str, pd.DataFrame | str]:
+def _ranked(plan: SweepPlan, table: pd.DataFrame) -> tuple[str, pd.DataFrame | str]:
     """What matters most, by the means the design allows; a grid has its split for that."""
     kind = plan.file.design.kind
     of_indices, of_regression = RANKINGS
@@ -112,7 +112,7 @@ def _spoken(splits: dict[str, Split | str]) -> list[str]:
 
 
 def _effect(
-    plan: Plan, folder: SweepFolder, table: pd.DataFrame, varied: list[Factor], x: Factor
+    plan: SweepPlan, folder: SweepFolder, table: pd.DataFrame, varied: list[Factor], x: Factor
 ) -> Path:
     """The figure along one factor; others make lines and panels, the rest is in the bands."""
     others = [factor for factor in varied if factor is not x]

@@ -35,7 +35,7 @@ from heterode.results.storage import AlteredError, write_atomically
 from heterode.results.written import make_folder, write_output
 
 if TYPE_CHECKING:
-    from heterode.sweep.plan import Plan
+    from heterode.sweep.plan import SweepPlan
 
 RANKINGS = ("sobol_indices", "regression")
 """What tells which factor matters most, by name of its figure and of its numbers."""
@@ -50,7 +50,7 @@ class Ended:
     Attributes:
         status: "completed", "stopped" (it can go on) or "failed".
         reason: in words.
-        numbers: of the table; see `heterode.sweep.measures`.
+        numbers: of the table; see `heterode.sweep.run_numbers`.
         signal: that stopped it, 0 for none.
         asked: [measure] as it was then; without numbers nothing.
     """
@@ -110,7 +110,7 @@ class SweepFolder:
         """Figure of what a factor does."""
         return self.figures / f"effect_{factor.replace('.', '_')}.png"
 
-    def outputs(self, plan: Plan) -> list[Path]:
+    def outputs(self, plan: SweepPlan) -> list[Path]:
         """The table, and all that may be written beside it."""
         figures = [self.effect(factor.name) for factor in plan.factors]
         figures += [self.figures / f"{name}.png" for name in ("variance", *RANKINGS)]
@@ -141,7 +141,7 @@ class SweepFolder:
                 f"{self.path}: is not the folder of a sweep, and not empty. Choose another --out"
             )
 
-    def create(self, plan: Plan) -> None:
+    def create(self, plan: SweepPlan) -> None:
         """Make the folder, or take that of an earlier call, and write the plan into it.
 
         Raises:
@@ -153,7 +153,7 @@ class SweepFolder:
         content = {"program": PROGRAM, "versions": collect_versions(), **plan.as_dict()}
         write_output(self.plan, record_bytes(content))
 
-    def read(self) -> Plan:
+    def read(self) -> SweepPlan:
         """The plan of an earlier call.
 
         Raises:

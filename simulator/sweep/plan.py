@@ -41,7 +41,7 @@ _FILES = {"file", "mesh_file", "exchange_current_table", "electronic_conductivit
 
 
 @dataclass(frozen=True)
-class Run:
+class PlannedRun:
     """One run of a sweep.
 
     Attributes:
@@ -70,7 +70,7 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Plan:
+class SweepPlan:
     """A sweep file that was read, and its runs.
 
     Attributes:
@@ -88,7 +88,7 @@ class Plan:
     file: SweepFile
     data: dict[str, Any]
     factors: tuple[Factor, ...]
-    runs: tuple[Run, ...]
+    runs: tuple[PlannedRun, ...]
     warnings: tuple[RunWarning, ...] = ()
 
     @property
@@ -117,7 +117,7 @@ class Plan:
             for count, places in lines.items()
         ]
 
-    def unique(self) -> list[Run]:
+    def unique(self) -> list[PlannedRun]:
         """Each run once, in order."""
         return list({run.id: run for run in self.runs}.values())
 
@@ -134,7 +134,7 @@ class Plan:
         }
 
 
-def plan_of(content: Mapping[str, Any]) -> Plan:
+def plan_of(content: Mapping[str, Any]) -> SweepPlan:
     """The plan that `as_dict` wrote down; its runs are taken as they were.
 
     Raises:
@@ -147,11 +147,11 @@ def plan_of(content: Mapping[str, Any]) -> Plan:
     source, base = Path(content["source"]), Path(content["base"])
     warnings = tuple(RunWarning.from_dict(entry) for entry in content.get("warnings", []))
     factors = tuple(factors_of(file))
-    return Plan(source, base, file, dict(content["file"]), factors, runs, warnings)
+    return SweepPlan(source, base, file, dict(content["file"]), factors, runs, warnings)
 
 
-def _run_of(entry: Mapping[str, Any]) -> Run:
-    run = Run(**{**entry, "overrides": tuple(entry["overrides"])})
+def _run_of(entry: Mapping[str, Any]) -> PlannedRun:
+    run = PlannedRun(**{**entry, "overrides": tuple(entry["overrides"])})
     numbers = (run.point, run.packing_seed, run.penalty_seed, run.row)
     texts = (run.id, run.block, *run.overrides)
     known = all(isinstance(number, int) for number in numbers)
@@ -167,7 +167,7 @@ class Draft:
     """A sweep file that was read; its points are not validated yet.
 
     Attributes:
-        source, data, file, factors: as of `Plan`.
+        source, data, file, factors: as of `SweepPlan`.
         points: of the design.
     """
 
@@ -200,7 +200,7 @@ def read_sweep(source: Path) -> Draft:
     return Draft(source, data, file, tuple(factors), tuple(points))
 
 
-def lay_out(draft: Draft) -> Plan:
+def lay_out(draft: Draft) -> SweepPlan:
     """Validate every point of a design, with all its seeds.
 
     Raises:
@@ -210,7 +210,7 @@ def lay_out(draft: Draft) -> Plan:
     base = source.parent / file.parameters
     rescaled = Rescaled()
     runs = tuple(_runs(source, base, file, draft.points, rescaled))
-    return Plan(source, base, file, draft.data, draft.factors, runs, rescaled.warnings())
+    return SweepPlan(source, base, file, draft.data, draft.factors, runs, rescaled.warnings())
 
 
 def _check_seeds(file: SweepFile, factors: Sequence[Factor]) -> None:
@@ -228,7 +228,7 @@ def _check_seeds(file: SweepFile, factors: Sequence[Factor]) -> None:
 
 def _runs(
     source: Path, base: Path, file: SweepFile, points: Sequence[Point], rescaled: Rescaled
-) -> Iterator[Run]:
+) -> Iterator[PlannedRun]:
     idle = _idle_seeds(source, base, file, points)
     seen: set[tuple[int, tuple[tuple[str, int], ...]]] = set()
     for seeds in file.seeds.pairs:
@@ -239,7 +239,7 @@ def _runs(
             seen.add((number, tuple(used.items())))
             overrides, parameters = _loaded(source, base, file, point, used)
             rescaled.see(parameters)
-            yield Run(
+            yield PlannedRun(
                 fingerprint(parameters),
                 number,
                 overrides,

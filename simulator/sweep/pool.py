@@ -22,7 +22,7 @@ from heterode.sweep.worker import Task
 
 if TYPE_CHECKING:
     from heterode.progress.board import Board
-    from heterode.sweep.plan import Plan, Run
+    from heterode.sweep.plan import PlannedRun, SweepPlan
 
 _LOOK_S = 0.1
 
@@ -55,13 +55,13 @@ def slots_for(ranks: int, jobs: int | None) -> int:
     return most if jobs is None else jobs
 
 
-def tasks_of(plan: Plan, folder: SweepFolder, *, retry: bool) -> list[Task]:
+def tasks_of(plan: SweepPlan, folder: SweepFolder, *, retry: bool) -> list[Task]:
     """The runs that are left to do; the failed ones among them on request."""
     tasks = (task_of(run, plan, folder, retry=retry) for run in plan.unique())
     return [task for task in tasks if task is not None]
 
 
-def task_of(run: Run, plan: Plan, folder: SweepFolder, *, retry: bool) -> Task | None:
+def task_of(run: PlannedRun, plan: SweepPlan, folder: SweepFolder, *, retry: bool) -> Task | None:
     """What is left to do of a run: all of it, or its numbers where others are asked for by now."""
     ended = folder.ended(run.id)
     if ended is None:

@@ -22,7 +22,7 @@ from typing import Any
 
 from heterode.base.errors import InputError
 from heterode.sweep.folder import SweepFolder
-from heterode.sweep.plan import Plan
+from heterode.sweep.plan import SweepPlan
 from heterode.sweep.slots import command_of
 from heterode.sweep.worker import STOP, Task, end_with_parent
 
@@ -73,7 +73,7 @@ class Element:
         return {"_command": self._command, "_process": None}
 
 
-def submit(plan: Plan, folder: SweepFolder, tasks: Sequence[Task], ranks: int) -> str:
+def submit(plan: SweepPlan, folder: SweepFolder, tasks: Sequence[Task], ranks: int) -> str:
     """Submit the runs as one array job; returns its number.
 
     Raises:
@@ -113,7 +113,7 @@ def submit(plan: Plan, folder: SweepFolder, tasks: Sequence[Task], ranks: int) -
         raise InputError(f"--slurm: sbatch refuses the job ({reason}). See [slurm]") from None
 
 
-def _parameters(plan: Plan, ranks: int) -> dict[str, Any]:
+def _parameters(plan: SweepPlan, ranks: int) -> dict[str, Any]:
     """As `SlurmExecutor.update_parameters` takes them."""
     asked = plan.file.slurm
     # The name shows in squeue.

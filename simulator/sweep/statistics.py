@@ -17,7 +17,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from heterode.sweep.design import Factor
-from heterode.sweep.plan import Plan
+from heterode.sweep.plan import SweepPlan
 
 Floats = npt.NDArray[np.float64]
 
@@ -122,7 +122,7 @@ class Split:
     within: dict[str, float]
 
 
-def variance_split(table: pd.DataFrame, plan: Plan, outcome: str) -> Split | str:
+def variance_split(table: pd.DataFrame, plan: SweepPlan, outcome: str) -> Split | str:
     """Split a variance between parameters, packing seed, penalty seed and what they do together.
 
     An analysis of variance of the balanced design: each source has the sum of squares of its means.
@@ -194,7 +194,7 @@ def _whole(table: pd.DataFrame, outcome: str) -> pd.DataFrame | None:
 
 def _of_factors(
     table: pd.DataFrame,
-    plan: Plan,
+    plan: SweepPlan,
     outcome: str,
     away: Floats,
     runs: int,
@@ -223,7 +223,7 @@ def _of_factors(
 # -- what matters ------------------------------------------------------------------------------
 
 
-def indices(table: pd.DataFrame, plan: Plan, *, resamples: int = 200) -> pd.DataFrame | str:
+def indices(table: pd.DataFrame, plan: SweepPlan, *, resamples: int = 200) -> pd.DataFrame | str:
     """Sobol' indices of a saltelli design, by scipy.stats.sobol_indices, means over seeds.
 
     Returns:
@@ -272,7 +272,7 @@ def _blocks(table: pd.DataFrame, outcome: str, names: Sequence[str]) -> dict[str
     return {name: np.asarray(block, dtype=np.float64) for name, block in blocks.items()}
 
 
-def regression(table: pd.DataFrame, plan: Plan) -> pd.DataFrame | str:
+def regression(table: pd.DataFrame, plan: SweepPlan) -> pd.DataFrame | str:
     """Standardised regression coefficients on the numeric factors, seeds averaged out.
 
     Factors that vary in the logarithm are taken by it. A coefficient is how many standard

@@ -12,7 +12,7 @@ import pandas as pd
 from heterode.results.trust import check_whole
 from heterode.results.written import write_output
 from heterode.sweep.folder import SweepFolder
-from heterode.sweep.plan import Plan, Run
+from heterode.sweep.plan import PlannedRun, SweepPlan
 
 _FIRST = (
     "peak_spread",
@@ -27,13 +27,13 @@ _FIRST = (
 """Columns a reader looks for first, where they are there."""
 
 
-def collect(plan: Plan, folder: SweepFolder) -> pd.DataFrame:
+def collect(plan: SweepPlan, folder: SweepFolder) -> pd.DataFrame:
     """The table, of what is there now; runs may be going on.
 
     Returns:
         a row a run in the order of the design: run (its id), point, a column a factor (SI, with the
         unit in its name), packing_seed, penalty_seed, status, reason, then the numbers of
-        `heterode.sweep.measures`, missing where there are none.
+        `heterode.sweep.run_numbers`, missing where there are none.
     """
     rows = [_row(plan, run, folder) for run in plan.runs]
     table = pd.DataFrame(rows)
@@ -45,7 +45,7 @@ def collect(plan: Plan, folder: SweepFolder) -> pd.DataFrame:
     return table[[*_keys(plan), *first, *(name for name in numbers if name not in first)]]
 
 
-def check_runs(plan: Plan, folder: SweepFolder, say: Callable[[str], None]) -> None:
+def check_runs(plan: SweepPlan, folder: SweepFolder, say: Callable[[str], None]) -> None:
     """Refuse runs whose files are not as they wrote them, unless the folder accepts them.
 
     Raises:
@@ -64,14 +64,14 @@ def _altered(folder: SweepFolder, run: str) -> str:
     return "; ".join(dict.fromkeys(folder.altered.get(run, [])))
 
 
-def _keys(plan: Plan) -> list[str]:
+def _keys(plan: SweepPlan) -> list[str]:
     columns = [factor.column for factor in plan.factors]
     block = ["block", "row"] if plan.file.design.kind == "saltelli" else []
     seeds = ["packing_seed", "penalty_seed"]
     return ["run", "point", *columns, *block, *seeds, "status", "reason"]
 
 
-def _row(plan: Plan, run: Run, folder: SweepFolder) -> dict[str, Any]:
+def _row(plan: SweepPlan, run: PlannedRun, folder: SweepFolder) -> dict[str, Any]:
     state = folder.state(run.id)
     row: dict[str, Any] = {"run": run.id, "point": run.point}
     for factor in plan.factors:

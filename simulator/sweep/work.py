@@ -14,11 +14,11 @@ from heterode.results.trust import check_whole
 from heterode.runs.resuming import stage
 from heterode.runs.stages import Simulation
 from heterode.sweep.folder import Ended, Status, SweepFolder
-from heterode.sweep.measures import measure
-from heterode.sweep.plan import Plan, Run, fingerprint
+from heterode.sweep.plan import PlannedRun, SweepPlan, fingerprint
+from heterode.sweep.run_numbers import numbers_of_run
 
 
-def parameters_of(plan: Plan, run: Run) -> Parameters:
+def parameters_of(plan: SweepPlan, run: PlannedRun) -> Parameters:
     """The parameters of a run, as they were when the sweep was laid out.
 
     Raises:
@@ -34,8 +34,8 @@ def parameters_of(plan: Plan, run: Run) -> Parameters:
 
 
 def work(
-    plan: Plan,
-    run: Run,
+    plan: SweepPlan,
+    run: PlannedRun,
     folder: SweepFolder,
     comm: Any,
     *,
@@ -72,8 +72,8 @@ def work(
 
 
 def _simulate(
-    plan: Plan,
-    run: Run,
+    plan: SweepPlan,
+    run: PlannedRun,
     path: Path,
     comm: Any,
     again: bool,
@@ -105,6 +105,6 @@ def _simulate(
     return simulation.run()
 
 
-def _measured(plan: Plan, path: Path) -> dict[str, Any]:
+def _measured(plan: SweepPlan, path: Path) -> dict[str, Any]:
     asked = plan.file.measure
-    return measure(path, asked.wanted, asked.settings, asked.voltage_at)
+    return numbers_of_run(path, asked.wanted, asked.settings, asked.voltage_at)

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 from heterode.sweep.folder import Ended, SweepFolder
 
 if TYPE_CHECKING:
-    from heterode.sweep.plan import Plan, Run
+    from heterode.sweep.plan import PlannedRun, SweepPlan
 
 _PR_SET_PDEATHSIG = 1
 STOP = signal.SIGUSR1
@@ -39,7 +39,7 @@ class Task:
         again: begin anew where it failed before.
     """
 
-    run: Run
+    run: PlannedRun
     again: bool = False
 
 
@@ -119,7 +119,7 @@ def _serve(pipe: Connection, folder: Path) -> None:
 
     # The pool shares out the cores, one a worker.
     limit_threads(1)
-    plan: Plan | None = None
+    plan: SweepPlan | None = None
     stream: Any = _Lines(pipe)
     while not asked():
         try:

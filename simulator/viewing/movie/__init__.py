@@ -1,7 +1,7 @@
 """report/movie.mp4 and report/movie.gif: the particles over a run, in the form of a Movie S1.
 
-    history, particle series, fields -> Timeline -> moments
-    a moment -> Stage (page) + PlaneScene or SpaceScene (the cell) -> frame -> video
+    history, particle series, fields -> Timeline -> frames
+    a frame -> Stage (page) + PlaneScene or SpaceScene (the cell) -> picture -> video
 
 From the results folder alone, also of a run that goes on or was killed; no display is needed.
 """

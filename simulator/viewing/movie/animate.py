@@ -100,9 +100,9 @@ def animate(
 
     def frames() -> Iterator[Picture]:
         for number in range(len(timeline)):
-            moment = timeline.moment(number)
-            page = stage.frame(moment)
-            scene.paint(page, view.shown(fields.lithium_fraction(moment)), moment.share)
+            frame = timeline.frame(number)
+            page = stage.draw(frame)
+            scene.paint(page, view.shown(fields.lithium_fraction(frame)), frame.share)
             yield page
             if tell is not None:
                 tell(number + 1, len(timeline))

@@ -19,7 +19,7 @@ from matplotlib.ticker import AutoMinorLocator, MaxNLocator
 from heterode.results.sample import Floats
 from heterode.viewing import style
 from heterode.viewing.half_cycles import PER_AH_M2
-from heterode.viewing.movie.timeline import Moment, Timeline
+from heterode.viewing.movie.timeline import Frame, Timeline
 from heterode.viewing.movie.video import Picture
 from heterode.viewing.movie.view import View
 
@@ -54,7 +54,7 @@ class Stage:
 
     Args:
         view: how the movie looks.
-        timeline: its moments.
+        timeline: its frames.
         history: of the cell.
         limits: of the colours.
         title: of the run.
@@ -166,10 +166,10 @@ class Stage:
 
     def _tallest(self, timeline: Timeline) -> float:
         """The tallest bar while particles differ: at the start and the end all stand in one bar."""
-        moments = [timeline.moment(k) for k in _some(len(timeline), 60)]
-        widest = max(moment.spread for moment in moments)
-        apart = [m for m in moments if m.spread >= 0.4 * widest] or moments
-        tallest = max(float(self._counts(moment.lithium_fraction).max()) for moment in apart)
+        frames = [timeline.frame(k) for k in _some(len(timeline), 60)]
+        widest = max(frame.spread for frame in frames)
+        apart = [m for m in frames if m.spread >= 0.4 * widest] or frames
+        tallest = max(float(self._counts(frame.lithium_fraction).max()) for frame in apart)
         return min(1.02, 1.15 * tallest)
 
     def _counts(self, lithium_fraction: Floats) -> Floats:
@@ -200,23 +200,23 @@ class Stage:
         x, y = placed[:, 0] - rectangle.left, self._view.height - placed[:, 1] - rectangle.top
         return np.column_stack([x, y])
 
-    def frame(self, moment: Moment) -> Picture:
-        """The page at a moment, (height, width, 3), without the picture of the cell."""
+    def draw(self, frame: Frame) -> Picture:
+        """The page at a frame, (height, width, 3), without the picture of the cell."""
         canvas = self._canvas
         canvas.restore_region(self._background)
         here = (
-            moment.time_s / self._unit.seconds
+            frame.time_s / self._unit.seconds
             if self._view.steps == "time"
-            else PER_AH_M2 * moment.capacity_Ah_m2
+            else PER_AH_M2 * frame.capacity_Ah_m2
         )
-        until = int(np.searchsorted(self._rows["time_s"], moment.time_s, side="right"))
-        now = (moment.voltage_V, moment.spread)
+        until = int(np.searchsorted(self._rows["time_s"], frame.time_s, side="right"))
+        now = (frame.voltage_V, frame.spread)
         for (axes, values, past, mark), value in zip(self._curves, now, strict=True):
             past.set_data(np.r_[self._abscissa[:until], here], np.r_[values[:until], value])
             mark.set_data([here], [value])
             axes.draw_artist(past)
             axes.draw_artist(mark)
-        counts = self._counts(moment.lithium_fraction)
+        counts = self._counts(frame.lithium_fraction)
         for bar, count in zip(self._bars, counts, strict=True):
             bar.set_height(count)
             self._bar_axes.draw_artist(bar)
@@ -224,16 +224,16 @@ class Stage:
         beyond = tallest > self._bar_axes.get_ylim()[1]
         self._tall.set_text(f"tallest bar: {tallest:.2f}" if beyond else "")
         self._bar_axes.draw_artist(self._tall)
-        mean = float(self._view.shown(np.array([moment.mean]))[0])
+        mean = float(self._view.shown(np.array([frame.mean]))[0])
         self._mean_line.set_xdata([mean, mean])
         self._bar_axes.draw_artist(self._mean_line)
-        self._words.set_text(self._said(moment, mean))
+        self._words.set_text(self._said(frame, mean))
         self.figure.draw_artist(self._words)
         return np.array(canvas.buffer_rgba())[: self._view.height, : self._view.size[0], :3]
 
-    def _said(self, moment: Moment, mean: float) -> str:
-        words = f"{self._unit.said(moment.time_s):<8}  {moment.voltage_V:.3f} V"
-        of_all = f"mean {self._view.symbol} = {mean:.3f}, s.d. {moment.spread:.3f}, by volume"
+    def _said(self, frame: Frame, mean: float) -> str:
+        words = f"{self._unit.said(frame.time_s):<8}  {frame.voltage_V:.3f} V"
+        of_all = f"mean {self._view.symbol} = {mean:.3f}, s.d. {frame.spread:.3f}, by volume"
         return f"{words}  {of_all}"
 
 

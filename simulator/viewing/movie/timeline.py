@@ -23,7 +23,7 @@ STEPS: tuple[Steps, ...] = ("charge", "time")
 
 
 @dataclass(frozen=True)
-class Moment:
+class Frame:
     """What a frame shows; N particles.
 
     Attributes:
@@ -49,7 +49,7 @@ class Moment:
 
 
 class Timeline:
-    """The moments of a movie.
+    """The frames of a movie.
 
     Args:
         history: of the cell.
@@ -82,8 +82,8 @@ class Timeline:
     def __len__(self) -> int:
         return len(self.times_s)
 
-    def moment(self, number: int) -> Moment:
-        """The moment of a frame, counted from 0."""
+    def frame(self, number: int) -> Frame:
+        """A frame by its number, counted from 0."""
         time = float(self.times_s[number])
         rows = self._history["time_s"].to_numpy()
 
@@ -94,7 +94,7 @@ class Timeline:
         fractions = self._series.lithium_fraction
         after = min(before + 1, len(fractions) - 1)
         sample, weight = bracket(self._fields, time)
-        return Moment(
+        return Frame(
             number / max(len(self) - 1, 1),
             time,
             cell("voltage_V"),
@@ -147,13 +147,13 @@ class Fields:
         self._series = series
         self._kept: dict[int, Floats] = {}
 
-    def lithium_fraction(self, moment: Moment) -> Floats:
+    def lithium_fraction(self, frame: Frame) -> Floats:
         """(P,) at the points of the grid."""
-        first = self._sample(moment.sample)
-        if moment.weight == 0.0:
+        first = self._sample(frame.sample)
+        if frame.weight == 0.0:
             return first
-        second = self._sample(moment.sample + 1)
-        return np.asarray(first + moment.weight * (second - first))
+        second = self._sample(frame.sample + 1)
+        return np.asarray(first + frame.weight * (second - first))
 
     def _sample(self, index: int) -> Floats:
         if index not in self._kept:

@@ -26,7 +26,7 @@ _SEED = 1
 """Seed of k-means and permutations, one for all runs: they differ by their particles alone."""
 
 
-def measure(
+def numbers_of_run(
     path: Path, wanted: Wanted, settings: Settings, voltage_at: Sequence[str] = ()
 ) -> Numbers:
     """Cost, voltages, spread and heterogeneity of a run that is complete.
