@@ -24,7 +24,7 @@ def parameters(asked):
     def exchange_current(c_e, c_s, c_max, T):
         return F * rate * (c_max - c_s) ** 0.5 * c_s**0.5 * (c_e / 1000.0) ** 0.5
 
-    def lithium_exchange_current(c_e, c_Li, T):
+    def lithium_exchange(c_e, c_Li, T):
         metal = asked["lithium"]
         scale = F * metal["rate_constant"] * metal["concentration"] ** 0.7
         return scale * c_e**0.3
@@ -55,7 +55,7 @@ def parameters(asked):
             "Positive electrode porosity": asked["porosity"],
             "Positive electrode Bruggeman coefficient (electrolyte)": 1.5,
             "Positive electrode exchange-current density [A.m-2]": exchange_current,
-            "Exchange-current density for lithium metal electrode [A.m-2]": lithium_exchange_current,
+            "Exchange-current density for lithium metal electrode [A.m-2]": lithium_exchange,
             "Separator porosity": asked["separator_porosity"],
             "Separator Bruggeman coefficient (electrolyte)": 1.5,
             "Initial concentration in electrolyte [mol.m-3]": 1000.0,
