@@ -1,4 +1,4 @@
-"""Tables to TOML text: the standard library reads TOML, and does not write it."""
+"""Writing of TOML text; the standard library reads TOML but does not write it."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ _BARE = re.compile(r"[A-Za-z0-9_-]+\Z")
 
 
 def toml_text(tables: Mapping[str, Any]) -> str:
-    """Nested tables as a TOML document: values first, then a [section] per table.
+    """Return nested tables as a TOML document: values first, then a [section] for each table.
 
     Args:
-        tables: of texts, numbers, truth values, lists and tables.
+        tables: nested tables of texts, numbers, booleans and lists.
 
     Raises:
-        TypeError: something else among them.
+        TypeError: a value is of another type.
     """
     return "\n".join(_table(tables, ())).strip() + "\n"
 
@@ -39,13 +39,13 @@ def _key(name: str) -> str:
 
 
 def toml_value(value: Any) -> str:
-    """A value on one line, as it stands after `key =`."""
+    """Return a value on one line, as it stands after `key =`."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
         return repr(value)
     if isinstance(value, str):
-        # JSON's escapes are among TOML's; only DEL is left bare by one and refused by the other.
+        # JSON's escapes are valid in TOML; only DEL has to be escaped too, which JSON does not do.
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(toml_value, value))}]"
