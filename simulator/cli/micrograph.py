@@ -15,7 +15,7 @@ from heterode.cli.values import length, number, whole
 
 
 def add(commands: Any) -> None:
-    """Add the command to the parser's."""
+    """Add the command to the parser's commands."""
     text = "synthetic micrographs, from a results folder or a random packing, with the truth beside"
     command = commands.add_parser("micrograph", help=text, description=text)
     command.set_defaults(command=_micrograph)

@@ -1,4 +1,4 @@
-"""The table of a sweep: a row a run, whether it ended or not."""
+"""The table of a sweep: one row for each run, whether it has ended or not."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ _FIRST = (
     "L_star_independent_um",
     "correlation_length_um",
 )
-"""Columns a reader looks for first, where they are there."""
+"""Columns that a reader looks for first; they come first if they exist."""
 
 
 def collect(plan: SweepPlan, folder: SweepFolder) -> pd.DataFrame:
-    """The table, of what is there now; runs may be going on.
+    """Return the table of the present state of the runs, some of which may still be going on.
 
     Returns:
-        a row a run in the order of the design: run (its id), point, a column a factor (SI, with the
-        unit in its name), packing_seed, penalty_seed, status, reason, then the numbers of
-        `heterode.sweep.run_numbers`, missing where there are none.
+        a row for each run in the order of the design: run (its id), point, a column for each factor
+            (SI, with the unit in its name), packing_seed, penalty_seed, status, reason, then the
+            numbers of `heterode.sweep.run_numbers`, which are missing if the run has none.
     """
     rows = [_row(plan, run, folder) for run in plan.runs]
     table = pd.DataFrame(rows)
@@ -46,10 +46,10 @@ def collect(plan: SweepPlan, folder: SweepFolder) -> pd.DataFrame:
 
 
 def check_runs(plan: SweepPlan, folder: SweepFolder, say: Callable[[str], None]) -> None:
-    """Refuse runs whose files are not as they wrote them, unless the folder accepts them.
+    """Refuse runs whose files are not as they wrote them, unless the folder accepts altered files.
 
     Raises:
-        AlteredError: one is altered.
+        AlteredError: a run is altered.
     """
     for run in plan.unique():
         path = folder.results(run.id)
