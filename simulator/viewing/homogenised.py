@@ -1,4 +1,4 @@
-"""report/twin.png: a run beside its homogenised twin."""
+"""report/twin.png: a run beside its homogenised counterpart."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from heterode.viewing.legends import lay_out
 
 
 def twin_figure(table: pd.DataFrame, title: str, finding: str) -> Figure:
-    """Voltage of both, their difference, and the lithium of both, over time.
+    """Draw the voltage of both, their difference, and the lithium of both, over time.
 
     Args:
-        table: twin.csv.
-        title: of the run.
-        finding: a line under it.
+        table: the content of twin.csv.
+        title: the run's title.
+        finding: a line below the title.
     """
     with style.style():
         figure = style.new_figure(style.DOUBLE_COLUMN_IN, 5.4)
@@ -60,7 +60,7 @@ def _both(axes: Any, time: pd.Series, table: pd.DataFrame, name: str) -> None:
         color=style.INK,
         linestyle=(0, (3, 2)),
         linewidth=1.0,
-        label="homogenised twin (DFN)",
+        label="homogenised model (DFN)",
     )
 
 
@@ -68,7 +68,7 @@ def draw_twin(path: Path, table: pd.DataFrame, title: str, finding: str) -> None
     """Write the figure.
 
     Raises:
-        OutputError: it cannot be written.
+        OutputError: the file cannot be written.
     """
     figure = twin_figure(table, title, finding)
     with style.style():

@@ -3,7 +3,8 @@
     history, particle series, fields -> Timeline -> frames
     a frame -> Stage (page) + PlaneScene or SpaceScene (the cell) -> picture -> video
 
-From the results folder alone, also of a run that goes on or was killed; no display is needed.
+The movie is made from the results folder alone, possibly of a run that is going on or was killed;
+it needs no display.
 """
 
 from heterode.viewing.movie.animate import MOVIE, Movie, animate, outputs_of
