@@ -157,6 +157,22 @@ def test_create_refuses_a_folder_in_use(tmp_path: Path, run: SyntheticRun) -> No
     assert {path: path.stat().st_mtime_ns for path in folder.path.rglob("*")} == before
 
 
+@pytest.mark.parametrize("manifest", [None, "{}", "my own list"])
+def test_a_folder_that_never_was_a_runs_is_not_advised_upon(
+    manifest: str | None, tmp_path: Path
+) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    if manifest is not None:
+        (tmp_path / "manifest.json").write_text(manifest)
+    for look in (ResultsFolder.create, ResultsFolder.check):
+        with pytest.raises(InputError, match="not empty, and not a results folder") as error:
+            look(tmp_path)
+        line = one_line(error)
+        assert line.endswith("Choose another --out")
+        assert "--overwrite" not in line
+        assert "--resume" not in line
+
+
 def test_claiming_a_folder_to_overwrite_changes_nothing_yet(
     tmp_path: Path, run: SyntheticRun
 ) -> None:
