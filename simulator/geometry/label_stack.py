@@ -332,10 +332,10 @@ def _grown(
     radius = float(np.cbrt(0.75 * volume / np.pi))
     normals = vertex_normals(points, triangles)
 
-    def measure(places: npt.NDArray[np.floating[Any]]) -> float:
+    def enclosed(places: npt.NDArray[np.floating[Any]]) -> float:
         return enclosed_volume(np.asarray(places, dtype=np.float64), triangles)
 
-    placed = np.asarray(grown(points, normals, room, measure, volume, radius), dtype=np.float64)
+    placed = np.asarray(grown(points, normals, room, enclosed, volume, radius), dtype=np.float64)
     return Surface(placed, triangles, surface.size, ())
 
 

@@ -88,12 +88,12 @@ class MeshData:
         cells = np.ascontiguousarray(flat.reshape(cells.shape), dtype=np.int64)
         points = points - points.min(axis=0)
         cell_tags = np.array(cell_tags, dtype=np.int32)
-        measure, moment = integrate_cells(points, cells, order)
-        if not np.all(measure > 0.0):
-            worst = int(np.argmin(measure))
+        volumes, moment = integrate_cells(points, cells, order)
+        if not np.all(volumes > 0.0):
+            worst = int(np.argmin(volumes))
             raise InputError(
-                f"the mesh has {int(np.sum(~(measure > 0.0)))} cells that are flat or turned inside"
-                f" out (worst: cell {worst}, {measure[worst]:.3g} um^{dimension}). Mesh it again"
+                f"the mesh has {int(np.sum(~(volumes > 0.0)))} cells that are flat or turned inside"
+                f" out (worst: cell {worst}, {volumes[worst]:.3g} um^{dimension}). Mesh it again"
                 " with a finer size."
             )
         axis = thickness_axis(dimension)
@@ -111,7 +111,7 @@ class MeshData:
             width_um=tuple(float(extent[a]) for a in lateral),
             coating_thickness_um=coating,
             separator_thickness_um=float(extent[axis]) - coating,
-            particles=_measure_particles(points, cells, cell_tags, order, measure, moment),
+            particles=_particle_table(points, cells, cell_tags, order, volumes, moment),
             hash=name or content_hash(points, cells, cell_tags),
         )
 
@@ -195,14 +195,14 @@ def _require_domains(cell_tags: Tags) -> None:
         )
 
 
-def _measure_particles(
-    points: Floats, cells: Ints, cell_tags: Tags, order: int, measure: Floats, moment: Floats
+def _particle_table(
+    points: Floats, cells: Ints, cell_tags: Tags, order: int, volumes: Floats, moment: Floats
 ) -> ParticleTable:
     dimension = points.shape[1]
     index = cell_tags.astype(np.int64) - tags.PARTICLE_OFFSET
     inside = index >= 0
     count = int(index.max()) + 1
-    volume = np.bincount(index[inside], measure[inside], count).astype(np.float64)
+    volume = np.bincount(index[inside], volumes[inside], count).astype(np.float64)
     centre = np.zeros((count, 3))
     for axis in range(dimension):
         centre[:, axis] = np.bincount(index[inside], moment[inside, axis], count) / volume

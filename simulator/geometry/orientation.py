@@ -27,8 +27,8 @@ def oriented(points: Floats, cells: Ints, order: int) -> Ints:
         order: 1 or 2.
     """
     dimension = points.shape[1]
-    measure, _ = integrate_cells(points, cells[:, : dimension + 1], 1)
-    turned = measure < 0.0
+    volume, _ = integrate_cells(points, cells[:, : dimension + 1], 1)
+    turned = volume < 0.0
     mended = cells.copy()
     mended[turned] = cells[turned][:, _mirrored(dimension, order)]
     return mended

@@ -20,7 +20,7 @@ import numpy.typing as npt
 from heterode.base.errors import InputError
 from heterode.base.words import counted
 from heterode.geometry.mesh_data import thickness_axis
-from heterode.geometry.relaxation import Box, SoftBalls, exchange, relax, shake
+from heterode.geometry.relaxation import Box, SoftBalls, relax, shake, swap_radii
 from heterode.particles.drawn_sizes import size_law
 
 Floats = npt.NDArray[np.float64]
@@ -296,7 +296,7 @@ def _place(
             if lack <= slack:
                 break
             for first in (0, 1):
-                mine = exchange(SoftBalls(box, mine, gap, slack), centres, first)
+                mine = swap_radii(SoftBalls(box, mine, gap, slack), centres, first)
             centres, lack = relax(SoftBalls(box, mine, gap, slack), centres, slack, EXCHANGE_STEPS)
         if lack <= slack and SoftBalls(box, mine, gap).valid(centres).all():
             return centres, mine

@@ -43,7 +43,7 @@ class ImageMesh:
     Attributes:
         mesh: particle i is the i-th of `labels`.
         labels: (N,) number in the image of each particle.
-        measure: (N,) area (um^2) or volume (um^3) of its pixels.
+        image_volume: (N,) volume of its pixels, um^3; in 2D their area, um^2.
         deviation_um: (N,) farthest that a node lies from the outline of the particle's pixels:
             smoothing, parting and moving together.
         gap_um: that was to be kept between particles.
@@ -57,7 +57,7 @@ class ImageMesh:
 
     mesh: MeshData
     labels: tuple[int, ...]
-    measure: Floats
+    image_volume: Floats
     deviation_um: Floats
     gap_um: float
     offset_um: Floats
@@ -68,7 +68,7 @@ class ImageMesh:
 
     def errors(self) -> Floats:
         """(N,) relative errors of the areas or volumes."""
-        found: Floats = self.mesh.particles.volume_um3 / self.measure - 1.0
+        found: Floats = self.mesh.particles.volume_um3 / self.image_volume - 1.0
         return found
 
 
@@ -193,7 +193,7 @@ def grown(
     points: Floats,
     normals: Floats,
     room: Callable[[float], Floats],
-    measure: Callable[[Floats], float],
+    enclosed: Callable[[Floats], float],
     wanted: float,
     radius: float,
 ) -> Floats:
@@ -202,7 +202,7 @@ def grown(
     Args:
         points, normals: (n, d), outward.
         room: (n,) most that each may move outward, for a share of the gap that is to be left.
-        measure: area or volume of the nodes.
+        enclosed: gives the volume (in 2D the area) that the nodes enclose.
         wanted: the one to have.
         radius: of the disc or ball of that size.
 
@@ -216,8 +216,8 @@ def grown(
         for _ in range(50):
             middle = 0.5 * (low + high)
             found = points + np.minimum(middle, limit)[:, None] * normals
-            low, high = (middle, high) if measure(found) < wanted else (low, middle)
+            low, high = (middle, high) if enclosed(found) < wanted else (low, middle)
         found = points + np.minimum(high, limit)[:, None] * normals
-        if measure(found) > 0.999 * wanted:
+        if enclosed(found) > 0.999 * wanted:
             break
     return found

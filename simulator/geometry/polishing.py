@@ -80,8 +80,8 @@ def restore_volumes(
     gain: Floats = np.full(len(volumes), 1.0 / 3.0)
     before: Floats = np.zeros(len(volumes))
     for _ in range(RESTORING):
-        measure, _ = integrate_cells(points, solid, 1)
-        error = 1.0 - np.bincount(owner, measure, len(volumes)) / volumes
+        volume, _ = integrate_cells(points, solid, 1)
+        error = 1.0 - np.bincount(owner, volume, len(volumes)) / volumes
         if np.abs(error).max() < 1e-9:
             break
         known = np.abs(before) > 1e-8

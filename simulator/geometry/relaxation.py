@@ -226,7 +226,7 @@ def relax(
     return balls.box.wrap(centres), worst
 
 
-def exchange(balls: SoftBalls, centres: Floats, first: int) -> Floats:
+def swap_radii(balls: SoftBalls, centres: Floats, first: int) -> Floats:
     """Radii after pairs of neighbouring rank swap where the larger ball is pressed harder.
 
     Each swap lowers the energy. Jammed spheres of many sizes come loose so (Brito, Lerner and

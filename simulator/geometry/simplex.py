@@ -105,7 +105,7 @@ def integrate_cells(points: Floats, cells: Ints, order: int) -> tuple[Floats, Fl
         order: 1 or 2.
 
     Returns:
-        measure (M,) - signed when d = n - and moment (M, n), the integral of the position.
+        volume (M,) - signed when d = n - and moment (M, n), the integral of the position.
     """
     dimension = _dimension(cells, order)
     space = points.shape[1]
@@ -114,7 +114,7 @@ def integrate_cells(points: Floats, cells: Ints, order: int) -> tuple[Floats, Fl
     rule, weights = quadrature(dimension)
     values = basis_values(dimension, order, rule)
     gradients = basis_gradients(dimension, order, rule)
-    measure = np.zeros(len(cells))
+    volume = np.zeros(len(cells))
     moment = np.zeros((len(cells), space))
     corners = points[cells]
     for weight, value, gradient in zip(weights, values, gradients, strict=True):
@@ -123,9 +123,9 @@ def integrate_cells(points: Floats, cells: Ints, order: int) -> tuple[Floats, Fl
             scale = np.linalg.det(jacobian)
         else:
             scale = np.sqrt(np.linalg.det(jacobian @ jacobian.transpose(0, 2, 1)))
-        measure += weight * scale
+        volume += weight * scale
         moment += weight * scale[:, None] * (value @ corners)
-    return measure, moment
+    return volume, moment
 
 
 def _integrate_straight(points: Floats, cells: Ints) -> tuple[Floats, Floats]:
@@ -141,9 +141,9 @@ def _integrate_straight(points: Floats, cells: Ints) -> tuple[Floats, Floats]:
         scale = np.linalg.norm(np.cross(edges[0], edges[1]), axis=1)
     else:
         scale = np.linalg.norm(edges[0], axis=1)
-    measure = scale / factorial(dimension)
-    moment = measure[:, None] * (first + sum(edges) / (dimension + 1.0))
-    return measure, moment
+    volume = scale / factorial(dimension)
+    moment = volume[:, None] * (first + sum(edges) / (dimension + 1.0))
+    return volume, moment
 
 
 def tetrahedron_sicn(corners: Floats) -> Floats:

@@ -13,7 +13,7 @@ from heterode.base.errors import ArgumentError, InputError
 from heterode.base.words import counted
 from heterode.optics.calibration import CHANNELS, Curve
 from heterode.optics.illumination import Flatten, corrected, flat_gain, self_gain, unevenness
-from heterode.optics.measurement import Measured, measure
+from heterode.optics.measurement import MeasuredParticles, measure_particles
 from heterode.optics.micrograph import Labels, Micrograph
 from heterode.optics.registration import Field, Match, match_particles
 from heterode.optics.segmentation import Segmentation, segment
@@ -83,7 +83,7 @@ class Picture:
     pixel_um: float
     intensity: npt.NDArray[np.float32]
     labels: Labels
-    measured: Measured
+    measured: MeasuredParticles
     refused: npt.NDArray[np.str_]
     warnings: tuple[str, ...]
     notes: tuple[str, ...] = ()
@@ -133,7 +133,7 @@ def analyse(
         )
     if labels is None:
         labels = segment(intensity.mean(axis=2), micrograph.pixel_um, options.segmentation)
-    measured = measure(intensity, labels)
+    measured = measure_particles(intensity, labels)
     if not len(measured):
         raise InputError(
             f"{micrograph.name}: no particles found. Check --pixel, --polarity and --threshold"
@@ -151,7 +151,7 @@ def analyse(
     )
 
 
-def _refused(measured: Measured, options: Options) -> npt.NDArray[np.str_]:
+def _refused(measured: MeasuredParticles, options: Options) -> npt.NDArray[np.str_]:
     why: npt.NDArray[np.str_] = np.full(len(measured), "", dtype="U16")
     if options.focus_px is not None:
         # Without a free edge nothing is known: the particle stays and is flagged.
@@ -162,7 +162,7 @@ def _refused(measured: Measured, options: Options) -> npt.NDArray[np.str_]:
 
 
 def _warnings(
-    measured: Measured,
+    measured: MeasuredParticles,
     refused: npt.NDArray[np.str_],
     labels: Labels,
     intensity: npt.NDArray[np.float32],
@@ -269,7 +269,7 @@ def evaluate(
     return Result(table, others, accepted, summary, match)
 
 
-def _standard_error(m: Measured) -> Floats:
+def _standard_error(m: MeasuredParticles) -> Floats:
     """(N, 3) of the core's colour: its scatter over the number of independent patches."""
     patches = np.maximum(m.area * 0.4 / _PATCH_PX**2, 1.0)
     error: Floats = m.deviation / np.sqrt(patches)[:, None]
@@ -277,7 +277,11 @@ def _standard_error(m: Measured) -> Floats:
 
 
 def _ratios(
-    state: Measured, sd: Floats, i: npt.NDArray[np.int64], pristine: Measured, j: Any
+    state: MeasuredParticles,
+    sd: Floats,
+    i: npt.NDArray[np.int64],
+    pristine: MeasuredParticles,
+    j: Any,
 ) -> tuple[Floats, Floats]:
     before = np.maximum(pristine.colour[j], 1e-3)
     ratio = state.colour[i] / before

@@ -35,7 +35,7 @@ _RING_PX = 14.0
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredParticles:
     """N particles of a picture; arrays (N,) unless said otherwise, lengths in pixels.
 
     Attributes:
@@ -69,12 +69,12 @@ class Measured:
         radius: Floats = np.sqrt(self.area / np.pi)
         return radius
 
-    def select(self, chosen: npt.NDArray[np.bool_] | Ints) -> Measured:
+    def select(self, chosen: npt.NDArray[np.bool_] | Ints) -> MeasuredParticles:
         """Some of the particles."""
-        return Measured(*(getattr(self, field.name)[chosen] for field in fields(self)))
+        return MeasuredParticles(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
 
-def measure(intensity: Floats32, labels: Labels) -> Measured:
+def measure_particles(intensity: Floats32, labels: Labels) -> MeasuredParticles:
     """Measure each particle of a label image.
 
     Args:
@@ -99,7 +99,7 @@ def measure(intensity: Floats32, labels: Labels) -> Measured:
         border[edge] = True
     full = np.maximum.reduce(inside) >= 0.998 if count else np.zeros(0, dtype=bool)
     colour = np.stack([core.median(values) for values in inside], axis=1)
-    return Measured(
+    return MeasuredParticles(
         row=row,
         column=column,
         area=whole.size.astype(np.float64),
