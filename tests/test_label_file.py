@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
-from conftest import PRESET
 from PIL import Image
 
+from helpers.paths import PRESET
 from heterode.base.errors import InputError
 from heterode.cli import main
 from heterode.geometry import tags
@@ -144,7 +144,6 @@ STACK[:5] = STACK[-5:] = 0
 COLOURS = np.random.default_rng(1).integers(0, 255, (5, 3), dtype=np.uint8)[LABELS]
 
 REFUSED: dict[str, tuple[np.ndarray, dict[str, object], str]] = {
-    "background 1": (LABELS + 1, {}, "no pixel is 0, the background; 1 has 7"),
     "background -1 as 16 bits": (
         np.where(LABELS == 0, 65535, LABELS).astype(np.uint16),
         {},

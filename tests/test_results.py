@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import PACKAGE_PATH
-from surroundings import PATIENCE
-from synthetic import SyntheticRun, synthetic_run, write_run
 
+from helpers.paths import HELPERS, PACKAGE_PATH
+from helpers.surroundings import PATIENCE
+from helpers.synthetic import SyntheticRun, synthetic_run, write_run
 from heterode.base.errors import InputError
 from heterode.results import (
     FieldWriter,
@@ -175,12 +175,15 @@ def test_create_refuses_a_folder_in_use(tmp_path: Path, run: SyntheticRun) -> No
     assert {path: path.stat().st_mtime_ns for path in folder.path.rglob("*")} == before
 
 
-def test_overwrite_deletes_results_and_nothing_else(tmp_path: Path, run: SyntheticRun) -> None:
+def test_claiming_a_folder_to_overwrite_changes_nothing_yet(
+    tmp_path: Path, run: SyntheticRun
+) -> None:
     folder = write_run(tmp_path / "out", run)
-    (folder.path / "notes.txt").write_text("mine")
-    (folder.path / "history.csv.partial").write_text("stray")
+    before = {path: path.read_bytes() for path in folder.path.rglob("*") if path.is_file()}
+    assert len(before) > 8
     ResultsFolder.create(folder.path, overwrite=True)
-    assert [path.name for path in folder.path.iterdir()] == ["notes.txt"]
+    after = {path: path.read_bytes() for path in folder.path.rglob("*") if path.is_file()}
+    assert after == before
 
 
 def test_overwrite_spares_what_is_no_results_folder(tmp_path: Path) -> None:
@@ -273,7 +276,7 @@ def test_vanished_folder_is_noticed_by_every_writer(tmp_path: Path, run: Synthet
 
 
 def kill_rounds(tmp_path: Path, rounds: int, mode: str) -> dict[str, list[str] | int]:
-    script = Path(__file__).with_name("kill_writer.py")
+    script = HELPERS / "kill_writer.py"
     result = subprocess.run(
         [sys.executable, script, tmp_path / "out", str(rounds), mode],
         env={**os.environ, "PYTHONPATH": str(PACKAGE_PATH)},

@@ -8,10 +8,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import PRESET, ROOT
 
+from helpers.paths import PRESET, ROOT
 from heterode.base.errors import InputError
 from heterode.parameters import load_parameters
+from heterode.protocol import Step
 from heterode.sweep.folder import SweepFolder
 from heterode.sweep.plan import Plan, lay_out, plan_of, read_sweep
 from heterode.sweep.validity import warning_lines
@@ -181,6 +182,23 @@ def test_files_count_by_their_content(tmp_path: Path) -> None:
     assert plan(other, text).runs[0].id == first
     table.write_text("particle,penalty\n0,0.6\n")
     assert plan(tmp_path, text).runs[0].id != first
+
+
+def test_a_table_of_a_cell_is_found_beside_the_sweep_and_counts_with_its_area(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "us06.csv").write_text("Time [s],Current [A]\n0,0\n10,1\n")
+    levels = "\n".join(
+        f'a{area} = {{ protocol.steps = ["follow us06.csv with area {area} cm^2"] }}'
+        for area in (500, 1000)
+    )
+    found = plan(tmp_path, f"[levels.cell]\n{levels}\n")
+    assert len({run.id for run in found.runs}) == 2
+    for run, peak in zip(found.runs, (20.0, 10.0), strict=True):
+        (step,) = load_parameters(PRESET, run.overrides).protocol.steps
+        assert isinstance(step, Step)
+        assert step.table is not None
+        assert step.table.peak == pytest.approx(peak)
 
 
 def test_a_plan_is_read_back_from_its_folder(tmp_path: Path) -> None:

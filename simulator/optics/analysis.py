@@ -75,6 +75,7 @@ class Picture:
         measured: all N particles.
         refused: (N,) "" or why the particle does not count: "border", "out_of_focus".
         warnings: to be read by the user.
+        notes: what was assumed of its files, to be read by the user too.
     """
 
     name: str
@@ -84,6 +85,7 @@ class Picture:
     measured: Measured
     refused: npt.NDArray[np.str_]
     warnings: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     def field(self) -> Field:
         """Where all its particles are, um."""
@@ -232,9 +234,10 @@ def evaluate(
     ratio, ratio_sd = np.full((count, 3), np.nan), np.full((count, 3), np.nan)
     sd = _standard_error(m)
     match = None
-    warnings = list(picture.warnings)
+    warnings = [*picture.notes, *picture.warnings]
     if pristine is not None:
         match = match_particles(picture.field(), pristine.field())
+        warnings += [f"pristine picture: {note}" for note in pristine.notes]
         warnings += _match_warnings(match)
         ratio[match.first], ratio_sd[match.first] = _ratios(
             m, sd, match.first, pristine.measured, match.second

@@ -23,6 +23,7 @@ import numpy.typing as npt
 
 from heterode.base.errors import InputError
 from heterode.base.reading import check_regular
+from heterode.optics.encoding import png_or_jpeg_encoding, tiff_encoding
 
 Array = npt.NDArray[Any]
 
@@ -31,7 +32,7 @@ LARGEST_PIXEL_UM = 5.0
 """A pixel wider than this is no micrograph's: the resolution is the screen's or the printer's."""
 
 MOST_BYTES = 4_000_000_000
-"""Of an image once it is unpacked: a small file can hold a great many equal pixels."""
+"""The largest image once it is unpacked: a small file can hold very many equal pixels."""
 
 _MICRONS = {"um": 1.0, "µm": 1.0, "μm": 1.0, "micron": 1.0, "microns": 1.0, "nm": 1e-3, "mm": 1e3}
 _MICRONS |= {"cm": 1e4, "inch": 2.54e4, "\\u00B5m": 1.0}
@@ -57,6 +58,7 @@ class ImageFile:
         bits: that the file says the camera had; None where it says nothing.
         lossy: name of the compression that may have changed pixels, or "".
         white_is_zero: small numbers are bright.
+        encoding: ICC profile, gamma or other than sRGB that the file names, or "".
         axes: letters of the dimensions as tifffile gives them, such as "ZYX"; "" for other formats.
     """
 
@@ -69,6 +71,7 @@ class ImageFile:
     lossy: str = ""
     white_is_zero: bool = False
     axes: str = ""
+    encoding: str = ""
 
 
 def read_image_file(path: Path | str) -> ImageFile:
@@ -160,6 +163,7 @@ def _read_tiff(file: Path) -> ImageFile:
             tifffile.COMPRESSION(compression).name if compression in _LOSSY else "",
             photometric == _WHITE_IS_ZERO,
             axes,
+            tiff_encoding(page),
         )
 
 
@@ -313,7 +317,8 @@ def _read_png_or_jpeg(file: Path) -> ImageFile:
             pixels = _read_16_bit_png(file)
         else:
             pixels = _numbers(image, _png_bits(file) if kind == "PNG" else 8)
-        return ImageFile(file, pixels, palette, lossy="" if kind == "PNG" else "JPEG")
+        lossy = "" if kind == "PNG" else "JPEG"
+        return ImageFile(file, pixels, palette, lossy=lossy, encoding=png_or_jpeg_encoding(image))
 
 
 def _png_bits(file: Path) -> int:

@@ -2,6 +2,7 @@
 
     0                     background
     -1, where there is no 0    background too, and said
+    another number instead of 0    background if it can be nothing else, and said (background.py)
     one number            a mask: each connected piece is a particle, and said
     a number in several pieces    as many particles, and said; pieces of a few pixels are left out
     an indexed image      the indices are the numbers
@@ -26,6 +27,7 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from heterode.base.errors import InputError
+from heterode.optics.background import without_zero
 from heterode.optics.image_file import ImageFile, read_image_file
 
 Labels = npt.NDArray[np.int32]
@@ -38,7 +40,7 @@ MOST_PHASES = 3
 """Numbers that may be those of phases: pores, active material, carbon binder."""
 
 MANY_PIECES = 4
-"""Of a number, from which on it is a phase where there are MOST_PHASES numbers or fewer."""
+"""Pieces from which on a number is a phase, where there are MOST_PHASES numbers or fewer."""
 
 FEW_CRUMBS = 20
 """Pieces too small to be particles that any image may have, beside as many as it has particles."""
@@ -214,15 +216,7 @@ def _with_background(file: Path, whole: npt.NDArray[Any]) -> tuple[npt.NDArray[A
         if highest < 0:
             raise InputError(f"{file}: holds no particles, -1 all over")
         return np.where(whole < 0, 0, whole), ["-1 is taken for the background: no pixel is 0"]
-    if lowest > 0:
-        counts = np.unique(whole, return_counts=True)
-        most = int(counts[0][np.argmax(counts[1])])
-        share = float(counts[1].max() / whole.size)
-        raise InputError(
-            f"{file}: no pixel is 0, the background; {most} has {share:.0%} of the pixels (allowed:"
-            " 0 for the background, particles count from 1). Set the background to 0"
-        )
-    return whole, []
+    return without_zero(file, whole) if lowest > 0 else (whole, [])
 
 
 def _closed_up(whole: npt.NDArray[Any]) -> tuple[Labels, Numbers]:

@@ -3,6 +3,9 @@
 Cameras of 10, 12 or 14 bit leave the upper bits of a 16-bit file empty, and a dark picture of
 16 bit looks the same: where counts reach less than a quarter of full scale, the bits must be given,
 unless the file says them (TIFF's MaxSampleValue, OME's SignificantBits).
+
+Brightness is counts over full scale, whatever curve the camera or program laid over them: see
+heterode.optics.encoding.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from heterode.base.errors import ArgumentError, InputError
+from heterode.optics.encoding import said
 from heterode.optics.image_file import LARGEST_PIXEL_UM, ImageFile, read_image_file
 
 Floats32 = npt.NDArray[np.float32]
@@ -49,7 +53,7 @@ class Micrograph:
 
     @property
     def area_um2(self) -> float:
-        """Of the field."""
+        """The area of the field."""
         return self.shape[0] * self.shape[1] * self.pixel_um**2
 
     def intensity(self) -> Floats32:
@@ -82,6 +86,8 @@ def read_micrograph(
     notes: list[str] = []
     if image.lossy:
         notes.append(f"compressed with loss ({image.lossy}): colours are off by a few counts")
+    if image.encoding:
+        notes.append(said(image.encoding))
     counts = _as_rgb(file, _direct(image, notes), coloured, notes)
     bits = _bits(image, counts, bits, notes)
     size = pixel_um if pixel_um is not None else image.pixel_um

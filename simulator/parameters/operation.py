@@ -12,7 +12,7 @@ from heterode.materials.open_circuit import VOLTAGE_RANGE
 from heterode.parameters.fields import MistakeError, Order, Physical, Section
 from heterode.parameters.tables import read_current_table
 from heterode.protocol import FORMS, Group, Item, Step, StepError, parse_item
-from heterode.protocol.language import group_ends, is_stepwise, parse_repeat
+from heterode.protocol.language import area_of, group_ends, is_stepwise, parse_repeat
 from heterode.protocol.records import each_step
 from heterode.protocol.sequence import length
 
@@ -94,7 +94,7 @@ class Protocol(Section):
 
     @property
     def digests(self) -> dict[str, str]:
-        """Of the content of each current table, by a name for the user."""
+        """The digest of the content of each current table, by a name for the user."""
         return {
             f"table of '{step.text}'": step.table.digest
             for step in each_step(self.steps)
@@ -162,7 +162,8 @@ def _with_table(step: Step, key: tuple[str, ...]) -> Step:
     if step.file is None:
         return step
     try:
-        return replace(step, table=read_current_table(step.file, stepwise=is_stepwise(step)))
+        table = read_current_table(step.file, stepwise=is_stepwise(step), area=area_of(step))
+        return replace(step, table=table)
     except MistakeError as mistake:
         raise MistakeError(
             f"names {step.file.name}, which {mistake.problem}",
@@ -221,7 +222,7 @@ class Solver(Section):
     )
     """Largest time step, as a fraction of the time a full charge at the step's rate takes."""
     krylov_tolerance: Tolerance = 3e-3
-    """Of each linear solve; the nonlinear equations are met to their own tolerance all the same."""
+    """Relative tolerance of each linear solve; the nonlinear equations have their own."""
     direct_limit: Annotated[int, Field(ge=0)] = 60_000
     """`auto` solves directly up to this many degrees of freedom in 2D; see `preset`."""
 

@@ -246,7 +246,7 @@ def _picture(
         given = image.labels
         notes += [f"{labels.name}: {note}" for note in image.notes]
     picture = analyse(micrograph, options, flat=even, labels=given)
-    return replace(picture, warnings=(*notes, *picture.warnings))
+    return replace(picture, notes=tuple(notes))
 
 
 def _write(out: Path, name: str, picture: Picture, result: Result) -> None:

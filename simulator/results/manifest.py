@@ -78,11 +78,13 @@ class Outcome:
         status: completed, stopped (by a signal) or failed.
         reason: in words.
         signal: number of the signal that stopped it, 0 otherwise.
+        begun: whether it wrote, or cleared away, anything.
     """
 
     status: Status
     reason: str
     signal: int = 0
+    begun: bool = True
 
 
 def stopped_by(signal: int) -> Outcome:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from heterode.base.digests import text_digest
 from heterode.particles.table import COLUMNS, ParticleTable
-from heterode.results.clearing import matching
+from heterode.results.run_files import matching
 from heterode.results.sample import Sample
 from heterode.results.storage import OutputError, TruncatedError, explain, write_atomically
 

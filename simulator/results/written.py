@@ -210,16 +210,27 @@ def set_aside(path: Path) -> Path:
     Raises:
         OutputError: it cannot be renamed.
     """
-    number, kept = 2, path.with_name(f"{path.stem}.yours{path.suffix}")
-    while os.path.lexists(kept):
-        kept = path.with_name(f"{path.stem}.yours-{number}{path.suffix}")
-        number += 1
+    kept = free_name(path)
     try:
         os.rename(path, kept)
     except OSError as error:
         raise OutputError(explain(path, error)) from error
-    print(f"heterode: note: {path} is not as heterode wrote it: kept as {kept}", file=sys.stderr)
+    say_kept(path, kept)
     return kept
+
+
+def free_name(path: Path) -> Path:
+    """The first of NAME.yours.EXT, NAME.yours-2.EXT, ... that nothing has."""
+    number, kept = 2, path.with_name(f"{path.stem}.yours{path.suffix}")
+    while os.path.lexists(kept):
+        kept = path.with_name(f"{path.stem}.yours-{number}{path.suffix}")
+        number += 1
+    return kept
+
+
+def say_kept(path: Path, kept: Path) -> None:
+    """Say that a user's file has another name now."""
+    print(f"heterode: note: {path} is not as heterode wrote it: kept as {kept}", file=sys.stderr)
 
 
 class _Records:
@@ -241,7 +252,7 @@ class _Records:
 
 
 def _digest(path: Path) -> str:
-    """Of a file; "" where it cannot be read, which no file's is."""
+    """The digest of a file; "" where it cannot be read, which no file's is."""
     try:
         return file_digest(path)
     except OSError:

@@ -27,6 +27,7 @@ from heterode.parameters.penalty import Penalty
 from heterode.parameters.tables import FractionTable
 from heterode.particles.drawn_penalties import gaussian_length
 from heterode.protocol import Group, Item
+from heterode.protocol.records import each_step
 from heterode.validity import MeshFacts, before_run
 
 
@@ -124,6 +125,17 @@ def describe_protocol(parameters: Parameters, mesh: MeshSummary | None = None) -
     return lines
 
 
+def describe_tables(parameters: Parameters) -> list[str]:
+    """A line per current table whose file's current was converted, each once."""
+    tables = [(s.text, s.table) for s in each_step(parameters.protocol.steps) if s.table]
+    lines = [
+        f"'{text}': {table.origin}; up to {table.peak:.4g} A/m^2"
+        for text, table in tables
+        if table.origin
+    ]
+    return list(dict.fromkeys(lines))
+
+
 def _described(
     items: Sequence[Item], parameters: Parameters, mesh: MeshSummary | None, indent: str
 ) -> list[str]:
@@ -140,7 +152,8 @@ def _described(
         if item.table is not None:
             kind = "stepwise" if item.table.stepwise else "linear between rows"
             comes_to = f"  ({len(item.table.times)} rows, {kind}, {item.table.duration:g} s, "
-            comes_to += f"up to {item.table.peak:.4g} A/m^2)"
+            comes_to += f"up to {item.table.peak:.4g} A/m^2"
+            comes_to += f"; {item.table.origin})" if item.table.origin else ")"
         elif current is not None:
             about = "about " if item.power is not None else ""
             comes_to = f"  ({about}{current:.4g} A/m^2, {current / one_C:.3g}C)"

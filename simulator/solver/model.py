@@ -29,7 +29,7 @@ from heterode.solver.discretisation.grids import FieldViewer
 from heterode.solver.discretisation.layout import FieldLayout
 from heterode.solver.discretisation.numbering import StateOrder
 from heterode.solver.discretisation.places import place_of_extreme
-from heterode.solver.discretisation.restriction import InnerPotential
+from heterode.solver.discretisation.restriction import ParticleRestriction
 from heterode.solver.discretisation.spaces import Spaces
 from heterode.solver.equations.forms import CellForms, reference_transference
 from heterode.solver.equations.norms import FieldNorms, Tolerances
@@ -89,7 +89,7 @@ class CellModel:
         )
         self.curve = open_circuit_potential(material.open_circuit_potential)
         self.reference_transference = reference_transference(parameters)
-        inner = self._inner_potential()
+        inner = self._particle_restriction()
         self.system = CellSystem(
             self.layout,
             VolumeTerms(self.layout, CellForms(mesh, parameters, self._spaces, inner).all(), inner),
@@ -111,13 +111,13 @@ class CellModel:
         self.bordered = BorderedSolver(self.system, self.linear, self.phases)
         self._viewer: FieldViewer | None = None
 
-    def _inner_potential(self) -> InnerPotential | None:
+    def _particle_restriction(self) -> ParticleRestriction | None:
         """phi_s on the particles, where their conductivity depends on the lithium fraction."""
         material = self.parameters.active_material
         given = material.electronic_conductivity_of_fraction
         if not material.electronic_conduction_in_particles or isinstance(given, float):
             return None
-        return InnerPotential(self.layout, self._spaces.by_field, self.mesh.vertices)
+        return ParticleRestriction(self.layout, self._spaces.by_field, self.mesh.vertices)
 
     def set_penalty(self, penalty: Floats) -> None:
         """Exchange the penalty factors, between two time steps.

@@ -103,13 +103,13 @@ def _draw_maps(
     ]
     unit = f"µm$^{{-{power}}}$" if exponent == 0 else f"10$^{{{exponent}}}$ µm$^{{-{power}}}$"
     labels = (
-        f"share of the summed value per {space} / {unit}\n(yellow: more)",
+        f"share of the summed value per {space}\n/ {unit} (yellow: more)",
         f"{captions.value}\n(behind: local mean by number;\n{captions.direction})",
     )
     for axes, image, label in zip(maps, images, labels, strict=True):
         length, gap = (30, 0.06) if lying else (18, 0.03)
         bar = figure.colorbar(image, ax=axes, location="bottom", shrink=0.9, aspect=length, pad=gap)
-        bar.set_label(label, fontsize=7)
+        bar.set_label(label, fontsize=6.5)
         bar.locator = style.few_ticks()
         bar.update_ticks()
     _draw_particles(maps[1], points, images[1], turned)

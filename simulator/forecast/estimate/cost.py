@@ -96,7 +96,8 @@ class Cost:
 def measured_runs() -> tuple[Measured, ...]:
     """The table that comes with heterode."""
     table = resources.files("heterode.forecast.measured") / "performance.csv"
-    return read_runs(table.read_text("utf-8"))
+    text = table.read_text("utf-8")
+    return read_runs(text)
 
 
 def read_runs(text: str) -> tuple[Measured, ...]:
