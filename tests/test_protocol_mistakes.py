@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from test_input_mistakes import line, message, write
 
+from helpers.refusals import line, message, write
 from heterode.forecast.regimes import fastest_current
 from heterode.parameters import load_parameters
 from heterode.protocol import Group, Step

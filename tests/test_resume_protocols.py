@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_resume import broken_at, resumed_at, steps_of
 
+from helpers.broken_runs import broken_at, resumed_at, steps_of
 from helpers.commands import command, environment, short_run
 from helpers.same_run import TOLERANCE, check_completed, difference
 from helpers.surroundings import PATIENCE

@@ -333,6 +333,15 @@ def test_without_a_p_value_the_reason_is_given(
 # What the numbers support
 
 
+def test_a_series_of_pictures_says_what_its_bars_are() -> None:
+    values = rng().uniform(size=40)
+    colours = np.repeat(values[:, None], 3, axis=1)
+    states = [State(f"s{k}", 3.6 + k, (0.5,) * 3, (0.1,) * 3, values, colours) for k in range(2)]
+    words = texts(series_figure(states, "voltage / V", "brightness", "value"))
+    assert "mean ± s.d. of the particles, by number" in words
+    assert "5, 25, 50, 75 and 95 % of the particles, by number" in words
+
+
 def test_a_legend_names_no_curve_that_is_not_there() -> None:
     rows = evolution_rows()
     name = next(column for column in rows.columns if column.startswith("moran_"))

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from heterode.base.errors import ArgumentError, InputError
+from heterode.base.words import counted
 from heterode.optics.calibration import CHANNELS, Curve
 from heterode.optics.illumination import Flatten, corrected, flat_gain, self_gain, unevenness
 from heterode.optics.measurement import Measured, measure
@@ -182,7 +183,7 @@ def _warnings(
     if sharp < _IN_FOCUS:
         found.append(f"only {sharp:.0%} of the particles are in focus")
     if int((refused == "").sum()) < _FEW:
-        found.append(f"only {int((refused == '').sum())} particles count")
+        found.append(f"only {counted(int((refused == '').sum()), 'particle', 'counts')}")
     covered = float((labels > 0).mean())
     if not 0.02 < covered < 0.92:
         found.append(f"{covered:.0%} of the picture is particle: check --threshold and --polarity")
@@ -250,7 +251,8 @@ def evaluate(
     accepted = why == ""
     if not accepted.any():
         raise InputError(
-            f"{picture.name}: none of {count} particles counts ({_reasons(why)}). Raise --focus, or"
+            f"{picture.name}: none of {counted(count, 'particle')} counts "
+            f"({_reasons(why)}). Raise --focus, or"
             " take a larger field"
         )
     value, value_sd, outside, kind = _values(options.channel, m.colour, sd, ratio, ratio_sd, curve)

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from heterode.base.csv_table import CsvTable, read_csv_table, with_columns
 from heterode.base.csv_text import TableError, read_cells
+from heterode.base.words import counted
 from heterode.materials.tabulated import TabulatedFunction
 from heterode.parameters.fields import MistakeError
 from heterode.protocol.records import SHORTEST_ROW, CurrentTable
@@ -194,7 +195,7 @@ class FractionTable:
     @property
     def text(self) -> str:
         """For listings."""
-        return f"{self.file} ({len(self.values)} points)"
+        return f"{self.file} ({counted(len(self.values), 'point')})"
 
     def as_dict(self) -> dict[str, Any]:
         """For the manifest: the numbers themselves, since files change."""

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from heterode.base.words import counted
+
 Kind = Literal["charge", "discharge", "hold", "rest", "follow"]
 Quantity = Literal["voltage", "current", "time", "capacity", "lithium fraction"]
 Side = Literal["", "above", "below"]
@@ -199,7 +201,7 @@ class Group:
         """For the user."""
         if self.written:
             return self.written
-        how = f"until {self.ends}" if self.repeat is None else f"{self.repeat} times"
+        how = f"until {self.ends}" if self.repeat is None else counted(self.repeat, "time")
         return f"{how} ({', '.join(item.text for item in self.steps)})"
 
     @property

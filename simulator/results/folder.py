@@ -170,6 +170,12 @@ def _refuse_foreign(folder: ResultsFolder, overwrite: bool) -> None:
     if is_unborn(path):
         return
     if not overwrite:
+        try:
+            read_manifest(folder.manifest)
+        except InputError:
+            raise InputError(
+                f"{path}: is not empty, and not a results folder. Choose another --out"
+            ) from None
         raise InputError(
             f"{path}: the folder is not empty. Choose another --out; --resume goes on with a run "
             "there, and --overwrite would replace its results"

@@ -9,6 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from heterode.base.words import counted
 from heterode.forecast.estimate import Limits, expected_unknowns, forecast
 from heterode.forecast.regimes import (
     MeshSummary,
@@ -118,7 +119,7 @@ def describe_protocol(parameters: Parameters, mesh: MeshSummary | None = None) -
     protocol = parameters.protocol
     lines = _described(protocol.steps, parameters, mesh, "  ")
     if protocol.repeat > 1:
-        lines.append(f"  all of it {protocol.repeat} times, each a cycle")
+        lines.append(f"  all of it {counted(protocol.repeat, 'time')}, each a cycle")
     if protocol.stops:
         stops = ", ".join(f"{voltage:g}" for voltage in protocol.stops)
         lines.append(f"  stops at {stops} V: a table of the particles each in stops/")
@@ -143,7 +144,7 @@ def _described(
     one_C = areal_capacity(parameters, mesh) / 3600.0
     for item in items:
         if isinstance(item, Group):
-            how = f"until {item.ends}" if item.repeat is None else f"{item.repeat} times"
+            how = f"until {item.ends}" if item.repeat is None else counted(item.repeat, "time")
             lines.append(f"{indent}repeated {how}:")
             lines += _described(item.steps, parameters, mesh, indent + "  ")
             continue
@@ -151,7 +152,9 @@ def _described(
         comes_to = ""
         if item.table is not None:
             kind = "stepwise" if item.table.stepwise else "linear between rows"
-            comes_to = f"  ({len(item.table.times)} rows, {kind}, {item.table.duration:g} s, "
+            comes_to = (
+                f"  ({counted(len(item.table.times), 'row')}, {kind}, {item.table.duration:g} s, "
+            )
             comes_to += f"up to {item.table.peak:.4g} A/m^2"
             comes_to += f"; {item.table.origin})" if item.table.origin else ")"
         elif current is not None:
@@ -235,7 +238,7 @@ def describe_size(
     particles = expected_particles(parameters) if mesh is None else mesh.particles
     dofs = _leading_digits(expected_unknowns(parameters)) if dofs is None else dofs
     solver = parameters.solver.preset(dofs, parameters.geometry.dimension)
-    lines = [f"{particles} particles"]
+    lines = [counted(particles, "particle")]
     if parameters.geometry.mesh_file is None:
         lines[0] += f" in a slab {expected_width(parameters) * 1e6:.1f} um wide"
     spaced = f"{dofs:,}".replace(",", " ")

@@ -22,6 +22,7 @@ from heterode.base.accounting import Phases, peak_memory
 from heterode.base.errors import CompileError, InputError, SolveError
 from heterode.base.interruption import Interruption
 from heterode.base.ranks import from_root, on_root
+from heterode.base.words import counted
 from heterode.forecast.estimate import forecast, refuse_endless
 from heterode.geometry.cache import mesh_for
 from heterode.geometry.mesh_data import MeshData
@@ -172,8 +173,8 @@ class Simulation:
         model, ranks = cell.model, self.comm.size
         one_C = model.one_C / self.mesh.collector_area
         self._say(
-            f"{len(self.particles)} particles, {model.layout.total} unknowns on "
-            f"{ranks} rank{'s' if ranks > 1 else ''}, {model.preset} solver, "
+            f"{counted(len(self.particles), 'particle')}, {model.layout.total} unknowns on "
+            f"{counted(ranks, 'rank')}, {model.preset} solver, "
             f"1C = {one_C:.4g} A/m^2"
         )
         lines = forecast(self.parameters, model.layout.total, ranks, model.preset)
@@ -229,8 +230,8 @@ class Simulation:
         marching = march(cell.stepper, protocol.sequence, pace, position, stops, changes)
         while (marched := self._next(marching, cell)) is not None:
             self._ended = marched.ended_by or self._ended
+            self._tell(marched)
             if marched.time_step == 0.0:
-                self._skip(marched)
                 continue
             signal, due = interruption.agreed_with(self._due())
             sample = self._record(
@@ -270,10 +271,13 @@ class Simulation:
         self._say(f"going on from t = {state.time:.6g} s, V = {state.V:.4f} V")
         return position
 
-    def _skip(self, marched: Marched) -> None:
-        """Say and note that a protocol step took no time, or no more of it. Collective."""
-        self._say(told(marched))
-        on_root(self.comm, lambda: self._skipped.note(marched, self._manifest))
+    def _tell(self, marched: Marched) -> None:
+        """Say and note what was skipped: a protocol step, the rest of it, or stops. Collective."""
+        lines = told(marched)
+        for line in lines:
+            self._say(line)
+        if lines:
+            on_root(self.comm, lambda: self._skipped.note(marched, self._manifest))
 
     def _begin_cycle(self, cycle: int) -> None:
         """Give the particles the penalties of a cycle. Collective."""

@@ -26,6 +26,7 @@ from typing import get_args
 
 import numpy as np
 
+from heterode.base.words import counted
 from heterode.forecast.estimate.steps import expected_steps
 from heterode.parameters import Parameters
 from heterode.parameters.operation import Preset
@@ -196,7 +197,7 @@ def _beyond(runs: Sequence[Measured], dofs: int, ranks: int) -> str:
     if dofs < min(sizes) / BEYOND:
         parts.append(f"at least {min(sizes):,} unknowns".replace(",", " "))
     if ranks > most:
-        known = f"{most} ranks" if most > 1 else "1 rank"
+        known = counted(most, "rank")
         parts.append(f"at most {known}, whose efficiency is assumed up to {RANKS_BEYOND * most}")
     return f"extrapolated: measured on {' and '.join(parts)}" if parts else ""
 
