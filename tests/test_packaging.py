@@ -13,12 +13,11 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
 from packaging.requirements import Requirement
-from surroundings import PATIENCE
-from test_imports import imported
 
 import heterode
+from helpers.paths import ROOT
+from helpers.surroundings import PATIENCE
 
 PACKAGE = ROOT / "simulator"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
@@ -47,7 +46,11 @@ def imports(folder: Path) -> set[str]:
     """What the modules of a folder import beside heterode and the standard library."""
     found = set()
     for path in folder.rglob("*.py"):
-        found |= {name.partition(".")[0] for name in imported(ast.parse(path.read_text()))}
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                found.add(str(node.module).partition(".")[0])
     return found - set(sys.stdlib_module_names) - {"heterode"}
 
 
