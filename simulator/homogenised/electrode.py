@@ -221,7 +221,7 @@ def _particles(p: Parameters, m: Measured) -> dict[str, Any]:
     law = exchange_law(
         material, salt_concentration=p.electrolyte.initial_concentration, temperature=T
     )
-    i0 = law(_FRACTIONS, np.ones_like(_FRACTIONS))[0]
+    i0 = law(_FRACTIONS, np.ones_like(_FRACTIONS))
     exchange = _table("stoichiometry", _FRACTIONS, m.penalty * i0) | {
         "at electrolyte concentration [mol.m-3]": p.electrolyte.initial_concentration,
         "order of the salt": material.anodic_transfer,
