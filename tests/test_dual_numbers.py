@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from differences import excess
 
+from helpers.differences import excess
 from heterode.base.dual_numbers import PARTIALS, Dual, derivatives, with_slope
 
 U, V = np.array([0.3, 0.8, 1.7, 2.5]), np.array([1.2, 0.4, 1.9, 0.6])

@@ -12,9 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cells import cell
-from conftest import PRESET, ROOT, settings
 
+from helpers.cells import cell
+from helpers.commands import settings
+from helpers.paths import PRESET, ROOT
 from heterode.base.ranks import launched_in_parallel
 from heterode.cli import main
 from heterode.forecast.estimate import (
@@ -41,7 +42,7 @@ from heterode.geometry.cache import mesh_for
 from heterode.geometry.msh import read_msh
 from heterode.geometry.quality import mesh_quality
 from heterode.parameters import Parameters, load_parameters
-from heterode.run.description import describe_size
+from heterode.runs.description import describe_size
 
 GB = 10**9
 AMPLE = Limits(memory_bytes=1e15, seconds=None, source="on this machine")

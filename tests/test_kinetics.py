@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from cells import cell, parameters, run
-from differences import excess, steps
-from exchange_laws import TABLE, law_named, settings
 
+from helpers.cells import cell, parameters, run
+from helpers.differences import excess, steps
+from helpers.exchange_laws import TABLE, assert_law_is_sound, law_named, settings, states
 from heterode.base.constants import FARADAY, GAS_CONSTANT
-from heterode.base.dual_numbers import Dual, derivatives, with_slope
+from heterode.base.dual_numbers import derivatives, with_slope
 from heterode.materials import open_circuit_potential
 from heterode.materials.exchange_currents import EXCHANGE_CURRENTS, logistic, smooth_power
 from heterode.physics import kinetics
@@ -28,69 +28,7 @@ from heterode.physics.kinetics import ButlerVolmer, Contact, Flux, LithiumMetal,
 Floats = npt.NDArray[np.float64]
 
 
-def states(seed: int = 1) -> dict[str, Floats]:
-    """Fractions and salt within what a run meets, at the very ends, and beyond them.
-
-    Beyond by no more than three widths of `smooth_power`: further out its value is made of
-    roundings alone, with which differences tell nothing.
-    """
-    rng = np.random.default_rng(seed)
-    near = 10 ** rng.uniform(-11, -2, 200)
-    beyond = 10 ** rng.uniform(-11, -8.5, 100)
-    ends = np.array([0.0, 1.0])
-    s = np.concatenate([rng.uniform(0.01, 0.99, 1000), near, 1 - near, -beyond, 1 + beyond, ends])
-    y = rng.permutation(
-        np.concatenate(
-            [rng.uniform(0.05, 3.0, 1100), 10 ** rng.uniform(-11, -1, 400), -beyond, ends]
-        )
-    )
-    return {"s": s, "y": y}
-
-
 # -- exchange currents: every law that is registered ----------------------------------------------
-
-
-def excesses(law: Callable[[Any, Any], Any], at: Mapping[str, Floats]) -> dict[str, float]:
-    """Error over tolerance of d i0 / ds and d i0 / dy."""
-    found = derivatives(law, at)
-    shape, size = at["s"].shape, np.abs(law(**at))
-    return {
-        name: excess(
-            law,
-            at,
-            name,
-            np.broadcast_to(found.get(name, 0.0), shape),
-            step=steps(name, at[name]),
-            size=size,
-        )
-        for name in at
-    }
-
-
-def assert_law_is_sound(law: Callable[[Any, Any], Any]) -> None:
-    """All that Newton's method and the regime numbers take for granted about a law."""
-    at = states()
-    before = {name: values.copy() for name, values in at.items()}
-    i0 = law(**at)
-    assert all(np.array_equal(at[name], before[name]) for name in at), "it changes what it is given"
-    assert np.shape(i0) == at["s"].shape
-    assert np.all(np.isfinite(i0)), (
-        f"not finite at {[v[~np.isfinite(i0)][:3] for v in at.values()]}"
-    )
-    inside = (at["s"] > 0) & (at["s"] < 1) & (at["y"] > 0)
-    assert np.all(i0[inside] > 0), "not positive between empty and full"
-    # Newton's iterates stray farther: there all must stay finite.
-    astray = {
-        "s": np.array([-0.3, 1.4, 0.5, -9.0, 9.0]),
-        "y": np.array([1.0, 1.0, -0.5, -9.0, 9.0]),
-    }
-    assert np.all(np.isfinite(law(**astray)))
-    for where in (at, astray):
-        for name, slope in derivatives(law, where).items():
-            assert np.all(np.isfinite(slope)), f"d i0 / d{name} is not finite"
-    assert max(excesses(law, at).values()) < 1.0
-    dual = law(**{name: Dual(values, {name: 1.0}) for name, values in at.items()})
-    np.testing.assert_allclose(dual.value, i0, rtol=1e-14)
 
 
 @pytest.mark.parametrize("anodic", [0.4, 0.5])

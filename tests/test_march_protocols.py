@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from cells import cell
 
+from helpers.cells import cell
 from heterode.base.errors import SolveError
 from heterode.protocol import CurrentTable
 from heterode.solver.model import CellModel

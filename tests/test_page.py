@@ -11,9 +11,9 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from conftest import PRESET
-from synthetic import SyntheticRun, synthetic_run, write_run
 
+from helpers.paths import PRESET
+from helpers.synthetic import SyntheticRun, synthetic_run, write_run
 from heterode.base.errors import InputError
 from heterode.base.toml_text import toml_text
 from heterode.parameters import load_parameters

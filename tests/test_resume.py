@@ -14,9 +14,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Ended, command, environment, settings, short_run
-from same_run import TOLERANCE, check_completed, difference
-from surroundings import PATIENCE
 from test_cli_endings import (
     ENDLESS,
     FAILING,
@@ -27,6 +24,10 @@ from test_cli_endings import (
     the_line,
 )
 
+from helpers.commands import Ended, command, environment, settings, short_run
+from helpers.paths import HELPERS, ROOT
+from helpers.same_run import TOLERANCE, check_completed, difference
+from helpers.surroundings import PATIENCE
 from heterode.cli import main
 from heterode.results import read_history, read_manifest
 from heterode.results.checkpoint import list_checkpoints
@@ -392,7 +393,7 @@ def test_memory_is_that_of_the_largest_piece(
 def kill_until_complete(out: Path, kills: int, seed: int, rows: int) -> dict[str, list]:
     # A checkpoint after each time step, on any machine.
     words = arguments(output__checkpoint_every="1 us")
-    script = Path(__file__).with_name("kill_run.py")
+    script = HELPERS / "kill_run.py"
     program = [sys.executable, script, out, str(kills), str(seed), str(rows)]
     done = subprocess.run(
         [*program, *words, "--out", out, "--resume"],

@@ -15,11 +15,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import FIVE_DISCS, PRESET, command, environment
-from conftest import Ended as Process
-from surroundings import PATIENCE
 from test_sweep_design import plan
 
+from helpers.commands import Ended as Process
+from helpers.commands import command, environment
+from helpers.paths import FIVE_DISCS, PRESET
+from helpers.surroundings import PATIENCE
 from heterode.base.cores import usable_cores
 from heterode.base.errors import InputError
 from heterode.geometry import cache
