@@ -28,21 +28,16 @@ def exchange_law(
     aa, ac = material.anodic_transfer, material.cathodic_transfer
     scale = float((salt_concentration / material.reference_concentration) ** aa)
     scale *= arrhenius(material.rate_constant_activation_energy, temperature)
-    given = material.exchange_current_table
-    table = None if given is None else given.function.value_and_slope
-    return ExchangeCurrent(law.formula, _size(material, scale), aa, ac, table)
-
-
-def _size(material: ActiveMaterial, scale: float) -> float:
-    """`scale` times the size that the law's key gives."""
-    needs = EXCHANGE_CURRENTS[material.exchange_current].needs
-    if needs == "exchange_current_prefactor":
+    if law.needs == "exchange_current_table":
+        assert material.exchange_current_table is not None
+        table = material.exchange_current_table.function.value_and_slope
+        return ExchangeCurrent(law.formula, scale, aa, ac, table)
+    if law.needs == "exchange_current_prefactor":
         assert material.exchange_current_prefactor is not None
-        return material.exchange_current_prefactor * scale
-    if needs == "rate_constant":
+        scale = material.exchange_current_prefactor * scale
+    elif law.needs == "rate_constant":
         k_c, k_a = material.rate_constant_cathodic, material.rate_constant_anodic
         assert k_c is not None
         assert k_a is not None
-        aa, ac = material.anodic_transfer, material.cathodic_transfer
-        return float(FARADAY * k_c**aa * k_a**ac * material.maximum_concentration * scale)
-    return scale
+        scale = float(FARADAY * k_c**aa * k_a**ac * material.maximum_concentration * scale)
+    return ExchangeCurrent(law.formula, scale, aa, ac)

@@ -81,7 +81,10 @@ def valid_ranges(parameters: Parameters) -> list[ValidRange]:
     found += _of_function(
         "diffusivity", INSIDE, material.diffusivity_table, material.diffusivity, DIFFUSIVITY_RANGES
     )
-    found += _of_function("exchange_current", SURFACE, material.exchange_current_table, None, {})
+    if EXCHANGE_CURRENTS[material.exchange_current].needs == "exchange_current_table":
+        found += _of_function(
+            "exchange_current", SURFACE, material.exchange_current_table, None, {}
+        )
     found += _of_law(material.exchange_current)
     if material.electronic_conduction_in_particles:
         found += _of_function(
