@@ -13,8 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from heterode.base.digests import file_digest
+from heterode.physics.weak_form import DOMAINS
 from heterode.results.digest_list import SUMS, entries
-from heterode.results.sample import DOMAINS
 from heterode.results.storage import PARTIAL
 from heterode.results.written import RECORD, is_own, recorded, set_aside
 

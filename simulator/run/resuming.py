@@ -17,6 +17,7 @@ from heterode.base.digests import PrefixDigest, file_digest
 from heterode.base.errors import InputError, ResumeError
 from heterode.parameters import Parameters
 from heterode.parameters.files import files_of
+from heterode.physics.weak_form import DOMAINS
 from heterode.results.checkpoint import (
     Checkpoint,
     Checkpoints,
@@ -33,7 +34,6 @@ from heterode.results.json_record import record_problem
 from heterode.results.lock import FolderLock
 from heterode.results.manifest import INDENT, read_manifest
 from heterode.results.recorder import Written
-from heterode.results.sample import DOMAINS
 from heterode.results.stops import first_files
 from heterode.results.storage import TruncatedError
 from heterode.results.trust import altered_error, told

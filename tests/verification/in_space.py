@@ -31,8 +31,8 @@ from manufactured import (
 from mapped_grid import Blocks, MappedGrid, mapped_grid
 from petsc4py import PETSc
 
+from heterode.physics.balances import CELL
 from heterode.solver.algebra.linear import Preset
-from heterode.solver.discretisation.layout import FIELDS
 from heterode.solver.model import CellModel
 from heterode.solver.time.terminal import ConstantVoltage
 from verification.claim import Claim, Curve, Figure, Outcome, Plot, near
@@ -94,7 +94,7 @@ class Study:
             ("L2", self.degree + 1, L2_BAND[self.degree]),
             ("H1", self.degree, H1_BAND[self.degree]),
         ):
-            for field in FIELDS:
+            for field in CELL.fields:
                 order = self.last_order(norm, field)
                 if abs(order - expected) > band:
                     found[norm, field] = order
@@ -125,7 +125,7 @@ def l2_orders(
 ) -> dict[str, float]:
     """Of every field in 3D between two meshes."""
     found = study(degree, meshes, damage, dimension=3)
-    return {name: found.last_order("L2", name) for name in FIELDS}
+    return {name: found.last_order("L2", name) for name in CELL.fields}
 
 
 def coupled(dimension: int, meshes: Meshes, bands: Bands, damage: Damage | None = None) -> Outcome:
@@ -142,13 +142,14 @@ def coupled(dimension: int, meshes: Meshes, bands: Bands, damage: Damage | None 
     for degree, sizes in meshes.items():
         found = study(degree, sizes, damage, dimension=dimension)
         for norm, expected in (("L2", degree + 1), ("H1", degree)):
-            values = [found.last_order(norm, field) for field in FIELDS]
+            values = [found.last_order(norm, field) for field in CELL.fields]
             figures.append(
                 near(f"P{degree}: order in {norm}, four fields", values, expected, bands[degree])
             )
         h = [1 / per_um for per_um in sizes]
         curves += [
-            Curve(f"{name}, P{degree}", h, [e.L2[name] for e in found.errors]) for name in FIELDS
+            Curve(f"{name}, P{degree}", h, [e.L2[name] for e in found.errors])
+            for name in CELL.fields
         ]
     plot = Plot("size of the mesh, um", "relative error in L2", tuple(curves), logarithmic=True)
     return Outcome(tuple(figures), (plot,))
@@ -206,12 +207,12 @@ def block_errors(
     dimension: int, degree: int, meshes: Sequence[int], damage: Damage | None
 ) -> dict[str, list[float]]:
     """Field -> its error in L2 on each mesh, when it alone is solved for."""
-    found: dict[str, list[float]] = {name: [] for name in FIELDS}
+    found: dict[str, list[float]] = {name: [] for name in CELL.fields}
     for per_um in meshes:
         model, _ = loaded_cell(per_um, degree, dimension=dimension)
         if damage is not None:
             damage(model)
-        for name in FIELDS:
+        for name in CELL.fields:
             solved = solve_block(model, name, interpolated(model), ALPHA)
             found[name].append(errors(model, solved).L2[name])
     return found
@@ -223,12 +224,12 @@ def by_block(dimension: int, meshes: Meshes, bands: Bands, damage: Damage | None
     curves: list[Curve] = []
     for degree, sizes in meshes.items():
         found = block_errors(dimension, degree, sizes, damage)
-        values = [orders(found[name])[-1] for name in FIELDS]
+        values = [orders(found[name])[-1] for name in CELL.fields]
         figures.append(
             near(f"P{degree}: order in L2, each block", values, degree + 1, bands[degree])
         )
         h = [1 / per_um for per_um in sizes]
-        curves += [Curve(f"{name}, P{degree}", h, found[name]) for name in FIELDS]
+        curves += [Curve(f"{name}, P{degree}", h, found[name]) for name in CELL.fields]
     plot = Plot("size of the mesh, um", "relative error in L2", tuple(curves), logarithmic=True)
     return Outcome(tuple(figures), (plot,))
 

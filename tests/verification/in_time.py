@@ -24,8 +24,8 @@ import numpy.typing as npt
 from manufactured import TWO_BLOCKS, V_EXACT, SmoothCurve, cell, interpolated, orders
 from mapped_grid import mapped_grid
 
+from heterode.physics.balances import CELL
 from heterode.solver.algebra.bordered import BorderedSolver
-from heterode.solver.discretisation.layout import FIELDS
 from heterode.solver.model import CellModel
 from heterode.solver.time import stepper as stepper_module
 from heterode.solver.time.bdf import Differentiation, differentiation
@@ -183,12 +183,12 @@ def swinging_cell(dimension: int, scheme: Scheme = differentiation) -> Outcome:
     with differentiated_by(scheme):
         for highest in (1, 2):
             found = [known.error(count, highest) for count in counts]
-            values = [orders([e[name] for e in found])[-1] for name in FIELDS]
+            values = [orders([e[name] for e in found])[-1] for name in CELL.fields]
             figures.append(near(f"BDF{highest}: order, four fields", values, highest, 0.15))
             mean_steps = [LAST_TIME / (count * PATTERN.size) for count in counts]
             curves += [
                 Curve(f"{name}, BDF{highest}", mean_steps, [e[name] for e in found])
-                for name in FIELDS
+                for name in CELL.fields
             ]
     plot = Plot("mean time step, s", "largest relative error", tuple(curves), logarithmic=True)
     return Outcome(tuple(figures), (plot,))
