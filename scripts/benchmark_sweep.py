@@ -119,7 +119,7 @@ def loop(sweep: Path, folder: Path, count: int, first: int) -> None:
 
     from heterode.heterogeneity.compiled import limit_threads
     from heterode.parameters import load_parameters
-    from heterode.run.stages import Simulation
+    from heterode.runs.stages import Simulation
     from heterode.sweep.folder import SweepFolder
     from heterode.sweep.measures import measure
 

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from heterode.run.loaded import Results
+    from heterode.runs.loaded import Results
 
 __version__ = "0.1.0"
 
 
 def load(folder: Path | str, *, accept_altered: bool = False) -> Results:
-    """The results of a run, as tables and plots: see `heterode.run.loaded`.
+    """The results of a run, as tables and plots: see `heterode.runs.loaded`.
 
     Args:
         folder: results folder, also of a run that goes on or was broken off.
@@ -27,6 +27,6 @@ def load(folder: Path | str, *, accept_altered: bool = False) -> Results:
         InputError: no such folder, it is not a results folder, or its files were altered.
     """
     # Imported when it is called: the command line starts without pandas and matplotlib.
-    from heterode.run import loaded
+    from heterode.runs import loaded
 
     return loaded.load(folder, accept_altered=accept_altered)

@@ -17,10 +17,11 @@ from typing import Any
 import h5py
 import numpy as np
 import pytest
-from cells import parameters
-from conftest import ROOT, command, environment
-from surroundings import PATIENCE
 
+from helpers.cells import parameters
+from helpers.commands import command, environment
+from helpers.paths import ROOT
+from helpers.surroundings import PATIENCE
 from heterode.physics.balances import (
     CELL,
     COLLECTOR,

@@ -15,10 +15,11 @@ from typing import Literal
 import h5py
 import numpy as np
 import pytest
-from conftest import PRESET, environment
-from synthetic import SyntheticRun, synthetic_run
 from test_results import no_room_beyond, one_line
 
+from helpers.commands import environment
+from helpers.paths import PRESET
+from helpers.synthetic import SyntheticRun, synthetic_run
 from heterode.base.errors import InputError
 from heterode.parameters import Parameters, load_parameters
 from heterode.results import Manifest, OutputError, Recorder, ResultsFolder, read_manifest
@@ -31,7 +32,7 @@ from heterode.results.checkpoint import (
     read_checkpoint,
 )
 from heterode.results.lock import FolderLock
-from heterode.run.resuming import Intent, newest, stage
+from heterode.runs.resuming import Intent, newest, stage
 
 HASHES = {"mesh": "mm", "penalty": "pp"}
 

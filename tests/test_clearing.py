@@ -12,9 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import short_run
-from synthetic import SyntheticRun, synthetic_run, write_run
 
+from helpers.commands import short_run
+from helpers.synthetic import SyntheticRun, synthetic_run, write_run
 from heterode.cli import main
 from heterode.parameters import load_parameters
 from heterode.parameters.files import files_of

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import PRESET, command, environment, settings, short_run
-from surroundings import PATIENCE
 
+from helpers.commands import command, environment, settings, short_run
+from helpers.paths import PRESET
+from helpers.surroundings import PATIENCE
 from heterode.results import read_fields, read_history, read_manifest, read_particle_series
 
 ENDLESS = "charge at C/500 until 4.5 V"

@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import FIVE_DISCS, PRESET, packed_run, settings, short_run
 
+from helpers.commands import packed_run, settings, short_run
+from helpers.paths import FIVE_DISCS, PRESET
 from heterode.cli import main
 
 Arguments = list[str]

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cells import parameters, scattered
-from conftest import Ended, short_run
-from heterogeneity_cases import field, packing
 from scipy.stats import kstest
-from verification.lumped import F, Particles, fractions
 
+from helpers.cells import parameters, scattered
+from helpers.commands import Ended, short_run
+from helpers.heterogeneity_cases import field, packing
+from helpers.lumped import F, Particles, fractions
 from heterode.base.errors import InputError
 from heterode.distributions.gaussian_field import MOST_POINTS, gaussian_field
 from heterode.distributions.penalty_law import RestrictedWeibull, field_length
@@ -23,7 +23,7 @@ from heterode.parameters import Parameters
 from heterode.particles import drawn_penalties
 from heterode.particles.drawn_penalties import factors_of_cycle, gaussian_length, penalty_factors
 from heterode.particles.table import ParticleTable
-from heterode.run.description import describe_parameters, record_of
+from heterode.runs.description import describe_parameters, record_of
 
 LAW = RestrictedWeibull(1.5, 0.4, 1e-3, "truncate")
 LENGTH_UM = 20.0

@@ -12,13 +12,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import PRESET, ROOT, settings
 
+from helpers.cells import cell
+from helpers.commands import settings
+from helpers.paths import PRESET, ROOT
 from heterode.base.ranks import launched_in_parallel
 from heterode.cli import main
 from heterode.forecast.estimate import (
     Limits,
-    chosen_solver,
     count_unknowns,
     expected_cost,
     expected_unknowns,
@@ -41,6 +42,7 @@ from heterode.geometry.cache import mesh_for
 from heterode.geometry.msh import read_msh
 from heterode.geometry.quality import mesh_quality
 from heterode.parameters import Parameters, load_parameters
+from heterode.runs.description import describe_size
 
 GB = 10**9
 AMPLE = Limits(memory_bytes=1e15, seconds=None, source="on this machine")
@@ -424,11 +426,19 @@ def test_a_direct_solver_in_3d_is_warned_of_where_it_is_large() -> None:
 
 
 def test_auto_chooses_by_dimension_and_size() -> None:
-    assert chosen_solver(load("quickstart"), 16_000) == "direct"
-    assert chosen_solver(load("quickstart"), 70_000) == "fieldsplit"
-    assert chosen_solver(load("cube_50"), 16_000) == "fieldsplit"
-    forced = load("cube_50", solver__linear_solver="direct")
-    assert chosen_solver(forced, 16_000_000) == "direct"
+    automatic = load("quickstart").solver
+    assert automatic.preset(60_000, 2) == automatic.preset(6_000, 3) == "direct"
+    assert automatic.preset(60_001, 2) == automatic.preset(6_001, 3) == "fieldsplit"
+    forced = load("cube_50", solver__linear_solver="direct").solver
+    assert forced.preset(16_000_000, 3) == "direct"
+
+
+def test_forecast_and_cell_take_the_same_solver() -> None:
+    for solver in ("direct", "fieldsplit"):
+        limit = f"solver.direct_limit={10**6 if solver == 'direct' else 0}"
+        model = cell("five_discs_2d", [limit])
+        assert model.preset == solver
+        assert f"{solver} linear solver" in "\n".join(describe_size(model.parameters))
 
 
 # -- the command ----------------------------------------------------------------------------------

@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import ufl
-from cells import NO_TRANSPORT_LOSS, parameters, run
-from cells import cell as shipped_cell
 from dolfinx import fem
 from dolfinx import mesh as dmesh
-from linearisation import mismatches
-from manufactured import TWO_BLOCKS, bend, cell
-from mapped_grid import mapped_grid
 from mpi4py import MPI
 
+from helpers.cells import NO_TRANSPORT_LOSS, parameters, run
+from helpers.cells import cell as shipped_cell
+from helpers.linearisation import mismatches
+from helpers.manufactured import TWO_BLOCKS, bend, cell
+from helpers.mapped_grid import mapped_grid
 from heterode.base.constants import FARADAY, GAS_CONSTANT
 from heterode.forecast.regimes import exchange_current, regime_numbers
 from heterode.materials import arrhenius

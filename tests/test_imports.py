@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import PRESET, ROOT, environment
-from surroundings import PATIENCE
+
+from helpers.commands import environment
+from helpers.paths import PRESET, ROOT
+from helpers.surroundings import PATIENCE
 
 PACKAGE = ROOT / "simulator"
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -39,7 +41,7 @@ LAYERS = (
     {"viewing"},
     {"reporting"},
     {"homogenised"},
-    {"run"},
+    {"runs"},
     {"sweep"},
     {"cli"},
     {"__init__"},
@@ -55,7 +57,7 @@ CONFINED = {
     "basix": {"solver"},
     "ffcx": {"solver"},
     "petsc4py": {"solver"},
-    "mpi4py": {"solver", "base", "run", "sweep", "cli"},
+    "mpi4py": {"solver", "base", "runs", "sweep", "cli"},
     "gmsh": {"geometry"},
     "numba": {"heterogeneity"},
     "h5py": {"results"},
@@ -63,7 +65,7 @@ CONFINED = {
     "tifffile": {"optics", "reporting"},
     "pymatgen": {"optics"},
     "matplotlib": {"viewing"},
-    "pydantic": {"parameters", "run", "sweep"},
+    "pydantic": {"parameters", "runs", "sweep"},
     "argparse": {"cli"},
     "rich": {"progress"},
     "pyvista": {"viewing"},
@@ -74,6 +76,8 @@ CONFINED = {
     "pybamm": {"homogenised"},
     "submitit": {"sweep"},
     "pyarrow": {"sweep"},
+    "helpers": set(),
+    "verification": set(),
 }
 
 # physics/ is mathematics: no files, no processes.
@@ -172,7 +176,7 @@ WRONG = {
     ],
     "solver.time.march": [
         "from heterode.results.history import History",
-        "import heterode.run.stages",
+        "import heterode.runs.stages",
         "from heterode.solver.model import CellModel",
         "import gmsh",
         "print('step accepted')",
@@ -184,7 +188,7 @@ WRONG = {
     "heterogeneity.analysis": ["from heterode.points.run import PointsOfRun", "import gmsh"],
     "base.errors": ["from heterode.materials import arrhenius"],
     "viewing.movie.space": ["import jinja2", "from heterode.reporting import page"],
-    "reporting.page": ["import matplotlib.pyplot", "import heterode.run.stages"],
+    "reporting.page": ["import matplotlib.pyplot", "import heterode.runs.stages"],
     "viewing.style": ["import sys\nname = sys.argv[1]", "from mpi4py import MPI"],
     "nowhere.at_all": ["x = 1"],
     "loose": ["x = 1"],
@@ -257,4 +261,106 @@ def test_workers_of_a_sweep_load_no_pictures() -> None:
 
 
 def test_heavy_libraries_would_be_noticed() -> None:
-    assert {"dolfinx", "mpi4py"} <= loaded_after("import heterode.run.stages") & HEAVY
+    assert {"dolfinx", "mpi4py"} <= loaded_after("import heterode.runs.stages") & HEAVY
+
+
+# -- tests and scripts ------------------------------------------------------------------------
+
+# Of our own modules outside the package: who may import whom. `helpers` lies lowest; neither do
+# claims know tests, nor tests claims. The tests of the claims lie beside them.
+MAY_IMPORT = {
+    "tests/helpers": {"helpers"},
+    "tests": {"helpers"},
+    "scripts/verification": {"helpers", "verification"},
+    "scripts": {"helpers", "verification"},
+}
+NOT_YET = {
+    "checkpoint",
+    "file_locks",
+    "manufactured",
+    "physics",
+    "prescribed_charge",
+    "protocol_mistakes",
+    "resume",
+    "resume_protocols",
+    "skipped_steps",
+    "sweep_run",
+    "sweep_slurm",
+    "sweep_statistics",
+    "three_dimensions",
+    "time_order",
+    "trust_sweep",
+    "twin",
+    "users_files",
+    "validity_runs",
+}
+"""Tests that still take from claims or from each other."""
+OUTSIDE = [path for folder in MAY_IMPORT for path in sorted((ROOT / folder).glob("*.py"))]
+OUTSIDE += sorted((ROOT / "tests" / "helpers" / "attacks").glob("*.py"))
+OURS = {"helpers", "verification", "attacks"} | {path.stem for path in OUTSIDE}
+
+
+def strays(file: str, text: str) -> list[str]:
+    """Imports of our own modules that a module of tests/ or scripts/ must not make.
+
+    Args:
+        file: its path in the project.
+        text: its source.
+    """
+    place = next(folder for folder in MAY_IMPORT if file.startswith(f"{folder}/"))
+    found = []
+    for name in imported(ast.parse(text)):
+        top = name.partition(".")[0]
+        if top in OURS - MAY_IMPORT[place] or ".test_" in name:
+            found.append(f"{file} imports {name}")
+    return found
+
+
+def in_project(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("path", OUTSIDE, ids=in_project)
+def test_module_of_tests_or_scripts(path: Path) -> None:
+    found = strays(in_project(path), path.read_text(encoding="utf-8"))
+    assert not found or path.stem.removeprefix("test_") in NOT_YET
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("tests/helpers/cells.py", "from verification.claim import Claim"),
+        ("tests/helpers/cells.py", "from test_run import short"),
+        ("tests/helpers/attacks/kills.py", "from conftest import heterode"),
+        ("tests/test_physics.py", "from verification.limits import disc"),
+        ("tests/test_physics.py", "def test_one():\n    import verification.limits"),
+        ("tests/test_physics.py", "from test_march import at_c_over_ten"),
+        ("tests/test_physics.py", "from conftest import ROOT"),
+        ("tests/test_physics.py", "from cells import cell"),
+        ("scripts/verification/limits.py", "from test_physics import disc"),
+        ("scripts/verification/limits.py", "from verification.test_claims import cases"),
+        ("scripts/verification/limits.py", "from manufactured import cell"),
+        ("scripts/compare.py", "import test_run"),
+    ],
+)
+def test_stray_import_is_caught(file: str, text: str) -> None:
+    assert len(strays(file, text)) == 1
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("tests/test_physics.py", "from helpers.cells import cell\nimport heterode.physics"),
+        ("tests/helpers/cells.py", "from helpers.paths import ROOT\nimport numpy"),
+        ("scripts/verification/limits.py", "from helpers.cells import cell"),
+        ("scripts/verification/test_claims.py", "from verification.all_claims import CLAIMS"),
+        ("scripts/verify.py", "from verification.all_claims import CLAIMS"),
+    ],
+)
+def test_import_downwards_passes(file: str, text: str) -> None:
+    assert strays(file, text) == []
+
+
+@pytest.mark.parametrize("name", ["helpers.cells", "verification.claim"])
+def test_the_package_knows_neither_helpers_nor_claims(name: str) -> None:
+    assert len(violations("solver.model", f"import {name}")) == 1

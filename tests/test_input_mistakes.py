@@ -1,14 +1,13 @@
 """Every mistake in an input file gives one line: file, key, value, what is allowed, the remedy."""
 
 import re
-from pathlib import Path
 
 import pytest
 
+from helpers.paths import PARAMS
 from heterode.base.errors import InputError
 from heterode.parameters import load_parameters
 
-PARAMS = Path(__file__).parents[1] / "params"
 BASE = (PARAMS / "nmc532.toml").read_text(encoding="utf-8")
 
 

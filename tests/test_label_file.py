@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
-from conftest import PRESET
 from PIL import Image
 
+from helpers.paths import PRESET
 from heterode.base.errors import InputError
 from heterode.cli import main
 from heterode.geometry import tags

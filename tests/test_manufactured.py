@@ -8,8 +8,12 @@ Beside it, negative twins: with one sign or factor wrong the fields do not conve
 import pytest
 import ufl
 from dolfinx import fem
-from manufactured import ALPHA, V_EXACT, exact_fields, orders, outer_facets, solve
-from mapped_grid import MappedGrid
+
+from helpers.manufactured import ALPHA, V_EXACT, exact_fields, orders, outer_facets, solve
+from helpers.mapped_grid import MappedGrid
+from heterode.geometry import tags
+from heterode.solver.model import CellModel
+from heterode.solver.time.terminal import ConstantCurrent, ConstantVoltage
 from verification.in_space import (
     Damage,
     loaded_cell,
@@ -21,10 +25,6 @@ from verification.in_space import (
     wrong_sign_in_carbon,
     wrong_sign_on_particles,
 )
-
-from heterode.geometry import tags
-from heterode.solver.model import CellModel
-from heterode.solver.time.terminal import ConstantCurrent, ConstantVoltage
 
 
 @pytest.mark.parametrize(

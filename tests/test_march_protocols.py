@@ -9,15 +9,15 @@ from typing import NamedTuple
 
 import numpy as np
 import pytest
-from cells import cell
 
+from helpers.cells import cell
 from heterode.base.errors import SolveError
 from heterode.protocol import CurrentTable
 from heterode.solver.model import CellModel
 from heterode.solver.time import march as marching
 from heterode.solver.time.bdf import differentiation
 from heterode.solver.time.march import Marched, march
-from heterode.solver.time.step_plan import Leg, StepPlan
+from heterode.solver.time.step_plan import StepPlan, Stretch
 from heterode.solver.time.terminal import ConstantCurrent, ConstantPower, PrescribedCharge
 
 PENALTY = (0.1, 0.9, 0.3, 0.6, 0.2)
@@ -183,7 +183,9 @@ def test_without_legs_steps_lead_across_rows(drive: Path, monkeypatch) -> None:
             return ConstantCurrent(self._area * float(linear(np.array(times[0]))))
 
     monkeypatch.setattr(
-        StepPlan, "leg", lambda self, time: Leg(Interpolated(self._pace.area), self.deadline)
+        StepPlan,
+        "stretch",
+        lambda self, time: Stretch(Interpolated(self._pace.area), self.deadline),
     )
     assert rows_crossed(run(f"follow {drive}"))
 

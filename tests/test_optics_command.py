@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from dielectric_cases import GOLD, OSCILLATORS
 from PIL import Image
 from scipy.stats import spearmanr
-from synthetic import synthetic_run, write_run
 
+from helpers.dielectric_cases import GOLD, OSCILLATORS
+from helpers.synthetic import synthetic_run, write_run
 from heterode.cli import main
 from heterode.optics.oscillators import Drude, Lorentz, lorentz_dielectric
 from heterode.reporting.dielectric import Settings, material

@@ -11,9 +11,9 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from conftest import PRESET
-from synthetic import SyntheticRun, synthetic_run, write_run
 
+from helpers.paths import PRESET
+from helpers.synthetic import SyntheticRun, synthetic_run, write_run
 from heterode.base.errors import InputError
 from heterode.base.toml_text import toml_text
 from heterode.parameters import load_parameters
@@ -22,7 +22,7 @@ from heterode.reporting.ended import finish_report
 from heterode.reporting.page import refresh_page, write_page
 from heterode.results import ResultsFolder
 from heterode.results.manifest import Manifest, read_manifest
-from heterode.run.description import record_of
+from heterode.runs.description import record_of
 from heterode.viewing import NAMES
 
 DOT = base64.b64decode(

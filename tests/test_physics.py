@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from cells import cell, run
+
+from helpers.cells import cell, run
 from verification.conservation import balances, hundredth_more_salt, thousandth_less_lithium
 from verification.limits import asinh_pair, disc
 

@@ -12,15 +12,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cells import cell
 from test_march_protocols import PENALTY
-from verification.in_time import DURATION, fixed_steps, settled, small_cell
 
+from helpers.cells import cell
 from heterode.protocol import CurrentTable
 from heterode.solver.time.bdf import differentiation
 from heterode.solver.time.conservation import Balances
 from heterode.solver.time.march import march
 from heterode.solver.time.terminal import ConstantCurrent, PrescribedCharge
+from verification.in_time import DURATION, fixed_steps, settled, small_cell
 
 TABLES = {
     # Times, s, and currents, A m^-2.

@@ -10,7 +10,7 @@ from test_input_mistakes import line, message, write
 from heterode.forecast.regimes import fastest_current
 from heterode.parameters import load_parameters
 from heterode.protocol import Group
-from heterode.run.description import describe, describe_protocol
+from heterode.runs.description import describe, describe_protocol
 
 GOOD = "time_s,current_A_m2\n0,0\n10,5\n20,-5\n"
 

@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.image import imread
-from report_cases import (
+
+from helpers.report_cases import (
     optical_table,
     packed_spheres,
     scattered,
@@ -20,8 +21,7 @@ from report_cases import (
     write_spheres,
     write_table,
 )
-from synthetic import COATING_UM, WIDTH_UM, SyntheticRun, synthetic_run, write_run
-
+from helpers.synthetic import COATING_UM, WIDTH_UM, SyntheticRun, synthetic_run, write_run
 from heterode.base.errors import InputError
 from heterode.cli import main
 from heterode.heterogeneity import Settings, analyse

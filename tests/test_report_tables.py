@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from report_cases import SIDE_UM, optical_table, scattered, smooth_values, write_table
 
+from helpers.report_cases import SIDE_UM, optical_table, scattered, smooth_values, write_table
 from heterode.base.errors import InputError
 from heterode.cli import main
 from heterode.points.csv_points import Reading, read_table

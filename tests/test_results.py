@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import PACKAGE_PATH
-from surroundings import PATIENCE
-from synthetic import SyntheticRun, synthetic_run, write_run
 
+from helpers.paths import HELPERS, PACKAGE_PATH
+from helpers.surroundings import PATIENCE
+from helpers.synthetic import SyntheticRun, synthetic_run, write_run
 from heterode.base.errors import InputError
 from heterode.results import (
     FieldWriter,
@@ -273,7 +273,7 @@ def test_vanished_folder_is_noticed_by_every_writer(tmp_path: Path, run: Synthet
 
 
 def kill_rounds(tmp_path: Path, rounds: int, mode: str) -> dict[str, list[str] | int]:
-    script = Path(__file__).with_name("kill_writer.py")
+    script = HELPERS / "kill_writer.py"
     result = subprocess.run(
         [sys.executable, script, tmp_path / "out", str(rounds), mode],
         env={**os.environ, "PYTHONPATH": str(PACKAGE_PATH)},

@@ -14,9 +14,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Ended, command, environment, settings, short_run
-from same_run import TOLERANCE, check_completed, difference
-from surroundings import PATIENCE
 from test_cli_endings import (
     ENDLESS,
     FAILING,
@@ -27,10 +24,14 @@ from test_cli_endings import (
     the_line,
 )
 
+from helpers.commands import Ended, command, environment, settings, short_run
+from helpers.paths import HELPERS, ROOT
+from helpers.same_run import TOLERANCE, check_completed, difference
+from helpers.surroundings import PATIENCE
 from heterode.cli import main
 from heterode.results import read_history, read_manifest
 from heterode.results.checkpoint import list_checkpoints
-from heterode.run.stages import Simulation
+from heterode.runs.stages import Simulation
 from heterode.solver.algebra.bordered import BorderedSolver
 from heterode.solver.time.stepper import Stepper
 
@@ -379,9 +380,9 @@ def test_memory_is_that_of_the_largest_piece(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
-    monkeypatch.setattr("heterode.run.stages.peak_memory", lambda: 7_000_000_000)
+    monkeypatch.setattr("heterode.runs.stages.peak_memory", lambda: 7_000_000_000)
     broken_at(2, out, arguments())
-    monkeypatch.setattr("heterode.run.stages.peak_memory", lambda: 1_000_000_000)
+    monkeypatch.setattr("heterode.runs.stages.peak_memory", lambda: 1_000_000_000)
     assert main([*arguments(), "--out", str(out), "--resume"]) == 0
     assert read_manifest(out / "manifest.json")["peak_memory_bytes"] == 7_000_000_000
 
@@ -392,7 +393,7 @@ def test_memory_is_that_of_the_largest_piece(
 def kill_until_complete(out: Path, kills: int, seed: int, rows: int) -> dict[str, list]:
     # A checkpoint after each time step, on any machine.
     words = arguments(output__checkpoint_every="1 us")
-    script = Path(__file__).with_name("kill_run.py")
+    script = HELPERS / "kill_run.py"
     program = [sys.executable, script, out, str(kills), str(seed), str(rows)]
     done = subprocess.run(
         [*program, *words, "--out", out, "--resume"],

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import command, environment, short_run
-from same_run import TOLERANCE, check_completed, difference
-from surroundings import PATIENCE
 from test_resume import broken_at, resumed_at, steps_of
 
+from helpers.commands import command, environment, short_run
+from helpers.same_run import TOLERANCE, check_completed, difference
+from helpers.surroundings import PATIENCE
 from heterode.cli import main
 from heterode.particles.table import COLUMNS, ParticleTable
 from heterode.results import read_history, read_manifest, read_particle_series

@@ -10,12 +10,12 @@ import signal
 import subprocess
 import time
 import tomllib
-from pathlib import Path
 
 import pytest
-from surroundings import PATIENCE
 
-PROJECT = Path(__file__).resolve().parents[1]
+from helpers.paths import ROOT as PROJECT
+from helpers.surroundings import PATIENCE
+
 RUN = PROJECT / "scripts" / "run"
 SETUP = PROJECT / "scripts" / "setup"
 

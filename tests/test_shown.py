@@ -10,14 +10,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from colour_vision import CONES, distance, least_distance
-from conftest import PRESET, ROOT, short_run
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from report_cases import optical_table
-from synthetic import SyntheticRun, synthetic_run, write_run
 
 import heterode
+from helpers.colour_vision import CONES, distance, least_distance
+from helpers.commands import short_run
+from helpers.paths import PRESET, ROOT
+from helpers.report_cases import optical_table
+from helpers.synthetic import SyntheticRun, synthetic_run, write_run
 from heterode.base.errors import ArgumentError, InputError, option_of
 from heterode.cli import main
 from heterode.distributions.penalty_law import RestrictedWeibull

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import command, environment, short_run
-from same_run import difference
 from test_march_protocols import Run, run
 from test_resume import broken_at
 
+from helpers.commands import command, environment, short_run
+from helpers.same_run import difference
 from heterode.base.errors import InputError, SolveError
 from heterode.cli import main
 from heterode.protocol import Group, parse_item

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import PRESET, ROOT
 
+from helpers.paths import PRESET, ROOT
 from heterode.base.errors import InputError
 from heterode.parameters import load_parameters
 from heterode.sweep.folder import SweepFolder

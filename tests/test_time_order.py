@@ -7,7 +7,9 @@ that order 1 is left of it, which must be seen. The measurements stand in verifi
 """
 
 import pytest
-from manufactured import orders
+
+from helpers.manufactured import orders
+from heterode.solver.time.bdf import differentiation, extrapolation
 from verification.in_time import (
     REFERENCE,
     decay_error,
@@ -18,8 +20,6 @@ from verification.in_time import (
     small_cell,
     time_errors,
 )
-
-from heterode.solver.time.bdf import differentiation, extrapolation
 
 # -- one equation ---------------------------------------------------------------------------
 

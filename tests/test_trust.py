@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from breaking import BREAKS, Break, change_digit, files_of_a_run, flip_bit, swap_files
-from conftest import short_run
-from same_run import difference
 
 import heterode
+from helpers.breaking import BREAKS, Break, change_digit, files_of_a_run, flip_bit, swap_files
+from helpers.commands import short_run
+from helpers.same_run import difference
 from heterode.base.errors import InputError
 from heterode.cli import main
 from heterode.reporting.page import write_page
@@ -25,7 +25,7 @@ from heterode.results.json_record import record_text
 from heterode.results.manifest import INDENT
 from heterode.results.marks import NOTE
 from heterode.results.written import write_output
-from heterode.run.stages import Simulation
+from heterode.runs.stages import Simulation
 
 STEPS = ("charge at C/2 for 40 s", "rest for 20 s")
 CHECKPOINTS = (4, 8)
@@ -405,7 +405,7 @@ def test_going_on_without_digests_would_keep_it(
     under_way: Path, ended: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The negative control: without the comparison an altered history is taken for the run's."""
-    monkeypatch.setattr("heterode.run.resuming.files_against", lambda *arguments, **more: [])
+    monkeypatch.setattr("heterode.runs.resuming.files_against", lambda *arguments, **more: [])
     name, change = PREFIX_BREAKS["a digit of the history"]
     (under_way / name).write_bytes(change((under_way / name).read_bytes()))
     assert main([*words(), "--out", str(under_way), "--resume"]) == 0

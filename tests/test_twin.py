@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from cells import parameters
-from conftest import FIVE_DISCS, ROOT, Ended, command, environment, settings, short_run
 from scipy.interpolate import CubicSpline
 
+from helpers.cells import parameters
+from helpers.commands import Ended, command, environment, settings, short_run
+from helpers.paths import FIVE_DISCS, ROOT
 from heterode.base.errors import InputError
 from heterode.base.own_python import ScriptError
 from heterode.cli import main

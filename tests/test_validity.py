@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import FIVE_DISCS, PRESET, ROOT
 
+from helpers.paths import FIVE_DISCS, PRESET, ROOT
 from heterode.base.errors import InputError
 from heterode.base.run_warnings import RunWarning
 from heterode.geometry import quality
@@ -19,7 +19,7 @@ from heterode.materials import electronic_conduction, open_circuit_potential, so
 from heterode.parameters import Parameters, load_parameters
 from heterode.parameters.messages import physical_of
 from heterode.results.sample import Extremes
-from heterode.run.description import (
+from heterode.runs.description import (
     describe_derived,
     describe_regimes,
     describe_validity,

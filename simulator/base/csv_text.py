@@ -30,7 +30,7 @@ SHOWN = 40
 """Characters of a heading that a message may repeat: what was named by mistake may be secret."""
 
 NAMES = {",": "commas", ";": "semicolons", "\t": "tabs"}
-"""Of the separators, for messages."""
+"""How messages call the separators."""
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 

@@ -45,7 +45,7 @@ def _check(options: argparse.Namespace, comm: Any) -> int:
     from heterode.forecast.estimate import count_unknowns, refuse_endless
     from heterode.geometry.cache import mesh_for
     from heterode.particles.drawn_penalties import check_penalty_table
-    from heterode.run.description import describe, describe_validity
+    from heterode.runs.description import describe, describe_validity
     from heterode.validity import facts_of
 
     def tell() -> None:

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from heterode import __version__
+from heterode.base.cores import one_thread_a_library
 from heterode.base.errors import ArgumentError, InputError, ResumeError
 from heterode.base.ranks import is_agreed, launched_as, launched_in_parallel, together
 from heterode.cli import (
@@ -75,6 +76,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Open MPI does not start without one; the system knows where it is.
     with suppress(RuntimeError):
         os.environ.setdefault("HOME", str(Path.home()))
+    one_thread_a_library()
     left: SystemExit | None = None
     with lasting_streams() as stdout, _silent_libraries():
         try:

@@ -17,7 +17,7 @@ from heterode.cli.results_folder import add_accept_altered, mind
 
 if TYPE_CHECKING:
     from heterode.parameters import Parameters
-    from heterode.run.stages import Simulation
+    from heterode.runs.stages import Simulation
 
 
 def add(commands: Any) -> None:
@@ -66,7 +66,7 @@ def _run(options: argparse.Namespace, comm: Any) -> int:
         if renamed and not options.resume:
             text = f"{_first_folder(parameters)} is there already: this run goes to {folder}"
             print(f"heterode: {text}", file=sys.stderr, flush=True)
-        from heterode.run.description import describe_regimes
+        from heterode.runs.description import describe_regimes
 
         print("\n".join(["Regimes", *describe_regimes(parameters, simulation.summary)]), flush=True)
     try:
@@ -101,7 +101,7 @@ def _say_page(folder: Path) -> None:
 
 def _solver() -> type[Simulation]:
     # What is missing where the heavy libraries are loaded, all ranks are to know of.
-    from heterode.run.stages import Simulation
+    from heterode.runs.stages import Simulation
 
     return Simulation
 
@@ -143,7 +143,7 @@ def _default_folder(parameters: Parameters, comm: Any, *, latest: bool) -> Path:
 
 def _is_completed(folder: Path, parameters: Parameters, comm: Any, accept_altered: bool) -> bool:
     from heterode.base.ranks import on_root
-    from heterode.run.resuming import stage
+    from heterode.runs.resuming import stage
 
     def look() -> bool:
         if stage(folder, parameters) != "completed":

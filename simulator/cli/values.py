@@ -12,7 +12,7 @@ LEAST_UM, LARGEST_UM = 1e-4, 1e6
 """Lengths of options: from a tenth of a nanometre to a metre."""
 
 FARTHEST = 1e12
-"""Of numbers that have no range of their own: none means more, and their cubes are numbers."""
+"""Bound of numbers without a range of their own: none means more, and their cubes are finite."""
 
 
 def length(text: str) -> float:

@@ -82,7 +82,7 @@ def areal_capacity(parameters: Parameters, mesh: MeshSummary | None = None) -> f
 
 
 def _thicknesses(p: Parameters, mesh: MeshSummary | None) -> tuple[float, float]:
-    """Of coating and separator, m."""
+    """The thicknesses of coating and separator, m."""
     if mesh is not None:
         return mesh.coating_thickness, mesh.separator_thickness
     return p.geometry.coating_thickness, p.geometry.separator_thickness

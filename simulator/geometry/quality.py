@@ -91,7 +91,7 @@ class MeshQuality:
 
 
 CELLS_AT_ONCE = 100_000
-"""Of which measures are taken in one pass: the cells of a large mesh take 1 kB each meanwhile."""
+"""Cells measured in one pass: each takes 1 kB meanwhile, which a large mesh has not got."""
 
 
 @dataclass(frozen=True)

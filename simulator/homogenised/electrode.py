@@ -49,7 +49,7 @@ CYLINDER = 1.2
 """Factor on the diffusivity that makes a sphere's steady difference that of a cylinder."""
 
 IDEAL_EXCHANGE = 1e6
-"""Of an ideal lithium metal, A m^-2: 0.3 nV at 10 A m^-2."""
+"""Exchange current density of an ideal lithium metal, A m^-2: it needs 0.3 nV at 10 A m^-2."""
 
 MESH_POINTS = {"x_n": 20, "x_s": 30, "x_p": 40, "r_n": 20, "r_p": 80}
 

@@ -79,11 +79,11 @@ def read_dielectric_table(path: Path | str) -> AbsorptionTable:
 
 
 LARGEST_EPS, LARGEST_INDEX = 1e12, 1e6
-"""Of dielectric functions and refractive indices: what a metal has far below the table's first
-energy, and a bound for numbers in a wrong column or unit."""
+"""The largest dielectric function and refractive index: a metal has them far below a table's first
+energy; they bound numbers in a wrong column or unit."""
 
 LEAST_EV, LARGEST_EV = 1e-9, 1e9
-"""Of photon energies above 0: radio waves to gamma rays."""
+"""Bounds of photon energies, eV: radio waves to gamma rays."""
 
 
 def _check_size(path: Path | str, name: str, values: Floats, largest: float) -> None:

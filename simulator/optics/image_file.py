@@ -31,7 +31,7 @@ LARGEST_PIXEL_UM = 5.0
 """A pixel wider than this is no micrograph's: the resolution is the screen's or the printer's."""
 
 MOST_BYTES = 4_000_000_000
-"""Of an image once it is unpacked: a small file can hold a great many equal pixels."""
+"""The largest image once it is unpacked: a small file can hold very many equal pixels."""
 
 _MICRONS = {"um": 1.0, "µm": 1.0, "μm": 1.0, "micron": 1.0, "microns": 1.0, "nm": 1e-3, "mm": 1e3}
 _MICRONS |= {"cm": 1e4, "inch": 2.54e4, "\\u00B5m": 1.0}

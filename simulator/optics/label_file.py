@@ -38,7 +38,7 @@ MOST_PHASES = 3
 """Numbers that may be those of phases: pores, active material, carbon binder."""
 
 MANY_PIECES = 4
-"""Of a number, from which on it is a phase where there are MOST_PHASES numbers or fewer."""
+"""Pieces from which on a number is a phase, where there are MOST_PHASES numbers or fewer."""
 
 FEW_CRUMBS = 20
 """Pieces too small to be particles that any image may have, beside as many as it has particles."""

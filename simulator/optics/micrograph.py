@@ -49,7 +49,7 @@ class Micrograph:
 
     @property
     def area_um2(self) -> float:
-        """Of the field."""
+        """The area of the field."""
         return self.shape[0] * self.shape[1] * self.pixel_um**2
 
     def intensity(self) -> Floats32:

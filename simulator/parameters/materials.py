@@ -110,7 +110,7 @@ class ActiveMaterial(Section):
     diffusivity_table: DiffusivityTable | None = None
     """CSV file with the columns stoichiometry, diffusivity_m2_s, in place of the key above."""
     diffusivity_activation_energy: ActivationEnergy = 0.0
-    """Of a diffusivity given as a number or a table; the named functions have their own."""
+    """Where the diffusivity is a number or a table, J/mol; the named functions have their own."""
     exchange_current: Literal["power_law", "table", "autocatalytic"] = "power_law"
     exchange_current_table: ExchangeTable | None = None
     exchange_current_prefactor: ExchangeDensity | None = None
@@ -121,9 +121,9 @@ class ActiveMaterial(Section):
     rate_constant_anodic: RateConstant | None
     """None only where another law than power_law leaves them out."""
     rate_constant_activation_energy: ActivationEnergy = 0.0
-    """Of the exchange current, whichever its law."""
+    """Activation energy of the exchange current, whichever its law."""
     double_layer_capacitance: Capacitance = 0.0
-    """Of the particles' reacting surface; 0 leaves the double layer out."""
+    """Capacitance of the particles' reacting surface; 0 leaves the double layer out."""
     # 0.5 and 0.5: every source of a rate constant in the project's table, but O'Regan's, uses them.
     anodic_transfer: Fraction = 0.5
     cathodic_transfer: Fraction = 0.5
@@ -135,7 +135,7 @@ class ActiveMaterial(Section):
         number_or_function(_CONDUCTIVITY, ELECTRONIC_CONDUCTIVITIES, "conductivity"),
         Shown(_CONDUCTIVITY),
     ] = "amin_nmc"
-    """Of the particles, S/m, or the name of a function of lithium fraction."""
+    """Conductivity of the particles, S/m, or the name of a function of lithium fraction."""
     electronic_conductivity_table: ConductivityTable | None = None
     """CSV file with the columns stoichiometry, conductivity_S_m, in place of the key above."""
     initial_lithium_fraction: Fraction

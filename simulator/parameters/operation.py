@@ -23,6 +23,12 @@ MOST_STEPS = 1_000_000
 """Protocol steps of a run, repetitions counted: with ten time steps each, which are few, a run of
 the smallest cell takes days."""
 
+Preset = Literal["direct", "fieldsplit"]
+"""The linear solvers of a run."""
+
+DEARER_IN_3D = 10
+"""Factors of 3D matrices fill in so much more that direct solvers end at a tenth of the size."""
+
 Tolerance = Annotated[float, Physical(at_least=1e-14, up_to=0.1, example="1e-4")]
 Duration = Annotated[float, Physical("s", at_least=1e-12, up_to=1e9, example="10 s")]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
@@ -88,7 +94,7 @@ class Protocol(Section):
 
     @property
     def digests(self) -> dict[str, str]:
-        """Of the content of each current table, by a name for the user."""
+        """The digest of the content of each current table, by a name for the user."""
         return {
             f"table of '{step.text}'": step.table.digest
             for step in each_step(self.steps)
@@ -196,7 +202,7 @@ def _group(entry: dict[str, Any], key: tuple[str, ...]) -> Group:
 class Solver(Section):
     """[solver]: tolerances are per time step; all have defaults."""
 
-    linear_solver: Literal["auto", "direct", "fieldsplit"] = "auto"
+    linear_solver: Literal["auto"] | Preset = "auto"
     degree: Order = 1
     fraction_tolerance: Tolerance = 1e-4
     """Error of the lithium fraction allowed per step."""
@@ -215,9 +221,16 @@ class Solver(Section):
     )
     """Largest time step, as a fraction of the time a full charge at the step's rate takes."""
     krylov_tolerance: Tolerance = 3e-3
-    """Of each linear solve; the nonlinear equations are met to their own tolerance all the same."""
+    """Relative tolerance of each linear solve; the nonlinear equations have their own."""
     direct_limit: Annotated[int, Field(ge=0)] = 60_000
-    """`auto` solves directly up to this many degrees of freedom."""
+    """`auto` solves directly up to this many degrees of freedom in 2D; see `preset`."""
+
+    def preset(self, dofs: int, dimension: int) -> Preset:
+        """The linear solver of a run of this size, by `linear_solver` and `direct_limit`."""
+        if self.linear_solver != "auto":
+            return self.linear_solver
+        limit = self.direct_limit // (1 if dimension == 2 else DEARER_IN_3D)
+        return "direct" if dofs <= limit else "fieldsplit"
 
 
 class Output(Section):

@@ -63,7 +63,7 @@ def read_penalty_table(path: Path) -> Array:
 CURRENT_COLUMNS = ("time_s", "current_A_m2")
 
 LARGEST_CURRENT = 1e6
-"""Of a current table, A m^-2."""
+"""The largest current of a current table, A m^-2."""
 
 LEAST_PEAK = 1e-6
 """Largest current of a table, A m^-2, below which it is a rest in all but name: what it passes is

@@ -32,7 +32,7 @@ ROUNDING = 1e-9
 """Width over which factors are smoothed at zero: an occupancy of 1e-9."""
 
 STEEPNESS, MIDPOINT = 25.0, 0.6
-"""Of the autocatalytic form."""
+"""Steepness and midpoint of the autocatalytic form."""
 
 
 class ExchangeCurrent(Protocol):

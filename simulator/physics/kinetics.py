@@ -25,8 +25,9 @@ collector, phi_l from the lithium metal; the cell voltage V then stands in eta.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -47,14 +48,22 @@ class Flux:
 
     Attributes:
         value: (N,) A m^-2.
-        derivatives: for each unknown it depends on, d value / d unknown, (N,). Keys are the
-            fields "s", "y", "phi_l", "phi_s" and the scalars "V" (V) and "I" (A).
+        differentiate: computes `derivatives`, when they are first read: one residual in
+            twenty-five is linearised.
         largest_exponent: largest argument given to exp, 0 where there is none.
     """
 
     value: Floats
-    derivatives: Mapping[str, Floats]
+    differentiate: Callable[[], Mapping[str, Floats]]
     largest_exponent: float = 0.0
+
+    @cached_property
+    def derivatives(self) -> Mapping[str, Floats]:
+        """For each unknown that the current depends on, d value / d unknown, (N,).
+
+        Keys are the fields "s", "y", "phi_l", "phi_s" and the scalars "V" (V) and "I" (A).
+        """
+        return self.differentiate()
 
 
 class SurfaceCurrent(Protocol):
@@ -115,16 +124,20 @@ class ButlerVolmer:
         backward, d_backward = limited_exponential(-self.cathodic * f * eta)
         i0, di0_ds, di0_dy = self.exchange(s, y)
         drive = self.penalty * (forward - backward)
-        d_eta = self.penalty * i0 * f * (self.anodic * d_forward + self.cathodic * d_backward)
-        return Flux(
-            value=i0 * drive,
-            derivatives={
+
+        def derivatives() -> dict[str, Floats]:
+            d_eta = self.penalty * i0 * f * (self.anodic * d_forward + self.cathodic * d_backward)
+            return {
                 "s": di0_ds * drive - d_eta * dU,
                 "y": di0_dy * drive,
                 "phi_l": -d_eta,
                 "phi_s": d_eta,
                 "V": d_eta,
-            },
+            }
+
+        return Flux(
+            i0 * drive,
+            derivatives,
             largest_exponent=float(np.max(np.abs(eta), initial=0.0))
             * f
             * max(self.anodic, self.cathodic),
@@ -145,7 +158,7 @@ class DoubleLayer:
     def __call__(self, values: Mapping[str, Floats], V: float, I: float) -> Flux:
         difference = values["phi_s"] + V - values["phi_l"]
         C = np.full_like(difference, self.capacitance)
-        return Flux(C * difference, {"phi_l": -C, "phi_s": C, "V": C})
+        return Flux(C * difference, lambda: {"phi_l": -C, "phi_s": C, "V": C})
 
 
 @dataclass(frozen=True)
@@ -172,10 +185,14 @@ class LithiumMetal:
         deposit, d_deposit = limited_exponential((1 - self.symmetry) * f * phi_l)
         dissolve, d_dissolve = limited_exponential(-self.symmetry * f * phi_l)
         i0, drive = self.exchange_scale * salt, deposit - dissolve
-        slope = i0 * f * ((1 - self.symmetry) * d_deposit + self.symmetry * d_dissolve)
+
+        def derivatives() -> dict[str, Floats]:
+            slope = i0 * f * ((1 - self.symmetry) * d_deposit + self.symmetry * d_dissolve)
+            return {"y": self.exchange_scale * d_salt * drive, "phi_l": slope}
+
         return Flux(
-            value=i0 * drive,
-            derivatives={"y": self.exchange_scale * d_salt * drive, "phi_l": slope},
+            i0 * drive,
+            derivatives,
             largest_exponent=float(np.max(np.abs(phi_l), initial=0.0)) * f,
         )
 
@@ -202,7 +219,7 @@ class Contact:
     def __call__(self, values: Mapping[str, Floats], V: float, I: float) -> Flux:
         potential = values[self.field]
         conductance = np.full_like(potential, 1 / self.resistance)
-        return Flux(potential * conductance, {self.field: conductance})
+        return Flux(potential * conductance, lambda: {self.field: conductance})
 
 
 @dataclass(frozen=True)
@@ -219,5 +236,6 @@ class UniformCollector:
     def __call__(self, values: Mapping[str, Floats], V: float, I: float) -> Flux:
         ones = np.ones_like(values["phi_s"])
         return Flux(
-            -I / self.area * ones, {"phi_s": 0 * ones, "I": np.full_like(ones, -1 / self.area)}
+            -I / self.area * ones,
+            lambda: {"phi_s": 0 * ones, "I": np.full_like(ones, -1 / self.area)},
         )

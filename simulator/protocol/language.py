@@ -34,7 +34,7 @@ LONGEST_TEXT = 5000
 """Characters of a step: those of a path, and some."""
 
 MOST_REPETITIONS = 100_000
-"""Of a group; at a minute each it would take months of simulated time."""
+"""The most repetitions of a group; at a minute each it would take months of simulated time."""
 
 # From the least to the largest value that a step may ask for. Times are known to 1e-7 s after 1e9
 # s, 30 years, and within 1 ms what is stored changes by little more than its last digits. A full

@@ -79,8 +79,8 @@ class CurrentTable:
         """Largest size of the current, A m^-2."""
         return max(abs(current) for current in self.currents)
 
-    def leg(self, time: float) -> int:
-        """The row whose leg, up to the next row, holds at a time, s, or just after it."""
+    def stretch(self, time: float) -> int:
+        """The row whose stretch, up to the next row, holds at a time, s, or just after it."""
         row = bisect_right(self.times, time + ROUNDING) - 1
         return min(max(row, 0), len(self.times) - 2)
 
@@ -110,7 +110,7 @@ class CurrentTable:
         return math.fsum(parts)
 
     def charges(self) -> Iterator[tuple[float, float]]:
-        """Duration, s, and charge, A s m^-2, of each leg."""
+        """Duration, s, and charge, A s m^-2, of each stretch."""
         for row in range(len(self.times) - 1):
             lasts = self.times[row + 1] - self.times[row]
             current, slope = self.along(row)

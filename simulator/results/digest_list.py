@@ -51,7 +51,7 @@ class DigestList:
 
     @property
     def digest(self) -> PrefixDigest:
-        """Of the lines so far, and so of the whole list."""
+        """The digest of the lines so far, and so of the whole list."""
         return PrefixDigest(self.lines, self._hash.hexdigest())
 
     def note(self, name: str, digest: str) -> None:

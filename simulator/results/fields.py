@@ -120,7 +120,7 @@ class FieldWriter:
 
     @property
     def digests(self) -> dict[str, PrefixDigest]:
-        """Of the samples so far in each XDMF file, by its name: the file without its end."""
+        """The digest of the samples so far by XDMF file: of the file without its end."""
         return {
             f"{domain}.xdmf": PrefixDigest(len(self._samples[domain]), self._hash(domain))
             for domain in self._grids
@@ -136,7 +136,7 @@ class FieldWriter:
 
     @property
     def file_digests(self) -> dict[str, str]:
-        """Of the XDMF files as they are now, by name; of those that have samples."""
+        """The digests of the XDMF files that have samples, as they are now, by name."""
         listed = (domain for domain in self._grids if self._samples[domain])
         return {f"{domain}.xdmf": self._hash(domain, _TAIL) for domain in listed}
 

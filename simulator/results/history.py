@@ -52,7 +52,7 @@ class History:
 
     @property
     def digest(self) -> PrefixDigest:
-        """Of the rows written so far, and so of the whole file."""
+        """The digest of the rows written so far, and so of the whole file."""
         return PrefixDigest(self.rows, self._hash.hexdigest())
 
     def append(self, sample: Sample) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from heterode.results.json_record import type_name
 
 Check = Callable[[Any], str]
-"""Of a value: what it must be, or "" where it is that."""
+"""Says what a value must be, or "" where it is that."""
 
 STATUSES = ("running", "completed", "stopped", "failed")
 

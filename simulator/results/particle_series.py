@@ -95,12 +95,12 @@ class ParticleSeries:
 
     @property
     def digest(self) -> PrefixDigest:
-        """Of the numbers of the samples so far."""
+        """The digest of the numbers of the samples so far."""
         return PrefixDigest(self._count, self._hash.hexdigest())
 
     @property
     def file_digest(self) -> str:
-        """Of the file as it was last written."""
+        """The digest of the file as it was last written."""
         return self._file_digest
 
     def append(self, sample: Sample) -> None:

@@ -241,7 +241,7 @@ class _Records:
 
 
 def _digest(path: Path) -> str:
-    """Of a file; "" where it cannot be read, which no file's is."""
+    """The digest of a file; "" where it cannot be read, which no file's is."""
     try:
         return file_digest(path)
     except OSError:

@@ -33,8 +33,8 @@ from heterode.sweep.schema import SweepFile, Values
 from heterode.sweep.validity import Rescaled
 
 DEFAULTS: Values = {"output.report": False, "output.fields_every": 1_000_000}
-"""Of every run, unless the sweep file says otherwise: figures and fields would cost more than
-they tell in a sweep. Fields are kept at the begin and at the end."""
+"""What holds for every run, unless the sweep file says otherwise: figures and fields would
+cost more than they tell in a sweep. Fields are kept at the beginning and at the end."""
 
 _FILES = {"file", "mesh_file", "exchange_current_table", "electronic_conductivity_table"}
 
@@ -92,7 +92,7 @@ class Plan:
 
     @property
     def title(self) -> str:
-        """Of the sweep."""
+        """The title of the sweep."""
         return self.file.title or self.source.stem
 
     def unique(self) -> list[Run]:

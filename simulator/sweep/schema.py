@@ -46,7 +46,7 @@ Kind = Literal["grid", "list", "random", "latin_hypercube", "sobol", "saltelli"]
 _RANGE = {"from", "to"}
 
 MOST_POINTS = 10_000
-"""Of a range."""
+"""The most points of a range."""
 
 _COLUMNS = {"run", "point", "block", "row", "packing_seed", "penalty_seed", "status", "reason"}
 _COLUMNS |= {"particles", "unknowns", "steps", "newton_iterations", "ranks", "remark", "mesh_hash"}
@@ -122,8 +122,8 @@ class Design(Section):
 
     kind: Kind = "grid"
     draws: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
-    """Of random, latin_hypercube and sobol; the base sample of saltelli, which runs it
-    draws x (factors + 2) times."""
+    """Number of points of random, latin_hypercube and sobol; the base sample of saltelli, which
+    needs draws x (factors + 2) runs."""
     seed: Seed = 1
 
     @model_validator(mode="after")
@@ -261,7 +261,7 @@ class Measure(Section):
 
     @property
     def settings(self) -> Settings:
-        """Of the estimators."""
+        """The settings of the estimators."""
         from heterode.heterogeneity import Settings
 
         return Settings(permutations=self.permutations, seeds=self.clusterings, band=self.band)
@@ -348,7 +348,7 @@ class SweepFile(Section):
     vary: dict[str, list[Any] | Range] = Field(default_factory=dict)
     levels: dict[str, dict[str, Values]] = Field(default_factory=dict)
     points: tuple[Values, ...] = ()
-    """Of a list: what each point sets."""
+    """What each point of a list sets."""
     design: Design = Design()
     seeds: Replicates = Replicates()
     ranks: Annotated[int, Field(ge=1, le=100_000)] = 1

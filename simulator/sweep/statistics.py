@@ -255,7 +255,7 @@ def indices(table: pd.DataFrame, plan: Plan, *, resamples: int = 200) -> pd.Data
 
 
 def _measured(table: pd.DataFrame) -> list[str]:
-    """Of what is explained, what some run has: too few particles have no L*."""
+    """The columns to explain that some run has: too few particles have no L*."""
     done = completed(table)
     return [name for name in EXPLAINED if name in done and done[name].notna().any()]
 

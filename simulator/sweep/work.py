@@ -11,8 +11,8 @@ from heterode.base.ranks import on_root
 from heterode.parameters import Parameters, load_parameters
 from heterode.results.manifest import Outcome
 from heterode.results.trust import check_whole
-from heterode.run.resuming import stage
-from heterode.run.stages import Simulation
+from heterode.runs.resuming import stage
+from heterode.runs.stages import Simulation
 from heterode.sweep.folder import Ended, Status, SweepFolder
 from heterode.sweep.measures import measure
 from heterode.sweep.plan import Plan, Run, fingerprint

@@ -72,7 +72,7 @@ def loss_warnings(
 
 
 def likely_cause(warnings: Sequence[RunWarning]) -> str:
-    """Of a solve that failed: what leaves its bound by most; "" where nothing does."""
+    """The likely cause of a failed solve: what leaves its bound by most; "" where nothing does."""
     limiting = [w for w in warnings if w.code.startswith(LIMITING)]
     worst = max(limiting, key=_factor, default=None)
     return "" if worst is None else f"likely cause: {worst.message}"

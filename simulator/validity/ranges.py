@@ -66,7 +66,7 @@ class ValidRange:
         )
 
     def warning(self, value: float, verb: str = "reaches") -> RunWarning:
-        """Of a value outside, before times and places are known."""
+        """The warning of a value outside, before times and places are known."""
         return RunWarning(
             self.code,
             self.message(value, verb),
@@ -168,7 +168,7 @@ def _of_function(
     given: str | float | None,
     known: dict[str, MeasuredRange],
 ) -> list[ValidRange]:
-    """Of a table or a named function of [active_material]; none of a number."""
+    """The ranges of a table or a named function of [active_material]; a number has none."""
     if table is not None:
         key = f"{key}_table"
         measured = MeasuredRange(table.fractions[0], table.fractions[-1], table.file.name)

@@ -102,7 +102,7 @@ def particle_colours(table: ParticleTable, by: ColourBy) -> tuple[Floats, Normal
 
 
 def colour_map() -> Colormap:
-    """Of lines on white: the palest end is left out."""
+    """The colour map of lines on white: the palest end is left out."""
     return style.trimmed("plasma", high=0.9)
 
 

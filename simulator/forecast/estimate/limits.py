@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from heterode.base.cores import control_groups
-from heterode.forecast.estimate.cost import Cost, Preset, expected_cost
+from heterode.forecast.estimate.cost import Cost, expected_cost
 from heterode.parameters import Parameters
+from heterode.parameters.operation import Preset
 
 ROOM = 0.9
 """Share of the memory that an estimate may take without a warning."""

@@ -88,7 +88,7 @@ class _Walk:
         return max(sign * (self.fraction - goal), 0.0) / self.width * full
 
     def _along(self, step: Step, full: float) -> int:
-        """Time steps along a current table, each leg with a beginning of its own."""
+        """Time steps along a current table, each stretch with a beginning of its own."""
         assert step.table is not None
         count, left = 0, self._given(step)
         for row, (lasts, charge) in enumerate(step.table.charges()):

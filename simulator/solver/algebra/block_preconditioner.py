@@ -37,7 +37,7 @@ _INCOMPLETE_FACTORS: dict[str, str | int | float] = {"pc_type": "bjacobi", "sub_
 _OPTIONS = {"incomplete factors": _INCOMPLETE_FACTORS, "multigrid": _MULTIGRID}
 
 
-class FieldSweep:
+class BlockGaussSeidel:
     """Context of a PETSc preconditioner of type "python". All methods are collective.
 
     Args:

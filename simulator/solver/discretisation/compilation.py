@@ -47,7 +47,8 @@ NaN and infinity keep their meaning (no -ffast-math), and the code runs on every
 shares the cache folder (no -march=native)."""
 
 _NO_OPTIONS = (ValueError, TypeError)
-"""Of option files of DOLFINx or FFCx that are no JSON, or no table: they are read, if not used."""
+"""What is raised where an option file of DOLFINx or FFCx is no JSON, or no table: such files are
+read, if not used."""
 
 LOCK = "lock"
 DIGEST = ".sha256"

@@ -23,7 +23,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 
-class InnerPotential:
+class ParticleRestriction:
     """phi_s restricted to the particles.
 
     Args:

@@ -14,7 +14,7 @@ from heterode.parameters import Parameters
 from heterode.physics.balances import Balance, Table
 from heterode.physics.weak_form import DOMAINS, Domain, Region
 from heterode.solver.discretisation.electrode_mesh import ElectrodeMesh
-from heterode.solver.discretisation.restriction import InnerPotential
+from heterode.solver.discretisation.restriction import ParticleRestriction
 from heterode.solver.discretisation.spaces import Spaces
 from heterode.solver.equations.volume import Block, WeakForms
 
@@ -38,7 +38,7 @@ class CellContext:
         mesh: ElectrodeMesh,
         parameters: Parameters,
         spaces: Spaces,
-        inner: InnerPotential | None = None,
+        inner: ParticleRestriction | None = None,
     ) -> None:
         self._mesh, self.parameters = mesh, parameters
         self.u: dict[str, Any] = dict(spaces.functions)

@@ -36,7 +36,7 @@ from heterode.protocol.sequence import (
     whole,
 )
 from heterode.solver.time.newton import StepRejectedError
-from heterode.solver.time.step_plan import HOUR, PATIENCE, Event, Leg, Pace, StepPlan
+from heterode.solver.time.step_plan import HOUR, PATIENCE, Event, Pace, StepPlan, Stretch
 from heterode.solver.time.stepper import Candidate, State, Stepper
 from heterode.solver.time.terminal import Prescription, TerminalControl
 
@@ -263,8 +263,8 @@ def _march_step(stepper: Stepper, plan: StepPlan, here: Position, root: Group) -
     length, ended = here.length, ""
     while not ended:
         now = stepper.state
-        leg = plan.leg(now.time)
-        met = _one_step(stepper, plan, leg, length)
+        stretch = plan.stretch(now.time)
+        met = _one_step(stepper, plan, stretch, length)
         if met.candidate is None:
             assert met.cutoff is not None
             then = _beyond(root, here, met.cutoff.leaves)
@@ -282,7 +282,7 @@ def _march_step(stepper: Stepper, plan: StepPlan, here: Position, root: Group) -
             if plan.duration is None:
                 what = f"'{plan.text}' did not reach its end within {PATIENCE:g} full charges"
                 raise _endless(what, state, length)
-        elif _is_at(state.time, leg.end):
+        elif _is_at(state.time, stretch.end):
             # A kink, or a jump: the current's past says nothing of its future.
             stepper.restart()
             length = None
@@ -311,7 +311,7 @@ def _check_passes(root: Group, then: Position, plan: StepPlan, state: State) -> 
         raise _endless(f"'{plan.text}' {what}", state)
 
 
-def _one_step(stepper: Stepper, plan: StepPlan, leg: Leg, given: float | None) -> _Met:
+def _one_step(stepper: Stepper, plan: StepPlan, stretch: Stretch, given: float | None) -> _Met:
     """A time step that leads up to the first of the cut-offs and stops on its way, not beyond.
 
     Args:
@@ -323,17 +323,17 @@ def _one_step(stepper: Stepper, plan: StepPlan, leg: Leg, given: float | None) -
         if event is not None:
             return _Met(None, 0.0, event)
     length = plan.first if given is None else given
-    remaining = leg.end - now.time
+    remaining = stretch.end - now.time
     length = min(length, plan.largest, remaining)
-    if given is None and leg.sloped:
+    if given is None and stretch.sloped:
         length = min(length, remaining / 2)
     # Two even steps rather than one and a sliver.
     if length < remaining < 2 * length:
         length = remaining / 2
     try:
-        candidate, following_length = stepper.advance(length, leg.control)
+        candidate, following_length = stepper.advance(length, stretch.control)
     except SolveError:
-        jumped = stepper.jumped(length, leg.control) if given is None else None
+        jumped = stepper.jumped(length, stretch.control) if given is None else None
         event = None if jumped is None else plan.reached(jumped, by_jump=True)
         if event is None:
             raise
@@ -345,7 +345,7 @@ def _one_step(stepper: Stepper, plan: StepPlan, leg: Leg, given: float | None) -
         # where it begins; otherwise the shortest step leads to where a search can begin. A stop
         # that the jump leads across is none.
         shortest = min(stepper.smallest_step, SHORTEST_ROW, remaining)
-        candidate, _ = stepper.advance(shortest, leg.control)
+        candidate, _ = stepper.advance(shortest, stretch.control)
         event = plan.reached(candidate.state, by_jump=True)
         if event is not None:
             return _Met(None, length, event)
@@ -354,7 +354,7 @@ def _one_step(stepper: Stepper, plan: StepPlan, leg: Leg, given: float | None) -
         crossed = _crossed([e for e in plan.events if not e.jumps], candidate.state)
     if not crossed:
         return _Met(candidate, following_length)
-    candidate, met = _first_met(stepper, leg.control, crossed, candidate)
+    candidate, met = _first_met(stepper, stretch.control, crossed, candidate)
     cutoffs = [event for event in met if event.stop is None]
     # Of several groups that end here, the outermost.
     cutoff = min(cutoffs, key=lambda event: event.level, default=None)

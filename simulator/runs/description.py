@@ -1,0 +1,247 @@
+"""What `heterode check` prints: resolved parameters with units, regimes, size. Text lines only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from heterode.forecast.estimate import Limits, expected_unknowns, forecast
+from heterode.forecast.regimes import (
+    MeshSummary,
+    areal_capacity,
+    effective_radius,
+    expected_particles,
+    expected_width,
+    fastest_current,
+    regime_numbers,
+)
+from heterode.materials import open_circuit_potential
+from heterode.parameters.geometry import OF_THE_MESH, Geometry
+from heterode.parameters.messages import find_physical, typed
+from heterode.parameters.model import Parameters
+from heterode.parameters.penalty import Penalty
+from heterode.parameters.tables import FractionTable
+from heterode.particles.drawn_penalties import gaussian_length
+from heterode.protocol import Group, Item
+from heterode.validity import MeshFacts, before_run
+
+
+def describe(
+    parameters: Parameters,
+    mesh: MeshSummary | None = None,
+    *,
+    dofs: int | None = None,
+    ranks: int = 1,
+) -> list[str]:
+    """Every value in force, then what follows from them, the regimes and the size.
+
+    Args:
+        mesh, dofs: of the mesh, where there is one already.
+        ranks: for which time and memory are estimated.
+    """
+    title = parameters.title
+    if parameters.dropped_title:
+        title = f"title '{parameters.dropped_title}' left out, as --set changes what it is for"
+    lines = [f"{parameters.source_file}: {title}".rstrip(": "), ""]
+    lines += describe_parameters(parameters)
+    lines += ["", "Protocol", *describe_protocol(parameters, mesh)]
+    lines += ["", "What follows", *describe_derived(parameters, mesh)]
+    lines += ["", "Regimes", *describe_regimes(parameters, mesh)]
+    return [*lines, "", "Size", *describe_size(parameters, mesh, dofs=dofs, ranks=ranks)]
+
+
+def parameter_rows(parameters: Parameters) -> list[tuple[str, str]]:
+    """('section.key', 'value unit') of every key that has a value."""
+    return _rows(parameters, ())
+
+
+def record_of(parameters: Parameters, mesh: MeshSummary | None = None) -> dict[str, Any]:
+    """What a manifest keeps for those who read the results without the input file.
+
+    Args:
+        mesh: of geometry.mesh_file, whose own lengths and particles count.
+
+    Returns:
+        parameters: name -> value with its unit; protocol, derived: lines; regimes: a mapping each,
+        as `heterode.forecast.regimes.Regime`.
+    """
+    return {
+        "parameters": dict(parameter_rows(parameters)),
+        "protocol": [line.removeprefix("  ") for line in describe_protocol(parameters, mesh)],
+        "derived": [line.strip() for line in describe_derived(parameters, mesh)],
+        "regimes": [asdict(regime) for regime in regime_numbers(parameters, mesh)],
+    }
+
+
+def describe_parameters(parameters: Parameters) -> list[str]:
+    """One line per key, 'section.key  value unit'; keys without a value are left out."""
+    rows = parameter_rows(parameters)
+    pad = max(len(name) for name, _ in rows)
+    return [f"{name:<{pad}}  {value}" for name, value in rows]
+
+
+def _rows(section: BaseModel, above: tuple[str, ...]) -> list[tuple[str, str]]:
+    rows: list[tuple[str, str]] = []
+    for name, field in type(section).model_fields.items():
+        value = getattr(section, name)
+        if field.exclude or value is None or value == "":
+            continue
+        if isinstance(section, Geometry) and section.mesh_file is not None and name in OF_THE_MESH:
+            continue
+        if isinstance(value, BaseModel):
+            rows += _rows(value, (*above, name))
+            continue
+        rows.append((".".join((*above, name)), _text(value, typed(field))))
+    return rows
+
+
+def _text(value: Any, annotation: Any) -> str:
+    physical = find_physical(annotation)
+    if physical is not None and isinstance(value, float):
+        return f"{physical.display(value):.6g} {physical.display_unit}".rstrip()
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple):
+        return "; ".join(getattr(item, "text", str(item)) for item in value) or "none"
+    if isinstance(value, FractionTable):
+        return value.text
+    return str(value) if isinstance(value, str | int | Path) else f"{value:g}"
+
+
+def describe_protocol(parameters: Parameters, mesh: MeshSummary | None = None) -> list[str]:
+    """A line per step, with the current that it comes to; groups indented; how cycles count."""
+    protocol = parameters.protocol
+    lines = _described(protocol.steps, parameters, mesh, "  ")
+    if protocol.repeat > 1:
+        lines.append(f"  all of it {protocol.repeat} times, each a cycle")
+    if protocol.stops:
+        stops = ", ".join(f"{voltage:g}" for voltage in protocol.stops)
+        lines.append(f"  stops at {stops} V: a table of the particles each in stops/")
+    return lines
+
+
+def _described(
+    items: Sequence[Item], parameters: Parameters, mesh: MeshSummary | None, indent: str
+) -> list[str]:
+    lines = []
+    one_C = areal_capacity(parameters, mesh) / 3600.0
+    for item in items:
+        if isinstance(item, Group):
+            how = f"until {item.ends}" if item.repeat is None else f"{item.repeat} times"
+            lines.append(f"{indent}repeated {how}:")
+            lines += _described(item.steps, parameters, mesh, indent + "  ")
+            continue
+        current = item.current_density(one_C, parameters.active_material.mean_potential)
+        comes_to = ""
+        if item.table is not None:
+            kind = "stepwise" if item.table.stepwise else "linear between rows"
+            comes_to = f"  ({len(item.table.times)} rows, {kind}, {item.table.duration:g} s, "
+            comes_to += f"up to {item.table.peak:.4g} A/m^2)"
+        elif current is not None:
+            about = "about " if item.power is not None else ""
+            comes_to = f"  ({about}{current:.4g} A/m^2, {current / one_C:.3g}C)"
+        lines.append(f"{indent}{item.text}{comes_to}")
+    return lines
+
+
+def describe_derived(parameters: Parameters, mesh: MeshSummary | None = None) -> list[str]:
+    """Potentials, capacity and currents that the parameters imply."""
+    material = parameters.active_material
+    least, most = material.lithium_fraction_window
+    capacity = areal_capacity(parameters, mesh)
+    one_C = capacity / 3600.0
+    low, high = open_circuit_potential(material.open_circuit_potential).measured_range
+    lines = [
+        f"  open circuit at the start   {material.initial_potential:.4f} V "
+        f"(x = {material.initial_lithium_fraction:g})",
+        f"  lithium fraction            {most:.4f} at {material.voltage_window.low:g} V, "
+        f"{least:.4f} at {material.voltage_window.high:g} V (curve measured {low:.3f}-{high:.3f})",
+        f"  capacity                    {one_C:.2f} Ah/m^2 ({one_C / 10:.3f} mAh/cm^2)",
+        f"  1C                          {one_C:.2f} A/m^2",
+        f"  particle radius 3V/A        {effective_radius(parameters, mesh) * 1e6:.2f} um",
+    ]
+    if parameters.geometry.dimension == 2:
+        lines[-1] = lines[-1].replace("radius 3V/A ", "radius 2A/P ")
+        lines.append(
+            "  two dimensions              particles are discs (cylinders): a third less surface "
+            "per volume than spheres of their radius"
+        )
+    current = fastest_current(parameters, mesh)
+    if current is not None:
+        lines.append(f"  fastest step                {current:.4g} A/m^2 ({current / one_C:.3g}C)")
+    if parameters.penalty.distribution == "weibull" and parameters.penalty.restriction == "rescale":
+        lines.append(
+            "  penalties                   divided by the largest drawn, so they fall as particles "
+            "become more: compare only electrodes of equal number"
+        )
+    if parameters.penalty.correlation_length > 0:
+        lines.append(f"  penalties                   {_correlated(parameters.penalty)}")
+    return lines
+
+
+def _correlated(penalty: Penalty) -> str:
+    l = 1e6 * gaussian_length(penalty)
+    rho = (
+        f"exp(-h/{l:.4g} um)" if penalty.correlation == "exponential" else f"exp(-(h/{l:.4g} um)^2)"
+    )
+    at = f"{1e6 * penalty.correlation_length:.4g} um"
+    return f"correlated, 1/e at {at}: a Gaussian field of correlation {rho} beneath"
+
+
+def describe_regimes(parameters: Parameters, mesh: MeshSummary | None = None) -> list[str]:
+    """Two lines per number: name, symbol, value, what it means; then the formula."""
+    lines = []
+    for regime in regime_numbers(parameters, mesh):
+        lines.append(
+            f"  {regime.name:<36}{regime.symbol:<14}{regime.value:>9.3g}  {regime.meaning}"
+        )
+        lines.append(f"  {'':<36}{regime.formula}")
+    return lines
+
+
+def describe_size(
+    parameters: Parameters,
+    mesh: MeshSummary | None = None,
+    *,
+    dofs: int | None = None,
+    ranks: int = 1,
+    limits: Limits | None = None,
+) -> list[str]:
+    """Particles, width, unknowns, the linear solver, time and memory; what does not fit.
+
+    Args:
+        dofs: unknowns, where they have been counted.
+        ranks: that will share the run.
+        limits: None: those of this machine or job.
+    """
+    about = "about " if dofs is None else ""
+    particles = expected_particles(parameters) if mesh is None else mesh.particles
+    dofs = _leading_digits(expected_unknowns(parameters)) if dofs is None else dofs
+    solver = parameters.solver.preset(dofs, parameters.geometry.dimension)
+    lines = [f"{particles} particles"]
+    if parameters.geometry.mesh_file is None:
+        lines[0] += f" in a slab {expected_width(parameters) * 1e6:.1f} um wide"
+    spaced = f"{dofs:,}".replace(",", " ")
+    lines.append(f"{about}{spaced} unknowns, {solver} linear solver")
+    lines += forecast(parameters, dofs, ranks, solver, limits)
+    return [f"  {line}" for line in lines]
+
+
+def describe_validity(parameters: Parameters, facts: MeshFacts | None = None) -> list[str]:
+    """A line per warning: what leaves the range in which a run's numbers mean something.
+
+    Args:
+        facts: of the mesh, where there is one already.
+    """
+    before = before_run(parameters, facts)
+    found = [*before.holding, *before.foreseen]
+    return [f"  warning: {warning.text}" for warning in found] or ["  nothing leaves its range"]
+
+
+def _leading_digits(count: int) -> int:
+    """Rounded to the two digits that an estimate has."""
+    return int(float(f"{count:.2g}"))
