@@ -15,10 +15,11 @@ from typing import Literal
 import h5py
 import numpy as np
 import pytest
-from test_results import no_room_beyond, one_line
 
+from helpers.breaking import no_room_beyond
 from helpers.commands import environment
 from helpers.paths import PRESET
+from helpers.refusals import one_line
 from helpers.synthetic import SyntheticRun, synthetic_run
 from heterode.base.errors import InputError
 from heterode.parameters import Parameters, load_parameters
@@ -131,7 +132,7 @@ def test_a_damaged_one_never_pushes_out_a_good_one(tmp_path: Path) -> None:
     for number in (10, 20):
         first.write(number, small(number))
     (tmp_path / "000020.h5").write_bytes(b"damaged")
-    (tmp_path / "000020.h5.partial").write_bytes(b"stray")
+    (tmp_path / ".heterode-0a1b2c3d.partial").write_bytes(b"stray")
     later = Checkpoints(tmp_path, tmp_path / "000010.h5")
     later.write(15, small(15))
     # The number alone would have kept 20 and 15.
@@ -314,7 +315,7 @@ def test_another_mesh_or_other_penalties_are_refused(
 def test_stages(tmp_path: Path, under_way: ResultsFolder, parameters: Parameters) -> None:
     assert stage(tmp_path / "none", parameters) == "unborn"
     (tmp_path / "early").mkdir()
-    for name in ("lock", "probe.partial", "manifest.json.partial"):
+    for name in ("lock", ".heterode-0a1b2c3d.partial"):
         (tmp_path / "early" / name).touch()
         assert stage(tmp_path / "early", parameters) == "unborn"
     ResultsFolder.create(tmp_path / "early")
@@ -341,8 +342,10 @@ def test_results_whose_checkpoints_are_gone_are_not_replaced(
     intent = Intent(under_way.path, parameters, resume=True)
     if status == "running":
         intent.check()
-        intent.claim(HASHES).release()
-        assert contents(under_way.path) == {}
+        claim = intent.claim(HASHES)
+        claim.release()
+        assert claim.replaces
+        assert contents(under_way.path) == before, "nothing goes before there is something new"
         return
     for act in (intent.check, lambda: intent.claim(HASHES)):
         with pytest.raises(InputError, match="checkpoints of the run are gone") as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -271,6 +272,39 @@ COUNTED = [
 @pytest.mark.parametrize(("preset", "values", "counted"), COUNTED)
 def test_steps_are_about_those_counted(preset: str, values: dict[str, str], counted: int) -> None:
     assert expected_steps(load(preset, **values)) == pytest.approx(counted, rel=0.25)
+
+
+def test_tight_tolerances_take_more_steps() -> None:
+    default, tight = load(), load(solver__fraction_tolerance="1e-7")
+    # 170 steps were counted where 39 were with the default, 1e-4.
+    assert expected_steps(tight) / expected_steps(default) == pytest.approx(170 / 39, rel=0.1)
+    loose = load(solver__fraction_tolerance="1e-3")
+    assert expected_steps(loose) == expected_steps(default)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {
+            "solver__maximum_step_fraction": "1e-5",
+            "protocol__steps": '["charge at C/20 for 40 h"]',
+        },
+        {"solver__fraction_tolerance": "1e-14"},
+        {"protocol__steps": '["charge at C/20 for 1 h", "hold at 4.0 V for 1e9 s"]'},
+        {"protocol__steps": '["charge at C/20 for 1 h", "rest for 1e9 s"]'},
+        {"protocol__repeat": "100000"},
+    ],
+)
+def test_practically_endless_runs_are_warned_of_with_their_steps(values: dict[str, str]) -> None:
+    parameters, limits = load(**values), Limits(None, None, "")
+    (line,) = unfit(parameters, 1000, 1, "direct", None, limits)
+    told = re.match(r"about ([\d ]+|\d\.?\d*e\+\d+) time steps will be needed\.", line)
+    assert told is not None
+    steps = expected_steps(parameters)
+    assert float(told[1].replace(" ", "")) == pytest.approx(steps, rel=0.06)
+    assert steps > 100_000
+    # The negative twin: the same without them.
+    assert unfit(load(), 1000, 1, "direct", None, limits) == []
 
 
 def test_steps_follow_the_protocol() -> None:

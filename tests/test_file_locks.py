@@ -17,8 +17,8 @@ from pathlib import Path
 
 import h5py
 import pytest
-from test_resume import broken_at
 
+from helpers.broken_runs import broken_at
 from helpers.commands import Ended, environment, settings, short_run
 from helpers.paths import HELPERS, ROOT
 from helpers.synthetic import synthetic_run, write_run

@@ -83,6 +83,20 @@ def test_skipped_steps_are_listed(folder: ResultsFolder) -> None:
     assert "5 steps more" in text
 
 
+def test_stops_that_were_left_out_are_listed(folder: ResultsFolder) -> None:
+    page = folder.report / "index.html"
+    assert "Stops left out" not in page.read_text()
+    manifest = Manifest(folder.manifest, read_manifest(folder.manifest))
+    entry = {"step": 4, "text": "charge until 4.2 V", "stop_V": 3.8, "time_s": 60}
+    entry |= {"before_V": 3.75, "after_V": 3.82}
+    manifest.update(left_out_stops=[entry], left_out_stop_count=3)
+    write_page(folder.path)
+    text = page.read_text()
+    assert "stop at 3.8 V in step 4: charge until 4.2 V" in text
+    assert "led across it, from 3.7500 V to 3.8200 V, 60 s" in text
+    assert "2 stops more" in text
+
+
 class Reader(HTMLParser):
     """Collects addresses and text, and sees that what is opened is closed."""
 

@@ -172,6 +172,14 @@ def test_a_power_is_no_rate():
                 Cutoff("time", 3600),
             ),
         ),
+        ("follow a b/us06.csv with area 0.1027 m^2", "a b/us06.csv", False, ()),
+        ("follow us06.csv stepwise with area 1 cm^2", "us06.csv", True, ()),
+        (
+            "follow us06.csv with area 1 cm^2 stepwise until 1 h",
+            "us06.csv",
+            True,
+            (Cutoff("time", 3600),),
+        ),
         (
             "follow drive.csv until x above 0.9",
             "drive.csv",

@@ -356,7 +356,7 @@ def test_folders_that_cannot_be_reported(
     wrong = {
         (tmp_path / "empty",): "not readable as a manifest",
         (tmp_path / "missing",): "no such file or folder",
-        (place, "--at", "start"): "all particles hold the same lithium",
+        (place, "--at", "start"): "all particles hold the same lithium within 1e-09. Choose",
         (place, "--section", "z=10um"): "a 2D run is a section already",
         (place, place): "the same input is given twice",
         (place, "--permutations", "3"): "at least",

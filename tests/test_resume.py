@@ -14,7 +14,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from test_cli_endings import (
+
+from helpers.broken_runs import broken_at, resumed_at, steps_of
+from helpers.commands import Ended, command, environment, settings, short_run
+from helpers.endings import (
     ENDLESS,
     FAILING,
     SMALL_DISK,
@@ -23,8 +26,6 @@ from test_cli_endings import (
     start_endless,
     the_line,
 )
-
-from helpers.commands import Ended, command, environment, settings, short_run
 from helpers.paths import HELPERS, ROOT
 from helpers.same_run import TOLERANCE, check_completed, difference
 from helpers.surroundings import PATIENCE
@@ -34,8 +35,6 @@ from heterode.results.checkpoint import list_checkpoints
 from heterode.runs.stages import Simulation
 from heterode.solver.algebra.bordered import BorderedSolver
 from heterode.solver.time.stepper import Stepper
-
-Patch = Callable[[pytest.MonkeyPatch], None]
 
 PROTOCOL = (
     "charge at C/2 until 4.15 V",
@@ -67,30 +66,6 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert main([*arguments(), "--out", str(out)]) == 0
     check_completed(out)
     return out
-
-
-def steps_of(folder: Path) -> int:
-    return int(read_manifest(folder / "manifest.json")["steps"])
-
-
-def signal_at(step: int, patch: pytest.MonkeyPatch, number: int = signal.SIGUSR1) -> None:
-    """Have the signal arrive while the given accepted time step is recorded."""
-    record = Simulation._record
-
-    def recording(self, *arguments, **more):
-        if self._cell.stepper.steps == step:
-            os.kill(os.getpid(), number)
-        return record(self, *arguments, **more)
-
-    patch.setattr(Simulation, "_record", recording)
-
-
-def broken_at(step: int, out: Path, words: list[str]) -> None:
-    """Start or resume, and break off by a signal at or just after an accepted time step."""
-    with pytest.MonkeyPatch.context() as patch:
-        signal_at(step, patch)
-        assert main([*words, "--out", str(out), "--resume"]) == 128 + signal.SIGUSR1
-    assert steps_of(out) >= step
 
 
 # -- in one process ---------------------------------------------------------------------------
@@ -188,16 +163,6 @@ def forget_the_past(patch: pytest.MonkeyPatch) -> None:
         self._past = self._past[:1]
 
     patch.setattr(Stepper, "recall", recalling)
-
-
-def resumed_at(step: int, out: Path, words: list[str], *patches: Patch) -> Path:
-    """A run broken at an accepted step, and gone on with under some patches."""
-    broken_at(step, out, words)
-    with pytest.MonkeyPatch.context() as patch:
-        for change in patches:
-            change(patch)
-        assert main([*words, "--out", str(out), "--resume"]) == 0
-    return out
 
 
 def test_the_past_must_be_restored(unbroken: Path, tmp_path: Path) -> None:

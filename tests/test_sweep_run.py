@@ -15,12 +15,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from test_sweep_design import plan
 
 from helpers.commands import Ended as Process
 from helpers.commands import command, environment
-from helpers.paths import FIVE_DISCS, PRESET
+from helpers.paths import PRESET
 from helpers.surroundings import PATIENCE
+from helpers.sweeps import plan, swept
 from heterode.base.cores import usable_cores
 from heterode.base.errors import InputError
 from heterode.geometry import cache
@@ -32,20 +32,6 @@ from heterode.sweep.pool import Pool, slots_for, tasks_of
 from heterode.sweep.schema import is_column
 from heterode.sweep.slots import DiedError, Slot, WorkerSlot
 from heterode.sweep.worker import Task
-
-SMALL = f"""
-parameters = "{PRESET}"
-[set]
-geometry.mesh_file = "{FIVE_DISCS}"
-"""
-
-
-def swept(folder: Path, text: str, steps: str = "charge at C/2 for 2 min") -> Path:
-    """A sweep file of five particles and seconds; `text` begins in [set]."""
-    file = folder / "small.toml"
-    file.write_text(f'{SMALL}protocol.steps = ["{steps}"]\n{text}', encoding="utf-8")
-    return file
-
 
 # -- the pool, without simulations -----------------------------------------------------------
 

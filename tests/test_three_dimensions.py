@@ -17,12 +17,12 @@ from mpi4py import MPI
 from helpers.linearisation import mismatches
 from helpers.manufactured import SmoothCurve, cell
 from helpers.mapped_grid import MappedGrid, mapped_grid, straight
+from helpers.orders_in_space import CUBE, bent, l2_orders, little_more_salt
 from heterode.geometry import tags
 from heterode.geometry.mesh_data import facets_of
 from heterode.geometry.simplex import integrate_cells
 from heterode.solver.discretisation.electrode_mesh import MICROMETRE, ElectrodeMesh, distribute
 from heterode.solver.discretisation.facets import FacetTrace, FieldOnSubmesh, facet_trace
-from verification.in_space import CUBE, bent, l2_orders, little_more_salt
 
 Floats = npt.NDArray[np.float64]
 

@@ -398,7 +398,7 @@ def test_a_place_that_cannot_be_written(results: Path, heterode: Heterode) -> No
 @pytest.mark.slow
 def test_equal_spheres_are_what_their_twin_says(tmp_path: Path, heterode: Heterode) -> None:
     """The bound of docs/verification.md, which another script for PyBaMM is held to."""
-    from verification.homogenised import BOUND, SPHERES
+    from helpers.equal_spheres import BOUND, SPHERES
 
     steps = 'protocol.steps=["charge at 1C until 4.3 V"]'
     options = [part for text in (*SPHERES, steps) for part in ("--set", text)]

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from test_resume import signal_at
 
+from helpers.broken_runs import signal_at
 from helpers.commands import Ended, short_run
 from heterode.base.run_warnings import RunWarning
 from heterode.cli import main

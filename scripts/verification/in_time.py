@@ -1,10 +1,10 @@
 """Orders in time: of the differentiation formulas alone, and of the stepper on whole cells.
 
-    u' = -k (u - cos t) - sin t     with u = cos t, at uneven steps
+One equation and the small cell stand in helpers/orders_in_time.py. Beside them, a cell with
 
     u(t) = u_0 + (1 + 0.3 sin(t / 25 s)) (u_exact - u_0)     at the nodes of a whole cell
 
-The second is made a solution by loads that are the discrete equations' own residual at u(t), du/dt:
+which is made a solution by loads that are the discrete equations' own residual at u(t), du/dt:
 what the stepper then errs by is its error in time alone, of all fields together. By block, one
 of the two stored fields is marched, and the others hold their exact values at each time.
 
@@ -14,60 +14,45 @@ that order 1 is left of it, which must be seen.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import replace
-from functools import lru_cache, partial
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
 
-from helpers.manufactured import TWO_BLOCKS, V_EXACT, SmoothCurve, cell, interpolated, orders
-from helpers.mapped_grid import mapped_grid
+from helpers.manufactured import V_EXACT, cell, interpolated, orders
+from helpers.orders_in_space import grid_of, solve_block
+from helpers.orders_in_time import (
+    DURATION,
+    PATTERN,
+    REFERENCE,
+    Scheme,
+    decay_error,
+    differentiated_by,
+    even_steps_assumed,
+    fixed_steps,
+    settled,
+    small_cell,
+    time_errors,
+)
 from heterode.physics.balances import CELL
 from heterode.solver.algebra.bordered import BorderedSolver
 from heterode.solver.model import CellModel
-from heterode.solver.time import stepper as stepper_module
-from heterode.solver.time.bdf import Differentiation, differentiation
+from heterode.solver.time.bdf import differentiation
 from heterode.solver.time.newton import Newton
-from heterode.solver.time.stepper import State, Stepper
-from heterode.solver.time.terminal import ConstantCurrent, ConstantVoltage
+from heterode.solver.time.stepper import Stepper
+from heterode.solver.time.terminal import ConstantVoltage
 from verification.claim import Claim, Curve, Outcome, Plot, near
-from verification.in_space import grid_of, solve_block
 
 Floats = npt.NDArray[np.float64]
-
-PATTERN = np.array([1.0, 1.7, 0.6, 1.3, 0.8])
-"""Uneven steps, repeated; halving them all keeps their ratios."""
-
-Scheme = Callable[[float, Sequence[float], int], Differentiation]
-
-
-def even_steps_assumed(time: float, past_times: Sequence[float], highest: int) -> Differentiation:
-    """The negative twin: right at even steps, wrong step ratio elsewhere."""
-    h = time - past_times[0]
-    return differentiation(time, [time - h * (j + 1) for j in range(len(past_times))], highest)
 
 
 # -- one equation ---------------------------------------------------------------------------
 
 
-def decay_error(refinement: int, highest: int, scheme: Scheme = differentiation) -> float:
-    """Largest error of the equation above, from exact past values to t = 4."""
-    k = 3.0
-    steps = np.tile(PATTERN, refinement)
-    times = np.concatenate([[0.0], 4.0 * np.cumsum(steps) / steps.sum()])
-    u = [1.0, np.cos(times[1])]
-    for n in range(2, times.size):
-        t, past = times[n], times[n - 1 :: -1][:3]
-        s = scheme(t, past, highest)
-        beta = s.past([u[n - 1], u[n - 2]])
-        u.append((k * np.cos(t) - np.sin(t) - beta) / (s.alpha + k))
-    return float(np.max(np.abs(u - np.cos(times))))
-
-
 def formulas(scheme: Scheme = differentiation) -> Outcome:
-    """Orders of both formulas on the equation above."""
+    """Orders of both formulas on one equation."""
     refinements = (16, 32, 64)
     figures, curves = [], []
     for highest in (1, 2):
@@ -195,78 +180,6 @@ def swinging_cell(dimension: int, scheme: Scheme = differentiation) -> Outcome:
 
 
 # -- a whole cell ---------------------------------------------------------------------------
-
-START, DURATION = 600.0, 1200.0
-"""s: past the transients that follow the jump of the current, to the end of the comparison."""
-
-REFERENCE = 96
-"""Repetitions of the pattern whose error does not count."""
-
-
-@lru_cache(maxsize=1)
-def small_cell() -> CellModel:
-    """Two square particles with slow diffusion and kinetics."""
-    return cell(
-        mapped_grid(TWO_BLOCKS, per_um=1, order=1),
-        "carbon_binder.electrolyte_fraction=0.5",
-        "active_material.rate_constant=1e-10 m/s",
-        "active_material.diffusivity=1e-14 m^2/s",
-    )
-
-
-def settled(model: CellModel) -> tuple[State, ConstantCurrent]:
-    """The cell after a while at a constant current."""
-    control = ConstantCurrent(model.one_C)
-    vector = np.zeros(model.layout.owned)
-    vector[model.layout.slices["s"]], vector[model.layout.slices["y"]] = 0.8, 1.0
-    U = float(SmoothCurve().potential_and_slope(np.array(0.8))[0])
-    stepper = model.stepper(replace(model.start(), vector=vector, V=U))
-    lengths = 1.1 ** np.arange(60)
-    for length in START * lengths / lengths.sum():
-        stepper.accept(stepper.attempt(length, control))
-    return replace(stepper.state, time=0.0, charge=0.0), control
-
-
-def fixed_steps(
-    model: CellModel, start: State, control: ConstantCurrent, count: int, highest: int
-) -> State:
-    """March the pattern `count` times over the duration, with no error control.
-
-    One step of order 1 at the start leaves an error of order 2.
-    """
-    model.stepper(start)  # makes the Newton solver
-    stepper = Stepper(
-        model.newton, model.norms, model.tolerances, start, 1e-3, highest_order=highest
-    )
-    lengths = np.tile(PATTERN, count)
-    for length in DURATION * lengths / lengths.sum():
-        stepper.accept(stepper.attempt(length, control))
-    return stepper.state
-
-
-def time_errors(model: CellModel, highest: int, counts: Sequence[int]) -> list[list[float]]:
-    """Error of V and of one particle's mean for each count, against many steps of order 2."""
-    start, control = settled(model)
-
-    def measure(count: int, order: int) -> np.ndarray:
-        state = fixed_steps(model, start, control, count, order)
-        s = model.averages.of_volume(state.vector[model.layout.slices["s"]])
-        return np.array([state.V, s[0]])
-
-    reference = measure(REFERENCE, 2)
-    differences = [np.abs(measure(count, highest) - reference) for count in counts]
-    return np.array(differences).T.tolist()
-
-
-@contextmanager
-def differentiated_by(scheme: Scheme) -> Iterator[None]:
-    """Steppers use another formula inside."""
-    own = stepper_module.differentiation
-    stepper_module.differentiation = scheme
-    try:
-        yield
-    finally:
-        stepper_module.differentiation = own
 
 
 def whole_cell(scheme: Scheme | None = None, counts: Sequence[int] = (8, 16)) -> Outcome:

@@ -2,162 +2,57 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
-from functools import lru_cache, partial
-from types import SimpleNamespace
+from functools import partial
 
 import numpy as np
-import numpy.typing as npt
-from mpi4py import MPI
-from scipy.optimize import brentq
-from scipy.special import jn_zeros
 
-from helpers.cells import NO_TRANSPORT_LOSS, cell, parameters, run
+from helpers import exact_limits
+from helpers.exact_limits import (
+    DISC_DIFFUSIVITY,
+    SPHERE_DIFFUSIVITY,
+    SPHERE_RISE,
+    START_FRACTION,
+    AgainstSeries,
+    Floats,
+    asinh_pair,
+    overpotential,
+    sphere_run,
+)
 from helpers.manufactured import SmoothCurve
 from helpers.manufactured import cell as block_cell
 from helpers.mapped_grid import Blocks, mapped_grid
-from heterode.base.constants import FARADAY, GAS_CONSTANT
-from heterode.geometry.meshing_3d import mesh_spheres
-from heterode.geometry.packing import Packing
-from heterode.results.sample import Sample
-from heterode.solver.discretisation.electrode_mesh import distribute
 from heterode.solver.model import CellModel
 from heterode.solver.time.stepper import State
 from heterode.solver.time.terminal import ConstantCurrent
 from verification.claim import Claim, Curve, Outcome, Plot, at_most
 
-Floats = npt.NDArray[np.float64]
-
 # -- diffusion under constant flux ------------------------------------------------------------
-
-DISC_RADIUS = 2.5e-6  # of the disc in single_disc_2d.msh, m
-DISC_DIFFUSIVITY = 3e-15
-
-SPHERE_RADIUS = 5e-6
-SPHERE_DIFFUSIVITY = 1e-14
-SPHERE_FLUX = 1e-5  # mol m^-2 s^-1
-SPHERE_TIME = 600.0
-SPHERE_RISE = 4596.106
-"""Rise of the surface concentration at that time, mol m^-3, from the series by itself."""
-
-ACCURATE_TIME = (
-    "solver.fraction_tolerance=1e-5",
-    'solver.voltage_tolerance="0.01 mV"',
-    "solver.maximum_step_fraction=0.005",
-)
-
-
-def disc_surface_rise(flux: float, diffusivity: float, times: Sequence[float] | Floats) -> Floats:
-    """Rise of the surface concentration of a disc under constant flux into it, mol m^-3.
-
-    c(R, t) - c_0 = (J R / D) (2 tau + 1/4 - 2 sum exp(-lambda^2 tau) / lambda^2),
-    tau = D t / R^2, J_1(lambda) = 0.
-    Source: Carslaw and Jaeger, Conduction of Heat in Solids, 2nd ed., section 7.8.
-    """
-    tau = diffusivity * np.asarray(times) / DISC_RADIUS**2
-    roots = jn_zeros(1, 400)
-    series = np.sum(np.exp(-np.outer(tau, roots**2)) / roots**2, axis=1)
-    return flux * DISC_RADIUS / diffusivity * (2 * tau + 0.25 - 2 * series)
-
-
-def sphere_surface_rise(flux: float, diffusivity: float, times: Sequence[float] | Floats) -> Floats:
-    """The same of a sphere.
-
-    c(R, t) - c_0 = (J R / D) (3 tau + 1/5 - 2 sum exp(-lambda^2 tau) / lambda^2),
-    tau = D t / R^2, tan lambda = lambda.
-    Source: Carslaw and Jaeger, section 9.7; Crank, The Mathematics of Diffusion, 2nd ed., 6.3.3.
-    """
-    tau = diffusivity * np.asarray(times) / SPHERE_RADIUS**2
-    # sin z - z cos z has the same roots and no poles, one below each (n + 1/2) pi.
-    ends = (np.arange(1, 401) + 0.5) * np.pi
-    roots = np.array([brentq(lambda z: np.sin(z) - z * np.cos(z), e - 1.0, e) for e in ends])
-    series = np.sum(np.exp(-np.outer(tau, roots**2)) / roots**2, axis=1)
-    return flux * SPHERE_RADIUS / diffusivity * (3 * tau + 0.2 - 2 * series)
-
-
-@lru_cache(maxsize=1)
-def _disc_run() -> tuple[float, tuple[Sample, ...]]:
-    overrides = (
-        *NO_TRANSPORT_LOSS,
-        'active_material.rate_constant="1e-9 m/s"',
-        f'active_material.diffusivity="{DISC_DIFFUSIVITY} m^2/s"',
-        'protocol.steps=["charge at C/3 for 40 min"]',
-        *ACCURATE_TIME,
-    )
-    model = cell("single_disc_2d", overrides)
-    return model.parameters.active_material.maximum_concentration, tuple(run(model)[0])
 
 
 def disc(diffusivity: float = DISC_DIFFUSIVITY) -> Outcome:
-    """One disc without transport loss against the series for some diffusivity."""
-    c_max, samples = _disc_run()
-    flux = -samples[-1].particle_current_A_m2[0] / FARADAY
-    times = np.array([sample.time_s for sample in samples[1:]])
-    surface = np.array([sample.surface_lithium_fraction[0] for sample in samples[1:]])
-    exact = 0.985 + disc_surface_rise(flux, diffusivity, times) / c_max
-    return _against_series(times, surface, exact, after=60.0, bound=2e-3)
+    """The surface of a disc under constant flux, against the series for some diffusivity."""
+    return _outcome(exact_limits.disc(diffusivity), 2e-3)
 
 
-def _against_series(
-    times: Floats, surface: Floats, exact: Floats, *, after: float, bound: float
-) -> Outcome:
-    """Largest deviation of the surface's lithium fraction over its whole change."""
-    later = times > after
-    deviation = np.max(np.abs(surface - exact)[later]) / abs(exact[-1] - 0.985)
+def _outcome(found: AgainstSeries, bound: float) -> Outcome:
+    """The deviation from the series is below a bound."""
     curves = (
-        Curve("series", times, exact),
-        Curve("simulator", times, surface, line=False),
+        Curve("series", found.times, found.exact),
+        Curve("simulator", found.times, found.surface, line=False),
     )
     plot = Plot("time, s", "lithium fraction at the surface", curves)
-    return Outcome((at_most("largest deviation over total change", deviation, bound),), (plot,))
-
-
-def single_sphere() -> CellModel:
-    """One sphere of radius 5 um in the middle of a box of 12 um, quadratic elements."""
-    packing = Packing(
-        centres_um=np.array([[6.0, 6.0, 6.0]]),
-        radii_um=np.array([1e6 * SPHERE_RADIUS]),
-        width_um=(12.0, 12.0),
-        coating_thickness_um=12.0,
-        minimum_gap_um=0.1,
-        walls="inside",
-        whole=1,
-    )
-    sizes = SimpleNamespace(
-        surface_size_factor=0.25, maximum_size=2e-6, minimum_size=1e-7, separator_size=3e-6
-    )
-    current = FARADAY * SPHERE_FLUX * 4 * np.pi * SPHERE_RADIUS**2 / 12e-6**2
-    overrides = (
-        *NO_TRANSPORT_LOSS,
-        "solver.degree=2",
-        'active_material.rate_constant="1e-9 m/s"',
-        f'active_material.diffusivity="{SPHERE_DIFFUSIVITY} m^2/s"',
-        f'protocol.steps=["charge at {current:.12g} A/m^2 for {SPHERE_TIME:g} s"]',
-        "solver.fraction_tolerance=3e-5",
-        'solver.voltage_tolerance="0.1 mV"',
-        "solver.maximum_step_fraction=0.01",
-    )
-    electrode = distribute(MPI.COMM_SELF, mesh_spheres(packing, sizes, 4.0))
-    return CellModel(electrode, parameters(overrides), np.ones(1))
-
-
-@lru_cache(maxsize=1)
-def _sphere_run() -> tuple[float, tuple[Sample, ...]]:
-    model = single_sphere()
-    return model.parameters.active_material.maximum_concentration, tuple(run(model)[0])
+    figure = at_most("largest deviation over total change", found.deviation, bound)
+    return Outcome((figure,), (plot,))
 
 
 def sphere(diffusivity: float = SPHERE_DIFFUSIVITY) -> Outcome:
-    """One sphere without transport loss against the series for some diffusivity."""
-    c_max, samples = _sphere_run()
-    times = np.array([sample.time_s for sample in samples[1:]])
-    surface = np.array([sample.surface_lithium_fraction[0] for sample in samples[1:]])
-    exact = 0.985 - sphere_surface_rise(SPHERE_FLUX, diffusivity, times) / c_max
-    found = _against_series(times, surface, exact, after=30.0, bound=5e-3)
-    change = c_max * (0.985 - surface[-1])
+    """The surface of a sphere under constant flux, against the series for some diffusivity."""
+    found = exact_limits.sphere(diffusivity)
+    whole = _outcome(found, 5e-3)
+    change = sphere_run()[0] * (START_FRACTION - found.surface[-1])
     end = at_most("change at 600 s against 4596.106 mol/m^3", abs(change / SPHERE_RISE - 1), 5e-3)
-    return Outcome((*found.figures, end), found.plots)
+    return Outcome((*whole.figures, end), whole.plots)
 
 
 # -- Bruggeman's slab -------------------------------------------------------------------------
@@ -244,42 +139,6 @@ def _profiles(model: CellModel) -> Plot:
 
 
 # -- kinetics without transport ---------------------------------------------------------------
-
-
-def overpotential(rate: float, penalty: float, protocol: str = "charge at C/40 for 10 h"):
-    """V - U of one disc without transport loss, and the numbers that an expectation needs.
-
-    Returns:
-        V - U, V; exchange current density without penalty as a function of the exponent of the
-        vacancies, A m^-2; current density i, A m^-2; RT/F, V.
-    """
-    model = cell(
-        "single_disc_2d",
-        (
-            *NO_TRANSPORT_LOSS,
-            f'active_material.rate_constant="{rate} m/s"',
-            'active_material.diffusivity="1e-9 m^2/s"',
-            f'protocol.steps=["{protocol}"]',
-        ),
-        [penalty],
-    )
-    last = run(model)[0][-1]
-    x = last.lithium_fraction_mean
-    c_max = model.parameters.active_material.maximum_concentration
-
-    def exchange(order: float) -> float:
-        return float(FARADAY * rate * c_max * (1 - x) ** order * x ** (1 - order))
-
-    i = model.one_C / 40 / model.averages.surfaces[0]
-    thermal = GAS_CONSTANT * model.parameters.temperature / FARADAY
-    measured = last.voltage_V - float(model.curve.potential(np.array([x]))[0])
-    return measured, exchange, i, thermal
-
-
-def asinh_pair(penalty: float, order: float = 0.5) -> tuple[float, float]:
-    """Overpotential at a current above the exchange current, V: measured and expected."""
-    measured, exchange, i, thermal = overpotential(2e-11, penalty)
-    return measured, float(2 * thermal * np.arcsinh(i / (2 * penalty * exchange(order))))
 
 
 PENALTIES = (1.0, 0.5, 0.05)

@@ -65,6 +65,13 @@ COMMANDS = (
 class _Parser(argparse.ArgumentParser):
     """Reports wrong usage as every other mistake: by an exception, in one line."""
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Refuse what is unknown here, not in the parser above: its help knows no such option."""
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return found, unknown
+
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{message}. See `{self.prog} --help`")
 

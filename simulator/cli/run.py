@@ -76,8 +76,13 @@ def _run(options: argparse.Namespace, comm: Any) -> int:
     except Exception as error:
         return _fault(error, folder, comm)
     if comm.rank == 0:
+        place = f"Results so far: {folder}"
+        if not outcome.begun:
+            place = f"The earlier results in {folder} are as they were"
         if outcome.status == "failed":
-            print(f"heterode: failed: {outcome.reason}. Results so far: {folder}", file=sys.stderr)
+            print(f"heterode: failed: {outcome.reason}. {place}", file=sys.stderr)
+        elif not outcome.begun:
+            print(f"heterode: {outcome.reason}. {place}", file=sys.stderr)
         elif not options.quiet:
             print(f"{outcome.status}: {outcome.reason}\nresults: {folder}")
             if parameters.output.report:

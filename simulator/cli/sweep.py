@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from heterode.base.errors import InputError
+from heterode.base.words import counted
 from heterode.cli.endings import DONE, SOLVE_FAILED
 from heterode.cli.outputs import with_overwrite
 from heterode.cli.results_folder import add_accept_altered, mind
@@ -171,8 +172,10 @@ def _pool(options: argparse.Namespace) -> int:
 
 
 def _warn(plan: Plan, options: argparse.Namespace) -> None:
-    """Say what is wrong with the sweep as a whole, before its runs."""
+    """Say what is wrong with the sweep as a whole, and what it runs less often, before its runs."""
     if not options.quiet:
+        for remark in plan.remarks:
+            print(f"heterode: {remark}", file=sys.stderr, flush=True)
         for warning in plan.warnings:
             print(f"heterode: warning: {warning.message}", file=sys.stderr, flush=True)
 
@@ -217,7 +220,7 @@ def _run(
                 quiet=options.quiet,
             )
             on = f" on {ranks} ranks each" if ranks > 1 else ""
-            board.say(f"{len(tasks)} of {total} runs are left, {count} at a time{on}")
+            board.say(f"{len(tasks)} of {counted(total, 'run', 'is')} left, {count} at a time{on}")
             signal = Pool(folder, slots[:count], board, _load_findings).run(tasks)
         code = _collect(plan, folder, options)
         return 128 + signal if signal else code
@@ -297,7 +300,7 @@ def _submit(plan: Plan, folder: SweepFolder, ranks: int, options: argparse.Names
         return DONE
     job = submit(plan, folder, tasks, ranks)
     print(
-        f"submitted: array job {job} of {len(tasks)} runs; logs in {folder.slurm}\n"
+        f"submitted: array job {job} of {counted(len(tasks), 'run')}; logs in {folder.slurm}\n"
         f"heterode sweep {shlex.quote(str(folder.path))} --collect writes the table meanwhile"
     )
     return DONE

@@ -21,6 +21,7 @@ from typing import Any, TypeVar
 from heterode.base import cache_folder as heterode_cache
 from heterode.base.errors import InputError
 from heterode.base.reading import read_regular
+from heterode.base.words import counted
 from heterode.geometry import meshing, packing
 from heterode.geometry.extent import refuse_other_units
 from heterode.geometry.mesh_data import MeshData
@@ -65,7 +66,7 @@ def _made(parameters: Any, path: Path, name: str) -> MeshData:
     packed = packing_for(parameters)
     progress = _terminal_progress(len(packed.radii_um))
     if progress is not None:
-        progress(f"meshing {len(packed.radii_um)} particles")
+        progress(f"meshing {counted(len(packed.radii_um), 'particle')}")
     mesh = _named(parameters, lambda: meshing.build_mesh(packed, parameters.geometry, name))
     _store(path, mesh)
     return mesh

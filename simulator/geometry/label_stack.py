@@ -24,6 +24,7 @@ from scipy.spatial import cKDTree
 from skimage.measure import marching_cubes
 
 from heterode.base.errors import InputError
+from heterode.base.words import counted
 from heterode.geometry.box_surfaces import SLOPE, BoxSizes, empty_grid, mesh_box
 from heterode.geometry.even_surface import enclosed_volume, even_triangles, vertex_normals
 from heterode.geometry.mesh_data import MeshData
@@ -121,7 +122,7 @@ def mesh_stack(
     for attempt in range(RETRIES + 1):
         solids = solids_of(labels, voxel_um, gap_um, factor, sizes.maximum, progress)
         if progress is not None:
-            progress(f"filling the space between {len(solids.labels)} particles")
+            progress(f"filling the space between {counted(len(solids.labels), 'particle')}")
         inner = [surface for _, surface in solids.voids]
         grid = _size_grid([*solids.surfaces, *inner], solids.extent, separator_um, sizes)
         try:

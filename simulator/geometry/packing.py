@@ -18,6 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from heterode.base.errors import InputError
+from heterode.base.words import counted
 from heterode.geometry.mesh_data import thickness_axis
 from heterode.geometry.relaxation import Box, SoftBalls, exchange, relax, shake
 from heterode.particles.drawn_sizes import size_law
@@ -241,7 +242,7 @@ def _adjusted(radii: Floats, target: float, dimension: int, bounds: tuple[float,
     factor = float(target / ball_volume(radii, dimension).sum()) ** (1.0 / dimension)
     if abs(factor - 1.0) > MOST_SCALING:
         raise InputError(
-            f"geometry.width holds about {radii.size} particles: too few to meet"
+            f"geometry.width holds about {counted(radii.size, 'particle')}: too few to meet"
             " geometry.active_fraction with these sizes. Raise geometry.width, or give"
             " geometry.particles instead, from which the width follows."
         )
@@ -282,7 +283,9 @@ def _place(
     for start in range(starts):
         centres = margin + random.random((len(radii), len(box.size))) * (box.size - 2.0 * margin)
         if progress is not None:
-            progress(f"packing {len(radii)} particles, start {start + 1} of at most {starts}")
+            progress(
+                f"packing {counted(len(radii), 'particle')}, start {start + 1} of at most {starts}"
+            )
         # Relaxing only parts what overlaps: random crowds and holes would stay. Swollen balls fill
         # the slab evenly first.
         swell = max(1.0, (CROWDED[len(box.size)] / share) ** (1.0 / len(box.size)))

@@ -22,6 +22,7 @@ import numpy.typing as npt
 from heterode.base.csv_table import CsvTable, read_csv_table
 from heterode.base.csv_text import TableError
 from heterode.base.errors import InputError
+from heterode.base.words import counted
 from heterode.optics.spectrum import EV_UM
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -116,7 +117,7 @@ def _table(
     path: Path | str, energy: Floats, ab: Floats, c: Floats, isotropic: bool, eps1: Floats | None
 ) -> AbsorptionTable:
     if energy.size < 4:
-        raise InputError(f"{path}: has {energy.size} rows. A spectrum needs at least 4")
+        raise InputError(f"{path}: has {counted(energy.size, 'row')}. A spectrum needs at least 4")
     order = np.argsort(energy, kind="stable")
     energy = energy[order]
     if energy[0] < 0.0:

@@ -217,6 +217,11 @@ def idle_keys(parameters: Parameters, data: dict[str, Any]) -> Iterator[tuple[Ke
             yield from ((key, rule) for key in rule.keys if given(data, key))
 
 
+def keys_without_effect(parameters: Parameters) -> set[Key]:
+    """Keys that would be refused beside these parameters, were they given."""
+    return {key for rule in RULES if rule.idle(parameters) for key in rule.keys}
+
+
 def _fields_of_others(distribution: Any) -> tuple[Key, ...]:
     """Keys of [geometry.particle_size] that a distribution does not have."""
     tables = {name: set(table.model_fields) for name, table in SIZE_TABLES.items()}

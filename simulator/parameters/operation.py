@@ -12,7 +12,7 @@ from heterode.materials.open_circuit import VOLTAGE_RANGE
 from heterode.parameters.fields import MistakeError, Order, Physical, Section
 from heterode.parameters.tables import read_current_table
 from heterode.protocol import FORMS, Group, Item, Step, StepError, parse_item
-from heterode.protocol.language import group_ends, is_stepwise, parse_repeat
+from heterode.protocol.language import area_of, group_ends, is_stepwise, parse_repeat
 from heterode.protocol.records import each_step
 from heterode.protocol.sequence import length
 
@@ -162,7 +162,8 @@ def _with_table(step: Step, key: tuple[str, ...]) -> Step:
     if step.file is None:
         return step
     try:
-        return replace(step, table=read_current_table(step.file, stepwise=is_stepwise(step)))
+        table = read_current_table(step.file, stepwise=is_stepwise(step), area=area_of(step))
+        return replace(step, table=table)
     except MistakeError as mistake:
         raise MistakeError(
             f"names {step.file.name}, which {mistake.problem}",
@@ -216,10 +217,12 @@ class Solver(Section):
     newton_iterations: Annotated[int, Field(ge=2, le=200)] = 20
     initial_step: Duration | None = None
     minimum_step: Duration = 1e-3
-    maximum_step_fraction: Annotated[float, Physical(at_least=1e-9, up_to=1, example="0.0125")] = (
+    maximum_step_fraction: Annotated[float, Physical(at_least=1e-5, up_to=1, example="0.0125")] = (
         1.0 / 80.0
     )
-    """Largest time step, as a fraction of the time a full charge at the step's rate takes."""
+    """Largest time step, as a fraction of the time a full charge at the step's rate takes. The
+    least makes 100 000 time steps of a full charge: the time error is far below the solver's
+    tolerances then, and a run of the smallest cell takes an hour."""
     krylov_tolerance: Tolerance = 3e-3
     """Relative tolerance of each linear solve; the nonlinear equations have their own."""
     direct_limit: Annotated[int, Field(ge=0)] = 60_000

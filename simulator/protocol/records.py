@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from heterode.base.words import counted
+
 Kind = Literal["charge", "discharge", "hold", "rest", "follow"]
 Quantity = Literal["voltage", "current", "time", "capacity", "lithium fraction"]
 Side = Literal["", "above", "below"]
@@ -62,12 +64,22 @@ class CurrentTable:
         stepwise: each current holds up to the next row, the last one not at all; else the current
             is linear between rows.
         digest: of the file, so that another table of the same name is told apart.
+        area: m^2, by which the file's current in A, positive on discharge, was divided; None where
+            the file gives `currents` as they are.
     """
 
     times: tuple[float, ...]
     currents: tuple[float, ...]
     stepwise: bool
     digest: str
+    area: float | None = None
+
+    @property
+    def origin(self) -> str:
+        """For the user: how the file's current became this one; "" where it is as it was."""
+        if self.area is None:
+            return ""
+        return f"Current [A], positive on discharge, divided by -{self.area:.6g} m^2"
 
     @property
     def duration(self) -> float:
@@ -189,7 +201,7 @@ class Group:
         """For the user."""
         if self.written:
             return self.written
-        how = f"until {self.ends}" if self.repeat is None else f"{self.repeat} times"
+        how = f"until {self.ends}" if self.repeat is None else counted(self.repeat, "time")
         return f"{how} ({', '.join(item.text for item in self.steps)})"
 
     @property

@@ -30,9 +30,10 @@ from numpy.typing import NDArray
 
 from heterode.base.digests import PrefixDigest, text_digest
 from heterode.base.errors import InputError
+from heterode.base.words import counted
 from heterode.physics.balances import CELL
-from heterode.results.clearing import matching
 from heterode.results.hdf5 import UnreadableError, hdf5_bytes, read_hdf5
+from heterode.results.run_files import matching
 from heterode.results.sample import FieldGrid, FieldValues, Floats
 from heterode.results.storage import (
     OutputError,
@@ -285,7 +286,9 @@ def _listed(directory: Path, domain: str, count: int) -> tuple[str, list[str]]:
         raise TruncatedError(f"{path}: cannot be read ({error.strerror})") from error
     opening, *found = text.removesuffix(_TAIL).split(_sample(domain))
     if len(found) < count:
-        raise TruncatedError(f"{path}: lists {len(found)} samples, but {count} were written")
+        raise TruncatedError(
+            f"{path}: lists {counted(len(found), 'sample')}, but {count} were written"
+        )
     return opening, [_sample(domain) + rest for rest in found[:count]]
 
 

@@ -64,6 +64,8 @@ _DEFAULTS: dict[str, Any] = {
     "balance": {"charge": None, "lithium": None, "salt": None, "prescribed_charge": None},
     "skipped_steps": [],
     "skipped_step_count": 0,
+    "left_out_stops": [],
+    "left_out_stop_count": 0,
     "pieces": [],
     "warnings": [],
     "digests": {},
@@ -78,11 +80,13 @@ class Outcome:
         status: completed, stopped (by a signal) or failed.
         reason: in words.
         signal: number of the signal that stopped it, 0 otherwise.
+        begun: whether it wrote, or cleared away, anything.
     """
 
     status: Status
     reason: str
     signal: int = 0
+    begun: bool = True
 
 
 def stopped_by(signal: int) -> Outcome:

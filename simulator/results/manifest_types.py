@@ -188,6 +188,18 @@ _KEYS: Mapping[str, Check] = {
         )
     ),
     "skipped_step_count": _or_null(_count),
+    "left_out_stops": _list_of(
+        _record_of(
+            cycle=_count,
+            step=_count,
+            text=_text,
+            stop_V=_number,
+            time_s=_number,
+            before_V=_number,
+            after_V=_number,
+        )
+    ),
+    "left_out_stop_count": _or_null(_count),
     "digests": _record_of(covers=_text, prefixes=_object_of(_prefix)),
     "digest": _text,
 }

@@ -22,6 +22,7 @@ from heterode.base.accounting import Phases, peak_memory
 from heterode.base.errors import CompileError, InputError, SolveError
 from heterode.base.interruption import Interruption
 from heterode.base.ranks import from_root, on_root
+from heterode.base.words import counted
 from heterode.forecast.estimate import forecast, refuse_endless
 from heterode.geometry.cache import mesh_for
 from heterode.geometry.mesh_data import MeshData
@@ -33,9 +34,10 @@ from heterode.results.manifest import Manifest, Outcome, stopped_by
 from heterode.results.recorder import Recorder
 from heterode.results.sample import Sample
 from heterode.results.storage import OutputError
-from heterode.results.written import writing
+from heterode.runs.description import describe_tables
 from heterode.runs.entries import (
     begin_manifest,
+    draw_report,
     given_entries,
     input_hashes,
     numbers_of,
@@ -95,7 +97,7 @@ class Simulation:
         self._recorder: Recorder | None = None
         self._cell: Cell | None = None
         self._ended, self._saved_at, self._peak_before = "", time.monotonic(), 0
-        self._skipped = SkippedSteps()
+        self._skipped, self._begun = SkippedSteps(), False
         on_root(comm, self._intent.check)
         on_root(comm, lambda: refuse_endless(parameters))
         with self.phases.timed("mesh"):
@@ -155,26 +157,28 @@ class Simulation:
         return claim
 
     def _solve(self, interruption: Interruption) -> Outcome:
-        with self.phases.timed("output"):
-            self._manifest = on_root(self.comm, self._first_entries)
-            claimed = self._claimed
-            met = self.comm.bcast(None if claimed is None else claimed.warnings, root=0)
-            self._warnings.open(self._manifest, met)
+        replaces = from_root(self.comm, lambda: cast(Claim, self._claimed).replaces)
+        if not replaces:
+            self._open_manifest()
         with self.phases.timed("setup"):
             self._say("compiling the equations")
             mesh, p, penalty = self.mesh, self.parameters, self.particles.penalty
             cell = build_cell(mesh, p, penalty, lambda: interruption.agreed() != 0)
             self._cell = cell
+        if replaces:
+            # Had the equations not compiled, the earlier results would still be all there is.
+            self._open_manifest()
         with self.phases.timed("output"):
             self._recorder = self._open_recorder(cell.viewer)
         model, ranks = cell.model, self.comm.size
         one_C = model.one_C / self.mesh.collector_area
         self._say(
-            f"{len(self.particles)} particles, {model.layout.total} unknowns on "
-            f"{ranks} rank{'s' if ranks > 1 else ''}, {model.preset} solver, "
+            f"{counted(len(self.particles), 'particle')}, {model.layout.total} unknowns on "
+            f"{counted(ranks, 'rank')}, {model.preset} solver, "
             f"1C = {one_C:.4g} A/m^2"
         )
-        for line in forecast(self.parameters, model.layout.total, ranks, model.preset):
+        lines = forecast(self.parameters, model.layout.total, ranks, model.preset)
+        for line in [*describe_tables(self.parameters), *lines]:
             self._say(line)
         try:
             return self._march(cell, interruption)
@@ -186,6 +190,15 @@ class Simulation:
             with suppress(OutputError):
                 self._leave_off()
             raise
+
+    def _open_manifest(self) -> None:
+        """The run's first file. Collective."""
+        self._begun = True
+        with self.phases.timed("output"):
+            self._manifest = on_root(self.comm, self._first_entries)
+            claimed = self._claimed
+            met = self.comm.bcast(None if claimed is None else claimed.warnings, root=0)
+            self._warnings.open(self._manifest, met)
 
     def _first_entries(self) -> Manifest:
         assert self._claimed is not None
@@ -217,8 +230,8 @@ class Simulation:
         marching = march(cell.stepper, protocol.sequence, pace, position, stops, changes)
         while (marched := self._next(marching, cell)) is not None:
             self._ended = marched.ended_by or self._ended
+            self._tell(marched)
             if marched.time_step == 0.0:
-                self._skip(marched)
                 continue
             signal, due = interruption.agreed_with(self._due())
             sample = self._record(
@@ -258,10 +271,13 @@ class Simulation:
         self._say(f"going on from t = {state.time:.6g} s, V = {state.V:.4f} V")
         return position
 
-    def _skip(self, marched: Marched) -> None:
-        """Say and note that a protocol step took no time, or no more of it. Collective."""
-        self._say(told(marched))
-        on_root(self.comm, lambda: self._skipped.note(marched, self._manifest))
+    def _tell(self, marched: Marched) -> None:
+        """Say and note what was skipped: a protocol step, the rest of it, or stops. Collective."""
+        lines = told(marched)
+        for line in lines:
+            self._say(line)
+        if lines:
+            on_root(self.comm, lambda: self._skipped.note(marched, self._manifest))
 
     def _begin_cycle(self, cycle: int) -> None:
         """Give the particles the penalties of a cycle. Collective."""
@@ -383,7 +399,7 @@ class Simulation:
             if outcome.status == "completed":
                 outcome = Outcome("failed", f"the results cannot be completed: {error}")
         on_root(self.comm, lambda: self._last_entries(outcome))
-        return outcome
+        return replace(outcome, begun=self._begun)
 
     def _close(self, outcome: Outcome, peak: int) -> None:
         try:
@@ -406,15 +422,7 @@ class Simulation:
     def _draw(self) -> None:
         assert self._claimed is not None
         if self._recorder is not None and self.parameters.output.report:
-            # Loads pictures and pages: half a second, that runs without a report need not wait.
-            from heterode.reporting.ended import finish_report
-
-            # The user's own files in report/ stay: as they are, or under another name.
-            with writing(overwrite=self._intent.overwrite or None):
-                finished = finish_report(self._claimed.folder.path)
-            self._say(finished.finding)
-            for problem in finished.problems:
-                print(f"heterode: warning: {problem}", file=sys.stderr, flush=True)
+            self._say(draw_report(self._claimed.folder.path, overwrite=self._intent.overwrite))
 
     def _last_entries(self, outcome: Outcome) -> None:
         if self._manifest is not None:

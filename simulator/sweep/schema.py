@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from heterode.base.errors import InputError
+from heterode.base.words import counted
 from heterode.parameters.fields import Fraction, MistakeError, Physical, Section
 from heterode.parameters.operation import Seed
 from heterode.sweep.set_points import read_set_point
@@ -185,7 +186,8 @@ class Replicates(Section):
         packing, penalty = self.packing or (), self.penalty or ()
         if self.combine == "paired" and len(packing) != len(penalty):
             raise MistakeError(
-                f'is "paired", but there are {len(packing)} seeds of packing and {len(penalty)} '
+                f'is "paired", but there are {counted(len(packing), "seed")} of packing '
+                f"and {len(penalty)} "
                 "of penalty",
                 allowed="as many of one as of the other",
                 remedy='Give both the same number, or write combine = "crossed".',

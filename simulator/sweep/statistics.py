@@ -184,6 +184,9 @@ def _whole(table: pd.DataFrame, outcome: str) -> pd.DataFrame | None:
     if outcome not in table:
         return None
     done = table.assign(**{outcome: table[outcome].where(table["status"] == "completed")})
+    # A control that fewer seeds repeat, with a seed of its own, is no part of the balanced design.
+    runs = done.groupby("point")["point"].transform("size")
+    done = done[runs == runs.max()]
     wide = done.pivot_table(outcome, "point", list(_SEEDS), sort=True, dropna=False)
     wide = wide.dropna(how="any")
     return wide if len(wide) else None

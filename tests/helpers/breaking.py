@@ -7,7 +7,9 @@ random comes from the generator that is passed in, so that a break can be repeat
 from __future__ import annotations
 
 import re
+import resource
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -107,3 +109,14 @@ def files_of_a_run(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.stat().st_size and path.name != "lock":
             yield path
+
+
+@contextmanager
+def no_room_beyond(size: int) -> Iterator[None]:
+    """Writing more than `size` bytes into any file fails half-way, as on a full disk."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

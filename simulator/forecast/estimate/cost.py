@@ -26,6 +26,7 @@ from typing import get_args
 
 import numpy as np
 
+from heterode.base.words import counted
 from heterode.forecast.estimate.steps import expected_steps
 from heterode.parameters import Parameters
 from heterode.parameters.operation import Preset
@@ -96,7 +97,8 @@ class Cost:
 def measured_runs() -> tuple[Measured, ...]:
     """The table that comes with heterode."""
     table = resources.files("heterode.forecast.measured") / "performance.csv"
-    return read_runs(table.read_text("utf-8"))
+    text = table.read_text("utf-8")
+    return read_runs(text)
 
 
 def read_runs(text: str) -> tuple[Measured, ...]:
@@ -195,7 +197,7 @@ def _beyond(runs: Sequence[Measured], dofs: int, ranks: int) -> str:
     if dofs < min(sizes) / BEYOND:
         parts.append(f"at least {min(sizes):,} unknowns".replace(",", " "))
     if ranks > most:
-        known = f"{most} ranks" if most > 1 else "1 rank"
+        known = counted(most, "rank")
         parts.append(f"at most {known}, whose efficiency is assumed up to {RANKS_BEYOND * most}")
     return f"extrapolated: measured on {' and '.join(parts)}" if parts else ""
 
