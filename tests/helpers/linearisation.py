@@ -118,4 +118,4 @@ class FlippedDerivative:
     def __call__(self, values: Any, V: float, I: float) -> Flux:
         flux = self.law(values, V, I)
         derivatives = {**flux.derivatives, self.flipped: -flux.derivatives[self.flipped]}
-        return Flux(flux.value, lambda: derivatives, flux.largest_exponent)
+        return Flux(flux.value, lambda: derivatives, lambda: flux.largest_exponent)
