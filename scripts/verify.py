@@ -1,4 +1,4 @@
-"""Measures every claim that heterode's numbers rest on: scripts/verify [CLAIM ...] [--twins].
+"""Measures every claim that heterode's numbers rest on: scripts/verify [CLAIM ...] [--damage].
 
 Prints claim, figure, bound, pass, and writes docs/verification.md with plots when all claims are
 measured. Exit code 0 when everything passed, 1 when anything failed or was not run.
@@ -18,7 +18,7 @@ from verification.all_claims import CLAIMS
 from verification.claim import Claim, Verified
 from verification.page import write_page
 from verification.running import exit_code, verify_all
-from verification.table import HEADING, TWIN_HEADING, line, markdown, rows, twin_rows
+from verification.table import CONTROL_HEADING, HEADING, control_rows, line, markdown, rows
 
 PAGE = ROOT / "docs" / "verification.md"
 
@@ -29,7 +29,12 @@ def arguments() -> argparse.Namespace:
         prog="scripts/verify", description="Measure every claim that heterode's numbers rest on."
     )
     parser.add_argument("claims", nargs="*", metavar="CLAIM", help="these alone; see --list")
-    parser.add_argument("--twins", action="store_true", help="each with one thing damaged as well")
+    parser.add_argument(
+        "--damage",
+        "--twins",
+        action="store_true",
+        help="measure each again with one thing damaged, which must be noticed",
+    )
     parser.add_argument("--list", action="store_true", help="name the claims and measure nothing")
     parser.add_argument("--page", type=Path, help="write the page here, whatever was measured")
     options = parser.parse_args()
@@ -56,10 +61,10 @@ def main() -> int:
         for claim in CLAIMS:
             print(f"{claim.name:18s}{claim.text}")
         return 0
-    found = verify_all(chosen(options.claims), twins=options.twins, note=note)
+    found = verify_all(chosen(options.claims), controls=options.damage, note=note)
     print(markdown(HEADING, rows(found)))
-    if options.twins:
-        print("\n" + markdown(TWIN_HEADING, twin_rows(found)))
+    if options.damage:
+        print("\n" + markdown(CONTROL_HEADING, control_rows(found)))
     page = options.page or (None if options.claims else PAGE)
     if page is not None:
         write_page(found, page)

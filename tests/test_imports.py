@@ -80,6 +80,9 @@ CONFINED = {
     "verification": set(),
 }
 
+# Rooms whose signatures say what they take: parameter sections and arrays, never Any.
+TYPED = {"geometry", "particles", "forecast", "validity", "progress", "distributions"}
+
 # physics/ is mathematics: no files, no processes.
 NOT_IN_PHYSICS = {"pathlib", "os", "io", "csv", "json", "sys", "subprocess", "tempfile", "meshio"}
 
@@ -107,9 +110,19 @@ def violations(module: str, text: str) -> list[str]:
                 found.append(f"{module} prints to stdout")
             if node.func.id == "open" and unit == "physics":
                 found.append(f"{module} opens a file")
+        if isinstance(node, ast.FunctionDef) and unit in TYPED:
+            found += [f"{module}: {node.name} takes Any" for _ in _of_any_type(node)]
     if len(text.splitlines()) > LONGEST:
         found.append(f"{module} has {len(text.splitlines())} lines")
     return found
+
+
+def _of_any_type(function: ast.FunctionDef) -> list[ast.expr]:
+    """The annotations of a signature that say nothing."""
+    every = function.args
+    arguments = [*every.posonlyargs, *every.args, *every.kwonlyargs]
+    given = [argument.annotation for argument in arguments] + [function.returns]
+    return [note for note in given if isinstance(note, ast.Name) and note.id == "Any"]
 
 
 def room_of(name: str) -> str:
@@ -168,7 +181,12 @@ WRONG = {
         "x = open('table.csv')",
         "from heterode.solver.model import CellModel",
     ],
-    "geometry.meshing": ["from mpi4py import MPI", "import heterode.solver.time.march"],
+    "geometry.meshing": [
+        "from mpi4py import MPI",
+        "import heterode.solver.time.march",
+        "def build(packing: int, geometry: Any) -> int:\n    return 1",
+        "def build(packing: int) -> Any:\n    return 1",
+    ],
     "parameters.model": ["import gmsh", "from heterode.geometry import tags"],
     "results.history": [
         "from heterode.solver.time.stepper import State",

@@ -126,25 +126,25 @@ class Claim:
         name: short, for the command line and file names.
         text: the statement, in one sentence.
         measure: returns its figures.
-        twins: damage in words -> the same measurement of the damaged program or reference, of
+        controls: damage in words -> the same measurement of the damaged program or reference, of
             which a figure must fall outside its range.
-        quick: whether claim and twins together take seconds.
+        quick: whether claim and controls together take seconds.
     """
 
     name: str
     text: str
     measure: Measurement
-    twins: Mapping[str, Measurement]
+    controls: Mapping[str, Measurement]
     quick: bool = True
 
 
 @dataclass(frozen=True)
 class Verified:
-    """A claim or one of its twins, run.
+    """A claim or one of its controls, run.
 
     Attributes:
         claim: which.
-        damage: of the twin; "" for the claim itself.
+        damage: of the negative control; "" for the claim itself.
         outcome: None where it could not be run.
         reason: why not.
         seconds: wall time.
@@ -158,7 +158,7 @@ class Verified:
 
     @property
     def verdict(self) -> Verdict:
-        """Of the claim: that it holds; of a twin: that the damage was noticed."""
+        """Of the claim: that it holds; of a negative control: that the damage was noticed."""
         if self.outcome is None:
             return "not run"
         good = self.outcome.caught if self.damage else self.outcome.holds

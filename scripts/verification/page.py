@@ -1,4 +1,4 @@
-"""docs/verification.md and its plots, written anew by every full run."""
+"""docs/verification.md and its plots, which every full run writes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from heterode import __version__
 from heterode.viewing.legends import lay_out
 from heterode.viewing.style import CHARGE, DISCHARGE, new_figure, save, style
 from verification.claim import Plot, Verified
-from verification.table import HEADING, TWIN_HEADING, markdown, rows, twin_rows
+from verification.table import CONTROL_HEADING, HEADING, control_rows, markdown, rows
 
 COLOURS = (CHARGE, DISCHARGE, "#3c9152", "#8a5bb0", "#7a7a76", "#c79a1b", "#17202a", "#d472a8")
 MARKS = "osD^vPX*"
@@ -18,8 +18,8 @@ MARKS = "osD^vPX*"
 INTRODUCTION = """\
 # Verification
 
-Written by `scripts/verify`, which measures every claim below anew, prints the same table and ends
-with code 1 unless all of them pass. `scripts/verify --twins` measures each claim again with one
+Written by `scripts/verify`, which measures every claim below, prints the same table and ends
+with code 1 unless all of them pass. `scripts/verify --damage` measures each claim again with one
 thing damaged, which must be noticed. `scripts/verify --list` names the claims; with names it
 measures these alone and leaves this page as it is. PyBaMM and NGSolve are installed on first use
 in virtual environments of their own, beside the set-up, and are no dependencies. A claim that
@@ -32,10 +32,10 @@ DAMAGED = "## With one thing damaged\n"
 def write_page(found: Sequence[Verified], page: Path) -> None:
     """Write the page, and a picture for each claim that has plots, beside it.
 
-    Without twins, those that the page has stay on it.
+    Without controls, those that the page has stay on it.
 
     Args:
-        found: claims, and twins where they were run.
+        found: claims, and controls where they were run.
         page: docs/verification.md; pictures go into the folder docs/verification.
     """
     pictures = page.with_suffix("")
@@ -43,8 +43,8 @@ def write_page(found: Sequence[Verified], page: Path) -> None:
     for stale in pictures.glob("*.png"):
         stale.unlink()
     parts = [INTRODUCTION, "## Claims\n", markdown(HEADING, rows(found)) + "\n"]
-    twins = twin_rows(found)
-    table = markdown(TWIN_HEADING, twins) if twins else _twins_on(page)
+    controls = control_rows(found)
+    table = markdown(CONTROL_HEADING, controls) if controls else _controls_on(page)
     if table:
         parts += [DAMAGED, table + "\n"]
     for result in found:
@@ -54,7 +54,7 @@ def write_page(found: Sequence[Verified], page: Path) -> None:
     page.write_text("\n".join(parts), encoding="utf-8")
 
 
-def _twins_on(page: Path) -> str:
+def _controls_on(page: Path) -> str:
     """The table of damages that a page has; empty where it has none."""
     text = page.read_text(encoding="utf-8") if page.exists() else ""
     return text.partition(DAMAGED)[2].partition("\n## ")[0].strip()
@@ -63,7 +63,7 @@ def _twins_on(page: Path) -> str:
 def _section(result: Verified, pictures: Path) -> list[str]:
     claim = result.claim
     parts = [f"## {claim.name}\n", f"{claim.text}.\n"]
-    damages = "; ".join(claim.twins)
+    damages = "; ".join(claim.controls)
     parts.append(f"Damaged by: {damages}.\n")
     if result.outcome is None:
         parts.append(f"Not run: {result.reason}\n")

@@ -1,4 +1,4 @@
-"""Running claims and twins, and what becomes of one that cannot be run."""
+"""Running claims and controls, and what becomes of one that cannot be run."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def verify(claim: Claim) -> Verified:
     return _timed(claim, "", claim.measure)
 
 
-def verify_twins(claim: Claim) -> Iterator[Verified]:
+def verify_controls(claim: Claim) -> Iterator[Verified]:
     """Measure every damaged version of a claim."""
-    for damage, measure in claim.twins.items():
+    for damage, measure in claim.controls.items():
         yield _timed(claim, damage, measure)
 
 
@@ -35,11 +35,11 @@ def _timed(claim: Claim, damage: str, measure: Measurement) -> Verified:
     return Verified(claim, damage, outcome, reason, time.perf_counter() - begin)
 
 
-def verify_all(claims: Iterable[Claim], *, twins: bool, note: Note) -> list[Verified]:
-    """Measure claims, each followed by its twins where these are wanted; `note` sees each."""
+def verify_all(claims: Iterable[Claim], *, controls: bool, note: Note) -> list[Verified]:
+    """Measure claims, each followed by its controls where these are wanted; `note` sees each."""
     found = []
     for claim in claims:
-        results = [verify(claim), *(verify_twins(claim) if twins else ())]
+        results = [verify(claim), *(verify_controls(claim) if controls else ())]
         for result in results:
             note(result)
             found.append(result)

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Sequence
 from verification.claim import Verified
 
 HEADING = ("claim", "figure", "bound", "pass")
-TWIN_HEADING = ("claim", "damage", "figure", "bound", "noticed")
+CONTROL_HEADING = ("claim", "damage", "figure", "bound", "noticed")
 
 Row = tuple[str, ...]
 
 
 def rows(found: Iterable[Verified]) -> list[Row]:
-    """A row per figure of each claim; twins are left out."""
+    """A row per figure of each claim; controls are left out."""
     table: list[Row] = []
     for result in found:
         if result.damage:
@@ -28,8 +28,8 @@ def rows(found: Iterable[Verified]) -> list[Row]:
     return table
 
 
-def twin_rows(found: Iterable[Verified]) -> list[Row]:
-    """A row per twin: the figure that left its range, or the first one where none did."""
+def control_rows(found: Iterable[Verified]) -> list[Row]:
+    """A row per negative control: the figure that left its range, or the first where none did."""
     table: list[Row] = []
     for result in found:
         if not result.damage:
@@ -58,7 +58,7 @@ def markdown(heading: Row, table: Sequence[Row]) -> str:
 
 
 def line(result: Verified) -> str:
-    """One line on a claim or twin that has just been run."""
+    """One line on a claim or negative control that has just been run."""
     what = f"{result.claim.name}: {result.damage}" if result.damage else result.claim.name
     verdict = result.verdict
     if result.damage and verdict != "not run":

@@ -6,14 +6,17 @@ Claims that other tests of this folder assert figure by figure are left to them 
 from __future__ import annotations
 
 import math
+import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from helpers.commands import environment
 from helpers.own_venv import NotRunError, ask, python_with
 from helpers.paths import ROOT
+from helpers.surroundings import PATIENCE
 from verification.all_claims import CLAIMS
 from verification.claim import (
     Claim,
@@ -26,8 +29,8 @@ from verification.claim import (
     near,
 )
 from verification.page import write_page
-from verification.running import exit_code, verify, verify_all, verify_twins
-from verification.table import rows, twin_rows
+from verification.running import exit_code, verify, verify_all, verify_controls
+from verification.table import control_rows, rows
 
 TESTED_ELSEWHERE = {
     "coupled-2d": "test_manufactured.py",
@@ -38,39 +41,39 @@ TESTED_ELSEWHERE = {
 }
 
 
-def cases(twins: bool) -> list:
+def cases(controls: bool) -> list:
     """Claims to be run here, or pairs of a claim and a damage; long ones marked as slow."""
     found = []
     for claim in CLAIMS:
         if claim.name in TESTED_ELSEWHERE:
             continue
         marks = () if claim.quick else (pytest.mark.slow,)
-        for damage in claim.twins if twins else ("",):
-            name = f"{claim.name}: {damage}" if twins else claim.name
+        for damage in claim.controls if controls else ("",):
+            name = f"{claim.name}: {damage}" if controls else claim.name
             found.append(pytest.param(claim, damage, marks=marks, id=name))
     return found
 
 
 def required(outcome_of: Claim, damage: str = "") -> Verified:
-    results = verify_twins(outcome_of) if damage else [verify(outcome_of)]
+    results = verify_controls(outcome_of) if damage else [verify(outcome_of)]
     return next(result for result in results if result.damage == damage)
 
 
-@pytest.mark.parametrize(("claim", "damage"), cases(twins=False))
+@pytest.mark.parametrize(("claim", "damage"), cases(controls=False))
 def test_claim_holds(claim: Claim, damage: str) -> None:
     found = required(claim, damage)
     assert found.verdict == "pass", f"{found.reason} {rows([found])}"
 
 
-@pytest.mark.parametrize(("claim", "damage"), cases(twins=True))
+@pytest.mark.parametrize(("claim", "damage"), cases(controls=True))
 def test_damage_is_noticed(claim: Claim, damage: str) -> None:
-    alone = replace(claim, twins={damage: claim.twins[damage]})
+    alone = replace(claim, controls={damage: claim.controls[damage]})
     found = required(alone, damage)
-    assert found.verdict == "pass", f"{found.reason} {twin_rows([found])}"
+    assert found.verdict == "pass", f"{found.reason} {control_rows([found])}"
 
 
-def test_every_claim_has_a_twin_and_a_name_of_its_own() -> None:
-    assert all(claim.twins for claim in CLAIMS)
+def test_every_claim_has_a_negative_control_and_a_name_of_its_own() -> None:
+    assert all(claim.controls for claim in CLAIMS)
     assert len({claim.name for claim in CLAIMS}) == len(CLAIMS)
     for name, file in TESTED_ELSEWHERE.items():
         assert name in {claim.name for claim in CLAIMS}
@@ -107,18 +110,18 @@ def test_verdict_of_a_claim(value: float, verdict: str) -> None:
 
 
 @pytest.mark.parametrize(("damaged", "verdict"), [(9.0, "pass"), (0.5, "FAIL"), (math.nan, "FAIL")])
-def test_verdict_of_a_twin(damaged: float, verdict: str) -> None:
+def test_verdict_of_a_negative_control(damaged: float, verdict: str) -> None:
     """A damage that leaves the figures in range, or makes no number, is not noticed."""
-    (found,) = verify_twins(claim_of(0.5, damaged))
+    (found,) = verify_controls(claim_of(0.5, damaged))
     assert found.verdict == verdict
     assert exit_code([found]) == (0 if verdict == "pass" else 1)
-    assert (twin_rows([found])[0][-1] == "noticed") == (verdict == "pass")
+    assert (control_rows([found])[0][-1] == "noticed") == (verdict == "pass")
 
 
 @pytest.mark.parametrize("measure", [unavailable, faulty])
 def test_what_was_not_run_is_no_pass(measure) -> None:
-    claim = replace(claim_of(0.5), measure=measure, twins={"worse": measure})
-    found = verify_all([claim, claim_of(0.5)], twins=True, note=lambda result: None)
+    claim = replace(claim_of(0.5), measure=measure, controls={"worse": measure})
+    found = verify_all([claim, claim_of(0.5)], controls=True, note=lambda result: None)
     assert [result.verdict for result in found] == ["not run", "not run", "pass", "pass"]
     assert exit_code(found) == 1
     assert rows(found)[0][-1] == "not run"
@@ -135,7 +138,7 @@ def test_page_has_table_and_pictures(tmp_path: Path) -> None:
     stale = tmp_path / "verification" / "old.png"
     stale.parent.mkdir()
     stale.write_bytes(b"")
-    found = verify_all([claim_of(0.5)], twins=True, note=lambda result: None)
+    found = verify_all([claim_of(0.5)], controls=True, note=lambda result: None)
     write_page(found, page)
     text = page.read_text()
     assert "| one   | error: 0.5 V" in text
@@ -145,7 +148,7 @@ def test_page_has_table_and_pictures(tmp_path: Path) -> None:
     assert (tmp_path / "verification" / "one.png").stat().st_size > 5_000
     assert not stale.exists()
     # A run without damages has nothing to say about them, and takes nothing away.
-    write_page(verify_all([claim_of(0.4)], twins=False, note=lambda result: None), page)
+    write_page(verify_all([claim_of(0.4)], controls=False, note=lambda result: None), page)
     again = page.read_text()
     assert "error: 0.4 V" in again
     damages = text.partition("## With one thing damaged")[2].partition("\n## one")[0]
@@ -170,3 +173,31 @@ def test_a_script_that_fails_is_not_silent(tmp_path: Path) -> None:
     script.write_text("raise SystemExit('no such mesh')")
     with pytest.raises(RuntimeError, match="no such mesh"):
         ask(Path(sys.executable), script, {})
+
+
+@pytest.mark.parametrize("option", ["--damage", "--twins"])
+def test_the_script_measures_claims_and_their_damages(option: str, tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    done = subprocess.run(
+        [sys.executable, ROOT / "scripts" / "verify.py", "time-formulas", option, "--page", page],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "| BDF2: order: 2.02 |" in done.stdout
+    assert "| noticed |" in done.stdout
+    assert page.read_text(encoding="utf-8").startswith("# Verification")
+
+
+def test_the_script_refuses_a_claim_that_is_none() -> None:
+    done = subprocess.run(
+        [sys.executable, ROOT / "scripts" / "verify.py", "perpetual-motion"],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    assert done.returncode == 2
+    assert "no claim 'perpetual-motion' (allowed: blocks-2d, " in done.stderr

@@ -15,14 +15,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
 import numpy as np
 import numpy.typing as npt
 
 from heterode.base.errors import InputError
 from heterode.geometry import tags
-from heterode.geometry.gmsh_session import gmsh_session
+from heterode.geometry.gmsh_session import BuiltInKernel, gmsh_session
 from heterode.geometry.packing import Packing
 from heterode.geometry.spheres import Border, Surface
 
@@ -111,7 +111,7 @@ def mesh_box(
 class _Drawing:
     """Hands the planes to gmsh; `planes` holds pairs of a gmsh surface and its domains."""
 
-    geo: Any
+    geo: BuiltInKernel
     extent: Floats
     surfaces: Sequence[Surface]
     separator_um: float
@@ -258,7 +258,7 @@ def empty_grid(extent: Floats, separator_um: float, sizes: BoxSizes) -> tuple[li
 
 
 @contextmanager
-def _size_field(gmsh: Any, grid: Floats) -> Iterator[None]:
+def _size_field(gmsh: ModuleType, grid: Floats) -> Iterator[None]:
     """Set gmsh's background field from `size_grid`, by way of a temporary file."""
     handle, name = tempfile.mkstemp(suffix=".sizes")
     try:

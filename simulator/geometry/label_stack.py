@@ -42,6 +42,7 @@ from heterode.geometry.parting import (
     require_resolved,
 )
 from heterode.geometry.spheres import Surface
+from heterode.parameters.geometry import MeshSettings
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -101,7 +102,7 @@ def mesh_stack(
     voxel_um: Sequence[float],
     separator_um: float,
     gap_um: float,
-    settings: Any,
+    settings: MeshSettings,
     progress: Progress | None = None,
 ) -> ImageMesh:
     """Mesh a stack of label images with elements of order 1.

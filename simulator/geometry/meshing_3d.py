@@ -11,7 +11,6 @@ surface areas are 0.6 % too small. geometry.mesh.order and gap_elements only mat
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +25,7 @@ from heterode.geometry.packing import Packing
 from heterode.geometry.polishing import polish, restore_volumes
 from heterode.geometry.simplex import integrate_cells
 from heterode.geometry.spheres import SphereSurfaces, Surface
+from heterode.parameters.geometry import MeshSettings
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -41,7 +41,9 @@ WANTED_SICN = 0.15
 """SICN below which cells are improved."""
 
 
-def mesh_spheres(packing: Packing, settings: Any, separator_um: float, name: str = "") -> MeshData:
+def mesh_spheres(
+    packing: Packing, settings: MeshSettings, separator_um: float, name: str = ""
+) -> MeshData:
     """Mesh spheres in the box with elements of order 1.
 
     Args:

@@ -1,7 +1,8 @@
 """Electrode meshes as gmsh's MSH 4.1 files, with a named group for every part.
 
 Groups of cells are `cbd`, `separator`, `particle_0000`, ...; groups of facets are `collector`,
-`lithium`, `walls` and `interface`. gmsh and meshio can read the files; reading here needs neither.
+`lithium`, `walls` and `interface`. gmsh and meshio can read the files; reading them here needs
+neither, for the reasons in heterode.geometry.msh_parser.
 Format: gmsh reference manual, "MSH file format" (version 4.1).
 """
 

@@ -13,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil, pi
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +21,7 @@ from heterode.base.errors import InputError
 from heterode.base.words import counted
 from heterode.geometry.mesh_data import thickness_axis
 from heterode.geometry.relaxation import Box, SoftBalls, relax, shake, swap_radii
+from heterode.parameters.geometry import Geometry
 from heterode.particles.drawn_sizes import size_law
 
 Floats = npt.NDArray[np.float64]
@@ -133,7 +133,7 @@ class Packing:
 
 
 def pack(
-    geometry: Any, seed: int | np.random.Generator, progress: Progress | None = None
+    geometry: Geometry, seed: int | np.random.Generator, progress: Progress | None = None
 ) -> Packing:
     """Pack the particles of a parameter file's [geometry].
 
@@ -144,6 +144,7 @@ def pack(
 
     Raises:
         InputError: the fraction cannot be packed with this gap and width.
+            fraction was reached.
     """
     size_random, place_random = np.random.default_rng(seed).spawn(2)
     gap = 1e6 * geometry.minimum_gap
@@ -210,7 +211,7 @@ def wedge_volume(a: float, b: float) -> float:
     return total
 
 
-def _draw_radii(geometry: Any, random: np.random.Generator) -> tuple[Floats, float]:
+def _draw_radii(geometry: Geometry, random: np.random.Generator) -> tuple[Floats, float]:
     """Draw radii whose volumes sum to the active fraction; return them and the width (um)."""
     dimension, thickness = geometry.dimension, 1e6 * geometry.coating_thickness
     law = size_law(geometry.particle_size)
@@ -219,6 +220,7 @@ def _draw_radii(geometry: Any, random: np.random.Generator) -> tuple[Floats, flo
         radii = 0.5 * draw(geometry.particles)
         face = ball_volume(radii, dimension).sum() / (geometry.active_fraction * thickness)
         return radii, float(face ** (1.0 / (dimension - 1)))
+    assert geometry.width is not None, "the schema wants either particles or width"
     width = 1e6 * geometry.width
     target = geometry.active_fraction * thickness * width ** (dimension - 1)
     diameters: Floats = np.zeros(0)
@@ -252,7 +254,7 @@ def _adjusted(radii: Floats, target: float, dimension: int, bounds: tuple[float,
     return scaled
 
 
-def _require_room(geometry: Any, radii: Floats, width: float, gap: float) -> None:
+def _require_room(geometry: Geometry, radii: Floats, width: float, gap: float) -> None:
     largest = 2.0 * float(radii.max())
     for name, extent, needed in (
         ("coating_thickness", 1e6 * geometry.coating_thickness, largest + 2.0 * gap),
@@ -306,7 +308,7 @@ def _place(
 
 
 def _unreachable(
-    geometry: Any,
+    geometry: Geometry,
     box: Box,
     radii: Floats,
     gap: float,

@@ -20,6 +20,8 @@ from heterode.base.words import counted
 from heterode.geometry import tags
 from heterode.geometry.mesh_data import MeshData
 from heterode.geometry.simplex import jacobian_range, tetrahedron_sicn
+from heterode.physics.balances import CELL
+from heterode.physics.weak_form import Domain
 
 Floats = npt.NDArray[np.float64]
 
@@ -61,7 +63,7 @@ class MeshQuality:
         domains: particles, cbd, separator.
         particles: number of particles.
         points: number of mesh nodes, including those on curved edges.
-        unknowns: number of unknowns of the four fields with first-order elements.
+        unknowns: of the fields, where they are of first order.
         area_error_max: largest relative error of a particle's area or volume; NaN if not known.
     """
 
@@ -136,6 +138,11 @@ def mesh_quality(mesh: MeshData, expected_area_um2: Floats | None = None) -> Mes
     particles, cbd, _ = (d.vertices for d in domains)
     both = np.isin(mesh.cell_tags, [tags.CBD, tags.SEPARATOR])
     electrolyte = len(np.unique(mesh.cells[both, : mesh.dimension + 1]))
+    vertices: dict[Domain, int] = {
+        "particles": particles,
+        "electrolyte": electrolyte,
+        "carbon": cbd,
+    }
     error = np.nan
     if expected_area_um2 is not None:
         error = float(np.abs(mesh.particles.volume_um3 / expected_area_um2 - 1.0).max())
@@ -143,7 +150,7 @@ def mesh_quality(mesh: MeshData, expected_area_um2: Floats | None = None) -> Mes
         domains=domains,
         particles=len(mesh.particles),
         points=len(mesh.points_um),
-        unknowns=particles + 2 * electrolyte + cbd,
+        unknowns=sum(len(CELL.on(domain)) * count for domain, count in vertices.items()),
         area_error_max=error,
         dimension=mesh.dimension,
     )

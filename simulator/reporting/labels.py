@@ -22,6 +22,7 @@ from heterode.geometry.packing import Progress
 from heterode.geometry.parting import ImageMesh
 from heterode.optics.csv_columns import write_csv
 from heterode.optics.label_file import LabelImage, read_label_image
+from heterode.parameters import Parameters
 
 TOLERANCE = {2: 0.01, 3: 0.02}
 """Relative error of a particle's area or volume beyond which it is named."""
@@ -33,7 +34,7 @@ MOST_NAMED = 5
 def mesh_image(
     path: Path,
     edges_um: Sequence[float] | None,
-    parameters: Any,
+    parameters: Parameters,
     progress: Progress | None = None,
 ) -> tuple[ImageMesh, LabelImage]:
     """Read and mesh a label image or stack.

@@ -319,7 +319,7 @@ def left_out_rows(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [*rows, (f"{counted(left, 'stop')} more", "")] if left > 0 else rows
 
 
-def _place(at: Any) -> str:
+def _place(at: object) -> str:
     if isinstance(at, list | tuple):
         return "(" + ", ".join(_place(part) for part in at) + ")"
     return f"{at:.5g}" if isinstance(at, float) else str(at)
