@@ -1,7 +1,8 @@
 """Electrode meshes as gmsh's MSH 4.1 files, with a named group for every part.
 
 Groups: `cbd`, `separator`, `particle_0000`, ... of cells; `collector`, `lithium`, `walls`,
-`interface` of facets. gmsh and meshio read the files; reading here needs neither.
+`interface` of facets. gmsh and meshio read the files; reading here
+needs neither, for the reasons in heterode.geometry.msh_parser.
 Format: gmsh reference manual, "MSH file format" (version 4.1).
 """
 

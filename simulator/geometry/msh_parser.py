@@ -1,4 +1,16 @@
-"""Parser of MSH 4.1 files, ASCII and binary, without gmsh: arrays by element type, group names."""
+"""Parser of MSH 4.1 files, ASCII and binary, without gmsh: arrays by element type, group names.
+
+Why not meshio 5.3, which reads a binary file of 1.0 million tetrahedra in 0.15 s, where this takes
+0.35 s of the 2.3 s until the mesh is ready:
+
+- It drops the numbers of the elements. They keep the cells in the order in which they were meshed,
+  on which the checksum, the parts of the ranks and the last digits of every run rest.
+- It drops sections that it does not know, with them $Heterode and its checksum, and prints a line
+  to the terminal for each. A second parser of ours would have to find them.
+- Damage ends in a ValueError, IndexError, OverflowError or MemoryError, or in no error at all: of
+  208 damaged copies of a mesh it read 80, and this parser, before any checksum, 73.
+- An element that belongs to two groups silently gets one of them.
+"""
 
 from __future__ import annotations
 
