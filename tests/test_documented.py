@@ -6,6 +6,7 @@ import argparse
 import ast
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any, get_args
 
 import pytest
@@ -77,7 +78,7 @@ def explained(section: type[Section], key: str) -> bool:
         and node.target.id == key
         and isinstance(after, ast.Expr)
         and isinstance(after.value, ast.Constant)
-        for node, after in zip(body[:-1], body[1:], strict=True)
+        for node, after in pairwise(body)
     )
 
 

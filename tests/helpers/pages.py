@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import builtins
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,19 +38,29 @@ def missing_paths(text: str) -> list[str]:
 
 
 def unknown_names(text: str) -> list[str]:
-    """Functions and classes (`name()`, `Class`, `Class.member`) that are not where a page says.
+    """Functions (`name()`), classes and members that no file named on a page has."""
+    return _unknown(without_code(text), _named_modules(without_code(text)))
 
-    Each belongs to the Python file that was named last before it in the same paragraph or list
-    item.
-    """
+
+def unknown_in_place(text: str) -> list[str]:
+    """The same, where each must be in a file that its own paragraph or list item names."""
+    parts = re.split(r"\n\s*\n|\n(?=\s*(?:[-*|]|\d+\.) ?)", without_code(text))
+    return [name for part in parts for name in _unknown(part, _named_modules(part))]
+
+
+def _unknown(text: str, modules: list[Path]) -> list[str]:
+    known = {name for module in modules for name in defined(module)} | set(dir(builtins))
+    names = (span for span in _SPAN.findall(text) if _NAME.fullmatch(span))
+    return [name for name in names if name.removesuffix("()") not in known]
+
+
+def _named_modules(text: str) -> list[Path]:
+    """Python files that a text names, by their paths or by names that are unique."""
     found = []
-    for part in re.split(r"\n\s*\n|\n(?=\s*(?:[-*|]|\d+\.) ?)", without_code(text)):
-        known: set[str] | None = None
-        for span in _SPAN.findall(part):
-            if span.endswith(".py") and (ROOT / span).is_file():
-                known = defined(ROOT / span)
-            elif _NAME.fullmatch(span) and (known is None or span.removesuffix("()") not in known):
-                found.append(span)
+    for span in _SPAN.findall(text):
+        if span.endswith(".py"):
+            there = [ROOT / span] if "/" in span else list(ROOT.glob(f"simulator/**/{span}"))
+            found += there if len(there) == 1 and there[0].is_file() else []
     return found
 
 
