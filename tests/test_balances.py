@@ -170,7 +170,8 @@ def test_the_page_counts_files_that_exist() -> None:
             assert path.exists() != is_new, name
         assert len(names) == int(count)
         counts.append(len(names))
-    assert len(counts) == 4 and max(counts) <= 8
+    assert len(counts) == 4
+    assert max(counts) <= 8
 
 
 # -- the tracer -----------------------------------------------------------------------------

@@ -18,8 +18,6 @@ from heterode.solver.discretisation.restriction import ParticleRestriction
 from heterode.solver.discretisation.spaces import Spaces
 from heterode.solver.equations.volume import Block, WeakForms
 
-_REGIONS: Mapping[int, Region] = {tags.CBD: "binder", tags.SEPARATOR: "separator"}
-
 
 class CellContext:
     """What the weak forms of one cell are written with: a `heterode.physics.weak_form.Context`.
@@ -71,7 +69,7 @@ class CellContext:
         function = fem.Function(fem.functionspace(part.mesh, ("DG", 0)))
         cells = np.asarray(function.function_space.dofmap.list).ravel()
         by_cell = np.full(part.cell_tags.size, np.nan)
-        for tag, region in _REGIONS.items():
+        for tag, region in tags.REGIONS.items():
             by_cell[part.cell_tags == tag] = values.get(region, np.nan)
         particle = part.cell_tags - tags.PARTICLE_OFFSET
         inside = particle >= 0

@@ -13,16 +13,7 @@ import numpy.typing as npt
 from mpi4py import MPI
 
 from heterode.physics.active_material import ActivePhase
-from heterode.physics.balances import (
-    COLLECTOR,
-    DOUBLE_LAYER,
-    INTERFACE,
-    LITHIUM,
-    Surface,
-    Table,
-)
-from heterode.physics.kinetics import SurfaceCurrent
-from heterode.physics.terminals import collector, lithium_metal
+from heterode.physics.balances import Site, Surface, Table
 from heterode.solver.discretisation.electrode_mesh import ElectrodeMesh
 from heterode.solver.discretisation.facets import FacetTrace, facet_trace
 from heterode.solver.discretisation.spaces import Spaces
@@ -71,22 +62,13 @@ def surface_terms(
         t_ref: transference number taken out of the salt equation's volume.
         comm: the ranks.
     """
-    factors = {row.field: row.factors(t_ref) for row in table.rows}
-    contact = float(comm.allreduce(float(traces[COLLECTOR.facets].weights.sum())))
-    laws: dict[Surface, SurfaceCurrent] = {
-        INTERFACE: material.insertion(penalty),
-        LITHIUM: lithium_metal(material.parameters),
-        COLLECTOR: collector(material.parameters, contact),
-    }
-    if material.double_layer is not None:
-        laws[DOUBLE_LAYER] = material.double_layer
-    return {
-        surface.name: SurfaceTerm(
-            surface,
-            traces[surface.facets],
-            laws[surface],
-            {name: by[surface] for name, by in factors.items() if surface in by},
-        )
-        for surface in table.surfaces
-        if surface in laws
-    }
+    terms = {}
+    for surface in table.surfaces:
+        trace = traces[surface.facets]
+        area = float(comm.allreduce(float(trace.weights.sum())))
+        law = surface.law(Site(material, penalty, area))
+        if law is not None:
+            factors = ((row.field, row.factors(t_ref)) for row in table.rows)
+            factor_of = {field: by[surface] for field, by in factors if surface in by}
+            terms[surface.name] = SurfaceTerm(surface, trace, law, factor_of)
+    return terms
