@@ -34,14 +34,13 @@ import numpy as np
 import numpy.typing as npt
 
 from heterode.base.errors import InputError
-from heterode.geometry.mesh_data import thickness_axis
 from heterode.materials import arrhenius, lithium_metal_exchange_current, open_circuit_potential
 from heterode.materials.exchange_currents import ExchangeCurrent
 from heterode.parameters import Parameters
 from heterode.particles.table import ParticleTable
 from heterode.physics.effective import bruggeman, carbon_factor
 from heterode.physics.exchange import exchange_law
-from heterode.results.fields import read_fields
+from heterode.results.slab_box import slab_box
 
 Floats = npt.NDArray[np.float64]
 Weighting = Literal["mean", "harmonic", "none"]
@@ -87,22 +86,17 @@ def measure(
     Raises:
         InputError: the folder has no fields.
     """
-    points = read_fields(folder, "electrolyte").grid.points_um[:, :dimension]
-    axis = thickness_axis(dimension)
-    extents = np.ptp(points, axis=0)
-    sides = np.delete(extents, axis)
-    # The carbon binder reaches from the collector to the separator.
-    coating = float(np.ptp(read_fields(folder, "carbon").grid.points_um[:, axis]))
+    box = slab_box(folder, whole=True)
     scale = 1e-6 ** (dimension - 1)
     # In 2D tables count volumes per micrometre of depth.
     depth = 1e-6 if dimension == 2 else 1.0
     return Measured(
         volume=float(particles.volume_um3.sum()) * 1e-18 / depth,
         surface=float(particles.surface_um2.sum()) * 1e-12 / depth,
-        area=float(np.prod(sides)) * scale,
+        area=float(np.prod(box.sides_um)) * scale,
         penalty=mean_penalty(particles, weighting),
-        coating=1e-6 * coating,
-        separator=1e-6 * (float(extents[axis]) - coating),
+        coating=1e-6 * box.coating_um,
+        separator=1e-6 * box.separator_um,
     )
 
 

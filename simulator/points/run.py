@@ -27,10 +27,10 @@ from heterode.base.words import counted
 from heterode.heterogeneity.marks import Floats, MarkedPoints
 from heterode.particles.table import ParticleTable
 from heterode.points.csv_points import check_particles
-from heterode.results.fields import read_fields
 from heterode.results.folder import ResultsFolder
 from heterode.results.history import read_history
 from heterode.results.particle_series import ParticleHistory, read_particle_series
+from heterode.results.slab_box import slab_box
 
 Kind = Literal["spread", "end", "start", "time", "voltage", "lithium_fraction"]
 
@@ -200,25 +200,7 @@ def read_run(path: Path | str) -> RunParticles:
     # The last row at a time: it is the state after a change of the protocol's step.
     row = np.searchsorted(history["time_s"].to_numpy(), series.time_s, side="right") - 1
     rows = history.iloc[np.clip(row, 0, len(history) - 1)].reset_index(drop=True)
-    return RunParticles(folder.path, table, series, rows, coating_window(folder.path, table))
-
-
-def coating_window(folder: Path, table: ParticleTable) -> Floats:
-    """(d, 2) bounds of the coating, from the grids in fields/; without them, of its particles."""
-    boxes = []
-    for domain in ("particles", "carbon"):
-        try:
-            boxes.append(read_fields(folder, domain).grid.points_um)
-        except InputError:
-            continue
-    if not boxes:
-        dimension = 3 if np.ptp(table.z_um) > 0.0 else 2
-        centres = np.column_stack([table.x_um, table.y_um, table.z_um])[:, :dimension]
-        reach = table.radius_um[:, None]
-        boxes = [centres - reach, centres + reach]
-    low = np.min([box.min(axis=0) for box in boxes], axis=0)
-    high = np.max([box.max(axis=0) for box in boxes], axis=0)
-    return np.column_stack([low, high])
+    return RunParticles(folder.path, table, series, rows, slab_box(folder.path, table).coating)
 
 
 def find_moment(run: RunParticles, wanted: Wanted) -> Moment:
