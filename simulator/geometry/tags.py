@@ -9,7 +9,7 @@ from __future__ import annotations
 from heterode.physics.weak_form import Region
 
 CBD = 1
-"""Carbon-binder domain: everything of the coating that is not a particle."""
+"""Carbon-binder domain: the whole coating apart from the particles."""
 
 SEPARATOR = 2
 
@@ -32,5 +32,5 @@ PARTICLE_PREFIX = "particle_"
 
 
 def particle_name(particle: int) -> str:
-    """Group name of particle number `particle` (0-based): particle_0007."""
+    """Return the group name of a particle (0-based), as in particle_0007."""
     return f"{PARTICLE_PREFIX}{particle:04d}"

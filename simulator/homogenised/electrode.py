@@ -60,7 +60,7 @@ _SALT: Floats = np.linspace(1.0, 6000.0, 501, dtype=np.float64)
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeshedElectrode:
     """A run's electrode as it was meshed, SI; in 2D per metre of depth.
 
     Attributes:
@@ -78,9 +78,9 @@ class Measured:
     separator: float | None = None
 
 
-def measure(
+def meshed_electrode(
     folder: Path, particles: ParticleTable, dimension: int, weighting: Weighting
-) -> Measured:
+) -> MeshedElectrode:
     """From particles and the extents of the fields' grid.
 
     Raises:
@@ -90,7 +90,7 @@ def measure(
     scale = 1e-6 ** (dimension - 1)
     # In 2D tables count volumes per micrometre of depth.
     depth = 1e-6 if dimension == 2 else 1.0
-    return Measured(
+    return MeshedElectrode(
         volume=float(particles.volume_um3.sum()) * 1e-18 / depth,
         surface=float(particles.surface_um2.sum()) * 1e-12 / depth,
         area=float(np.prod(box.sides_um)) * scale,
@@ -110,7 +110,7 @@ def mean_penalty(particles: ParticleTable, weighting: Weighting) -> float:
     return float(weights @ particles.penalty)
 
 
-def describe_electrode(p: Parameters, m: Measured) -> dict[str, Any]:
+def describe_electrode(p: Parameters, m: MeshedElectrode) -> dict[str, Any]:
     """Model options, parameters (numbers) and functions (tables) of the DFN.
 
     Raises:
@@ -169,7 +169,7 @@ def _exchange(p: Parameters) -> ExchangeCurrent:
     return exchange_law(p.active_material, salt_concentration=salt, temperature=p.temperature)
 
 
-def _geometry(p: Parameters, m: Measured) -> dict[str, float]:
+def _geometry(p: Parameters, m: MeshedElectrode) -> dict[str, float]:
     geometry, binder = p.geometry, p.carbon_binder
     coating = geometry.coating_thickness if m.coating is None else m.coating
     separator = geometry.separator_thickness if m.separator is None else m.separator
@@ -229,7 +229,7 @@ def _conditions(p: Parameters) -> dict[str, float]:
     }
 
 
-def _particles(p: Parameters, m: Measured) -> dict[str, Any]:
+def _particles(p: Parameters, m: MeshedElectrode) -> dict[str, Any]:
     material, T = p.active_material, p.temperature
     curve = open_circuit_potential(material.open_circuit_potential)
     factor = CYLINDER if p.geometry.dimension == 2 else 1.0

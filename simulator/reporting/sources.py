@@ -14,7 +14,7 @@ from heterode.base.words import counted
 from heterode.heterogeneity.marks import MarkedPoints
 from heterode.particles.table import ParticleTable
 from heterode.points.csv_points import Table, read_table
-from heterode.points.run import Moment, RunParticles, find_moment, read_run
+from heterode.points.run import Instant, RunParticles, find_instant, read_run_particles
 from heterode.points.sections import AXES, polish
 from heterode.reporting.request import Request
 from heterode.results.folder import ResultsFolder
@@ -131,9 +131,9 @@ def _is_run(folder: Path) -> bool:
 
 
 def _from_run(path: Path, request: Request) -> Source:
-    run = read_run(path)
+    run = read_run_particles(path)
     manifest = read_manifest(ResultsFolder(path).manifest)
-    moment = find_moment(run, request.at)
+    moment = find_instant(run, request.at)
     name = path.resolve().name
     notes = []
     if manifest["status"] != "completed":
@@ -180,7 +180,7 @@ def _in_plane(plane: str) -> tuple[str, str]:
     return first, second
 
 
-def _spoken(moment: Moment) -> str:
+def _spoken(moment: Instant) -> str:
     return (
         f"{spoken_time(moment.time_s)}, {moment.voltage_V:.3f} V, by volume: mean lithium fraction "
         f"{moment.lithium_fraction_mean:.3f}, s.d. {moment.lithium_fraction_sd:.2g}"
