@@ -15,7 +15,7 @@ import pytest
 from helpers.paths import PRESET
 from helpers.synthetic import SyntheticRun, synthetic_run, write_run
 from heterode.base.errors import InputError
-from heterode.base.toml_text import toml_text
+from heterode.base.toml_text import toml_text, toml_value
 from heterode.parameters import load_parameters
 from heterode.reporting import page
 from heterode.reporting.ended import finish_report
@@ -261,12 +261,10 @@ def test_a_picture_that_fails_does_no_harm(folder: ResultsFolder) -> None:
     ],
 )
 def test_toml_reads_back(tables: dict) -> None:
-    def without_empty(value):
-        if isinstance(value, dict):
-            inner = {k: without_empty(v) for k, v in value.items()}
-            return {k: v for k, v in inner.items() if v != {}}
-        return value
-
-    assert tomllib.loads(toml_text(tables)) == without_empty(tables)
-    with pytest.raises(TypeError, match="no object"):
+    assert tomllib.loads(toml_text(tables)) == tables
+    for value in tables.values():
+        line = f"key = {toml_value(value)}"
+        assert tomllib.loads(line) == {"key": value}
+        assert "\n" not in line
+    with pytest.raises(TypeError, match="object"):
         toml_text({"a": object()})

@@ -1,1 +1,1 @@
-"""Foundations that every other folder may use: units, errors, ranks, signals, caches, digests."""
+"""Foundations of all rooms: units, errors, ranks, signals, caches, digests, derivatives."""

@@ -119,7 +119,7 @@ def exchange_current(parameters: Parameters, lithium_fraction: float) -> float:
         salt_concentration=parameters.electrolyte.initial_concentration,
         temperature=parameters.temperature,
     )
-    return float(law(np.array([lithium_fraction]), np.ones(1))[0][0])
+    return float(law(np.array([lithium_fraction]), np.ones(1))[0])
 
 
 @dataclass(frozen=True)

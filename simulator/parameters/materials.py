@@ -16,6 +16,7 @@ from heterode.materials import diffusivity_of_fraction, lithium_metal, open_circ
 from heterode.materials import electrolyte as electrolyte_of
 from heterode.materials.electrolytes import ELECTROLYTES, MODELS, Electrolyte
 from heterode.materials.electronic_conduction import ELECTRONIC_CONDUCTIVITIES
+from heterode.materials.exchange_currents import EXCHANGE_CURRENTS
 from heterode.materials.open_circuit import GALLERIES, VOLTAGE_RANGE
 from heterode.materials.solid_diffusion import DIFFUSIVITIES
 from heterode.parameters.choices import (
@@ -111,15 +112,17 @@ class ActiveMaterial(Section):
     """CSV file with the columns stoichiometry, diffusivity_m2_s, in place of the key above."""
     diffusivity_activation_energy: ActivationEnergy = 0.0
     """Where the diffusivity is a number or a table, J/mol; the named functions have their own."""
-    exchange_current: Literal["power_law", "table", "autocatalytic"] = "power_law"
+    exchange_current: Annotated[str, named(EXCHANGE_CURRENTS, "exchange current")] = "power_law"
+    """The name of a law of heterode.materials.exchange_currents."""
     exchange_current_table: ExchangeTable | None = None
     exchange_current_prefactor: ExchangeDensity | None = None
     """i0 of an empty particle at the reference concentration, A m^-2."""
     rate_constant: RateConstant | None = None
     """Sets both constants below, m/s."""
     rate_constant_cathodic: RateConstant | None
+    """k_c of equation (13), m/s."""
     rate_constant_anodic: RateConstant | None
-    """None only where another law than power_law leaves them out."""
+    """None only where the law needs no rate constant and leaves them out."""
     rate_constant_activation_energy: ActivationEnergy = 0.0
     """Activation energy of the exchange current, whichever its law."""
     double_layer_capacitance: Capacitance = 0.0
@@ -127,6 +130,7 @@ class ActiveMaterial(Section):
     # 0.5 and 0.5: every source of a rate constant in the project's table, but O'Regan's, uses them.
     anodic_transfer: Fraction = 0.5
     cathodic_transfer: Fraction = 0.5
+    """Transfer coefficients aa and ac; they sum to 1."""
     reference_concentration: SaltConcentration = 1000.0
     electronic_conduction_in_particles: bool = False
     """Whether electrons flow through particles as well as through the carbon binder."""
@@ -148,7 +152,8 @@ class ActiveMaterial(Section):
             return data
         constants = ("rate_constant_cathodic", "rate_constant_anodic")
         if "rate_constant" not in data:
-            needless = data.get("exchange_current") in ("table", "autocatalytic")
+            law = EXCHANGE_CURRENTS.get(str(data.get("exchange_current", "power_law")))
+            needless = law is not None and law.needs != "rate_constant"
             return dict.fromkeys(constants) | data if needless else data
         for key in constants:
             if key in data:
@@ -162,10 +167,9 @@ class ActiveMaterial(Section):
 
     @model_validator(mode="after")
     def _law_is_complete(self) -> ActiveMaterial:
-        needs = {"table": "exchange_current_table", "autocatalytic": "exchange_current_prefactor"}
-        key = needs.get(self.exchange_current)
-        if key is not None and getattr(self, key) is None:
-            example = "a CSV file" if self.exchange_current == "table" else "2 A/m^2"
+        key = EXCHANGE_CURRENTS[self.exchange_current].needs
+        if key not in (None, "rate_constant") and getattr(self, key) is None:
+            example = "a CSV file" if key == "exchange_current_table" else "2 A/m^2"
             raise MistakeError(
                 f'is missing: exchange_current = "{self.exchange_current}" needs it',
                 remedy=f'Add it, like {key} = "{example}", or set exchange_current = "power_law".',
@@ -341,6 +345,8 @@ class Collector(Section):
     else (1e-6 ohm m^2: 10 uV at 10 A/m^2); it makes the prescribed current a boundary term."""
 
     connection: Literal["equipotential", "uniform_flux"] = "equipotential"
+    """One potential along the collector behind the contact resistance, or the applied current
+    spread evenly over its contact with the carbon."""
     contact_resistance: Annotated[
         float,
         Physical("ohm*m^2", shown="ohm*cm^2", at_least=1e-8, up_to=1e3, example="0.01 ohm cm^2"),

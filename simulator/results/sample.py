@@ -12,11 +12,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from heterode.physics.weak_form import DOMAINS
+
 Floats = NDArray[np.float64]
 Integers = NDArray[np.integer]
-
-DOMAINS = ("particles", "electrolyte", "carbon")
-"""Names of the grids, and of the files in fields/."""
 
 FieldValues = Mapping[str, Mapping[str, Floats]]
 """Values of one sample: domain -> field -> (P,) array at the points of that domain's grid."""
@@ -56,19 +55,11 @@ class Sample:
     particle_current_A_m2: Floats
 
 
-@dataclass(frozen=True)
-class Extremes:
-    """Smallest and largest values of the fields over the nodes of all ranks; equal on all ranks.
+Extremes = Mapping[str, tuple[float, float]]
+"""Smallest and largest values of the quantities that the table of balances watches, by name.
 
-    Attributes:
-        lithium_fraction: the lithium fraction in the particles.
-        surface_lithium_fraction: the lithium fraction on their reacting surfaces.
-        salt_ratio: the salt concentration divided by the initial one.
-    """
-
-    lithium_fraction: tuple[float, float]
-    surface_lithium_fraction: tuple[float, float]
-    salt_ratio: tuple[float, float]
+They are taken over the nodes of all ranks and are equal on all ranks.
+"""
 
 
 @dataclass(frozen=True)
@@ -80,12 +71,14 @@ class FieldGrid:
         points_um: (P, dim) coordinates, micrometres.
         cells: (M, dim + 1) point indices of straight triangles (2D) or tetrahedra (3D).
         cell_data: (M,) constants of the cells by name, such as particle (int) and penalty (float).
+        units: units of the fields that are written on it, by name.
     """
 
     name: str
     points_um: Floats
     cells: Integers
     cell_data: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def dimension(self) -> int:

@@ -18,6 +18,7 @@ from heterode.base.errors import InputError, ResumeError
 from heterode.base.temporary import remove_leftovers
 from heterode.parameters import Parameters
 from heterode.parameters.files import files_of
+from heterode.physics.weak_form import DOMAINS
 from heterode.results.checkpoint import (
     Checkpoint,
     Checkpoints,
@@ -34,7 +35,6 @@ from heterode.results.lock import FolderLock
 from heterode.results.manifest import INDENT, read_manifest
 from heterode.results.recorder import Written
 from heterode.results.run_files import FOLDERS, earlier_files
-from heterode.results.sample import DOMAINS
 from heterode.results.stops import first_files
 from heterode.results.storage import TruncatedError
 from heterode.results.trust import altered_error, told

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from heterode.parameters import Parameters
+from heterode.physics.balances import CELL, Table
 from heterode.solver.discretisation.electrode_mesh import ElectrodeMesh
 from heterode.solver.discretisation.grids import FieldViewer
 from heterode.solver.model import CellModel
@@ -33,6 +34,7 @@ def build_cell(
     parameters: Parameters,
     penalty: npt.NDArray[np.float64],
     abandon: Callable[[], bool],
+    table: Table = CELL,
 ) -> Cell:
     """The cell before its first step. Collective.
 
@@ -41,8 +43,9 @@ def build_cell(
         parameters: of the run.
         penalty: (N,) factors of the N particles.
         abandon: whether to give up the step at hand.
+        table: the balances.
     """
-    model = CellModel(mesh, parameters, penalty)
+    model = CellModel(mesh, parameters, penalty, table=table)
     start = model.start()
     balances = Balances(model.system, start)
     stepper = model.stepper(start, abandon)

@@ -8,16 +8,18 @@ from heterode.base.run_warnings import RunWarning
 from heterode.materials import open_circuit_potential
 from heterode.materials.electrolytes import ELECTROLYTES
 from heterode.materials.electronic_conduction import MEASURED_RANGES as CONDUCTIVITY_RANGES
+from heterode.materials.exchange_currents import EXCHANGE_CURRENTS
 from heterode.materials.measured_range import MeasuredRange
 from heterode.materials.solid_diffusion import MEASURED_RANGES as DIFFUSIVITY_RANGES
 from heterode.parameters import Parameters
 from heterode.parameters.tables import FractionTable
+from heterode.physics.balances import CELL
 
 ROUNDING = 1e-9
 """Share of its width by which a range may be left."""
 
 INSIDE, SURFACE, SALT = "lithium_fraction", "surface_lithium_fraction", "salt_ratio"
-"""Names in `heterode.results.sample.Extremes`."""
+"""Quantities that the table of balances watches."""
 
 
 @dataclass(frozen=True)
@@ -26,12 +28,11 @@ class ValidRange:
 
     Attributes:
         code: of the warning.
-        quantity: name in `Extremes`.
+        quantity: that the table of balances watches.
         low, high: in `unit`.
         subject: what leaves the range, for the message.
         reason: why the range ends there, and what happens beyond.
         key: of the input file.
-        field: in fields/, for the warning's place.
         unit: of the values.
         scale: from the quantity's own value to `unit`.
     """
@@ -43,9 +44,14 @@ class ValidRange:
     subject: str
     reason: str
     key: str
-    field: str = "particles.lithium_fraction"
     unit: str = ""
     scale: float = 1.0
+
+    @property
+    def field(self) -> str:
+        """Where the quantity is to be seen in fields/, for the warning's place."""
+        row, _ = CELL.watched(self.quantity)
+        return row.domain if row.written is None else f"{row.domain}.{row.written.name}"
 
     def excess(self, value: float) -> float:
         """How far a value, in `unit`, lies outside, as a share of the width; 0 inside."""
@@ -80,10 +86,11 @@ def valid_ranges(parameters: Parameters) -> list[ValidRange]:
     found += _of_function(
         "diffusivity", INSIDE, material.diffusivity_table, material.diffusivity, DIFFUSIVITY_RANGES
     )
-    if material.exchange_current == "table":
+    if EXCHANGE_CURRENTS[material.exchange_current].needs == "exchange_current_table":
         found += _of_function(
             "exchange_current", SURFACE, material.exchange_current_table, None, {}
         )
+    found += _of_law(material.exchange_current)
     if material.electronic_conduction_in_particles:
         found += _of_function(
             "electronic_conductivity",
@@ -134,7 +141,6 @@ def _of_electrolyte(parameters: Parameters) -> ValidRange:
         "the salt concentration",
         reason,
         "electrolyte.model",
-        field="electrolyte.concentration",
         unit="mol/m^3",
         scale=section.initial_concentration,
     )
@@ -183,5 +189,23 @@ def _of_function(
             f"the lithium fraction {where}",
             f"the {name.replace('_', ' ')} ({measured.source}) ends there and is held beyond",
             f"active_material.{key}",
+        )
+    ]
+
+
+def _of_law(name: str) -> list[ValidRange]:
+    """The range of a law of the exchange current that was measured; none of a theory."""
+    measured = EXCHANGE_CURRENTS[name].measured
+    if measured is None:
+        return []
+    return [
+        ValidRange(
+            "exchange_current_function",
+            SURFACE,
+            measured.low,
+            measured.high,
+            "the lithium fraction on particle surfaces",
+            f"the exchange current {name} ({measured.source}) ends there and is extrapolated",
+            "active_material.exchange_current",
         )
     ]

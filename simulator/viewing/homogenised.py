@@ -13,7 +13,7 @@ from heterode.viewing import style
 from heterode.viewing.legends import lay_out
 
 
-def twin_figure(table: pd.DataFrame, title: str, finding: str) -> Figure:
+def counterpart_figure(table: pd.DataFrame, title: str, finding: str) -> Figure:
     """Draw the voltage of both, their difference, and the lithium of both, over time.
 
     Args:
@@ -34,7 +34,7 @@ def twin_figure(table: pd.DataFrame, title: str, finding: str) -> Figure:
         top.set_title(f"{title}\n{finding}".strip(), loc="left")
         middle.axhline(0.0, color=style.NEUTRAL, linewidth=0.5)
         middle.plot(time, 1e3 * table["difference_V"], color=style.VERMILLION)
-        middle.set_ylabel("run − twin / mV")
+        middle.set_ylabel("run − model / mV")
         mean, sd = table["lithium_fraction_mean"], table["lithium_fraction_sd"]
         label = "particles: mean ± s.d., by volume"
         bottom.fill_between(
@@ -64,12 +64,12 @@ def _both(axes: Any, time: pd.Series, table: pd.DataFrame, name: str) -> None:
     )
 
 
-def draw_twin(path: Path, table: pd.DataFrame, title: str, finding: str) -> None:
+def draw_counterpart(path: Path, table: pd.DataFrame, title: str, finding: str) -> None:
     """Write the figure.
 
     Raises:
         OutputError: the file cannot be written.
     """
-    figure = twin_figure(table, title, finding)
+    figure = counterpart_figure(table, title, finding)
     with style.style():
         style.save(figure, path)

@@ -1,118 +1,74 @@
-"""The surface terms of a cell: which current flows through which facets, into which balances."""
+"""The surface terms of a cell: which current flows through which facets.
+
+Which balances it enters, and with which factors, the table of balances says.
+"""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
 from mpi4py import MPI
 
-from heterode.materials import arrhenius, lithium_metal_exchange_current
-from heterode.parameters import Parameters
-from heterode.physics import kinetics
-from heterode.physics.exchange import exchange_law
-from heterode.solver.discretisation.electrode_mesh import ElectrodeMesh, FacetSet
+from heterode.physics.active_material import ActivePhase
+from heterode.physics.balances import Site, Surface, Table
+from heterode.solver.discretisation.electrode_mesh import ElectrodeMesh
 from heterode.solver.discretisation.facets import FacetTrace, facet_trace
-from heterode.solver.discretisation.layout import FIELDS
 from heterode.solver.discretisation.spaces import Spaces
 from heterode.solver.equations.system import SurfaceTerm
 
 Floats = npt.NDArray[np.float64]
 
-IDEAL_CONTACT = 1e-10
-"""Contact resistance of the ideal reference phi_l = 0, ohm m^2: 1 nV at 10 A m^-2."""
 
+def surface_traces(mesh: ElectrodeMesh, spaces: Spaces, table: Table) -> dict[str, FacetTrace]:
+    """Traces of the fields that meet at each surface, by its facets."""
 
-def surface_traces(mesh: ElectrodeMesh, spaces: Spaces) -> dict[str, FacetTrace]:
-    """Traces of the fields on interface, lithium metal and collector."""
-
-    def trace(facets: FacetSet, names: tuple[str, ...], opposite: frozenset[str]) -> FacetTrace:
+    def trace(surface: Surface) -> FacetTrace:
+        seen_from, *opposite = (table.on(domain) for domain in surface.sides)
+        here, there = (
+            [row.field for row in rows] for rows in (seen_from, itertools.chain(*opposite))
+        )
         return facet_trace(
             mesh,
-            facets,
-            {name: spaces.by_field[name] for name in names},
-            opposite,
+            mesh.facets(surface),
+            {name: spaces.by_field[name] for name in (*here, *there)},
+            frozenset(there),
             degree=spaces.degree,
             quadrature_degree=spaces.quadrature_degree,
         )
 
-    return {
-        "interface": trace(mesh.interface, FIELDS, frozenset(FIELDS) - {"s"}),
-        "lithium": trace(mesh.lithium, ("y", "phi_l"), frozenset()),
-        "collector": trace(mesh.collector, ("phi_s",), frozenset()),
-    }
+    # Surfaces of the same facets share a trace.
+    by_facets = {surface.facets: surface for surface in table.surfaces}
+    return {facets: trace(surface) for facets, surface in by_facets.items()}
 
 
 def surface_terms(
-    parameters: Parameters,
+    table: Table,
+    material: ActivePhase,
     traces: Mapping[str, FacetTrace],
-    curve: kinetics.PotentialCurve,
     penalty: Floats,
     t_ref: float,
     comm: MPI.Comm,
 ) -> dict[str, SurfaceTerm]:
-    """The currents through the three surfaces, and that of the double layer. Collective.
+    """The currents through the surfaces of a table, by their names. Collective.
 
     Args:
-        parameters: of the cell.
+        table: the balances.
+        material: of the particles.
         traces: from `surface_traces`.
-        curve: open-circuit potential of the active material.
         penalty: factor at each quadrature point of the interface.
         t_ref: transference number taken out of the salt equation's volume.
         comm: the ranks.
     """
-    salt = 1 - t_ref
-    interface = {"s": 1.0, "y": -salt, "phi_l": -1.0, "phi_s": 1.0}
-    insertion = _insertion(parameters, curve, penalty)
-    metal = _lithium_metal(parameters)
-    collector = _collector(parameters, traces["collector"], comm)
-    terms = {
-        "interface": SurfaceTerm(traces["interface"], insertion, interface),
-        "lithium": SurfaceTerm(traces["lithium"], metal, {"y": salt, "phi_l": 1.0}),
-        "collector": SurfaceTerm(traces["collector"], collector, {"phi_s": 1.0}),
-    }
-    capacitance = parameters.active_material.double_layer_capacitance
-    if capacitance > 0.0:
-        charging = {name: factor for name, factor in interface.items() if name != "s"}
-        layer = kinetics.DoubleLayer(capacitance)
-        terms["double_layer"] = SurfaceTerm(traces["interface"], layer, charging, of_rates=True)
+    terms = {}
+    for surface in table.surfaces:
+        trace = traces[surface.facets]
+        area = float(comm.allreduce(float(trace.weights.sum())))
+        law = surface.law(Site(material, penalty, area))
+        if law is not None:
+            factors = ((row.field, row.factors(t_ref)) for row in table.rows)
+            factor_of = {field: by[surface] for field, by in factors if surface in by}
+            terms[surface.name] = SurfaceTerm(surface, trace, law, factor_of)
     return terms
-
-
-def _insertion(
-    p: Parameters, curve: kinetics.PotentialCurve, penalty: Floats
-) -> kinetics.ButlerVolmer:
-    material = p.active_material
-    return kinetics.ButlerVolmer(
-        curve=curve,
-        exchange=exchange_law(
-            material,
-            salt_concentration=p.electrolyte.initial_concentration,
-            temperature=p.temperature,
-        ),
-        anodic=material.anodic_transfer,
-        cathodic=material.cathodic_transfer,
-        temperature=p.temperature,
-        penalty=penalty,
-    )
-
-
-def _lithium_metal(p: Parameters) -> kinetics.SurfaceCurrent:
-    metal = p.lithium_metal
-    if metal.kinetics == "ideal":
-        return kinetics.Contact("phi_l", IDEAL_CONTACT)
-    scale = lithium_metal_exchange_current(
-        np.float64(p.electrolyte.initial_concentration),
-        rate_constant=metal.rate_constant
-        * arrhenius(metal.rate_constant_activation_energy, p.temperature),
-        lithium_concentration=metal.lithium_concentration,
-        anodic_transfer=metal.anodic_transfer,
-    )
-    return kinetics.LithiumMetal(float(scale), metal.anodic_transfer, metal.symmetry, p.temperature)
-
-
-def _collector(p: Parameters, trace: FacetTrace, comm: MPI.Comm) -> kinetics.SurfaceCurrent:
-    if p.collector.connection == "uniform_flux":
-        return kinetics.UniformCollector(float(comm.allreduce(float(trace.weights.sum()))))
-    return kinetics.Contact("phi_s", p.collector.contact_resistance)
