@@ -50,7 +50,7 @@ def add(commands: Any) -> None:
     command.add_argument(
         "--lithium", type=number(0.0, 1.0), default=0.5, metavar="X", help="mean of a random field"
     )
-    command.add_argument("--seed", type=whole(0, 2**63 - 1), default=1)
+    command.add_argument("--seed", type=whole(0, 2**63 - 1), default=1, help="of all that is drawn")
     command.add_argument(
         "--blur", type=number(0.1, 50.0), default=0.8, metavar="PIXELS", help="sigma"
     )
