@@ -175,7 +175,7 @@ def damaged_script(tmp_path: Path, old: str, new: str) -> Path:
 def test_passed_on_twice_the_signal_would_cost_the_checkpoint(
     submit: Callable[..., Job], tmp_path: Path
 ) -> None:
-    changed = damaged_script(tmp_path, "    ((told == 0)) || return 0\n", "")
+    changed = damaged_script(tmp_path, "    ((sent == 0)) || return 0\n", "")
     job = submit(script=changed, CHECKPOINT="awaited").until("ready").signalled().until("signal")
     # It never comes to write its checkpoint: the second signal ended it.
     job.signalled().ended()

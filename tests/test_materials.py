@@ -1,4 +1,4 @@
-"""Material functions against the values their sources state; beside each, a control that must fail."""
+"""Material functions against the values in their sources, each with a control that must fail."""
 
 import numpy as np
 import pytest

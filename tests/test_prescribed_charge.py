@@ -1,7 +1,7 @@
 """What passes is what the protocol prescribes: tables to their exact integral, steps, powers.
 
-The negative controls give each time step the current at its end, as the time scheme alone would have it; then
-the charge is another at any tolerance, and the balance says so.
+In the negative controls each time step has the current at its end, as the time scheme alone would
+have it. The charge is then wrong at any tolerance, and the balance shows it.
 """
 
 from __future__ import annotations
