@@ -28,7 +28,7 @@ class DigestList:
     Args:
         path: the list.
         keep: the number of lines to keep of an earlier run's list; None starts a new one.
-        existing: (name, digest) of all existing files, if an earlier run's list is not to be relied on;
+        existing: (name, digest) of all existing files, if an earlier run's list cannot be trusted;
             they take the place of its lines.
 
     Raises:
