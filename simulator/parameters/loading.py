@@ -1,4 +1,4 @@
-"""From a TOML file and `--set key=value` texts to `Parameters`, or one line that says why not."""
+"""Makes `Parameters` from a TOML file and `--set key=value` texts; errors take one line."""
 
 from __future__ import annotations
 
@@ -43,22 +43,22 @@ _ALTERNATIVES: dict[Key, tuple[Key, ...]] = {
         ("active_material", "electronic_conductivity"),
     ),
 }
-"""Keys that stand for one another: `--set` of the first takes the others out of the file's."""
+"""Alternative keys: a `--set` of the first removes the others from those in the file."""
 
 
 def load_parameters(path: str | Path, overrides: Sequence[str] = ()) -> Parameters:
     """Read, override, validate and convert an input file.
 
     Args:
-        path: the TOML file. Files it names (particle sizes, penalties, currents, a mesh) are looked
-            for beside it; those named by an override, in the working folder.
-        overrides: texts "section.key=value", later ones win. The value is read as TOML, and as a
-            plain text when it is none, so that quotes may be left out: "geometry.width=80 um".
-            Where they change what is run, the file's title no longer holds and is left out, unless
+        path: the TOML file. Paths in it (particle sizes, penalties, currents, a mesh) are relative
+            to its folder; those in an override are relative to the working folder.
+        overrides: texts "section.key=value", of which later ones win. The value is read as TOML, or
+            as plain text if it is not TOML, so that quotes may be left out: "geometry.width=80 um".
+            If they change what is run, the file's title is no longer right and is left out, unless
             they give one.
 
     Raises:
-        InputError: one line that names file, key, value, what is allowed and the remedy.
+        InputError: the error gives file, key, value, allowed values and remedy in one line.
     """
     file = Path(path)
     data = read_toml(file)
@@ -66,7 +66,7 @@ def load_parameters(path: str | Path, overrides: Sequence[str] = ()) -> Paramete
     _resolve_paths(data, file.parent)
     written = copy.deepcopy(data)
     changed = _apply_overrides(data, overrides)
-    # Another run may be started from another folder.
+    # The absolute path is kept, since another run may be started from another folder.
     _resolve_paths(given, file.parent.absolute())
     _apply_overrides(given, overrides)
     for key in switched_off(data, changed):
@@ -105,16 +105,16 @@ def _validated(
 
 
 def _titled(data: dict[str, Any]) -> dict[str, Any]:
-    """What a title may speak of: everything but itself and how results are written."""
+    """Return all that a title may describe: everything but itself and how results are written."""
     return {key: value for key, value in data.items() if key not in ("title", "output")}
 
 
 def parameters_from(tables: dict[str, Any], file: Path) -> Parameters:
-    """Parameters from tables that were read before, such as those a manifest keeps.
+    """Make parameters from tables that were read before, such as those in a manifest.
 
     Args:
-        tables: paths in them are absolute.
-        file: where they come from, for messages.
+        tables: the tables, in which paths are absolute.
+        file: the file they come from, for messages.
 
     Raises:
         InputError: as in `load_parameters`.
@@ -137,7 +137,7 @@ def _resolve_paths(data: dict[str, Any], folder: Path) -> None:
 
 
 def with_paths(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Values of dotted keys, the paths among them made ones from `folder`."""
+    """Return values of dotted keys, with paths among them made relative to `folder`."""
     found: dict[str, Any] = {}
     for key, value in values.items():
         parts = tuple(key.split("."))
@@ -150,7 +150,7 @@ def with_paths(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def _resolve_steps(steps: Any, folder: Path) -> Any:
-    """Steps with the paths of their current tables made ones from `folder`."""
+    """Return steps with the paths of their current tables made relative to `folder`."""
     if isinstance(steps, str):
         return resolved(steps, folder)
     if isinstance(steps, list):
@@ -161,7 +161,7 @@ def _resolve_steps(steps: Any, folder: Path) -> Any:
 
 
 def _table(data: dict[str, Any], key: Key) -> dict[str, Any] | None:
-    """The table at `key`, or None when there is none."""
+    """Return the table at `key`, or None if there is none."""
     found: Any = data
     for part in key:
         found = found.get(part) if isinstance(found, dict) else None
@@ -169,7 +169,7 @@ def _table(data: dict[str, Any], key: Key) -> dict[str, Any] | None:
 
 
 def _apply_overrides(data: dict[str, Any], overrides: Sequence[str]) -> set[Key]:
-    """Change `data` in place; returns the keys that were set."""
+    """Change `data` in place and return the keys that were set."""
     parsed = [_parse_override(text) for text in overrides]
     changed = {key for key, _ in parsed}
     for key, value in parsed:
@@ -193,7 +193,7 @@ def _parse_override(text: str) -> tuple[Key, Any]:
 
 
 def _parse_value(text: str) -> Any:
-    """As TOML; a text that is no TOML value stands for itself ("60 um", weibull, C/20)."""
+    """Parse a text as TOML, or return it as it is if it is not TOML ("60 um", weibull, C/20)."""
     try:
         parsed = parse_toml(f"value = {text}")
     except ValueError:

@@ -26,8 +26,8 @@ from heterode.parameters.protocol_check import Known, check_protocol
 
 
 class Parameters(Section):
-    """Everything a run is made from. Floats are SI; paths are as the file gave them, made
-    absolute against the file's folder."""
+    """All parameters of a run. Floats are in SI; paths are those in the file, made absolute with
+    respect to its folder."""
 
     title: str = ""
     temperature: Temperature
@@ -57,7 +57,7 @@ class Parameters(Section):
     @model_validator(mode="after")
     def _temperature_range(self) -> Parameters:
         low, high = self.electrolyte.functions.temperature_range
-        # 1e-9: 25 degC and 298.15 K are the same, whatever the conversion rounds.
+        # The 1e-9 allows for rounding: 25 degC and 298.15 K are the same.
         if not low * (1 - 1e-9) <= self.temperature <= high * (1 + 1e-9):
             raise MistakeError(
                 f"lies outside the range of the electrolyte {self.electrolyte.model}",
@@ -95,13 +95,13 @@ class Parameters(Section):
         *,
         dropped_title: str = "",
     ) -> Parameters:
-        """Validate the tables read from `file`, and remember where they came from.
+        """Validate the tables that were read from `file`, and remember where they came from.
 
         Args:
-            data: the tables.
-            file: for messages.
-            given: the tables as another run should be given them; None: they hold nothing.
-            dropped_title: the file's title, where it was written for other values.
+            data: the tables to validate.
+            file: the file that messages name.
+            given: the tables from which another run can be started; None for none.
+            dropped_title: the file's title if it was written for other values.
 
         Raises:
             pydantic.ValidationError: see `heterode.parameters.messages`.
@@ -117,31 +117,31 @@ class Parameters(Section):
 
     @property
     def composition_gives(self) -> bool:
-        """Whether something follows from [composition]: a fraction that the file leaves out."""
+        """Whether a fraction that the file leaves out follows from [composition]."""
         return self._composition_gives
 
     @property
     def source_file(self) -> Path:
-        """The input file, for messages."""
+        """The input file that messages name."""
         return self._source_file
 
     @property
     def dropped_title(self) -> str:
-        """The file's title where overrides changed what it was written for; "" elsewhere."""
+        """The file's title if overrides changed what it was written for, otherwise ""."""
         return self._dropped_title
 
     @property
     def given(self) -> dict[str, Any]:
-        """The tables as they were read, units and overrides included, paths absolute."""
+        """The tables as they were read, with units, overrides and absolute paths."""
         return copy.deepcopy(self._given)
 
     def to_si_dict(self) -> dict[str, Any]:
-        """Plain numbers, texts and lists, ready for JSON; floats in SI, steps as their text."""
+        """Return numbers, texts and lists, ready for JSON; floats are in SI, steps are texts."""
         return self.model_dump(mode="json")
 
 
 def derive_fractions(data: dict[str, Any]) -> dict[str, Any]:
-    """Fill in the two fractions that follow from [composition], where the file leaves them out."""
+    """Fill in the two fractions that follow from [composition] if the file leaves them out."""
     geometry, binder = data.get("geometry"), data.get("carbon_binder")
     if "composition" not in data or not isinstance(geometry, dict) or not isinstance(binder, dict):
         return data
