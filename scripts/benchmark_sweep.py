@@ -119,7 +119,7 @@ def loop(sweep: Path, folder: Path, count: int, first: int) -> None:
 
     from heterode.heterogeneity.compiled import limit_threads
     from heterode.parameters import load_parameters
-    from heterode.runs.stages import Simulation
+    from heterode.runs.whole import lay_out, run_through, usual_observers
     from heterode.sweep.folder import SweepFolder
     from heterode.sweep.measures import measure
 
@@ -129,7 +129,8 @@ def loop(sweep: Path, folder: Path, count: int, first: int) -> None:
     for run in plan.unique()[first::count]:
         place = folder / run.id
         parameters = load_parameters(plan.base, run.overrides)
-        Simulation(parameters, place, MPI.COMM_SELF, quiet=True).run()
+        observers = usual_observers(parameters, place, quiet=True)
+        run_through(*lay_out(parameters, observers, MPI.COMM_SELF))
         numbers = measure(place, asked.wanted, asked.settings, asked.voltage_at)
         seconds = float(str(numbers["wall_s"])) + float(str(numbers["measure_s"]))
         (folder / f"{run.id}.seconds").write_text(f"{seconds}", encoding="utf-8")

@@ -26,8 +26,8 @@ from heterode.results import (
     Manifest,
     OutputError,
     ParticleSeries,
-    Recorder,
     ResultsFolder,
+    RunFiles,
     collect_versions,
     particle_series,
     read_fields,
@@ -331,7 +331,7 @@ def test_recorder_flushes_the_series_when_the_run_breaks(tmp_path: Path, run: Sy
     folder = ResultsFolder.create(tmp_path / "out")
 
     def broken_run() -> None:
-        with Recorder(folder, len(run.discs), run.grids) as recorder:
+        with RunFiles(folder, len(run.discs), run.grids) as recorder:
             for sample, fields in run.samples[:5]:
                 recorder.record(sample, fields if sample.accepted % 2 == 0 else None)
             raise RuntimeError("the solve failed")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 import time
 from types import FrameType, TracebackType
 from typing import Any, Self
@@ -14,6 +15,20 @@ SIGTERM, Open MPI's mpirun kills the ranks."""
 ECHO_S = 1.0
 """A signal that comes again this soon is the same one, delivered on two ways: Slurm signals every
 process of a step, and a container's own process passes what it gets on to the program inside."""
+
+
+class StoppedError(KeyboardInterrupt):
+    """A signal ended a run in order, on every rank.
+
+    It is a KeyboardInterrupt, so that a loop over runs ends with it as well.
+
+    Args:
+        number: of the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"stopped by signal {number}")
+        self.number = number
 
 
 class Noted:
@@ -33,7 +48,9 @@ class Noted:
         self._first_at: dict[int, float] = {}
 
     def __enter__(self) -> Self:
-        for number in SIGNALS:
+        # Python lets the main thread alone decide on signals: in others they are not noted.
+        main = threading.current_thread() is threading.main_thread()
+        for number in SIGNALS if main else ():
             self._before[number] = signal.signal(number, self._note)
         return self
 
@@ -51,5 +68,6 @@ class Noted:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for number, handler in self._before.items():
+        before, self._before = self._before, {}
+        for number, handler in before.items():
             signal.signal(number, handler)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,6 @@ from heterode.cli.results_folder import add_accept_altered, mind
 
 if TYPE_CHECKING:
     from heterode.parameters import Parameters
-    from heterode.runs.stages import Simulation
 
 
 def add(commands: Any) -> None:
@@ -53,8 +53,10 @@ def _run(options: argparse.Namespace, comm: Any) -> int:
         if comm.rank == 0 and not options.quiet:
             print(f"completed already\nresults: {folder}")
         return DONE
-    simulation_of = together(comm, _solver)
-    simulation = simulation_of(
+    together(comm, _load_solver)
+    from heterode.runs.whole import lay_out, run_through, usual_observers
+
+    observers = usual_observers(
         parameters,
         folder,
         quiet=options.quiet,
@@ -62,15 +64,16 @@ def _run(options: argparse.Namespace, comm: Any) -> int:
         resume=options.resume,
         accept_altered=options.accept_altered,
     )
+    setting, crew = lay_out(parameters, observers)
     if comm.rank == 0 and not options.quiet:
         if renamed and not options.resume:
             text = f"{_first_folder(parameters)} is there already: this run goes to {folder}"
             print(f"heterode: {text}", file=sys.stderr, flush=True)
         from heterode.runs.description import describe_regimes
 
-        print("\n".join(["Regimes", *describe_regimes(parameters, simulation.summary)]), flush=True)
+        print("\n".join(["Regimes", *describe_regimes(parameters, setting.summary)]), flush=True)
     try:
-        outcome = simulation.run()
+        outcome = run_through(setting, crew)
     except (InputError, ResumeError):
         raise
     except Exception as error:
@@ -99,11 +102,9 @@ def _say_page(folder: Path) -> None:
         print(f"page: {page}")
 
 
-def _solver() -> type[Simulation]:
-    # What is missing where the heavy libraries are loaded, all ranks are to know of.
-    from heterode.runs.stages import Simulation
-
-    return Simulation
+def _load_solver() -> None:
+    """What is missing where the heavy libraries are loaded, all ranks are to know of."""
+    import_module("heterode.runs.whole")
 
 
 def _fault(error: Exception, folder: Path, comm: Any) -> int:
@@ -142,16 +143,6 @@ def _default_folder(parameters: Parameters, comm: Any, *, latest: bool) -> Path:
 
 
 def _is_completed(folder: Path, parameters: Parameters, comm: Any, accept_altered: bool) -> bool:
-    from heterode.base.ranks import on_root
-    from heterode.runs.resuming import stage
+    from heterode.runs.resuming import is_completed
 
-    def look() -> bool:
-        if stage(folder, parameters) != "completed":
-            return False
-        from heterode.results.trust import check_whole
-
-        check_whole(folder, mind, accept_altered=accept_altered)
-        return True
-
-    completed = on_root(comm, look)
-    return bool(comm.bcast(completed, root=0))
+    return is_completed(folder, parameters, comm, mind=mind, accept_altered=accept_altered)

@@ -19,7 +19,7 @@ _PLAIN_S = 10.0  # ... but none sooner than this after another, except the last
 _FORGET = 0.3
 
 
-class Progress:
+class Display:
     """Shows how a run goes on; used on rank 0 alone.
 
     On a terminal a panel is redrawn in place; otherwise (a file, a pipe, a batch job's log, a

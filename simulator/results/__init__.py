@@ -19,7 +19,7 @@ if TYPE_CHECKING:
         ParticleSeries,
         read_particle_series,
     )
-    from heterode.results.recorder import Recorder
+    from heterode.results.run_files import RunFiles
     from heterode.results.sample import FieldGrid, FieldValues, Sample
     from heterode.results.storage import AlteredError, OutputError
 
@@ -34,7 +34,7 @@ _HOMES = {
     "OutputError": "storage",
     "ParticleHistory": "particle_series",
     "ParticleSeries": "particle_series",
-    "Recorder": "recorder",
+    "RunFiles": "run_files",
     "ResultsFolder": "folder",
     "Sample": "sample",
     "collect_versions": "manifest",
@@ -55,8 +55,8 @@ __all__ = [
     "OutputError",
     "ParticleHistory",
     "ParticleSeries",
-    "Recorder",
     "ResultsFolder",
+    "RunFiles",
     "Sample",
     "collect_versions",
     "read_fields",

@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from heterode.results.manifest import Manifest
 from heterode.solver.time.march import Marched
 
 MOST_LISTED = 1000
@@ -70,34 +69,32 @@ def told(marched: Marched) -> str:
     return f"'{marched.text}' {marched.ended_by}" if skipped is None else skipped.line
 
 
+@dataclass(frozen=True)
 class SkippedSteps:
-    """All that a run skipped so far; used on rank 0 alone."""
+    """All protocol steps that a run skipped so far.
 
-    def __init__(self) -> None:
-        self._listed: list[dict[str, Any]] = []
-        self._count = 0
+    Attributes:
+        listed: entries of the manifest, the first `MOST_LISTED` of them.
+        count: of all.
+    """
 
-    def note(self, marched: Marched, manifest: Manifest | None) -> None:
-        """Take one more into account, also in the manifest.
+    listed: tuple[Mapping[str, Any], ...] = ()
+    count: int = 0
 
-        Raises:
-            OutputError: the manifest cannot be written.
-        """
-        skipped = skipped_step(marched)
-        if skipped is None:
-            return
-        if len(self._listed) < MOST_LISTED:
-            self._listed.append(asdict(skipped))
-        self._count += skipped.steps
-        if manifest is not None:
-            manifest.update(**self.entries)
+    def with_one(self, skipped: SkippedStep) -> SkippedSteps:
+        """These and one more."""
+        listed = self.listed
+        if len(listed) < MOST_LISTED:
+            listed = (*listed, asdict(skipped))
+        return SkippedSteps(listed, self.count + skipped.steps)
 
     @property
     def entries(self) -> dict[str, Any]:
         """For manifest and checkpoint."""
-        return {"skipped_steps": list(self._listed), "skipped_step_count": self._count}
+        return {"skipped_steps": list(self.listed), "skipped_step_count": self.count}
 
-    def recall(self, entries: Mapping[str, Any]) -> None:
-        """Go on from what a checkpoint kept; one of an older version kept nothing."""
-        self._listed = list(entries.get("skipped_steps", ()))
-        self._count = int(entries.get("skipped_step_count", 0))
+    @classmethod
+    def of_entries(cls, entries: Mapping[str, Any]) -> SkippedSteps:
+        """Those that a checkpoint kept; one of an older version kept none."""
+        listed = tuple(entries.get("skipped_steps", ()))
+        return cls(listed, int(entries.get("skipped_step_count", 0)))

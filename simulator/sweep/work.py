@@ -10,9 +10,8 @@ from heterode.base.errors import ArgumentError, InputError, ResumeError
 from heterode.base.ranks import on_root
 from heterode.parameters import Parameters, load_parameters
 from heterode.results.manifest import Outcome
-from heterode.results.trust import check_whole
-from heterode.runs.resuming import stage
-from heterode.runs.stages import Simulation
+from heterode.runs.resuming import is_completed
+from heterode.runs.whole import lay_out, run_through, usual_observers
 from heterode.sweep.folder import Ended, Status, SweepFolder
 from heterode.sweep.measures import measure
 from heterode.sweep.plan import Plan, Run, fingerprint
@@ -82,27 +81,21 @@ def _simulate(
 ) -> Outcome:
     parameters = parameters_of(plan, run)
 
-    def is_complete() -> bool:
-        if stage(path, parameters) != "completed":
-            return False
-        # Its numbers are about to be taken from files that lay about meanwhile.
-        check_whole(path)
-        return True
-
-    if not again and comm.bcast(on_root(comm, is_complete), root=0):
+    # Its numbers are about to be taken from files that lay about meanwhile.
+    if not again and is_completed(path, parameters, comm):
         return Outcome("completed", "completed before")
-    simulation = Simulation(
+    observers = usual_observers(
         parameters,
         path,
-        comm,
         stream=stream,
         quiet=stream is None,
         overwrite=again,
         resume=not again,
     )
+    setting, crew = lay_out(parameters, observers, comm)
     if asked_to_stop():
         return Outcome("stopped", "stopped before it began")
-    return simulation.run()
+    return run_through(setting, crew)
 
 
 def _measured(plan: Plan, path: Path) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""One observer that keeps history, particle series and fields of a run in step."""
+"""What keeps history, particle series and fields of a run in step."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Written:
         return cls(**{**entry, "digests": digests})
 
 
-class Recorder:
+class RunFiles:
     """Writes each sample to the results folder; used on rank 0 alone.
 
     Args:
