@@ -23,6 +23,10 @@ class Interruption(Noted):
         """The signal any rank has received, 0 for none. Collective."""
         return self.agreed_with()[0]
 
+    def is_agreed(self) -> bool:
+        """Whether any rank has received a signal. Collective."""
+        return self.agreed() != 0
+
     def agreed_with(self, *wishes: bool) -> tuple[int, list[bool]]:
         """The signal any rank has received, and for each wish whether any rank has it. Collective.
 

@@ -73,7 +73,7 @@ class Prepared:
             with self._phases.timed("setup"):
                 crew.say("compiling the equations")
                 mesh, penalty = setting.mesh, setting.particles.penalty
-                self.cell = build_cell(mesh, parameters, penalty, self._is_abandoned)
+                self.cell = build_cell(mesh, parameters, penalty, self._interruption.is_agreed)
                 self._numbers = partial(numbers_of, self.cell)
                 protocol, curve = parameters.protocol.sequence, self.cell.model.curve
                 self._journey = Journey(protocol, curve.lithium_fraction)
@@ -106,9 +106,6 @@ class Prepared:
         return self.cell.viewer.values(self.cell.stepper.state.V)
 
     # -- preparation ------------------------------------------------------------------------
-
-    def _is_abandoned(self) -> bool:
-        return self._interruption.agreed() != 0
 
     def _recalled(self, kept: Kept | None) -> Mapping[str, Any] | None:
         """What a checkpoint kept, on every rank; None where the run starts. Collective."""

@@ -29,6 +29,7 @@ from heterode.runs.prepared import Prepared
 from heterode.runs.recorder import Recorder
 from heterode.runs.resuming import is_completed
 from heterode.runs.setting import Setting, set_out
+from heterode.solver.cell import free_earlier
 
 if TYPE_CHECKING:
     from heterode.runs.loaded import Results
@@ -51,6 +52,7 @@ def lay_out(
             parameters=parameters,
         )
     ranks = MPI.COMM_WORLD if comm is None else comm
+    free_earlier(ranks)
     crew = Crew(observers, ranks)
     crew.check(parameters)
     on_root(ranks, lambda: refuse_endless(parameters))
