@@ -1,58 +1,20 @@
-"""What tests of whole commands share: paths, and runners for real processes, alone or as ranks."""
+"""The state that every test starts in, and the fixture that starts whole commands."""
 
 from __future__ import annotations
 
-import os
 import subprocess
-import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from surroundings import PATIENCE, settle
 
-ROOT = Path(__file__).parents[1]
-PACKAGE_PATH = ROOT / "scripts" / "setup" / "path"
-"""Where Python finds the package."""
-PRESET = ROOT / "params" / "quickstart.toml"
-FIVE_DISCS = ROOT / "meshes" / "five_discs_2d.msh"
-
-# More ranks than cores, also as root in a container: harmless where the launcher knows them not.
-_LAUNCHER_SETTINGS = {
-    "OMPI_ALLOW_RUN_AS_ROOT": "1",
-    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
-    "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
-    "OMPI_MCA_rmaps_base_oversubscribe": "1",
-    # Ranks that wait make room for those that work.
-    "OMPI_MCA_mpi_yield_when_idle": "1",
-    "OMP_NUM_THREADS": "1",
-}
+from helpers.commands import Ended, command, environment
+from helpers.surroundings import PATIENCE, settle
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """No test may notice how the suite was started."""
     settle()
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a process ended."""
-
-    code: int
-    out: str
-    err: str
-
-
-def command(ranks: int, arguments: Sequence[str | Path]) -> list[str]:
-    """The words that start `heterode ARGUMENTS`, on ranks of its own if `ranks` is above 0."""
-    launcher = ["mpirun", "-n", str(ranks)] if ranks else []
-    return [*launcher, sys.executable, "-m", "heterode", *map(str, arguments)]
-
-
-def environment(**more: str) -> dict[str, str]:
-    """For `command`: as here, with the package to be found from any folder."""
-    return os.environ | _LAUNCHER_SETTINGS | {"PYTHONPATH": str(PACKAGE_PATH)} | more
 
 
 @pytest.fixture
@@ -79,33 +41,3 @@ def heterode() -> Callable[..., Ended]:
         return Ended(done.returncode, done.stdout, done.stderr)
 
     return run
-
-
-def settings(**values: str) -> list[str]:
-    """--set options; a double underscore stands for the dot: settings(seeds__packing="2")."""
-    return [
-        part
-        for key, value in values.items()
-        for part in ("--set", f"{key.replace('__', '.')}={value}")
-    ]
-
-
-def short_run(*steps: str, **values: str) -> list[str]:
-    """Arguments after `heterode`, without --out: five particles, seconds of wall time."""
-    texts = ", ".join(f'"{step}"' for step in steps or ("charge at C/2 for 10 min",))
-    own = {"geometry__mesh_file": str(FIVE_DISCS), "protocol__steps": f"[{texts}]"}
-    # Figures and page take longer than such a run itself: those who look at them ask for them.
-    own["output__report"] = "false"
-    return ["run", str(PRESET), *settings(**(own | values))]
-
-
-def packed_run(*steps: str, **values: str) -> list[str]:
-    """As `short_run`, with a dozen particles packed and meshed."""
-    own = {"geometry__particles": "12", "geometry__mesh__surface_size_factor": "0.6"}
-    arguments = short_run(*steps, **(own | values))
-    return [a for i, a in enumerate(arguments) if not _sets_mesh_file(arguments, i)]
-
-
-def _sets_mesh_file(arguments: Sequence[str], index: int) -> bool:
-    pair = arguments[index : index + 2] if arguments[index] == "--set" else [arguments[index]]
-    return any(text.startswith("geometry.mesh_file=") for text in pair)

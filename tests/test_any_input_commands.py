@@ -11,7 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from any_input import (
+from hypothesis import given
+from hypothesis import strategies as st
+
+from helpers.any_input import (
     PATHS,
     check_line,
     examples,
@@ -20,10 +23,7 @@ from any_input import (
     returns_or_refuses,
     toml,
 )
-from conftest import PRESET, ROOT
-from hypothesis import given
-from hypothesis import strategies as st
-
+from helpers.paths import PRESET, ROOT
 from heterode.base.errors import InputError
 from heterode.cli.main import COMMANDS
 from heterode.heterogeneity import MarkedPoints, Settings, analyse

@@ -8,7 +8,10 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from any_input import (
+from hypothesis import given
+from hypothesis import strategies as st
+
+from helpers.any_input import (
     HangError,
     any_text,
     check_line,
@@ -21,10 +24,8 @@ from any_input import (
     toml,
     toml_values,
 )
-from conftest import PRESET, settings
-from hypothesis import given
-from hypothesis import strategies as st
-
+from helpers.commands import settings
+from helpers.paths import PRESET
 from heterode.base.errors import InputError
 from heterode.parameters import load_parameters
 from heterode.parameters.toml_file import LARGEST_FILE, parse_toml

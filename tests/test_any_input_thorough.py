@@ -6,7 +6,9 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT, environment
+
+from helpers.commands import environment
+from helpers.paths import ROOT
 
 
 @pytest.mark.slow

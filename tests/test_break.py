@@ -8,13 +8,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from attacks import flips
-from attacks.attack import Attack, Result
-from attacks.environments import busy_cores
-from attacks.suites import by_pytest
-from conftest import ROOT, environment, short_run
-from surroundings import PATIENCE
 
+from helpers.attacks import flips
+from helpers.attacks.attack import Attack, Result
+from helpers.attacks.environments import busy_cores
+from helpers.attacks.suites import by_pytest
+from helpers.commands import environment, short_run
+from helpers.paths import ROOT
+from helpers.surroundings import PATIENCE
 from heterode.cli import main
 
 PAGE = ROOT / "docs" / "reliability.md"
@@ -23,7 +24,7 @@ NAMES = ("kills", "corruptions", "inputs", "faults", "environments")
 
 def test_an_unknown_attack_is_refused() -> None:
     done = subprocess.run(
-        [sys.executable, ROOT / "tests" / "break.py", "axe"],
+        [sys.executable, ROOT / "scripts" / "break.py", "axe"],
         env=environment(),
         capture_output=True,
         text=True,

@@ -6,10 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-from conftest import PRESET, ROOT
-from other_userland import enter
-from synthetic import synthetic_run, write_run
 
+from helpers.other_userland import enter
+from helpers.paths import HELPERS, PRESET
+from helpers.synthetic import synthetic_run, write_run
 from heterode.parameters import load_parameters
 from heterode.reporting.ended import finish_report
 from heterode.reporting.page import write_page
@@ -40,7 +40,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def look(page: Path, folder: Path) -> dict:
     """Measures of a page; its pictures go to a folder."""
-    script = ROOT / "tests" / "browser_look.py"
+    script = HELPERS / "browser_look.py"
     done = enter("browser", ["python3", script, page, folder], folder)
     lines = [line for line in done.stdout.splitlines() if line.startswith("ANSWER ")]
     assert lines, f"{done.returncode}\n{done.stdout}\n{done.stderr}"

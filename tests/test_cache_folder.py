@@ -9,9 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Ended, environment, short_run
-from surroundings import PATIENCE
 
+from helpers.commands import Ended, environment, short_run
+from helpers.paths import ROOT
+from helpers.surroundings import PATIENCE
 from heterode.base.cache_folder import cache_folder, own_folder
 from heterode.base.errors import InputError
 from heterode.base.own_python import python_with

@@ -15,13 +15,15 @@ from typing import Literal
 import h5py
 import numpy as np
 import pytest
-from conftest import PRESET, environment
-from synthetic import SyntheticRun, synthetic_run
-from test_results import no_room_beyond, one_line
 
+from helpers.breaking import no_room_beyond
+from helpers.commands import environment
+from helpers.paths import PRESET
+from helpers.refusals import one_line
+from helpers.synthetic import SyntheticRun, synthetic_run
 from heterode.base.errors import InputError
 from heterode.parameters import Parameters, load_parameters
-from heterode.results import Manifest, OutputError, ResultsFolder, RunFiles, read_manifest
+from heterode.results import Manifest, OutputError, ResultsFolder, SampleFiles, read_manifest
 from heterode.results.checkpoint import (
     Checkpoint,
     Checkpoints,
@@ -130,7 +132,7 @@ def test_a_damaged_one_never_pushes_out_a_good_one(tmp_path: Path) -> None:
     for number in (10, 20):
         first.write(number, small(number))
     (tmp_path / "000020.h5").write_bytes(b"damaged")
-    (tmp_path / "000020.h5.partial").write_bytes(b"stray")
+    (tmp_path / ".heterode-0a1b2c3d.partial").write_bytes(b"stray")
     later = Checkpoints(tmp_path, tmp_path / "000010.h5")
     later.write(15, small(15))
     # The number alone would have kept 20 and 15.
@@ -151,7 +153,7 @@ def test_full_disk_keeps_the_one_before(tmp_path: Path) -> None:
 # -- cutting results back ---------------------------------------------------------------------
 
 
-def record(recorder: RunFiles, run: SyntheticRun, samples: range) -> None:
+def record(recorder: SampleFiles, run: SyntheticRun, samples: range) -> None:
     for i in samples:
         sample, fields = run.samples[i]
         recorder.record(sample, fields if i % 3 == 0 else None, particles=i % 2 == 0)
@@ -181,9 +183,9 @@ def test_results_go_on_as_if_they_had_not_been_broken(
 ) -> None:
     count = len(run.samples)
     whole, broken = (ResultsFolder.create(tmp_path / name) for name in ("whole", "broken"))
-    with RunFiles(whole, len(run.discs), run.grids) as recorder:
+    with SampleFiles(whole, len(run.discs), run.grids) as recorder:
         record(recorder, run, range(count))
-    with RunFiles(broken, len(run.discs), run.grids) as recorder:
+    with SampleFiles(broken, len(run.discs), run.grids) as recorder:
         record(recorder, run, range(at))
         written = recorder.written
         # Killed some samples later, one of them complete only in part; then a torn row.
@@ -192,7 +194,7 @@ def test_results_go_on_as_if_they_had_not_been_broken(
     with broken.history.open("ab") as file:
         file.write(b"1234.5,3.9")
     for _ in range(2):  # also when cutting back is itself interrupted and repeated
-        recorder = RunFiles(broken, len(run.discs), run.grids, keep=written)
+        recorder = SampleFiles(broken, len(run.discs), run.grids, keep=written)
     assert recorder.written == written
     record(recorder, run, range(at, count))
     recorder.close()
@@ -201,7 +203,7 @@ def test_results_go_on_as_if_they_had_not_been_broken(
 
 def test_the_rest_of_the_last_sample_is_written_once(tmp_path: Path, run: SyntheticRun) -> None:
     folder = ResultsFolder.create(tmp_path / "out")
-    with RunFiles(folder, len(run.discs), run.grids) as recorder:
+    with SampleFiles(folder, len(run.discs), run.grids) as recorder:
         record(recorder, run, range(6))
         written = recorder.written
         for _ in range(2):
@@ -222,7 +224,7 @@ def under_way(tmp_path: Path, run: SyntheticRun, parameters: Parameters) -> Resu
     folder.start_manifest(parameters=parameters.to_si_dict())
     run.discs.write_csv(folder.particles)
     checkpoints = Checkpoints(folder.checkpoint)
-    with RunFiles(folder, len(run.discs), run.grids) as recorder:
+    with SampleFiles(folder, len(run.discs), run.grids) as recorder:
         for part in (range(3), range(3, 6)):
             record(recorder, run, part)
             recorder.make_durable()
@@ -313,7 +315,7 @@ def test_another_mesh_or_other_penalties_are_refused(
 def test_stages(tmp_path: Path, under_way: ResultsFolder, parameters: Parameters) -> None:
     assert stage(tmp_path / "none", parameters) == "unborn"
     (tmp_path / "early").mkdir()
-    for name in ("lock", "probe.partial", "manifest.json.partial"):
+    for name in ("lock", ".heterode-0a1b2c3d.partial"):
         (tmp_path / "early" / name).touch()
         assert stage(tmp_path / "early", parameters) == "unborn"
     ResultsFolder.create(tmp_path / "early")
@@ -340,8 +342,10 @@ def test_results_whose_checkpoints_are_gone_are_not_replaced(
     intent = Intent(under_way.path, parameters, resume=True)
     if status == "running":
         intent.check()
-        intent.claim(HASHES).release()
-        assert contents(under_way.path) == {}
+        claim = intent.claim(HASHES)
+        claim.release()
+        assert claim.replaces
+        assert contents(under_way.path) == before, "nothing goes before there is something new"
         return
     for act in (intent.check, lambda: intent.claim(HASHES)):
         with pytest.raises(InputError, match="checkpoints of the run are gone") as error:

@@ -10,11 +10,14 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import pytest
-from conftest import short_run
-from synthetic import SyntheticRun, synthetic_run, write_run
 
+from helpers.commands import short_run
+from helpers.synthetic import SyntheticRun, synthetic_run, write_run
+from heterode.base.digests import PrefixDigest, file_digest
+from heterode.base.errors import CompileError, SolveError
 from heterode.cli import main
 from heterode.parameters import load_parameters
 from heterode.parameters.files import files_of
@@ -22,14 +25,22 @@ from heterode.reporting import ended
 from heterode.results import ResultsFolder, read_manifest
 from heterode.results.checkpoint import Checkpoint, Checkpoints, list_checkpoints
 from heterode.results.clearing import clear
-from heterode.results.digest_list import SUMS
+from heterode.results.digest_list import SUMS, DigestList
 from heterode.results.fields import FieldWriter
+from heterode.results.manifest import Manifest
 from heterode.results.stops import StopTables
 from heterode.results.written import RECORD, write_output
+from heterode.runs import stages
 from heterode.viewing.figures import Drawing, draw_figures
+
+LEFTOVER = ".heterode-0a1b2c3d.partial"
+"""What a kill leaves of a file on its way."""
 
 USERS = (
     "notes.txt",
+    "history.csv.partial",
+    "checkpoint/000007.h5.partial",
+    ".heterode-mine.partial",
     "report/state.pvsm",
     "report/notes/ideas.md",
     "fields/view.pvsm",
@@ -58,15 +69,28 @@ def folder(tmp_path: Path, run: SyntheticRun) -> ResultsFolder:
     for name in ("voltage.png", "index.html"):
         write_output(results.report / name, name.encode())
     results.stops.mkdir()
+    sums = DigestList(results.sums, keep=results.sums.read_bytes().count(b"\n"))
     for name in ("01_4.20V.csv", "02_3.00V.csv"):
         (results.stops / name).write_text("particle\n0\n")
+        sums.note(f"stops/{name}", file_digest(results.stops / name))
+    manifest = Manifest(results.manifest, read_manifest(results.manifest))
+    prefixes = recorded_prefixes(results)
+    manifest.seal("whole", {**prefixes, SUMS: sums.digest})
+    manifest.finish("completed", "end of the protocol")
     Checkpoints(results.checkpoint).write(7, Checkpoint({}, {}))
-    (results.checkpoint / "000008.h5.partial").write_text("half")
+    for place in (results.path, results.checkpoint, results.fields / "data", results.report):
+        (place / LEFTOVER).write_text("half")
     for name in USERS:
         path = results.path / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(f"mine: {name}")
     return results
+
+
+def recorded_prefixes(results: ResultsFolder) -> dict[str, PrefixDigest]:
+    """What the manifest knows of the files that grow."""
+    entries = read_manifest(results.manifest)["digests"]["prefixes"]
+    return {name: PrefixDigest(**entry) for name, entry in entries.items()}
 
 
 def names(folder: Path) -> set[str]:
@@ -75,8 +99,8 @@ def names(folder: Path) -> set[str]:
 
 def test_all_that_is_the_users_stays_and_nothing_else(folder: ResultsFolder) -> None:
     assert len(names(folder.path)) > len(USERS) + 15
-    ResultsFolder.create(folder.path, overwrite=True)
-    assert names(folder.path) == set(USERS)
+    clear(folder)
+    assert names(folder.path) == {"manifest.json", *USERS}
     for name in USERS:
         assert (folder.path / name).read_text() == f"mine: {name}"
 
@@ -84,35 +108,83 @@ def test_all_that_is_the_users_stays_and_nothing_else(folder: ResultsFolder) -> 
 def test_folders_go_where_nothing_is_left(tmp_path: Path, run: SyntheticRun) -> None:
     results = write_run(tmp_path / "out", run)
     write_output(results.make_report() / "voltage.png", b"1")
-    ResultsFolder.create(results.path, overwrite=True)
-    assert list(results.path.iterdir()) == []
+    clear(results)
+    assert list(results.path.iterdir()) == [results.manifest]
+    told = read_manifest(results.manifest)
+    assert (told["status"], told["reason"]) == ("failed", "being overwritten")
 
 
 def test_an_edited_figure_is_kept_beside(
     folder: ResultsFolder, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (folder.report / "voltage.png").write_bytes(b"with my arrow")
-    ResultsFolder.create(folder.path, overwrite=True)
+    clear(folder)
     assert (folder.report / "voltage.yours.png").read_bytes() == b"with my arrow"
-    assert names(folder.path) == {*USERS, "report/voltage.yours.png"}
+    assert names(folder.path) == {"manifest.json", *USERS, "report/voltage.yours.png"}
     assert "voltage.yours.png" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", ["history.csv", "particles.csv", "stops/01_4.20V.csv"])
-@pytest.mark.parametrize("edited", [True, False])
-def test_an_edited_table_is_kept_beside(name: str, edited: bool, folder: ResultsFolder) -> None:
-    path = folder.path / name
-    lines = [
-        f"{hashlib.sha256((folder.path / one).read_bytes()).hexdigest()}  {one}\n"
-        for one in ("history.csv", "particles.csv", "stops/01_4.20V.csv", "stops/02_3.00V.csv")
-    ]
-    (folder.path / SUMS).write_text("".join(lines))
-    if edited:
-        path.write_text("my corrections\n")
-    ResultsFolder.create(folder.path, overwrite=True)
-    kept = path.with_name(f"{path.stem}.yours.csv")
-    assert names(folder.path) == {*USERS, *([str(kept.relative_to(folder.path))] if edited else [])}
-    assert not edited or kept.read_text() == "my corrections\n"
+RUN_FILES = (
+    *("history.csv", "particles.csv", "particles.h5", "SHA256SUMS", "stops/01_4.20V.csv"),
+    *("fields/particles.xdmf", "fields/data/mesh.h5", "fields/data/000002.h5"),
+    "checkpoint/000007.h5",
+)
+
+
+def beside(name: str) -> str:
+    stem, dot, suffix = name.rpartition(".")
+    return f"{stem}.yours.{suffix}" if dot else f"{name}.yours"
+
+
+@pytest.mark.parametrize("covers", ["whole", "prefix"])
+def test_whatever_was_altered_is_kept_beside(
+    covers: Literal["whole", "prefix"], folder: ResultsFolder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One rule for every file, of a run that ended and of one that was killed."""
+    content = read_manifest(folder.manifest)
+    Manifest(folder.manifest, content).seal(covers, recorded_prefixes(folder))
+    altered = {}
+    for name in RUN_FILES:
+        path = folder.path / name
+        data = bytearray(path.read_bytes())
+        data[len(data) // 3] ^= 1
+        path.write_bytes(altered.setdefault(beside(name), bytes(data)))
+    clear(folder)
+    assert names(folder.path) == {"manifest.json", *USERS, *altered}
+    said = capsys.readouterr().err
+    for kept, data in altered.items():
+        assert (folder.path / kept).read_bytes() == data
+        assert kept in said
+
+
+def test_a_file_behind_the_last_checkpoint_is_compared_with_the_list(
+    folder: ResultsFolder,
+) -> None:
+    """Of a run that was killed: the list goes on behind what the manifest knows of it."""
+    prefixes = recorded_prefixes(folder)
+    content, (first, *_) = read_manifest(folder.manifest), folder.sums.read_bytes().splitlines(True)
+    early = {**prefixes, SUMS: PrefixDigest(1, hashlib.sha256(first).hexdigest())}
+    Manifest(folder.manifest, content).seal("prefix", early)
+    (folder.stops / "02_3.00V.csv").write_text("my own\n")
+    (folder.stops / "03_3.00V.csv").write_text("being written when it was killed\n")
+    clear(folder)
+    assert names(folder.path) == {"manifest.json", *USERS, "stops/02_3.00V.yours.csv"}
+
+
+def test_a_file_that_no_run_wrote_is_kept_though_its_name_could_be_a_runs(
+    folder: ResultsFolder,
+) -> None:
+    (folder.stops / "03_3.00V.csv").write_text("my own\n")
+    clear(folder)
+    assert names(folder.path) == {"manifest.json", *USERS, "stops/03_3.00V.yours.csv"}
+
+
+def test_an_altered_manifest_is_kept_as_a_copy(folder: ResultsFolder) -> None:
+    text = folder.manifest.read_text().replace("end of the protocol", "as I see it")
+    folder.manifest.write_text(text)
+    clear(folder)
+    assert names(folder.path) == {"manifest.json", *USERS, "manifest.yours.json"}
+    assert (folder.path / "manifest.yours.json").read_text() == text
 
 
 def test_links_and_folders_in_a_files_place_are_kept(folder: ResultsFolder, tmp_path: Path) -> None:
@@ -124,7 +196,7 @@ def test_links_and_folders_in_a_files_place_are_kept(folder: ResultsFolder, tmp_
     mesh.unlink()
     mesh.mkdir()
     (mesh / "file").write_text("mine")
-    clear(folder.path)
+    clear(folder)
     assert (tmp_path / "precious").read_text() == "elsewhere"
     assert (folder.report / "voltage.yours.png").is_symlink()
     assert (folder.fields / "carbon.yours.xdmf").is_symlink()
@@ -137,7 +209,7 @@ def test_a_record_names_nothing_outside_its_folder(folder: ResultsFolder) -> Non
     with (folder.report / RECORD).open("a") as file:
         for name in ("../notes.txt", str(precious), "..", "notes/ideas.md", ""):
             file.write(json.dumps([name, digest]) + "\n")
-    clear(folder.path)
+    clear(folder)
     assert set(USERS) <= names(folder.path)
 
 
@@ -149,9 +221,9 @@ def test_checkpoints_are_deleted_by_their_names(folder: ResultsFolder) -> None:
     for number in (9, 10, 11):
         kept.write(number, Checkpoint({}, {}))
     assert [path.name for path in list_checkpoints(folder.checkpoint)] == ["000011.h5", "000010.h5"]
-    assert not list(folder.checkpoint.glob("*.partial"))
+    assert LEFTOVER not in names(folder.checkpoint)
     kept.delete()
-    assert names(folder.checkpoint) == {"keep.h5", "README"}
+    assert names(folder.checkpoint) == {"keep.h5", "README", "000007.h5.partial"}
 
 
 def test_a_run_gone_on_with_cuts_off_by_name(folder: ResultsFolder, run: SyntheticRun) -> None:
@@ -231,6 +303,39 @@ def test_a_whole_run_again(
     err = capsys.readouterr().err
     assert "voltage.yours.png" in err
     assert ("begins anew" in err) == (how == "--resume")
+
+
+@pytest.mark.parametrize("how", ["--overwrite", "--resume"])
+@pytest.mark.parametrize(
+    "error",
+    [CompileError("no compiler"), SolveError("no start", time_s=0.0, step_s=1.0, voltage_V=3.9)],
+)
+def test_results_stay_until_there_is_something_new(
+    how: str,
+    error: Exception,
+    earlier: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    out = tmp_path / "out"
+    shutil.copytree(earlier, out)
+    if how == "--resume":
+        begun(out)
+    before = {name: (out / name).read_bytes() for name in names(out)}
+
+    def fails(*given: object) -> None:
+        raise error
+
+    monkeypatch.setattr(stages, "build_cell", fails)
+    words = [*short_run("charge at C/2 for 1 min"), "--quiet", "--out", str(out), how]
+    assert main(words) == 3
+    assert {name: (out / name).read_bytes() for name in names(out)} == before
+    *_, said = capsys.readouterr().err.splitlines()
+    assert f"{error}. The earlier results in {out} are as they were" in said
+    # A folder of its own says how the run in it ended.
+    assert main([*words[:-2], str(tmp_path / "new")]) == 3
+    assert read_manifest(tmp_path / "new" / "manifest.json")["status"] == "failed"
 
 
 def test_a_run_does_not_replace_what_it_reads(

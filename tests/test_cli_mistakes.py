@@ -11,8 +11,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from conftest import FIVE_DISCS, PRESET, packed_run, settings, short_run
 
+from helpers.commands import packed_run, settings, short_run
+from helpers.paths import FIVE_DISCS, PRESET
 from heterode.cli import main
 
 Arguments = list[str]
@@ -71,7 +72,18 @@ MISTAKES: dict[str, tuple[Arguments, tuple[str, ...]]] = {
     "no command": ([], ("COMMAND", "heterode --help")),
     "unknown command": (["rnu", "demo.toml"], ("rnu", "run")),
     "no parameter file": (["run"], ("PARAMS",)),
-    "unknown option": (["run", "demo.toml", "--speed", "9"], ("--speed",)),
+    "unknown option": (
+        ["run", "demo.toml", "--speed", "9"],
+        ("--speed 9", "`heterode run --help`"),
+    ),
+    "unknown option of another command": (
+        ["report", "results", "--nosuch"],
+        ("--nosuch", "`heterode report --help`"),
+    ),
+    "unknown option before the command": (
+        ["--nosuch", "report", "results"],
+        ("--nosuch", "`heterode --help`"),
+    ),
     "option without its value": (["run", "demo.toml", "--out"], ("--out",)),
     "two parameter files": (["run", "demo.toml", "bad.toml"], ("bad.toml",)),
     "mesh without an output": (["mesh", "demo.toml"], ("-o",)),
@@ -162,7 +174,10 @@ MISTAKES: dict[str, tuple[Arguments, tuple[str, ...]]] = {
         ("penalty.file", "4 rows", "5 particles"),
     ),
     # -- output
-    "output folder in use": (run_to("in_use"), ("in_use", "not empty", "--overwrite")),
+    "output folder in use": (
+        run_to("in_use"),
+        ("in_use", "not empty", "not a results folder", "another --out"),
+    ),
     "output folder not ours": (run_to("in_use", "--overwrite"), ("in_use", "not a results folder")),
     "output is a file": (run_to("plain"), ("plain", "not a folder")),
     "output below a file": (run_to("plain/deep/er"), ("plain/deep/er",)),

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from surroundings import PATIENCE
 
+from helpers.paths import ROOT
+from helpers.surroundings import PATIENCE
 from heterode.results.manifest import Manifest
 
-ROOT = Path(__file__).parents[1]
 SBATCH = ROOT / "scripts" / "cluster" / "heterode.sbatch"
 RECIPE = ROOT / "scripts" / "cluster" / "heterode.def"
 SETUP = ROOT / "scripts" / "setup"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from cells import cell, parameters, scattered
 
+from helpers.cells import cell, parameters, scattered
 from heterode.distributions.penalty_law import conditioned
 from heterode.particles.drawn_penalties import factors_of_cycle, penalty_factors
 from heterode.solver.model import CellModel

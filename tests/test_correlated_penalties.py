@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cells import parameters, scattered
-from conftest import Ended, short_run
-from heterogeneity_cases import field, packing
 from scipy.stats import kstest
-from verification.lumped import F, Particles, fractions
 
+from helpers.cells import parameters, scattered
+from helpers.commands import Ended, short_run
+from helpers.heterogeneity_cases import field, packing
+from helpers.lumped import F, Particles, fractions
 from heterode.base.errors import InputError
 from heterode.distributions.gaussian_field import MOST_POINTS, gaussian_field
 from heterode.distributions.penalty_law import RestrictedWeibull, field_length

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from conftest import environment
 
+from helpers.commands import environment
 from heterode.base.csv_table import read_csv_table
 from heterode.base.csv_text import LONGEST_LINE, SHOWN, TableError
 from heterode.base.errors import InputError

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import command, environment
-from geometry_cases import parameters
 
+from helpers.commands import command, environment
+from helpers.geometry_cases import parameters
 from heterode.geometry import cache
 from heterode.heterogeneity import compiled as loops
 from heterode.solver.discretisation import compilation

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dielectric_cases import AMORPHOUS_SILICON, EV_UM, GOLD, OSCILLATORS, SILICON, measured
 from scipy.integrate import trapezoid
 
+from helpers.dielectric_cases import AMORPHOUS_SILICON, EV_UM, GOLD, OSCILLATORS, SILICON, measured
 from heterode.base.errors import InputError
 from heterode.optics.colour import Illumination
 from heterode.optics.dielectric_tables import read_dielectric_table

@@ -7,12 +7,12 @@ from functools import lru_cache
 
 import numpy as np
 import pytest
-from cells import NO_TRANSPORT_LOSS, cell, parameters, run
-from linearisation import FlippedDerivative, mismatches
-from manufactured import TWO_BLOCKS, bend, replace_factor, replace_law
-from manufactured import cell as manufactured_cell
-from mapped_grid import mapped_grid
 
+from helpers.cells import NO_TRANSPORT_LOSS, cell, parameters, run
+from helpers.linearisation import FlippedDerivative, mismatches
+from helpers.manufactured import TWO_BLOCKS, bend, replace_factor, replace_law
+from helpers.manufactured import cell as manufactured_cell
+from helpers.mapped_grid import mapped_grid
 from heterode.base.constants import FARADAY, GAS_CONSTANT
 from heterode.base.errors import SolveError
 from heterode.forecast.regimes import exchange_current

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -12,13 +13,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import PRESET, ROOT, settings
 
+from helpers.cells import cell
+from helpers.commands import settings
+from helpers.paths import PRESET, ROOT
 from heterode.base.ranks import launched_in_parallel
 from heterode.cli import main
 from heterode.forecast.estimate import (
     Limits,
-    chosen_solver,
     count_unknowns,
     expected_cost,
     expected_unknowns,
@@ -41,6 +43,7 @@ from heterode.geometry.cache import mesh_for
 from heterode.geometry.msh import read_msh
 from heterode.geometry.quality import mesh_quality
 from heterode.parameters import Parameters, load_parameters
+from heterode.runs.description import describe_size
 
 GB = 10**9
 AMPLE = Limits(memory_bytes=1e15, seconds=None, source="on this machine")
@@ -271,6 +274,39 @@ def test_steps_are_about_those_counted(preset: str, values: dict[str, str], coun
     assert expected_steps(load(preset, **values)) == pytest.approx(counted, rel=0.25)
 
 
+def test_tight_tolerances_take_more_steps() -> None:
+    default, tight = load(), load(solver__fraction_tolerance="1e-7")
+    # 170 steps were counted where 39 were with the default, 1e-4.
+    assert expected_steps(tight) / expected_steps(default) == pytest.approx(170 / 39, rel=0.1)
+    loose = load(solver__fraction_tolerance="1e-3")
+    assert expected_steps(loose) == expected_steps(default)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {
+            "solver__maximum_step_fraction": "1e-5",
+            "protocol__steps": '["charge at C/20 for 40 h"]',
+        },
+        {"solver__fraction_tolerance": "1e-14"},
+        {"protocol__steps": '["charge at C/20 for 1 h", "hold at 4.0 V for 1e9 s"]'},
+        {"protocol__steps": '["charge at C/20 for 1 h", "rest for 1e9 s"]'},
+        {"protocol__repeat": "100000"},
+    ],
+)
+def test_practically_endless_runs_are_warned_of_with_their_steps(values: dict[str, str]) -> None:
+    parameters, limits = load(**values), Limits(None, None, "")
+    (line,) = unfit(parameters, 1000, 1, "direct", None, limits)
+    told = re.match(r"about ([\d ]+|\d\.?\d*e\+\d+) time steps will be needed\.", line)
+    assert told is not None
+    steps = expected_steps(parameters)
+    assert float(told[1].replace(" ", "")) == pytest.approx(steps, rel=0.06)
+    assert steps > 100_000
+    # The negative twin: the same without them.
+    assert unfit(load(), 1000, 1, "direct", None, limits) == []
+
+
 def test_steps_follow_the_protocol() -> None:
     def steps(*texts: str, **values: str) -> int:
         listed = "[" + ", ".join(f'"{text}"' for text in texts) + "]"
@@ -424,11 +460,19 @@ def test_a_direct_solver_in_3d_is_warned_of_where_it_is_large() -> None:
 
 
 def test_auto_chooses_by_dimension_and_size() -> None:
-    assert chosen_solver(load("quickstart"), 16_000) == "direct"
-    assert chosen_solver(load("quickstart"), 70_000) == "fieldsplit"
-    assert chosen_solver(load("cube_50"), 16_000) == "fieldsplit"
-    forced = load("cube_50", solver__linear_solver="direct")
-    assert chosen_solver(forced, 16_000_000) == "direct"
+    automatic = load("quickstart").solver
+    assert automatic.preset(60_000, 2) == automatic.preset(6_000, 3) == "direct"
+    assert automatic.preset(60_001, 2) == automatic.preset(6_001, 3) == "fieldsplit"
+    forced = load("cube_50", solver__linear_solver="direct").solver
+    assert forced.preset(16_000_000, 3) == "direct"
+
+
+def test_forecast_and_cell_take_the_same_solver() -> None:
+    for solver in ("direct", "fieldsplit"):
+        limit = f"solver.direct_limit={10**6 if solver == 'direct' else 0}"
+        model = cell("five_discs_2d", [limit])
+        assert model.preset == solver
+        assert f"{solver} linear solver" in "\n".join(describe_size(model.parameters))
 
 
 # -- the command ----------------------------------------------------------------------------------

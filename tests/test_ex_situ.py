@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import FIVE_DISCS, ROOT, settings
 
+from helpers.commands import settings
+from helpers.paths import FIVE_DISCS, ROOT
 from heterode.cli import main
 from heterode.parameters import load_parameters
 from heterode.results import read_history, read_particle_series

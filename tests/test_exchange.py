@@ -8,65 +8,27 @@ from pathlib import Path
 import numpy as np
 import pytest
 import ufl
-from cells import NO_TRANSPORT_LOSS, parameters, run
-from cells import cell as shipped_cell
 from dolfinx import fem
 from dolfinx import mesh as dmesh
-from linearisation import mismatches
-from manufactured import TWO_BLOCKS, bend, cell
-from mapped_grid import mapped_grid
 from mpi4py import MPI
 
+from helpers.cells import NO_TRANSPORT_LOSS, parameters, run
+from helpers.cells import cell as shipped_cell
+from helpers.exchange_laws import POINTS, law_named, settings
+from helpers.linearisation import mismatches
+from helpers.manufactured import TWO_BLOCKS, bend, cell
+from helpers.mapped_grid import mapped_grid
 from heterode.base.constants import FARADAY, GAS_CONSTANT
+from heterode.base.dual_numbers import value_of
 from heterode.forecast.regimes import exchange_current, regime_numbers
 from heterode.materials import arrhenius
+from heterode.materials.exchange_currents import EXCHANGE_CURRENTS
 from heterode.materials.tabulated import LEVELLING, TabulatedFunction
-from heterode.physics.exchange import Autocatalytic, PowerLaw, Tabulated
 
-POINTS = ((0.25, 0.4, 0.5, 0.7, 0.95), (3.0, 2.5, 2.5, 0.4, 0.02))
-CSV = "stoichiometry,exchange_current_A_m2\n" + "".join(
-    f"{x},{i}\n" for x, i in zip(*POINTS, strict=True)
-)
-LAWS = {
-    "power_law": PowerLaw(2.0, 0.4, 0.6),
-    "table": Tabulated(TabulatedFunction(*POINTS), 1.3, 0.4),
-    "autocatalytic": Autocatalytic(1.7, 0.4),
-}
-
-
-@pytest.fixture
-def table(tmp_path: Path) -> Path:
-    file = tmp_path / "i0.csv"
-    file.write_text(CSV)
-    return file
-
-
-def settings(law: str, table: Path) -> tuple[str, ...]:
-    """Overrides for a law."""
-    return {
-        "power_law": (),
-        "table": (
-            "active_material.exchange_current=table",
-            f"active_material.exchange_current_table={table}",
-        ),
-        "autocatalytic": (
-            "active_material.exchange_current=autocatalytic",
-            "active_material.exchange_current_prefactor=2 A/m^2",
-        ),
-    }[law]
+BY_HAND = ("power_law", "table", "autocatalytic")
 
 
 # -- laws ---------------------------------------------------------------------------------------
-
-
-def derivative_errors(law: object) -> tuple[float, float]:
-    """Of d i0 / ds and d i0 / dy against central differences, relative to i0."""
-    rng = np.random.default_rng(2)
-    s, y, h = rng.uniform(0.1, 0.99, 2000), rng.uniform(0.3, 2.0, 2000), 1e-6
-    i0, ds, dy = law(s, y)
-    numeric_s = (law(s + h, y)[0] - law(s - h, y)[0]) / (2 * h)
-    numeric_y = (law(s, y + h)[0] - law(s, y - h)[0]) / (2 * h)
-    return float(np.max(np.abs(ds - numeric_s) / i0)), float(np.max(np.abs(dy - numeric_y) / i0))
 
 
 @dataclass(frozen=True)
@@ -76,31 +38,22 @@ class WithoutSlope:
     law: object
 
     def __call__(self, s, y):
-        i0, _, dy = self.law(s, y)
-        return i0, np.zeros_like(s), dy
-
-
-@pytest.mark.parametrize("name", LAWS)
-def test_derivatives_are_exact(name):
-    law = LAWS[name]
-    # A table's second derivative jumps at its points, which costs differences one order.
-    assert max(derivative_errors(law)) < (1e-4 if name == "table" else 1e-6)
-    assert abs(law(np.array([0.8]), np.ones(1))[1][0]) > 0.1
-    assert derivative_errors(WithoutSlope(law))[0] > 0.1
+        return self.law(value_of(s), y)
 
 
 def test_power_law_is_equation_13():
-    i0 = LAWS["power_law"](np.array([0.3]), np.array([1.5]))[0]
+    i0 = law_named("power_law", 2.0)(np.array([0.3]), np.array([1.5]))
     assert i0 == pytest.approx(2.0 * 0.7**0.4 * 0.3**0.6 * 1.5**0.4, rel=1e-9)
 
 
 def test_autocatalytic_by_hand():
     s = np.array([0.6, 0.2, 1.0])
-    i0 = Autocatalytic(2.0, 0.5)(s, np.full(3, 4.0))[0]
+    law = law_named("autocatalytic", 2.0, 0.5)
+    i0 = law(s, np.full(3, 4.0))
     expected = [2.0, 4.0 / (1 + np.exp(-10.0)), 4.0 / (1 + np.exp(10.0))]
     np.testing.assert_allclose(i0, expected, rtol=1e-12)
     # Far beyond, as a Newton iterate may be, it stays finite.
-    assert np.all(np.isfinite(Autocatalytic(2.0, 0.5)(np.array([-90.0, 90.0]), np.ones(2))))
+    assert np.all(np.isfinite(law(np.array([-90.0, 90.0]), np.ones(2))))
 
 
 # -- tables -------------------------------------------------------------------------------------
@@ -152,12 +105,12 @@ def test_table_is_the_same_for_numpy_and_ufl():
 # -- the whole cell -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("law", ["table", "autocatalytic"])
-def test_jacobian_of_the_cell(law, table):
-    model = cell(mapped_grid(TWO_BLOCKS, per_um=1, order=2, bend=bend), *settings(law, table))
+@pytest.mark.parametrize("law", [name for name in EXCHANGE_CURRENTS if name != "power_law"])
+def test_jacobian_of_the_cell(law, tmp_path):
+    model = cell(mapped_grid(TWO_BLOCKS, per_um=1, order=2, bend=bend), *settings(law, tmp_path))
     found = mismatches(model, np.random.default_rng(1))
     # The table's second derivative is not continuous: differences see it.
-    tolerance = 1e-7 if law == "autocatalytic" else 1e-5
+    tolerance = 1e-5 if law == "table" else 1e-7
     assert max(found.values()) < tolerance, found
 
     term = model.system.surfaces["interface"]
@@ -167,12 +120,12 @@ def test_jacobian_of_the_cell(law, table):
     assert {of for (_, of), error in found.items() if error > 1e-4} == {"s"}
 
 
-@pytest.mark.parametrize("law", LAWS)
-def test_overpotential_and_regime_numbers_follow_the_law(law, table):
+@pytest.mark.parametrize("law", BY_HAND)
+def test_overpotential_and_regime_numbers_follow_the_law(law, tmp_path):
     """2RT/F asinh(i / (2 i0)) in the limit of fast transport, i0 by the law in force."""
     overrides = (
         *NO_TRANSPORT_LOSS,
-        *settings(law, table),
+        *settings(law, tmp_path),
         "active_material.initial_lithium_fraction=0.72",
         *(["active_material.rate_constant=2e-11 m/s"] if law == "power_law" else []),
         "active_material.diffusivity=1e-9 m^2/s",
@@ -197,16 +150,17 @@ def test_overpotential_and_regime_numbers_follow_the_law(law, table):
     assert min(errors.values()) > 1e-4
 
 
-def test_regime_numbers_are_those_of_the_table(table):
-    table.write_text("stoichiometry,exchange_current_A_m2\n0.2,0.5\n0.99,0.5\n")
-    numbers = {r.symbol: r for r in regime_numbers(parameters(settings("table", table)))}
+def test_regime_numbers_are_those_of_the_table(tmp_path):
+    own = settings("table", tmp_path)
+    (tmp_path / "i0.csv").write_text("stoichiometry,exchange_current_A_m2\n0.2,0.5\n0.99,0.5\n")
+    numbers = {r.symbol: r for r in regime_numbers(parameters(own))}
     assert "i0 = 0.5 A/m^2" in numbers["I*"].formula
 
 
-def test_salt_dependence_is_kept(table):
+def test_salt_dependence_is_kept(tmp_path):
     more = ("electrolyte.initial_concentration=2000 mol/m^3",)
-    for law in LAWS:
-        own = settings(law, table)
+    for law in BY_HAND:
+        own = settings(law, tmp_path)
         ratio = exchange_current(parameters((*own, *more)), 0.5) / exchange_current(
             parameters(own), 0.5
         )
@@ -224,13 +178,13 @@ def test_arrhenius_by_hand():
     assert arrhenius(0.0, 310.0) == 1.0
 
 
-@pytest.mark.parametrize("law", LAWS)
-def test_exchange_current_follows_the_temperature(law, table):
-    own = (*settings(law, table), "active_material.rate_constant_activation_energy=35 kJ/mol")
+@pytest.mark.parametrize("law", BY_HAND)
+def test_exchange_current_follows_the_temperature(law, tmp_path):
+    own = (*settings(law, tmp_path), "active_material.rate_constant_activation_energy=35 kJ/mol")
     warm = exchange_current(parameters((*own, "temperature=313.15 K")), 0.5)
     cold = exchange_current(parameters(own), 0.5)
     assert warm / cold == pytest.approx(arrhenius(35e3, 313.15), rel=1e-12)
-    still = exchange_current(parameters((*settings(law, table), "temperature=313.15 K")), 0.5)
+    still = exchange_current(parameters((*settings(law, tmp_path), "temperature=313.15 K")), 0.5)
     assert still == cold
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from conftest import FIVE_DISCS, PRESET, ROOT
 
+from helpers.paths import FIVE_DISCS, PRESET, ROOT
 from heterode.base.errors import InputError
 from heterode.geometry.cache import mesh_for
 from heterode.geometry.extent import refuse_pixels

@@ -12,8 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import PRESET, ROOT, environment, short_run
 
+from helpers.commands import environment, short_run
+from helpers.paths import PRESET, ROOT
 from heterode.base.errors import LONGEST_LINE, CompileError, InputError, ResumeError, one_line
 from heterode.base.ranks import is_agreed, on_root, together
 from heterode.base.reading import check_regular, read_regular

@@ -12,8 +12,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
-from synthetic import SyntheticRun, synthetic_run, write_run
 
+from helpers.synthetic import SyntheticRun, synthetic_run, write_run
 from heterode.base.errors import InputError
 from heterode.results import FieldGrid, FieldWriter, read_fields
 

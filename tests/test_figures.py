@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.image import imread
-from synthetic import SyntheticRun, synthetic_run, write_run
 
+from helpers.synthetic import SyntheticRun, synthetic_run, write_run
 from heterode.base.errors import InputError
 from heterode.cli import main
 from heterode.distributions.penalty_law import RestrictedWeibull, draw_weibull

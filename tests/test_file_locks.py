@@ -17,15 +17,16 @@ from pathlib import Path
 
 import h5py
 import pytest
-from conftest import ROOT, Ended, environment, settings, short_run
-from synthetic import synthetic_run, write_run
-from test_resume import broken_at
 
+from helpers.broken_runs import broken_at
+from helpers.commands import Ended, environment, settings, short_run
+from helpers.paths import HELPERS, ROOT
+from helpers.synthetic import synthetic_run, write_run
 from heterode.base.errors import InputError
 from heterode.results import ResultsFolder, read_fields, read_particle_series
 from heterode.results.lock import FolderLock
 
-WITHOUT_LOCKS = Path(__file__).with_name("no_file_locks.c")
+WITHOUT_LOCKS = HELPERS / "no_file_locks.c"
 
 HOLD = """
 import sys

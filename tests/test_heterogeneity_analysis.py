@@ -11,10 +11,10 @@ from typing import Any
 import numba
 import numpy as np
 import pytest
-from conftest import environment
-from heterogeneity_cases import exponential_marks, field, packing
-from surroundings import PATIENCE
 
+from helpers.commands import environment
+from helpers.heterogeneity_cases import exponential_marks, field, packing
+from helpers.surroundings import PATIENCE
 from heterode.base.errors import InputError
 from heterode.heterogeneity import Heterogeneity, MarkedPoints, Settings, analyse
 from heterode.heterogeneity.compiled import compiled

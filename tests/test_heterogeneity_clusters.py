@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from heterogeneity_cases import exponential_marks, field, packing
 from scipy.spatial.distance import pdist, squareform
 from sklearn.cluster import KMeans
 
+from helpers.heterogeneity_cases import exponential_marks, field, packing
 from heterode.base.errors import InputError
 from heterode.heterogeneity import MarkedPoints, cluster_curve
 from heterode.heterogeneity.clusters import _shares

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
-from heterogeneity_cases import all_pairs, exponential_marks, field, packing
 from scipy import stats
 
+from helpers.heterogeneity_cases import all_pairs, exponential_marks, field, packing
+from helpers.paths import HELPERS
 from heterode.base.errors import InputError
 from heterode.heterogeneity import Correlogram, MarkedPoints, correlogram, rank_loops
 from heterode.heterogeneity.correlogram import STATISTICS
@@ -79,7 +79,7 @@ def test_pairs_in_one_order_follow_the_order_of_rows() -> None:
 
 def test_moran_and_geary_are_esdas() -> None:
     found = quick([some_field()])
-    esda = json.loads(Path(__file__).with_name("esda_values.json").read_text(encoding="utf-8"))
+    esda = json.loads((HELPERS / "esda_values.json").read_text(encoding="utf-8"))
     assert esda["edges_um"] == EDGES.tolist()
     assert found.moran.value == pytest.approx(esda["moran"], rel=1e-10)
     assert found.geary.value == pytest.approx(esda["geary"], rel=1e-10)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from heterogeneity_cases import field, packing
 from scipy.special import ndtr
 
+from helpers.heterogeneity_cases import field, packing
 from heterode.base.errors import InputError
 from heterode.heterogeneity import MarkedPoints, density_map
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from heterogeneity_cases import all_pairs
 
+from helpers.heterogeneity_cases import all_pairs
 from heterode.base.errors import InputError
 from heterode.heterogeneity import MarkedPoints
 from heterode.heterogeneity.pairs import PairGrid, checked_edges, drawn

@@ -7,8 +7,8 @@ from functools import cache
 
 import numpy as np
 import pytest
-from heterogeneity_cases import exponential_marks, field, packing
 
+from helpers.heterogeneity_cases import exponential_marks, field, packing
 from heterode.base.errors import InputError
 from heterode.heterogeneity import (
     ClusterCurve,

@@ -6,9 +6,9 @@ from functools import cache
 
 import numpy as np
 import pytest
-from heterogeneity_cases import SIDE_UM, exponential_marks, field, packing
 from scipy.integrate import quad
 
+from helpers.heterogeneity_cases import SIDE_UM, exponential_marks, field, packing
 from heterode.base.errors import InputError
 from heterode.distributions.gaussian_field import Correlation
 from heterode.heterogeneity import MarkedPoints, VariogramFit, fit_variogram

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from cells import ROOT, run
-from conftest import FIVE_DISCS
 from mpi4py import MPI
 
+from helpers.cells import run
+from helpers.paths import FIVE_DISCS, ROOT
 from heterode.base.errors import InputError
 from heterode.geometry.cache import mesh_for
 from heterode.geometry.meshing import build_mesh

@@ -10,8 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import PRESET, ROOT, environment
-from surroundings import PATIENCE
+
+from helpers.commands import environment
+from helpers.paths import PRESET, ROOT
+from helpers.surroundings import PATIENCE
 
 PACKAGE = ROOT / "simulator"
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -74,7 +76,12 @@ CONFINED = {
     "pybamm": {"homogenised"},
     "submitit": {"sweep"},
     "pyarrow": {"sweep"},
+    "helpers": set(),
+    "verification": set(),
 }
+
+# Rooms whose signatures say what they take: parameter sections and arrays, never Any.
+TYPED = {"geometry", "particles", "forecast", "validity", "progress", "distributions"}
 
 # physics/ is mathematics: no files, no processes.
 NOT_IN_PHYSICS = {"pathlib", "os", "io", "csv", "json", "sys", "subprocess", "tempfile", "meshio"}
@@ -103,9 +110,19 @@ def violations(module: str, text: str) -> list[str]:
                 found.append(f"{module} prints to stdout")
             if node.func.id == "open" and unit == "physics":
                 found.append(f"{module} opens a file")
+        if isinstance(node, ast.FunctionDef) and unit in TYPED:
+            found += [f"{module}: {node.name} takes Any" for _ in _of_any_type(node)]
     if len(text.splitlines()) > LONGEST:
         found.append(f"{module} has {len(text.splitlines())} lines")
     return found
+
+
+def _of_any_type(function: ast.FunctionDef) -> list[ast.expr]:
+    """The annotations of a signature that say nothing."""
+    every = function.args
+    arguments = [*every.posonlyargs, *every.args, *every.kwonlyargs]
+    given = [argument.annotation for argument in arguments] + [function.returns]
+    return [note for note in given if isinstance(note, ast.Name) and note.id == "Any"]
 
 
 def room_of(name: str) -> str:
@@ -164,7 +181,12 @@ WRONG = {
         "x = open('table.csv')",
         "from heterode.solver.model import CellModel",
     ],
-    "geometry.meshing": ["from mpi4py import MPI", "import heterode.solver.time.march"],
+    "geometry.meshing": [
+        "from mpi4py import MPI",
+        "import heterode.solver.time.march",
+        "def build(packing: int, geometry: Any) -> int:\n    return 1",
+        "def build(packing: int) -> Any:\n    return 1",
+    ],
     "parameters.model": ["import gmsh", "from heterode.geometry import tags"],
     "results.history": [
         "from heterode.solver.time.stepper import State",
@@ -258,3 +280,83 @@ def test_workers_of_a_sweep_load_no_pictures() -> None:
 
 def test_heavy_libraries_would_be_noticed() -> None:
     assert {"dolfinx", "mpi4py"} <= loaded_after("import heterode.runs.prepared") & HEAVY
+
+
+# -- tests and scripts ------------------------------------------------------------------------
+
+# Of our own modules outside the package: who may import whom. `helpers` lies lowest; neither do
+# claims know tests, nor tests claims. The tests of the claims lie beside them.
+MAY_IMPORT = {
+    "tests/helpers": {"helpers"},
+    "tests": {"helpers"},
+    "scripts/verification": {"helpers", "verification"},
+    "scripts": {"helpers", "verification"},
+}
+OUTSIDE = [path for folder in MAY_IMPORT for path in sorted((ROOT / folder).glob("*.py"))]
+OUTSIDE += sorted((ROOT / "tests" / "helpers" / "attacks").glob("*.py"))
+OURS = {"helpers", "verification", "attacks"} | {path.stem for path in OUTSIDE}
+
+
+def strays(file: str, text: str) -> list[str]:
+    """Imports of our own modules that a module of tests/ or scripts/ must not make.
+
+    Args:
+        file: its path in the project.
+        text: its source.
+    """
+    place = next(folder for folder in MAY_IMPORT if file.startswith(f"{folder}/"))
+    found = []
+    for name in imported(ast.parse(text)):
+        top = name.partition(".")[0]
+        if top in OURS - MAY_IMPORT[place] or ".test_" in name:
+            found.append(f"{file} imports {name}")
+    return found
+
+
+def in_project(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("path", OUTSIDE, ids=in_project)
+def test_module_of_tests_or_scripts(path: Path) -> None:
+    assert strays(in_project(path), path.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("tests/helpers/cells.py", "from verification.claim import Claim"),
+        ("tests/helpers/cells.py", "from test_run import short"),
+        ("tests/helpers/attacks/kills.py", "from conftest import heterode"),
+        ("tests/test_physics.py", "from verification.limits import disc"),
+        ("tests/test_physics.py", "def test_one():\n    import verification.limits"),
+        ("tests/test_physics.py", "from test_march import at_c_over_ten"),
+        ("tests/test_physics.py", "from conftest import ROOT"),
+        ("tests/test_physics.py", "from cells import cell"),
+        ("scripts/verification/limits.py", "from test_physics import disc"),
+        ("scripts/verification/limits.py", "from verification.test_claims import cases"),
+        ("scripts/verification/limits.py", "from manufactured import cell"),
+        ("scripts/compare.py", "import test_run"),
+    ],
+)
+def test_stray_import_is_caught(file: str, text: str) -> None:
+    assert len(strays(file, text)) == 1
+
+
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("tests/test_physics.py", "from helpers.cells import cell\nimport heterode.physics"),
+        ("tests/helpers/cells.py", "from helpers.paths import ROOT\nimport numpy"),
+        ("scripts/verification/limits.py", "from helpers.cells import cell"),
+        ("scripts/verification/test_claims.py", "from verification.all_claims import CLAIMS"),
+        ("scripts/verify.py", "from verification.all_claims import CLAIMS"),
+    ],
+)
+def test_import_downwards_passes(file: str, text: str) -> None:
+    assert strays(file, text) == []
+
+
+@pytest.mark.parametrize("name", ["helpers.cells", "verification.claim"])
+def test_the_package_knows_neither_helpers_nor_claims(name: str) -> None:
+    assert len(violations("solver.model", f"import {name}")) == 1

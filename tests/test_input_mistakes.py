@@ -1,42 +1,13 @@
 """Every mistake in an input file gives one line: file, key, value, what is allowed, the remedy."""
 
-import re
-from pathlib import Path
+import os
+import socket
 
 import pytest
 
-from heterode.base.errors import InputError
+from helpers.paths import PARAMS
+from helpers.refusals import BASE, line, message, write
 from heterode.parameters import load_parameters
-
-PARAMS = Path(__file__).parents[1] / "params"
-BASE = (PARAMS / "nmc532.toml").read_text(encoding="utf-8")
-
-
-def write(tmp_path, *edits):
-    """The NMC532 preset with every (pattern, text) replaced exactly once."""
-    text = BASE
-    for pattern, replacement in edits:
-        text, count = re.subn(pattern, lambda _, new=replacement: new, text, flags=re.MULTILINE)
-        assert count == 1, f"{pattern!r} found {count} times"
-    file = tmp_path / "demo.toml"
-    file.write_text(text, encoding="utf-8")
-    return file
-
-
-def message(file, overrides=()):
-    with pytest.raises(InputError) as caught:
-        load_parameters(file, overrides)
-    text = str(caught.value)
-    assert "\n" not in text
-    assert len(text) < 700
-    for jargon in ("pydantic", "Traceback", "validation error", "ValueError", "NoneType"):
-        assert jargon not in text
-    return text
-
-
-def line(key):
-    return rf"^{key} = .*$"
-
 
 RATE = r'^rate_constant = "1e-9 m/s".*$'
 
@@ -714,3 +685,32 @@ def test_mistake_in_a_table_over_the_lithium_fraction(name, tmp_path):
 def test_table_is_a_directory(tmp_path):
     file = write(tmp_path, (r"^distribution = \"weibull\"$", 'distribution = "table"\nfile = "."'))
     assert "is a directory" in message(file)
+
+
+def make_socket(path):
+    with socket.socket(socket.AF_UNIX) as one:
+        one.bind(str(path))
+
+
+NO_FILES = {
+    "pipe": (os.mkfifo, "it is a pipe, not a file"),
+    "folder": (os.mkdir, "Is a directory"),
+    "device": (lambda path: os.symlink("/dev/zero", path), "it is a device, not a file"),
+    "socket": (make_socket, "it is a socket, not a file"),
+    "nothing": (lambda path: None, "does not exist"),
+    "link": (lambda path: os.symlink("gone.msh", path), "does not exist"),
+}
+
+
+@pytest.mark.parametrize("kind", NO_FILES)
+def test_what_a_mesh_file_is_instead(kind, tmp_path, monkeypatch):
+    # A socket's path may have 107 letters at most.
+    monkeypatch.chdir(tmp_path)
+    make, words = NO_FILES[kind]
+    make("m.msh")
+    text = message(PARAMS / "nmc532.toml", ["geometry.mesh_file=m.msh"])
+    assert "geometry.mesh_file" in text
+    assert "m.msh" in text
+    assert words in text
+    assert ("exist" in text) == (words == "does not exist")
+    assert "Correct the path" in text

@@ -4,10 +4,10 @@ differences of the residual; with a derivative's sign flipped the comparison mus
 
 import numpy as np
 import pytest
-from linearisation import FlippedDerivative, mismatches
-from manufactured import TWO_BLOCKS, bend, cell, replace_law
-from mapped_grid import mapped_grid
 
+from helpers.linearisation import FlippedDerivative, mismatches
+from helpers.manufactured import TWO_BLOCKS, bend, cell, replace_law
+from helpers.mapped_grid import mapped_grid
 from heterode.solver.model import CellModel
 
 COLLECTORS = ("equipotential", "uniform_flux")

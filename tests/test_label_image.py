@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
-from conftest import PRESET, settings
 
+from helpers.commands import settings
+from helpers.paths import PRESET
 from heterode.base.errors import InputError
 from heterode.cli import main
 from heterode.geometry.label_image import mesh_labels, outlines_of

@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
-from conftest import ROOT, settings
-from geometry_cases import MONODISPERSE, geometry, mesh_settings
 from scipy.spatial.transform import Rotation
 
+from helpers.commands import settings
+from helpers.geometry_cases import MONODISPERSE, geometry, mesh_settings
+from helpers.paths import ROOT
 from heterode.base.errors import InputError
 from heterode.cli import main
 from heterode.geometry.even_surface import enclosed_volume, even_triangles

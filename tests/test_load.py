@@ -10,15 +10,13 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import environment
-from surroundings import PATIENCE
-from synthetic import SyntheticRun, synthetic_run, write_run
 
 import heterode
+from helpers.commands import environment
+from helpers.surroundings import PATIENCE
+from helpers.synthetic import SyntheticRun, synthetic_run, write_run
 from heterode.base.errors import InputError
 from heterode.results import ResultsFolder
-
-ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")

@@ -14,11 +14,11 @@ from importlib import metadata
 from pathlib import Path
 
 import pytest
-from conftest import ROOT
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
-from surroundings import PATIENCE
 
+from helpers.paths import LOCKS, ROOT
+from helpers.surroundings import PATIENCE
 from heterode.base.own_python import InstallError, python_with
 
 SETUP = ROOT / "scripts" / "setup"
@@ -26,8 +26,8 @@ LOCKS = {
     "userland": SETUP / "locks" / "userland.txt",
     "machine": SETUP / "locks" / "machine.txt",
     "pybamm": ROOT / "simulator" / "homogenised" / "pybamm.lock",
-    "ngsolve": ROOT / "tests" / "verification" / "locks" / "ngsolve.lock",
-    "pymatgen": ROOT / "tests" / "verification" / "locks" / "pymatgen.lock",
+    "ngsolve": LOCKS / "ngsolve.lock",
+    "pymatgen": LOCKS / "pymatgen.lock",
 }
 
 

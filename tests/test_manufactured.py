@@ -1,16 +1,17 @@
 """Orders of convergence in space, of the whole cell, against manufactured solutions.
 
-Strong form, weak form and loads stand in manufactured.py. Lagrange elements of degree p on meshes
-of order 2 must come to the exact fields with h^(p+1) in L2 and h^p in H1, no less and no more.
-Beside it, negative twins: with one sign or factor wrong the fields do not converge at all.
+Strong form, weak form and loads stand in helpers/manufactured.py. Lagrange elements of degree p on
+meshes of order 2 must come to the exact fields with h^(p+1) in L2 and h^p in H1, no less and no
+more. Beside it, negative controls: with one sign or factor wrong the fields do not converge at all.
 """
 
 import pytest
 import ufl
 from dolfinx import fem
-from manufactured import ALPHA, V_EXACT, exact_fields, orders, outer_facets, solve
-from mapped_grid import MappedGrid
-from verification.in_space import (
+
+from helpers.manufactured import ALPHA, V_EXACT, exact_fields, orders, outer_facets, solve
+from helpers.mapped_grid import MappedGrid
+from helpers.orders_in_space import (
     Damage,
     loaded_cell,
     no_t_ref_on_lithium,
@@ -21,7 +22,6 @@ from verification.in_space import (
     wrong_sign_in_carbon,
     wrong_sign_on_particles,
 )
-
 from heterode.geometry import tags
 from heterode.solver.model import CellModel
 from heterode.solver.time.terminal import ConstantCurrent, ConstantVoltage

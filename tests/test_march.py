@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from cells import cell
 
+from helpers.cells import cell
 from heterode.solver.time.march import march
 
 PENALTY = (0.1, 0.9, 0.3, 0.6, 0.2)

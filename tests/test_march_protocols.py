@@ -5,50 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pytest
-from cells import cell
 
+from helpers.cells import cell
+from helpers.marched import PENALTY, Run, run
 from heterode.base.errors import SolveError
 from heterode.protocol import CurrentTable
 from heterode.solver.model import CellModel
 from heterode.solver.time import march as marching
 from heterode.solver.time.bdf import differentiation
 from heterode.solver.time.march import Marched, march
-from heterode.solver.time.step_plan import Leg, StepPlan
+from heterode.solver.time.step_plan import StepPlan, Stretch
 from heterode.solver.time.terminal import ConstantCurrent, ConstantPower, PrescribedCharge
-
-PENALTY = (0.1, 0.9, 0.3, 0.6, 0.2)
-
-
-class Run(NamedTuple):
-    """Accepted time steps of a protocol, and what held the past after each."""
-
-    steps: list[Marched]
-    model: CellModel
-    past: list[int]
-
-    def of(self, step: int) -> list[Marched]:
-        return [marched for marched in self.steps if marched.protocol_step == step]
-
-    @property
-    def ends(self) -> list[Marched]:
-        return [marched for marched in self.steps if marched.ended_by]
-
-
-def run(*steps: str, overrides: Sequence[str] = ()) -> Run:
-    """March texts, or groups as TOML writes them."""
-    listed = ", ".join(step if step.startswith("{") else f'"{step}"' for step in steps)
-    model = cell("five_discs_2d", (f"protocol.steps=[{listed}]", *overrides), PENALTY)
-    stepper = model.stepper(model.start())
-    protocol = model.parameters.protocol
-    found, past = [], []
-    for marched in march(stepper, protocol.sequence, model.pace, stops=protocol.stops):
-        found.append(marched)
-        past.append(len(stepper.memory.past))
-    return Run(found, model, past)
 
 
 def times(steps: Sequence[Marched]) -> np.ndarray:
@@ -183,7 +153,9 @@ def test_without_legs_steps_lead_across_rows(drive: Path, monkeypatch) -> None:
             return ConstantCurrent(self._area * float(linear(np.array(times[0]))))
 
     monkeypatch.setattr(
-        StepPlan, "leg", lambda self, time: Leg(Interpolated(self._pace.area), self.deadline)
+        StepPlan,
+        "stretch",
+        lambda self, time: Stretch(Interpolated(self._pace.area), self.deadline),
     )
     assert rows_crossed(run(f"follow {drive}"))
 

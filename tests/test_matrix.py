@@ -7,7 +7,9 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT, environment
+
+from helpers.commands import environment
+from helpers.paths import ROOT
 
 PROGRAM = """
 import json

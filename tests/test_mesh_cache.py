@@ -4,8 +4,9 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from geometry_cases import REFERENCE_MESHES, mesh_settings, parameters
 
+from helpers.geometry_cases import mesh_settings, parameters
+from helpers.paths import MESHES, PARAMS
 from heterode.base.errors import InputError
 from heterode.forecast.estimate import expected_unknowns
 from heterode.forecast.regimes import expected_width
@@ -83,7 +84,7 @@ def replace_size(folder, text):
 
 @pytest.mark.parametrize("preset", ["quickstart", "nmc532"])
 def test_the_presets_mesh_well(preset, folder):
-    chosen = load_parameters(REFERENCE_MESHES.parent / "params" / f"{preset}.toml")
+    chosen = load_parameters(PARAMS / f"{preset}.toml")
     packing = cache.packing_for(chosen)
     quality = mesh_quality(cache.mesh_for(chosen), packing.volumes_um3())
     assert expected_unknowns(chosen) == pytest.approx(quality.unknowns, rel=0.1)
@@ -94,7 +95,7 @@ def test_the_presets_mesh_well(preset, folder):
 
 
 def test_the_smallest_preset_in_3d_meshes_well(folder):
-    chosen = load_parameters(REFERENCE_MESHES.parent / "params" / "cube_50.toml")
+    chosen = load_parameters(PARAMS / "cube_50.toml")
     packing = cache.packing_for(chosen)
     mesh = cache.mesh_for(chosen)
     quality = mesh_quality(mesh, packing.volumes_um3())
@@ -117,10 +118,10 @@ def test_a_cache_that_cannot_be_written_does_not_stop_the_run(tmp_path, monkeypa
 
 
 def test_a_mesh_file_of_another_dimension_is_refused():
-    chosen = parameters(mesh_file=REFERENCE_MESHES / "spheres_3d.msh")
+    chosen = parameters(mesh_file=MESHES / "spheres_3d.msh")
     with pytest.raises(InputError, match=r"geometry\.dimension = 2, but .*3D"):
         cache.mesh_for(chosen)
-    chosen = parameters(mesh_file=REFERENCE_MESHES / "spheres_3d.msh", dimension=3)
+    chosen = parameters(mesh_file=MESHES / "spheres_3d.msh", dimension=3)
     assert cache.mesh_for(chosen).dimension == 3
 
 

@@ -4,8 +4,8 @@ from math import pi
 
 import numpy as np
 import pytest
-from geometry_cases import geometry, mesh_settings
 
+from helpers.geometry_cases import geometry, mesh_settings
 from heterode.base.errors import InputError
 from heterode.geometry import tags
 from heterode.geometry.mesh_data import MeshData, facets_of

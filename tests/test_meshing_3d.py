@@ -4,8 +4,9 @@ from math import pi
 
 import numpy as np
 import pytest
-from geometry_cases import REFERENCE_MESHES, geometry, mesh_settings
 
+from helpers.geometry_cases import geometry, mesh_settings
+from helpers.paths import MESHES
 from heterode.geometry import tags
 from heterode.geometry.mesh_data import facets_of
 from heterode.geometry.meshing import build_mesh
@@ -139,7 +140,7 @@ def test_every_cell_is_well_shaped(meshed):
 
 
 def test_polishing_betters_a_sliver_and_keeps_what_is_fixed():
-    mesh = read_msh(REFERENCE_MESHES / "spheres_3d.msh")
+    mesh = read_msh(MESHES / "spheres_3d.msh")
     table = mesh.particles
     centres = np.column_stack([table.x_um, table.y_um, table.z_um])
     points = mesh.points_um.copy()
@@ -163,7 +164,7 @@ def test_quality_of_an_equilateral_tetrahedron_is_one():
 
 
 def test_the_reference_mesh_holds_a_whole_sphere_and_cut_ones():
-    mesh = read_msh(REFERENCE_MESHES / "spheres_3d.msh")
+    mesh = read_msh(MESHES / "spheres_3d.msh")
     assert mesh.dimension == 3
     assert mesh.order == 1
     assert len(mesh.particles) == 5

@@ -13,10 +13,10 @@ import imageio_ffmpeg
 import numpy as np
 import pandas as pd
 import pytest
-from geometry_cases import REFERENCE_MESHES
 from matplotlib import colormaps
-from synthetic import SyntheticRun, synthetic_run, write_run
 
+from helpers.paths import MESHES
+from helpers.synthetic import SyntheticRun, synthetic_run, write_run
 from heterode.base.errors import ArgumentError, InputError
 from heterode.cli import main
 from heterode.geometry.msh import read_msh
@@ -322,7 +322,7 @@ def test_python_reads_the_names_of_arguments(wrong: dict, said: str) -> None:
 
 @pytest.fixture(scope="module")
 def spheres() -> FieldGrid:
-    mesh = read_msh(REFERENCE_MESHES / "spheres_3d.msh")
+    mesh = read_msh(MESHES / "spheres_3d.msh")
     solid = mesh.cell_tags >= PARTICLE_OFFSET
     used, cells = np.unique(mesh.cells[solid], return_inverse=True)
     particle = mesh.cell_tags[solid] - PARTICLE_OFFSET

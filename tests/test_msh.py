@@ -2,16 +2,16 @@
 
 import numpy as np
 import pytest
-from geometry_cases import REFERENCE_MESHES
 
+from helpers.paths import MESHES
 from heterode.base.errors import InputError
 from heterode.geometry import tags
 from heterode.geometry.mesh_data import MeshData, facets_of
 from heterode.geometry.msh import read_msh, write_msh
 from heterode.geometry.msh_facets import check_facets
 
-SINGLE = REFERENCE_MESHES / "single_disc_2d.msh"
-FIVE = REFERENCE_MESHES / "five_discs_2d.msh"
+SINGLE = MESHES / "single_disc_2d.msh"
+FIVE = MESHES / "five_discs_2d.msh"
 
 
 def test_the_reference_meshes_are_what_they_say():

@@ -8,8 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, command, environment
-from surroundings import PATIENCE
+
+from helpers.commands import command, environment
+from helpers.paths import ROOT
+from helpers.surroundings import PATIENCE
 
 PROGRAM = """
 import hashlib, json, sys

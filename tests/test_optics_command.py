@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from dielectric_cases import GOLD, OSCILLATORS
 from PIL import Image
 from scipy.stats import spearmanr
-from synthetic import synthetic_run, write_run
 
+from helpers.dielectric_cases import GOLD, OSCILLATORS
+from helpers.synthetic import synthetic_run, write_run
 from heterode.cli import main
 from heterode.optics.oscillators import Drude, Lorentz, lorentz_dielectric
 from heterode.reporting.dielectric import Settings, material
@@ -98,7 +98,9 @@ class TestOptics:
         assert summary["particles_found"] == np.unique(labels).size - 1
         assert summary["area_fraction"] == pytest.approx((labels > 0).mean())
 
-    def test_series_and_the_calibration_it_makes(self, place: Path) -> None:
+    def test_series_and_the_calibration_it_makes(
+        self, place: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         for lithium in (0.3, 0.6, 0.9):
             words = ["micrograph", "--size", "256", "--pixel", "0.25um", "--lithium", str(lithium)]
             assert main([*words, "--out", f"s{lithium}"]) == 0
@@ -109,6 +111,11 @@ class TestOptics:
         heading = "image,pristine,pixel,voltage_V,lithium_fraction,direction"
         Path("states.csv").write_text("\n".join([heading, *rows]))
         words = ["optics", "--batch", "states.csv", "--out", "out"]
+        Path("mine.csv").write_text("mine")
+        assert main([*words, "--write-calibration", "mine.csv"]) == 2
+        said = capsys.readouterr().err
+        assert "mine.csv: was not written by heterode" in said
+        assert "Choose another --write-calibration, or" in said
         assert main([*words, "--write-calibration", "cal.csv"]) == 0
         summary = pd.read_csv("out/summary.csv")
         assert summary["image"].tolist() == ["state", "state-2", "state-3"]
@@ -224,7 +231,7 @@ MISTAKES: dict[str, tuple[list[str], tuple[str, ...]]] = {
     "rule": (["dielectric", "eps.csv", "--rule", "simpson"], ("rule", "maclaurin")),
     "lithium for other tables": (
         ["dielectric", "eps.csv", "--lithium", "0.5", "1"],
-        ("--lithium", "2", "1 tables"),
+        ("2 lithium fractions", "1 table:"),
     ),
     "lithium out of range": (["dielectric", "eps.csv", "--lithium", "2"], ("--lithium 2",)),
     "drude": (["dielectric", "eps.csv", "--drude", "9"], ("--drude", "'9'", "plasma energy")),

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from pictures import SMALL, truth
 from scipy.ndimage import gaussian_filter
 from skimage import data
 from skimage.filters import threshold_otsu
 
+from helpers.pictures import SMALL, truth
 from heterode.base.errors import InputError
 from heterode.optics.analysis import Options, analyse
 from heterode.optics.grouping import Groups

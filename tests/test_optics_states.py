@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pictures import SMALL, truth
 from scipy.stats import kendalltau, spearmanr
 
+from helpers.pictures import SMALL, truth
 from heterode.base.errors import InputError
 from heterode.optics.analysis import Options, Picture, analyse, evaluate
 from heterode.optics.calibration import Curve, calibration_table, read_calibration

@@ -5,8 +5,8 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from geometry_cases import LOGNORMAL, MONODISPERSE, geometry
 
+from helpers.geometry_cases import LOGNORMAL, MONODISPERSE, geometry
 from heterode.base.errors import InputError
 from heterode.geometry.packing import SHALLOWEST_CUT, Packing, pack
 from heterode.geometry.relaxation import Box

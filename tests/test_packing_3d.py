@@ -4,8 +4,8 @@ from math import pi
 
 import numpy as np
 import pytest
-from geometry_cases import MONODISPERSE, geometry
 
+from helpers.geometry_cases import MONODISPERSE, geometry
 from heterode.base.errors import InputError
 from heterode.geometry.packing import SHALLOWEST_CUT, pack, wedge_volume
 from heterode.geometry.relaxation import Box, SoftBalls, exchange

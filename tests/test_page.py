@@ -11,11 +11,11 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from conftest import PRESET
-from synthetic import SyntheticRun, synthetic_run, write_run
 
+from helpers.paths import PRESET
+from helpers.synthetic import SyntheticRun, synthetic_run, write_run
 from heterode.base.errors import InputError
-from heterode.base.toml_text import toml_text
+from heterode.base.toml_text import toml_text, toml_value
 from heterode.parameters import load_parameters
 from heterode.reporting import page
 from heterode.reporting.ended import finish_report
@@ -81,6 +81,20 @@ def test_skipped_steps_are_listed(folder: ResultsFolder) -> None:
     assert "step 4: charge until 4 V, and 2 steps of the passes after it" in text
     assert "reached 4 V at once, 60 s" in text
     assert "5 steps more" in text
+
+
+def test_stops_that_were_left_out_are_listed(folder: ResultsFolder) -> None:
+    page = folder.report / "index.html"
+    assert "Stops left out" not in page.read_text()
+    manifest = Manifest(folder.manifest, read_manifest(folder.manifest))
+    entry = {"step": 4, "text": "charge until 4.2 V", "stop_V": 3.8, "time_s": 60}
+    entry |= {"before_V": 3.75, "after_V": 3.82}
+    manifest.update(left_out_stops=[entry], left_out_stop_count=3)
+    write_page(folder.path)
+    text = page.read_text()
+    assert "stop at 3.8 V in step 4: charge until 4.2 V" in text
+    assert "led across it, from 3.7500 V to 3.8200 V, 60 s" in text
+    assert "2 stops more" in text
 
 
 class Reader(HTMLParser):
@@ -247,12 +261,10 @@ def test_a_picture_that_fails_does_no_harm(folder: ResultsFolder) -> None:
     ],
 )
 def test_toml_reads_back(tables: dict) -> None:
-    def without_empty(value):
-        if isinstance(value, dict):
-            inner = {k: without_empty(v) for k, v in value.items()}
-            return {k: v for k, v in inner.items() if v != {}}
-        return value
-
-    assert tomllib.loads(toml_text(tables)) == without_empty(tables)
-    with pytest.raises(TypeError, match="no object"):
+    assert tomllib.loads(toml_text(tables)) == tables
+    for value in tables.values():
+        line = f"key = {toml_value(value)}"
+        assert tomllib.loads(line) == {"key": value}
+        assert "\n" not in line
+    with pytest.raises(TypeError, match="object"):
         toml_text({"a": object()})

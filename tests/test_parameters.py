@@ -10,12 +10,12 @@ from pathlib import Path
 import pydantic
 import pytest
 
+from helpers.paths import PARAMS
 from heterode.base.errors import InputError
 from heterode.parameters import Parameters, load_parameters
 from heterode.runs.description import describe, describe_parameters
 from heterode.runs.resuming import compare
 
-PARAMS = Path(__file__).parents[1] / "params"
 FILES = sorted(PARAMS.glob("*.toml"))
 
 

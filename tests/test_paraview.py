@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from matplotlib.image import imread
-from other_userland import enter
-from synthetic import SyntheticRun, synthetic_run, write_run
 
+from helpers.other_userland import enter
+from helpers.paths import HELPERS, ROOT
+from helpers.synthetic import SyntheticRun, synthetic_run, write_run
 from heterode.results import FieldWriter
 
 pytestmark = pytest.mark.paraview
 
-ROOT = Path(__file__).parents[1]
 PVBATCH = ("xvfb-run", "-a", "-w", "8", "pvbatch", "--force-offscreen-rendering")
 READERS = ("legacy", "xdmf3 S", "xdmf3 T")
 EARLY = 4
@@ -43,7 +43,7 @@ def seen(tmp_path_factory: pytest.TempPathFactory, run: SyntheticRun) -> dict:
         path.rename(path.with_name(path.name + ".later"))
         path.with_name(path.name + ".early").rename(path)
     paths = sorted(fields.glob("*.xdmf"))
-    done = enter("paraview", [*PVBATCH, ROOT / "tests" / "paraview_look.py", *paths], folder)
+    done = enter("paraview", [*PVBATCH, HELPERS / "paraview_look.py", *paths], folder)
     lines = [line for line in done.stdout.splitlines() if line.startswith("ANSWER ")]
     assert lines, f"{done.returncode}\n{done.stdout}\n{done.stderr}"
     return json.loads(lines[0].removeprefix("ANSWER "))

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cells import cell as shipped_cell
-from cells import parameters, run
-from conftest import ROOT
-from linearisation import mismatches
-from manufactured import TWO_BLOCKS, SmoothCurve, bend, cell
-from mapped_grid import Blocks, mapped_grid
 
+from helpers.cells import cell as shipped_cell
+from helpers.cells import parameters, run
+from helpers.linearisation import mismatches
+from helpers.manufactured import TWO_BLOCKS, SmoothCurve, bend, cell
+from helpers.mapped_grid import Blocks, mapped_grid
+from helpers.paths import ROOT
 from heterode.forecast.estimate import count_unknowns, expected_unknowns
 from heterode.forecast.regimes import regime_numbers
 from heterode.geometry.msh import read_msh

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from cells import cell, run
-from verification.conservation import balances, hundredth_more_salt, thousandth_less_lithium
-from verification.limits import asinh_pair, disc
+
+from helpers.balances import balances, hundredth_more_salt, thousandth_less_lithium
+from helpers.cells import cell, run
+from helpers.exact_limits import asinh_pair, disc
 
 
 class TestDiffusionInADisc:
@@ -17,8 +18,7 @@ class TestDiffusionInADisc:
 
     def deviation(self, diffusivity):
         """Largest error of the surface fraction against the series, over its total change."""
-        (figure,) = disc(diffusivity).figures
-        return figure.values[0]
+        return disc(diffusivity).deviation
 
     def test_follows_the_series(self):
         assert self.deviation(3e-15) < 2e-3

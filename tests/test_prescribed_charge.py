@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from cells import cell
-from test_march_protocols import PENALTY
-from verification.in_time import DURATION, fixed_steps, settled, small_cell
 
+from helpers.cells import cell
+from helpers.marched import PENALTY
+from helpers.orders_in_time import DURATION, fixed_steps, settled, small_cell
 from heterode.protocol import CurrentTable
 from heterode.solver.time.bdf import differentiation
 from heterode.solver.time.conservation import Balances
@@ -32,6 +32,7 @@ TABLES = {
     "a lone peak": ((0, 30, 30.001, 30.002, 90), (0.1, 0.1, 100, 0.1, 0.1)),
 }
 LAYER = "active_material.double_layer_capacitance=0.2 F/m^2"
+PER_AREA, OF_A_CELL = "time_s,current_A_m2", "Time [s],Current [A]"
 PRECISION = 1e-9
 """Of the throughput."""
 
@@ -52,10 +53,12 @@ def integral(times: Sequence[float], currents: Sequence[float], stepwise: bool) 
 class Followed:
     """A table that was followed on five discs, with what passed by charge and by lithium."""
 
-    def __init__(self, times, currents, how="", end="", begin=0.0, overrides=()) -> None:
+    def __init__(
+        self, times, currents, how="", end="", begin=0.0, overrides=(), heading=PER_AREA
+    ) -> None:
         path = Path("drive.csv")
         rows = "".join(f"{t},{i}\n" for t, i in zip(times, currents, strict=True))
-        path.write_text("time_s,current_A_m2\n" + rows)
+        path.write_text(f"{heading}\n{rows}")
         steps = f'protocol.steps=["follow {path.absolute()}{how}{end}"]'
         self.model = cell("five_discs_2d", (steps, *overrides), PENALTY)
         start = replace(self.model.start(), time=begin)
@@ -144,6 +147,19 @@ def test_a_voltage_ends_it_with_the_integral_up_to_then() -> None:
     current = float(np.interp(end, times, currents))
     wanted, throughput = integral((0, 2, end), (0, 4, current), False)
     assert found.charge == pytest.approx(wanted, abs=PRECISION * throughput)
+    assert found.balances.as_dict()["prescribed_charge"] < PRECISION
+
+
+@pytest.mark.parametrize("how", [" with area 1027 cm^2", " stepwise with area 0.1027 m^2"])
+def test_a_cell_s_current_passes_its_integral_over_the_area(how: str) -> None:
+    """In A and positive on discharge, as PyBaMM has it; the last sign is that of a discharge."""
+    times, currents = (0, 4, 5, 15), (-1.2, 1.2, -0.3, -0.4)
+    found = Followed(times, currents, how, heading=OF_A_CELL)
+    charge, throughput = integral(times, currents, "stepwise" in how)
+    wanted = -charge / 0.1027
+    assert abs(wanted) > 10.0
+    assert found.charge == pytest.approx(wanted, abs=PRECISION * throughput / 0.1027)
+    assert found.lithium == pytest.approx(wanted, abs=PRECISION * throughput / 0.1027)
     assert found.balances.as_dict()["prescribed_charge"] < PRECISION
 
 

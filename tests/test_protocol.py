@@ -172,6 +172,14 @@ def test_a_power_is_no_rate():
                 Cutoff("time", 3600),
             ),
         ),
+        ("follow a b/us06.csv with area 0.1027 m^2", "a b/us06.csv", False, ()),
+        ("follow us06.csv stepwise with area 1 cm^2", "us06.csv", True, ()),
+        (
+            "follow us06.csv with area 1 cm^2 stepwise until 1 h",
+            "us06.csv",
+            True,
+            (Cutoff("time", 3600),),
+        ),
         (
             "follow drive.csv until x above 0.9",
             "drive.csv",
@@ -198,9 +206,9 @@ def test_a_table_holds_between_its_rows():
     steps = CurrentTable((0.0, 10.0, 20.0), (0.0, 5.0, -5.0), True, "")
     assert [linear.along(row) for row in (0, 1)] == [(0.0, 0.5), (5.0, -1.0)]
     assert [steps.along(row) for row in (0, 1)] == [(0.0, 0.0), (5.0, 0.0)]
-    # From a row on, or a rounding before it, the leg behind it holds; the last leg to the end.
+    # From a row on, or a rounding before it, the stretch behind it holds; the last to the end.
     times = (0.0, 9.99, 10.0 - 1e-9, 10.0, 15.0, 20.0)
-    assert [linear.leg(time) for time in times] == [0, 0, 1, 1, 1, 1]
+    assert [linear.stretch(time) for time in times] == [0, 0, 1, 1, 1, 1]
     assert list(linear.charges()) == [(10.0, 25.0), (10.0, 0.0)]
     assert list(steps.charges()) == [(10.0, 0.0), (10.0, 50.0)]
 

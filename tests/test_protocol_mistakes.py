@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from test_input_mistakes import line, message, write
 
+from helpers.refusals import line, message, write
 from heterode.forecast.regimes import fastest_current
 from heterode.parameters import load_parameters
-from heterode.protocol import Group
-from heterode.runs.description import describe, describe_protocol
+from heterode.protocol import Group, Step
+from heterode.runs.description import describe, describe_protocol, describe_tables
 
 GOOD = "time_s,current_A_m2\n0,0\n10,5\n20,-5\n"
 
@@ -41,7 +41,24 @@ TABLES = {
     ),
     "PyBaMM": (
         GOOD.replace("time_s,current_A_m2", "Time [s],Current [A]"),
-        ["columns Time [s], Current [A]", "current_A_m2 = -I / area", "positive (PyBaMM)"],
+        ["columns Time [s], Current [A]", "write 'follow drive.csv with area 0.1 m^2'", "PyBaMM"],
+    ),
+    "density, with area": (GOOD, ["Time [s] is missing", "leave out 'with area'"]),
+    "other columns, with area": (
+        GOOD.replace("time_s,current_A_m2", "Time [s],I"),
+        ["Current [A] is missing", "positive on discharge", "Rename"],
+    ),
+    "a word, with area": (
+        GOOD.replace("time_s,current_A_m2", "Time [s],Current [A]").replace("10,5", "10,x"),
+        ["line 3", "Current [A] = x is not a number"],
+    ),
+    "late begin, with area": (
+        "Time [s],Current [A]\n1,0\n2,0\n",
+        ["line 2", "Time [s] = 1", "0 in the first row"],
+    ),
+    "too much, with area": (
+        "Time [s],Current [A]\n0,0\n2,1e308\n",
+        ["line 3", "Current / area = -inf", "1e+06 A/m^2", "Correct the table, or the area"],
     ),
     "PyBaMM's density": (
         GOOD.replace("time_s,current_A_m2", "Time [s],Current density [A.m-2]"),
@@ -55,6 +72,7 @@ TABLES = {
 def test_a_bad_table_is_named_with_row_and_value(name: str, tmp_path: Path) -> None:
     content, fragments = TABLES[name]
     how = " stepwise" if "stepwise" in name else ""
+    how += " with area 1e-3 m^2" if "with area" in name else ""
     file = write(tmp_path, (line("steps"), f'steps = ["rest for 1 min", "follow drive.csv{how}"]'))
     (tmp_path / "drive.csv").write_text(content)
     text = message(file)
@@ -63,6 +81,50 @@ def test_a_bad_table_is_named_with_row_and_value(name: str, tmp_path: Path) -> N
     for fragment in fragments:
         assert fragment in text
     assert "\n" not in text
+
+
+WRONG_AREAS = {
+    "0 m^2": "that is not above zero: from 1e-08 to 10000 m^2",
+    "-0.1 m^2": "that is not above zero",
+    "1e308 m^2": "that is out of range",
+    "1e-300 m^2": "that is out of range",
+    "1e999 m^2": "that is not finite",
+    "0.1 m": "is a length, not an area",
+    "0.1": "has no unit",
+    "nan m^2": "does not begin with a finite number",
+    "0.1 m^2 with area 0.2 m^2": "an area '0.1 m^2 with area 0.2 m^2'",
+}
+
+
+@pytest.mark.parametrize("area", WRONG_AREAS)
+def test_a_wrong_area_is_one_line(area: str, tmp_path: Path) -> None:
+    steps = f'steps = ["follow drive.csv with area {area} until below 2.8 V"]'
+    (tmp_path / "drive.csv").write_text("Time [s],Current [A]\n0,0\n10,1\n")
+    text = message(write(tmp_path, (line("steps"), steps)))
+    assert f"has an area '{area}' " in text
+    assert WRONG_AREAS[area] in text
+    assert "\n" not in text
+
+
+def test_a_cell_s_current_is_said_with_sign_and_area(tmp_path: Path) -> None:
+    """As in PyBaMM's own files: letters of any case, columns in any order, another before them."""
+    file = write(tmp_path, (line("steps"), 'steps = ["follow d.csv with area 50 cm^2 stepwise"]'))
+    (tmp_path / "d.csv").write_text("# a drive cycle,\nn,current [A],time [s]\n0,0,0\n1,2,60\n")
+    parameters = load_parameters(file)
+    (step,) = parameters.protocol.steps
+    assert isinstance(step, Step)
+    assert step.text == "follow d.csv with area 50 cm^2 stepwise"
+    assert step.table is not None
+    assert (step.table.times, step.table.currents) == ((0.0, 60.0), (0.0, -400.0))
+    assert step.table.stepwise
+    (told,) = describe_protocol(parameters)
+    assert "up to 400 A/m^2; Current [A], positive on discharge, divided by -0.005 m^2" in told
+    (logged,) = describe_tables(parameters)
+    assert "positive on discharge, divided by -0.005 m^2; up to 400 A/m^2" in logged
+    # Another area is another table: a run does not go on with it.
+    step_of_60 = f"follow {tmp_path / 'd.csv'} with area 60 cm^2 stepwise"
+    other = load_parameters(file, (f'protocol.steps=["{step_of_60}"]',))
+    assert list(other.protocol.digests.values()) != list(parameters.protocol.digests.values())
 
 
 def test_a_good_table_is_found_beside_the_file(tmp_path: Path) -> None:

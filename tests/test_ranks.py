@@ -11,9 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import Ended, command, environment, packed_run, short_run
-from surroundings import PATIENCE
 
+from helpers.commands import Ended, command, environment, packed_run, short_run
+from helpers.surroundings import PATIENCE
 from heterode.particles.table import ParticleTable
 from heterode.results import ParticleHistory, read_history, read_manifest, read_particle_series
 

@@ -9,12 +9,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from surroundings import PATIENCE
 
+from helpers.paths import ROOT
+from helpers.surroundings import PATIENCE
 from heterode.parameters import load_parameters
 from heterode.protocol import parse_item
 
-ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 LEFT_OUT = {"scripts/test"}  # it is what runs this test
 COPIED = ("simulator", "params", "meshes", "scripts", "pyproject.toml", "README.md")

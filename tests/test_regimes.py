@@ -2,11 +2,11 @@
 
 import math
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+from helpers.paths import PARAMS
 from heterode.forecast.regimes import (
     MeshSummary,
     areal_capacity,
@@ -19,7 +19,6 @@ from heterode.forecast.regimes import (
 )
 from heterode.parameters import load_parameters
 
-PARAMS = Path(__file__).parents[1] / "params"
 F, R_GAS = 96485.33212331001, 8.31446261815324
 MONO = 'geometry.particle_size={distribution="monodisperse", diameter="5 um"}'
 

@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.image import imread
-from report_cases import (
+
+from helpers.report_cases import (
     optical_table,
     packed_spheres,
     scattered,
@@ -20,8 +21,7 @@ from report_cases import (
     write_spheres,
     write_table,
 )
-from synthetic import COATING_UM, WIDTH_UM, SyntheticRun, synthetic_run, write_run
-
+from helpers.synthetic import COATING_UM, WIDTH_UM, SyntheticRun, synthetic_run, write_run
 from heterode.base.errors import InputError
 from heterode.cli import main
 from heterode.heterogeneity import Settings, analyse
@@ -356,7 +356,7 @@ def test_folders_that_cannot_be_reported(
     wrong = {
         (tmp_path / "empty",): "not readable as a manifest",
         (tmp_path / "missing",): "no such file or folder",
-        (place, "--at", "start"): "all particles hold the same lithium",
+        (place, "--at", "start"): "all particles hold the same lithium within 1e-09. Choose",
         (place, "--section", "z=10um"): "a 2D run is a section already",
         (place, place): "the same input is given twice",
         (place, "--permutations", "3"): "at least",

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from report_cases import BOX_UM, Spheres, packed_spheres, spheres, write_spheres
 from scipy.spatial import cKDTree
 
+from helpers.report_cases import BOX_UM, Spheres, packed_spheres, spheres, write_spheres
 from heterode.base.errors import InputError
 from heterode.cli import main
 from heterode.optics.sections import ILLUSTRATIVE

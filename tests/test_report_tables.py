@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from report_cases import SIDE_UM, optical_table, scattered, smooth_values, write_table
 
+from helpers.report_cases import SIDE_UM, optical_table, scattered, smooth_values, write_table
 from heterode.base.errors import InputError
 from heterode.cli import main
 from heterode.points.csv_points import Reading, read_table
@@ -136,7 +136,15 @@ BAD = {
         ten(x=with_one(X, 7, X[3]), y=with_one(Y, 7, Y[3])),
         "rows 5 and 9 are at the same place",
     ),
-    "constant": (ten(value=0 * X + 0.5), "all values are 0.5"),
+    "constant": (ten(value=0 * X + 0.5), "all 40 values equal 0.5 in double precision"),
+    "subnormal": (
+        ten(value=5e-324 * (1 + np.arange(len(X)) % 3)),
+        "lie between 5e-324 and 1.5e-323: they cannot be told apart in double precision",
+    ),
+    "one digit apart": (
+        ten(value=1.0 + 2.3e-16 * (np.arange(len(X)) % 3)),
+        "lie between 1.0 and 1.0000000000000004: they cannot be told apart in double precision",
+    ),
     "few": ({"x": X[:9], "y": Y[:9], "value": VALUE[:9]}, "9 particles, too few to cluster"),
     "too-small": (ten(x=X * 1e-6, y=Y * 1e-6), "not between 1 um and 10 cm"),
     "too-large": (ten(x=X * 1e3, y=Y * 1e3), "not between 1 um and 10 cm"),

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import PACKAGE_PATH
-from surroundings import PATIENCE
-from synthetic import SyntheticRun, synthetic_run, write_run
 
+from helpers.breaking import no_room_beyond
+from helpers.paths import HELPERS, PACKAGE_PATH
+from helpers.refusals import one_line
+from helpers.surroundings import PATIENCE
+from helpers.synthetic import SyntheticRun, synthetic_run, write_run
 from heterode.base.errors import InputError
 from heterode.results import (
     FieldWriter,
@@ -27,7 +26,7 @@ from heterode.results import (
     OutputError,
     ParticleSeries,
     ResultsFolder,
-    RunFiles,
+    SampleFiles,
     collect_versions,
     particle_series,
     read_fields,
@@ -41,23 +40,6 @@ from heterode.results.history import COLUMNS
 @pytest.fixture(scope="module")
 def run() -> SyntheticRun:
     return synthetic_run(samples=6)
-
-
-@contextmanager
-def no_room_beyond(size: int) -> Iterator[None]:
-    """Writing more than `size` bytes into any file fails half-way, as on a full disk."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-
-
-def one_line(error: pytest.ExceptionInfo[BaseException]) -> str:
-    message = str(error.value)
-    assert "\n" not in message
-    return message
 
 
 # What is written reads back.
@@ -175,12 +157,31 @@ def test_create_refuses_a_folder_in_use(tmp_path: Path, run: SyntheticRun) -> No
     assert {path: path.stat().st_mtime_ns for path in folder.path.rglob("*")} == before
 
 
-def test_overwrite_deletes_results_and_nothing_else(tmp_path: Path, run: SyntheticRun) -> None:
+@pytest.mark.parametrize("manifest", [None, "{}", "my own list"])
+def test_a_folder_that_never_was_a_runs_is_not_advised_upon(
+    manifest: str | None, tmp_path: Path
+) -> None:
+    (tmp_path / "thesis.tex").write_text("years of work")
+    if manifest is not None:
+        (tmp_path / "manifest.json").write_text(manifest)
+    for look in (ResultsFolder.create, ResultsFolder.check):
+        with pytest.raises(InputError, match="not empty, and not a results folder") as error:
+            look(tmp_path)
+        line = one_line(error)
+        assert line.endswith("Choose another --out")
+        assert "--overwrite" not in line
+        assert "--resume" not in line
+
+
+def test_claiming_a_folder_to_overwrite_changes_nothing_yet(
+    tmp_path: Path, run: SyntheticRun
+) -> None:
     folder = write_run(tmp_path / "out", run)
-    (folder.path / "notes.txt").write_text("mine")
-    (folder.path / "history.csv.partial").write_text("stray")
+    before = {path: path.read_bytes() for path in folder.path.rglob("*") if path.is_file()}
+    assert len(before) > 8
     ResultsFolder.create(folder.path, overwrite=True)
-    assert [path.name for path in folder.path.iterdir()] == ["notes.txt"]
+    after = {path: path.read_bytes() for path in folder.path.rglob("*") if path.is_file()}
+    assert after == before
 
 
 def test_overwrite_spares_what_is_no_results_folder(tmp_path: Path) -> None:
@@ -273,7 +274,7 @@ def test_vanished_folder_is_noticed_by_every_writer(tmp_path: Path, run: Synthet
 
 
 def kill_rounds(tmp_path: Path, rounds: int, mode: str) -> dict[str, list[str] | int]:
-    script = Path(__file__).with_name("kill_writer.py")
+    script = HELPERS / "kill_writer.py"
     result = subprocess.run(
         [sys.executable, script, tmp_path / "out", str(rounds), mode],
         env={**os.environ, "PYTHONPATH": str(PACKAGE_PATH)},
@@ -331,7 +332,7 @@ def test_recorder_flushes_the_series_when_the_run_breaks(tmp_path: Path, run: Sy
     folder = ResultsFolder.create(tmp_path / "out")
 
     def broken_run() -> None:
-        with RunFiles(folder, len(run.discs), run.grids) as recorder:
+        with SampleFiles(folder, len(run.discs), run.grids) as recorder:
             for sample, fields in run.samples[:5]:
                 recorder.record(sample, fields if sample.accepted % 2 == 0 else None)
             raise RuntimeError("the solve failed")

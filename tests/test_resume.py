@@ -14,10 +14,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import ROOT, Ended, command, environment, settings, short_run
-from same_run import TOLERANCE, check_completed, difference
-from surroundings import PATIENCE
-from test_cli_endings import (
+
+from helpers.broken_runs import broken_at, resumed_at, steps_of
+from helpers.commands import Ended, command, environment, settings, short_run
+from helpers.endings import (
     ENDLESS,
     FAILING,
     SMALL_DISK,
@@ -26,16 +26,15 @@ from test_cli_endings import (
     start_endless,
     the_line,
 )
-
+from helpers.paths import HELPERS, ROOT
+from helpers.same_run import TOLERANCE, check_completed, difference
+from helpers.surroundings import PATIENCE
 from heterode.cli import main
 from heterode.results import read_history, read_manifest
 from heterode.results.checkpoint import list_checkpoints
 from heterode.runs.observers import Checkpoint
-from heterode.runs.prepared import Prepared
 from heterode.solver.algebra.bordered import BorderedSolver
 from heterode.solver.time.stepper import Stepper
-
-Patch = Callable[[pytest.MonkeyPatch], None]
 
 PROTOCOL = (
     "charge at C/2 until 4.15 V",
@@ -67,30 +66,6 @@ def unbroken(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert main([*arguments(), "--out", str(out)]) == 0
     check_completed(out)
     return out
-
-
-def steps_of(folder: Path) -> int:
-    return int(read_manifest(folder / "manifest.json")["steps"])
-
-
-def signal_at(step: int, patch: pytest.MonkeyPatch, number: int = signal.SIGUSR1) -> None:
-    """Have the signal arrive while the given accepted time step is recorded."""
-    observed = Prepared._observed
-
-    def observing(self, marched):
-        if self.cell.stepper.steps == step:
-            os.kill(os.getpid(), number)
-        return observed(self, marched)
-
-    patch.setattr(Prepared, "_observed", observing)
-
-
-def broken_at(step: int, out: Path, words: list[str]) -> None:
-    """Start or resume, and break off by a signal at or just after an accepted time step."""
-    with pytest.MonkeyPatch.context() as patch:
-        signal_at(step, patch)
-        assert main([*words, "--out", str(out), "--resume"]) == 128 + signal.SIGUSR1
-    assert steps_of(out) >= step
 
 
 # -- in one process ---------------------------------------------------------------------------
@@ -188,16 +163,6 @@ def forget_the_past(patch: pytest.MonkeyPatch) -> None:
         self._past = self._past[:1]
 
     patch.setattr(Stepper, "recall", recalling)
-
-
-def resumed_at(step: int, out: Path, words: list[str], *patches: Patch) -> Path:
-    """A run broken at an accepted step, and gone on with under some patches."""
-    broken_at(step, out, words)
-    with pytest.MonkeyPatch.context() as patch:
-        for change in patches:
-            change(patch)
-        assert main([*words, "--out", str(out), "--resume"]) == 0
-    return out
 
 
 def test_the_past_must_be_restored(unbroken: Path, tmp_path: Path) -> None:
@@ -393,7 +358,7 @@ def test_memory_is_that_of_the_largest_piece(
 def kill_until_complete(out: Path, kills: int, seed: int, rows: int) -> dict[str, list]:
     # A checkpoint after each time step, on any machine.
     words = arguments(output__checkpoint_every="1 us")
-    script = Path(__file__).with_name("kill_run.py")
+    script = HELPERS / "kill_run.py"
     program = [sys.executable, script, out, str(kills), str(seed), str(rows)]
     done = subprocess.run(
         [*program, *words, "--out", out, "--resume"],

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import command, environment, short_run
-from same_run import TOLERANCE, check_completed, difference
-from surroundings import PATIENCE
-from test_resume import broken_at, resumed_at, steps_of
 
+from helpers.broken_runs import broken_at, resumed_at, steps_of
+from helpers.commands import command, environment, short_run
+from helpers.same_run import TOLERANCE, check_completed, difference
+from helpers.surroundings import PATIENCE
 from heterode.cli import main
 from heterode.particles.table import COLUMNS, ParticleTable
 from heterode.results import read_history, read_manifest, read_particle_series
@@ -21,12 +21,15 @@ from heterode.results.stops import STOP_COLUMNS
 from heterode.solver.snapshot import Snapshots
 
 TABLE = "time_s,current_A_m2\n0,0\n30,12\n60,12\n90,-6\n90.5,8\n120,0\n"
+OF_A_CELL = "Time [s],Current [A]\n0,0\n30,-6\n60,-6\n90,3\n90.5,-4\n120,0\n"
+"""The same currents, of an electrode of 0.5 m^2, positive on discharge."""
 
 STEPS = (
     '"gitt: charge at C/2 for 30 s, rest for 30 s, until 3.8 V"',
     '"charge at 60 W/m^2 until 4.0 V"',
     '"follow {file} until above 4.4 V"',
-    '{repeat = 2, steps = ["charge at C/2 until 0.4 A h/m^2", "follow {file} stepwise"]}',
+    '{repeat = 2, steps = ["charge at C/2 until 0.4 A h/m^2", '
+    '"follow {cell} stepwise with area 0.5 m^2"]}',
     '"discharge at 60 W/m^2 until 1 A h/m^2"',
     '"charge at C/2 until x = 0.75"',
 )
@@ -37,7 +40,10 @@ def arguments(folder: Path) -> list[str]:
     file = folder / "drive.csv"
     if not file.exists():
         file.write_text(TABLE)
-    steps = ", ".join(STEPS).replace("{file}", str(file))
+    cell = folder / "cell.csv"
+    if not cell.exists():
+        cell.write_text(OF_A_CELL)
+    steps = ", ".join(STEPS).replace("{file}", str(file)).replace("{cell}", str(cell))
     more = {"protocol__steps": f"[{steps}]", "protocol__stops": STOPS, "protocol__repeat": "2"}
     return [*short_run(**more, output__particles_every="3", output__fields_every="7"), "--quiet"]
 
@@ -62,6 +68,19 @@ def test_the_run_has_all_of_it(unbroken: Path) -> None:
     first, second = (rows[rows["cycle"] == cycle] for cycle in (0, 1))
     assert first["time_s"].max() < second["time_s"].min()
     assert len(list((unbroken / "stops").iterdir())) > 4
+
+
+def test_a_cell_s_current_is_followed_and_recorded_with_its_area(unbroken: Path) -> None:
+    content = read_manifest(unbroken / "manifest.json")
+    text = "follow cell.csv stepwise with area 0.5 m^2"
+    assert text in content["parameters"]["protocol"]["steps"][3]["steps"]
+    (told,) = (line for line in content["described"]["protocol"] if text in line)
+    assert "positive on discharge, divided by -0.5 m^2" in told
+    # The group is step 3 of its pass: its charges are 3 and 5, its tables 4 and 6.
+    rows = read_history(unbroken)
+    followed = rows[(rows["cycle"] == 0) & (rows["step"] == 4)]
+    assert followed["current_A_m2"].max() == pytest.approx(12.0, rel=1e-9)
+    assert followed["current_A_m2"].min() == pytest.approx(-6.0, rel=1e-9)
 
 
 def test_stops_hold_the_particles_as_they_were(unbroken: Path) -> None:

@@ -10,8 +10,9 @@ import h5py
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import FIVE_DISCS, PRESET, packed_run, settings, short_run
 
+from helpers.commands import packed_run, settings, short_run
+from helpers.paths import FIVE_DISCS, PRESET
 from heterode import __version__
 from heterode.cli import main
 from heterode.geometry.msh import read_msh

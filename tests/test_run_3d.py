@@ -4,13 +4,13 @@ import json
 from pathlib import Path
 
 import pandas as pd
-from geometry_cases import REFERENCE_MESHES
 from matplotlib.image import imread
 
+from helpers.paths import MESHES, PARAMS
 from heterode.cli import main
 from heterode.results import read_history
 
-PARAMS = REFERENCE_MESHES.parent / "params" / "cube_50.toml"
+CUBE = PARAMS / "cube_50.toml"
 
 
 def test_spheres_are_charged_and_drawn(tmp_path: Path) -> None:
@@ -18,12 +18,12 @@ def test_spheres_are_charged_and_drawn(tmp_path: Path) -> None:
     code = main(
         [
             "run",
-            str(PARAMS),
+            str(CUBE),
             "--quiet",
             "--out",
             str(out),
             "--set",
-            f"geometry.mesh_file={REFERENCE_MESHES / 'spheres_3d.msh'}",
+            f"geometry.mesh_file={MESHES / 'spheres_3d.msh'}",
             "--set",
             'protocol.steps=["charge at C/2 for 5 min"]',
         ]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from synthetic import synthetic_run, write_run
 
+from helpers.synthetic import synthetic_run, write_run
 from heterode import load
 from heterode.base.errors import InputError
 from heterode.base.run_warnings import RunWarning, merge_warnings

@@ -10,19 +10,22 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from colour_vision import CONES, distance, least_distance
-from conftest import PRESET, ROOT, short_run
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
-from report_cases import optical_table
-from synthetic import SyntheticRun, synthetic_run, write_run
+from matplotlib.text import Text
 
 import heterode
+from helpers.colour_vision import CONES, distance, least_distance
+from helpers.commands import short_run
+from helpers.paths import PRESET, ROOT
+from helpers.report_cases import optical_table
+from helpers.synthetic import SyntheticRun, synthetic_run, write_run
 from heterode.base.errors import ArgumentError, InputError, option_of
 from heterode.cli import main
 from heterode.distributions.penalty_law import RestrictedWeibull
 from heterode.heterogeneity import Settings, analyse
 from heterode.heterogeneity.comparison import compare
+from heterode.heterogeneity.marks import MarkedPoints
 from heterode.homogenised.making import Comparison
 from heterode.parameters import load_parameters
 from heterode.points.csv_points import Reading, read_table
@@ -69,8 +72,6 @@ def rng() -> np.random.Generator:
 
 def texts(figure: Figure) -> list[str]:
     """All words of a figure."""
-    from matplotlib.text import Text
-
     return [text.get_text() for text in figure.findobj(Text) if text.get_text()]
 
 
@@ -245,6 +246,30 @@ def test_the_figure_of_a_report_says_it_too(tmp_path: Path) -> None:
     assert any(text.startswith("share of the summed value per area") for text in words)
 
 
+@pytest.mark.parametrize("height", [46.0, 58.0])
+def test_no_words_of_the_maps_are_cut_off_or_cross(height: float) -> None:
+    """A field that is narrow for its height has narrow maps, and their bars long labels."""
+    points = MarkedPoints("a", rng().uniform(0.0, [46.0, height], (40, 2)), rng().uniform(size=40))
+    result = analyse([points], Settings(permutations=0), rng())
+    figure = heterogeneity_figure(result, Captions("t", "lithium fraction", None, "by number"))
+    figure.canvas.draw()
+    inside = figure.bbox
+    boxes = {
+        text.get_text(): text.get_window_extent()
+        for text in figure.findobj(Text)
+        # Ticks beyond an axis have texts that are not drawn.
+        if " " in text.get_text().strip() and text.get_visible()
+    }
+    for words, box in boxes.items():
+        assert inside.x0 - 1 <= box.x0, words
+        assert box.x1 <= inside.x1 + 1, words
+    share, behind = (
+        next(box for words, box in boxes.items() if part in words)
+        for part in ("share of the summed value", "behind: local mean")
+    )
+    assert not share.overlaps(behind)
+
+
 # The same numbers from a run and from the command
 
 
@@ -306,6 +331,25 @@ def test_without_a_p_value_the_reason_is_given(
 
 
 # What the numbers support
+
+
+def test_a_series_of_pictures_says_what_its_bars_are() -> None:
+    values = rng().uniform(size=40)
+    colours = np.repeat(values[:, None], 3, axis=1)
+    states = [State(f"s{k}", 3.6 + k, (0.5,) * 3, (0.1,) * 3, values, colours) for k in range(2)]
+    words = texts(series_figure(states, "voltage / V", "brightness", "value"))
+    assert "mean ± s.d. of the particles, by number" in words
+    assert "5, 25, 50, 75 and 95 % of the particles, by number" in words
+
+
+def test_a_legend_names_no_curve_that_is_not_there() -> None:
+    rows = evolution_rows()
+    name = next(column for column in rows.columns if column.startswith("moran_"))
+    low, high = name.split("_")[1:3]
+    assert f"{low}–{high} µm" in texts(evolution_figure(rows, 50.0, "title"))
+    rows[name] = np.nan
+    words = texts(evolution_figure(rows, 50.0, "title"))
+    assert f"{low}–{high} µm" not in words
 
 
 def test_growth_of_the_spread_is_called_just_that() -> None:

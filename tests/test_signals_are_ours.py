@@ -6,8 +6,9 @@ import subprocess
 import sys
 
 import pytest
-from conftest import environment
-from surroundings import PATIENCE
+
+from helpers.commands import environment
+from helpers.surroundings import PATIENCE
 
 CLOSED_PIPE = """
 import os

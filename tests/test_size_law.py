@@ -1,11 +1,11 @@
 """One size law and one penalty law: what is said before a run is what a run draws."""
 
 import math
-from pathlib import Path
 
 import numpy as np
 import pytest
 
+from helpers.paths import PARAMS
 from heterode.distributions.penalty_law import RestrictedWeibull, draw_weibull
 from heterode.distributions.size_law import Discrete, Lognormal
 from heterode.forecast.regimes import (
@@ -20,7 +20,6 @@ from heterode.parameters import load_parameters
 from heterode.particles.drawn_penalties import penalty_factors, penalty_law
 from heterode.particles.table import ParticleTable
 
-PARAMS = Path(__file__).parents[1] / "params"
 ROWS = "diameter_um,weight\n1,1\n4,4\n8,10\n12,6\n"
 LAWS = {
     "lognormal": 'distribution="lognormal", median="5 um", sigma=0.4, minimum="1 um", '

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import command, environment, short_run
-from same_run import difference
-from test_march_protocols import Run, run
-from test_resume import broken_at
 
+from helpers.broken_runs import broken_at
+from helpers.commands import command, environment, short_run
+from helpers.marched import Run, run
+from helpers.same_run import difference
 from heterode.base.errors import InputError, SolveError
 from heterode.cli import main
 from heterode.protocol import Group, parse_item
@@ -194,6 +194,49 @@ def test_a_group_whose_own_end_is_met_is_left() -> None:
     assert [end.text for end in found.ends] == [up, up, "rest for 2 s"]
 
 
+def test_every_kind_of_end_that_is_met_where_it_begins_is_skipped_and_said(
+    tmp_path: Path,
+) -> None:
+    """All of them between one charge and a rest, so that each begins at 4.1 V."""
+    table = tmp_path / "drive.csv"
+    table.write_text("time_s,current_A_m2\n0,10\n30,10\n60,-10\n")
+    follow, group = f"follow {table}", "{{until='{}', steps=['{}', 'rest for 1 s']}}"
+    kinds = (
+        f"{follow} until above 4.0 V",
+        f"{follow} stepwise until x below 0.999",
+        "{until='x below 0.999', steps=['rest for 5 s', 'charge at C/2 for 1 h']}",
+        group.format("above 4.0 V", "hold at 4.1 V for 5 s"),
+        group.format("below 4.3 V", follow),
+        group.format("4.0 V", "charge at C/2 for 5 s"),
+        f"{{repeat=4, steps=['{follow} until above 4.0 V']}}",
+    )
+    found = run("charge at C/2 until 4.1 V", *kinds, "rest for 1 s")
+    without_time = [s for s in found.steps if s.skipped]
+    assert [s.skipped for s in without_time] == [1] * 6 + [4]
+    assert all(s.ended_by.endswith(" at once") for s in without_time)
+    # A group that ends is named: what stands behind in it is not run either.
+    groups = [", the end of 'until " in s.ended_by for s in without_time]
+    assert groups == [False, False, True, True, True, True, False]
+    assert [s.text for s in found.steps if s.time_step > 0][-1] == "rest for 1 s"
+    assert {s.text for s in found.steps if s.time_step > 0} == {
+        "charge at C/2 until 4.1 V",
+        "rest for 1 s",
+    }
+
+
+def test_of_the_same_kinds_what_is_not_met_takes_time(tmp_path: Path) -> None:
+    table = tmp_path / "drive.csv"
+    table.write_text("time_s,current_A_m2\n0,1\n5,1\n10,-1\n")
+    follow = f"follow {table}"
+    found = run(
+        "rest for 1 s",
+        f"{follow} until above 4.2 V",
+        f"{{until='x below 0.9', steps=['{follow} until below 2.8 V', 'charge at C/2 for 1 h']}}",
+    )
+    assert skipped(found) == []
+    assert [end.protocol_step for end in found.ends] == [0, 1, 2, 3]
+
+
 def places(*pairs: tuple[int, int]) -> tuple[tuple[int, int], ...]:
     return pairs
 
@@ -284,6 +327,47 @@ def test_the_run_says_and_lists_it(tmp_path: Path, capsys: pytest.CaptureFixture
     assert rows["time_s"].is_monotonic_increasing
     assert rows["time_s"].is_unique
     assert manifest["balance"]["prescribed_charge"] < 1e-9
+
+
+JUMPS = ("rest for 20 s", "charge at C/2 until 4.0 V", "rest for 10 s")
+STOPS = {"protocol__stops": '["3.52 V", "3.54 V", "3.95 V"]'}
+
+
+def test_a_stop_that_a_jump_leads_across_is_said_and_listed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out"
+    (tmp_path / "cell.csv").write_text("Time [s],Current [A]\n0,0\n5,1\n")
+    follow = f"follow {tmp_path / 'cell.csv'} with area 0.5 m^2"
+    assert main(words((*JUMPS, follow), out, **STOPS)) == 0
+    said = capsys.readouterr().err
+    assert "positive on discharge, divided by -0.5 m^2; up to 2 A/m^2" in said
+    manifest, rows = read_manifest(out / "manifest.json"), read_history(out)
+    (entry,) = manifest["left_out_stops"]
+    before, after = (rows[rows["step"] == n].iloc[at] for n, at in ((0, -1), (1, 0)))
+    # The voltage at the end of the first, shortest time step is that of history.csv.
+    assert before["voltage_V"] < 3.54 < after["voltage_V"]
+    wanted = {"cycle": 0, "step": 1, "text": JUMPS[1], "stop_V": 3.54}
+    wanted |= {"time_s": before["time_s"], "before_V": before["voltage_V"]}
+    assert entry == {**wanted, "after_V": after["voltage_V"]}
+    assert manifest["left_out_stop_count"] == 1
+    assert "stop at 3.54 V left out: the jump of the current where step 1" in said
+    # The negative twins: what lies on the way is met, and what lies behind is neither.
+    assert [path.name for path in (out / "stops").iterdir()] == ["01_3.95V.csv"]
+    assert said.count("left out") == 1
+    assert manifest["skipped_steps"] == []
+
+
+def test_left_out_stops_survive_a_break(tmp_path: Path) -> None:
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    arguments = [*short_run(*JUMPS, protocol__repeat="2", **STOPS), "--quiet"]
+    assert main([*arguments, "--out", str(whole)]) == 0
+    rows = read_history(whole)
+    broken_at(int(rows[rows["step"] == 2].index[-1]), broken, arguments)
+    assert main([*arguments, "--out", str(broken), "--resume"]) == 0
+    one, many = (read_manifest(folder / "manifest.json") for folder in (whole, broken))
+    assert one["left_out_stops"] == many["left_out_stops"]
+    assert one["left_out_stop_count"] == many["left_out_stop_count"] >= 1
 
 
 def test_what_was_skipped_before_a_failure_is_listed(

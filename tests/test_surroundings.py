@@ -8,14 +8,15 @@ import subprocess
 import sys
 
 import pytest
-from conftest import ROOT
-from surroundings import settle, settle_environment
+
+from helpers.paths import ROOT
+from helpers.surroundings import settle, settle_environment
 
 SHOW = """
 import os, signal, sys, time
 if sys.argv[1] == "settled":
     sys.path.insert(0, {tests!r})
-    from surroundings import settle
+    from helpers.surroundings import settle
     settle()
 mask = os.umask(0)
 print(signal.getsignal(signal.SIGINT) is signal.default_int_handler,

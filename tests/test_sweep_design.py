@@ -8,26 +8,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import PRESET, ROOT
 
+from helpers.paths import PRESET, ROOT
+from helpers.sweeps import plan
 from heterode.base.errors import InputError
 from heterode.parameters import load_parameters
+from heterode.protocol import Step
 from heterode.sweep.folder import SweepFolder
 from heterode.sweep.plan import Plan, lay_out, plan_of, read_sweep
 from heterode.sweep.validity import warning_lines
 
 PRESETS = sorted((ROOT / "params" / "sweeps").glob("*.toml"))
-
-
-def sweep_file(folder: Path, text: str, base: Path = PRESET) -> Path:
-    """A sweep file of the quickstart, in a folder."""
-    file = folder / "sweep.toml"
-    file.write_text(f'parameters = "{base}"\n{text}', encoding="utf-8")
-    return file
-
-
-def plan(folder: Path, text: str, base: Path = PRESET) -> Plan:
-    return lay_out(read_sweep(sweep_file(folder, text, base)))
 
 
 def column(found: Plan, name: str) -> list[object]:
@@ -157,6 +148,53 @@ def test_seeds_are_crossed_or_paired(tmp_path: Path) -> None:
     assert seeds(paired) == [(1, 4), (2, 9)]
 
 
+CONTROL = """[levels.penalties]
+none = { penalty.distribution = "none" }
+weibull = { penalty.shape = 2 }
+[seeds]
+"""
+
+
+def test_a_control_without_penalties_runs_once_per_packing(tmp_path: Path) -> None:
+    found = plan(tmp_path, f"{CONTROL}packing = 2\npenalty = [4, 9, 11]")
+    by_level = {
+        level: [run for run in found.runs if run.coordinates["penalties"] == level]
+        for level in ("none", "weibull")
+    }
+    assert [run.packing_seed for run in by_level["none"]] == [1, 2]
+    assert sorted((run.packing_seed, run.penalty_seed) for run in by_level["weibull"]) == [
+        (packing, penalty) for packing in (1, 2) for penalty in (4, 9, 11)
+    ]
+    assert len({run.id for run in found.runs}) == 8
+    (remark,) = found.remarks
+    assert remark.startswith("1 of 2 points (penalties = none) have 2 runs each, not 6: seeds")
+    # The negative twin: where all points have penalties there is nothing to say.
+    assert plan(tmp_path, "[vary]\npenalty.shape = [1, 2]\n[seeds]\npenalty = 3").remarks == []
+
+
+def test_a_control_has_its_packings_where_seeds_are_paired(tmp_path: Path) -> None:
+    found = plan(tmp_path, f'{CONTROL}packing = 2\npenalty = [4, 9]\ncombine = "paired"')
+    at = [(run.coordinates["penalties"], run.packing_seed) for run in found.runs]
+    assert sorted(at) == [("none", 1), ("none", 2), ("weibull", 1), ("weibull", 2)]
+
+
+def test_a_given_mesh_runs_once_per_penalty(tmp_path: Path) -> None:
+    """The same of the other seed: a mesh file has no packing to draw."""
+    mesh = ROOT / "meshes" / "five_discs_2d.msh"
+    levels = f'[levels.mesh]\ngiven = {{ geometry.mesh_file = "{mesh}" }}\n'
+    levels += "packed = { geometry.particles = 20 }\n"
+    found = plan(tmp_path, f"{levels}[seeds]\npacking = 3\npenalty = 2")
+    given = [run for run in found.runs if run.coordinates["mesh"] == "given"]
+    assert [run.penalty_seed for run in given] == [1, 2]
+    assert len(found.runs) == 2 + 6
+
+
+def test_seeds_without_effect_at_any_point_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"seeds\.penalty.*has no effect with penalty") as caught:
+        plan(tmp_path, '[set]\npenalty.distribution = "none"\n[seeds]\npenalty = 3')
+    assert "\n" not in str(caught.value)
+
+
 def test_a_design_that_grows_keeps_its_runs(tmp_path: Path) -> None:
     text = "[vary]\npenalty.shape = [{}]\n[seeds]\npenalty = {}\n"
     before = {run.id for run in plan(tmp_path, text.format("1, 2", 2)).runs}
@@ -181,6 +219,23 @@ def test_files_count_by_their_content(tmp_path: Path) -> None:
     assert plan(other, text).runs[0].id == first
     table.write_text("particle,penalty\n0,0.6\n")
     assert plan(tmp_path, text).runs[0].id != first
+
+
+def test_a_table_of_a_cell_is_found_beside_the_sweep_and_counts_with_its_area(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "us06.csv").write_text("Time [s],Current [A]\n0,0\n10,1\n")
+    levels = "\n".join(
+        f'a{area} = {{ protocol.steps = ["follow us06.csv with area {area} cm^2"] }}'
+        for area in (500, 1000)
+    )
+    found = plan(tmp_path, f"[levels.cell]\n{levels}\n")
+    assert len({run.id for run in found.runs}) == 2
+    for run, peak in zip(found.runs, (20.0, 10.0), strict=True):
+        (step,) = load_parameters(PRESET, run.overrides).protocol.steps
+        assert isinstance(step, Step)
+        assert step.table is not None
+        assert step.table.peak == pytest.approx(peak)
 
 
 def test_a_plan_is_read_back_from_its_folder(tmp_path: Path) -> None:

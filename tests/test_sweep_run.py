@@ -6,6 +6,7 @@ import io
 import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -14,11 +15,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import FIVE_DISCS, PRESET, command, environment
-from conftest import Ended as Process
-from surroundings import PATIENCE
-from test_sweep_design import plan
 
+from helpers.commands import Ended as Process
+from helpers.commands import command, environment
+from helpers.paths import PRESET
+from helpers.surroundings import PATIENCE
+from helpers.sweeps import plan, swept
 from heterode.base.cores import usable_cores
 from heterode.base.errors import InputError
 from heterode.geometry import cache
@@ -26,30 +28,16 @@ from heterode.parameters import load_parameters
 from heterode.progress.board import Board
 from heterode.results.manifest import read_manifest
 from heterode.sweep.folder import Ended, SweepFolder
-from heterode.sweep.pool import Pool, seats_for, tasks_of
+from heterode.sweep.pool import Pool, slots_for, tasks_of
 from heterode.sweep.schema import is_column
-from heterode.sweep.slots import DiedError, Seat, WorkerSeat
+from heterode.sweep.slots import DiedError, Slot, WorkerSlot
 from heterode.sweep.worker import Task
-
-SMALL = f"""
-parameters = "{PRESET}"
-[set]
-geometry.mesh_file = "{FIVE_DISCS}"
-"""
-
-
-def swept(folder: Path, text: str, steps: str = "charge at C/2 for 2 min") -> Path:
-    """A sweep file of five particles and seconds; `text` begins in [set]."""
-    file = folder / "small.toml"
-    file.write_text(f'{SMALL}protocol.steps = ["{steps}"]\n{text}', encoding="utf-8")
-    return file
-
 
 # -- the pool, without simulations -----------------------------------------------------------
 
 
 class Desk:
-    """A seat that does as its script says: an Ended, or an exception to raise."""
+    """A slot that does as its script says: an Ended, or an exception to raise."""
 
     def __init__(self, script: dict[int, Ended | Exception], wait: threading.Event | None) -> None:
         self.script, self.wait, self.done, self.stopped = script, wait, 0, threading.Event()
@@ -85,8 +73,8 @@ def pool(tmp_path: Path, script: dict[int, Ended | Exception]) -> tuple[SweepFol
     folder = SweepFolder(tmp_path / "out")
     folder.create(found)
     stream = io.StringIO()
-    seats: list[Seat] = [Desk(script, None)]
-    Pool(folder, seats, Board(stream, "", 3)).run(tasks_of(found, folder, retry=False))
+    slots: list[Slot] = [Desk(script, None)]
+    Pool(folder, slots, Board(stream, "", 3)).run(tasks_of(found, folder, retry=False))
     return folder, stream.getvalue()
 
 
@@ -105,17 +93,17 @@ def test_a_run_whose_process_dies_does_not_stop_the_others(tmp_path: Path) -> No
     assert [task.again for task in retried] == [False, True, False]
 
 
-def test_a_seat_without_runs_leaves_time_for_other_things(tmp_path: Path) -> None:
+def test_a_slot_without_runs_leaves_time_for_other_things(tmp_path: Path) -> None:
     found = plan(tmp_path, "[vary]\npenalty.shape = [1, 2, 3]")
     folder = SweepFolder(tmp_path / "out")
     folder.create(found)
     stream, shown = io.StringIO(), []
     desks = [Desk({}, None), Desk({}, None)]
-    seats: list[Seat] = list(desks)
+    slots: list[Slot] = list(desks)
     told = Board(stream, "", 3)
-    pool = Pool(folder, seats, told, lambda: shown.append(sum(desk.done for desk in desks)))
+    pool = Pool(folder, slots, told, lambda: shown.append(sum(desk.done for desk in desks)))
     assert pool.run(tasks_of(found, folder, retry=False)) == 0
-    # Once a seat; the last to leave has seen all runs done.
+    # Once a slot; the last to leave has seen all runs done.
     assert len(shown) == len(desks)
     assert max(shown) == 3
 
@@ -144,8 +132,8 @@ def test_a_signal_stops_what_runs_and_starts_no_more(tmp_path: Path) -> None:
 
     threading.Thread(target=interrupt).start()
     stream = io.StringIO()
-    seats: list[Seat] = [desk]
-    ended = Pool(folder, seats, Board(stream, "", 3)).run(tasks_of(found, folder, retry=False))
+    slots: list[Slot] = [desk]
+    ended = Pool(folder, slots, Board(stream, "", 3)).run(tasks_of(found, folder, retry=False))
     assert ended == signal.SIGINT
     assert desk.done == 1
     assert "stopping: each run writes a checkpoint first" in stream.getvalue()
@@ -198,15 +186,34 @@ def test_quotas_of_control_groups_count(tmp_path: Path, monkeypatch: pytest.Monk
     assert usable_cores(cgroup(tmp_path / "free", "4:cpu,cpuacct:/", **free)) == 8
 
 
+def test_the_threads_of_the_statistics_keep_to_quotas(monkeypatch: pytest.MonkeyPatch) -> None:
+    from heterode.heterogeneity import compiled
+
+    for cores, threads in ((1, 1), (3, 3), (8, compiled.MOST_THREADS)):
+        monkeypatch.setattr("heterode.heterogeneity.compiled.usable_cores", lambda n=cores: n)
+        assert compiled.threads() == threads
+
+
+def test_linear_algebra_takes_one_thread_unless_asked() -> None:
+    says = "from heterode.cli import main; main(['check', 'none.toml']); import os; import numpy\n"
+    says += "print(os.environ['OMP_NUM_THREADS'])"
+    for given, found in (({}, "1"), ({"OMP_NUM_THREADS": "2"}, "2")):
+        own = {k: v for k, v in environment().items() if k != "OMP_NUM_THREADS"} | given
+        done = subprocess.run(
+            [sys.executable, "-c", says], env=own, capture_output=True, text=True, check=True
+        )
+        assert done.stdout == f"{found}\n"
+
+
 def test_cores_are_never_oversubscribed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("heterode.sweep.pool.usable_cores", lambda: 5)
-    assert seats_for(1, None) == 5
-    assert seats_for(2, None) == 2
-    assert seats_for(2, 1) == 1
+    assert slots_for(1, None) == 5
+    assert slots_for(2, None) == 2
+    assert slots_for(2, 1) == 1
     with pytest.raises(InputError, match=r"--jobs 3 with 2 ranks .*allowed: 1 to 2"):
-        seats_for(2, 3)
+        slots_for(2, 3)
     with pytest.raises(InputError, match=r"ranks = 6, .* 5 cores"):
-        seats_for(6, None)
+        slots_for(6, None)
 
 
 @pytest.mark.parametrize("locked", [True, False])
@@ -363,11 +370,11 @@ def test_a_worker_ends_with_its_pool(tmp_path: Path) -> None:
     found = plan(tmp_path, "")
     folder = SweepFolder(tmp_path / "out")
     folder.create(found)
-    seat = WorkerSeat(folder)
-    seat.prepare()
-    process = seat._process
+    slot = WorkerSlot(folder)
+    slot.prepare()
+    process = slot._process
     assert process is not None
-    seat.close()
+    slot.close()
     assert not process.is_alive()
     assert process.exitcode == 0
 

@@ -11,11 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from conftest import Ended, environment
-from surroundings import PATIENCE
-from test_sweep_design import plan
-from test_sweep_run import swept
 
+from helpers.commands import Ended, environment
+from helpers.surroundings import PATIENCE
+from helpers.sweeps import plan, swept
 from heterode.base.errors import InputError
 from heterode.sweep.folder import SweepFolder
 from heterode.sweep.pool import tasks_of

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from test_sweep_design import plan
 
+from helpers.sweeps import plan
 from heterode.sweep.findings import write_findings
 from heterode.sweep.folder import Ended, SweepFolder
 from heterode.sweep.plan import Plan

@@ -12,12 +12,12 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 from dolfinx import fem
-from linearisation import mismatches
-from manufactured import SmoothCurve, cell
-from mapped_grid import MappedGrid, mapped_grid, straight
 from mpi4py import MPI
-from verification.in_space import CUBE, bent, l2_orders, little_more_salt
 
+from helpers.linearisation import mismatches
+from helpers.manufactured import SmoothCurve, cell
+from helpers.mapped_grid import MappedGrid, mapped_grid, straight
+from helpers.orders_in_space import CUBE, bent, l2_orders, little_more_salt
 from heterode.geometry import tags
 from heterode.geometry.mesh_data import facets_of
 from heterode.geometry.simplex import integrate_cells

@@ -3,12 +3,13 @@
     du/dt(t) = alpha u + beta     at uneven steps, order 2 (and 1 where asked)
 
 Beside each, the formula with the weights of even steps. Their sum over many steps telescopes, so
-that order 1 is left of it, which must be seen. The measurements stand in verification/in_time.py.
+that order 1 is left of it, which must be seen. The measurements stand in helpers/orders_in_time.py.
 """
 
 import pytest
-from manufactured import orders
-from verification.in_time import (
+
+from helpers.manufactured import orders
+from helpers.orders_in_time import (
     REFERENCE,
     decay_error,
     differentiated_by,
@@ -18,7 +19,6 @@ from verification.in_time import (
     small_cell,
     time_errors,
 )
-
 from heterode.solver.time.bdf import differentiation, extrapolation
 
 # -- one equation ---------------------------------------------------------------------------

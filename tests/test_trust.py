@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from breaking import BREAKS, Break, change_digit, files_of_a_run, flip_bit, swap_files
-from conftest import short_run
-from same_run import difference
 
 import heterode
+from helpers.breaking import BREAKS, Break, change_digit, files_of_a_run, flip_bit, swap_files
+from helpers.commands import short_run
+from helpers.same_run import difference
 from heterode.base.errors import InputError
 from heterode.cli import main
 from heterode.reporting.page import write_page

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from breaking import change_digit, flip_bit
-from test_sweep_run import swept
 
+from helpers.breaking import change_digit, flip_bit
+from helpers.sweeps import swept
 from heterode.cli import main
 
 

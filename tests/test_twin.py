@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from cells import parameters
-from conftest import FIVE_DISCS, ROOT, Ended, command, environment, settings, short_run
 from scipy.interpolate import CubicSpline
 
+from helpers.cells import parameters
+from helpers.commands import Ended, command, environment, settings, short_run
+from helpers.paths import FIVE_DISCS, ROOT
 from heterode.base.errors import InputError
 from heterode.base.own_python import ScriptError
 from heterode.cli import main
@@ -397,7 +398,7 @@ def test_a_place_that_cannot_be_written(results: Path, heterode: Heterode) -> No
 @pytest.mark.slow
 def test_equal_spheres_are_what_their_twin_says(tmp_path: Path, heterode: Heterode) -> None:
     """The bound of docs/verification.md, which another script for PyBaMM is held to."""
-    from verification.homogenised import BOUND, SPHERES
+    from helpers.equal_spheres import BOUND, SPHERES
 
     steps = 'protocol.steps=["charge at 1C until 4.3 V"]'
     options = [part for text in (*SPHERES, steps) for part in ("--set", text)]

@@ -2,10 +2,10 @@
 
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
+from helpers.paths import ROOT
 from heterode.base.units import UnitError, convert, quantity
 
 
@@ -101,7 +101,7 @@ def test_a_preset_loads_without_heavy_imports():
         "heavy |= {part for part in parts if not part.startswith('scipy._')}\n"
         "sys.exit(', '.join(sorted(heavy & set(sys.modules))) or 0)"
     )
-    root = Path(__file__).parents[1]
+    root = ROOT
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False
     )

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from conftest import FIVE_DISCS, PRESET
-from dielectric_cases import OSCILLATORS
-from report_cases import optical_table
-from synthetic import synthetic_run, write_run
-from test_sweep_run import swept
 
+from helpers.dielectric_cases import OSCILLATORS
+from helpers.paths import FIVE_DISCS, PRESET
+from helpers.report_cases import optical_table
+from helpers.sweeps import swept
+from helpers.synthetic import synthetic_run, write_run
 from heterode.cli import main
 from heterode.results.written import RECORD, is_own
 

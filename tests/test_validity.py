@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import FIVE_DISCS, PRESET, ROOT
 
+from helpers.paths import FIVE_DISCS, PRESET, ROOT
 from heterode.base.errors import InputError
 from heterode.base.run_warnings import RunWarning
 from heterode.geometry import quality

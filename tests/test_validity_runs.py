@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import Ended, short_run
-from test_resume import signal_at
 
+from helpers.broken_runs import signal_at
+from helpers.commands import Ended, short_run
 from heterode.base.run_warnings import RunWarning
 from heterode.cli import main
 from heterode.results.manifest import add_warnings, read_manifest

@@ -6,14 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dielectric_cases import OSCILLATORS
-from vasp_files import outcar, vasprun
-from verification.own_venv import ask, python_with
 
+from helpers.dielectric_cases import OSCILLATORS
+from helpers.own_venv import ask, python_with
+from helpers.paths import HELPERS, LOCKS
+from helpers.vasp_files import outcar, vasprun
 from heterode.optics.oscillators import lorentz_dielectric
 
-PYMATGEN = Path(__file__).parent / "verification" / "locks" / "pymatgen.lock"
-LOOK = Path(__file__).parent / "vasp_look.py"
+PYMATGEN = LOCKS / "pymatgen.lock"
+LOOK = HELPERS / "vasp_look.py"
 
 
 @pytest.mark.slow

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from geometry_cases import REFERENCE_MESHES
 from matplotlib.image import imread
-from surroundings import PATIENCE
-from synthetic import SyntheticRun, synthetic_run, write_run
 
+from helpers.paths import MESHES, ROOT
+from helpers.surroundings import PATIENCE
+from helpers.synthetic import SyntheticRun, synthetic_run, write_run
 from heterode.base.errors import InputError
 from heterode.geometry.msh import read_msh
 from heterode.geometry.tags import PARTICLE_OFFSET
@@ -30,8 +30,6 @@ from heterode.viewing.particle_map import Layout, Panel, chosen_samples, map_fig
 from heterode.viewing.section import mid_section
 from heterode.viewing.style import spoken_time
 from heterode.viewing.voltage import voltage_figure
-
-ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture(scope="module")
@@ -277,7 +275,7 @@ def test_wide_cells_lie_down(run: SyntheticRun, width: float, lying: bool) -> No
 
 
 def test_a_cut_through_tetrahedra_has_the_area_and_the_values_of_the_plane() -> None:
-    mesh = read_msh(REFERENCE_MESHES / "spheres_3d.msh")
+    mesh = read_msh(MESHES / "spheres_3d.msh")
     solid = mesh.cell_tags >= PARTICLE_OFFSET
     particle = mesh.cell_tags[solid] - PARTICLE_OFFSET
     whole = FieldGrid("particles", mesh.points_um, mesh.cells, {"tag": mesh.cell_tags})

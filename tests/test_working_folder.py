@@ -8,9 +8,9 @@ from pathlib import Path
 
 import matplotlib as mpl
 import pytest
-from conftest import environment
-from surroundings import PATIENCE
 
+from helpers.commands import environment
+from helpers.surroundings import PATIENCE
 from heterode.viewing.style import style
 
 OPTIONS = "\nfrom petsc4py import PETSc\nprint(PETSc.Options().hasName('foreign'))\n"

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import environment
 
+from helpers.commands import environment
 from heterode.base.errors import InputError
 from heterode.results import written
 from heterode.results.storage import OutputError

@@ -31,7 +31,7 @@ MOMENTS = 40
 
 
 def results_folder(arguments):
-    """Of the arguments, of the environment, or of what is open in ParaView."""
+    """The folder that the arguments, the environment or what is open in ParaView name."""
     if arguments:
         return arguments[0]
     if os.environ.get("HETERODE_RESULTS"):

@@ -1,4 +1,9 @@
-"""The cores this process may use, and the control groups that limit it."""
+"""The cores that this process may keep busy, and the control groups that limit it.
+
+All that shares out work goes by `usable_cores`: the threads of the statistics, the runs of a sweep.
+Linear algebra keeps to one thread (`one_thread_a_library`): ranks, threads and runs have the cores
+already, and its own threads know no quota of a container.
+"""
 
 from __future__ import annotations
 
@@ -33,6 +38,14 @@ def usable_cores(root: Path = Path("/")) -> int:
             if quota != "max" and int(quota) > 0:
                 cores = min(cores, int(quota) // int(period))
     return max(cores, 1)
+
+
+def one_thread_a_library() -> None:
+    """Let BLAS and OpenMP start no threads of their own, unless the user asks for some.
+
+    They read this when they are loaded, so it has to come before NumPy.
+    """
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def control_groups(root: Path, controller: str) -> Iterator[tuple[Path, int]]:

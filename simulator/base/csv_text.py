@@ -16,6 +16,7 @@ from pathlib import Path
 
 from heterode.base.errors import InputError
 from heterode.base.reading import read_regular
+from heterode.base.words import counted
 
 LARGEST_FILE = 256_000_000
 """Bytes. A table of a million particles has a third of that."""
@@ -30,7 +31,7 @@ SHOWN = 40
 """Characters of a heading that a message may repeat: what was named by mistake may be secret."""
 
 NAMES = {",": "commas", ";": "semicolons", "\t": "tabs"}
-"""Of the separators, for messages."""
+"""How messages call the separators."""
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
@@ -340,7 +341,9 @@ def _heading_above(
 def _check_heading(path: Path, heading: Sequence[str]) -> None:
     if len(heading) > MOST_COLUMNS:
         raise TableError(
-            path, f"has {len(heading)} columns", allowed=f"a CSV table with up to {MOST_COLUMNS}"
+            path,
+            f"has {counted(len(heading), 'column')}",
+            allowed=f"a CSV table with up to {MOST_COLUMNS}",
         )
     named = [name for name in heading if name]
     twice = [name for name, times in Counter(named).items() if times > 1]
@@ -367,4 +370,4 @@ def _unequal(path: Path, line: int, found: int, wanted: int, separator: str) -> 
 
 
 def _cells(count: int) -> str:
-    return f"{count} cell" if count == 1 else f"{count} cells"
+    return counted(count, "cell")

@@ -1,13 +1,11 @@
-"""Tables to TOML text: the standard library reads TOML, and does not write it."""
+"""Tables to TOML text, by tomlkit: the standard library reads TOML, and does not write it."""
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
-_BARE = re.compile(r"[A-Za-z0-9_-]+\Z")
+# tomlkit is imported where it is needed: it takes 0.1 s to load, and most commands write no TOML.
 
 
 def toml_text(tables: Mapping[str, Any]) -> str:
@@ -19,36 +17,31 @@ def toml_text(tables: Mapping[str, Any]) -> str:
     Raises:
         TypeError: something else among them.
     """
-    return "\n".join(_table(tables, ())).strip() + "\n"
+    import tomlkit
 
-
-def _table(table: Mapping[str, Any], above: tuple[str, ...]) -> list[str]:
-    values = {k: v for k, v in table.items() if not isinstance(v, Mapping)}
-    lines = [f"{_key(name)} = {toml_value(value)}" for name, value in values.items()]
-    if lines and above:
-        lines.insert(0, f"[{'.'.join(map(_key, above))}]")
-    lines += [""] if lines else []
-    for name, value in table.items():
-        if isinstance(value, Mapping):
-            lines += _table(value, (*above, name))
-    return lines
-
-
-def _key(name: str) -> str:
-    return name if _BARE.match(name) else json.dumps(name, ensure_ascii=False)
+    return tomlkit.dumps(_with_arrays(tables))
 
 
 def toml_value(value: Any) -> str:
-    """A value on one line, as it stands after `key =`."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int | float):
-        return repr(value)
-    if isinstance(value, str):
-        # JSON's escapes are among TOML's; only DEL is left bare by one and refused by the other.
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
-    if isinstance(value, list | tuple):
-        return f"[{', '.join(map(toml_value, value))}]"
+    """A value on one line, as it stands after `key =`.
+
+    Raises:
+        TypeError: TOML has no such value.
+    """
+    # Within an array tomlkit writes tables on the line, too.
+    return str(_array([value]).as_string())[1:-1]
+
+
+def _with_arrays(value: Any) -> Any:
+    """The same with lists as arrays: tomlkit makes a list of tables a run of [[sections]]."""
     if isinstance(value, Mapping):
-        return f"{{ {', '.join(f'{_key(k)} = {toml_value(v)}' for k, v in value.items())} }}"
-    raise TypeError(f"TOML has no {type(value).__name__}")
+        return {key: _with_arrays(inner) for key, inner in value.items()}
+    return _array(value) if isinstance(value, list | tuple) else value
+
+
+def _array(values: Any) -> Any:
+    import tomlkit
+
+    array = tomlkit.array()
+    array.extend(values)
+    return array

@@ -120,6 +120,10 @@ def kind_of(unit: str) -> str:
     return _KINDS.get(unit, f"quantity in {unit}")
 
 
+def _with_article(kind: str) -> str:
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
+
+
 def convert(value: float, unit: str, target: str) -> float:
     """Convert `value` between two units of one dimension (neither with an offset).
 
@@ -144,7 +148,9 @@ def quantity(text: object, unit: str) -> float:
             message reads on after the value: 'has no unit', 'is a length, not a time'.
     """
     if isinstance(text, bool) or not isinstance(text, int | float | str):
-        raise UnitError(f"is not a {kind_of(unit)}: a number with a unit in quotes is wanted")
+        raise UnitError(
+            f"is not {_with_article(kind_of(unit))}: a number with a unit in quotes is wanted"
+        )
     if not isinstance(text, str):
         raise UnitError("has no unit")
     if len(text) > LONGEST_QUANTITY:
@@ -169,7 +175,7 @@ def _to_si(value: float, name: str, unit: str) -> float:
     if name in ("degC", "°C"):
         # An offset, not a factor: only a temperature on its own can be given in Celsius.
         if unit != "K":
-            raise UnitError(f"is a temperature, not a {kind_of(unit)}")
+            raise UnitError(f"is a temperature, not {_with_article(kind_of(unit))}")
         return value + 273.15
     _check_names(name)
     if _UNIT.fullmatch(name) is None:
@@ -183,7 +189,7 @@ def _to_si(value: float, name: str, unit: str) -> float:
         raise UnitError(f"has a unit that cannot be read: '{_shortened(name)}'") from error
     if factor is None:
         dimension = _dimension(name)
-        raise UnitError(f"is {dimension}, not a {kind_of(unit)}")
+        raise UnitError(f"is {dimension}, not {_with_article(kind_of(unit))}")
     # Dividing by a whole number rounds once, so that "60 um" is the float written 6e-05.
     inverse = round(1.0 / factor) if factor < 1.0 else 1
     return value / inverse if inverse > 1 and factor * inverse == 1.0 else value * factor
@@ -217,5 +223,5 @@ def _dimension(name: str) -> str:
     dimensionality = _registry().Unit(name).dimensionality
     for unit, kind in _KINDS.items():
         if _registry().Unit(unit).dimensionality == dimensionality:
-            return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
+            return _with_article(kind)
     return f"of dimension {dimensionality}"

@@ -6,6 +6,7 @@ import argparse
 import sys
 from typing import TYPE_CHECKING, Any
 
+from heterode.base.words import counted
 from heterode.cli.endings import DONE
 from heterode.cli.outputs import with_overwrite
 from heterode.cli.results_folder import add_accept_altered, reading, with_results
@@ -108,7 +109,7 @@ def _make(options: argparse.Namespace) -> None:
         return
     width, height = movie.size
     print(
-        f"{movie.frames} frames of {width} x {height} from {movie.cells} cells: "
+        f"{counted(movie.frames, 'frame')} of {width} x {height} from {movie.cells} cells: "
         f"{movie.prepare_s:.1f} s to prepare, {movie.per_frame_s:.2f} s a frame"
         + (f", {movie.gif_s:.1f} s for the GIF" if "gif" in options.format else "")
     )

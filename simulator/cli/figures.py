@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from heterode.base.errors import ArgumentError, InputError
+from heterode.base.words import counted
 from heterode.cli.endings import DONE
 from heterode.cli.outputs import with_overwrite
 from heterode.cli.results_folder import add_accept_altered, reading, with_results
@@ -79,7 +80,9 @@ def _draw(options: argparse.Namespace) -> None:
         if not options.names:
             print(write_page(folder.path))
     if problems:
-        raise InputError(f"{len(problems)} of {len(drawn)} figures: {'; '.join(problems)}")
+        raise InputError(
+            f"{len(problems)} of {counted(len(drawn), 'figure')}: {'; '.join(problems)}"
+        )
 
 
 def _check_particles(folder: ResultsFolder, numbers: Sequence[int]) -> None:

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from heterode import __version__
+from heterode.base.cores import one_thread_a_library
 from heterode.base.errors import ArgumentError, InputError, ResumeError
 from heterode.base.ranks import is_agreed, launched_as, launched_in_parallel, together
 from heterode.cli import (
@@ -64,6 +65,13 @@ COMMANDS = (
 class _Parser(argparse.ArgumentParser):
     """Reports wrong usage as every other mistake: by an exception, in one line."""
 
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Refuse what is unknown here, not in the parser above: its help knows no such option."""
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return found, unknown
+
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{message}. See `{self.prog} --help`")
 
@@ -75,6 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Open MPI does not start without one; the system knows where it is.
     with suppress(RuntimeError):
         os.environ.setdefault("HOME", str(Path.home()))
+    one_thread_a_library()
     left: SystemExit | None = None
     with lasting_streams() as stdout, _silent_libraries():
         try:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from heterode.base.ranks import on_root
+from heterode.base.words import counted
 from heterode.cli.endings import DONE
 from heterode.cli.outputs import with_overwrite
 from heterode.cli.results_folder import add_accept_altered, reading
@@ -106,7 +107,7 @@ def _micrograph(options: argparse.Namespace, comm: Any) -> int:
         ):
             count = take_pictures(request, colours, options.seed, options.out)
             leave_note(options.out)
-        print(f"{count} particles\nresults: {options.out}")
+        print(f"{counted(count, 'particle')}\nresults: {options.out}")
 
     on_root(comm, make)
     return DONE

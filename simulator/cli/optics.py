@@ -138,6 +138,7 @@ def _optics(options: argparse.Namespace, comm: Any) -> int:
             inputs=[*inputs_of(jobs), *more],
             overwrite=options.overwrite,
             option="--out",
+            named={options.write_calibration: "--write-calibration"},
         ):
             process(
                 jobs,

@@ -54,16 +54,16 @@ def _run(options: argparse.Namespace, comm: Any) -> int:
             print(f"completed already\nresults: {folder}")
         return DONE
     together(comm, _load_solver)
-    from heterode.runs.whole import lay_out, run_through, usual_observers
+    from heterode.runs.recorder import Recorder
+    from heterode.runs.whole import lay_out, observed_by, run_through
 
-    observers = usual_observers(
-        parameters,
+    recorder = Recorder(
         folder,
-        quiet=options.quiet,
         overwrite=options.overwrite,
         resume=options.resume,
         accept_altered=options.accept_altered,
     )
+    observers = observed_by(recorder, parameters, quiet=options.quiet)
     setting, crew = lay_out(parameters, observers)
     if comm.rank == 0 and not options.quiet:
         if renamed and not options.resume:
@@ -79,8 +79,13 @@ def _run(options: argparse.Namespace, comm: Any) -> int:
     except Exception as error:
         return _fault(error, folder, comm)
     if comm.rank == 0:
+        place = f"Results so far: {folder}"
+        if not recorder.begun:
+            place = f"The earlier results in {folder} are as they were"
         if outcome.status == "failed":
-            print(f"heterode: failed: {outcome.reason}. Results so far: {folder}", file=sys.stderr)
+            print(f"heterode: failed: {outcome.reason}. {place}", file=sys.stderr)
+        elif not recorder.begun:
+            print(f"heterode: {outcome.reason}. {place}", file=sys.stderr)
         elif not options.quiet:
             print(f"{outcome.status}: {outcome.reason}\nresults: {folder}")
             if parameters.output.report:

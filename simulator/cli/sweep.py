@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from heterode.base.errors import InputError
+from heterode.base.words import counted
 from heterode.cli.endings import DONE, SOLVE_FAILED
 from heterode.cli.outputs import with_overwrite
 from heterode.cli.results_folder import add_accept_altered, mind
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from heterode.sweep.folder import Ended, SweepFolder
     from heterode.sweep.plan import Plan, Run
-    from heterode.sweep.slots import Seat
+    from heterode.sweep.slots import Slot
 
 _TEXT = (
     "many runs, one table: a grid, a list or draws over any key of the parameter file, times "
@@ -137,23 +138,23 @@ def _folder(options: argparse.Namespace) -> SweepFolder:
 
 def _pool(options: argparse.Namespace) -> int:
     """Do all runs that are left, on the cores here."""
-    from heterode.sweep.pool import local_seats
+    from heterode.sweep.pool import local_slots
 
     folder = _folder(options)
-    seats = local_seats(folder, options.ranks or 1, options.jobs)
+    slots = local_slots(folder, options.ranks or 1, options.jobs)
     try:
         if options.sweep.is_file() and not folder.plan.exists():
             # None has run: workers load their libraries while the sweep is read and validated.
-            for seat in seats:
-                seat.prepare()
+            for slot in slots:
+                slot.prepare()
         from heterode.sweep.plan import Draft, lay_out, read_sweep
 
         found = folder.read() if options.sweep.is_dir() else read_sweep(options.sweep)
         ranks = options.ranks or found.file.ranks
         if options.ranks is None and ranks > 1:
             # Only the file says so: these runs start their ranks themselves.
-            _dismiss(seats)
-            seats = local_seats(folder, ranks, options.jobs)
+            _dismiss(slots)
+            slots = local_slots(folder, ranks, options.jobs)
         if isinstance(found, Draft):
             plan = lay_out(found)
             _warn(plan, options)
@@ -161,27 +162,29 @@ def _pool(options: argparse.Namespace) -> int:
                 folder.create(plan)
         else:
             plan = found
-        return _run(plan, folder, seats, ranks, options)
+        return _run(plan, folder, slots, ranks, options)
     except InputError:
-        _dismiss(seats)
+        _dismiss(slots)
         raise
     finally:
-        for seat in seats:
-            seat.close()
+        for slot in slots:
+            slot.close()
 
 
 def _warn(plan: Plan, options: argparse.Namespace) -> None:
-    """Say what is wrong with the sweep as a whole, before its runs."""
+    """Say what is wrong with the sweep as a whole, and what it runs less often, before its runs."""
     if not options.quiet:
+        for remark in plan.remarks:
+            print(f"heterode: {remark}", file=sys.stderr, flush=True)
         for warning in plan.warnings:
             print(f"heterode: warning: {warning.message}", file=sys.stderr, flush=True)
 
 
-def _dismiss(seats: Sequence[Seat]) -> None:
+def _dismiss(slots: Sequence[Slot]) -> None:
     """No run is wanted of them: they need not get ready either."""
-    for seat in seats:
-        seat.kill()
-        seat.close()
+    for slot in slots:
+        slot.kill()
+        slot.close()
 
 
 def _load_findings() -> None:
@@ -193,7 +196,7 @@ def _load_findings() -> None:
 
 
 def _run(
-    plan: Plan, folder: SweepFolder, seats: Sequence[Seat], ranks: int, options: argparse.Namespace
+    plan: Plan, folder: SweepFolder, slots: Sequence[Slot], ranks: int, options: argparse.Namespace
 ) -> int:
     from heterode.progress.board import Board
     from heterode.results.folder import ResultsFolder
@@ -207,7 +210,7 @@ def _run(
         tasks = tasks_of(plan, folder, retry=options.retry_failed)
         signal = 0
         if tasks:
-            count, total = min(len(seats), len(tasks)), len(plan.unique())
+            count, total = min(len(slots), len(tasks)), len(plan.unique())
             board = Board(
                 sys.stderr,
                 plan.title,
@@ -217,8 +220,8 @@ def _run(
                 quiet=options.quiet,
             )
             on = f" on {ranks} ranks each" if ranks > 1 else ""
-            board.say(f"{len(tasks)} of {total} runs are left, {count} at a time{on}")
-            signal = Pool(folder, seats[:count], board, _load_findings).run(tasks)
+            board.say(f"{len(tasks)} of {counted(total, 'run', 'is')} left, {count} at a time{on}")
+            signal = Pool(folder, slots[:count], board, _load_findings).run(tasks)
         code = _collect(plan, folder, options)
         return 128 + signal if signal else code
     finally:
@@ -297,7 +300,7 @@ def _submit(plan: Plan, folder: SweepFolder, ranks: int, options: argparse.Names
         return DONE
     job = submit(plan, folder, tasks, ranks)
     print(
-        f"submitted: array job {job} of {len(tasks)} runs; logs in {folder.slurm}\n"
+        f"submitted: array job {job} of {counted(len(tasks), 'run')}; logs in {folder.slurm}\n"
         f"heterode sweep {shlex.quote(str(folder.path))} --collect writes the table meanwhile"
     )
     return DONE

@@ -7,12 +7,13 @@ from argparse import ArgumentTypeError
 from collections.abc import Callable, Sequence
 
 from heterode.base.units import UnitError, quantity
+from heterode.base.words import counted
 
 LEAST_UM, LARGEST_UM = 1e-4, 1e6
 """Lengths of options: from a tenth of a nanometre to a metre."""
 
 FARTHEST = 1e12
-"""Of numbers that have no range of their own: none means more, and their cubes are numbers."""
+"""Bound of numbers without a range of their own: none means more, and their cubes are finite."""
 
 
 def length(text: str) -> float:
@@ -53,7 +54,7 @@ def voxel(text: str) -> tuple[float, ...]:
     edges = tuple(length(part) for part in text.split(","))
     if len(edges) not in (1, 3):
         raise ArgumentTypeError(
-            f"'{text}' has {len(edges)} lengths: one is wanted, or three for x, y and z"
+            f"'{text}' has {counted(len(edges), 'length')}: one is wanted, or three for x, y and z"
         )
     return edges
 
@@ -135,7 +136,9 @@ def numbers(*counts: int, form: str = "") -> Callable[[str], tuple[float, ...]]:
             raise ArgumentTypeError(f"'{text}' has a number beyond {FARTHEST:g}{_as(form)}")
         if len(found) not in counts:
             wanted = " or ".join(str(count) for count in counts)
-            raise ArgumentTypeError(f"'{text}' has {len(found)} numbers, not {wanted}{_as(form)}")
+            raise ArgumentTypeError(
+                f"'{text}' has {counted(len(found), 'number')}, not {wanted}{_as(form)}"
+            )
         return found
 
     return read

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from heterode.base.errors import InputError
+from heterode.base.words import counted
 from heterode.cli.endings import DONE
 from heterode.cli.results_folder import with_results
 
@@ -52,7 +53,10 @@ def _look(place: Path) -> None:
     for name in others:
         print(f"{name:<{width}}  not known: {_why(found.covers, name)}")
     bad = [finding for finding in findings if finding.problem]
-    print(f"{len(findings) - len(bad)} of {len(findings)} files are whole; {summary(found)}")
+    print(
+        f"{len(findings) - len(bad)} of {counted(len(findings), 'file', 'is')} whole; "
+        f"{summary(found)}"
+    )
     if bad:
         more = f" (and {len(bad) - 1} more, see above)" if len(bad) > 1 else ""
         remedy = REMEDY if found.problems else _REPORT

@@ -53,7 +53,7 @@ Rule = Literal["relax", "redraw", "uniform"]
 Restriction = Literal["truncate", "clip", "rescale"]
 
 NODES = 500
-"""Of the law of the largest of N values, for "rescale"."""
+"""Quadrature nodes over the law of the largest of N values, for "rescale"."""
 
 HERMITE = 80
 """Terms of C(r): r^80 is below 1e-3 up to r = 0.917."""

@@ -32,7 +32,7 @@ FARTHEST = 9.0
 """Standard deviations from the median beyond which a normal law holds nothing (1e-19)."""
 
 NODES = 200
-"""Of Gauss' quadrature over a lognormal: moments come out to rounding error."""
+"""Nodes of Gauss' quadrature over a lognormal: moments come out to rounding error."""
 
 
 def _below(z: Floats) -> Floats:

@@ -82,7 +82,7 @@ def areal_capacity(parameters: Parameters, mesh: MeshSummary | None = None) -> f
 
 
 def _thicknesses(p: Parameters, mesh: MeshSummary | None) -> tuple[float, float]:
-    """Of coating and separator, m."""
+    """The thicknesses of coating and separator, m."""
     if mesh is not None:
         return mesh.coating_thickness, mesh.separator_thickness
     return p.geometry.coating_thickness, p.geometry.separator_thickness
@@ -119,7 +119,7 @@ def exchange_current(parameters: Parameters, lithium_fraction: float) -> float:
         salt_concentration=parameters.electrolyte.initial_concentration,
         temperature=parameters.temperature,
     )
-    return float(law(np.array([lithium_fraction]), np.ones(1))[0][0])
+    return float(law(np.array([lithium_fraction]), np.ones(1))[0])
 
 
 @dataclass(frozen=True)

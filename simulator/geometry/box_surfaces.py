@@ -14,14 +14,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from types import ModuleType
 
 import numpy as np
 import numpy.typing as npt
 
 from heterode.base.errors import InputError
 from heterode.geometry import tags
-from heterode.geometry.gmsh_session import gmsh_session
+from heterode.geometry.gmsh_session import BuiltInKernel, gmsh_session
 from heterode.geometry.packing import Packing
 from heterode.geometry.spheres import Border, Surface
 
@@ -110,7 +110,7 @@ def mesh_box(
 class _Drawing:
     """Hands planes to gmsh; `planes` holds (gmsh surface, domains)."""
 
-    geo: Any
+    geo: BuiltInKernel
     extent: Floats
     surfaces: Sequence[Surface]
     separator_um: float
@@ -257,7 +257,7 @@ def empty_grid(extent: Floats, separator_um: float, sizes: BoxSizes) -> tuple[li
 
 
 @contextmanager
-def _size_field(gmsh: Any, grid: Floats) -> Iterator[None]:
+def _size_field(gmsh: ModuleType, grid: Floats) -> Iterator[None]:
     """gmsh's background field from `size_grid`, by a temporary file."""
     handle, name = tempfile.mkstemp(suffix=".sizes")
     try:

@@ -21,11 +21,14 @@ from typing import Any, TypeVar
 from heterode.base import cache_folder as heterode_cache
 from heterode.base.errors import InputError
 from heterode.base.reading import read_regular
+from heterode.base.words import counted
 from heterode.geometry import meshing, packing
 from heterode.geometry.extent import refuse_other_units
 from heterode.geometry.mesh_data import MeshData
 from heterode.geometry.msh import read_msh, write_msh
 from heterode.geometry.packing import Packing, Progress, pack
+from heterode.parameters.fields import Section
+from heterode.parameters.model import Parameters
 
 Result = TypeVar("Result")
 
@@ -33,7 +36,7 @@ MANY = 500
 """Particles from which packing and meshing take seconds and say so on a terminal."""
 
 
-def mesh_for(parameters: Any) -> MeshData:
+def mesh_for(parameters: Parameters) -> MeshData:
     """Read geometry.mesh_file, or reuse or make the mesh that the parameters ask for.
 
     Raises:
@@ -41,7 +44,7 @@ def mesh_for(parameters: Any) -> MeshData:
     """
     geometry = parameters.geometry
     if geometry.mesh_file is not None:
-        return _foreign_mesh(parameters)
+        return _foreign_mesh(parameters, geometry.mesh_file)
     name = _named(parameters, lambda: mesh_hash(parameters))
     path = cache_folder() / f"{name}.msh"
     mesh = _kept(path, name)
@@ -61,11 +64,11 @@ def _kept(path: Path, name: str) -> MeshData | None:
     return mesh if mesh is not None and mesh.hash == name else None
 
 
-def _made(parameters: Any, path: Path, name: str) -> MeshData:
+def _made(parameters: Parameters, path: Path, name: str) -> MeshData:
     packed = packing_for(parameters)
     progress = _terminal_progress(len(packed.radii_um))
     if progress is not None:
-        progress(f"meshing {len(packed.radii_um)} particles")
+        progress(f"meshing {counted(len(packed.radii_um), 'particle')}")
     mesh = _named(parameters, lambda: meshing.build_mesh(packed, parameters.geometry, name))
     _store(path, mesh)
     return mesh
@@ -88,28 +91,28 @@ def _alone(path: Path) -> Iterator[None]:
 
 
 def _remove_empty(folders: Sequence[Path]) -> None:
-    """Of folders, innermost first, as many as are empty."""
+    """Remove folders, innermost first, until one is not empty."""
     with suppress(OSError):
         for folder in folders:
             folder.rmdir()
 
 
-def _foreign_mesh(parameters: Any) -> MeshData:
+def _foreign_mesh(parameters: Parameters, file: Path) -> MeshData:
     """The mesh of geometry.mesh_file."""
     geometry = parameters.geometry
-    mesh = _named(parameters, lambda: read_msh(geometry.mesh_file), "geometry.mesh_file: ")
-    name = f"geometry.mesh_file = {geometry.mesh_file}: "
+    mesh = _named(parameters, lambda: read_msh(file), "geometry.mesh_file: ")
+    name = f"geometry.mesh_file = {file}: "
     _named(parameters, lambda: refuse_other_units(mesh, 1e6 * geometry.coating_thickness), name)
     if mesh.dimension != geometry.dimension:
         raise InputError(
             f"{parameters.source_file}: geometry.dimension = {geometry.dimension}, but"
-            f" geometry.mesh_file = {geometry.mesh_file} holds a mesh in {mesh.dimension}D."
+            f" geometry.mesh_file = {file} holds a mesh in {mesh.dimension}D."
             f" Set geometry.dimension to {mesh.dimension}, or name another mesh."
         )
     return mesh
 
 
-def packing_for(parameters: Any) -> Packing:
+def packing_for(parameters: Parameters) -> Packing:
     """The packing that `mesh_for` meshes; the same one for the same parameters and seed.
 
     Raises:
@@ -125,7 +128,7 @@ def packing_for(parameters: Any) -> Packing:
     return _named(parameters, lambda: pack(geometry, parameters.seeds.packing, progress))
 
 
-def mesh_hash(parameters: Any) -> str:
+def mesh_hash(parameters: Parameters) -> str:
     """Hash of everything that determines the mesh, 32 hexadecimal digits.
 
     Raises:
@@ -185,7 +188,7 @@ def _store(path: Path, mesh: MeshData) -> None:
         return
 
 
-def _named(parameters: Any, make: Callable[[], Result], key: str = "") -> Result:
+def _named(parameters: Parameters, make: Callable[[], Result], key: str = "") -> Result:
     """Run `make`; an InputError then begins with the parameter file's name."""
     try:
         return make()
@@ -193,9 +196,9 @@ def _named(parameters: Any, make: Callable[[], Result], key: str = "") -> Result
         raise InputError(f"{parameters.source_file}: {key}{error}") from None
 
 
-def _plain(section: Any) -> dict[str, Any]:
+def _plain(section: object) -> dict[str, Any]:
     """A section of the parameters as a dictionary."""
-    return dict(section.model_dump()) if hasattr(section, "model_dump") else dict(vars(section))
+    return dict(section.model_dump() if isinstance(section, Section) else vars(section))
 
 
 def _file_hash(path: Path) -> str:

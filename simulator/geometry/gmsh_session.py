@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from types import ModuleType
+from typing import Protocol
 
 FRONTAL_DELAUNAY = 6
 
 
+class CurveMeshing(Protocol):
+    """How gmsh.model.geo is told to divide a curve."""
+
+    def setTransfiniteCurve(self, tag: int, nPoints: int) -> object: ...
+
+
+class BuiltInKernel(Protocol):
+    """What is used of gmsh.model.geo, gmsh's own geometry kernel; tags number its entities."""
+
+    mesh: CurveMeshing
+
+    def addPoint(self, x: float, y: float, z: float) -> int: ...
+    def addLine(self, startTag: int, endTag: int) -> int: ...
+    def addCurveLoop(self, curveTags: Sequence[int]) -> int: ...
+    def addPlaneSurface(self, wireTags: Sequence[int]) -> int: ...
+
+
 @contextmanager
-def gmsh_session(name: str, options: Mapping[str, float] | None = None) -> Iterator[Any]:
+def gmsh_session(name: str, options: Mapping[str, float] | None = None) -> Iterator[ModuleType]:
     """gmsh with an empty model and options of its own; leaves no trace in the process.
 
     A session that the caller has open already is used and kept: its model stays current after.

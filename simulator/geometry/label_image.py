@@ -186,7 +186,7 @@ def _ring(mask: Mask, window: tuple[slice, ...], pixel_um: float) -> Floats | No
 
 
 def _area(ring: Floats) -> float:
-    """Of a polygon, positive if anticlockwise."""
+    """The area of a polygon, positive if it runs anticlockwise."""
     ahead = np.roll(ring, -1, axis=0)
     return 0.5 * float(np.sum(ring[:, 0] * ahead[:, 1] - ahead[:, 0] * ring[:, 1]))
 

@@ -24,6 +24,7 @@ from scipy.spatial import cKDTree
 from skimage.measure import marching_cubes
 
 from heterode.base.errors import InputError
+from heterode.base.words import counted
 from heterode.geometry.box_surfaces import SLOPE, BoxSizes, empty_grid, mesh_box
 from heterode.geometry.even_surface import enclosed_volume, even_triangles, vertex_normals
 from heterode.geometry.mesh_data import MeshData
@@ -41,6 +42,7 @@ from heterode.geometry.parting import (
     require_resolved,
 )
 from heterode.geometry.spheres import Surface
+from heterode.parameters.geometry import MeshSettings
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -100,7 +102,7 @@ def mesh_stack(
     voxel_um: Sequence[float],
     separator_um: float,
     gap_um: float,
-    settings: Any,
+    settings: MeshSettings,
     progress: Progress | None = None,
 ) -> ImageMesh:
     """Mesh a stack of label images, of order 1.
@@ -121,7 +123,7 @@ def mesh_stack(
     for attempt in range(RETRIES + 1):
         solids = solids_of(labels, voxel_um, gap_um, factor, sizes.maximum, progress)
         if progress is not None:
-            progress(f"filling the space between {len(solids.labels)} particles")
+            progress(f"filling the space between {counted(len(solids.labels), 'particle')}")
         inner = [surface for _, surface in solids.voids]
         grid = _size_grid([*solids.surfaces, *inner], solids.extent, separator_um, sizes)
         try:

@@ -71,7 +71,7 @@ class MeshData:
 
         Args:
             points_um: (P, d); points no cell uses are dropped.
-            cells: (M, nodes); inverted cells are not repaired.
+            cells: (M, nodes); inverted cells are not repaired (`oriented` does).
             cell_tags: (M,).
             order: 1 or 2.
             name: the mesh's hash; empty: hash of the content.
@@ -92,8 +92,9 @@ class MeshData:
         if not np.all(measure > 0.0):
             worst = int(np.argmin(measure))
             raise InputError(
-                f"the mesh has {int(np.sum(measure <= 0.0))} inverted cells (worst: cell {worst},"
-                f" {measure[worst]:.3g} um^{dimension}). Mesh it again with a finer size."
+                f"the mesh has {int(np.sum(~(measure > 0.0)))} cells that are flat or turned inside"
+                f" out (worst: cell {worst}, {measure[worst]:.3g} um^{dimension}). Mesh it again"
+                " with a finer size."
             )
         axis = thickness_axis(dimension)
         lateral = [a for a in range(dimension) if a != axis]
@@ -184,10 +185,11 @@ def _require_domains(cell_tags: Tags) -> None:
         raise InputError(f"the mesh has cells of unknown tag {int(strange[0])}.")
     if not particles.size:
         raise InputError("the mesh has no particles. Make it by `heterode mesh`.")
-    missing = np.setdiff1d(np.arange(particles.max() + 1), particles)
-    if missing.size:
+    # The numbers are in order: the first that is not its place follows the first hole.
+    holes = np.flatnonzero(particles != np.arange(len(particles)))
+    if holes.size:
         raise InputError(
-            f"the mesh has no cells tagged '{tags.particle_name(int(missing[0]))}', though"
+            f"the mesh has no cells tagged '{tags.particle_name(int(holes[0]))}', though"
             f" '{tags.particle_name(int(particles.max()))}' exists."
             " Number them from 0 up, as `heterode mesh` does."
         )

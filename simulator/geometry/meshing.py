@@ -8,19 +8,19 @@ stay straight, so only cells at the surface are curved, and their Jacobians are 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from heterode.base.errors import InputError
 from heterode.geometry import tags
-from heterode.geometry.gmsh_session import gmsh_session
+from heterode.geometry.gmsh_session import BuiltInKernel, gmsh_session
 from heterode.geometry.mesh_data import MeshData
 from heterode.geometry.meshing_3d import mesh_spheres
 from heterode.geometry.outline import WIDEST, MeshSizes, Outline, Slab, draw_outline
 from heterode.geometry.packing import Packing
 from heterode.geometry.simplex import EDGES, jacobian_range
+from heterode.parameters.geometry import Geometry, MeshSettings
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -35,7 +35,7 @@ GAP_FACTOR = 0.25
 ATTEMPTS = 4
 
 
-def build_mesh(packing: Packing, geometry: Any, name: str = "") -> MeshData:
+def build_mesh(packing: Packing, geometry: Geometry, name: str = "") -> MeshData:
     """Mesh a packing with the sizes of a parameter file.
 
     Args:
@@ -58,7 +58,7 @@ def build_mesh(packing: Packing, geometry: Any, name: str = "") -> MeshData:
     return mesh_slab(slab, mesh_sizes(geometry.mesh), name)
 
 
-def mesh_sizes(settings: Any) -> MeshSizes:
+def mesh_sizes(settings: MeshSettings) -> MeshSizes:
     """Sizes of [geometry.mesh] in micrometres.
 
     gap_elements = n asks for 4 n edges along the length over which a gap doubles (outline.py).
@@ -134,7 +134,7 @@ def triangulate(outline: Outline, maximum: float) -> tuple[Floats, Ints, Tags]:
     return points, cells, cell_tags
 
 
-def _describe(geo: Any, outline: Outline) -> list[tuple[int, int]]:
+def _describe(geo: BuiltInKernel, outline: Outline) -> list[tuple[int, int]]:
     """Hand the outline to gmsh edge by edge; returns (gmsh surface, cell tag)."""
     nodes = [geo.addPoint(x, y, 0.0) for x, y in outline.points]
     lines: dict[tuple[int, int], int] = {}

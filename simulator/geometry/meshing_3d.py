@@ -11,7 +11,6 @@ of 0.35 their surfaces lack 0.6 %. geometry.mesh.order and gap_elements are for 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +25,7 @@ from heterode.geometry.packing import Packing
 from heterode.geometry.polishing import polish, restore_volumes
 from heterode.geometry.simplex import integrate_cells
 from heterode.geometry.spheres import SphereSurfaces, Surface
+from heterode.parameters.geometry import MeshSettings
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -41,7 +41,9 @@ WANTED_SICN = 0.15
 """Cells worse than this are polished."""
 
 
-def mesh_spheres(packing: Packing, settings: Any, separator_um: float, name: str = "") -> MeshData:
+def mesh_spheres(
+    packing: Packing, settings: MeshSettings, separator_um: float, name: str = ""
+) -> MeshData:
     """Mesh spheres in the box, of order 1.
 
     Args:

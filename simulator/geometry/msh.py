@@ -1,14 +1,14 @@
 """Electrode meshes as gmsh's MSH 4.1 files, with a named group for every part.
 
 Groups: `cbd`, `separator`, `particle_0000`, ... of cells; `collector`, `lithium`, `walls`,
-`interface` of facets. gmsh and meshio read the files; reading here needs neither.
+`interface` of facets. gmsh and meshio read the files; reading here
+needs neither, for the reasons in heterode.geometry.msh_parser.
 Format: gmsh reference manual, "MSH file format" (version 4.1).
 """
 
 from __future__ import annotations
 
 import os
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,11 +16,15 @@ import numpy as np
 import numpy.typing as npt
 
 from heterode.base.errors import InputError
+from heterode.base.temporary import new_beside
 from heterode.geometry import tags
 from heterode.geometry.mesh_data import MeshData, content_hash, facets_of
 from heterode.geometry.msh_facets import check_facets
+from heterode.geometry.msh_groups import cell_tags_of
 from heterode.geometry.msh_parser import MshContent, parse_msh
+from heterode.geometry.orientation import folded_facets, oriented
 
+Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 CELL_TYPES = {(2, 1): 2, (2, 2): 9, (3, 1): 4, (3, 2): 11}
@@ -33,6 +37,11 @@ UNKNOWN = 12 * "?"
 
 REBUILD = "Rebuild it with `heterode mesh`."
 
+NAME_THEM = "Name the groups so in the program that wrote the mesh, or make it by `heterode mesh`."
+
+FLAT = 1e-6
+"""Largest extent along z of a mesh in 2D, as a share of its largest one."""
+
 
 def write_msh(path: Path | str, mesh: MeshData) -> None:
     """Write a binary MSH 4.1 file, by temporary file and rename.
@@ -42,31 +51,22 @@ def write_msh(path: Path | str, mesh: MeshData) -> None:
     """
     path = Path(path)
     try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        with new_beside(path) as partial:
+            with open(partial, "wb") as stream:
+                stream.write(msh_bytes(mesh))
+                stream.flush()
+                os.fsync(stream.fileno())
+            os.replace(partial, path)
     except OSError as error:
         raise InputError(f"{path}: cannot be written ({error.strerror}).") from None
-    try:
-        # mkstemp makes the file private; a mesh is as public as the user's other files.
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(temporary, 0o666 & ~umask)
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(msh_bytes(mesh))
-            stream.flush()
-            os.fsync(stream.fileno())
-        os.replace(temporary, path)
-    except BaseException as error:
-        Path(temporary).unlink(missing_ok=True)
-        if isinstance(error, OSError):
-            raise InputError(f"{path}: cannot be written ({error.strerror}).") from None
-        raise
 
 
 def read_msh(path: Path | str) -> MeshData:
     """Read a mesh of order 1 or 2 with the groups of cells named above, from heterode or elsewhere.
 
     A file as heterode wrote it is checked against the checksum it carries. The facets follow from
-    the cells, so files from elsewhere need not name them; see heterode.geometry.msh_facets.
+    the cells, so files from elsewhere need not name them; see heterode.geometry.msh_facets. Nor
+    need they number the nodes of a cell in one sense; see heterode.geometry.orientation.
 
     Raises:
         InputError: not a readable MSH 4.1 file, damaged, or a group missing; names the remedy.
@@ -78,20 +78,23 @@ def read_msh(path: Path | str) -> MeshData:
         found = "no triangles or tetrahedra" if not orders else "straight and curved cells mixed"
         raise InputError(f"{path}: {found} (allowed: cells of order 1 or of order 2). {REBUILD}")
     order = orders[0]
-    _require_groups(path, content, dimension)
     cells, groups = content.elements[CELL_TYPES[dimension, order]]
     try:
-        cell_tags = _cell_tags(content.names[dimension], groups)
+        cell_tags = cell_tags_of(content.names, groups, dimension, NAME_THEM)
+        if content.fault:
+            raise InputError(f"damaged or cut short ({content.fault}). {REBUILD}")
         name = content.notes.get("hash", "")
         # Damage can make coordinates huge; what overflows fails the checks that follow.
         with np.errstate(over="ignore", invalid="ignore"):
-            points = content.points[:, :dimension]
+            points = _in_plane(content.points, cells, dimension)
+            cells = oriented(points, cells, order)
             mesh = MeshData.from_cells(points, cells, cell_tags, order, name)
         found = content_hash(mesh.points_um, mesh.cells, mesh.cell_tags)
         if content.notes.get("content") == found:
             return mesh
         if content.notes.get("bytes") == f"{content.size:012d}":
             raise InputError(f"the mesh differs from its checksum: damaged. {REBUILD}")
+        _require_unfolded(mesh)
         check_facets(mesh, _named_facets(content, dimension, np.unique(cells)))
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
@@ -99,19 +102,26 @@ def read_msh(path: Path | str) -> MeshData:
     return replace(mesh, hash=found)
 
 
-def _require_groups(path: Path | str, content: MshContent, dimension: int) -> None:
-    present = {
-        name
-        for name, number in content.names[dimension].items()
-        if any(np.any(groups == number) for _, groups in content.elements_of(dimension))
-    }
-    for name in [*tags.CELL_NAMES.values(), tags.particle_name(0)]:
-        if name not in present:
-            found = ", ".join(sorted(present)[:6]) or "none"
+def _in_plane(points: Floats, cells: Ints, dimension: int) -> Floats:
+    """(P, dimension) coordinates; those of a mesh in 2D must not need the third one."""
+    if dimension == 2:
+        extent = np.ptp(points[np.unique(cells)], axis=0)
+        if not extent[2] <= FLAT * extent.max():
             raise InputError(
-                f"{path}: no cells tagged '{name}' (found: {found}"
-                f"{', ...' if len(present) > 6 else ''}). {REBUILD}"
+                f"its triangles reach over {extent[2]:.4g} um along z (allowed: a mesh of triangles"
+                " in the plane of x and y, x along the thickness; or one of tetrahedra, z along the"
+                " thickness). Turn it into that plane, or mesh the volumes."
             )
+    return points[:, :dimension]
+
+
+def _require_unfolded(mesh: MeshData) -> None:
+    folded = folded_facets(mesh.cells, mesh.dimension)
+    if folded:
+        raise InputError(
+            f"cells lie over each other at {folded} facets: both that meet there are on the same"
+            " side of it (allowed: a mesh that covers each place once). Mesh it again."
+        )
 
 
 def _named_facets(content: MshContent, dimension: int, used: Ints) -> dict[str, Ints]:
@@ -126,25 +136,6 @@ def _named_facets(content: MshContent, dimension: int, used: Ints) -> dict[str, 
         place = np.minimum(np.searchsorted(used, corners), len(used) - 1)
         named[name] = np.where(used[place] == corners, place, -1)
     return named
-
-
-def _cell_tags(names: dict[str, int], groups: Ints) -> npt.NDArray[np.int32]:
-    """Physical numbers of a file -> the tags of `tags`, by group name."""
-    known = {name: tag for tag, name in tags.CELL_NAMES.items()}
-    translated = np.full(max([*names.values(), int(groups.max(initial=0))]) + 1, -1, dtype=np.int32)
-    for name, number in names.items():
-        suffix = name.removeprefix(tags.PARTICLE_PREFIX)
-        if name in known:
-            translated[number] = known[name]
-        elif name.startswith(tags.PARTICLE_PREFIX) and suffix.isascii() and suffix.isdecimal():
-            translated[number] = tags.PARTICLE_OFFSET + int(suffix)
-    result: npt.NDArray[np.int32] = translated[np.maximum(groups, 0)]
-    if np.any(result < 0):
-        raise InputError(
-            f"{int(np.sum(result < 0))} cells belong to none of the groups cbd, separator,"
-            f" particle_0000, ... {REBUILD}"
-        )
-    return result
 
 
 def msh_bytes(mesh: MeshData) -> bytes:

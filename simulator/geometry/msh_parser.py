@@ -1,4 +1,16 @@
-"""Parser of MSH 4.1 files, ASCII and binary, without gmsh: arrays by element type, group names."""
+"""Parser of MSH 4.1 files, ASCII and binary, without gmsh: arrays by element type, group names.
+
+Why not meshio 5.3, which reads a binary file of 1.0 million tetrahedra in 0.15 s, where this takes
+0.35 s of the 2.3 s until the mesh is ready:
+
+- It drops the numbers of the elements. They keep the cells in the order in which they were meshed,
+  on which the checksum, the parts of the ranks and the last digits of every run rest.
+- It drops sections that it does not know, with them $Heterode and its checksum, and prints a line
+  to the terminal for each. A second parser of ours would have to find them.
+- Damage ends in a ValueError, IndexError, OverflowError or MemoryError, or in no error at all: of
+  208 damaged copies of a mesh it read 80, and this parser, before any checksum, 73.
+- An element that belongs to two groups silently gets one of them.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +24,7 @@ import numpy.typing as npt
 
 from heterode.base.errors import InputError
 from heterode.base.reading import read_regular
+from heterode.geometry.msh_groups import is_known
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -20,6 +33,13 @@ ELEMENT_NODES = {15: 1, 1: 2, 2: 3, 4: 4, 8: 3, 9: 6, 11: 10}
 """Nodes of the element types a simplex mesh of order 1 or 2 may contain."""
 
 ELEMENT_DIMENSION = {15: 0, 1: 1, 8: 1, 2: 2, 9: 2, 4: 3, 11: 3}
+
+OTHER_ELEMENTS = {3: "quadrangles", 5: "hexahedra", 6: "prisms", 7: "pyramids", 10: "quadrangles"}
+OTHER_ELEMENTS |= {16: "quadrangles", 12: "hexahedra", 17: "hexahedra", 13: "prisms", 18: "prisms"}
+OTHER_ELEMENTS |= {14: "pyramids", 19: "pyramids", 21: "triangles of order 3"}
+OTHER_ELEMENTS |= {23: "triangles of order 4", 26: "lines of order 3", 27: "lines of order 4"}
+OTHER_ELEMENTS |= {29: "tetrahedra of order 3", 30: "tetrahedra of order 4"}
+"""Those that gmsh and other programs write beside them; source: gmsh reference manual."""
 
 
 @dataclass
@@ -32,6 +52,7 @@ class MshContent:
         elements: element type -> (connectivity (M, nodes) into points, physical number (M,) or 0),
             in the order of the element numbers.
         names: by dimension, group name -> physical number.
+        fault: what of the file contradicts itself without keeping it from being read, or "".
         notes: `key value` lines of a $Heterode section, which other programs skip (gmsh copies it).
     """
 
@@ -40,6 +61,7 @@ class MshContent:
     elements: dict[int, tuple[Ints, Ints]] = field(default_factory=dict)
     names: dict[int, dict[str, int]] = field(default_factory=lambda: {d: {} for d in range(4)})
     notes: dict[str, str] = field(default_factory=dict)
+    fault: str = ""
 
     def elements_of(self, dimension: int) -> Iterator[tuple[Ints, Ints]]:
         """Connectivity and groups of all element types of a dimension."""
@@ -129,6 +151,8 @@ def parse_msh(path: Path | str) -> MshContent:
         )
     try:
         return _parse(data, binary=head[2] == b"1")
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
     except (ValueError, IndexError, KeyError, OverflowError, MemoryError) as error:
         raise InputError(
             f"{path}: damaged or cut short ({error}). Rebuild it with `heterode mesh`."
@@ -147,15 +171,15 @@ def _parse(data: bytes, binary: bool) -> MshContent:
     def reader(part: bytes) -> _Reader:
         return _Binary(part, order) if binary else _Ascii(part)
 
-    points, number = _read_nodes(reader(nodes))
-    content = MshContent(points, len(data))
+    points, number, fault = _read_nodes(reader(nodes))
+    content = MshContent(points, len(data), fault=fault)
     for line in _section(data, b"PhysicalNames", required=False).splitlines()[1:]:
         level, tag, name = line.decode("utf-8").split(maxsplit=2)
         content.names[int(level)][name.strip().strip('"')] = int(tag)
     for line in _section(data, b"Heterode", required=False).splitlines():
         key, _, value = line.decode("utf-8", "replace").partition(" ")
         content.notes[key] = value.strip()
-    groups = _read_entities(reader(entities))
+    groups = _read_entities(reader(entities), content.names)
     content.elements = _read_elements(reader(elements), number, groups)
     return content
 
@@ -174,8 +198,8 @@ def _section(data: bytes, name: bytes, required: bool = True) -> bytes:
     return data[start + len(name) + 1 + skip : end]
 
 
-def _read_nodes(reader: _Reader) -> tuple[Floats, Ints]:
-    """Points (P, 3) and the position of each node number (lookup by number, -1 if none)."""
+def _read_nodes(reader: _Reader) -> tuple[Floats, Ints, str]:
+    """Points (P, 3), the position of each node number (-1 if none), and what contradicts itself."""
     blocks, count, _, largest = reader.sizes(4)
     points, numbers = [], []
     for _ in range(int(blocks)):
@@ -185,27 +209,43 @@ def _read_nodes(reader: _Reader) -> tuple[Floats, Ints]:
         width = 3 + (int(dimension) if parametric else 0)
         points.append(reader.doubles(size * width).reshape(size, width)[:, :3])
     tags = np.concatenate(numbers) if numbers else np.zeros(0, np.int64)
-    if len(tags) != count or (tags.size and tags.max() > 100 * (count + 1000)):
-        raise ValueError(f"{len(tags)} nodes instead of {count}, largest number {largest}")
+    said = f"{len(tags)} nodes instead of {count}, largest number {largest}"
+    if tags.size and tags.max() > 100 * (len(tags) + 1000):
+        raise ValueError(said)
     lookup = np.full(int(tags.max(initial=0)) + 1, -1, dtype=np.int64)
     lookup[tags] = np.arange(len(tags))
-    return np.concatenate(points) if points else np.zeros((0, 3)), lookup
+    # gmsh counts the nodes of what it leaves out, where a group was removed.
+    fault = "" if len(tags) == count else said
+    return np.concatenate(points) if points else np.zeros((0, 3)), lookup, fault
 
 
-def _read_entities(reader: _Reader) -> dict[tuple[int, int], int]:
+def _read_entities(reader: _Reader, names: dict[int, dict[str, int]]) -> dict[tuple[int, int], int]:
     """(dimension, entity) -> physical number; 0 where it belongs to no group."""
     groups: dict[tuple[int, int], int] = {}
     for dimension, count in enumerate(reader.sizes(4)):
         for _ in range(int(count)):
             entity = int(reader.integers(1)[0])
             reader.doubles(3 if dimension == 0 else 6)
-            physical = reader.integers(int(reader.sizes(1)[0]))
+            physical = np.abs(reader.integers(int(reader.sizes(1)[0])))
             if dimension:
                 reader.integers(int(reader.sizes(1)[0]))
-            if physical.size > 1:
-                raise ValueError(f"entity {entity} of dimension {dimension} is in two groups")
-            groups[dimension, entity] = abs(int(physical[0])) if physical.size else 0
+            groups[dimension, entity] = _chosen([int(n) for n in physical], names, dimension)
     return groups
+
+
+def _chosen(physical: list[int], names: dict[int, dict[str, int]], dimension: int) -> int:
+    """The one of an entity's groups that has a meaning here."""
+    cells = max((level for level, group in names.items() if group), default=dimension)
+    if len(physical) < 2 or dimension < cells - 1:
+        return physical[0] if physical else 0
+    named = {number: name for name, number in names[dimension].items()}
+    known = [n for n in physical if is_known(named.get(n, ""), cells=dimension == cells)]
+    if len(known) > 1:
+        raise InputError(
+            f"a part of dimension {dimension} is in two groups, {named[known[0]]} and"
+            f" {named[known[1]]} (allowed: one). Take it out of one of them."
+        )
+    return (known or physical)[0]
 
 
 def _read_elements(
@@ -217,7 +257,12 @@ def _read_elements(
         dimension, entity, kind = (int(v) for v in reader.integers(3))
         size = int(reader.sizes(1)[0])
         if kind not in ELEMENT_NODES:
-            raise ValueError(f"element type {kind} is not a simplex of order 1 or 2")
+            if kind not in OTHER_ELEMENTS:
+                raise ValueError(f"element type {kind} is not a simplex of order 1 or 2")
+            raise InputError(
+                f"holds {OTHER_ELEMENTS[kind]} (allowed: triangles or tetrahedra of order 1 or 2)."
+                " Mesh it with those, without recombining."
+            )
         rows = reader.rows(size, 1 + ELEMENT_NODES[kind])
         parts.setdefault(kind, []).append((rows, np.full(size, groups.get((dimension, entity), 0))))
     elements = {}

@@ -12,14 +12,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import pairwise
 from math import ceil, pi
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from heterode.base.errors import InputError
+from heterode.base.words import counted
 from heterode.geometry.mesh_data import thickness_axis
 from heterode.geometry.relaxation import Box, SoftBalls, exchange, relax, shake
+from heterode.parameters.geometry import Geometry
 from heterode.particles.drawn_sizes import size_law
 
 Floats = npt.NDArray[np.float64]
@@ -130,7 +131,7 @@ class Packing:
 
 
 def pack(
-    geometry: Any, seed: int | np.random.Generator, progress: Progress | None = None
+    geometry: Geometry, seed: int | np.random.Generator, progress: Progress | None = None
 ) -> Packing:
     """Pack the particles of a parameter file's [geometry].
 
@@ -207,7 +208,7 @@ def wedge_volume(a: float, b: float) -> float:
     return total
 
 
-def _draw_radii(geometry: Any, random: np.random.Generator) -> tuple[Floats, float]:
+def _draw_radii(geometry: Geometry, random: np.random.Generator) -> tuple[Floats, float]:
     """Radii whose volumes sum to the active fraction, and the width of the slab (um)."""
     dimension, thickness = geometry.dimension, 1e6 * geometry.coating_thickness
     law = size_law(geometry.particle_size)
@@ -216,6 +217,7 @@ def _draw_radii(geometry: Any, random: np.random.Generator) -> tuple[Floats, flo
         radii = 0.5 * draw(geometry.particles)
         face = ball_volume(radii, dimension).sum() / (geometry.active_fraction * thickness)
         return radii, float(face ** (1.0 / (dimension - 1)))
+    assert geometry.width is not None, "the schema wants either particles or width"
     width = 1e6 * geometry.width
     target = geometry.active_fraction * thickness * width ** (dimension - 1)
     diameters: Floats = np.zeros(0)
@@ -241,7 +243,7 @@ def _adjusted(radii: Floats, target: float, dimension: int, bounds: tuple[float,
     factor = float(target / ball_volume(radii, dimension).sum()) ** (1.0 / dimension)
     if abs(factor - 1.0) > MOST_SCALING:
         raise InputError(
-            f"geometry.width holds about {radii.size} particles: too few to meet"
+            f"geometry.width holds about {counted(radii.size, 'particle')}: too few to meet"
             " geometry.active_fraction with these sizes. Raise geometry.width, or give"
             " geometry.particles instead, from which the width follows."
         )
@@ -249,7 +251,7 @@ def _adjusted(radii: Floats, target: float, dimension: int, bounds: tuple[float,
     return scaled
 
 
-def _require_room(geometry: Any, radii: Floats, width: float, gap: float) -> None:
+def _require_room(geometry: Geometry, radii: Floats, width: float, gap: float) -> None:
     largest = 2.0 * float(radii.max())
     for name, extent, needed in (
         ("coating_thickness", 1e6 * geometry.coating_thickness, largest + 2.0 * gap),
@@ -282,7 +284,9 @@ def _place(
     for start in range(starts):
         centres = margin + random.random((len(radii), len(box.size))) * (box.size - 2.0 * margin)
         if progress is not None:
-            progress(f"packing {len(radii)} particles, start {start + 1} of at most {starts}")
+            progress(
+                f"packing {counted(len(radii), 'particle')}, start {start + 1} of at most {starts}"
+            )
         # Relaxing only parts what overlaps: random crowds and holes would stay. Swollen balls fill
         # the slab evenly first.
         swell = max(1.0, (CROWDED[len(box.size)] / share) ** (1.0 / len(box.size)))
@@ -301,7 +305,7 @@ def _place(
 
 
 def _unreachable(
-    geometry: Any,
+    geometry: Geometry,
     box: Box,
     radii: Floats,
     gap: float,

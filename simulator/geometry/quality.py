@@ -15,6 +15,7 @@ from math import sqrt
 import numpy as np
 import numpy.typing as npt
 
+from heterode.base.words import counted
 from heterode.geometry import tags
 from heterode.geometry.mesh_data import MeshData
 from heterode.geometry.simplex import jacobian_range, tetrahedron_sicn
@@ -73,7 +74,8 @@ class MeshQuality:
     def text(self) -> str:
         """A table for the terminal."""
         lines = [
-            f"{self.particles} particles, {self.points} nodes, about {self.unknowns} unknowns",
+            f"{counted(self.particles, 'particle')}, {self.points} nodes, about "
+            f"{self.unknowns} unknowns",
             f"{'domain':<10}{'cells':>9}{'vertices':>10}{'SICN min':>10}{'mean':>7}"
             f"{'gamma min':>11}{'angle min':>11}{'Jac. min':>10}",
         ]
@@ -89,7 +91,7 @@ class MeshQuality:
 
 
 CELLS_AT_ONCE = 100_000
-"""Of which measures are taken in one pass: the cells of a large mesh take 1 kB each meanwhile."""
+"""Cells measured in one pass: each takes 1 kB meanwhile, which a large mesh has not got."""
 
 
 @dataclass(frozen=True)

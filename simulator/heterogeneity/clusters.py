@@ -121,37 +121,37 @@ def cluster_curve(
     numbers = _ladder(ladder, listed)
     k_means, marks = rng.spawn(2)
     permuted = sample.permuted(permutations, marks)
-    rungs = [_rung(sample, int(k), permuted, k_means.spawn(seeds)) for k in numbers]
+    counts = [_at_count(sample, int(k), permuted, k_means.spawn(seeds)) for k in numbers]
     extent = sum(field.extent for field in listed)
     d = listed[0].dimension
     shares = np.array([_shares(int(k), listed) for k in numbers], dtype=np.float64)
     extents = np.array([field.extent for field in listed])
 
-    def by_rung(name: str) -> Floats:
-        return np.stack([getattr(rung, name) for rung in rungs], axis=-1)
+    def by_count(name: str) -> Floats:
+        return np.stack([getattr(count, name) for count in counts], axis=-1)
 
     def rms(name: str) -> Floats:
-        return np.asarray(np.sqrt(np.mean(by_rung(name) ** 2, axis=0)))
+        return np.asarray(np.sqrt(np.mean(by_count(name) ** 2, axis=0)))
 
     return ClusterCurve(
         clusters=numbers,
         size_um=(extent / numbers) ** (1 / d),
         particles_per_cluster=len(sample.value) / numbers,
-        cluster_means=tuple(rung.cluster_means for rung in rungs),
-        mean=by_rung("mean").mean(axis=0),
+        cluster_means=tuple(count.cluster_means for count in counts),
+        mean=by_count("mean").mean(axis=0),
         sd=rms("sd"),
-        mean_by_seed=by_rung("mean"),
-        sd_by_seed=by_rung("sd"),
+        mean_by_seed=by_count("mean"),
+        sd_by_seed=by_count("sd"),
         global_mean=sample.global_mean,
         value_sd=float(sample.value.std(ddof=1)),
         value_range=float(np.ptp(sample.value)),
         expected_sd=rms("expected_sd"),
-        null_mean=by_rung("null_mean").mean(axis=0),
+        null_mean=by_count("null_mean").mean(axis=0),
         null_sd=rms("null_sd"),
-        jackknife_mean=by_rung("jackknife_mean").mean(axis=0),
+        jackknife_mean=by_count("jackknife_mean").mean(axis=0),
         jackknife_sd=rms("jackknife_sd"),
         field_size_um=(extents[:, None] / shares.T) ** (1 / d),
-        field_mean=by_rung("field_mean").mean(axis=0),
+        field_mean=by_count("field_mean").mean(axis=0),
         field_sd=rms("field_sd"),
         field_global_mean=sample.field_means(),
         weighted=weighted,
@@ -191,7 +191,7 @@ class _Sample:
 
 
 @dataclass(frozen=True, eq=False)
-class _Rung:
+class _ClusterCount:
     """One K: arrays (seeds, ...) as in ClusterCurve, without the last axis."""
 
     cluster_means: Floats
@@ -206,14 +206,14 @@ class _Rung:
     field_sd: Floats
 
 
-def _rung(
+def _at_count(
     sample: _Sample, clusters: int, permuted: Floats, rngs: Sequence[np.random.Generator]
-) -> _Rung:
+) -> _ClusterCount:
     """All that is kept of one number of clusters."""
     shares = _shares(clusters, sample.fields)
     partitions = on_threads(lambda rng: _partition(sample, shares, rng), rngs)
     done = [_measure(sample, labels, clusters, shares, permuted) for labels in partitions]
-    return _Rung(
+    return _ClusterCount(
         cluster_means=done[0]["cluster_means"],
         **{k: np.stack([m[k] for m in done]) for k in done[0] if k != "cluster_means"},
     )

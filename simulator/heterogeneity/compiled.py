@@ -10,6 +10,7 @@ from typing import TypeVar, cast
 import numba
 import numba.core.config
 
+from heterode.base.cores import usable_cores
 from heterode.heterogeneity.kept_loops import keep_with_digests
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -49,12 +50,8 @@ def compiled(function: F) -> F:
 
 
 def threads() -> int:
-    """Cores this process may use, four at most; see `limit_threads`."""
-    try:
-        cores = len(os.sched_getaffinity(0))
-    except AttributeError:  # not Linux
-        cores = os.cpu_count() or 1
-    return max(1, min(cores, MOST_THREADS, _limit))
+    """Cores that this process may keep busy, four at most; see `limit_threads`."""
+    return max(1, min(usable_cores(), MOST_THREADS, _limit))
 
 
 def on_threads(work: Callable[..., R], parts: Iterable[T]) -> list[R]:

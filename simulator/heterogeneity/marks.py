@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from heterode.base.errors import InputError
+from heterode.base.words import counted
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -21,12 +22,38 @@ _LARGEST = 1e50
 # Of places and radii, um.
 _FARTHEST_UM = 1e12
 
-# Values closer together than this, relative to their size, are equal but for rounding.
+# Values closer together than this, relative to their size, cannot be told apart from rounding.
 _ROUNDING = 1e-12
 
 
 def _unset() -> Floats:
     return np.empty(0)
+
+
+def check_spread(where: str, value: Floats) -> None:
+    """Refuse values that cannot be told apart.
+
+    Args:
+        where: they stand, for the message.
+        value: (N,) finite numbers.
+
+    Raises:
+        InputError: all are equal, or they differ by so little that their variance is rounding.
+    """
+    differ = float(np.ptp(value))
+    if differ == 0.0:
+        raise InputError(
+            f"{where}: all {len(value)} values equal {value[0]:g} in double precision: there is no"
+            " heterogeneity to measure. Use another time or column."
+        )
+    least = max(_ROUNDING * float(np.abs(value).max()), 1.0 / _LARGEST)
+    if differ <= least:
+        raise InputError(
+            f"{where}: the {len(value)} values lie between {float(value.min())!r} and"
+            f" {float(value.max())!r}: they cannot be told apart in double precision (needed:"
+            f" differences above {least:.3g}). Subtract what they have in common and multiply the"
+            " rest, or use another time or column."
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,7 +91,8 @@ class MarkedPoints:
             )
         if len(positions) < FEWEST:
             raise InputError(
-                f"{self.name}: {len(positions)} particles are too few for statistics (at least"
+                f"{self.name}: {counted(len(positions), 'particle', 'is')} too few for "
+                f"statistics (at least"
                 f" {FEWEST}). Use a larger field, or a lower minimum radius."
             )
         self._keep("positions_um", positions)
@@ -157,7 +185,7 @@ class MarkedPoints:
         if column.shape != (len(self.positions_um),):
             raise InputError(
                 f"{self.name}: {key} has shape {column.shape}; one number for each of the"
-                f" {len(self.positions_um)} particles is needed."
+                f" {counted(len(self.positions_um), 'particle')} is needed."
             )
         return column
 
@@ -182,13 +210,7 @@ class MarkedPoints:
                     f" {columns[key].argmin()} is not above 0 (allowed: {1.0 / _LARGEST:g} to"
                     f" {_LARGEST:g})."
                 )
-        # Values that differ by next to nothing have a variance of 0.
-        least = max(_ROUNDING * float(np.abs(self.value).max()), 1.0 / _LARGEST)
-        if np.ptp(self.value) <= least:
-            raise InputError(
-                f"{self.name}: all {len(self)} values equal {self.value[0]:g}: there is no"
-                " heterogeneity to measure. Use another time or column."
-            )
+        check_spread(self.name, self.value)
 
     def _check_positions(self) -> None:
         order = np.lexsort(self.positions_um.T)
@@ -227,7 +249,7 @@ class MarkedPoints:
         if outside.any():
             first = int(np.flatnonzero(outside)[0])
             raise InputError(
-                f"{self.name}: {int(outside.sum())} particles lie outside the field"
+                f"{self.name}: {counted(int(outside.sum()), 'particle', 'lies')} outside the field"
                 f" {window.tolist()} um, the first at {x[first]}. Correct the bounds."
             )
 

@@ -200,7 +200,7 @@ def _of_field(curve: ClusterCurve, field: int, delta: float) -> float:
     used = np.isfinite(sd)
     if np.count_nonzero(used) < 2:
         return float("nan")
-    # Shares of K are rounded: two rungs may give a small field the same clusters.
+    # Shares of K are rounded: two cluster counts may give a small field the same clusters.
     order = np.argsort(size[used], kind="stable")
     size, mean, sd = (column[used][order] for column in (size, mean, sd))
     length, flag = read_scale(size, mean, sd, float(curve.field_global_mean[field]), delta)

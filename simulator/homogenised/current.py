@@ -23,7 +23,7 @@ NEAR = 0.25
 """Share of a step's change within which its beginning counts as the end of the step before."""
 
 ROUNDING = 1e-7
-"""Of currents, relative to the largest."""
+"""Rounding of the currents, relative to the largest."""
 
 RISE = 1e-4
 """Share of the following time step over which a jump rises, 1 ms at most."""
@@ -72,7 +72,7 @@ def followed_current(
 
 
 def _beginning(begin: float, before: float | None, end: float, rounding: float) -> float:
-    """Of a step's current, without what the time scheme leaves of it.
+    """The time at which a step's current begins, without what the time scheme leaves of it.
 
     Args:
         begin: as its charge has it.

@@ -36,6 +36,7 @@ import numpy.typing as npt
 from heterode.base.errors import InputError
 from heterode.geometry.mesh_data import thickness_axis
 from heterode.materials import arrhenius, lithium_metal_exchange_current, open_circuit_potential
+from heterode.materials.exchange_currents import ExchangeCurrent
 from heterode.parameters import Parameters
 from heterode.particles.table import ParticleTable
 from heterode.physics.effective import bruggeman, carbon_factor
@@ -49,7 +50,7 @@ CYLINDER = 1.2
 """Factor on the diffusivity that makes a sphere's steady difference that of a cylinder."""
 
 IDEAL_EXCHANGE = 1e6
-"""Of an ideal lithium metal, A m^-2: 0.3 nV at 10 A m^-2."""
+"""Exchange current density of an ideal lithium metal, A m^-2: it needs 0.3 nV at 10 A m^-2."""
 
 MESH_POINTS = {"x_n": 20, "x_s": 30, "x_p": 40, "r_n": 20, "r_p": 80}
 
@@ -149,9 +150,29 @@ def not_represented(p: Parameters) -> list[str]:
         lines.append("electrons inside particles are left out: the carbon binder alone conducts")
     if p.collector.connection == "uniform_flux":
         lines.append("the collector is at one potential, where the run has a uniform current")
+    if not _salt_is_a_power(p):
+        lines.append(
+            f"the exchange current {material.exchange_current} depends on the salt otherwise than "
+            f"by (c_l/c_0)^{material.anodic_transfer:g}, with which it goes here"
+        )
     if p.geometry.dimension == 2:
         lines.append("discs are spheres of the same volume and surface, with 1.2 times their D")
     return lines
+
+
+def _salt_is_a_power(p: Parameters) -> bool:
+    """Whether the exchange current follows the salt as y^aa, which twin.py assumes."""
+    law, ones = _exchange(p), np.ones_like(_FRACTIONS)
+    aa = p.active_material.anodic_transfer
+    return all(
+        np.allclose(law(_FRACTIONS, y * ones), y**aa * law(_FRACTIONS, ones), rtol=1e-9)
+        for y in (0.3, 2.0)
+    )
+
+
+def _exchange(p: Parameters) -> ExchangeCurrent:
+    salt = p.electrolyte.initial_concentration
+    return exchange_law(p.active_material, salt_concentration=salt, temperature=p.temperature)
 
 
 def _geometry(p: Parameters, m: Measured) -> dict[str, float]:
@@ -218,10 +239,7 @@ def _particles(p: Parameters, m: Measured) -> dict[str, Any]:
     material, T = p.active_material, p.temperature
     curve = open_circuit_potential(material.open_circuit_potential)
     factor = CYLINDER if p.geometry.dimension == 2 else 1.0
-    law = exchange_law(
-        material, salt_concentration=p.electrolyte.initial_concentration, temperature=T
-    )
-    i0 = law(_FRACTIONS, np.ones_like(_FRACTIONS))[0]
+    i0 = _exchange(p)(_FRACTIONS, np.ones_like(_FRACTIONS))
     exchange = _table("stoichiometry", _FRACTIONS, m.penalty * i0) | {
         "at electrolyte concentration [mol.m-3]": p.electrolyte.initial_concentration,
         "order of the salt": material.anodic_transfer,

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from heterode.base.errors import InputError
+from heterode.base.words import counted
 from heterode.parameters.loading import parameters_from
 from heterode.parameters.model import Parameters
 from heterode.parameters.tables import FractionTable
@@ -56,7 +57,8 @@ def read_run(folder: Path) -> Run:
     history = read_history(results.path)
     if len(history) < 2:
         raise InputError(
-            f"{results.history}: has {len(history)} rows, so no time step to follow (status: "
+            f"{results.history}: has {counted(len(history), 'row')}, so no time step to "
+            f"follow (status: "
             f"{manifest['status']}; {manifest['reason'] or 'no reason known'}; at least 2). Wait "
             "for the first step, or run it anew"
         )

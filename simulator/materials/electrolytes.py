@@ -126,7 +126,8 @@ _LANDESFEIND_TDF = (25.7, -45.1, -0.177, 1.94, 0.295, 3.08e-4, 0.259, -9.46e-3, 
 
 
 NYMAN_ACTIVATION_ENERGY = 17.1e3
-"""Of D and kappa, J/mol: BPX's examples by About:Energy, which have Nyman's electrolyte."""
+"""Activation energy of D and kappa, J/mol: BPX's examples by About:Energy, which have Nyman's
+electrolyte."""
 
 
 def _nyman_warmth(T: Any) -> Any:

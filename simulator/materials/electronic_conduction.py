@@ -27,4 +27,4 @@ ELECTRONIC_CONDUCTIVITIES: dict[str, Conductivity] = {"amin_nmc": amin_nmc}
 MEASURED_RANGES: dict[str, MeasuredRange] = {
     "amin_nmc": MeasuredRange(0.25, 1.0, "Amin and Chiang 2016"),
 }
-"""Of each of `ELECTRONIC_CONDUCTIVITIES`; beyond it the conductivity levels off."""
+"""Measured ranges of `ELECTRONIC_CONDUCTIVITIES`; the conductivity levels off beyond it."""

@@ -82,7 +82,7 @@ MEASURED_RANGES: dict[str, MeasuredRange] = {
     "colclasure_nmc532": MeasuredRange(*COLCLASURE_RANGE, "Colclasure et al. 2020"),
     "oregan_nmc811": MeasuredRange(*OREGAN_RANGE, "O'Regan et al. 2022"),
 }
-"""Of each of `DIFFUSIVITIES`; beyond it the fraction is held at its end."""
+"""Measured range of each of `DIFFUSIVITIES`; beyond it the fraction is held at its end."""
 
 
 def diffusivity_of_fraction(

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from heterode.base.errors import ArgumentError, InputError
+from heterode.base.words import counted
 from heterode.optics.calibration import CHANNELS, Curve
 from heterode.optics.illumination import Flatten, corrected, flat_gain, self_gain, unevenness
 from heterode.optics.measurement import Measured, measure
@@ -75,6 +76,7 @@ class Picture:
         measured: all N particles.
         refused: (N,) "" or why the particle does not count: "border", "out_of_focus".
         warnings: to be read by the user.
+        notes: what was assumed of its files, to be read by the user too.
     """
 
     name: str
@@ -84,6 +86,7 @@ class Picture:
     measured: Measured
     refused: npt.NDArray[np.str_]
     warnings: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
     def field(self) -> Field:
         """Where all its particles are, um."""
@@ -180,7 +183,7 @@ def _warnings(
     if sharp < _IN_FOCUS:
         found.append(f"only {sharp:.0%} of the particles are in focus")
     if int((refused == "").sum()) < _FEW:
-        found.append(f"only {int((refused == '').sum())} particles count")
+        found.append(f"only {counted(int((refused == '').sum()), 'particle', 'counts')}")
     covered = float((labels > 0).mean())
     if not 0.02 < covered < 0.92:
         found.append(f"{covered:.0%} of the picture is particle: check --threshold and --polarity")
@@ -232,9 +235,10 @@ def evaluate(
     ratio, ratio_sd = np.full((count, 3), np.nan), np.full((count, 3), np.nan)
     sd = _standard_error(m)
     match = None
-    warnings = list(picture.warnings)
+    warnings = [*picture.notes, *picture.warnings]
     if pristine is not None:
         match = match_particles(picture.field(), pristine.field())
+        warnings += [f"pristine picture: {note}" for note in pristine.notes]
         warnings += _match_warnings(match)
         ratio[match.first], ratio_sd[match.first] = _ratios(
             m, sd, match.first, pristine.measured, match.second
@@ -247,7 +251,8 @@ def evaluate(
     accepted = why == ""
     if not accepted.any():
         raise InputError(
-            f"{picture.name}: none of {count} particles counts ({_reasons(why)}). Raise --focus, or"
+            f"{picture.name}: none of {counted(count, 'particle')} counts "
+            f"({_reasons(why)}). Raise --focus, or"
             " take a larger field"
         )
     value, value_sd, outside, kind = _values(options.channel, m.colour, sd, ratio, ratio_sd, curve)

@@ -22,6 +22,7 @@ import numpy.typing as npt
 from heterode.base.csv_table import CsvTable, read_csv_table
 from heterode.base.csv_text import TableError
 from heterode.base.errors import InputError
+from heterode.base.words import counted
 from heterode.optics.spectrum import EV_UM
 
 Floats = npt.NDArray[np.floating[Any]]
@@ -79,11 +80,11 @@ def read_dielectric_table(path: Path | str) -> AbsorptionTable:
 
 
 LARGEST_EPS, LARGEST_INDEX = 1e12, 1e6
-"""Of dielectric functions and refractive indices: what a metal has far below the table's first
-energy, and a bound for numbers in a wrong column or unit."""
+"""The largest dielectric function and refractive index: a metal has them far below a table's first
+energy; they bound numbers in a wrong column or unit."""
 
 LEAST_EV, LARGEST_EV = 1e-9, 1e9
-"""Of photon energies above 0: radio waves to gamma rays."""
+"""Bounds of photon energies, eV: radio waves to gamma rays."""
 
 
 def _check_size(path: Path | str, name: str, values: Floats, largest: float) -> None:
@@ -116,7 +117,7 @@ def _table(
     path: Path | str, energy: Floats, ab: Floats, c: Floats, isotropic: bool, eps1: Floats | None
 ) -> AbsorptionTable:
     if energy.size < 4:
-        raise InputError(f"{path}: has {energy.size} rows. A spectrum needs at least 4")
+        raise InputError(f"{path}: has {counted(energy.size, 'row')}. A spectrum needs at least 4")
     order = np.argsort(energy, kind="stable")
     energy = energy[order]
     if energy[0] < 0.0:

@@ -16,6 +16,7 @@ import numpy.typing as npt
 from scipy.ndimage import binary_erosion, gaussian_filter
 
 from heterode.base.errors import InputError
+from heterode.base.words import counted
 from heterode.optics.micrograph import Micrograph
 
 Floats32 = npt.NDArray[np.float32]
@@ -72,7 +73,8 @@ def self_gain(intensity: Floats32, particles: npt.NDArray[np.bool_], by: Flatten
     rows, columns = np.nonzero(chosen)
     if rows.size < 500:
         raise InputError(
-            f"--flatten {by}: only {rows.size} pixels of the {by} are clear of edges. Take a flat"
+            f"--flatten {by}: the {by} has only {counted(rows.size, 'pixel')} clear of "
+            f"edges. Take a flat"
             " field (--flat)"
         )
     step = max(1, rows.size // _SAMPLES)

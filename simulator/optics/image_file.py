@@ -1,17 +1,16 @@
 """Image files as arrays of what they hold, and what the file says of it: TIFF, PNG, JPEG.
 
 Nothing is converted here but the order of colour planes. What cannot be what it seems is refused:
-printing colours (CMYK), camera raw and other colour spaces that are not red, green and blue, images
-that their orientation tag turns, several images in one file, files cut short, images that fill the
-memory. The size of a pixel comes from a TIFF's own metadata: OME-XML's PhysicalSizeX, ImageJ's
-unit, or a resolution that a microscope could have (a screen's 72 per inch says nothing).
+printing colours (CMYK), camera raw and other colour spaces that are not red, green and blue,
+colours that are multiplied by a transparency, images that their orientation tag turns, several
+images in one file, files cut short, images that fill the memory. For the size of a pixel see
+heterode.optics.pixel_size.
 """
 
 from __future__ import annotations
 
 import logging
 import warnings
-import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,18 +22,20 @@ import numpy.typing as npt
 
 from heterode.base.errors import InputError
 from heterode.base.reading import check_regular
+from heterode.optics.encoding import png_or_jpeg_encoding, tiff_encoding
+from heterode.optics.pixel_size import (
+    ome_attribute,
+    png_or_jpeg_aspect,
+    tiff_aspect,
+    tiff_page_um,
+    tiff_pixel_um,
+)
 
 Array = npt.NDArray[Any]
 
 FORMATS = (".tif", ".tiff", ".png", ".jpg", ".jpeg")
-LARGEST_PIXEL_UM = 5.0
-"""A pixel wider than this is no micrograph's: the resolution is the screen's or the printer's."""
-
 MOST_BYTES = 4_000_000_000
-"""Of an image once it is unpacked: a small file can hold a great many equal pixels."""
-
-_MICRONS = {"um": 1.0, "µm": 1.0, "μm": 1.0, "micron": 1.0, "microns": 1.0, "nm": 1e-3, "mm": 1e3}
-_MICRONS |= {"cm": 1e4, "inch": 2.54e4, "\\u00B5m": 1.0}
+"""The largest image once it is unpacked: a small file can hold very many equal pixels."""
 
 _COLOURS = {0, 1, 2, 3}
 """TIFF's photometric interpretations that are read: white is 0, black is 0, RGB, palette."""
@@ -53,10 +54,13 @@ class ImageFile:
         path: of the file.
         pixels: (H, W), (H, W, samples), or with pages first; numbers as they are in the file.
         palette: (K, 3) red, green, blue of each index, uint8; None where pixels are no indices.
-        pixel_um, page_um: edge of a pixel and distance of pages; None where the file says nothing.
+        pixel_um, page_um: edge of a pixel along x and distance of pages; None where the file says
+            nothing.
+        aspect: height of a pixel over its width, by the file; 1 where it says nothing.
         bits: that the file says the camera had; None where it says nothing.
         lossy: name of the compression that may have changed pixels, or "".
         white_is_zero: small numbers are bright.
+        encoding: ICC profile, gamma or other than sRGB that the file names, or "".
         axes: letters of the dimensions as tifffile gives them, such as "ZYX"; "" for other formats.
     """
 
@@ -69,6 +73,8 @@ class ImageFile:
     lossy: str = ""
     white_is_zero: bool = False
     axes: str = ""
+    encoding: str = ""
+    aspect: float = 1.0
 
 
 def read_image_file(path: Path | str) -> ImageFile:
@@ -79,7 +85,9 @@ def read_image_file(path: Path | str) -> ImageFile:
     """
     file = Path(path)
     if file.suffix.lower() not in FORMATS:
-        raise InputError(f"{file}: is not one of the formats read ({', '.join(FORMATS)})")
+        raise InputError(
+            f"{file}: is not one of the formats read ({', '.join(FORMATS)}). Save it as TIFF or PNG"
+        )
     if file.is_dir():
         raise InputError(f"{file}: is a directory, not an image")
     if not file.exists():
@@ -140,8 +148,8 @@ def _read_tiff(file: Path) -> ImageFile:
         series = tiff.series[0]
         if len(tiff.series) > 1:
             raise InputError(
-                f"{file}: holds {len(tiff.series)} images of different sizes or kinds. Save the one"
-                " that is meant by itself"
+                f"{file}: holds {len(tiff.series)} images of different sizes or kinds (allowed:"
+                " one, or a stack of pages of one size). Save the one that is meant by itself"
             )
         page = tiff.pages.first
         photometric, compression = int(page.photometric), int(page.compression)
@@ -150,16 +158,19 @@ def _read_tiff(file: Path) -> ImageFile:
         _require_upright(file, int(tags["Orientation"].value) if "Orientation" in tags else 1)
         _require_size(file, int(series.nbytes))
         pixels, axes = _tiff_pixels(file, tiff, series)
+        _require_own_colours(file, page, pixels)
         return ImageFile(
             file,
             pixels,
             _tiff_palette(page) if photometric == 3 else None,
-            _tiff_pixel_um(tiff),
-            _page_um(tiff),
+            tiff_pixel_um(tiff),
+            tiff_page_um(tiff),
             _tiff_bits(tiff, page),
             tifffile.COMPRESSION(compression).name if compression in _LOSSY else "",
             photometric == _WHITE_IS_ZERO,
             axes,
+            tiff_encoding(page),
+            tiff_aspect(tiff),
         )
 
 
@@ -173,6 +184,18 @@ def _require_colours(file: Path, photometric: int, compression: int) -> None:
         f"{file}: is in {kind}, not in red, green and blue as the camera saw them (allowed: RGB,"
         " grey, palette). Export the camera's picture as RGB"
     )
+
+
+def _require_own_colours(file: Path, page: Any, pixels: Array) -> None:
+    """Refuse colours that are multiplied by a transparency (TIFF 6.0, ExtraSamples 1)."""
+    if 1 not in page.extrasamples or pixels.ndim < 3 or pixels.shape[-1] not in (2, 4):
+        return
+    opaque = np.iinfo(pixels.dtype).max if pixels.dtype.kind in "iu" else 1.0
+    if (pixels[..., -1] != opaque).any():
+        raise InputError(
+            f"{file}: its colours are multiplied by its transparency, which is not full (associated"
+            " alpha): they are darker than the camera saw them. Save it without transparency"
+        )
 
 
 def _tiff_pixels(file: Path, tiff: Any, series: Any) -> tuple[Array, str]:
@@ -231,7 +254,7 @@ def _tiff_palette(page: Any) -> npt.NDArray[np.uint8]:
 def _tiff_bits(tiff: Any, page: Any) -> int | None:
     """Bits that the camera used, where the file says so."""
     if tiff.is_ome:
-        text = _ome_attribute(tiff.ome_metadata, "SignificantBits")
+        text = ome_attribute(tiff.ome_metadata, "SignificantBits")
         bits = int(text) if text and text.isdecimal() and len(text) < 4 else 0
     elif "MaxSampleValue" in page.tags:
         found = int(np.max(page.tags["MaxSampleValue"].value))
@@ -240,53 +263,6 @@ def _tiff_bits(tiff: Any, page: Any) -> int | None:
         bits = 0
     # All bits of the type is what programs write that know nothing of the camera.
     return bits if 0 < bits < page.bitspersample else None
-
-
-def _page_um(tiff: Any) -> float | None:
-    """Distance between the pages in um, where the file says so."""
-    if tiff.is_ome:
-        return _ome_pixel_um(tiff.ome_metadata, "Z")
-    if not tiff.is_imagej:
-        return None
-    about = tiff.imagej_metadata or {}
-    size = float(about.get("spacing", 0.0)) * _MICRONS.get(str(about.get("unit", "")), 0.0)
-    return size if size > 0.0 else None
-
-
-def _tiff_pixel_um(tiff: Any) -> float | None:
-    if tiff.is_ome:
-        return _ome_pixel_um(tiff.ome_metadata)
-    tags = tiff.pages[0].tags
-    if "XResolution" not in tags:
-        return None
-    count, length = tags["XResolution"].value
-    if not count or not length:
-        return None
-    pixels_per_unit = count / length
-    if tiff.is_imagej:
-        unit = str((tiff.imagej_metadata or {}).get("unit", ""))
-        size = _MICRONS.get(unit, 0.0) / pixels_per_unit
-    else:
-        kind = int(tags["ResolutionUnit"].value) if "ResolutionUnit" in tags else 1
-        size = {2: 2.54e4, 3: 1e4}.get(kind, 0.0) / pixels_per_unit
-    return size if 0.0 < size <= LARGEST_PIXEL_UM else None
-
-
-def _ome_attribute(text: str | None, name: str, default: str | None = None) -> str | None:
-    """An attribute of OME-XML's first Pixels element that has it."""
-    try:
-        root = ElementTree.fromstring(text or "")
-    except ElementTree.ParseError:
-        return default
-    pixels = (element for element in root.iter() if element.tag.endswith("}Pixels"))
-    return next((e.attrib[name] for e in pixels if name in e.attrib), default)
-
-
-def _ome_pixel_um(text: str | None, axis: str = "X") -> float | None:
-    length = _ome_attribute(text, f"PhysicalSize{axis}")
-    unit = _ome_attribute(text, f"PhysicalSize{axis}Unit", "µm")
-    size = float(length or 0.0) * _MICRONS.get(str(unit), 0.0)
-    return size if size > 0.0 else None
 
 
 # -- PNG and JPEG -----------------------------------------------------------------------------
@@ -313,7 +289,15 @@ def _read_png_or_jpeg(file: Path) -> ImageFile:
             pixels = _read_16_bit_png(file)
         else:
             pixels = _numbers(image, _png_bits(file) if kind == "PNG" else 8)
-        return ImageFile(file, pixels, palette, lossy="" if kind == "PNG" else "JPEG")
+        lossy = "" if kind == "PNG" else "JPEG"
+        return ImageFile(
+            file,
+            pixels,
+            palette,
+            lossy=lossy,
+            encoding=png_or_jpeg_encoding(image),
+            aspect=png_or_jpeg_aspect(image),
+        )
 
 
 def _png_bits(file: Path) -> int:

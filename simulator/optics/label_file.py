@@ -2,6 +2,7 @@
 
     0                     background
     -1, where there is no 0    background too, and said
+    another number instead of 0    background if it can be nothing else, and said (background.py)
     one number            a mask: each connected piece is a particle, and said
     a number in several pieces    as many particles, and said; pieces of a few pixels are left out
     an indexed image      the indices are the numbers
@@ -26,7 +27,10 @@ import numpy.typing as npt
 from scipy import ndimage
 
 from heterode.base.errors import InputError
+from heterode.base.words import counted
+from heterode.optics.background import without_zero
 from heterode.optics.image_file import ImageFile, read_image_file
+from heterode.optics.pixel_size import NOT_SQUARE, squareness
 
 Labels = npt.NDArray[np.int32]
 Numbers = npt.NDArray[np.int64]
@@ -38,7 +42,7 @@ MOST_PHASES = 3
 """Numbers that may be those of phases: pores, active material, carbon binder."""
 
 MANY_PIECES = 4
-"""Of a number, from which on it is a phase where there are MOST_PHASES numbers or fewer."""
+"""Pieces from which on a number is a phase, where there are MOST_PHASES numbers or fewer."""
 
 FEW_CRUMBS = 20
 """Pieces too small to be particles that any image may have, beside as many as it has particles."""
@@ -78,9 +82,12 @@ def read_label_image(path: Path | str, edges_um: Sequence[float] | None = None) 
     image = read_image_file(path)
     file = image.path
     pixels, notes = _plane_numbers(image, (2, 3))
+    if pixels.ndim == 2 or (edges_um is not None and len(edges_um) == 1):
+        notes += squareness(file, image.aspect, given=edges_um is not None)
     if edges_um is None and image.pixel_um is not None:
         page = image.page_um if pixels.ndim == 3 else image.pixel_um
-        edges_um = None if page is None else (image.pixel_um, image.pixel_um, page)
+        height = image.pixel_um * image.aspect
+        edges_um = None if page is None else (image.pixel_um, height, page)
     if edges_um is None:
         what = "voxel" if pixels.ndim == 3 else "pixel"
         raise InputError(
@@ -88,7 +95,7 @@ def read_label_image(path: Path | str, edges_um: Sequence[float] | None = None) 
             " --pixel 0.1um" + (" or --pixel 0.1um,0.1um,0.2um" if pixels.ndim == 3 else "")
         )
     edges = tuple(edges_um) if len(edges_um) == 3 else (edges_um[0],) * 3
-    if pixels.ndim == 2 and edges[0] != edges[1]:
+    if pixels.ndim == 2 and abs(edges[1] / edges[0] - 1.0) > NOT_SQUARE:
         raise InputError(f"{file}: an image needs square pixels. Pass one length as --pixel")
     return _label_image(file, pixels, edges[: pixels.ndim], notes)
 
@@ -131,6 +138,10 @@ def _plane_numbers(
             f"{file}: is compressed with loss ({image.lossy}), which changes the numbers of labels."
             " Save them as TIFF or PNG without loss"
         )
+    if min(image.pixels.shape, default=0) == 0 or np.squeeze(image.pixels).ndim < 2:
+        raise InputError(
+            f"{file}: has the shape {image.pixels.shape}: too few pixels to show particles"
+        )
     if image.white_is_zero:
         raise InputError(
             f"{file}: counts from white (TIFF's photometric 0), so that programs differ in what is"
@@ -151,13 +162,18 @@ def _plane_numbers(
     if samples or "C" in axes or pixels.ndim not in dimensions:
         raise InputError(
             f"{file}: a label image has one number a pixel; this one has the shape"
-            f" {image.pixels.shape}" + (f" ({axes})" if axes else "")
+            f" {image.pixels.shape}" + (f" ({axes})" if axes else "") + ". Save the numbers of"
+            " the particles, without colours, transparency or further channels"
         )
     times = pixels.ndim == 3 and axes.startswith("T")
     return pixels, ["its pages, moments by the file, are taken for slices"] if times else []
 
 
 def _whole(file: Path, pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    if pixels.dtype.kind not in "iufb":
+        raise InputError(
+            f"{file}: has pixels of type {pixels.dtype} (allowed: whole numbers). Save it as those"
+        )
     if pixels.dtype.kind == "f" and not (
         np.isfinite(pixels).all() and np.array_equal(pixels, np.round(pixels))
     ):
@@ -214,15 +230,7 @@ def _with_background(file: Path, whole: npt.NDArray[Any]) -> tuple[npt.NDArray[A
         if highest < 0:
             raise InputError(f"{file}: holds no particles, -1 all over")
         return np.where(whole < 0, 0, whole), ["-1 is taken for the background: no pixel is 0"]
-    if lowest > 0:
-        counts = np.unique(whole, return_counts=True)
-        most = int(counts[0][np.argmax(counts[1])])
-        share = float(counts[1].max() / whole.size)
-        raise InputError(
-            f"{file}: no pixel is 0, the background; {most} has {share:.0%} of the pixels (allowed:"
-            " 0 for the background, particles count from 1). Set the background to 0"
-        )
-    return whole, []
+    return without_zero(file, whole) if lowest > 0 else (whole, [])
 
 
 def _closed_up(whole: npt.NDArray[Any]) -> tuple[Labels, Numbers]:
@@ -289,7 +297,7 @@ def _split(
         more = ", ..." if len(several) > 5 else ""
         notes.append(
             f"numbers in several pieces ({listed}{more}) are taken for as many particles:"
-            f" {len(names)} particles of {len(numbers)} numbers"
+            f" {counted(len(names), 'particle')} of {counted(len(numbers), 'number')}"
         )
     if crumbled:
         notes.append(

@@ -3,6 +3,9 @@
 Cameras of 10, 12 or 14 bit leave the upper bits of a 16-bit file empty, and a dark picture of
 16 bit looks the same: where counts reach less than a quarter of full scale, the bits must be given,
 unless the file says them (TIFF's MaxSampleValue, OME's SignificantBits).
+
+Brightness is counts over full scale, whatever curve the camera or program laid over them: see
+heterode.optics.encoding.
 """
 
 from __future__ import annotations
@@ -15,7 +18,9 @@ import numpy as np
 import numpy.typing as npt
 
 from heterode.base.errors import ArgumentError, InputError
-from heterode.optics.image_file import LARGEST_PIXEL_UM, ImageFile, read_image_file
+from heterode.optics.encoding import said
+from heterode.optics.image_file import ImageFile, read_image_file
+from heterode.optics.pixel_size import LARGEST_PIXEL_UM, squareness
 
 Floats32 = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int32]
@@ -49,7 +54,7 @@ class Micrograph:
 
     @property
     def area_um2(self) -> float:
-        """Of the field."""
+        """The area of the field."""
         return self.shape[0] * self.shape[1] * self.pixel_um**2
 
     def intensity(self) -> Floats32:
@@ -82,6 +87,9 @@ def read_micrograph(
     notes: list[str] = []
     if image.lossy:
         notes.append(f"compressed with loss ({image.lossy}): colours are off by a few counts")
+    if image.encoding:
+        notes.append(said(image.encoding))
+    notes += squareness(file, image.aspect, given=pixel_um is not None)
     counts = _as_rgb(file, _direct(image, notes), coloured, notes)
     bits = _bits(image, counts, bits, notes)
     size = pixel_um if pixel_um is not None else image.pixel_um
@@ -154,7 +162,10 @@ def _as_rgb(
             f"{file}: has the shape {counts.shape}: one RGB picture is needed, not a stack"
         )
     if counts.dtype not in (np.uint8, np.uint16):
-        raise InputError(f"{file}: has pixels of type {counts.dtype} (allowed: 8 or 16 bit, whole)")
+        raise InputError(
+            f"{file}: has pixels of type {counts.dtype} (allowed: 8 or 16 bit, whole)."
+            " Save it as one of those"
+        )
     if min(counts.shape[:2]) < 16:
         raise InputError(f"{file}: has {counts.shape[1]} x {counts.shape[0]} pixels: too few")
     rgb = counts[..., :3]

@@ -19,6 +19,7 @@ from scipy.signal import fftconvolve
 from scipy.spatial import cKDTree
 
 from heterode.base.errors import InputError
+from heterode.base.words import counted
 
 Floats = npt.NDArray[np.float64]
 Complexes = npt.NDArray[np.complex128]
@@ -117,7 +118,8 @@ def match_particles(first: Field, second: Field) -> Match:
     close = float((rest < _CLOSE * typical).sum()) / max(int(inside.sum()), 1)
     if i.size < 4 or close < _LEAST_SHARE:
         raise InputError(
-            f"the pictures do not show the same place: {i.size} of {int(inside.sum())} particles"
+            f"the pictures do not show the same place: {i.size} of "
+            f"{counted(int(inside.sum()), 'particle')}"
             " were found again. Pass the picture of this place, less turned or shifted"
         )
     return Match(

@@ -96,7 +96,7 @@ class Camera:
 
 
 MOST_PARTICLES = 200_000
-"""Of a random packing, which takes a minute then."""
+"""The most particles of a random packing, which takes a minute then."""
 
 
 def random_positions(

@@ -4,6 +4,7 @@ table over the lithium fraction."""
 from __future__ import annotations
 
 import difflib
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,13 +14,13 @@ from heterode.parameters.fields import MistakeError, Physical
 from heterode.parameters.tables import FractionTable, read_fraction_table
 
 
-def nearest(word: str, names: Any) -> str:
+def nearest(word: str, names: Collection[str]) -> str:
     """', did you mean 'x'?' for the nearest of `names`, or an empty text."""
     near = difflib.get_close_matches(word, list(names), 1, 0.4)
     return f"Did you mean '{near[0]}'?" if near else ""
 
 
-def number_or_function(physical: Physical, names: Any, what: str) -> BeforeValidator:
+def number_or_function(physical: Physical, names: Collection[str], what: str) -> BeforeValidator:
     """Validator of a constant with its unit, or the name of a function of the lithium fraction."""
 
     def read(value: Any) -> float | str:
@@ -36,7 +37,7 @@ def number_or_function(physical: Physical, names: Any, what: str) -> BeforeValid
     return BeforeValidator(read)
 
 
-def named(names: Any, what: str) -> BeforeValidator:
+def named(names: Collection[str], what: str) -> BeforeValidator:
     """Validator that refuses a text outside `names` and offers the nearest one."""
 
     def check(value: Any) -> Any:

@@ -184,6 +184,6 @@ ExchangeDensity = Annotated[float, Physical("A/m^2", at_least=1e-9, up_to=1e6, e
 """An exchange current density, A m^-2."""
 
 Capacitance = Annotated[float, Physical("F/m^2", at_least=0, up_to=1000, example="0.2 F/m^2")]
-"""Of a surface, F m^-2."""
+"""Capacitance of a surface, F m^-2."""
 
 RateConstant = Annotated[float, Physical("m/s", at_least=1e-18, up_to=1, example="1e-9 m/s")]

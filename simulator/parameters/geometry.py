@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,6 +13,7 @@ from pydantic import (
     model_validator,
 )
 
+from heterode.base.reading import check_regular
 from heterode.distributions.size_law import SizeLaw
 from heterode.parameters.fields import MistakeError, Order, Physical, Section, SlabLength
 from heterode.parameters.sizes import ParticleSize, size_law_of
@@ -103,12 +103,16 @@ class Geometry(Section):
     @field_validator("mesh_file", mode="before")
     @classmethod
     def _path(cls, value: Any) -> Any:
-        if isinstance(value, str) and not os.path.isfile(value):
-            raise MistakeError(
-                "does not exist",
-                allowed="a .msh file made by 'heterode mesh'",
-                remedy="Correct the path, or remove the key to pack and mesh anew.",
-            )
+        if isinstance(value, str):
+            try:
+                check_regular(value)
+            except OSError as error:
+                missing = isinstance(error, FileNotFoundError)
+                raise MistakeError(
+                    "does not exist" if missing else f"cannot be read ({error.strerror})",
+                    allowed="a .msh file made by 'heterode mesh'",
+                    remedy="Correct the path, or remove the key to pack and mesh anew.",
+                ) from None
         return Path(value) if isinstance(value, str) else value
 
     @field_validator("dimension")

@@ -14,6 +14,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
+from heterode.materials.exchange_currents import EXCHANGE_CURRENTS
 from heterode.materials.solid_diffusion import DIFFUSIVITIES
 from heterode.parameters.fields import MistakeError
 from heterode.parameters.geometry import MeshSettings
@@ -59,8 +60,14 @@ def _composition_gives_nothing(p: Parameters) -> bool:
     return p.composition is not None and not p.composition_gives
 
 
-def _law_is_not(law: str) -> Callable[[Parameters], bool]:
-    return lambda p: p.active_material.exchange_current != law
+def _law_needs_no(key: str) -> Callable[[Parameters], bool]:
+    return lambda p: EXCHANGE_CURRENTS[p.active_material.exchange_current].needs != key
+
+
+def _set_a_law_with(key: str) -> str:
+    """The remedy for a key that another law of the exchange current needs."""
+    names = [f'"{name}"' for name, law in EXCHANGE_CURRENTS.items() if law.needs == key]
+    return f"Remove it, or set active_material.exchange_current = {' or '.join(names)}."
 
 
 RULES: tuple[Rule, ...] = (
@@ -108,20 +115,20 @@ RULES: tuple[Rule, ...] = (
         _below(
             "active_material", "rate_constant", "rate_constant_cathodic", "rate_constant_anodic"
         ),
-        lambda p: p.active_material.exchange_current != "power_law",
-        'Remove it, or set active_material.exchange_current = "power_law".',
+        _law_needs_no("rate_constant"),
+        _set_a_law_with("rate_constant"),
     ),
     Rule(
         ("active_material", "exchange_current"),
         _below("active_material", "exchange_current_table"),
-        _law_is_not("table"),
-        'Remove it, or set active_material.exchange_current = "table".',
+        _law_needs_no("exchange_current_table"),
+        _set_a_law_with("exchange_current_table"),
     ),
     Rule(
         ("active_material", "exchange_current"),
         _below("active_material", "exchange_current_prefactor"),
-        _law_is_not("autocatalytic"),
-        'Remove it, or set active_material.exchange_current = "autocatalytic".',
+        _law_needs_no("exchange_current_prefactor"),
+        _set_a_law_with("exchange_current_prefactor"),
     ),
     Rule(
         ("active_material", "electronic_conduction_in_particles"),
@@ -215,6 +222,11 @@ def idle_keys(parameters: Parameters, data: dict[str, Any]) -> Iterator[tuple[Ke
     for rule in RULES:
         if rule.idle(parameters):
             yield from ((key, rule) for key in rule.keys if given(data, key))
+
+
+def keys_without_effect(parameters: Parameters) -> set[Key]:
+    """Keys that would be refused beside these parameters, were they given."""
+    return {key for rule in RULES if rule.idle(parameters) for key in rule.keys}
 
 
 def _fields_of_others(distribution: Any) -> tuple[Key, ...]:

@@ -16,6 +16,7 @@ from heterode.materials import diffusivity_of_fraction, lithium_metal, open_circ
 from heterode.materials import electrolyte as electrolyte_of
 from heterode.materials.electrolytes import ELECTROLYTES, MODELS, Electrolyte
 from heterode.materials.electronic_conduction import ELECTRONIC_CONDUCTIVITIES
+from heterode.materials.exchange_currents import EXCHANGE_CURRENTS
 from heterode.materials.open_circuit import GALLERIES, VOLTAGE_RANGE
 from heterode.materials.solid_diffusion import DIFFUSIVITIES
 from heterode.parameters.choices import (
@@ -110,8 +111,9 @@ class ActiveMaterial(Section):
     diffusivity_table: DiffusivityTable | None = None
     """CSV file with the columns stoichiometry, diffusivity_m2_s, in place of the key above."""
     diffusivity_activation_energy: ActivationEnergy = 0.0
-    """Of a diffusivity given as a number or a table; the named functions have their own."""
-    exchange_current: Literal["power_law", "table", "autocatalytic"] = "power_law"
+    """Where the diffusivity is a number or a table, J/mol; the named functions have their own."""
+    exchange_current: Annotated[str, named(EXCHANGE_CURRENTS, "exchange current")] = "power_law"
+    """The name of a law of heterode.materials.exchange_currents."""
     exchange_current_table: ExchangeTable | None = None
     exchange_current_prefactor: ExchangeDensity | None = None
     """i0 of an empty particle at the reference concentration, A m^-2."""
@@ -119,11 +121,11 @@ class ActiveMaterial(Section):
     """Sets both constants below, m/s."""
     rate_constant_cathodic: RateConstant | None
     rate_constant_anodic: RateConstant | None
-    """None only where another law than power_law leaves them out."""
+    """None only where the law needs no rate constant and leaves them out."""
     rate_constant_activation_energy: ActivationEnergy = 0.0
-    """Of the exchange current, whichever its law."""
+    """Activation energy of the exchange current, whichever its law."""
     double_layer_capacitance: Capacitance = 0.0
-    """Of the particles' reacting surface; 0 leaves the double layer out."""
+    """Capacitance of the particles' reacting surface; 0 leaves the double layer out."""
     # 0.5 and 0.5: every source of a rate constant in the project's table, but O'Regan's, uses them.
     anodic_transfer: Fraction = 0.5
     cathodic_transfer: Fraction = 0.5
@@ -135,7 +137,7 @@ class ActiveMaterial(Section):
         number_or_function(_CONDUCTIVITY, ELECTRONIC_CONDUCTIVITIES, "conductivity"),
         Shown(_CONDUCTIVITY),
     ] = "amin_nmc"
-    """Of the particles, S/m, or the name of a function of lithium fraction."""
+    """Conductivity of the particles, S/m, or the name of a function of lithium fraction."""
     electronic_conductivity_table: ConductivityTable | None = None
     """CSV file with the columns stoichiometry, conductivity_S_m, in place of the key above."""
     initial_lithium_fraction: Fraction
@@ -148,7 +150,8 @@ class ActiveMaterial(Section):
             return data
         constants = ("rate_constant_cathodic", "rate_constant_anodic")
         if "rate_constant" not in data:
-            needless = data.get("exchange_current") in ("table", "autocatalytic")
+            law = EXCHANGE_CURRENTS.get(str(data.get("exchange_current", "power_law")))
+            needless = law is not None and law.needs != "rate_constant"
             return dict.fromkeys(constants) | data if needless else data
         for key in constants:
             if key in data:
@@ -162,10 +165,9 @@ class ActiveMaterial(Section):
 
     @model_validator(mode="after")
     def _law_is_complete(self) -> ActiveMaterial:
-        needs = {"table": "exchange_current_table", "autocatalytic": "exchange_current_prefactor"}
-        key = needs.get(self.exchange_current)
-        if key is not None and getattr(self, key) is None:
-            example = "a CSV file" if self.exchange_current == "table" else "2 A/m^2"
+        key = EXCHANGE_CURRENTS[self.exchange_current].needs
+        if key not in (None, "rate_constant") and getattr(self, key) is None:
+            example = "a CSV file" if key == "exchange_current_table" else "2 A/m^2"
             raise MistakeError(
                 f'is missing: exchange_current = "{self.exchange_current}" needs it',
                 remedy=f'Add it, like {key} = "{example}", or set exchange_current = "power_law".',

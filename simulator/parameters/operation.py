@@ -12,7 +12,7 @@ from heterode.materials.open_circuit import VOLTAGE_RANGE
 from heterode.parameters.fields import MistakeError, Order, Physical, Section
 from heterode.parameters.tables import read_current_table
 from heterode.protocol import FORMS, Group, Item, Step, StepError, parse_item
-from heterode.protocol.language import group_ends, is_stepwise, parse_repeat
+from heterode.protocol.language import area_of, group_ends, is_stepwise, parse_repeat
 from heterode.protocol.records import each_step
 from heterode.protocol.sequence import length
 
@@ -22,6 +22,12 @@ MOST_NESTED = 10
 MOST_STEPS = 1_000_000
 """Protocol steps of a run, repetitions counted: with ten time steps each, which are few, a run of
 the smallest cell takes days."""
+
+Preset = Literal["direct", "fieldsplit"]
+"""The linear solvers of a run."""
+
+DEARER_IN_3D = 10
+"""Factors of 3D matrices fill in so much more that direct solvers end at a tenth of the size."""
 
 Tolerance = Annotated[float, Physical(at_least=1e-14, up_to=0.1, example="1e-4")]
 Duration = Annotated[float, Physical("s", at_least=1e-12, up_to=1e9, example="10 s")]
@@ -88,7 +94,7 @@ class Protocol(Section):
 
     @property
     def digests(self) -> dict[str, str]:
-        """Of the content of each current table, by a name for the user."""
+        """The digest of the content of each current table, by a name for the user."""
         return {
             f"table of '{step.text}'": step.table.digest
             for step in each_step(self.steps)
@@ -156,7 +162,8 @@ def _with_table(step: Step, key: tuple[str, ...]) -> Step:
     if step.file is None:
         return step
     try:
-        return replace(step, table=read_current_table(step.file, stepwise=is_stepwise(step)))
+        table = read_current_table(step.file, stepwise=is_stepwise(step), area=area_of(step))
+        return replace(step, table=table)
     except MistakeError as mistake:
         raise MistakeError(
             f"names {step.file.name}, which {mistake.problem}",
@@ -196,7 +203,7 @@ def _group(entry: dict[str, Any], key: tuple[str, ...]) -> Group:
 class Solver(Section):
     """[solver]: tolerances are per time step; all have defaults."""
 
-    linear_solver: Literal["auto", "direct", "fieldsplit"] = "auto"
+    linear_solver: Literal["auto"] | Preset = "auto"
     degree: Order = 1
     fraction_tolerance: Tolerance = 1e-4
     """Error of the lithium fraction allowed per step."""
@@ -210,14 +217,23 @@ class Solver(Section):
     newton_iterations: Annotated[int, Field(ge=2, le=200)] = 20
     initial_step: Duration | None = None
     minimum_step: Duration = 1e-3
-    maximum_step_fraction: Annotated[float, Physical(at_least=1e-9, up_to=1, example="0.0125")] = (
+    maximum_step_fraction: Annotated[float, Physical(at_least=1e-5, up_to=1, example="0.0125")] = (
         1.0 / 80.0
     )
-    """Largest time step, as a fraction of the time a full charge at the step's rate takes."""
+    """Largest time step, as a fraction of the time a full charge at the step's rate takes. The
+    least makes 100 000 time steps of a full charge: the time error is far below the solver's
+    tolerances then, and a run of the smallest cell takes an hour."""
     krylov_tolerance: Tolerance = 3e-3
-    """Of each linear solve; the nonlinear equations are met to their own tolerance all the same."""
+    """Relative tolerance of each linear solve; the nonlinear equations have their own."""
     direct_limit: Annotated[int, Field(ge=0)] = 60_000
-    """`auto` solves directly up to this many degrees of freedom."""
+    """`auto` solves directly up to this many degrees of freedom in 2D; see `preset`."""
+
+    def preset(self, dofs: int, dimension: int) -> Preset:
+        """The linear solver of a run of this size, by `linear_solver` and `direct_limit`."""
+        if self.linear_solver != "auto":
+            return self.linear_solver
+        limit = self.direct_limit // (1 if dimension == 2 else DEARER_IN_3D)
+        return "direct" if dofs <= limit else "fieldsplit"
 
 
 class Output(Section):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -13,8 +15,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from heterode.base.csv_table import read_csv_table
-from heterode.base.csv_text import TableError
+from heterode.base.csv_table import CsvTable, read_csv_table, with_columns
+from heterode.base.csv_text import TableError, read_cells
+from heterode.base.words import counted
 from heterode.materials.tabulated import TabulatedFunction
 from heterode.parameters.fields import MistakeError
 from heterode.protocol.records import SHORTEST_ROW, CurrentTable
@@ -62,46 +65,54 @@ def read_penalty_table(path: Path) -> Array:
 
 CURRENT_COLUMNS = ("time_s", "current_A_m2")
 
+CELL_COLUMNS = ("Time [s]", "Current [A]")
+"""Of a drive cycle as PyBaMM has it, in any case of letters: positive on discharge."""
+
 LARGEST_CURRENT = 1e6
-"""Of a current table, A m^-2."""
+"""The largest current of a current table, A m^-2."""
 
 LEAST_PEAK = 1e-6
 """Largest current of a table, A m^-2, below which it is a rest in all but name: what it passes is
 lost in the last digits of the lithium that a cell holds. A table of zeros is one that says so."""
 
 
-def read_current_table(path: Path, *, stepwise: bool) -> CurrentTable:
+def read_current_table(path: Path, *, stepwise: bool, area: float | None = None) -> CurrentTable:
     """A current in time, from columns time_s, current_A_m2 (positive on charge).
 
     Args:
         path: the file.
         stepwise: each current holds up to the next row; else it is linear between rows.
+        area: m^2; the columns are then Time [s], Current [A] (positive on discharge), and the
+            current is divided by it.
 
     Raises:
         MistakeError: no such file, other columns, fewer than two rows, times that do not increase
             from 0, or a current out of range.
     """
-    rows = _current_rows(path)
+    rows = _current_rows(path) if area is None else _rows_of_a_cell(path, area)
+    time_s, current_A_m2 = CURRENT_COLUMNS if area is None else (CELL_COLUMNS[0], "Current / area")
     line, first, _ = rows[0]
     if first != 0.0:
-        raise _bad(path, line, f"time_s = {first:g}", "0 in the first row")
+        raise _bad(path, line, f"{time_s} = {first:g}", "0 in the first row")
     for (_, before, _), (line, time, _) in pairwise(rows):
         if not before + SHORTEST_ROW * (1 - 1e-9) <= time <= 1e9:
             least = f"at least {before + SHORTEST_ROW:.12g}, later than the row before; up to 1e9"
-            raise _bad(path, line, f"time_s = {time:.12g}", least, _jump(before, time, stepwise))
+            what = f"{time_s} = {time:.12g}"
+            raise _bad(path, line, what, least, _jump(before, time, stepwise))
+    check = "Correct the table." if area is None else "Correct the table, or the area."
     for line, _, current in rows:
         if abs(current) > LARGEST_CURRENT:
             allowed = f"from {-LARGEST_CURRENT:g} to {LARGEST_CURRENT:g} A/m^2"
-            raise _bad(path, line, f"current_A_m2 = {current:g}", allowed)
+            raise _bad(path, line, f"{current_A_m2} = {current:g}", allowed, check)
     if len(rows) < 2:
         raise _bad(path, line, "the only row", "two rows or more: the last one ends the table")
     line, _, peak = max(rows, key=lambda row: abs(row[2]))
     if 0.0 < abs(peak) < LEAST_PEAK:
         allowed = f"a current of {LEAST_PEAK:g} A/m^2 or more in one row at least, or zeros alone"
-        raise _bad(path, line, f"current_A_m2 = {peak:g} is the largest", allowed)
+        raise _bad(path, line, f"{current_A_m2} = {peak:g} is the largest", allowed, check)
     times, currents = (tuple(row[column] for row in rows) for column in (1, 2))
     digest = hashlib.sha256(repr((times, currents)).encode()).hexdigest()
-    return CurrentTable(times, currents, stepwise, digest)
+    return CurrentTable(times, currents, stepwise, digest, area)
 
 
 def _jump(before: float, time: float, stepwise: bool) -> str:
@@ -123,10 +134,10 @@ def _current_rows(path: Path) -> list[tuple[int, float, float]]:
     except MistakeError as mistake:
         if not re.match(r"has the columns .*\bcurrent\b", mistake.problem, re.IGNORECASE):
             raise
-        # PyBaMM's drive cycles have "Time [s]" and "Current [A]".
         remedy = (
-            "Divide a cell's current in A by its electrode area in m^2, and change its sign where"
-            " discharge is positive (PyBaMM): current_A_m2 = -I / area."
+            f"A cell's current in A is divided by its electrode area: name the columns"
+            f" {', '.join(CELL_COLUMNS)}, positive on discharge as in PyBaMM, and write"
+            f" 'follow {path.name[:60]} with area 0.1 m^2', with the cell's own."
         )
         if re.search(r"current density|A[/. ]?m[*^]*-?2", mistake.problem, re.IGNORECASE):
             remedy = "Rename the columns, and change the sign where discharge is positive (PyBaMM)."
@@ -135,6 +146,29 @@ def _current_rows(path: Path) -> list[tuple[int, float, float]]:
             allowed=f"{', '.join(CURRENT_COLUMNS)}: A per m^2 of collector, positive on charge",
             remedy=remedy,
         ) from mistake
+
+
+def _rows_of_a_cell(path: Path, area: float) -> list[tuple[int, float, float]]:
+    """Lines, times, s, and currents, A m^-2 positive on charge, of a cell's current in A."""
+    with _of_the_input_file():
+        table = CsvTable(**vars(read_cells(path, with_columns(CELL_COLUMNS))))
+    by_name = {" ".join(name.lower().split()): name for name in table.columns}
+    names = [by_name.get(name.lower()) for name in CELL_COLUMNS]
+    if None in names:
+        density = set(CURRENT_COLUMNS) <= set(table.columns)
+        raise MistakeError(
+            f"{table.described}: {CELL_COLUMNS[names.index(None)]} is missing",
+            allowed=f"with area: {', '.join(CELL_COLUMNS)}, positive on discharge",
+            remedy="Its current is per area already: leave out 'with area'."
+            if density
+            else "Rename the columns, and change the sign where charge is positive.",
+        )
+    times, currents = (_numbers(table, name) for name in names if name is not None)
+    # The sum keeps a rest from becoming -0.
+    return [
+        (line, time, 0.0 - current / area)
+        for line, time, current in zip(table.lines, times, currents, strict=True)
+    ]
 
 
 @dataclass(frozen=True)
@@ -161,7 +195,7 @@ class FractionTable:
     @property
     def text(self) -> str:
         """For listings."""
-        return f"{self.file} ({len(self.values)} points)"
+        return f"{self.file} ({counted(len(self.values), 'point')})"
 
     def as_dict(self) -> dict[str, Any]:
         """For the manifest: the numbers themselves, since files change."""
@@ -208,10 +242,22 @@ def _bad(
 
 def _columns(path: Path, names: tuple[str, str]) -> list[tuple[int, float, float]]:
     """(line number, first, second) of every row; the two columns may be anywhere."""
-    try:
+    with _of_the_input_file():
         table = read_csv_table(path, names)
-        first, second = (list(map(float, table.numbers(name))) for name in names)
+    first, second = (_numbers(table, name) for name in names)
+    return list(zip(table.lines, first, second, strict=True))
+
+
+def _numbers(table: CsvTable, name: str) -> list[float]:
+    with _of_the_input_file():
+        return list(map(float, table.numbers(name)))
+
+
+@contextmanager
+def _of_the_input_file() -> Iterator[None]:
+    """What is wrong with a table, as a mistake of the key that names it."""
+    try:
+        yield
     except TableError as error:
         problem = error.problem.replace("no such file", "does not exist")
         raise MistakeError(problem, allowed=error.allowed, remedy=error.remedy) from error
-    return list(zip(table.lines, first, second, strict=True))

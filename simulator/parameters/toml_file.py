@@ -19,13 +19,13 @@ LARGEST_FILE = 5_000_000
 """Bytes."""
 
 MOST_PARTS = 32
-"""Of a dotted key."""
+"""The most parts of a dotted key."""
 
 DEEPEST = 32
 """Tables and lists in one another."""
 
 MOST_BITS = 14_000
-"""Of a whole number: Python writes none of more than 4300 digits, in a message say."""
+"""The most bits of a whole number: Python writes no more than 4300 digits, as in a message."""
 
 _PART = r"""(?:"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+'|[A-Za-z0-9_-]++)"""
 # Possessive, and anchored where a key can begin: the time is proportional to the text.

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from heterode.base.errors import InputError
+from heterode.base.words import counted
 from heterode.distributions.gaussian_field import MOST_POINTS, gaussian_field
 from heterode.distributions.penalty_law import (
     RestrictedWeibull,
@@ -63,8 +64,9 @@ def check_penalty_table(parameters: Parameters, particles: int | None = None) ->
 def _require_rows(parameters: Parameters, rows: int, count: int) -> None:
     if rows != count:
         raise InputError(
-            f"{parameters.source_file}: penalty.file = {parameters.penalty.file} has {rows} rows, "
-            f"but the electrode has {count} particles (allowed: one row per particle). "
+            f"{parameters.source_file}: penalty.file = {parameters.penalty.file} has "
+            f"{counted(rows, 'row')}, "
+            f"but the electrode has {counted(count, 'particle')} (allowed: one row per particle). "
             "See particles.csv of a run, or `heterode mesh`, for their numbers."
         )
 

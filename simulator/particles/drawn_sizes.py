@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from heterode.base.errors import InputError
 from heterode.distributions.size_law import SizeLaw
 from heterode.parameters.fields import MistakeError
-from heterode.parameters.sizes import size_law_of
+from heterode.parameters.sizes import ParticleSize, size_law_of
 
 
-def size_law(particle_size: Any) -> SizeLaw:
+def size_law(particle_size: ParticleSize) -> SizeLaw:
     """The law of diameters in um.
 
     Args:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Literal
 
 LEAST = 1e-250
-"""Of a Bruggeman factor: less is no transport either, and quotients with it stay numbers."""
+"""The least Bruggeman factor: less is no transport either, and quotients with it stay numbers."""
 
 
 def bruggeman(fraction: float, exponent: float) -> float:

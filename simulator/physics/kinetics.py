@@ -1,9 +1,9 @@
-r"""Currents through surfaces, each with its derivatives: what Newton's method needs.
+r"""Currents through surfaces, each a formula, and their derivatives for Newton's method.
 
 Insertion, equations (12)-(14):
 
     eta  = phi_s - phi_l - U(x_surf)
-    i0   = equation (13), or another law of heterode.physics.exchange
+    i0   = equation (13), or another law of heterode.materials.exchange_currents
     i_BV = pen i0 (exp(aa F eta / RT) - exp(-ac F eta / RT))
 
 Lithium metal, deposition positive (Xu et al., J. Electrochem. Soc. 166, A3456 (2019), as read in
@@ -21,19 +21,25 @@ electrolyte as Li+, so that salt is conserved; no lithium enters the particle.
 
 Potentials are measured where they are small, so that no digits are lost: phi_s from the
 collector, phi_l from the lithium metal; the cell voltage V then stands in eta.
+
+Nothing is differentiated by hand: `current` of each class is a formula in plain NumPy, which gives
+values of arrays and derivatives of dual numbers (heterode.base.dual_numbers).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from functools import cached_property
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from heterode.base.constants import FARADAY, GAS_CONSTANT
-from heterode.physics.exchange import ExchangeCurrent, smooth_power
+from heterode.base.dual_numbers import derivatives, with_slope
+from heterode.materials.exchange_currents import smooth_power
 
 Floats = npt.NDArray[np.float64]
 
@@ -47,14 +53,27 @@ class Flux:
 
     Attributes:
         value: (N,) A m^-2.
-        derivatives: for each unknown it depends on, d value / d unknown, (N,). Keys are the
-            fields "s", "y", "phi_l", "phi_s" and the scalars "V" (V) and "I" (A).
-        largest_exponent: largest argument given to exp, 0 where there is none.
+        differentiate: computes `derivatives`, when they are first read: one residual in
+            some twenty is linearised.
+        exponent: computes `largest_exponent`, when it is first read.
     """
 
     value: Floats
-    derivatives: Mapping[str, Floats]
-    largest_exponent: float = 0.0
+    differentiate: Callable[[], Mapping[str, Floats]]
+    exponent: Callable[[], float] = lambda: 0.0
+
+    @cached_property
+    def derivatives(self) -> Mapping[str, Floats]:
+        """For each unknown that the current depends on, d value / d unknown, (N,).
+
+        Keys are the fields "s", "y", "phi_l", "phi_s" and the scalars "V" (V) and "I" (A).
+        """
+        return self.differentiate()
+
+    @cached_property
+    def largest_exponent(self) -> float:
+        """Largest argument given to exp at the points, 0 where there is none."""
+        return self.exponent()
 
 
 class SurfaceCurrent(Protocol):
@@ -68,6 +87,48 @@ class SurfaceCurrent(Protocol):
         """The current at the surface's quadrature points from the fields' values there."""
 
 
+class CurrentFormula(ABC):
+    """A law given by a formula, `current`, of the fields and scalars that it names."""
+
+    scalars: ClassVar[tuple[str, ...]] = ()
+    """Those of "V" and "I" that the formula takes, beside the fields."""
+
+    @property
+    @abstractmethod
+    def fields(self) -> tuple[str, ...]:
+        """The fields that the formula takes."""
+
+    @abstractmethod
+    def current(self, *unknowns: Any, **by_name: Any) -> Any:
+        """The current density, A m^-2, of arrays or dual numbers."""
+
+    def exponent(self, *unknowns: Any, **by_name: Any) -> float:
+        """Largest argument given to exp at the points."""
+        return 0.0
+
+    def __call__(self, values: Mapping[str, Floats], V: float, I: float) -> Flux:
+        fields = {name: values[name] for name in self.fields}
+        scalars = {name: {"V": V, "I": I}[name] for name in self.scalars}
+        unknowns = fields | scalars
+        shape = np.shape(fields[self.fields[0]])
+
+        def differentiate() -> dict[str, Floats]:
+            found = dict.fromkeys(fields, 0.0) | derivatives(self.current, unknowns)
+            return {name: _spread(slope, shape) for name, slope in found.items()}
+
+        return Flux(
+            _spread(self.current(**unknowns), shape),
+            differentiate,
+            lambda: self.exponent(**unknowns),
+        )
+
+
+def _spread(value: Any, shape: tuple[int, ...]) -> Floats:
+    """The value at every point, where it may be one number for all."""
+    array = np.asarray(value, dtype=np.float64)
+    return array if array.shape == shape else np.array(np.broadcast_to(array, shape))
+
+
 class PotentialCurve(Protocol):
     """An open-circuit potential and its slope."""
 
@@ -75,6 +136,7 @@ class PotentialCurve(Protocol):
         """U(x), V, and dU/dx, V."""
 
 
+@with_slope
 def limited_exponential(z: Floats) -> tuple[Floats, Floats]:
     """exp(z) and its derivative, continued by the tangent beyond LARGEST_EXPONENT.
 
@@ -87,52 +149,45 @@ def limited_exponential(z: Floats) -> tuple[Floats, Floats]:
 
 
 @dataclass(frozen=True)
-class ButlerVolmer:
+class ButlerVolmer(CurrentFormula):
     """Insertion current of the active material, equations (12)-(14).
 
     Attributes:
         curve: the open-circuit potential.
-        exchange: law of the exchange current.
+        exchange: the exchange current, A m^-2, of s and y.
         anodic, cathodic: aa and ac, with aa + ac = 1.
         temperature: K.
         penalty: (N,) or scalar factor at the points.
     """
 
     curve: PotentialCurve
-    exchange: ExchangeCurrent
+    exchange: Callable[[Any, Any], Any]
     anodic: float
     cathodic: float
     temperature: float
     penalty: Floats | float = 1.0
     fields: tuple[str, ...] = ("s", "y", "phi_l", "phi_s")
+    scalars = ("V",)
 
-    def __call__(self, values: Mapping[str, Floats], V: float, I: float) -> Flux:
-        s, y = values["s"], values["y"]
-        U, dU = self.curve.potential_and_slope(s)
-        eta = values["phi_s"] + V - values["phi_l"] - U
+    def overpotential(self, s: Any, phi_l: Any, phi_s: Any, V: Any) -> Any:
+        """eta, V."""
+        return phi_s + V - phi_l - with_slope(self.curve.potential_and_slope)(s)
+
+    def current(self, s: Any, y: Any, phi_l: Any, phi_s: Any, V: Any) -> Any:
         f = FARADAY / (GAS_CONSTANT * self.temperature)
-        forward, d_forward = limited_exponential(self.anodic * f * eta)
-        backward, d_backward = limited_exponential(-self.cathodic * f * eta)
-        i0, di0_ds, di0_dy = self.exchange(s, y)
-        drive = self.penalty * (forward - backward)
-        d_eta = self.penalty * i0 * f * (self.anodic * d_forward + self.cathodic * d_backward)
-        return Flux(
-            value=i0 * drive,
-            derivatives={
-                "s": di0_ds * drive - d_eta * dU,
-                "y": di0_dy * drive,
-                "phi_l": -d_eta,
-                "phi_s": d_eta,
-                "V": d_eta,
-            },
-            largest_exponent=float(np.max(np.abs(eta), initial=0.0))
-            * f
-            * max(self.anodic, self.cathodic),
-        )
+        eta = self.overpotential(s, phi_l, phi_s, V)
+        forward = limited_exponential(self.anodic * f * eta)
+        backward = limited_exponential(-self.cathodic * f * eta)
+        return self.exchange(s, y) * (self.penalty * (forward - backward))
+
+    def exponent(self, s: Floats, y: Floats, phi_l: Floats, phi_s: Floats, V: float) -> float:
+        f = FARADAY / (GAS_CONSTANT * self.temperature)
+        eta = self.overpotential(s, phi_l, phi_s, V)
+        return float(np.max(np.abs(eta), initial=0.0)) * f * max(self.anodic, self.cathodic)
 
 
 @dataclass(frozen=True)
-class DoubleLayer:
+class DoubleLayer(CurrentFormula):
     """Charge of the interface's double layer, A s m^-2; of rates of change, its current.
 
     Attributes:
@@ -141,15 +196,14 @@ class DoubleLayer:
 
     capacitance: float
     fields: tuple[str, ...] = ("phi_l", "phi_s")
+    scalars = ("V",)
 
-    def __call__(self, values: Mapping[str, Floats], V: float, I: float) -> Flux:
-        difference = values["phi_s"] + V - values["phi_l"]
-        C = np.full_like(difference, self.capacitance)
-        return Flux(C * difference, {"phi_l": -C, "phi_s": C, "V": C})
+    def current(self, phi_l: Any, phi_s: Any, V: Any) -> Any:
+        return self.capacitance * (phi_s + V - phi_l)
 
 
 @dataclass(frozen=True)
-class LithiumMetal:
+class LithiumMetal(CurrentFormula):
     """Deposition current of the lithium metal.
 
     Attributes:
@@ -165,23 +219,20 @@ class LithiumMetal:
     temperature: float
     fields: tuple[str, ...] = ("y", "phi_l")
 
-    def __call__(self, values: Mapping[str, Floats], V: float, I: float) -> Flux:
+    def current(self, y: Any, phi_l: Any) -> Any:
         f = FARADAY / (GAS_CONSTANT * self.temperature)
-        phi_l = values["phi_l"]
-        salt, d_salt = smooth_power(values["y"], self.order)
-        deposit, d_deposit = limited_exponential((1 - self.symmetry) * f * phi_l)
-        dissolve, d_dissolve = limited_exponential(-self.symmetry * f * phi_l)
-        i0, drive = self.exchange_scale * salt, deposit - dissolve
-        slope = i0 * f * ((1 - self.symmetry) * d_deposit + self.symmetry * d_dissolve)
-        return Flux(
-            value=i0 * drive,
-            derivatives={"y": self.exchange_scale * d_salt * drive, "phi_l": slope},
-            largest_exponent=float(np.max(np.abs(phi_l), initial=0.0)) * f,
-        )
+        i0 = self.exchange_scale * smooth_power(y, self.order)
+        deposit = limited_exponential((1 - self.symmetry) * f * phi_l)
+        dissolve = limited_exponential(-self.symmetry * f * phi_l)
+        return i0 * (deposit - dissolve)
+
+    def exponent(self, y: Floats, phi_l: Floats) -> float:
+        f = FARADAY / (GAS_CONSTANT * self.temperature)
+        return float(np.max(np.abs(phi_l), initial=0.0)) * f
 
 
 @dataclass(frozen=True)
-class Contact:
+class Contact(CurrentFormula):
     """Current out of a field through a contact of given resistance, towards potential zero.
 
     The collector (field "phi_s", its potential is the zero of phi_s), or an ideal reference in
@@ -199,14 +250,12 @@ class Contact:
     def fields(self) -> tuple[str, ...]:
         return (self.field,)
 
-    def __call__(self, values: Mapping[str, Floats], V: float, I: float) -> Flux:
-        potential = values[self.field]
-        conductance = np.full_like(potential, 1 / self.resistance)
-        return Flux(potential * conductance, {self.field: conductance})
+    def current(self, **potential: Any) -> Any:
+        return potential[self.field] * (1 / self.resistance)
 
 
 @dataclass(frozen=True)
-class UniformCollector:
+class UniformCollector(CurrentFormula):
     """The applied current spread evenly over the collector's contact with the carbon.
 
     Attributes:
@@ -215,9 +264,7 @@ class UniformCollector:
 
     area: float
     fields: tuple[str, ...] = ("phi_s",)
+    scalars = ("I",)
 
-    def __call__(self, values: Mapping[str, Floats], V: float, I: float) -> Flux:
-        ones = np.ones_like(values["phi_s"])
-        return Flux(
-            -I / self.area * ones, {"phi_s": 0 * ones, "I": np.full_like(ones, -1 / self.area)}
-        )
+    def current(self, phi_s: Any, I: Any) -> Any:
+        return -I / self.area

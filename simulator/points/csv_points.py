@@ -12,7 +12,8 @@ import numpy as np
 from heterode.base.csv_table import CsvTable, read_csv_table, what_is_wrong
 from heterode.base.csv_text import TableError, harmless
 from heterode.base.errors import ArgumentError, InputError
-from heterode.heterogeneity.marks import FEWEST, Floats, MarkedPoints
+from heterode.base.words import counted
+from heterode.heterogeneity.marks import FEWEST, Floats, MarkedPoints, check_spread
 from heterode.points.columns import POWER, UNITS_UM, Column, find_columns
 
 LEAST_EXTENT_UM, LARGEST_EXTENT_UM = 1.0, 1e5
@@ -182,7 +183,7 @@ def check_particles(where: str, positions: Floats, value: Floats, rows: Any) -> 
     """
     if len(value) < FEWEST:
         raise InputError(
-            f"{where}: {len(value)} particles, too few to cluster (at least {FEWEST}). "
+            f"{where}: {counted(len(value), 'particle')}, too few to cluster (at least {FEWEST}). "
             "Give more, or pool several fields"
         )
     order = np.lexsort(positions.T)
@@ -193,8 +194,7 @@ def check_particles(where: str, positions: Floats, value: Floats, rows: Any) -> 
             f"{where}: rows {first} and {second} are at the same place "
             f"({same.size} such pairs). Remove one, or name the column of images 'field'"
         )
-    if np.ptp(value) == 0.0:
-        raise InputError(f"{where}: all values are {value[0]:g}, so there is nothing to compare")
+    check_spread(where, value)
 
 
 def _check_extent(where: str, positions: Floats) -> None:

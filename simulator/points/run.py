@@ -23,6 +23,7 @@ import pandas as pd
 
 from heterode.base.errors import ArgumentError, InputError
 from heterode.base.units import UnitError, quantity
+from heterode.base.words import counted
 from heterode.heterogeneity.marks import Floats, MarkedPoints
 from heterode.particles.table import ParticleTable
 from heterode.points.csv_points import check_particles
@@ -138,7 +139,7 @@ class RunParticles:
         if np.std(value) < LEAST_SPREAD:
             raise ArgumentError(
                 f"{self.path}: at {self.series.time_s[index]:g} s all particles hold the same "
-                "lithium. Choose another moment with {at}",
+                f"lithium within {LEAST_SPREAD:g}. Choose another moment with {{at}}",
                 at=...,
             )
         check_particles(str(self.path), positions, value, table.particle)
@@ -190,7 +191,8 @@ def read_run(path: Path | str) -> RunParticles:
     count = series.lithium_fraction.shape[1]
     if count != len(table):
         raise InputError(
-            f"{folder.path}: particles.h5 has {count} particles, particles.csv {len(table)}. "
+            f"{folder.path}: particles.h5 has {counted(count, 'particle')}, particles.csv "
+            f"{len(table)}. "
             "Run it again"
         )
     if not len(series.time_s) or not len(history):

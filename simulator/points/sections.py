@@ -17,6 +17,7 @@ import numpy as np
 
 from heterode.base.errors import ArgumentError, InputError
 from heterode.base.units import UnitError, quantity
+from heterode.base.words import counted
 from heterode.geometry.plane_cut import cut_tetrahedra
 from heterode.heterogeneity.marks import FEWEST, Floats, Ints, MarkedPoints
 from heterode.results.fields import read_fields
@@ -182,7 +183,9 @@ def polish(
         discs = section_discs(series.grid, lithium, plane)
         if len(discs.particle) < FEWEST:
             count = len(discs.particle)
-            notes.append(f"section {plane.name} left out: {count} particles, fewer than {FEWEST}")
+            notes.append(
+                f"section {plane.name} left out: {counted(count, 'particle')}, fewer than {FEWEST}"
+            )
             continue
         views.append(_view(discs, plane, window_um))
         cut.append(discs.particle)

@@ -6,6 +6,7 @@
     hold at 4.5 V until C/100             hold at 4.5 V for 2 h
     hold until C/100, behind a step that ends at a voltage alone
     rest for 1 h                          follow drive.csv until below 2.8 V
+    follow us06.csv with area 0.1 m^2, a cell's current in A, positive on discharge
     gitt: charge at C/20 for 10 min, rest for 1 h, until 4.5 V
 
 A C-rate counts the capacity of the active material between the ends of the voltage window; current,

@@ -25,7 +25,7 @@ FORMS = (
     "'charge at C/20 until 4.5 V', 'discharge at 0.5 A/m^2 until 2.8 V or 10 h', "
     "'charge at 5 W/m^2 until 1 mAh/cm^2', 'charge at C/10 until x = 0.5', "
     "'hold at 4.5 V until C/100', 'hold at 4.5 V for 2 h', 'rest for 1 h', "
-    "'follow drive.csv until below 2.8 V', "
+    "'follow drive.csv until below 2.8 V', 'follow us06.csv with area 0.1 m^2', "
     "'gitt: charge at C/20 for 10 min, rest for 1 h, until 4.5 V'"
 )
 """Examples of every form, for messages."""
@@ -34,7 +34,7 @@ LONGEST_TEXT = 5000
 """Characters of a step: those of a path, and some."""
 
 MOST_REPETITIONS = 100_000
-"""Of a group; at a minute each it would take months of simulated time."""
+"""The most repetitions of a group; at a minute each it would take months of simulated time."""
 
 # From the least to the largest value that a step may ask for. Times are known to 1e-7 s after 1e9
 # s, 30 years, and within 1 ms what is stored changes by little more than its last digits. A full
@@ -45,13 +45,17 @@ _CURRENT = (1e-6, 1e6, "A/m^2")
 _POWER = (1e-6, 1e7, "W/m^2")
 _CAPACITY = (1e-3, 1e9, "A s/m^2")
 _LITHIUM = (1e-6, 1 - 1e-6, "")
+# From a microelectrode of 0.1 mm to the electrodes of a thousand large cells.
+_AREA = (1e-8, 1e4, "m^2")
 
 _NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _STEP = re.compile(
     r"(?P<kind>[a-z]+)(?:\s+at\s+(?P<level>.+?))?(?:\s+(?P<link>until|for)\s+(?P<ends>.+))?\s*\Z"
 )
 _FOLLOW = re.compile(
-    r"\s*[Ff]ollow\s+(?P<file>.+?)(?P<stepwise>\s+stepwise)?(?:\s+until\s+(?P<ends>.+))?\s*\Z"
+    r"\s*[Ff]ollow\s+(?P<file>.+?)(?P<stepwise>\s+stepwise)?"
+    r"(?:\s+with\s+area\s+(?P<area>.+?)(?P<stepwise_behind>\s+stepwise)?)?"
+    r"(?:\s+until\s+(?P<ends>.+))?\s*\Z"
 )
 _GITT = re.compile(r"gitt\s*:\s*(?P<steps>.+?)\s*,\s*(?P<end>until\s+.+|\d+\s+times)\s*\Z")
 _RATE_OVER = re.compile(rf"C\s*/\s*({_NUMBER})\Z")
@@ -271,6 +275,8 @@ def _follow(clean: str) -> Step:
     file = Path(match["file"])
     ends = match["ends"]
     cutoffs = () if ends is None else _cutoffs("follow", "until", ends)
+    if match["area"] is not None:
+        _area(match["area"])
     # Where a file lies is no part of the protocol: its content is.
     text = clean.replace(match["file"], file.name, 1)
     return Step("follow", None, None, cutoffs, text, file=file)
@@ -279,7 +285,22 @@ def _follow(clean: str) -> Step:
 def is_stepwise(step: Step) -> bool:
     """Whether the table of a `follow` holds each current up to the next row."""
     match = _FOLLOW.match(step.text)
-    return match is not None and match["stepwise"] is not None
+    return match is not None and bool(match["stepwise"] or match["stepwise_behind"])
+
+
+def area_of(step: Step) -> float | None:
+    """Electrode area, m^2, by which a `follow` divides a cell's current in A; None without one."""
+    match = _FOLLOW.match(step.text)
+    return None if match is None or match["area"] is None else _area(match["area"])
+
+
+def _area(text: str) -> float:
+    try:
+        value = quantity(text, "m^2")
+    except UnitError as problem:
+        allowed = f"from {_AREA[0]:g} to {_AREA[1]:g} m^2"
+        raise StepError(f"has an area '{_cut(text)}' that {problem}: {allowed}") from problem
+    return _within(value, _AREA, "an area", text)
 
 
 def resolved(text: str, folder: Path) -> str:

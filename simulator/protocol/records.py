@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from heterode.base.words import counted
+
 Kind = Literal["charge", "discharge", "hold", "rest", "follow"]
 Quantity = Literal["voltage", "current", "time", "capacity", "lithium fraction"]
 Side = Literal["", "above", "below"]
@@ -62,12 +64,22 @@ class CurrentTable:
         stepwise: each current holds up to the next row, the last one not at all; else the current
             is linear between rows.
         digest: of the file, so that another table of the same name is told apart.
+        area: m^2, by which the file's current in A, positive on discharge, was divided; None where
+            the file gives `currents` as they are.
     """
 
     times: tuple[float, ...]
     currents: tuple[float, ...]
     stepwise: bool
     digest: str
+    area: float | None = None
+
+    @property
+    def origin(self) -> str:
+        """For the user: how the file's current became this one; "" where it is as it was."""
+        if self.area is None:
+            return ""
+        return f"Current [A], positive on discharge, divided by -{self.area:.6g} m^2"
 
     @property
     def duration(self) -> float:
@@ -79,8 +91,8 @@ class CurrentTable:
         """Largest size of the current, A m^-2."""
         return max(abs(current) for current in self.currents)
 
-    def leg(self, time: float) -> int:
-        """The row whose leg, up to the next row, holds at a time, s, or just after it."""
+    def stretch(self, time: float) -> int:
+        """The row whose stretch, up to the next row, holds at a time, s, or just after it."""
         row = bisect_right(self.times, time + ROUNDING) - 1
         return min(max(row, 0), len(self.times) - 2)
 
@@ -110,7 +122,7 @@ class CurrentTable:
         return math.fsum(parts)
 
     def charges(self) -> Iterator[tuple[float, float]]:
-        """Duration, s, and charge, A s m^-2, of each leg."""
+        """Duration, s, and charge, A s m^-2, of each stretch."""
         for row in range(len(self.times) - 1):
             lasts = self.times[row + 1] - self.times[row]
             current, slope = self.along(row)
@@ -189,7 +201,7 @@ class Group:
         """For the user."""
         if self.written:
             return self.written
-        how = f"until {self.ends}" if self.repeat is None else f"{self.repeat} times"
+        how = f"until {self.ends}" if self.repeat is None else counted(self.repeat, "time")
         return f"{how} ({', '.join(item.text for item in self.steps)})"
 
     @property

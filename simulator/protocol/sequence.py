@@ -41,7 +41,7 @@ def whole(protocol: Group | Sequence[Item]) -> Group:
 
 
 def first_place(root: Group) -> Place:
-    """Of the first step."""
+    """The place of the first step."""
     return _opened(root, ((0, 0),))
 
 

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from heterode.base.errors import InputError
+from heterode.base.words import counted
 from heterode.optics.analysis import Columns
 from heterode.optics.calibration import CHANNELS, calibration_table
 from heterode.optics.colour import Illumination
@@ -209,7 +210,8 @@ def report(
     """
     if lithium is not None and (len(lithium) != len(paths) or len(set(lithium)) != len(lithium)):
         raise InputError(
-            f"--lithium gives {len(lithium)} lithium fractions for {len(paths)} tables: one each is"
+            f"--lithium gives {counted(len(lithium), 'lithium fraction')} for "
+            f"{counted(len(paths), 'table')}: one each is"
             " needed, all different"
         )
     if lithium is not None and not all(0.0 <= x <= 1.0 for x in lithium):
@@ -299,4 +301,4 @@ def _write_colours(out: Path, lithium: Floats, colours: Floats) -> list[str]:
     write_output(out / "colours.csv", write_csv(columns))
     write_output(out / "calibration.csv", calibration_table(lithium, colours / colours[-1]))
     save_figure(colours_figure([float(x) for x in lithium], colours), out / "colours.png")
-    return [f"colours at {len(lithium)} lithium fractions: {out / 'colours.csv'}"]
+    return [f"colours at {counted(len(lithium), 'lithium fraction')}: {out / 'colours.csv'}"]

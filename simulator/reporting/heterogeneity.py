@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from heterode.base.words import counted
 from heterode.heterogeneity import Correlogram, Heterogeneity, analyse, correlogram
 from heterode.heterogeneity.marks import MarkedPoints
 from heterode.points.evolution import evolution
@@ -45,7 +46,7 @@ class Report:
         """The findings, for people."""
         result, scale = self.result, self.result.scale
         count = len(result.fields)
-        views = "" if count == 1 else f" in {count} fields"
+        views = "" if count == 1 else f" in {counted(count, 'field')}"
         low, middle, high = scale.null_quantiles_um
         chance = ""
         if low == high:
@@ -57,7 +58,7 @@ class Report:
         if fit.identified:
             length = f"{fit.length_um:.3g} um ({fit.model})"
         return [
-            f"{self.source.title}: {self.source.particles} particles{views}",
+            f"{self.source.title}: {counted(self.source.particles, 'particle')}{views}",
             f"  scale of heterogeneity {scale_text(scale).replace('µ', 'u')}{chance}",
             f"  field {scale.field_um:.3g} um, correlation length {length}"
             f", pairs against chance: {result.correlogram.chance}",
@@ -98,7 +99,7 @@ def write_report(source: Source, request: Request, folder: Path, *, tables: bool
     files = [folder / f"{NAME}.json"]
     write_json(files[0], content(source, result, alone, request))
     captions = Captions(
-        f"{source.title}; {source.particles} particles",
+        f"{source.title}; {counted(source.particles, 'particle')}",
         source.value,
         source.axes,
         COUNTED[request.weighting],
@@ -124,7 +125,7 @@ def write_evolution(source: Source, request: Request, folder: Path) -> tuple[Pat
     files = [write_csv(folder / "evolution.csv", rows)]
     sides = np.diff(source.run.window_um, axis=1)
     field_um = float(np.prod(sides) ** (1 / source.run.dimension))
-    figure = evolution_figure(rows, field_um, f"{source.name}, {len(rows)} moments")
+    figure = evolution_figure(rows, field_um, f"{source.name}, {counted(len(rows), 'moment')}")
     return (*files, *save_figure(figure, folder, "evolution", request))
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from heterode.base.errors import InputError
+from heterode.base.words import counted
 from heterode.geometry.extent import refuse_pixels
 from heterode.geometry.label_image import mesh_labels
 from heterode.geometry.label_stack import mesh_stack
@@ -21,15 +22,19 @@ from heterode.geometry.packing import Progress
 from heterode.geometry.parting import ImageMesh
 from heterode.optics.csv_columns import write_csv
 from heterode.optics.label_file import LabelImage, read_label_image
+from heterode.parameters import Parameters
 
 TOLERANCE = {2: 0.01, 3: 0.02}
 """Relative error of a particle's area or volume beyond which it is named."""
+
+MOST_NAMED = 5
+"""Particles named in a line, of more that are meant."""
 
 
 def mesh_image(
     path: Path,
     edges_um: Sequence[float] | None,
-    parameters: Any,
+    parameters: Parameters,
     progress: Progress | None = None,
 ) -> tuple[ImageMesh, LabelImage]:
     """Read and mesh a label image or stack.
@@ -71,28 +76,26 @@ def summary(made: ImageMesh, image: LabelImage) -> list[str]:
     share = float(mesh.particles.volume_um3.sum() / np.prod(box))
     measure = "area" if flat else "volume"
     lines = [
-        f"{len(made.labels)} particles, {share:.3f} of a coating of "
+        f"{counted(len(made.labels), 'particle')}, {share:.3f} of a coating of "
         + " x ".join(f"{length:.4g} um" for length in box)
         + (f"; {made.dropped} too small were left out" if made.dropped else "")
     ]
     lines += [f"assumed: {note}" for note in image.notes]
     if made.hollow:
-        names = ", ".join(str(image.numbers[number - 1]) for number in made.hollow[:5])
         lines.append(
-            f"hollow (label {names}"
-            + (", ..." if len(made.hollow) > 5 else "")
-            + "): closed voids stay empty, and nothing flows into them"
+            f"hollow ({_named(made.hollow, image)}): closed voids stay empty, and nothing flows"
+            " into them"
         )
     if made.cut:
-        names = ", ".join(str(image.numbers[number - 1]) for number in made.cut[:5])
         lines.append(
-            f"warning: the gap cuts {len(made.cut)} particles in pieces (label {names}"
-            + (", ..." if len(made.cut) > 5 else "")
-            + "): the largest piece of each is kept, with its own share of the pixels"
+            f"warning: the gap cuts {counted(len(made.cut), 'particle')} in pieces "
+            f"({_named(made.cut, image)}): the largest piece of each is kept, with its own share"
+            " of the pixels"
         )
     if made.filled:
         lines.append(
-            f"voids of a few pixels are filled and count as particle: {made.filled} pixels"
+            "voids of a few pixels are filled and count as particle: "
+            f"{counted(made.filled, 'pixel')}"
         )
     error, off = made.errors(), made.deviation_um
     lines.append(
@@ -106,11 +109,19 @@ def summary(made: ImageMesh, image: LabelImage) -> list[str]:
         worst = int(np.argmax(np.abs(error)))
         label = int(image.numbers[made.labels[worst] - 1])
         lines.append(
-            f"warning: {wrong.size} particles miss their {measure} by more than {limit:.0%} (worst:"
+            f"warning: {counted(wrong.size, 'particle', 'misses')} the image's {measure} "
+            f"by more than {limit:.0%} (worst:"
             f" label {label}, {error[worst]:+.1%}): there is no room. Lower"
             " geometry.minimum_gap, or take an image of more pixels"
         )
     return lines
+
+
+def _named(numbers: Sequence[int], image: LabelImage) -> str:
+    """Some of the image's particles, as its own labels name them."""
+    labels = ", ".join(str(image.numbers[number - 1]) for number in numbers[:MOST_NAMED])
+    more = ", ..." if len(numbers) > MOST_NAMED else ""
+    return f"{'label' if len(numbers) == 1 else 'labels'} {labels}{more}"
 
 
 def table(made: ImageMesh, image: LabelImage) -> bytes:

@@ -24,6 +24,7 @@ from heterode.base.csv_table import read_csv_table
 from heterode.base.csv_text import harmless
 from heterode.base.errors import InputError
 from heterode.base.units import UnitError, quantity
+from heterode.base.words import counted
 from heterode.optics.analysis import Columns, Options, Picture, Result, analyse, evaluate
 from heterode.optics.calibration import CHANNELS, Calibration, calibration_table
 from heterode.optics.csv_columns import write_csv
@@ -193,7 +194,9 @@ def process(
         states.append(_state(job, name, result))
         _tell(progress, _line(summary))
     if not states:
-        raise InputError(f"none of {len(jobs)} pictures could be used: {summaries[0]['failed']}")
+        raise InputError(
+            f"none of {counted(len(jobs), 'picture')} could be used: {summaries[0]['failed']}"
+        )
     _write_summaries(out, summaries)
     _draw(out, jobs, summaries, states)
     if calibration_out is not None:
@@ -246,7 +249,7 @@ def _picture(
         given = image.labels
         notes += [f"{labels.name}: {note}" for note in image.notes]
     picture = analyse(micrograph, options, flat=even, labels=given)
-    return replace(picture, warnings=(*notes, *picture.warnings))
+    return replace(picture, notes=tuple(notes))
 
 
 def _write(out: Path, name: str, picture: Picture, result: Result) -> None:
@@ -310,7 +313,8 @@ def _state(job: Job, name: str, result: Result) -> State:
 def _line(summary: dict[str, Any]) -> str:
     """A picture in a line, and a line for each warning."""
     text = (
-        f"{summary['image']}: {summary['particles']} of {summary['particles_found']} particles,"
+        f"{summary['image']}: {summary['particles']} of "
+        f"{counted(summary['particles_found'], 'particle')},"
         f" area {summary['area_fraction']:.2f}, in focus {summary['in_focus']:.0%},"
         f" {summary['value']} {summary['value_mean']:.4f} +- {summary['value_sd']:.4f}"
     )

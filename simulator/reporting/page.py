@@ -23,6 +23,7 @@ from heterode.base.errors import InputError
 from heterode.base.reading import read_regular
 from heterode.base.run_warnings import RunWarning
 from heterode.base.toml_text import toml_text
+from heterode.base.words import counted
 from heterode.results.folder import ResultsFolder
 from heterode.results.heading import facts
 from heterode.results.history import read_history
@@ -124,6 +125,7 @@ def page_content(results: ResultsFolder, manifest: Mapping[str, Any]) -> dict[st
         "protocol": described.get("protocol", []),
         "parameters": grouped(described.get("parameters") or {}),
         "skipped": skipped_rows(manifest),
+        "left_out": left_out_rows(manifest),
         "balance": {k: v for k, v in manifest.get("balance", {}).items() if v is not None},
         "wall_s": manifest.get("wall_s", {}),
         "seeds": manifest.get("seeds", {}),
@@ -250,7 +252,7 @@ def _drawn_rows(content: Mapping[str, Any]) -> list[tuple[str, str]]:
     rows = []
     if settings.get("permutations") is not None:
         seed = f", seed {content['seed']}" if content.get("seed") is not None else ""
-        rows.append(("values shuffled", f"{settings['permutations']} times{seed}"))
+        rows.append(("values shuffled", f"{counted(settings['permutations'], 'time')}{seed}"))
     return rows
 
 
@@ -289,15 +291,35 @@ def skipped_rows(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
     rows = []
     for entry in entries:
         others = int(entry.get("steps") or 1) - 1
-        more = f", and {others} steps of the passes after it" if others > 0 else ""
+        more = f", and {counted(others, 'step')} of the passes after it" if others > 0 else ""
         what = f"step {entry.get('step')}: {entry.get('text')}{more}"
         rows.append((what, f"{entry.get('reason')}, {spoken_time(entry.get('time_s') or 0.0)}"))
     left = int(manifest.get("skipped_step_count") or 0)
     left -= sum(int(entry.get("steps") or 1) for entry in entries)
-    return [*rows, (f"{left} steps more", "")] if left > 0 else rows
+    if left > 0:
+        rows.append((f"{counted(left, 'step')} more", ""))
+    return rows
 
 
-def _place(at: Any) -> str:
+def left_out_rows(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(stop, why) of the stops that a jump of the current led across."""
+    entries = [e for e in manifest.get("left_out_stops") or [] if isinstance(e, Mapping)]
+    rows = []
+    for entry in entries:
+        jump = f"{entry.get('before_V') or 0.0:.4f} V to {entry.get('after_V') or 0.0:.4f} V"
+        rows.append(
+            (
+                f"stop at {entry.get('stop_V'):g} V in step {entry.get('step')}: "
+                f"{entry.get('text')}",
+                f"the jump of the current led across it, from {jump}, "
+                f"{spoken_time(entry.get('time_s') or 0.0)}",
+            )
+        )
+    left = int(manifest.get("left_out_stop_count") or 0) - len(entries)
+    return [*rows, (f"{counted(left, 'stop')} more", "")] if left > 0 else rows
+
+
+def _place(at: object) -> str:
     if isinstance(at, list | tuple):
         return "(" + ", ".join(_place(part) for part in at) + ")"
     return f"{at:.5g}" if isinstance(at, float) else str(at)

@@ -22,7 +22,7 @@ COUNTED: Mapping[Weighting, str] = MappingProxyType(
 """How particles count in a mean, in words."""
 
 NAME = "heterogeneity"
-"""Of the files: heterogeneity.json, heterogeneity.png, heterogeneity_correlogram.csv, ..."""
+"""Begins the names of the files: heterogeneity.json, heterogeneity_correlogram.csv, ..."""
 
 
 @dataclass(frozen=True)

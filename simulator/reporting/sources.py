@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from heterode.base.errors import InputError
+from heterode.base.words import counted
 from heterode.heterogeneity.marks import MarkedPoints
 from heterode.particles.table import ParticleTable
 from heterode.points.csv_points import Table, read_table
@@ -106,9 +107,10 @@ def pooled(sources: Sequence[Source]) -> Source:
     first = sources[0]
     return replace(
         first,
-        name=f"{len(sources)} inputs pooled",
+        name=f"{counted(len(sources), 'input')} pooled",
         fields=fields,
-        title=f"{len(sources)} inputs pooled: " + ", ".join(source.name for source in sources),
+        title=f"{counted(len(sources), 'input')} pooled: "
+        + ", ".join(source.name for source in sources),
         about={"kind": "pooled", "inputs": [dict(source.about) for source in sources]},
         notes=tuple(note for source in sources for note in source.notes),
         folder=Path("pooled"),
@@ -227,7 +229,10 @@ def _about(table: Table) -> dict[str, Any]:
 def _table_notes(table: Table) -> tuple[str, ...]:
     if not table.dropped:
         return ()
-    return (f"{table.path}: {table.dropped} of {table.rows} rows are incomplete and left out",)
+    return (
+        f"{table.path}: {table.dropped} of {counted(table.rows, 'row', 'is')} incomplete "
+        f"and left out",
+    )
 
 
 # -- selection --------------------------------------------------------------------------------

@@ -21,8 +21,9 @@ import numpy as np
 import numpy.typing as npt
 
 from heterode.base.errors import InputError
+from heterode.base.words import counted
 from heterode.optics.csv_columns import write_csv
-from heterode.optics.image_file import LARGEST_PIXEL_UM
+from heterode.optics.pixel_size import LARGEST_PIXEL_UM
 from heterode.optics.sections import Colours, disc_scene
 from heterode.optics.synthetic import Camera, Scene, correlated_marks, draw, random_positions
 from heterode.particles.table import ParticleTable
@@ -158,7 +159,7 @@ def scene_of_results(
     series = read_particle_series(folder)
     count = len(series.time_s)
     if not -count <= sample < count:
-        raise InputError(f"{folder}: has {count} samples, not one of number {sample}")
+        raise InputError(f"{folder}: has {counted(count, 'sample')}, not one of number {sample}")
     table = ParticleTable.read_csv(folder / "particles.csv")
     if np.ptp(table.z_um) == 0.0:
         if plane is not None:

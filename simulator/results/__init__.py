@@ -19,8 +19,8 @@ if TYPE_CHECKING:
         ParticleSeries,
         read_particle_series,
     )
-    from heterode.results.run_files import RunFiles
     from heterode.results.sample import FieldGrid, FieldValues, Sample
+    from heterode.results.sample_files import SampleFiles
     from heterode.results.storage import AlteredError, OutputError
 
 _HOMES = {
@@ -34,7 +34,7 @@ _HOMES = {
     "OutputError": "storage",
     "ParticleHistory": "particle_series",
     "ParticleSeries": "particle_series",
-    "RunFiles": "run_files",
+    "SampleFiles": "sample_files",
     "ResultsFolder": "folder",
     "Sample": "sample",
     "collect_versions": "manifest",
@@ -56,8 +56,8 @@ __all__ = [
     "ParticleHistory",
     "ParticleSeries",
     "ResultsFolder",
-    "RunFiles",
     "Sample",
+    "SampleFiles",
     "collect_versions",
     "read_fields",
     "read_history",

@@ -22,9 +22,10 @@ import h5py
 import numpy as np
 from numpy.typing import NDArray
 
-from heterode.results.clearing import matching
+from heterode.base.temporary import leftovers
 from heterode.results.hdf5 import hdf5_bytes
-from heterode.results.storage import PARTIAL, OutputError, explain, write_atomically
+from heterode.results.run_files import matching
+from heterode.results.storage import OutputError, explain, write_atomically
 
 FORMAT = 1
 _BLOCK = 512
@@ -95,9 +96,7 @@ class Checkpoints:
 
     def _all(self) -> list[Path]:
         """The checkpoints there, and what was left of writing some."""
-        whole = list_checkpoints(self.directory)
-        numbered = self.directory.glob(f"[0-9]*.h5{PARTIAL}")
-        return [*whole, *(path for path in numbered if path.name.partition(".")[0].isdecimal())]
+        return [*list_checkpoints(self.directory), *leftovers(self.directory)]
 
 
 def list_checkpoints(directory: Path) -> list[Path]:

@@ -1,99 +1,91 @@
 """Making room for a run: what an earlier one wrote is deleted by its name, all else stays.
 
 A run's files are known by the names it gives them, those of report/ by the record beside them
-(`heterode.results.written`). A table, a figure or a list that was changed since it was written is
-the user's by now, and is kept beside as NAME.yours.EXT. Folders go when nothing is left in them.
+(`heterode.results.written`). Whatever was changed since it was written, be it a table, a figure or
+a field, is the user's by now, and is kept beside as NAME.yours.EXT: so is everything that `heterode
+verify` finds altered. Folders go when nothing is left in them.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from heterode.base.digests import file_digest
+from heterode.base.temporary import remove_leftovers
 from heterode.results.digest_list import SUMS, entries
-from heterode.results.sample import DOMAINS
-from heterode.results.storage import PARTIAL
-from heterode.results.written import RECORD, is_own, recorded, set_aside
-
-_DOMAIN = "|".join(DOMAINS)
-_RUN_FILES = {
-    "": re.compile(rf"history\.csv|particles\.csv|particles\.h5|{SUMS}"),
-    "fields": re.compile(rf"({_DOMAIN})\.xdmf"),
-    "fields/data": re.compile(r"mesh\.h5|[0-9]{6,}\.h5"),
-    "stops": re.compile(r"[0-9]{2,}_-?[0-9]+\.[0-9]+V\.csv"),
-    "checkpoint": re.compile(r"[0-9]{6,}\.h5"),
-}
-"""Names that a run gives its files, by folder; of the manifest, see `clear`."""
-
-_TABLES = (".csv",)
-"""Endings of a run's files that people edit: these are compared with what was written."""
+from heterode.results.folder import ResultsFolder
+from heterode.results.integrity import examine
+from heterode.results.manifest import Manifest
+from heterode.results.run_files import FOLDERS, earlier_files
+from heterode.results.storage import OutputError, explain, write_atomically
+from heterode.results.written import RECORD, free_name, is_own, say_kept, set_aside
 
 
-def clear(folder: Path) -> None:
-    """Delete what an earlier run wrote to its results folder, all but the manifest.
+def clear(folder: ResultsFolder) -> None:
+    """Delete what an earlier run wrote to its results folder.
+
+    The manifest stays until another takes its place, and says that the run is being overwritten:
+    what an interrupted deletion leaves must not be taken for whole, and can be overwritten again.
 
     Raises:
-        OSError: something cannot be deleted.
-        OutputError: a file that was changed cannot be renamed.
+        InputError: there is no manifest that can be read; nothing was deleted.
+        OutputError: a file cannot be deleted or renamed.
     """
-    digests = _listed(folder)
-    for path in list(earlier_files(folder)):
-        name = path.relative_to(folder).as_posix()
-        if _is_users(path, name, digests):
-            set_aside(path)
-        else:
+    is_users = _judge(folder)
+    files = list(earlier_files(folder.path))
+    # All that is kept first: afterwards there are no digests to tell it by.
+    users = [path for path in files if is_users(path)]
+    if is_users(folder.manifest):
+        _copy_aside(folder.manifest)
+    for path in users:
+        set_aside(path)
+    Manifest(folder.manifest).finish("failed", "being overwritten")
+    try:
+        for path in set(files) - set(users):
             path.unlink()
-    (folder / "report" / RECORD).unlink(missing_ok=True)
-    for name in ("fields/data", "fields", "stops", "checkpoint", "report"):
+        (folder.report / RECORD).unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(explain(folder.path, error)) from error
+    remove_leftovers([folder.path, *(folder.path / name for name in FOLDERS)])
+    for name in FOLDERS:
         # What a user put there keeps the folder.
         with suppress(OSError):
-            (folder / name).rmdir()
+            (folder.path / name).rmdir()
 
 
-def earlier_files(folder: Path) -> Iterator[Path]:
-    """The files that an earlier run wrote, by their names, the manifest left out."""
-    for name, pattern in _RUN_FILES.items():
-        place = folder / name
-        if place.is_dir() and not place.is_symlink():
-            for path in sorted(place.iterdir()):
-                if pattern.fullmatch(path.name.removesuffix(PARTIAL)):
-                    yield path
-    report = folder / "report"
-    for name in recorded(report):
-        path = report / name
-        # A record can be altered as any file: it names nothing outside its folder.
-        if name != ".." and path.parent == report and (path.is_symlink() or path.exists()):
-            yield path
+def _judge(folder: ResultsFolder) -> Callable[[Path], bool]:
+    """What tells whether a file of a run's name is the user's by now."""
+    found = examine(folder)
+    known = {finding.name: finding.problem for finding in found.findings}
+    # The list goes on behind what manifest and checkpoint know of it.
+    listed = _listed(folder)
+    complete = found.covers == "whole" and known.get(SUMS) == ""
+
+    def is_users(path: Path) -> bool:
+        if path.is_symlink() or not path.is_file():
+            return True
+        name = path.relative_to(folder.path).as_posix()
+        if name.startswith(f"{folder.report.name}/"):
+            return not is_own(path)
+        if name in known:
+            return known[name] != ""
+        return file_digest(path) != listed[name] if name in listed else complete
+
+    return is_users
 
 
-def _is_users(path: Path, name: str, digests: Mapping[str, str]) -> bool:
-    """Whether a file of a run's name is another's by now: no file, or changed since."""
-    if path.is_symlink() or not path.is_file():
-        return True
-    if name.startswith("report/"):
-        return not is_own(path)
-    known = digests.get(name) if path.suffix in _TABLES else None
-    return known is not None and file_digest(path) != known
-
-
-def matching(folder: Path, kind: str) -> list[Path]:
-    """Files of one kind that a run wrote, by their names.
-
-    Args:
-        folder: where they lie, as in RESULTS/stops.
-        kind: "stops", "checkpoint" or "fields/data".
-    """
-    if not folder.is_dir():
-        return []
-    return [path for path in folder.iterdir() if _RUN_FILES[kind].fullmatch(path.name)]
-
-
-def _listed(folder: Path) -> dict[str, str]:
+def _listed(folder: ResultsFolder) -> dict[str, str]:
     """Digests of the run's files written once, as the run listed them; none of older runs."""
     try:
-        return entries((folder / SUMS).read_bytes())
+        return entries(folder.sums.read_bytes())
     except OSError:
         return {}
+
+
+def _copy_aside(path: Path) -> None:
+    """Keep a copy of a file that is yet needed in its place."""
+    kept = free_name(path)
+    write_atomically(kept, path.read_bytes())
+    say_kept(path, kept)

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from heterode.base.digests import PrefixDigest, text_digest
+from heterode.base.words import counted
 from heterode.results.storage import TruncatedError, append_atomically, write_atomically
 
 SUMS = "SHA256SUMS"
@@ -51,7 +52,7 @@ class DigestList:
 
     @property
     def digest(self) -> PrefixDigest:
-        """Of the lines so far, and so of the whole list."""
+        """The digest of the lines so far, and so of the whole list."""
         return PrefixDigest(self.lines, self._hash.hexdigest())
 
     def note(self, name: str, digest: str) -> None:
@@ -82,7 +83,9 @@ def first_lines(path: Path, count: int) -> bytes:
         raise TruncatedError(f"{path}: cannot be read ({error.strerror})") from error
     lines = content.split(b"\n")
     if len(lines) - 1 < count:
-        raise TruncatedError(f"{path}: has {len(lines) - 1} lines, but {count} were written")
+        raise TruncatedError(
+            f"{path}: has {counted(len(lines) - 1, 'line')}, but {count} were written"
+        )
     return b"".join(line + b"\n" for line in lines[:count])
 
 

@@ -30,8 +30,9 @@ from numpy.typing import NDArray
 
 from heterode.base.digests import PrefixDigest, text_digest
 from heterode.base.errors import InputError
-from heterode.results.clearing import matching
+from heterode.base.words import counted
 from heterode.results.hdf5 import UnreadableError, hdf5_bytes, read_hdf5
+from heterode.results.run_files import matching
 from heterode.results.sample import FieldGrid, FieldValues, Floats
 from heterode.results.storage import (
     OutputError,
@@ -121,7 +122,7 @@ class FieldWriter:
 
     @property
     def digests(self) -> dict[str, PrefixDigest]:
-        """Of the samples so far in each XDMF file, by its name: the file without its end."""
+        """The digest of the samples so far by XDMF file: of the file without its end."""
         return {
             f"{domain}.xdmf": PrefixDigest(len(self._samples[domain]), self._hash(domain))
             for domain in self._grids
@@ -137,7 +138,7 @@ class FieldWriter:
 
     @property
     def file_digests(self) -> dict[str, str]:
-        """Of the XDMF files as they are now, by name; of those that have samples."""
+        """The digests of the XDMF files that have samples, as they are now, by name."""
         listed = (domain for domain in self._grids if self._samples[domain])
         return {f"{domain}.xdmf": self._hash(domain, _TAIL) for domain in listed}
 
@@ -286,7 +287,9 @@ def _listed(directory: Path, domain: str, count: int) -> tuple[str, list[str]]:
         raise TruncatedError(f"{path}: cannot be read ({error.strerror})") from error
     opening, *found = text.removesuffix(_TAIL).split(_sample(domain))
     if len(found) < count:
-        raise TruncatedError(f"{path}: lists {len(found)} samples, but {count} were written")
+        raise TruncatedError(
+            f"{path}: lists {counted(len(found), 'sample')}, but {count} were written"
+        )
     return opening, [_sample(domain) + rest for rest in found[:count]]
 
 

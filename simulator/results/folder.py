@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import os
-import re
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, Protocol
 
 from heterode.base.errors import InputError
-from heterode.results.clearing import clear
+from heterode.base.temporary import PARTIAL, PREFIX, is_leftover, new_beside
 from heterode.results.digest_list import SUMS
 from heterode.results.manifest import Manifest, read_manifest
-from heterode.results.storage import PARTIAL, OutputError, explain
+from heterode.results.storage import OutputError, explain
 from heterode.results.written import make_folder
 
 _KNOWN = {
@@ -29,10 +28,6 @@ _KNOWN = {
 }
 LOCK = "lock"
 """Held by the run that writes to a folder; see `heterode.results.lock`."""
-
-
-_FIRST = re.compile(rf"probe\w*{re.escape(PARTIAL)}|manifest\.json{re.escape(PARTIAL)}|{LOCK}")
-"""What can lie in a folder before its manifest does."""
 
 
 class Table(Protocol):
@@ -63,13 +58,12 @@ class ResultsFolder:
 
     @classmethod
     def create(cls, path: Path | str, *, overwrite: bool = False) -> ResultsFolder:
-        """Claim `path` for a new run: afterwards it exists, is writable and holds no older results.
+        """Claim `path` for a new run: afterwards it exists and is writable.
 
         Args:
             path: a folder that is missing or empty; its parents are made.
-            overwrite: delete the results of an earlier run there. Only a folder with a manifest of
-                this program is touched, and in it only what the run wrote; see
-                `heterode.results.clearing`.
+            overwrite: it may hold the results of an earlier run, with a manifest of this program.
+                They are as they were until `heterode.results.clearing.clear` deletes them.
 
         Raises:
             InputError: the folder holds something, is none, or cannot be written; it is as before.
@@ -80,8 +74,6 @@ class ResultsFolder:
             _refuse_foreign(folder, overwrite)
             folder.path.mkdir(parents=True, exist_ok=True)
             _try_writing(folder.path)
-            if overwrite:
-                _delete_results(folder.path)
         except (OSError, InputError) as error:
             for directory in made:
                 with suppress(OSError):
@@ -136,13 +128,11 @@ class ResultsFolder:
         Raises:
             OutputError: the file cannot be written.
         """
-        partial = self.particles.with_name(self.particles.name + PARTIAL)
         try:
-            table.write_csv(partial)
-            os.replace(partial, self.particles)
+            with new_beside(self.particles) as partial:
+                table.write_csv(partial)
+                os.replace(partial, self.particles)
         except OSError as error:
-            with suppress(OSError):
-                partial.unlink()
             raise OutputError(explain(self.particles, error)) from error
 
     def make_report(self) -> Path:
@@ -180,6 +170,12 @@ def _refuse_foreign(folder: ResultsFolder, overwrite: bool) -> None:
     if is_unborn(path):
         return
     if not overwrite:
+        try:
+            read_manifest(folder.manifest)
+        except InputError:
+            raise InputError(
+                f"{path}: is not empty, and not a results folder. Choose another --out"
+            ) from None
         raise InputError(
             f"{path}: the folder is not empty. Choose another --out; --resume goes on with a run "
             "there, and --overwrite would replace its results"
@@ -198,20 +194,11 @@ def is_unborn(path: Path) -> bool:
     """Whether a folder is missing, empty, or holds what the first moment of a run may leave."""
     if not path.is_dir():
         return not os.path.lexists(path)
-    return all(_FIRST.fullmatch(place.name) for place in path.iterdir())
+    return all(place.name == LOCK or is_leftover(place.name) for place in path.iterdir())
 
 
 def _try_writing(path: Path) -> None:
     # Without a name of its own, where the file system can do that: it is in no file's way.
-    with TemporaryFile(dir=path, prefix="probe", suffix=PARTIAL) as probe:
+    with TemporaryFile(dir=path, prefix=PREFIX, suffix=PARTIAL) as probe:
         probe.write(b"heterode\n")
         probe.flush()
-
-
-def _delete_results(path: Path) -> None:
-    # The manifest goes last: what an interrupted deletion leaves can still be overwritten. It must
-    # not be taken for a whole run's by then.
-    Manifest(path / "manifest.json").finish("failed", "being overwritten")
-    clear(path)
-    for name in ("manifest.json", f"manifest.json{PARTIAL}"):
-        (path / name).unlink(missing_ok=True)

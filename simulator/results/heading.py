@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from heterode.base.words import counted
+
 
 def heading(manifest: Mapping[str, Any], folder: Path) -> str:
     """One line: "Title: facts", the facts alone, or the folder's name where neither is known."""
@@ -37,7 +39,7 @@ def _particles(manifest: Mapping[str, Any]) -> str:
     dimension = geometry.get("dimension")
     text = f"{packed} particle{'s' * (packed != 1)}" + (f" in {dimension}D" if dimension else "")
     if packed != count:
-        return f"{text} ({count} pieces, cut at the walls)"
+        return f"{text} ({counted(count, 'piece')}, cut at the walls)"
     return f"{text} (pieces cut at the walls counted)" if cut else text
 
 
@@ -55,4 +57,4 @@ def _protocol(protocol: Mapping[str, Any]) -> str:
     elif first is not steps[0]:
         words += ", repeated"
     repeat = protocol.get("repeat") or 1
-    return words + (f", {repeat} times" if repeat > 1 else "")
+    return words + (f", {counted(repeat, 'time')}" if repeat > 1 else "")

@@ -12,6 +12,7 @@ import pandas as pd
 from heterode.base.csv_text import read_cells
 from heterode.base.digests import PrefixDigest
 from heterode.base.errors import InputError
+from heterode.base.words import counted
 from heterode.results.sample import Sample
 from heterode.results.storage import TruncatedError, append_atomically, write_atomically
 
@@ -52,7 +53,7 @@ class History:
 
     @property
     def digest(self) -> PrefixDigest:
-        """Of the rows written so far, and so of the whole file."""
+        """The digest of the rows written so far, and so of the whole file."""
         return PrefixDigest(self.rows, self._hash.hexdigest())
 
     def append(self, sample: Sample) -> None:
@@ -85,7 +86,9 @@ def first_rows(path: Path, rows: int) -> bytes:
         raise TruncatedError(f"{path}: cannot be read ({error.strerror})") from error
     # What follows the last line end is a row cut off while being written, or nothing.
     if len(lines) - 2 < rows:
-        raise TruncatedError(f"{path}: has {max(len(lines) - 2, 0)} rows, but {rows} were written")
+        raise TruncatedError(
+            f"{path}: has {counted(max(len(lines) - 2, 0), 'row')}, but {rows} were written"
+        )
     return b"\n".join(lines[: rows + 1]) + b"\n"
 
 

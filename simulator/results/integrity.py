@@ -59,7 +59,7 @@ class Examination:
 
     @property
     def problems(self) -> tuple[Finding, ...]:
-        """Of the files that are not whole."""
+        """The findings about files that are not whole."""
         return tuple(finding for finding in self.findings if finding.problem)
 
 
@@ -195,7 +195,7 @@ def _checkpoints(folder: ResultsFolder) -> Iterator[Finding]:
 
 
 def _unlisted(folder: ResultsFolder) -> Iterator[Finding]:
-    """Of a folder without digests: only what contradicts itself shows."""
+    """The findings in a folder without digests: only what contradicts itself shows."""
     try:
         rows = history.read_history(folder.path)["time_s"].to_numpy()
         times = particle_series.read_particle_series(folder.path).time_s

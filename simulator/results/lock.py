@@ -18,6 +18,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from heterode.base.errors import InputError
+from heterode.base.temporary import new_beside
 from heterode.results.folder import ResultsFolder
 
 _HOLDER = re.compile(
@@ -117,23 +118,20 @@ class FolderLock:
         if not _is_at(handle, self._path):
             return False
         # Renamed, not deleted: of two that take over at once, one finds the other's file instead.
-        stale = self._path.with_name(f"{self._path.name}.{os.getpid()}")
-        os.rename(self._path, stale)
-        try:
+        with new_beside(self._path) as stale:
+            os.rename(self._path, stale)
             if not _is_at(handle, stale):
                 with suppress(FileExistsError):
                     os.link(stale, self._path)
                 return False
             # The handle now is of a file without a name; the new one is made exclusively.
-            fresh = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+            try:
+                fresh = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+            except FileExistsError:
+                return False
             os.dup2(fresh, handle)
             os.close(fresh)
             return True
-        except FileExistsError:
-            return False
-        finally:
-            with suppress(OSError):
-                stale.unlink()
 
     def _in_use(self, holder: str) -> InputError:
         return InputError(

@@ -64,6 +64,8 @@ _DEFAULTS: dict[str, Any] = {
     "balance": {"charge": None, "lithium": None, "salt": None, "prescribed_charge": None},
     "skipped_steps": [],
     "skipped_step_count": 0,
+    "left_out_stops": [],
+    "left_out_stop_count": 0,
     "pieces": [],
     "warnings": [],
     "digests": {},

@@ -8,7 +8,7 @@ from typing import Any
 from heterode.results.json_record import type_name
 
 Check = Callable[[Any], str]
-"""Of a value: what it must be, or "" where it is that."""
+"""Says what a value must be, or "" where it is that."""
 
 STATUSES = ("running", "completed", "stopped", "failed")
 
@@ -188,6 +188,18 @@ _KEYS: Mapping[str, Check] = {
         )
     ),
     "skipped_step_count": _or_null(_count),
+    "left_out_stops": _list_of(
+        _record_of(
+            cycle=_count,
+            step=_count,
+            text=_text,
+            stop_V=_number,
+            time_s=_number,
+            before_V=_number,
+            after_V=_number,
+        )
+    ),
+    "left_out_stop_count": _or_null(_count),
     "digests": _record_of(covers=_text, prefixes=_object_of(_prefix)),
     "digest": _text,
 }

@@ -24,6 +24,7 @@ import numpy as np
 
 from heterode.base.digests import PrefixDigest, text_digest
 from heterode.base.errors import InputError
+from heterode.base.words import counted
 from heterode.results.hdf5 import UnreadableError, hdf5_bytes, read_hdf5
 from heterode.results.sample import Floats, Sample
 from heterode.results.storage import AlteredError, TruncatedError, write_atomically
@@ -95,12 +96,12 @@ class ParticleSeries:
 
     @property
     def digest(self) -> PrefixDigest:
-        """Of the numbers of the samples so far."""
+        """The digest of the numbers of the samples so far."""
         return PrefixDigest(self._count, self._hash.hexdigest())
 
     @property
     def file_digest(self) -> str:
-        """Of the file as it was last written."""
+        """The digest of the file as it was last written."""
         return self._file_digest
 
     def append(self, sample: Sample) -> None:
@@ -184,7 +185,9 @@ def first_samples(path: Path, count: int) -> ParticleHistory:
         kind = AlteredError if path.is_file() else TruncatedError
         raise kind(str(error)) from error
     if len(found.time_s) < count:
-        raise TruncatedError(f"{path}: has {len(found.time_s)} samples, but {count} were written")
+        raise TruncatedError(
+            f"{path}: has {counted(len(found.time_s), 'sample')}, but {count} were written"
+        )
     return ParticleHistory(*(values[:count] for values in vars(found).values()))
 
 

@@ -13,8 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from heterode.base.digests import text_digest
+from heterode.base.words import counted
 from heterode.particles.table import COLUMNS, ParticleTable
-from heterode.results.clearing import matching
+from heterode.results.run_files import matching
 from heterode.results.sample import Sample
 from heterode.results.storage import OutputError, TruncatedError, explain, write_atomically
 
@@ -84,7 +85,9 @@ def first_files(folder: Path, count: int) -> list[Path]:
     """
     found = _files(folder)[:count]
     if len(found) < count:
-        raise TruncatedError(f"{folder}: has {len(found)} tables, but {count} were written")
+        raise TruncatedError(
+            f"{folder}: has {counted(len(found), 'table')}, but {count} were written"
+        )
     return found
 
 

@@ -2,22 +2,21 @@
 
 Every file of a results folder is either replaced as a whole (written beside its place, then
 renamed, which POSIX makes atomic) or, for history.csv, appended to in one `write`. A killed process
-therefore leaves each file as it was after some finished sample, and at worst a stray `*.partial`
-beside it. HDF5 files are built in memory and written as plain bytes: the HDF5 library cannot be
-relied on for a clean error, or to let go of the file, when the disk fills up under it (hdf5.py).
+therefore leaves each file as it was after some finished sample, and at worst a hidden file beside
+it (`heterode.base.temporary`). HDF5 files are built in memory and written as plain bytes: the HDF5
+library cannot be relied on for a clean error, or to let go of the file, when the disk fills up
+under it (hdf5.py).
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from heterode.base.errors import ArgumentError, InputError
-
-PARTIAL = ".partial"
-"""Suffix of a file on its way; readers never look at these."""
+from heterode.base.temporary import new_beside
 
 
 class OutputError(InputError):
@@ -61,21 +60,16 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = False) -> No
     Raises:
         OutputError: the folder is gone, full or not writable; the old file is intact.
     """
-    partial = path.with_name(path.name + PARTIAL)
     with _as_output_error(path):
-        try:
+        with new_beside(path) as partial:
             with open(partial, "wb") as file:
                 file.write(content)
                 if durable:
                     file.flush()
                     os.fsync(file.fileno())
             os.replace(partial, path)
-            if durable:
-                _sync(path.parent)
-        except OSError:
-            with suppress(OSError):
-                partial.unlink()
-            raise
+        if durable:
+            _sync(path.parent)
 
 
 def make_durable(paths: Iterable[Path]) -> None:

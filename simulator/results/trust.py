@@ -20,7 +20,7 @@ from heterode.results.marks import marking
 from heterode.results.storage import AlteredError
 
 CODE = "altered_files"
-"""Of the warning in a manifest."""
+"""The code of the warning in a manifest."""
 
 REMEDY = (
     "Restore it from a copy, run it again into another folder, or pass {accept_altered} to go on "

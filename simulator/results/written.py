@@ -17,7 +17,7 @@ import json
 import os
 import stat
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -46,6 +46,7 @@ class _Rule:
             where that cannot be asked for.
         inputs: device and inode of what the command reads.
         option: that chooses another place, for messages; "" where there is none.
+        named: files that another option names.
         made: folders made so far.
         written: files written so far.
     """
@@ -53,13 +54,18 @@ class _Rule:
     overwrite: bool | None = None
     inputs: frozenset[tuple[int, int]] = frozenset()
     option: str = ""
+    named: Mapping[Path, str] = field(default_factory=dict)
     made: list[Path] = field(default_factory=list)
     written: list[Path] = field(default_factory=list)
 
-    @property
-    def elsewhere(self) -> str:
-        """What a user can do about a file in the way, for messages."""
-        return f"Choose another {self.option}" if self.option else "Move or rename it"
+    def option_of(self, path: Path) -> str:
+        """The option that chooses the place of a file; "" where there is none."""
+        return self.named.get(path, self.option)
+
+    def elsewhere(self, path: Path) -> str:
+        """What a user can do about a file in the way of `path`, for messages."""
+        option = self.option_of(path)
+        return f"Choose another {option}" if option else "Move or rename it"
 
 
 _rule: ContextVar[_Rule | None] = ContextVar("rule", default=None)
@@ -76,6 +82,7 @@ def writing(
     inputs: Iterable[Path] = (),
     overwrite: bool | None = None,
     option: str = "",
+    named: Mapping[Path, str] | None = None,
 ) -> Iterator[None]:
     """How everything is written inside, after a look at what is known to be written.
 
@@ -88,11 +95,12 @@ def writing(
         overwrite: keep a user's file in the way under another name, instead of refusing it; None
             where the user cannot ask for that.
         option: that chooses another place, as in "--out"; "" where there is none.
+        named: outputs that an option of their own names, with that option.
 
     Raises:
         InputError: a file in the way is an input, the user's, a link, a folder or read-only.
     """
-    rule = _Rule(overwrite, frozenset(_identities(inputs)), option)
+    rule = _Rule(overwrite, frozenset(_identities(inputs)), option, named or {})
     before = _rule.set(rule)
     try:
         require(outputs)
@@ -170,7 +178,7 @@ def make_folder(folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
         raise InputError(
-            f"{folder}: a file is in the way of this folder. {rule.elsewhere}"
+            f"{folder}: a file is in the way of this folder. {rule.elsewhere(folder)}"
         ) from error
     except OSError as error:
         raise OutputError(explain(folder, error)) from error
@@ -210,16 +218,27 @@ def set_aside(path: Path) -> Path:
     Raises:
         OutputError: it cannot be renamed.
     """
-    number, kept = 2, path.with_name(f"{path.stem}.yours{path.suffix}")
-    while os.path.lexists(kept):
-        kept = path.with_name(f"{path.stem}.yours-{number}{path.suffix}")
-        number += 1
+    kept = free_name(path)
     try:
         os.rename(path, kept)
     except OSError as error:
         raise OutputError(explain(path, error)) from error
-    print(f"heterode: note: {path} is not as heterode wrote it: kept as {kept}", file=sys.stderr)
+    say_kept(path, kept)
     return kept
+
+
+def free_name(path: Path) -> Path:
+    """The first of NAME.yours.EXT, NAME.yours-2.EXT, ... that nothing has."""
+    number, kept = 2, path.with_name(f"{path.stem}.yours{path.suffix}")
+    while os.path.lexists(kept):
+        kept = path.with_name(f"{path.stem}.yours-{number}{path.suffix}")
+        number += 1
+    return kept
+
+
+def say_kept(path: Path, kept: Path) -> None:
+    """Say that a user's file has another name now."""
+    print(f"heterode: note: {path} is not as heterode wrote it: kept as {kept}", file=sys.stderr)
 
 
 class _Records:
@@ -241,7 +260,7 @@ class _Records:
 
 
 def _digest(path: Path) -> str:
-    """Of a file; "" where it cannot be read, which no file's is."""
+    """The digest of a file; "" where it cannot be read, which no file's is."""
     try:
         return file_digest(path)
     except OSError:
@@ -265,22 +284,23 @@ def _look(path: Path, rule: _Rule, records: _Records, digest: str = "") -> bool:
         records: of the folders.
         digest: of what is to be written: a file that holds just that is in nobody's way.
     """
+    elsewhere = rule.elsewhere(path)
     try:
         found = os.lstat(path)
     except (FileNotFoundError, NotADirectoryError):
         return False
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"{path}: cannot be written ({reason}). {rule.elsewhere}") from error
+        raise InputError(f"{path}: cannot be written ({reason}). {elsewhere}") from error
     if not rule.inputs.isdisjoint(_identities([path])):
-        raise InputError(f"{path}: is read by this command, and not written over. {rule.elsewhere}")
+        raise InputError(f"{path}: is read by this command, and not written over. {elsewhere}")
     for kind, what in ((stat.S_ISLNK, "a link"), (stat.S_ISDIR, "a folder")):
         if kind(found.st_mode):
-            raise InputError(f"{path}: is {what}, which no file replaces. {rule.elsewhere}")
+            raise InputError(f"{path}: is {what}, which no file replaces. {elsewhere}")
     if not stat.S_ISREG(found.st_mode):
-        raise InputError(f"{path}: is no ordinary file, and is not replaced. {rule.elsewhere}")
+        raise InputError(f"{path}: is no ordinary file, and is not replaced. {elsewhere}")
     if not found.st_mode & 0o222:
-        raise InputError(f"{path}: is read-only, and is not replaced. {rule.elsewhere}")
+        raise InputError(f"{path}: is read-only, and is not replaced. {elsewhere}")
     if records.own(path) or (digest and _digest(path) == digest):
         return False
     if rule.overwrite:
@@ -290,7 +310,7 @@ def _look(path: Path, rule: _Rule, records: _Records, digest: str = "") -> bool:
         why = f"was not written by heterode (it is not in {path.parent / RECORD})"
     kept = f", or pass --overwrite, which keeps it beside as {path.stem}.yours{path.suffix}"
     raise InputError(
-        f"{path}: {why}, and is not replaced. {rule.elsewhere}"
+        f"{path}: {why}, and is not replaced. {elsewhere}"
         + (kept if rule.overwrite is not None else "")
     )
 
@@ -316,9 +336,9 @@ def _refuse_place(path: Path) -> None:
     rule = _current()
     present = next((p for p in path.absolute().parents if os.path.lexists(p)), None)
     if present is None or not present.is_dir():
-        raise InputError(f"{present}: a file is in the way of this folder. {rule.elsewhere}")
+        raise InputError(f"{present}: a file is in the way of this folder. {rule.elsewhere(path)}")
     if not os.access(present, os.W_OK | os.X_OK):
-        remedy = rule.elsewhere if rule.option else "Make it writable"
+        remedy = rule.elsewhere(path) if rule.option_of(path) else "Make it writable"
         raise InputError(f"{path}: cannot be written, as {present} cannot be. {remedy}")
 
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from heterode.forecast.estimate import Limits, chosen_solver, expected_unknowns, forecast
+from heterode.base.words import counted
+from heterode.forecast.estimate import Limits, expected_unknowns, forecast
 from heterode.forecast.regimes import (
     MeshSummary,
     areal_capacity,
@@ -22,6 +23,7 @@ from heterode.parameters.model import Parameters
 from heterode.parameters.penalty import Penalty
 from heterode.particles.drawn_penalties import gaussian_length
 from heterode.protocol import Group, Item
+from heterode.protocol.records import each_step
 from heterode.validity import MeshFacts, before_run
 
 
@@ -79,11 +81,22 @@ def describe_protocol(parameters: Parameters, mesh: MeshSummary | None = None) -
     protocol = parameters.protocol
     lines = _described(protocol.steps, parameters, mesh, "  ")
     if protocol.repeat > 1:
-        lines.append(f"  all of it {protocol.repeat} times, each a cycle")
+        lines.append(f"  all of it {counted(protocol.repeat, 'time')}, each a cycle")
     if protocol.stops:
         stops = ", ".join(f"{voltage:g}" for voltage in protocol.stops)
         lines.append(f"  stops at {stops} V: a table of the particles each in stops/")
     return lines
+
+
+def describe_tables(parameters: Parameters) -> list[str]:
+    """A line per current table whose file's current was converted, each once."""
+    tables = [(s.text, s.table) for s in each_step(parameters.protocol.steps) if s.table]
+    lines = [
+        f"'{text}': {table.origin}; up to {table.peak:.4g} A/m^2"
+        for text, table in tables
+        if table.origin
+    ]
+    return list(dict.fromkeys(lines))
 
 
 def _described(
@@ -93,7 +106,7 @@ def _described(
     one_C = areal_capacity(parameters, mesh) / 3600.0
     for item in items:
         if isinstance(item, Group):
-            how = f"until {item.ends}" if item.repeat is None else f"{item.repeat} times"
+            how = f"until {item.ends}" if item.repeat is None else counted(item.repeat, "time")
             lines.append(f"{indent}repeated {how}:")
             lines += _described(item.steps, parameters, mesh, indent + "  ")
             continue
@@ -101,8 +114,11 @@ def _described(
         comes_to = ""
         if item.table is not None:
             kind = "stepwise" if item.table.stepwise else "linear between rows"
-            comes_to = f"  ({len(item.table.times)} rows, {kind}, {item.table.duration:g} s, "
-            comes_to += f"up to {item.table.peak:.4g} A/m^2)"
+            comes_to = (
+                f"  ({counted(len(item.table.times), 'row')}, {kind}, {item.table.duration:g} s, "
+            )
+            comes_to += f"up to {item.table.peak:.4g} A/m^2"
+            comes_to += f"; {item.table.origin})" if item.table.origin else ")"
         elif current is not None:
             about = "about " if item.power is not None else ""
             comes_to = f"  ({about}{current:.4g} A/m^2, {current / one_C:.3g}C)"
@@ -183,8 +199,8 @@ def describe_size(
     about = "about " if dofs is None else ""
     particles = expected_particles(parameters) if mesh is None else mesh.particles
     dofs = _leading_digits(expected_unknowns(parameters)) if dofs is None else dofs
-    solver = chosen_solver(parameters, dofs)
-    lines = [f"{particles} particles"]
+    solver = parameters.solver.preset(dofs, parameters.geometry.dimension)
+    lines = [counted(particles, "particle")]
     if parameters.geometry.mesh_file is None:
         lines[0] += f" in a slab {expected_width(parameters) * 1e6:.1f} um wide"
     spaced = f"{dofs:,}".replace(",", " ")

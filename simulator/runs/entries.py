@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from heterode.particles.table import ParticleTable
+from heterode.results.clearing import clear
 from heterode.results.manifest import Manifest, collect_versions
-from heterode.results.run_files import RunFiles
 from heterode.results.sample import FieldGrid
+from heterode.results.sample_files import SampleFiles
 from heterode.results.trust import altered_warning, earlier_alterations
+from heterode.results.written import writing
 from heterode.runs.description import record_of
 from heterode.runs.resuming import Claim
 from heterode.runs.setting import Setting
@@ -36,6 +40,8 @@ def given_entries(setting: Setting) -> dict[str, Any]:
 def begin_manifest(claim: Claim, particles: ParticleTable, entries: Mapping[str, Any]) -> Manifest:
     """The manifest of a run that begins, with particles.csv, or of one that is gone on with.
 
+    An earlier run's results that are to be replaced are there up to this moment.
+
     Args:
         claim: the run's folder.
         particles: with their penalties.
@@ -45,6 +51,8 @@ def begin_manifest(claim: Claim, particles: ParticleTable, entries: Mapping[str,
         OutputError: the folder cannot be written.
     """
     folder, found = claim.folder, claim.found
+    if claim.replaces:
+        clear(folder)
     if found is None:
         manifest = folder.start_manifest(**entries)
         folder.write_particles(particles)
@@ -63,14 +71,14 @@ def begin_manifest(claim: Claim, particles: ParticleTable, entries: Mapping[str,
 
 def open_files(
     claim: Claim, particles: ParticleTable, grids: Sequence[FieldGrid], manifest: Manifest
-) -> RunFiles:
+) -> SampleFiles:
     """What writes the samples of a run; its manifest knows from now on what the files hold.
 
     Raises:
         OutputError: the folder cannot be written.
     """
     found = claim.found
-    files = RunFiles(
+    files = SampleFiles(
         claim.folder,
         len(particles),
         grids,
@@ -80,6 +88,26 @@ def open_files(
     )
     manifest.seal("prefix", files.written.digests)
     return files
+
+
+def draw_report(folder: Path, *, overwrite: bool) -> str:
+    """Draw the figures and the page of a run that ended; what fails is a warning on stderr.
+
+    Args:
+        folder: of the run.
+        overwrite: whether the user's own files in report/ get another name, or stay as they are.
+
+    Returns:
+        what is to be seen there, a line.
+    """
+    # Loads pictures and pages: half a second, that runs without a report need not wait.
+    from heterode.reporting.ended import finish_report
+
+    with writing(overwrite=overwrite or None):
+        finished = finish_report(folder)
+    for problem in finished.problems:
+        print(f"heterode: warning: {problem}", file=sys.stderr, flush=True)
+    return finished.finding
 
 
 def numbers_of(cell: Cell) -> dict[str, Any]:

@@ -24,6 +24,7 @@ import pandas as pd
 
 from heterode.base.errors import ArgumentError, InputError
 from heterode.base.run_warnings import RunWarning
+from heterode.base.words import counted
 from heterode.particles.table import ParticleTable
 from heterode.results.fields import UNITS as FIELD_UNITS
 from heterode.results.fields import FieldSeries, read_fields
@@ -88,7 +89,7 @@ class Results:
         manifest = self.manifest
         return (
             f"<{self.path}: {manifest['status']}, {manifest['particles']} particles, "
-            f"{len(self.history)} rows>"
+            f"{counted(len(self.history), 'row')}>"
         )
 
     # -- tables -----------------------------------------------------------------------------

@@ -86,7 +86,7 @@ class Checkpoint(Observer):
         }
         at.claim.checkpoints.write(accepted, Content(header, kept.arrays))
         # Afterwards: readers may know of less than there is, never of more.
-        at.manifest.seal("prefix", files.written.digests)
+        self._recorder.manifest.seal("prefix", files.written.digests)
         self._saved_at, self._saved = time.monotonic(), accepted
 
 

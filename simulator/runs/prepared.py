@@ -20,17 +20,19 @@ from heterode.base.errors import CompileError, InputError, ResumeError, SolveErr
 from heterode.base.interruption import Interruption
 from heterode.base.ranks import as_agreed, from_root, is_agreed
 from heterode.base.signals import StoppedError
+from heterode.base.words import counted
 from heterode.forecast.estimate import forecast
 from heterode.particles.drawn_penalties import factors_of_cycle
 from heterode.progress import Journey
 from heterode.results.manifest import Outcome, stopped_by
 from heterode.results.sample import FieldValues, Sample
 from heterode.runs.crew import Crew
+from heterode.runs.description import describe_tables
 from heterode.runs.entries import numbers_of
 from heterode.runs.observer import Coming, Ending, Kept, Start, Step, Wants
 from heterode.runs.outcomes import LEFT, outcome_of
 from heterode.runs.setting import Setting
-from heterode.runs.skipped import SkippedSteps, skipped_step, told
+from heterode.runs.skipped import SkippedSteps, told
 from heterode.solver.cell import build_cell
 from heterode.solver.snapshot import Snapshot
 from heterode.solver.time.march import BEGINNING, Marched, Position, march
@@ -131,11 +133,13 @@ class Prepared:
         model, ranks = self.cell.model, self._comm.size
         one_C = model.one_C / self.setting.mesh.collector_area
         self._crew.say(
-            f"{len(self.setting.particles)} particles, {model.layout.total} unknowns on "
-            f"{ranks} rank{'s' if ranks > 1 else ''}, {model.preset} solver, "
+            f"{counted(len(self.setting.particles), 'particle')}, {model.layout.total} unknowns on "
+            f"{counted(ranks, 'rank')}, {model.preset} solver, "
             f"1C = {one_C:.4g} A/m^2"
         )
-        for line in forecast(self.setting.parameters, model.layout.total, ranks, model.preset):
+        parameters = self.setting.parameters
+        lines = forecast(parameters, model.layout.total, ranks, model.preset)
+        for line in [*describe_tables(parameters), *lines]:
             self._crew.say(line)
 
     def _restored(self, entries: Mapping[str, Any], kept: Kept | None) -> Position:
@@ -182,9 +186,11 @@ class Prepared:
             return self._observed(None)
         while (marched := self._marched()) is not None:
             self._ended_by = marched.ended_by or self._ended_by
+            for line in told(marched):
+                self._crew.say(line)
+            self._skipped = self._skipped.with_those_of(marched)
             if marched.time_step > 0.0:
                 return self._observed(marched)
-            self._skip(marched)
         last = self.setting.parameters.protocol.steps[-1].text
         self._end(Outcome("completed", f"protocol done: {last}, {self._ended_by}"))
         return None
@@ -204,13 +210,6 @@ class Prepared:
                 )
             cell.snapshots.note(marched.position)
             return marched
-
-    def _skip(self, marched: Marched) -> None:
-        """Say and note that a protocol step took no time, or no more of it."""
-        self._crew.say(told(marched))
-        skipped = skipped_step(marched)
-        if skipped is not None:
-            self._skipped = self._skipped.with_one(skipped)
 
     def _begin_cycle(self, cycle: int) -> None:
         """Give the particles the penalties of a cycle. Collective."""

@@ -10,12 +10,10 @@ from pathlib import Path
 from heterode.base.errors import ArgumentError, InputError
 from heterode.base.run_warnings import RunWarning
 from heterode.parameters import Parameters
-from heterode.results.checkpoint import Checkpoint as Found
 from heterode.results.manifest import Manifest, Outcome
-from heterode.results.run_files import RunFiles
+from heterode.results.sample_files import SampleFiles
 from heterode.results.storage import OutputError
-from heterode.results.written import writing
-from heterode.runs.entries import begin_manifest, given_entries, open_files
+from heterode.runs.entries import begin_manifest, draw_report, given_entries, open_files
 from heterode.runs.observer import Coming, Ending, Kept, Observer, Start, Step, Wants
 from heterode.runs.outcomes import UnfinishedError, outcome_of
 from heterode.runs.resuming import Claim, Intent
@@ -30,12 +28,12 @@ class Claimed:
     Attributes:
         setting: of the run.
         claim: of the folder.
-        manifest: of the run.
+        kept: what the run goes on from; None where it starts.
     """
 
     setting: Setting
     claim: Claim
-    manifest: Manifest
+    kept: Kept | None
 
 
 class Recorder(Observer):
@@ -77,9 +75,10 @@ class Recorder(Observer):
         self.out = Path(out)
         self._overwrite, self._resume, self._accept = overwrite, resume, accept_altered
         self._claimed: Claimed | None = None
-        self._files: RunFiles | None = None
+        self._manifest: Manifest | None = None
+        self._files: SampleFiles | None = None
         self._codes: list[str] = []
-        self._skipped = 0
+        self._skipped, self._begun = SkippedSteps(), False
 
     def _intent(self, parameters: Parameters) -> Intent:
         return Intent(self.out, parameters, self._overwrite, self._resume, self._accept)
@@ -98,7 +97,23 @@ class Recorder(Observer):
         return self._claimed
 
     @property
-    def files(self) -> RunFiles:
+    def manifest(self) -> Manifest:
+        """The manifest of the run, from its first file on.
+
+        Raises:
+            ArgumentError: the run has not begun to write.
+        """
+        if self._manifest is None:
+            raise ArgumentError("{recorder} writes no run yet", recorder=...)
+        return self._manifest
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything in the folder was written, or cleared away; told by rank 0 alone."""
+        return self._begun
+
+    @property
+    def files(self) -> SampleFiles:
         """The files of the samples, from `start` on.
 
         Raises:
@@ -137,15 +152,37 @@ class Recorder(Observer):
         except OutputError as error:
             raise InputError(str(error)) from error
         try:
-            kept = None if claim.found is None else _kept(claim.found.checkpoint)
-            for remark in () if claim.found is None else claim.found.remarks:
-                _warn(remark)
-            self._claimed = Claimed(setting, claim, _manifest(setting, claim, kept))
+            found, kept = claim.found, None
+            if found is not None:
+                kept = Kept(found.checkpoint.header, found.checkpoint.arrays)
+                for remark in found.remarks:
+                    print(f"heterode: warning: {remark}", file=sys.stderr, flush=True)
+            at = self._claimed = Claimed(setting, claim, kept)
+            self._manifest = self._files = None
+            self._codes, self._skipped, self._begun = [], SkippedSteps(), False
+            if not claim.replaces:
+                self._write_manifest(at)
         except BaseException:
             claim.release()
             raise
-        self._files, self._codes, self._skipped = None, [], 0
         return kept
+
+    def _write_manifest(self, at: Claimed) -> None:
+        """The run's first file, with what a checkpoint knows of warnings and skipped steps."""
+        self._begun = True
+        entries = given_entries(at.setting)
+        met: list[RunWarning] = []
+        if at.kept is not None:
+            # Steps skipped after the checkpoint are yet to come.
+            self._skipped = SkippedSteps.of_entries(at.kept.entries)
+            entries |= self._skipped.entries
+            met = [RunWarning.from_dict(entry) for entry in at.kept.entries.get("warnings", [])]
+        manifest = begin_manifest(at.claim, at.setting.particles, entries)
+        # What was met after the checkpoint is not part of the run any more.
+        before = [e for e in manifest.content["warnings"] if e.get("first_time_s") is None]
+        manifest.update(warnings=before)
+        manifest.warn(*at.setting.before.holding, *met)
+        self._manifest = manifest
 
     def start(self, start: Start) -> None:
         """Open the files of the samples.
@@ -154,9 +191,12 @@ class Recorder(Observer):
             OutputError: the folder cannot be written to.
         """
         at = self.claimed
-        self._files = open_files(at.claim, at.setting.particles, start.grids, at.manifest)
+        if at.claim.replaces:
+            # Had the equations not compiled, the earlier results would still be all there is.
+            self._write_manifest(at)
+        self._files = open_files(at.claim, at.setting.particles, start.grids, self.manifest)
         # The arrays of a checkpoint are as large as the cell's whole state.
-        self._claimed = Claimed(at.setting, at.claim.without_found, at.manifest)
+        self._claimed = Claimed(at.setting, at.claim.without_found, None)
 
     def observe(self, step: Step) -> None:
         """Write a sample, at a stop with its table of the particles.
@@ -164,14 +204,14 @@ class Recorder(Observer):
         Raises:
             OutputError: the disk is full or the folder gone; the samples before are intact.
         """
-        manifest, output = self.claimed.manifest, self.claimed.setting.parameters.output
+        manifest, output = self.manifest, self.claimed.setting.parameters.output
         codes = [warning.code for warning in step.warnings]
         if codes != self._codes:
             manifest.warn(*step.warnings)
             self._codes = codes
-        if step.skipped.count != self._skipped:
+        if step.skipped != self._skipped:
             manifest.update(**step.skipped.entries)
-            self._skipped = step.skipped.count
+            self._skipped = step.skipped
         whole, accepted = _is_told(step.ended_by, step.stop_V), step.sample.accepted
         self.files.record(
             step.sample,
@@ -189,17 +229,17 @@ class Recorder(Observer):
         """
         at = self.claimed
         try:
-            if ending.fault:
-                self._abandon(ending)
-            else:
-                self._finish(ending)
+            if self._manifest is not None and ending.fault:
+                self._abandon(self._manifest, ending)
+            elif self._manifest is not None:
+                self._finish(self._manifest, ending)
         finally:
             at.claim.release()
-            self._claimed = self._files = None
+            self._claimed = self._manifest = self._files = None
 
     # -- the end ----------------------------------------------------------------------------
 
-    def _finish(self, ending: Ending) -> None:
+    def _finish(self, manifest: Manifest, ending: Ending) -> None:
         at, outcome = self.claimed, ending.outcome
         problem: OutputError | None = None
         try:
@@ -209,7 +249,7 @@ class Recorder(Observer):
             if outcome.status != "failed":
                 problem, outcome = error, outcome_of(error)
         try:
-            self._close(outcome, ending)
+            self._close(manifest, outcome, ending)
             with at.setting.phases.timed("report"):
                 self._draw(ending)
         except InputError as error:
@@ -218,7 +258,7 @@ class Recorder(Observer):
                 outcome = outcome_of(problem)
         with suppress(OutputError):
             wall_s = at.setting.phases.seconds
-            at.manifest.finish(outcome.status, outcome.reason, wall_s=wall_s)
+            manifest.finish(outcome.status, outcome.reason, wall_s=wall_s)
         if outcome.status == "completed":
             at.claim.checkpoints.delete()
         if problem is not None:
@@ -230,70 +270,35 @@ class Recorder(Observer):
         if self._files is not None and last is not None and last.fields is not None:
             self._files.complete(last.sample, last.fields)
 
-    def _close(self, outcome: Outcome, ending: Ending) -> None:
-        at = self.claimed
+    def _close(self, manifest: Manifest, outcome: Outcome, ending: Ending) -> None:
         try:
             if self._files is not None:
                 self._files.close()
-                at.manifest.seal("whole", self._files.list_finished())
+                manifest.seal("whole", self._files.list_finished())
         finally:
             # Figures that fail, or take long, must not leave a run that seems to go on.
-            at.manifest.warn(*ending.warnings)
+            manifest.warn(*ending.warnings)
             entries = {**ending.numbers, **ending.skipped.entries}
             if ending.peak_memory_bytes is not None:
                 entries["peak_memory_bytes"] = ending.peak_memory_bytes
-            wall_s = at.setting.phases.seconds
-            at.manifest.finish(outcome.status, outcome.reason, wall_s=wall_s, **entries)
+            wall_s = self.claimed.setting.phases.seconds
+            manifest.finish(outcome.status, outcome.reason, wall_s=wall_s, **entries)
 
     def _draw(self, ending: Ending) -> None:
         at = self.claimed
-        if self._files is None or not at.setting.parameters.output.report:
-            return
-        # Loads pictures and pages: half a second, that runs without a report need not wait.
-        from heterode.reporting.ended import finish_report
+        if self._files is not None and at.setting.parameters.output.report:
+            ending.say(draw_report(at.claim.folder.path, overwrite=self._overwrite))
 
-        # The user's own files in report/ stay: as they are, or under another name.
-        with writing(overwrite=self._overwrite or None):
-            finished = finish_report(at.claim.folder.path)
-        ending.say(finished.finding)
-        for problem in finished.problems:
-            _warn(problem)
-
-    def _abandon(self, ending: Ending) -> None:
+    def _abandon(self, manifest: Manifest, ending: Ending) -> None:
         """Leave the folder in order after a fault in the program."""
-        at, outcome = self.claimed, ending.outcome
         with suppress(Exception):
             if self._files is not None:
                 self._files.close()
-                at.manifest.seal("whole", self._files.list_finished())
+                manifest.seal("whole", self._files.list_finished())
         with suppress(Exception):
-            at.manifest.finish(outcome.status, outcome.reason, **ending.numbers)
+            manifest.finish(ending.outcome.status, ending.outcome.reason, **ending.numbers)
 
 
 def _is_told(ended_by: str, stop_V: float | None) -> bool:
     """Whether a sample is written with all there is: at the end of a protocol step, or a stop."""
     return bool(ended_by) or stop_V is not None
-
-
-def _manifest(setting: Setting, claim: Claim, kept: Kept | None) -> Manifest:
-    """The manifest, with the steps skipped and the warnings met up to the checkpoint."""
-    entries = given_entries(setting)
-    met: list[RunWarning] = []
-    if kept is not None:
-        # Steps skipped after the checkpoint are yet to come.
-        entries |= SkippedSteps.of_entries(kept.entries).entries
-        met = [RunWarning.from_dict(entry) for entry in kept.entries.get("warnings", [])]
-    manifest = begin_manifest(claim, setting.particles, entries)
-    # What was met after the checkpoint is not part of the run any more.
-    before = [e for e in manifest.content["warnings"] if e.get("first_time_s") is None]
-    manifest.update(warnings=before)
-    manifest.warn(*setting.before.holding, *met)
-    return manifest
-
-
-def _kept(found: Found) -> Kept:
-    return Kept(found.header, found.arrays)
-
-
-def _warn(line: str) -> None:
-    print(f"heterode: warning: {line}", file=sys.stderr, flush=True)

@@ -16,6 +16,7 @@ from heterode import __version__
 from heterode.base.digests import PrefixDigest, file_digest
 from heterode.base.errors import InputError, ResumeError
 from heterode.base.ranks import on_root
+from heterode.base.temporary import remove_leftovers
 from heterode.parameters import Parameters
 from heterode.parameters.files import files_of
 from heterode.results.checkpoint import (
@@ -25,7 +26,6 @@ from heterode.results.checkpoint import (
     list_checkpoints,
     read_checkpoint,
 )
-from heterode.results.clearing import earlier_files
 from heterode.results.fields import first_samples
 from heterode.results.folder import ResultsFolder, is_unborn
 from heterode.results.history import read_history
@@ -33,8 +33,9 @@ from heterode.results.integrity import Finding, files_against
 from heterode.results.json_record import record_problem
 from heterode.results.lock import FolderLock
 from heterode.results.manifest import INDENT, read_manifest
-from heterode.results.run_files import Written
+from heterode.results.run_files import FOLDERS, earlier_files
 from heterode.results.sample import DOMAINS
+from heterode.results.sample_files import Written
 from heterode.results.stops import first_files
 from heterode.results.storage import TruncatedError
 from heterode.results.trust import altered_error, check_whole, told
@@ -289,12 +290,14 @@ class Claim:
         lock: keeps other runs out.
         checkpoints: its checkpoints.
         found: the checkpoint to go on from; None where the run starts.
+        replaces: an earlier run's results are there, to be cleared before the first file.
     """
 
     folder: ResultsFolder
     lock: FolderLock
     checkpoints: Checkpoints
     found: Found | None = None
+    replaces: bool = False
 
     @property
     def without_found(self) -> Claim:
@@ -372,7 +375,7 @@ class Intent:
         lock = FolderLock(folder) if self.path.is_dir() else None
         try:
             reached = stage(self.path, self.parameters) if self.resume else "unborn"
-            found = None
+            found, replaces = None, False
             if reached == "under way":
                 found = newest(folder, self.parameters, hashes, accept_altered=self.accept_altered)
             else:
@@ -381,9 +384,12 @@ class Intent:
                     told = f"{self.path}: the run there has no checkpoint yet, and begins anew"
                     print(f"heterode: note: {told}", file=sys.stderr, flush=True)
                 overwrite = self.overwrite or reached == "begun"
+                replaces = overwrite and not is_unborn(self.path)
                 folder = ResultsFolder.create(self.path, overwrite=overwrite)
             kept = Checkpoints(folder.checkpoint, None if found is None else found.path)
-            return Claim(folder, lock or FolderLock(folder), kept, found)
+            lock = lock or FolderLock(folder)
+            remove_leftovers([folder.path, *(folder.path / name for name in FOLDERS)])
+            return Claim(folder, lock, kept, found, replaces)
         except BaseException:
             if lock is not None:
                 lock.release()

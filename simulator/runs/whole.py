@@ -84,29 +84,24 @@ def prepare(
     return Prepared(*lay_out(parameters, observers, comm))
 
 
-def usual_observers(
+def observed_by(
+    recorder: Recorder,
     parameters: Parameters,
-    out: Path | str,
     *,
     more: Sequence[Observer] = (),
     stream: TextIO | None = None,
     quiet: bool = False,
-    overwrite: bool = False,
-    resume: bool = False,
-    accept_altered: bool = False,
 ) -> list[Observer]:
     """Who watches a run of the command `heterode run`.
 
     Args:
+        recorder: writes its folder.
         parameters: of the run.
-        out, overwrite, resume, accept_altered: see `Recorder`.
         more: observers beside these.
         stream, quiet: see `Progress`.
     """
-    recorder = Recorder(out, overwrite=overwrite, resume=resume, accept_altered=accept_altered)
-    title = parameters.title or Path(out).name
-    progress = Progress(stream, quiet=quiet, title=title)
-    return [recorder, progress, *more, Checkpoint(recorder)]
+    title = parameters.title or recorder.out.name
+    return [recorder, Progress(stream, quiet=quiet, title=title), *more, Checkpoint(recorder)]
 
 
 def run_through(setting: Setting, crew: Crew) -> Outcome:
@@ -165,17 +160,10 @@ def run(
         StoppedError: a signal ended the run (it is a KeyboardInterrupt); likewise.
     """
     ranks = MPI.COMM_WORLD if comm is None else comm
-    usual = usual_observers(
-        parameters,
-        out,
-        more=observers,
-        quiet=quiet,
-        overwrite=overwrite,
-        resume=resume,
-        accept_altered=accept_altered,
-    )
+    recorder = Recorder(out, overwrite=overwrite, resume=resume, accept_altered=accept_altered)
     if not resume or not is_completed(Path(out), parameters, ranks, accept_altered=accept_altered):
-        with prepare(parameters, usual, comm=ranks) as cell:
+        watching = observed_by(recorder, parameters, more=observers, quiet=quiet)
+        with prepare(parameters, watching, comm=ranks) as cell:
             for _ in cell:
                 pass
     # Loads tables and pictures.

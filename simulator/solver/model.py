@@ -17,10 +17,11 @@ from heterode.base.accounting import Phases
 from heterode.base.constants import FARADAY
 from heterode.materials import open_circuit_potential
 from heterode.parameters import Parameters
+from heterode.parameters.operation import Preset
 from heterode.physics.kinetics import ButlerVolmer
 from heterode.results.sample import Sample
 from heterode.solver.algebra.bordered import BorderedSolver
-from heterode.solver.algebra.linear import LinearSolver, Preset
+from heterode.solver.algebra.linear import LinearSolver
 from heterode.solver.discretisation.averages import ParticleAverages
 from heterode.solver.discretisation.constant_matrix import ConstantMatrix
 from heterode.solver.discretisation.electrode_mesh import ElectrodeMesh, with_conducting_particles
@@ -28,7 +29,7 @@ from heterode.solver.discretisation.grids import FieldViewer
 from heterode.solver.discretisation.layout import FieldLayout
 from heterode.solver.discretisation.numbering import StateOrder
 from heterode.solver.discretisation.places import place_of_extreme
-from heterode.solver.discretisation.restriction import InnerPotential
+from heterode.solver.discretisation.restriction import ParticleRestriction
 from heterode.solver.discretisation.spaces import Spaces
 from heterode.solver.equations.forms import CellForms, reference_transference
 from heterode.solver.equations.norms import FieldNorms, Tolerances
@@ -88,7 +89,7 @@ class CellModel:
         )
         self.curve = open_circuit_potential(material.open_circuit_potential)
         self.reference_transference = reference_transference(parameters)
-        inner = self._inner_potential()
+        inner = self._particle_restriction()
         self.system = CellSystem(
             self.layout,
             VolumeTerms(self.layout, CellForms(mesh, parameters, self._spaces, inner).all(), inner),
@@ -103,20 +104,20 @@ class CellModel:
             "gauge" if parameters.collector.connection == "uniform_flux" else "current",
         )
         self.one_C = self._one_C()
-        self.preset: Preset = preset or self._chosen_preset()
+        self.preset: Preset = preset or parameters.solver.preset(self.layout.total, mesh.dimension)
         self.linear = LinearSolver(self.layout, self.preset, parameters.solver.krylov_tolerance)
         self.norms = FieldNorms(self.layout, self._basis_volumes())
         self.phases = Phases()
         self.bordered = BorderedSolver(self.system, self.linear, self.phases)
         self._viewer: FieldViewer | None = None
 
-    def _inner_potential(self) -> InnerPotential | None:
+    def _particle_restriction(self) -> ParticleRestriction | None:
         """phi_s on the particles, where their conductivity depends on the lithium fraction."""
         material = self.parameters.active_material
         given = material.electronic_conductivity_of_fraction
         if not material.electronic_conduction_in_particles or isinstance(given, float):
             return None
-        return InnerPotential(self.layout, self._spaces.by_field, self.mesh.vertices)
+        return ParticleRestriction(self.layout, self._spaces.by_field, self.mesh.vertices)
 
     def set_penalty(self, penalty: Floats) -> None:
         """Exchange the penalty factors, between two time steps.
@@ -143,15 +144,6 @@ class CellModel:
         low, high = material.lithium_fraction_window
         volume = float(self.averages.volumes.sum())
         return FARADAY * material.maximum_concentration * volume * (high - low) / HOUR
-
-    def _chosen_preset(self) -> Preset:
-        solver = self.parameters.solver
-        if solver.linear_solver != "auto":
-            chosen: Preset = solver.linear_solver
-            return chosen
-        # Fill-in makes a direct solve in 3D dear at a tenth of the size.
-        limit = solver.direct_limit if self.mesh.dimension == 2 else solver.direct_limit // 10
-        return "direct" if self.layout.total <= limit else "fieldsplit"
 
     def _basis_volumes(self) -> Floats:
         volumes = np.empty(self.layout.owned)

@@ -65,7 +65,7 @@ class Factor:
 
     @property
     def column(self) -> str:
-        """Of the table: the name with its unit."""
+        """The column of the table: the name with its unit."""
         return f"{self.name} [{self.unit}]" if self.unit else self.name
 
     @property

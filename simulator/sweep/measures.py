@@ -23,7 +23,7 @@ from heterode.sweep.validity import codes_of
 Numbers = dict[str, Any]
 
 _SEED = 1
-"""Of k-means and permutations: the same for all runs, so that runs differ by their particles."""
+"""Seed of k-means and permutations, one for all runs: they differ by their particles alone."""
 
 
 def measure(

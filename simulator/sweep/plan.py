@@ -17,6 +17,7 @@ from heterode.base.run_warnings import RunWarning
 from heterode.base.toml_text import toml_value
 from heterode.parameters import Parameters, load_parameters
 from heterode.parameters.fields import MistakeError
+from heterode.parameters.idle import keys_without_effect
 from heterode.parameters.loading import with_paths
 from heterode.parameters.messages import first_line, mistake_line
 from heterode.parameters.toml_file import read_toml
@@ -33,8 +34,8 @@ from heterode.sweep.schema import SweepFile, Values
 from heterode.sweep.validity import Rescaled
 
 DEFAULTS: Values = {"output.report": False, "output.fields_every": 1_000_000}
-"""Of every run, unless the sweep file says otherwise: figures and fields would cost more than
-they tell in a sweep. Fields are kept at the begin and at the end."""
+"""What holds for every run, unless the sweep file says otherwise: figures and fields would
+cost more than they tell in a sweep. Fields are kept at the beginning and at the end."""
 
 _FILES = {"file", "mesh_file", "exchange_current_table", "electronic_conductivity_table"}
 
@@ -92,8 +93,29 @@ class Plan:
 
     @property
     def title(self) -> str:
-        """Of the sweep."""
+        """The title of the sweep."""
         return self.file.title or self.source.stem
+
+    @property
+    def remarks(self) -> list[str]:
+        """A line per set of points that fewer seeds repeat than the others, and why."""
+        counts: dict[int, int] = {}
+        for run in self.runs:
+            counts[run.point] = counts.get(run.point, 0) + 1
+        most = max(counts.values())
+        lines: dict[int, list[str]] = {}
+        coordinates = {run.point: run.coordinates for run in self.runs}
+        for point, count in counts.items():
+            if count < most:
+                at = coordinates[point].items()
+                where = ", ".join(f"{name} = {_short(value)}" for name, value in at)
+                lines.setdefault(count, []).append(where)
+        return [
+            f"{len(places)} of {len(counts)} points ({places[0]}"
+            f"{', ...' if len(places) > 1 else ''}) have {count} run{'s' if count > 1 else ''}"
+            f" each, not {most}: seeds without effect there are not repeated"
+            for count, places in lines.items()
+        ]
 
     def unique(self) -> list[Run]:
         """Each run once, in order."""
@@ -108,6 +130,7 @@ class Plan:
             "file": self.data,
             "runs": [asdict(run) for run in self.runs],
             "warnings": [warning.as_dict() for warning in self.warnings],
+            "remarks": self.remarks,
         }
 
 
@@ -206,14 +229,15 @@ def _check_seeds(file: SweepFile, factors: Sequence[Factor]) -> None:
 def _runs(
     source: Path, base: Path, file: SweepFile, points: Sequence[Point], rescaled: Rescaled
 ) -> Iterator[Run]:
+    idle = _idle_seeds(source, base, file, points)
+    seen: set[tuple[int, tuple[tuple[str, int], ...]]] = set()
     for seeds in file.seeds.pairs:
         for number, point in enumerate(points):
-            settings = merged(DEFAULTS, file.set, point.settings, seeds)
-            overrides = override_texts(settings, source.parent)
-            try:
-                parameters = load_parameters(base, overrides)
-            except InputError as error:
-                raise InputError(_at_point(source, point, str(error))) from None
+            used = {key: seed for key, seed in seeds.items() if key not in idle[number]}
+            if (number, tuple(used.items())) in seen:
+                continue
+            seen.add((number, tuple(used.items())))
+            overrides, parameters = _loaded(source, base, file, point, used)
             rescaled.see(parameters)
             yield Run(
                 fingerprint(parameters),
@@ -225,6 +249,37 @@ def _runs(
                 point.block,
                 point.row,
             )
+
+
+def _loaded(
+    source: Path, base: Path, file: SweepFile, point: Point, seeds: Values
+) -> tuple[tuple[str, ...], Parameters]:
+    """What a point sets, with its seeds, and the parameters that come of it."""
+    settings = merged(DEFAULTS, file.set, point.settings, seeds)
+    overrides = override_texts(settings, source.parent)
+    try:
+        return overrides, load_parameters(base, overrides)
+    except InputError as error:
+        raise InputError(_at_point(source, point, str(error))) from None
+
+
+def _idle_seeds(
+    source: Path, base: Path, file: SweepFile, points: Sequence[Point]
+) -> list[frozenset[str]]:
+    """For each point the keys of [seeds] that change nothing there, as a control has them.
+
+    A seed that changes nothing at any point is a mistake: it stays, and is refused with its reason.
+    """
+    given = {f"seeds.{name}" for name in ("packing", "penalty") if getattr(file.seeds, name)}
+    if not given:
+        return [frozenset()] * len(points)
+    found = []
+    for point in points:
+        _, parameters = _loaded(source, base, file, point, {})
+        idle = {".".join(key) for key in keys_without_effect(parameters)}
+        found.append(frozenset(given & idle))
+    everywhere = frozenset.intersection(*found) if found else frozenset()
+    return [idle - everywhere for idle in found]
 
 
 def _at_point(source: Path, point: Point, problem: str) -> str:

@@ -1,6 +1,6 @@
 """The runs of a sweep on this machine: as many at a time as there are cores for.
 
-A thread a seat takes runs from one queue and tells the main thread what becomes of them, which
+A thread a slot takes runs from one queue and tells the main thread what becomes of them, which
 alone draws and hears signals. The first signal stops all runs at their next checkpoint; the second
 ends them. Whatever happens, a later call goes on with what is there.
 """
@@ -17,7 +17,7 @@ from heterode.base.cores import usable_cores
 from heterode.base.errors import InputError
 from heterode.base.signals import Noted
 from heterode.sweep.folder import Ended, SweepFolder
-from heterode.sweep.slots import DiedError, RanksSeat, Seat, WorkerSeat, command_of
+from heterode.sweep.slots import DiedError, RanksSlot, Slot, WorkerSlot, command_of
 from heterode.sweep.worker import Task
 
 if TYPE_CHECKING:
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 _LOOK_S = 0.1
 
 Event = tuple[str, str, Ended | str]
-"""("begin", id, label), ("line", id, text), ("end", id, Ended) or, of a seat, ("leave", "", "")."""
+"""("begin", id, label), ("line", id, text), ("end", id, Ended) or, of a slot, ("leave", "", "")."""
 
 
-def seats_for(ranks: int, jobs: int | None) -> int:
+def slots_for(ranks: int, jobs: int | None) -> int:
     """How many runs may go on at a time.
 
     Args:
@@ -72,23 +72,23 @@ def task_of(run: Run, plan: Plan, folder: SweepFolder, *, retry: bool) -> Task |
 
 
 class Pool:
-    """Runs tasks on seats.
+    """Runs tasks on slots.
 
     Args:
         folder: of the sweep.
-        seats: at least one.
+        slots: at least one.
         board: shows what goes on.
-        meanwhile: called, in a thread, when a seat has no run left while others may go on.
+        meanwhile: called, in a thread, when a slot has no run left while others may go on.
     """
 
     def __init__(
         self,
         folder: SweepFolder,
-        seats: Sequence[Seat],
+        slots: Sequence[Slot],
         board: Board,
         meanwhile: Callable[[], None] = lambda: None,
     ) -> None:
-        self._folder, self._seats, self._board = folder, tuple(seats), board
+        self._folder, self._slots, self._board = folder, tuple(slots), board
         self._meanwhile = meanwhile
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._tasks: queue.SimpleQueue[Task] = queue.SimpleQueue()
@@ -98,7 +98,7 @@ class Pool:
         """Do all tasks; when the last has ended or was stopped, the signal that came, or 0."""
         for task in tasks:
             self._tasks.put(task)
-        threads = [threading.Thread(target=self._serve, args=(seat,)) for seat in self._seats]
+        threads = [threading.Thread(target=self._serve, args=(slot,)) for slot in self._slots]
         with Noted() as noted:
             for thread in threads:
                 thread.start()
@@ -107,8 +107,8 @@ class Pool:
             except BaseException:
                 # A second interrupt: what runs is ended where it is, and can be gone on with.
                 self._stopping.set()
-                for seat in self._seats:
-                    seat.kill()
+                for slot in self._slots:
+                    slot.kill()
                 raise
             finally:
                 for thread in threads:
@@ -117,7 +117,7 @@ class Pool:
         return noted.number
 
     def _watch(self, noted: Noted) -> None:
-        serving = len(self._seats)
+        serving = len(self._slots)
         while serving:
             with suppress(queue.Empty):
                 event = self._events.get(timeout=_LOOK_S)
@@ -131,8 +131,8 @@ class Pool:
                 self._board.say(
                     "stopping: each run writes a checkpoint first. The same command goes on later"
                 )
-                for seat in self._seats:
-                    seat.stop()
+                for slot in self._slots:
+                    slot.stop()
 
     def _show(self, event: Event) -> None:
         kind, name, what = event
@@ -143,7 +143,7 @@ class Pool:
         else:
             self._board.line(name, what)
 
-    def _serve(self, seat: Seat) -> None:
+    def _serve(self, slot: Slot) -> None:
         """In a thread of its own: do what is left, one after another."""
         try:
             with suppress(queue.Empty):
@@ -151,16 +151,16 @@ class Pool:
                     task = self._tasks.get_nowait()
                     name = task.run.id
                     self._events.put(("begin", name, task.run.label))
-                    self._events.put(("end", name, self._ended(seat, task)))
-            seat.close()
+                    self._events.put(("end", name, self._ended(slot, task)))
+            slot.close()
         finally:
             self._events.put(("leave", "", ""))
         self._meanwhile()
 
-    def _ended(self, seat: Seat, task: Task) -> Ended:
+    def _ended(self, slot: Slot, task: Task) -> Ended:
         name = task.run.id
         try:
-            return seat.run(task, lambda line: self._events.put(("line", name, line)))
+            return slot.run(task, lambda line: self._events.put(("line", name, line)))
         except DiedError as error:
             if self._stopping.is_set():
                 return Ended("stopped", str(error))
@@ -172,9 +172,9 @@ class Pool:
             return Ended("failed", " ".join(f"{type(error).__name__}: {error}".split()))
 
 
-def local_seats(folder: SweepFolder, ranks: int, jobs: int | None) -> list[Seat]:
-    """The seats of this machine for runs of so many ranks; see `seats_for`."""
-    count = seats_for(ranks, jobs)
+def local_slots(folder: SweepFolder, ranks: int, jobs: int | None) -> list[Slot]:
+    """The slots of this machine for runs of so many ranks; see `slots_for`."""
+    count = slots_for(ranks, jobs)
     if ranks > 1:
-        return [RanksSeat(folder, command_of(folder.path, ranks)) for _ in range(count)]
-    return [WorkerSeat(folder) for _ in range(count)]
+        return [RanksSlot(folder, command_of(folder.path, ranks)) for _ in range(count)]
+    return [WorkerSlot(folder) for _ in range(count)]

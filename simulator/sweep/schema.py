@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import Field, field_validator, model_validator
 
 from heterode.base.errors import InputError
+from heterode.base.words import counted
 from heterode.parameters.fields import Fraction, MistakeError, Physical, Section
 from heterode.parameters.operation import Seed
 from heterode.sweep.set_points import read_set_point
@@ -46,7 +47,7 @@ Kind = Literal["grid", "list", "random", "latin_hypercube", "sobol", "saltelli"]
 _RANGE = {"from", "to"}
 
 MOST_POINTS = 10_000
-"""Of a range."""
+"""The most points of a range."""
 
 _COLUMNS = {"run", "point", "block", "row", "packing_seed", "penalty_seed", "status", "reason"}
 _COLUMNS |= {"particles", "unknowns", "steps", "newton_iterations", "ranks", "remark", "mesh_hash"}
@@ -122,8 +123,8 @@ class Design(Section):
 
     kind: Kind = "grid"
     draws: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
-    """Of random, latin_hypercube and sobol; the base sample of saltelli, which runs it
-    draws x (factors + 2) times."""
+    """Number of points of random, latin_hypercube and sobol; the base sample of saltelli, which
+    needs draws x (factors + 2) runs."""
     seed: Seed = 1
 
     @model_validator(mode="after")
@@ -185,7 +186,8 @@ class Replicates(Section):
         packing, penalty = self.packing or (), self.penalty or ()
         if self.combine == "paired" and len(packing) != len(penalty):
             raise MistakeError(
-                f'is "paired", but there are {len(packing)} seeds of packing and {len(penalty)} '
+                f'is "paired", but there are {counted(len(packing), "seed")} of packing '
+                f"and {len(penalty)} "
                 "of penalty",
                 allowed="as many of one as of the other",
                 remedy='Give both the same number, or write combine = "crossed".',
@@ -261,7 +263,7 @@ class Measure(Section):
 
     @property
     def settings(self) -> Settings:
-        """Of the estimators."""
+        """The settings of the estimators."""
         from heterode.heterogeneity import Settings
 
         return Settings(permutations=self.permutations, seeds=self.clusterings, band=self.band)
@@ -348,7 +350,7 @@ class SweepFile(Section):
     vary: dict[str, list[Any] | Range] = Field(default_factory=dict)
     levels: dict[str, dict[str, Values]] = Field(default_factory=dict)
     points: tuple[Values, ...] = ()
-    """Of a list: what each point sets."""
+    """What each point of a list sets."""
     design: Design = Design()
     seeds: Replicates = Replicates()
     ranks: Annotated[int, Field(ge=1, le=100_000)] = 1

@@ -27,7 +27,7 @@ class DiedError(Exception):
     """The process of a run ended without a word; the message says how."""
 
 
-class Seat(Protocol):
+class Slot(Protocol):
     """One run at a time."""
 
     def prepare(self) -> None:
@@ -50,7 +50,7 @@ class Seat(Protocol):
         """No more runs."""
 
 
-class WorkerSeat:
+class WorkerSlot:
     """A process that stays, and is replaced when it dies.
 
     Args:
@@ -123,7 +123,7 @@ class WorkerSeat:
         return DiedError(_ended_by(code, folder, task))
 
 
-class RanksSeat:
+class RanksSlot:
     """Starts each run on MPI ranks of its own.
 
     Args:

@@ -184,6 +184,9 @@ def _whole(table: pd.DataFrame, outcome: str) -> pd.DataFrame | None:
     if outcome not in table:
         return None
     done = table.assign(**{outcome: table[outcome].where(table["status"] == "completed")})
+    # A control that fewer seeds repeat, with a seed of its own, is no part of the balanced design.
+    runs = done.groupby("point")["point"].transform("size")
+    done = done[runs == runs.max()]
     wide = done.pivot_table(outcome, "point", list(_SEEDS), sort=True, dropna=False)
     wide = wide.dropna(how="any")
     return wide if len(wide) else None
@@ -255,7 +258,7 @@ def indices(table: pd.DataFrame, plan: Plan, *, resamples: int = 200) -> pd.Data
 
 
 def _measured(table: pd.DataFrame) -> list[str]:
-    """Of what is explained, what some run has: too few particles have no L*."""
+    """The columns to explain that some run has: too few particles have no L*."""
     done = completed(table)
     return [name for name in EXPLAINED if name in done and done[name].notna().any()]
 

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from heterode.base.run_warnings import RunWarning
+from heterode.base.words import counted
 from heterode.forecast.regimes import expected_particles
 from heterode.geometry.msh import read_msh
 from heterode.parameters import Parameters
@@ -67,5 +68,8 @@ def warning_lines(plan_warnings: Sequence[RunWarning], table: pd.DataFrame) -> l
     counts = Counter(code for cell in told for code in str(cell).split("; ") if code)
     if counts:
         kinds = ", ".join(f"{code} ({count})" for code, count in sorted(counts.items()))
-        lines.append(f"warning: {int((told != '').sum())} of {len(told)} runs have some: {kinds}")
+        lines.append(
+            f"warning: {int((told != '').sum())} of {counted(len(told), 'run', 'has')} "
+            f"some: {kinds}"
+        )
     return lines

@@ -10,8 +10,9 @@ from heterode.base.errors import ArgumentError, InputError, ResumeError
 from heterode.base.ranks import on_root
 from heterode.parameters import Parameters, load_parameters
 from heterode.results.manifest import Outcome
+from heterode.runs.recorder import Recorder
 from heterode.runs.resuming import is_completed
-from heterode.runs.whole import lay_out, run_through, usual_observers
+from heterode.runs.whole import lay_out, observed_by, run_through
 from heterode.sweep.folder import Ended, Status, SweepFolder
 from heterode.sweep.measures import measure
 from heterode.sweep.plan import Plan, Run, fingerprint
@@ -84,14 +85,8 @@ def _simulate(
     # Its numbers are about to be taken from files that lay about meanwhile.
     if not again and is_completed(path, parameters, comm):
         return Outcome("completed", "completed before")
-    observers = usual_observers(
-        parameters,
-        path,
-        stream=stream,
-        quiet=stream is None,
-        overwrite=again,
-        resume=not again,
-    )
+    recorder = Recorder(path, overwrite=again, resume=not again)
+    observers = observed_by(recorder, parameters, stream=stream, quiet=stream is None)
     setting, crew = lay_out(parameters, observers, comm)
     if asked_to_stop():
         return Outcome("stopped", "stopped before it began")

@@ -31,6 +31,7 @@ from heterode.forecast.regimes import (
     median_penalty,
 )
 from heterode.materials import arrhenius, lithium_metal_exchange_current
+from heterode.materials.exchange_currents import EXCHANGE_CURRENTS
 from heterode.parameters import Parameters
 from heterode.validity.mesh import MeshFacts
 from heterode.validity.ranges import refined_by
@@ -39,13 +40,6 @@ from heterode.validity.slab import MOST, Drive, Slab, sized
 
 UNIFORM = {2: 8.0, 3: 15.0}
 """R^2 dx/dt / D over what a surface runs ahead of the mean, by dimension."""
-
-EXCHANGE_KEYS = {
-    "power_law": "rate_constant",
-    "table": "exchange_current_table",
-    "autocatalytic": "exchange_current_prefactor",
-}
-"""What sets the exchange current, by its law."""
 
 FELT = 0.01
 """Lithium fraction by which a surface must run ahead for its profile to matter."""
@@ -72,7 +66,7 @@ def loss_warnings(
 
 
 def likely_cause(warnings: Sequence[RunWarning]) -> str:
-    """Of a solve that failed: what leaves its bound by most; "" where nothing does."""
+    """The likely cause of a failed solve: what leaves its bound by most; "" where nothing does."""
     limiting = [w for w in warnings if w.code.startswith(LIMITING)]
     worst = max(limiting, key=_factor, default=None)
     return "" if worst is None else f"likely cause: {worst.message}"
@@ -142,7 +136,7 @@ def _losses(
         "loss_interface",
         f"the overpotential of the particles (i/(2 pen i0) = {at_surface / (2 * exchange):.3g})",
         2.0 / slab.f * math.asinh(at_surface / (2.0 * exchange)),
-        f"active_material.{EXCHANGE_KEYS[material.exchange_current]}, penalty",
+        f"active_material.{_exchange_key(p)}, penalty",
     )
     if material.electronic_conduction_in_particles:
         given = material.electronic_conductivity_of_fraction
@@ -235,7 +229,7 @@ def _slow_layer(p: Parameters, slab: Slab, summary: MeshSummary | None) -> RunWa
         f"the double layer takes {tau:.3g} s to charge (C RT / (pen i0 F)), longer than the "
         f"longest step ('{drive.text}', {drive.duration:.3g} s): the particles hardly react. Lower "
         "active_material.double_layer_capacitance, or raise "
-        f"active_material.{EXCHANGE_KEYS[p.active_material.exchange_current]}",
+        f"active_material.{_exchange_key(p)}",
         value=tau,
         unit="s",
         allowed=(None, drive.duration),
@@ -257,3 +251,8 @@ def _stored(p: Parameters, slab: Slab) -> RunWarning | None:
         allowed=(None, STORED),
         key="active_material.double_layer_capacitance",
     )
+
+
+def _exchange_key(p: Parameters) -> str:
+    """The key of [active_material] that sets the size of the exchange current."""
+    return EXCHANGE_CURRENTS[p.active_material.exchange_current].needs or "exchange_current"

@@ -20,7 +20,7 @@ element leaves grows as 1 / sin of its angle: a triangle of 10 degrees leaves fi
 equilateral one. `heterode mesh` makes none below these."""
 
 LEAST_JACOBIAN = 0.05
-"""Of the scaled Jacobian of a curved element; at 0 it begins to fold over."""
+"""The least scaled Jacobian of a curved element; at 0 it begins to fold over."""
 
 
 @dataclass(frozen=True)

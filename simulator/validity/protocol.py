@@ -15,7 +15,7 @@ Bounded = tuple[Step, tuple[Cutoff, ...]]
 
 
 def protocol_warnings(p: Parameters) -> Iterator[RunWarning]:
-    """Of conditioning without a second cycle, and of stops that no step can reach."""
+    """Warnings of conditioning without a second cycle, and of stops that no step can reach."""
     root = p.protocol.sequence
     if p.penalty.conditioning is not None and not _has_second_cycle(root):
         yield RunWarning(

@@ -8,6 +8,7 @@ from heterode.base.run_warnings import RunWarning
 from heterode.materials import open_circuit_potential
 from heterode.materials.electrolytes import ELECTROLYTES
 from heterode.materials.electronic_conduction import MEASURED_RANGES as CONDUCTIVITY_RANGES
+from heterode.materials.exchange_currents import EXCHANGE_CURRENTS
 from heterode.materials.measured_range import MeasuredRange
 from heterode.materials.solid_diffusion import MEASURED_RANGES as DIFFUSIVITY_RANGES
 from heterode.parameters import Parameters
@@ -61,7 +62,7 @@ class ValidRange:
         )
 
     def warning(self, value: float, verb: str = "reaches") -> RunWarning:
-        """Of a value outside, before times and places are known."""
+        """The warning of a value outside, before times and places are known."""
         return RunWarning(
             self.code,
             self.message(value, verb),
@@ -80,10 +81,11 @@ def valid_ranges(parameters: Parameters) -> list[ValidRange]:
     found += _of_function(
         "diffusivity", INSIDE, material.diffusivity_table, material.diffusivity, DIFFUSIVITY_RANGES
     )
-    if material.exchange_current == "table":
+    if EXCHANGE_CURRENTS[material.exchange_current].needs == "exchange_current_table":
         found += _of_function(
             "exchange_current", SURFACE, material.exchange_current_table, None, {}
         )
+    found += _of_law(material.exchange_current)
     if material.electronic_conduction_in_particles:
         found += _of_function(
             "electronic_conductivity",
@@ -164,7 +166,7 @@ def _of_function(
     given: str | float | None,
     known: dict[str, MeasuredRange],
 ) -> list[ValidRange]:
-    """Of a table or a named function of [active_material]; none of a number."""
+    """The ranges of a table or a named function of [active_material]; a number has none."""
     if table is not None:
         key = f"{key}_table"
         measured = MeasuredRange(table.fractions[0], table.fractions[-1], table.file.name)
@@ -183,5 +185,23 @@ def _of_function(
             f"the lithium fraction {where}",
             f"the {name.replace('_', ' ')} ({measured.source}) ends there and is held beyond",
             f"active_material.{key}",
+        )
+    ]
+
+
+def _of_law(name: str) -> list[ValidRange]:
+    """The range of a law of the exchange current that was measured; none of a theory."""
+    measured = EXCHANGE_CURRENTS[name].measured
+    if measured is None:
+        return []
+    return [
+        ValidRange(
+            "exchange_current_function",
+            SURFACE,
+            measured.low,
+            measured.high,
+            "the lithium fraction on particle surfaces",
+            f"the exchange current {name} ({measured.source}) ends there and is extrapolated",
+            "active_material.exchange_current",
         )
     ]

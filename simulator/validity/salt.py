@@ -28,7 +28,7 @@ from heterode.validity.slab import MOST, Drive, Slab
 Floats = NDArray[np.float64]
 
 POINTS = 101
-"""Of each layer."""
+"""Points across each layer."""
 
 CONCENTRATIONS = np.concatenate([[0.0], np.geomspace(1e-3, 1e6, 4000)])
 """mol m^-3, of the table of K; 1e6 stands for any more."""
@@ -80,7 +80,7 @@ class SaltProfile:
         self._tau = sum(held) * (behind + 2.0 * before) / at_first
 
     def estimate(self, drive: Drive) -> SaltEstimate:
-        """Of a step; of a table's current both directions, the worse of each."""
+        """The estimate of a step; of a table's current both directions, the worse of each."""
         ways = [True, False] if drive.charging is None else [drive.charging]
         found = [self._one_way(drive, charging) for charging in ways]
         return SaltEstimate(
@@ -120,7 +120,7 @@ class SaltProfile:
 
 
 def salt_estimates(p: Parameters, slab: Slab) -> list[SaltEstimate]:
-    """Of each step that names a current."""
+    """The estimates of all steps that name a current."""
     profile = SaltProfile(p, slab)
     return [profile.estimate(drive) for drive in slab.drives]
 

@@ -121,6 +121,9 @@ def _draw_scale(axes: Any, rows: pd.DataFrame, field_um: float) -> None:
 def _draw_moran(axes: Any, rows: pd.DataFrame, branches: Branches) -> None:
     names = [name for name in rows.columns if name.startswith("moran_") and name.endswith("_um")]
     for name, colour in zip(names, _MORAN, strict=False):
+        if rows[name].isna().all():
+            # No pairs so near each other: a legend would promise a curve.
+            continue
         _, low, high, _ = name.split("_")
         label: str | None = f"{low}–{high} µm"
         for _, line, part in branches:
@@ -141,5 +144,6 @@ def _draw_moran(axes: Any, rows: pd.DataFrame, branches: Branches) -> None:
     axes.set_ylabel("Moran's $I$ of pairs")
     low, high = axes.get_ylim()
     axes.set_ylim(low, high + 0.4 * (high - low))
-    axes.legend(loc="upper right", fontsize=6.5)
+    if axes.get_legend_handles_labels()[0]:
+        axes.legend(loc="upper right", fontsize=6.5)
     style.letter(axes, "C", "likeness of neighbours")

@@ -19,6 +19,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle
 from matplotlib.ticker import AutoMinorLocator, FuncFormatter, LogLocator, NullFormatter
 
+from heterode.base.words import counted
 from heterode.heterogeneity import Correlogram, Heterogeneity
 from heterode.heterogeneity.density import DensityMap
 from heterode.heterogeneity.marks import Floats, MarkedPoints
@@ -103,13 +104,13 @@ def _draw_maps(
     ]
     unit = f"µm$^{{-{power}}}$" if exponent == 0 else f"10$^{{{exponent}}}$ µm$^{{-{power}}}$"
     labels = (
-        f"share of the summed value per {space} / {unit}\n(yellow: more)",
+        f"share of the summed value per {space}\n/ {unit} (yellow: more)",
         f"{captions.value}\n(behind: local mean by number;\n{captions.direction})",
     )
     for axes, image, label in zip(maps, images, labels, strict=True):
         length, gap = (30, 0.06) if lying else (18, 0.03)
         bar = figure.colorbar(image, ax=axes, location="bottom", shrink=0.9, aspect=length, pad=gap)
-        bar.set_label(label, fontsize=7)
+        bar.set_label(label, fontsize=6.5)
         bar.locator = style.few_ticks()
         bar.update_ticks()
     _draw_particles(maps[1], points, images[1], turned)
@@ -201,7 +202,7 @@ def _draw_correlogram(axes: Any, result: Heterogeneity, by_field: Sequence[Corre
             _fill_bins(axes, edges, *area, color=colour, label=label, zorder=0)
     if len(by_field) > 1:
         low, high = _range([one.spearman.value for one in by_field])
-        label = f"Spearman, {len(by_field)} fields alone"
+        label = f"Spearman, {counted(len(by_field), 'field')} alone"
         _fill_bins(axes, edges, low, high, color=style.BLUE, alpha=0.18, label=label, zorder=1)
     for name, label, colour, marker in _COEFFICIENTS:
         look = {"color": colour, "marker": marker, "markersize": 3, "linewidth": 1.1}

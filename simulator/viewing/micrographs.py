@@ -78,10 +78,12 @@ def series_figure(states: Sequence[State], along: str, brightness: str, value: s
                 label=channel,
             )
         left.set_ylabel(brightness)
+        left.set_title("mean ± s.d. of the particles, by number")
         left.legend()
         _name_states(left, states, x, along)
         _draw_values(right, states, x, along)
         right.set_ylabel(value)
+        right.set_title("5, 25, 50, 75 and 95 % of the particles, by number")
         lay_out(figure)
     return figure
 

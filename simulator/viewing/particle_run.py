@@ -14,6 +14,7 @@ from matplotlib.colors import Colormap, LogNorm, Normalize
 from matplotlib.ticker import LogLocator
 
 from heterode.base.errors import ArgumentError, InputError
+from heterode.base.words import counted
 from heterode.particles.table import ParticleTable
 from heterode.results.history import read_history
 from heterode.results.particle_series import ParticleHistory, read_particle_series
@@ -44,7 +45,8 @@ class ParticleRun:
     def __post_init__(self) -> None:
         if self.series.lithium_fraction.shape[1:] != (len(self.table),):
             raise InputError(
-                f"particles.h5 holds {self.series.lithium_fraction.shape[1]} particles, but "
+                f"particles.h5 holds "
+                f"{counted(self.series.lithium_fraction.shape[1], 'particle')}, but "
                 f"particles.csv {len(self.table)}: they are not of one run"
             )
         if len(self.series.time_s) == 0:
@@ -102,7 +104,7 @@ def particle_colours(table: ParticleTable, by: ColourBy) -> tuple[Floats, Normal
 
 
 def colour_map() -> Colormap:
-    """Of lines on white: the palest end is left out."""
+    """The colour map of lines on white: the palest end is left out."""
     return style.trimmed("plasma", high=0.9)
 
 

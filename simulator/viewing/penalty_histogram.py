@@ -15,6 +15,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
+from heterode.base.words import counted
 from heterode.distributions.penalty_law import RestrictedWeibull
 from heterode.particles.table import ParticleTable
 from heterode.results.folder import ResultsFolder
@@ -63,7 +64,11 @@ def plot_penalties(axes: Any, penalty: Floats, law: PenaltyLaw | None) -> None:
     """Histogram of factors, and how many the law makes one expect in each bin."""
     edges: Floats = np.linspace(0.0, 1.0, _BINS + 1, dtype=np.float64)
     axes.hist(
-        penalty, edges, color=style.CHARGE, alpha=0.75, label=f"drawn, {penalty.size} particles"
+        penalty,
+        edges,
+        color=style.CHARGE,
+        alpha=0.75,
+        label=f"drawn, {counted(penalty.size, 'particle')}",
     )
     if law is not None:
         at = np.r_[-1.0, edges[1:]]

@@ -49,14 +49,14 @@ class Layout:
 
     @property
     def limits(self) -> tuple[tuple[float, float], tuple[float, float]]:
-        """Of the two axes as drawn, um: the bars outside the cell included."""
+        """The limits of the two axes as drawn, um: the bars outside the cell included."""
         bar = _BAR * self.cell_um
         along, across = (-bar, self.cell_um + bar), (self.bottom_um, self.top_um)
         return (across, along) if self.lying else (along, across)
 
     @property
     def labels(self) -> tuple[str, str]:
-        """Of the two axes as drawn."""
+        """The labels of the two axes as drawn."""
         return (self.names[1], self.names[0]) if self.lying else self.names
 
     def placed(self, points_um: Floats) -> Floats:

@@ -1,6 +1,6 @@
 """How large a run will be, what it will take, and whether that is there: before it is run."""
 
-from heterode.forecast.estimate.cost import Cost, Preset, chosen_solver, expected_cost
+from heterode.forecast.estimate.cost import Cost, expected_cost
 from heterode.forecast.estimate.limits import Limits, forecast, present_limits, warnings
 from heterode.forecast.estimate.unknowns import (
     count_unknowns,
@@ -12,8 +12,6 @@ from heterode.forecast.estimate.unknowns import (
 __all__ = [
     "Cost",
     "Limits",
-    "Preset",
-    "chosen_solver",
     "count_unknowns",
     "expected_cost",
     "expected_unknowns",

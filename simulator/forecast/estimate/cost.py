@@ -22,14 +22,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
-from typing import Literal
+from typing import get_args
 
 import numpy as np
 
+from heterode.base.words import counted
 from heterode.forecast.estimate.steps import expected_steps
 from heterode.parameters import Parameters
-
-Preset = Literal["direct", "fieldsplit"]
+from heterode.parameters.operation import Preset
 
 MEMORY_OF_A_RANK = 1.6e8
 """Bytes that a rank takes before it has a mesh."""
@@ -97,7 +97,8 @@ class Cost:
 def measured_runs() -> tuple[Measured, ...]:
     """The table that comes with heterode."""
     table = resources.files("heterode.forecast.measured") / "performance.csv"
-    return read_runs(table.read_text("utf-8"))
+    text = table.read_text("utf-8")
+    return read_runs(text)
 
 
 def read_runs(text: str) -> tuple[Measured, ...]:
@@ -132,20 +133,10 @@ def read_runs(text: str) -> tuple[Measured, ...]:
 
 
 def _preset(text: str) -> Preset:
-    presets: dict[str, Preset] = {"direct": "direct", "fieldsplit": "fieldsplit"}
+    presets: dict[str, Preset] = {name: name for name in get_args(Preset)}
     if text not in presets:
         raise ValueError(f"the table of measured runs has a linear_solver '{text}'")
     return presets[text]
-
-
-def chosen_solver(parameters: Parameters, dofs: int) -> Preset:
-    """The linear solver that a run takes at its size."""
-    solver = parameters.solver
-    if solver.linear_solver != "auto":
-        return solver.linear_solver
-    # Factors of 3D matrices fill in so much more that direct solvers end ten times sooner.
-    limit = solver.direct_limit // (1 if parameters.geometry.dimension == 2 else 10)
-    return "direct" if dofs <= limit else "fieldsplit"
 
 
 def expected_cost(
@@ -167,7 +158,8 @@ def expected_cost(
     Returns:
         None where no run of this dimension and solver was measured.
     """
-    case: Case = (parameters.geometry.dimension, solver or chosen_solver(parameters, dofs))
+    dimension = parameters.geometry.dimension
+    case: Case = (dimension, solver or parameters.solver.preset(dofs, dimension))
     runs = measured_runs() if runs is None else runs
     alike = [run for run in runs if (run.dimension, run.linear_solver) == case]
     if not alike:
@@ -205,7 +197,7 @@ def _beyond(runs: Sequence[Measured], dofs: int, ranks: int) -> str:
     if dofs < min(sizes) / BEYOND:
         parts.append(f"at least {min(sizes):,} unknowns".replace(",", " "))
     if ranks > most:
-        known = f"{most} ranks" if most > 1 else "1 rank"
+        known = counted(most, "rank")
         parts.append(f"at most {known}, whose efficiency is assumed up to {RANKS_BEYOND * most}")
     return f"extrapolated: measured on {' and '.join(parts)}" if parts else ""
 

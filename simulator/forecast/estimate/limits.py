@@ -14,14 +14,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from heterode.base.cores import control_groups
-from heterode.forecast.estimate.cost import Cost, Preset, expected_cost
+from heterode.forecast.estimate.cost import Cost, expected_cost
+from heterode.forecast.estimate.steps import expected_steps
 from heterode.parameters import Parameters
+from heterode.parameters.operation import Preset
 
 ROOM = 0.9
 """Share of the memory that an estimate may take without a warning."""
 
 LARGE_FOR_DIRECT = 30_000
 """Unknowns in 3D from which a direct solver is warned of."""
+
+MANY_STEPS = 100_000
+"""Time steps from which a run is warned of: with the 10 ms that one of the smallest cell takes,
+an hour or more."""
 
 UNLIMITED = 1 << 60
 """Version 1 of the control groups writes a number this large for no limit."""
@@ -101,6 +107,14 @@ def warnings(
             'solver.linear_solver = "direct" is for small meshes in 3D: the time of each'
             " factorisation grows with about the square of the unknowns (7 s at 30 000, 42 s at"
             ' 64 000). Set it to "fieldsplit"'
+        )
+    steps = expected_steps(parameters) if cost is None else cost.steps
+    if steps > MANY_STEPS:
+        spaced = f"{steps:.2g}" if steps >= 1e9 else f"{int(float(f'{steps:.2g}')):,}"
+        found.append(
+            f"about {spaced.replace(',', ' ')} time steps will be needed. Shorten the protocol or"
+            " repeat less, or raise solver.maximum_step_fraction"
+            f" ({parameters.solver.maximum_step_fraction:g} now)"
         )
     if cost is None:
         return found

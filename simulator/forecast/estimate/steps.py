@@ -88,7 +88,7 @@ class _Walk:
         return max(sign * (self.fraction - goal), 0.0) / self.width * full
 
     def _along(self, step: Step, full: float) -> int:
-        """Time steps along a current table, each leg with a beginning of its own."""
+        """Time steps along a current table, each stretch with a beginning of its own."""
         assert step.table is not None
         count, left = 0, self._given(step)
         for row, (lasts, charge) in enumerate(step.table.charges()):
@@ -119,6 +119,18 @@ class _Walk:
         return math.ceil(growing + (lasts - covered) / largest)
 
 
+def _by_tolerances(parameters: Parameters) -> float:
+    """How many times as many steps tighter tolerances than the default ones ask for, 1 at least.
+
+    The local error of the scheme of order two goes with the third power of the step: a charge at
+    C/2 took 39, 84 and 170 steps at tolerances of 1e-4, 1e-6 and 1e-7.
+    """
+    solver, fields = parameters.solver, type(parameters.solver).model_fields
+    names = ("fraction_tolerance", "voltage_tolerance", "concentration_tolerance")
+    tighter = max(float(fields[name].default) / getattr(solver, name) for name in names)
+    return max(1.0, 0.45 * math.cbrt(tighter))
+
+
 def expected_steps(parameters: Parameters) -> int:
     """Time steps that the protocol takes."""
     material, root = parameters.active_material, parameters.protocol.sequence
@@ -134,4 +146,5 @@ def expected_steps(parameters: Parameters) -> int:
         place = following(root, place, leaving)
         if place and open_passes(root, place) >= MOST_PASSES:
             break
-    return count if not place else round(count * max(1.0, length(root) / walked))
+    more = _by_tolerances(parameters)
+    return round(count * more * (max(1.0, length(root) / walked) if place else 1.0))

@@ -72,7 +72,7 @@ class Vertices:
     surfaces: float
 
     def unknowns(self, *, particles_conduct: bool) -> float:
-        """Of all four fields."""
+        """The number of unknowns of all fields."""
         inside = self.particles - self.surfaces if particles_conduct else 0.0
         return self.particles + 3.0 * self.binder + 2.0 * self.separator + inside
 

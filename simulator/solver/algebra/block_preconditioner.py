@@ -34,7 +34,7 @@ _MULTIGRID: dict[str, str | int | float] = {
 _INCOMPLETE_FACTORS: dict[str, str | int | float] = {"pc_type": "bjacobi", "sub_pc_type": "ilu"}
 
 
-class FieldSweep:
+class BlockGaussSeidel:
     """Context of a PETSc preconditioner of type "python". All methods are collective.
 
     Args:

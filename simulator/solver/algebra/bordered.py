@@ -89,9 +89,9 @@ class BorderedSolver:
             self.multigrid_alpha = alpha
 
     @property
-    def worn(self) -> bool:
+    def outdated(self) -> bool:
         """Whether the multigrids no longer serve the matrix well."""
-        return self._linear.worn
+        return self._linear.outdated
 
     def _product(self, vector: Floats | None) -> float:
         if vector is None:

@@ -1,28 +1,25 @@
 """Two ways to solve with the cell's matrix.
 
 direct       MUMPS: exact, the better choice in 2D up to some 1e5 unknowns.
-fieldsplit   flexible GMRES, preconditioned by a sweep over the fields (see `FieldSweep`): memory
-             and time grow nearly linearly with the unknowns, which a direct solver in 3D cannot do.
+fieldsplit   flexible GMRES, preconditioned by `BlockGaussSeidel`: memory and time grow nearly
+             linearly with the unknowns, which a direct solver in 3D cannot do.
 """
 
 from __future__ import annotations
-
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 from petsc4py import PETSc
 
-from heterode.solver.algebra.block_preconditioner import FieldSweep
+from heterode.parameters.operation import Preset
+from heterode.solver.algebra.block_preconditioner import BlockGaussSeidel
 from heterode.solver.discretisation.layout import FieldLayout
 from heterode.solver.discretisation.matrix import CoordinateMatrix
 
 Floats = npt.NDArray[np.float64]
-Preset = Literal["direct", "fieldsplit"]
 
-
-WORN = 1.5
-"""Times the iterations of a fresh preconditioner at which it counts as worn."""
+OUTDATED = 1.5
+"""Times the iterations of a fresh preconditioner at which it counts as outdated."""
 
 
 class LinearSolveError(Exception):
@@ -51,13 +48,13 @@ class LinearSolver:
         self._rhs = PETSc.Vec().createMPI((layout.owned, layout.total), comm=layout.comm)
         self._solution = self._rhs.duplicate()
         self._ksp: PETSc.KSP | None = None
-        self._sweep: FieldSweep | None = None
+        self._preconditioner: BlockGaussSeidel | None = None
 
     @property
-    def worn(self) -> bool:
+    def outdated(self) -> bool:
         """Whether solves take many more iterations than when the multigrids were made."""
         fresh = self._fresh_iterations
-        return fresh is not None and self._last_iterations > WORN * fresh + 2
+        return fresh is not None and self._last_iterations > OUTDATED * fresh + 2
 
     def use(self, matrix: CoordinateMatrix, *, keep_multigrid: bool = False) -> None:
         """Take the matrix whose values changed: factorise, or set up the preconditioner.
@@ -69,8 +66,8 @@ class LinearSolver:
         """
         if self._ksp is None:
             self._ksp, keep_multigrid = self._create(matrix), False
-        if self._sweep is not None:
-            self._sweep.keep_multigrid = keep_multigrid
+        if self._preconditioner is not None:
+            self._preconditioner.keep_multigrid = keep_multigrid
         if not keep_multigrid:
             self._fresh_iterations = None
         self._ksp.setOperators(matrix.matrix)
@@ -125,7 +122,7 @@ class LinearSolver:
         # A solver that failed keeps state that poisons later solves: make a new one.
         if self._ksp is not None:
             self._ksp.destroy()
-        self._ksp, self._sweep = None, None
+        self._ksp, self._preconditioner = None, None
         self._rhs = PETSc.Vec().createMPI(
             (self._layout.owned, self._layout.total), comm=self._layout.comm
         )
@@ -144,8 +141,8 @@ class LinearSolver:
         # FGMRES never raises the residual, so that one far above the right-hand side's norm is
         # the initial guess's, which is no reason to give up.
         ksp.setTolerances(rtol=self._tolerance, atol=0.0, divtol=1e100, max_it=300)
-        self._sweep = FieldSweep(self._layout, matrix, f"heterode_{id(self)}_")
+        self._preconditioner = BlockGaussSeidel(self._layout, matrix, f"heterode_{id(self)}_")
         pc = ksp.getPC()
         pc.setType(PETSc.PC.Type.PYTHON)
-        pc.setPythonContext(self._sweep)
+        pc.setPythonContext(self._preconditioner)
         return ksp

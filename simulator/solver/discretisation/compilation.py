@@ -32,6 +32,7 @@ from heterode.base.cache_folder import own_folder, refuse_others, remove_entry
 from heterode.base.digests import file_digest
 from heterode.base.errors import CompileError, InputError
 from heterode.base.ranks import together
+from heterode.base.temporary import new_beside
 
 FLAGS = (
     "-O3",
@@ -47,7 +48,8 @@ NaN and infinity keep their meaning (no -ffast-math), and the code runs on every
 shares the cache folder (no -march=native)."""
 
 _NO_OPTIONS = (ValueError, TypeError)
-"""Of option files of DOLFINx or FFCx that are no JSON, or no table: they are read, if not used."""
+"""What is raised where an option file of DOLFINx or FFCx is no JSON, or no table: such files are
+read, if not used."""
 
 LOCK = "lock"
 DIGEST = ".sha256"
@@ -175,9 +177,10 @@ def write_digests(folder: Path) -> None:
             continue
         # A cache that cannot be written costs time on the next run, nothing else.
         with suppress(OSError):
-            temporary = folder / f"{LOCK}.{os.getpid()}"
-            temporary.write_text(_digest_of(stem, files), encoding="ascii")
-            os.replace(temporary, digests)
+            digest = _digest_of(stem, files)
+            with new_beside(digests) as partial:
+                partial.write_text(digest, encoding="ascii")
+                os.replace(partial, digests)
 
 
 def _entries(folder: Path) -> dict[str, list[Path]]:

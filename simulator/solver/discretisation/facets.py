@@ -10,6 +10,15 @@ surface term needs three sparse operators, made once:
 
 Facet vertices are matched by their coordinates, which submeshes copy unchanged from their parent,
 so nothing depends on how a DOLFINx version orders cells or sides.
+
+Why not DOLFINx's own way, forms over the parent's facets with entity maps of the submeshes:
+
+- The surface laws are functions of NumPy at points, with limited exponents and tabulated curves. A
+  form would have nothing left to do but to move values between nodes and points.
+- A form over interior facets wants a cell on both sides from each submesh, and a field that lives
+  on one side has none on the other. Its map has to be completed with some wrong cell there, and the
+  restrictions have to take the right side facet by facet, since the sides come in no fixed order.
+- The maps are a dictionary of arrays in DOLFINx 0.9 and a list of objects from 0.10 on.
 """
 
 from __future__ import annotations

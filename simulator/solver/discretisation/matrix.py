@@ -130,7 +130,7 @@ class CoordinateMatrix:
         return received
 
     def _gathered(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Of this rank's rows: its own values, then those of other ranks."""
+        """The values of this rank's rows: its own ones, then those of other ranks."""
         if self._comm.size == 1:
             return values
         return np.concatenate([values[self._kept], self._received(values)])

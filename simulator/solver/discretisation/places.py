@@ -61,6 +61,6 @@ def place_of_extreme(
 
 
 def _particle(field: FieldOnSubmesh, node: int) -> int:
-    """Of a degree of freedom; -1 outside the particles."""
+    """The particle of a degree of freedom; -1 outside the particles."""
     cells = np.flatnonzero(np.any(np.asarray(field.space.dofmap.list) == node, axis=1))
     return max(int(field.submesh.cell_tags[cells].min()) - tags.PARTICLE_OFFSET, -1)

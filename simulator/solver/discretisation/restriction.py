@@ -1,4 +1,4 @@
-"""The electronic potential inside particles, as a function of the lithium fraction's space.
+"""The electronic potential restricted to the particles, in the lithium fraction's space.
 
 Where particles conduct, phi_s lives on a submesh of particles and carbon binder, but its
 conductivity in particles is a function of s, which lives on the particles' own. Forms of both are
@@ -25,7 +25,7 @@ INNER = "phi_p"
 """Name of phi_s on the particles in forms and blocks."""
 
 
-class InnerPotential:
+class ParticleRestriction:
     """phi_s restricted to the particles.
 
     Args:

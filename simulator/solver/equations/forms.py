@@ -13,7 +13,7 @@ from heterode.parameters import Parameters
 from heterode.physics import carbon, electrolyte, solid
 from heterode.physics.effective import bruggeman, carbon_factor
 from heterode.solver.discretisation.electrode_mesh import ElectrodeMesh
-from heterode.solver.discretisation.restriction import INNER, InnerPotential
+from heterode.solver.discretisation.restriction import INNER, ParticleRestriction
 from heterode.solver.discretisation.spaces import Spaces
 from heterode.solver.equations.volume import WeakForms
 
@@ -38,7 +38,7 @@ class CellForms:
         mesh: ElectrodeMesh,
         parameters: Parameters,
         spaces: Spaces,
-        inner: InnerPotential | None = None,
+        inner: ParticleRestriction | None = None,
     ) -> None:
         self._mesh, self._parameters, self._spaces = mesh, parameters, spaces
         self._inner = inner

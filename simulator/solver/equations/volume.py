@@ -19,7 +19,7 @@ from heterode.solver.discretisation.constant_matrix import (
     owned_rows,
 )
 from heterode.solver.discretisation.layout import FieldLayout
-from heterode.solver.discretisation.restriction import INNER, InnerPotential
+from heterode.solver.discretisation.restriction import INNER, ParticleRestriction
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -121,7 +121,7 @@ class VolumeTerms:
     """
 
     def __init__(
-        self, layout: FieldLayout, forms: WeakForms, inner: InnerPotential | None = None
+        self, layout: FieldLayout, forms: WeakForms, inner: ParticleRestriction | None = None
     ) -> None:
         self._layout, self._inner = layout, inner
         functions = dict(layout.functions)

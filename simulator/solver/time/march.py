@@ -7,7 +7,8 @@ steps at least lead from kink to kink: the first passes the charge of its time a
 the last ends with the current that the table has there.
 
 A step whose end is met where it begins, or beyond which the jump to its current alone would lead,
-is skipped: no time passes, and the march says so. Steps and cycles are numbered as the protocol has
+is skipped: no time passes, and the march says so, as it says which stops such a jump leads across.
+Steps and cycles are numbered as the protocol has
 them, skipped ones included. Where a pass of a group has skipped all its steps, nothing is different
 in the passes after it, and they are not tried.
 """
@@ -36,7 +37,7 @@ from heterode.protocol.sequence import (
     whole,
 )
 from heterode.solver.time.newton import StepRejectedError
-from heterode.solver.time.step_plan import HOUR, PATIENCE, Event, Leg, Pace, StepPlan
+from heterode.solver.time.step_plan import HOUR, PATIENCE, Event, Pace, StepPlan, Stretch
 from heterode.solver.time.stepper import Candidate, State, Stepper
 from heterode.solver.time.terminal import Prescription, TerminalControl
 
@@ -85,6 +86,22 @@ BEGINNING = Position()
 
 
 @dataclass(frozen=True)
+class Jump:
+    """The jump of the voltage with the current at a protocol step's beginning, across stops.
+
+    Attributes:
+        time: s.
+        before, after: V.
+        stops: V, between them; none of them is met.
+    """
+
+    time: float
+    before: float
+    after: float
+    stops: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class Marched:
     """One accepted time step, or a protocol step that ended without one more.
 
@@ -103,6 +120,7 @@ class Marched:
         position: from where `march` goes on after it.
         skipped: how many protocol steps took no time at all here: this one, and those of passes
             that are not tried.
+        jump: across stops, in the first time step of a protocol step alone; else None.
     """
 
     state: State
@@ -117,6 +135,7 @@ class Marched:
     prescribed: Prescription
     position: Position
     skipped: int = 0
+    jump: Jump | None = None
 
 
 def march(
@@ -241,12 +260,14 @@ class _Met:
         following: time step to try after it, s.
         cutoff: that the protocol step ends at, or None.
         stop: voltage, V, of the stop that it ends at, or None.
+        jump: across stops, or None.
     """
 
     candidate: Candidate | None
     following: float
     cutoff: Event | None = None
     stop: float | None = None
+    jump: Jump | None = None
 
 
 def _march_step(stepper: Stepper, plan: StepPlan, here: Position, root: Group) -> Iterator[Marched]:
@@ -258,17 +279,18 @@ def _march_step(stepper: Stepper, plan: StepPlan, here: Position, root: Group) -
         progress = plan.progress(state) if took > 0 else None
         where = (here.step, plan.text, here.place, here.cycle)
         prescribed = plan.prescribed(since, state.time)
-        return Marched(state, *where, took, ended, met.stop, progress, prescribed, then)
+        reached = (ended, met.stop, progress)
+        return Marched(state, *where, took, *reached, prescribed, then, jump=met.jump)
 
     length, ended = here.length, ""
     while not ended:
         now = stepper.state
-        leg = plan.leg(now.time)
-        met = _one_step(stepper, plan, leg, length)
+        stretch = plan.stretch(now.time)
+        met = _one_step(stepper, plan, stretch, length)
         if met.candidate is None:
             assert met.cutoff is not None
             then = _beyond(root, here, met.cutoff.leaves)
-            at_once = marched(now, now.time, f"{met.cutoff.text} at once", met, then)
+            at_once = marched(now, now.time, _at_once(met.cutoff, root, here), met, then)
             yield replace(at_once, skipped=int(now.time == here.begun))
             _check_passes(root, then, plan, now)
             return
@@ -282,7 +304,7 @@ def _march_step(stepper: Stepper, plan: StepPlan, here: Position, root: Group) -
             if plan.duration is None:
                 what = f"'{plan.text}' did not reach its end within {PATIENCE:g} full charges"
                 raise _endless(what, state, length)
-        elif _is_at(state.time, leg.end):
+        elif _is_at(state.time, stretch.end):
             # A kink, or a jump: the current's past says nothing of its future.
             stepper.restart()
             length = None
@@ -290,6 +312,15 @@ def _march_step(stepper: Stepper, plan: StepPlan, here: Position, root: Group) -
         yield marched(state, now.time, ended, met, then)
         if ended:
             _check_passes(root, then, plan, state)
+
+
+def _at_once(cutoff: Event, root: Group, here: Position) -> str:
+    """What is said of a cut-off that is met without time, and of the group that it ends."""
+    if cutoff.leaves is None:
+        return f"{cutoff.text} at once"
+    assert here.place is not None
+    ended = group_at(root, here.place, cutoff.leaves).text
+    return f"{cutoff.text}, the end of '{ended[:100]}', at once"
 
 
 def _is_at(time: float, end: float) -> bool:
@@ -311,7 +342,7 @@ def _check_passes(root: Group, then: Position, plan: StepPlan, state: State) -> 
         raise _endless(f"'{plan.text}' {what}", state)
 
 
-def _one_step(stepper: Stepper, plan: StepPlan, leg: Leg, given: float | None) -> _Met:
+def _one_step(stepper: Stepper, plan: StepPlan, stretch: Stretch, given: float | None) -> _Met:
     """A time step that leads up to the first of the cut-offs and stops on its way, not beyond.
 
     Args:
@@ -323,43 +354,46 @@ def _one_step(stepper: Stepper, plan: StepPlan, leg: Leg, given: float | None) -
         if event is not None:
             return _Met(None, 0.0, event)
     length = plan.first if given is None else given
-    remaining = leg.end - now.time
+    remaining = stretch.end - now.time
     length = min(length, plan.largest, remaining)
-    if given is None and leg.sloped:
+    if given is None and stretch.sloped:
         length = min(length, remaining / 2)
     # Two even steps rather than one and a sliver.
     if length < remaining < 2 * length:
         length = remaining / 2
     try:
-        candidate, following_length = stepper.advance(length, leg.control)
+        candidate, following_length = stepper.advance(length, stretch.control)
     except SolveError:
-        jumped = stepper.jumped(length, leg.control) if given is None else None
+        jumped = stepper.jumped(length, stretch.control) if given is None else None
         event = None if jumped is None else plan.reached(jumped, by_jump=True)
         if event is None:
             raise
         return _Met(None, length, event)
     pending = plan.pending(now)
-    crossed = _crossed([*plan.events, *pending], candidate.state)
+    crossed, jump = _crossed([*plan.events, *pending], candidate.state), None
     if crossed and given is None:
         # The jump to the new control alone may lead beyond the cut-off. Then the step ends
         # where it begins; otherwise the shortest step leads to where a search can begin. A stop
-        # that the jump leads across is none.
+        # that the jump leads across is not met: at no moment did the cell have its voltage.
         shortest = min(stepper.smallest_step, SHORTEST_ROW, remaining)
-        candidate, _ = stepper.advance(shortest, leg.control)
+        candidate, _ = stepper.advance(shortest, stretch.control)
         event = plan.reached(candidate.state, by_jump=True)
         if event is not None:
             return _Met(None, length, event)
         following_length = length
+        across = tuple(e.stop for e in _crossed(pending, candidate.state) if e.stop is not None)
+        if across:
+            jump = Jump(now.time, now.V, candidate.state.V, across)
         # Of what no jump leads beyond, the shortest step still may: it is met within that step.
         crossed = _crossed([e for e in plan.events if not e.jumps], candidate.state)
     if not crossed:
-        return _Met(candidate, following_length)
-    candidate, met = _first_met(stepper, leg.control, crossed, candidate)
+        return _Met(candidate, following_length, jump=jump)
+    candidate, met = _first_met(stepper, stretch.control, crossed, candidate)
     cutoffs = [event for event in met if event.stop is None]
     # Of several groups that end here, the outermost.
     cutoff = min(cutoffs, key=lambda event: event.level, default=None)
     stop = next((event.stop for event in met if event.stop is not None), None)
-    return _Met(candidate, following_length, cutoff, stop)
+    return _Met(candidate, following_length, cutoff, stop, jump)
 
 
 def _crossed(events: Sequence[Event], state: State) -> list[Event]:

@@ -246,7 +246,7 @@ class Newton:
             return Renewal.NONE if abs(alpha / old - 1) < STALE else Renewal.WHOLE
         assert bordered.multigrid_alpha is not None
         ratio = alpha / bordered.multigrid_alpha
-        if bordered.worn or not 1 / OUTGROWN < ratio < OUTGROWN:
+        if bordered.outdated or not 1 / OUTGROWN < ratio < OUTGROWN:
             return Renewal.WHOLE
         return Renewal.IN_PART
 

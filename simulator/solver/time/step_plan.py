@@ -90,7 +90,7 @@ class Event:
 
 
 @dataclass(frozen=True)
-class Leg:
+class Stretch:
     """A part of a step within which the control is smooth.
 
     Attributes:
@@ -155,17 +155,17 @@ class StepPlan:
         self.first = pace.initial_step or min(1.0, 1e-4 * full)
         self.begin = begin
         self.deadline = begin + (self.duration if self.duration is not None else PATIENCE * full)
-        self._whole = Leg(self._control(), self.deadline)
+        self._whole = Stretch(self._control(), self.deadline)
 
-    def leg(self, time: float) -> Leg:
+    def stretch(self, time: float) -> Stretch:
         """What holds from a time, s, on."""
         table = self._step.table
         if table is None:
             return self._whole
-        row = table.leg(time - self.begin)
+        row = table.stretch(time - self.begin)
         _, slope = table.along(row)
         end = min(self.begin + table.times[row + 1], self.deadline)
-        return Leg(self._whole.control, end, slope != 0.0)
+        return Stretch(self._whole.control, end, slope != 0.0)
 
     def prescribed(self, begin: float, end: float) -> Prescription:
         """What the step prescribes between two of its times, s."""

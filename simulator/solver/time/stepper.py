@@ -226,7 +226,7 @@ class Stepper:
     def _charging_error(
         self, scheme: Differentiation, state: State, charging: ChargingNorm
     ) -> float:
-        """Of the double layer: with too short a past for an estimate, an upper bound.
+        """The error of the double layer: with too short a past for an estimate, an upper bound.
 
         The predictor is then of a lower order than the scheme, and errs by more.
         """

@@ -165,7 +165,7 @@ class Stage:
         axes.set_ylabel("share of particles, by number")
 
     def _tallest(self, timeline: Timeline) -> float:
-        """Of the bars, when particles differ: at the start and the end all stand in one bar."""
+        """The tallest bar while particles differ: at the start and the end all stand in one bar."""
         moments = [timeline.moment(k) for k in _some(len(timeline), 60)]
         widest = max(moment.spread for moment in moments)
         apart = [m for m in moments if m.spread >= 0.4 * widest] or moments

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 
 import imageio_ffmpeg
 import numpy as np
 from numpy.typing import NDArray
 
+from heterode.base.temporary import new_beside
 from heterode.results.storage import OutputError, explain
 from heterode.results.written import put_output
 
@@ -36,34 +36,37 @@ def write_mp4(path: Path, frames: Iterable[Picture], size: tuple[int, int], fps:
     Raises:
         OutputError: the file cannot be written.
     """
-    partial = _partial(path)
-    count = 0
     try:
-        writer = imageio_ffmpeg.write_frames(
-            str(partial),
-            size,
-            fps=fps,
-            codec="libx264",
-            pix_fmt_in="rgb24",
-            pix_fmt_out="yuv420p",
-            quality=None,
-            macro_block_size=2,
-            ffmpeg_log_level="error",
-            output_params=["-crf", "18", "-preset", "fast", "-movflags", "+faststart"],
-        )
-        writer.send(None)
-        try:
-            for frame in frames:
-                writer.send(np.ascontiguousarray(frame))
-                count += 1
-        finally:
-            writer.close()
-        put_output(partial, path)
+        # ffmpeg knows the kind by the ending.
+        with new_beside(path, path.suffix) as partial:
+            count = _encode(partial, frames, size, fps)
+            put_output(partial, path)
     except OSError as error:
         raise OutputError(explain(path, error)) from error
+    return count
+
+
+def _encode(path: Path, frames: Iterable[Picture], size: tuple[int, int], fps: float) -> int:
+    count = 0
+    writer = imageio_ffmpeg.write_frames(
+        str(path),
+        size,
+        fps=fps,
+        codec="libx264",
+        pix_fmt_in="rgb24",
+        pix_fmt_out="yuv420p",
+        quality=None,
+        macro_block_size=2,
+        ffmpeg_log_level="error",
+        output_params=["-crf", "18", "-preset", "fast", "-movflags", "+faststart"],
+    )
+    writer.send(None)
+    try:
+        for frame in frames:
+            writer.send(np.ascontiguousarray(frame))
+            count += 1
     finally:
-        with suppress(OSError):
-            partial.unlink()
+        writer.close()
     return count
 
 
@@ -78,26 +81,19 @@ def write_gif(path: Path, movie: Path, *, width: int = _GIF_WIDTH) -> None:
     Raises:
         OutputError: the file cannot be written.
     """
-    partial = _partial(path)
     filters = (
         f"fps={_GIF_FPS},scale='min({width},iw)':-2:flags=lanczos,split[a][b];"
         "[a]palettegen=max_colors=200[p];[b][p]paletteuse=dither=bayer:bayer_scale=4"
     )
     words = [imageio_ffmpeg.get_ffmpeg_exe(), "-y", "-loglevel", "error", "-i", str(movie)]
-    words += ["-filter_complex", filters, "-loop", "0", str(partial)]
+    words += ["-filter_complex", filters, "-loop", "0"]
     try:
-        done = subprocess.run(words, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            reason = (done.stderr.strip().splitlines() or ["ffmpeg failed"])[-1]
-            raise OutputError(f"{path}: cannot be written ({reason})")
-        put_output(partial, path)
+        with new_beside(path, path.suffix) as partial:
+            words.append(str(partial))
+            done = subprocess.run(words, capture_output=True, text=True, check=False)
+            if done.returncode != 0:
+                reason = (done.stderr.strip().splitlines() or ["ffmpeg failed"])[-1]
+                raise OutputError(f"{path}: cannot be written ({reason})")
+            put_output(partial, path)
     except OSError as error:
         raise OutputError(explain(path, error)) from error
-    finally:
-        with suppress(OSError):
-            partial.unlink()
-
-
-def _partial(path: Path) -> Path:
-    """Where a file grows: ffmpeg knows its kind by the ending."""
-    return path.with_name(f"{path.stem}.partial{path.suffix}")

@@ -144,7 +144,7 @@ class View:
         return colormaps[f"{name}_r" if self.quantity == "extracted" else name]
 
     def range(self, *lithium_fractions: Floats) -> tuple[float, float]:
-        """Of the colours: least and largest, rounded outwards to hundredths."""
+        """The range of the colours: least and largest value, rounded outwards to hundredths."""
         shown = [self.shown(values) for values in lithium_fractions]
         low = np.floor(100 * min(float(values.min()) for values in shown) + 1e-9) / 100
         high = np.ceil(100 * max(float(values.max()) for values in shown) - 1e-9) / 100

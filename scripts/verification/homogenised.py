@@ -1,0 +1,119 @@
+"""Equal spheres in 3D against the homogenised half-cell (DFN) of PyBaMM."""
+
+from __future__ import annotations
+
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from mpi4py import MPI
+
+from helpers.cells import run
+from helpers.equal_spheres import BOUND, END, RATES, SPHERES, START
+from helpers.own_venv import ask, python_with
+from helpers.paths import ROOT
+from heterode.geometry.cache import mesh_for
+from heterode.homogenised import PYBAMM
+from heterode.parameters import load_parameters
+from heterode.results.sample import Sample
+from heterode.solver.discretisation.electrode_mesh import distribute
+from heterode.solver.model import CellModel
+from verification.claim import Claim, Curve, Figure, Outcome, Plot, at_most
+
+Floats = npt.NDArray[np.float64]
+SCRIPT = Path(__file__).with_name("pybamm_cell.py")
+
+
+@lru_cache(maxsize=2)
+def spheres(rate: str) -> tuple[CellModel, tuple[Sample, ...]]:
+    """A charge of equal spheres in 3D."""
+    steps = f'protocol.steps=["charge at {rate} until {END}"]'
+    parameters = load_parameters(ROOT / "params" / "cube_50.toml", [*SPHERES, steps])
+    electrode = distribute(MPI.COMM_SELF, mesh_for(parameters))
+    model = CellModel(electrode, parameters, np.ones(len(electrode.particle_table)))
+    return model, tuple(run(model)[0])
+
+
+def question(model: CellModel, samples: tuple[Sample, ...]) -> dict[str, Any]:
+    """What the DFN is told: volume fraction and radius 3V/A as the mesh has them."""
+    p, area = model.parameters, model.mesh.collector_area
+    volume, surface = float(model.averages.volumes.sum()), float(model.averages.surfaces.sum())
+    active = volume / (area * p.geometry.coating_thickness)
+    pores, binder = p.carbon_binder.electrolyte_fraction, p.carbon_binder
+    x = np.linspace(0.25, 0.97, 4001)
+    return {
+        "coating_thickness": p.geometry.coating_thickness,
+        "separator_thickness": p.geometry.separator_thickness,
+        "separator_porosity": p.separator.porosity,
+        "active_fraction": active,
+        "porosity": (1 - active) * pores,
+        "radius": 3 * volume / surface,
+        "electronic_conductivity": binder.conductivity * ((1 - active) * (1 - pores)) ** 1.5,
+        "c_max": p.active_material.maximum_concentration,
+        "x_0": START,
+        "diffusivity": p.active_material.diffusivity,
+        "rate_constant": p.active_material.rate_constant_cathodic,
+        "lithium": {
+            "rate_constant": p.lithium_metal.rate_constant,
+            "concentration": p.lithium_metal.lithium_concentration,
+        },
+        "open_circuit": [x.tolist(), model.curve.potential(x).tolist()],
+        "temperature": p.temperature,
+        "thermodynamic_factor": 1.0,
+        "current_density": samples[-1].current_A_m2,
+        "times": [sample.time_s for sample in samples[1:]],
+    }
+
+
+def difference(rate: str, **damages: float) -> tuple[Figure, list[Curve], str]:
+    """Root mean square over the charge, averaged in time.
+
+    Args:
+        rate: of the charge.
+        damages: factors on numbers that the DFN is told.
+    """
+    python = python_with("pybamm", PYBAMM)
+    model, samples = spheres(rate)
+    told = question(model, samples)
+    told |= {key: factor * told[key] for key, factor in damages.items()}
+    answer = ask(python, SCRIPT, told)
+    times, other = np.array(told["times"]), np.array(answer["voltage"])
+    own = np.array([sample.voltage_V for sample in samples[1:]])
+    mean_square = np.trapezoid((own - other) ** 2, times) / (times[-1] - times[0])
+    figure = at_most(f"{rate}: rms difference of the voltage", 1e3 * mean_square**0.5, BOUND, "mV")
+    charged = [START - sample.lithium_fraction_mean for sample in samples[1:]]
+    curves = [Curve(rate, charged, 1e3 * (own - other))]
+    return figure, curves, str(answer["version"])
+
+
+def against_dfn(rates: tuple[str, ...] = RATES, **damages: float) -> Outcome:
+    """Voltage of spheres in 3D beside the DFN's, for each rate."""
+    figures, curves, version = [], [], ""
+    for rate in rates:
+        figure, more, version = difference(rate, **damages)
+        figures.append(figure)
+        curves += more
+    plot = Plot("lithium fraction taken out", "voltage less that of the DFN, mV", tuple(curves))
+    return Outcome(tuple(figures), (plot,), {"PyBaMM": version})
+
+
+def claims() -> tuple[Claim, ...]:
+    """The homogenised limit."""
+    one = partial(against_dfn, ("1C",))
+    return (
+        Claim(
+            "pybamm",
+            "Equal spheres in 3D charge as PyBaMM's half-cell DFN of the same material does",
+            against_dfn,
+            {
+                "DFN with 10 % lower solid diffusivity": partial(one, diffusivity=0.9),
+                "DFN with 10 % lower rate constant": partial(one, rate_constant=0.9),
+                "DFN with a thermodynamic factor 30 % lower": partial(
+                    one, thermodynamic_factor=0.7
+                ),
+            },
+            quick=False,
+        ),
+    )

@@ -1,0 +1,145 @@
+"""Orders of convergence in space are those of theory, coupled and block by block.
+
+What is measured, and the damages, stand in helpers/orders_in_space.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+
+from helpers.manufactured import (
+    orders,
+)
+from helpers.orders_in_space import (
+    L2_BAND,
+    Damage,
+    Meshes,
+    block_errors,
+    hundredth_more_lithium,
+    hundredth_more_salt,
+    little_more_salt,
+    other_t_ref_on_surface,
+    study,
+    transfer_coefficients_exchanged,
+    wrong_sign_in_carbon,
+)
+from heterode.solver.discretisation.layout import FIELDS
+from verification.claim import Claim, Curve, Figure, Outcome, Plot, near
+
+Bands = Mapping[int, float]
+BAND_3D = {1: 0.1, 2: 0.2}
+
+
+# -- coupled ----------------------------------------------------------------------------------
+
+
+def coupled(dimension: int, meshes: Meshes, bands: Bands, damage: Damage | None = None) -> Outcome:
+    """Orders of all fields, solved together.
+
+    Args:
+        dimension: 2 or 3.
+        meshes: degree -> cubes per micrometre, from coarse to fine.
+        bands: degree -> how near to theory an order must be.
+        damage: done to the cell before it is solved.
+    """
+    figures: list[Figure] = []
+    curves: list[Curve] = []
+    for degree, sizes in meshes.items():
+        found = study(degree, sizes, damage, dimension=dimension)
+        for norm, expected in (("L2", degree + 1), ("H1", degree)):
+            values = [found.last_order(norm, field) for field in FIELDS]
+            figures.append(
+                near(f"P{degree}: order in {norm}, four fields", values, expected, bands[degree])
+            )
+        h = [1 / per_um for per_um in sizes]
+        curves += [
+            Curve(f"{name}, P{degree}", h, [e.L2[name] for e in found.errors]) for name in FIELDS
+        ]
+    plot = Plot("size of the mesh, um", "relative error in L2", tuple(curves), logarithmic=True)
+    return Outcome(tuple(figures), (plot,))
+
+
+# -- block by block ---------------------------------------------------------------------------
+
+
+def by_block(dimension: int, meshes: Meshes, bands: Bands, damage: Damage | None = None) -> Outcome:
+    """Orders of each field, solved alone; arguments as of `coupled`."""
+    figures: list[Figure] = []
+    curves: list[Curve] = []
+    for degree, sizes in meshes.items():
+        found = block_errors(dimension, degree, sizes, damage)
+        values = [orders(found[name])[-1] for name in FIELDS]
+        figures.append(
+            near(f"P{degree}: order in L2, each block", values, degree + 1, bands[degree])
+        )
+        h = [1 / per_um for per_um in sizes]
+        curves += [Curve(f"{name}, P{degree}", h, found[name]) for name in FIELDS]
+    plot = Plot("size of the mesh, um", "relative error in L2", tuple(curves), logarithmic=True)
+    return Outcome(tuple(figures), (plot,))
+
+
+# -- damages ----------------------------------------------------------------------------------
+
+
+# -- claims -----------------------------------------------------------------------------------
+
+
+def claims() -> tuple[Claim, ...]:
+    """Manufactured solutions in 2D and 3D."""
+    in_plane, in_space = {1: (8, 16), 2: (8, 16)}, {1: (4, 8), 2: (3, 6)}
+    return (
+        Claim(
+            "blocks-2d",
+            "Each equation alone converges with the order of theory (manufactured solution, 2D)",
+            partial(by_block, 2, in_plane, L2_BAND),
+            {
+                "1 % more lithium through the surface": partial(
+                    by_block, 2, {1: (8, 16)}, L2_BAND, hundredth_more_lithium
+                ),
+                "t_ref off by 0.1 on the surface": partial(
+                    by_block, 2, {1: (8, 16)}, L2_BAND, other_t_ref_on_surface
+                ),
+            },
+            quick=False,
+        ),
+        Claim(
+            "coupled-2d",
+            "All equations together converge with the order of theory (manufactured solution, 2D)",
+            partial(coupled, 2, in_plane, L2_BAND),
+            {
+                "wrong sign of the electrons' current": partial(
+                    coupled, 2, {1: (8, 16)}, L2_BAND, wrong_sign_in_carbon
+                ),
+                "transfer coefficients exchanged": partial(
+                    coupled, 2, {1: (8, 16)}, L2_BAND, transfer_coefficients_exchanged
+                ),
+            },
+            quick=False,
+        ),
+        Claim(
+            "blocks-3d",
+            "Each equation alone converges with the order of theory (manufactured solution, 3D)",
+            partial(by_block, 3, in_space, BAND_3D),
+            {
+                "1 % more salt through the surface": partial(
+                    by_block, 3, {1: (4, 8)}, BAND_3D, hundredth_more_salt
+                ),
+                "1 % more lithium through the surface": partial(
+                    by_block, 3, {2: (2, 4)}, BAND_3D, hundredth_more_lithium
+                ),
+            },
+            quick=False,
+        ),
+        Claim(
+            "coupled-3d",
+            "All equations together converge with the order of theory (manufactured solution, 3D)",
+            partial(coupled, 3, {1: (4, 8), 2: (2, 4)}, BAND_3D),
+            {
+                "0.3 % more salt through the surface": partial(
+                    coupled, 3, {1: (4, 8)}, BAND_3D, little_more_salt
+                )
+            },
+            quick=False,
+        ),
+    )

@@ -1,0 +1,52 @@
+"""Running claims and controls, and what becomes of one that cannot be run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+
+from helpers.own_venv import NotRunError
+from verification.claim import Claim, Measurement, Verified
+
+Note = Callable[[Verified], None]
+
+
+def verify(claim: Claim) -> Verified:
+    """Measure a claim."""
+    return _timed(claim, "", claim.measure)
+
+
+def verify_controls(claim: Claim) -> Iterator[Verified]:
+    """Measure every damaged version of a claim."""
+    for damage, measure in claim.controls.items():
+        yield _timed(claim, damage, measure)
+
+
+def _timed(claim: Claim, damage: str, measure: Measurement) -> Verified:
+    begin = time.perf_counter()
+    try:
+        outcome, reason = measure(), ""
+    except NotRunError as problem:
+        outcome, reason = None, str(problem)
+    except Exception as problem:
+        # One claim's fault must not keep the others from being measured; it is no pass either.
+        first = (str(problem).splitlines() or [""])[0]
+        outcome, reason = None, f"{type(problem).__name__}: {first}"
+    return Verified(claim, damage, outcome, reason, time.perf_counter() - begin)
+
+
+def verify_all(claims: Iterable[Claim], *, controls: bool, note: Note) -> list[Verified]:
+    """Measure claims, each followed by its controls where these are wanted; `note` sees each."""
+    found = []
+    for claim in claims:
+        results = [verify(claim), *(verify_controls(claim) if controls else ())]
+        for result in results:
+            note(result)
+            found.append(result)
+    return found
+
+
+def exit_code(found: Iterable[Verified]) -> int:
+    """0 where everything passed; 1 where anything failed or was not run."""
+    results = list(found)
+    return 0 if results and all(result.verdict == "pass" for result in results) else 1

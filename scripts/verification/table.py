@@ -1,0 +1,68 @@
+"""The table of claims: claim, figure, bound, pass."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from verification.claim import Verified
+
+HEADING = ("claim", "figure", "bound", "pass")
+CONTROL_HEADING = ("claim", "damage", "figure", "bound", "noticed")
+
+Row = tuple[str, ...]
+
+
+def rows(found: Iterable[Verified]) -> list[Row]:
+    """A row per figure of each claim; controls are left out."""
+    table: list[Row] = []
+    for result in found:
+        if result.damage:
+            continue
+        name = result.claim.name
+        if result.outcome is None:
+            table.append((name, result.reason, "", result.verdict))
+            continue
+        for figure in result.outcome.figures:
+            verdict = "pass" if figure.holds else "FAIL"
+            table.append((name, f"{figure.name}: {figure.shown}", figure.bound, verdict))
+    return table
+
+
+def control_rows(found: Iterable[Verified]) -> list[Row]:
+    """A row per negative control: the figure that left its range, or the first where none did."""
+    table: list[Row] = []
+    for result in found:
+        if not result.damage:
+            continue
+        start = (result.claim.name, result.damage)
+        if result.outcome is None:
+            table.append((*start, result.reason, "", result.verdict))
+            continue
+        figures = result.outcome.figures
+        telling = next((figure for figure in figures if figure.caught), figures[0])
+        verdict = "noticed" if result.verdict == "pass" else "NOT NOTICED"
+        table.append((*start, f"{telling.name}: {telling.shown}", telling.bound, verdict))
+    return table
+
+
+def markdown(heading: Row, table: Sequence[Row]) -> str:
+    """A table in Markdown, columns aligned."""
+    escaped = [tuple(cell.replace("|", "\\|") for cell in row) for row in (heading, *table)]
+    widths = [max(len(row[k]) for row in escaped) for k in range(len(heading))]
+    lines = [
+        "| " + " | ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) + " |"
+        for row in escaped
+    ]
+    rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
+    return "\n".join([lines[0], rule, *lines[1:]])
+
+
+def line(result: Verified) -> str:
+    """One line on a claim or negative control that has just been run."""
+    what = f"{result.claim.name}: {result.damage}" if result.damage else result.claim.name
+    verdict = result.verdict
+    if result.damage and verdict != "not run":
+        verdict = "pass" if verdict == "pass" else "FAIL"
+        what = f"{result.claim.name}, damaged ({result.damage})"
+    reason = f" ({result.reason})" if result.reason else ""
+    return f"{verdict:8s}{result.seconds:7.1f} s  {what}{reason}"

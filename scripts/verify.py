@@ -1,0 +1,75 @@
+"""Measures every claim that heterode's numbers rest on: scripts/verify [CLAIM ...] [--damage].
+
+Prints claim, figure, bound, pass, and writes docs/verification.md with plots when all claims are
+measured. Exit code 0 when everything passed, 1 when anything failed or was not run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+# `helpers` lies there.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+
+from helpers.paths import ROOT
+from verification.all_claims import CLAIMS
+from verification.claim import Claim, Verified
+from verification.page import write_page
+from verification.running import exit_code, verify_all
+from verification.table import CONTROL_HEADING, HEADING, control_rows, line, markdown, rows
+
+PAGE = ROOT / "docs" / "verification.md"
+
+
+def arguments() -> argparse.Namespace:
+    """What was asked for."""
+    parser = argparse.ArgumentParser(
+        prog="scripts/verify", description="Measure every claim that heterode's numbers rest on."
+    )
+    parser.add_argument("claims", nargs="*", metavar="CLAIM", help="these alone; see --list")
+    parser.add_argument(
+        "--damage",
+        "--twins",
+        action="store_true",
+        help="measure each again with one thing damaged, which must be noticed",
+    )
+    parser.add_argument("--list", action="store_true", help="name the claims and measure nothing")
+    parser.add_argument("--page", type=Path, help="write the page here, whatever was measured")
+    options = parser.parse_args()
+    known = {claim.name for claim in CLAIMS}
+    unknown = [name for name in options.claims if name not in known]
+    if unknown:
+        parser.error(f"no claim {unknown[0]!r} (allowed: {', '.join(c.name for c in CLAIMS)})")
+    return options
+
+
+def chosen(names: list[str]) -> list[Claim]:
+    """The claims named, or all of them."""
+    return [claim for claim in CLAIMS if not names or claim.name in names]
+
+
+def note(result: Verified) -> None:
+    print(line(result), file=sys.stderr, flush=True)
+
+
+def main() -> int:
+    """Do what was asked for; the exit code."""
+    options = arguments()
+    if options.list:
+        for claim in CLAIMS:
+            print(f"{claim.name:18s}{claim.text}")
+        return 0
+    found = verify_all(chosen(options.claims), controls=options.damage, note=note)
+    print(markdown(HEADING, rows(found)))
+    if options.damage:
+        print("\n" + markdown(CONTROL_HEADING, control_rows(found)))
+    page = options.page or (None if options.claims else PAGE)
+    if page is not None:
+        write_page(found, page)
+    return exit_code(found)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
