@@ -1,4 +1,4 @@
-"""Compares runs with another checkout: scripts/compare [COMMIT|FOLDER] [--pairs N] [--only NAME].
+"""Compares runs with those of another checkout: scripts/compare [COMMIT|FOLDER] [OPTION ...].
 
 Six small runs on the meshes of meshes/, one rank each: is every time, voltage, current and mean
 lithium fraction equal in all its bits, and are the steps, Newton's and the linear solver's
@@ -17,8 +17,7 @@ import resource
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -102,22 +101,6 @@ def ran(checkout: Path, case: Case, folder: Path) -> Ran:
     return Ran(columns, {name: manifest[name] for name in COUNTS}, seconds)
 
 
-@contextmanager
-def checkout_of(name: str) -> Iterator[Path]:
-    """A folder as it is, or a commit checked out for as long as it is looked at."""
-    if Path(name).is_dir():
-        yield Path(name).resolve()
-        return
-    git = ["git", "-C", str(PROJECT), "worktree"]
-    with tempfile.TemporaryDirectory() as parent:
-        folder = Path(parent) / "other"
-        subprocess.run([*git, "add", "--quiet", "--detach", str(folder), name], check=True)
-        try:
-            yield folder
-        finally:
-            subprocess.run([*git, "remove", "--force", str(folder)], check=True)
-
-
 def difference(ours: Ran, theirs: Ran) -> str:
     """Where two runs differ; empty where they do not."""
     found = []
@@ -153,12 +136,12 @@ def compare(name: str, case: Case, other: Path, pairs: int) -> bool:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Compare all cases, or one."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("other", nargs="?", default="HEAD~1", help="a commit, or a folder")
+    parser.add_argument("other", type=Path, help="the folder of the other checkout")
     parser.add_argument("--pairs", type=int, default=0, help="repeat, and compare the times")
     parser.add_argument("--only", choices=CASES, action="append", help="this case alone")
     options = parser.parse_args(arguments)
-    with checkout_of(options.other) as other:
-        equal = [compare(name, CASES[name], other, options.pairs) for name in options.only or CASES]
+    other = options.other.resolve()
+    equal = [compare(name, CASES[name], other, options.pairs) for name in options.only or CASES]
     return 0 if all(equal) else 1
 
 

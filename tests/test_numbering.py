@@ -44,7 +44,8 @@ assert np.array_equal(order.scatter(ordered), vector)
 shuffled = None if ordered is None else ordered[::-1].copy()
 back = order.gather(order.scatter(shuffled))
 layout.spread(vector)
-viewer = FieldViewer(mesh, spaces.functions, np.ones(len(mesh.particle_table)), 1.0)
+viewer = FieldViewer(mesh, spaces.functions, np.ones(len(mesh.particle_table)),
+                     dict.fromkeys(layout.fields, 1.0))
 grids, values = viewer.grids(), viewer.values(0.0)
 if comm.rank == 0:
     assert np.array_equal(back, shuffled)

@@ -23,7 +23,6 @@ from heterode.forecast.estimate import count_unknowns, expected_unknowns
 from heterode.forecast.regimes import regime_numbers
 from heterode.geometry.msh import read_msh
 from heterode.materials.electronic_conduction import amin_nmc
-from heterode.solver.discretisation.restriction import INNER
 from heterode.solver.model import CellModel
 from heterode.solver.time.stepper import State
 from heterode.solver.time.terminal import ConstantCurrent
@@ -202,7 +201,9 @@ def test_jacobian(sigma: float | str, degree: int) -> None:
     assert max(found.values()) < 1e-7, found
 
 
-@pytest.mark.parametrize(("block", "column"), [((INNER, INNER), "phi_s"), ((INNER, "s"), "s")])
+@pytest.mark.parametrize(
+    ("block", "column"), [(("phi_p", "phi_p"), "phi_s"), (("phi_p", "s"), "s")]
+)
 def test_a_flipped_block_of_the_particles_is_seen(
     block: tuple[str, str], column: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -224,7 +225,7 @@ def test_a_flipped_block_of_the_particles_is_seen(
 def test_off_by_default_at_no_cost() -> None:
     model = shipped_cell("five_discs_2d")
     assert model.mesh.electronic is model.mesh.carbon
-    assert (INNER, INNER) not in model.system.volume.blocks
+    assert ("phi_p", "phi_p") not in model.system.volume.blocks
 
 
 def test_carbon_grid_holds_the_particles_too() -> None:

@@ -460,7 +460,7 @@ def extremes(**ends: tuple[float, float]) -> Extremes:
         "surface_lithium_fraction": (0.5, 0.6),
         "salt_ratio": (0.9, 1.1),
     }
-    return Extremes(**(inside | ends))
+    return inside | ends
 
 
 def test_steps_outside_are_counted_with_the_worst_of_them() -> None:

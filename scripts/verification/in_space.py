@@ -24,7 +24,7 @@ from helpers.orders_in_space import (
     transfer_coefficients_exchanged,
     wrong_sign_in_carbon,
 )
-from heterode.solver.discretisation.layout import FIELDS
+from heterode.physics.balances import CELL
 from verification.claim import Claim, Curve, Figure, Outcome, Plot, near
 
 Bands = Mapping[int, float]
@@ -48,13 +48,14 @@ def coupled(dimension: int, meshes: Meshes, bands: Bands, damage: Damage | None 
     for degree, sizes in meshes.items():
         found = study(degree, sizes, damage, dimension=dimension)
         for norm, expected in (("L2", degree + 1), ("H1", degree)):
-            values = [found.last_order(norm, field) for field in FIELDS]
+            values = [found.last_order(norm, field) for field in CELL.fields]
             figures.append(
                 near(f"P{degree}: order in {norm}, four fields", values, expected, bands[degree])
             )
         h = [1 / per_um for per_um in sizes]
         curves += [
-            Curve(f"{name}, P{degree}", h, [e.L2[name] for e in found.errors]) for name in FIELDS
+            Curve(f"{name}, P{degree}", h, [e.L2[name] for e in found.errors])
+            for name in CELL.fields
         ]
     plot = Plot("size of the mesh, um", "relative error in L2", tuple(curves), logarithmic=True)
     return Outcome(tuple(figures), (plot,))
@@ -69,12 +70,12 @@ def by_block(dimension: int, meshes: Meshes, bands: Bands, damage: Damage | None
     curves: list[Curve] = []
     for degree, sizes in meshes.items():
         found = block_errors(dimension, degree, sizes, damage)
-        values = [orders(found[name])[-1] for name in FIELDS]
+        values = [orders(found[name])[-1] for name in CELL.fields]
         figures.append(
             near(f"P{degree}: order in L2, each block", values, degree + 1, bands[degree])
         )
         h = [1 / per_um for per_um in sizes]
-        curves += [Curve(f"{name}, P{degree}", h, found[name]) for name in FIELDS]
+        curves += [Curve(f"{name}, P{degree}", h, found[name]) for name in CELL.fields]
     plot = Plot("size of the mesh, um", "relative error in L2", tuple(curves), logarithmic=True)
     return Outcome(tuple(figures), (plot,))
 

@@ -36,8 +36,8 @@ from helpers.orders_in_time import (
     small_cell,
     time_errors,
 )
+from heterode.physics.balances import CELL
 from heterode.solver.algebra.bordered import BorderedSolver
-from heterode.solver.discretisation.layout import FIELDS
 from heterode.solver.model import CellModel
 from heterode.solver.time.bdf import differentiation
 from heterode.solver.time.newton import Newton
@@ -168,12 +168,12 @@ def swinging_cell(dimension: int, scheme: Scheme = differentiation) -> Outcome:
     with differentiated_by(scheme):
         for highest in (1, 2):
             found = [known.error(count, highest) for count in counts]
-            values = [orders([e[name] for e in found])[-1] for name in FIELDS]
+            values = [orders([e[name] for e in found])[-1] for name in CELL.fields]
             figures.append(near(f"BDF{highest}: order, four fields", values, highest, 0.15))
             mean_steps = [LAST_TIME / (count * PATTERN.size) for count in counts]
             curves += [
                 Curve(f"{name}, BDF{highest}", mean_steps, [e[name] for e in found])
-                for name in FIELDS
+                for name in CELL.fields
             ]
     plot = Plot("mean time step, s", "largest relative error", tuple(curves), logarithmic=True)
     return Outcome(tuple(figures), (plot,))

@@ -19,6 +19,8 @@ from heterode.base.words import counted
 from heterode.geometry import tags
 from heterode.geometry.mesh_data import MeshData
 from heterode.geometry.simplex import jacobian_range, tetrahedron_sicn
+from heterode.physics.balances import CELL
+from heterode.physics.weak_form import Domain
 
 Floats = npt.NDArray[np.float64]
 
@@ -60,7 +62,7 @@ class MeshQuality:
         domains: particles, cbd, separator.
         particles: number of particles.
         points: number of mesh nodes, those of curved edges included.
-        unknowns: of first-order lithium, salt, electrolyte and carbon potential.
+        unknowns: of the fields, where they are of first order.
         area_error_max: greatest relative error of a particle's area or volume, NaN if not compared.
     """
 
@@ -135,6 +137,11 @@ def mesh_quality(mesh: MeshData, expected_area_um2: Floats | None = None) -> Mes
     particles, cbd, _ = (d.vertices for d in domains)
     both = np.isin(mesh.cell_tags, [tags.CBD, tags.SEPARATOR])
     electrolyte = len(np.unique(mesh.cells[both, : mesh.dimension + 1]))
+    vertices: dict[Domain, int] = {
+        "particles": particles,
+        "electrolyte": electrolyte,
+        "carbon": cbd,
+    }
     error = np.nan
     if expected_area_um2 is not None:
         error = float(np.abs(mesh.particles.volume_um3 / expected_area_um2 - 1.0).max())
@@ -142,7 +149,7 @@ def mesh_quality(mesh: MeshData, expected_area_um2: Floats | None = None) -> Mes
         domains=domains,
         particles=len(mesh.particles),
         points=len(mesh.points_um),
-        unknowns=particles + 2 * electrolyte + cbd,
+        unknowns=sum(len(CELL.on(domain)) * count for domain, count in vertices.items()),
         area_error_max=error,
         dimension=mesh.dimension,
     )

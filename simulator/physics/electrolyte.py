@@ -1,17 +1,22 @@
-r"""Salt and charge in the electrolyte, in the carbon-binder domain and the separator.
+r"""The balances of salt and charge in the electrolyte, in carbon-binder domain and separator.
 
     eps_l dc_l/dt + div N_l = 0,   N_l = -D_l,eff grad c_l + t+ i_l / F
     div i_l = 0,                   i_l = -kappa_eff grad phi_l
                                          + (2 kappa_eff R T / F)(1 - t+) TDF grad ln c_l
 
-    on a particle        N_l . n = -i / F,     i_l . n = -i
+    on a particle        N_l . n = -i / F,     i_l . n = -i                 (17), (16)
     on the lithium metal N_l . n =  i_Li / F,  i_l . n =  i_Li
 
 i, A m^-2, is positive when lithium leaves the particle, i_Li when it is deposited; n points out
-of the electrolyte. PHYSICS: equations (7), (8), (16), (17) of Shrivastava et al., PNAS 2025;
-concentrated-solution theory of Newman and Thomas-Alyea, Electrochemical Systems, 3rd ed., ch. 12.
+of the electrolyte, and N_l is the total flux of Li+. D_l,eff and kappa_eff follow Bruggeman, (7)
+and (8). Equations of Shrivastava et al., PNAS 2025; concentrated-solution theory of Newman and
+Thomas-Alyea, Electrochemical Systems, 3rd ed., ch. 12. Neither salt nor charge is made or lost
+inside, and of charge nothing is stored.
 
-The unknown is y = c_l / c_0, and every weak form is multiplied by F.
+The unknown is y = c_l / c_0, and the balance of salt is multiplied by F. For every w,
+
+    integral of F eps_l c_0 dy/dt w - F N_l . grad w dx + integral of (-i or i_Li) w dA = 0
+    integral of -i_l . grad w dx                        + integral of (-i or i_Li) w dA = 0.
 
 A reference transference number t_ref is taken out of the salt equation with the help of the
 charge equation, tested with the same function:
@@ -27,12 +32,42 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from ufl import grad, inner, sqrt
 
 from heterode.base.constants import FARADAY, GAS_CONSTANT
+from heterode.parameters import Parameters
+from heterode.physics.effective import bruggeman
+from heterode.physics.weak_form import Context, Weak
 
 SMALLEST_RELATIVE_CONCENTRATION = 1e-4
 """Width of the smoothing that keeps Newton iterates of y positive inside ln and the fits."""
+
+
+def salt(c: Context) -> Weak:
+    """Storage F eps_l c_0 y w; transport F c_0 D grad y . grad w - (t+ - t_ref) i_l . grad w."""
+    p, y, w = c.parameters, c.u["y"], c.v["y"]
+    dx, flux_dx = c.dx["electrolyte"], c.flux_dx["electrolyte"]
+    c_0, t_ref = p.electrolyte.initial_concentration, reference_transference(p)
+    eps_l = porosity(c)
+    k = coefficients(c)
+    volume = FARADAY * c_0 * k.D * inner(grad(y), grad(w)) * flux_dx
+    if not (isinstance(k.t_plus, float) and k.t_plus == t_ref):
+        volume -= (k.t_plus - t_ref) * inner(ionic_current(c, k), grad(w)) * flux_dx
+    return Weak(storage=FARADAY * c_0 * eps_l * y * w * dx, volume=volume)
+
+
+def ionic_charge(c: Context) -> Weak:
+    """Conduction -i_l . grad w."""
+    i_l, w = ionic_current(c, coefficients(c)), c.v["phi_l"]
+    return Weak(None, -inner(i_l, grad(w)) * c.flux_dx["electrolyte"])
+
+
+def ionic_current(c: Context, k: ElectrolyteCoefficients) -> Any:
+    """i_l, A m^-2."""
+    y, phi_l, T = c.u["y"], c.u["phi_l"], c.parameters.temperature
+    diffusion_potential = 2 * GAS_CONSTANT * T / FARADAY * (1 - k.t_plus) * k.tdf
+    return k.kappa * (diffusion_potential * grad(y) / positive(y) - grad(phi_l))
 
 
 @dataclass(frozen=True)
@@ -52,42 +87,46 @@ class ElectrolyteCoefficients:
     tdf: Any
 
 
+def coefficients(c: Context) -> ElectrolyteCoefficients:
+    """Effective properties at the concentration that the unknown y gives."""
+    p, T = c.parameters, c.parameters.temperature
+    functions, factor = p.electrolyte.functions, transport_factor(c)
+    c_l = p.electrolyte.initial_concentration * positive(c.u["y"])
+    return ElectrolyteCoefficients(
+        D=factor * functions.diffusivity(c_l, T),
+        kappa=factor * functions.conductivity(c_l, T),
+        t_plus=functions.transference_number(c_l, T),
+        tdf=functions.thermodynamic_factor(c_l, T),
+    )
+
+
+def porosity(c: Context) -> Any:
+    """eps_l of carbon-binder domain and separator."""
+    binder, separator = c.parameters.carbon_binder, c.parameters.separator
+    return c.by_region(
+        "electrolyte", {"binder": binder.electrolyte_fraction, "separator": separator.porosity}
+    )
+
+
+def transport_factor(c: Context) -> Any:
+    """D_l,eff / D_l = kappa_eff / kappa by Bruggeman's relation, (7) and (8)."""
+    binder, separator = c.parameters.carbon_binder, c.parameters.separator
+    return c.by_region(
+        "electrolyte",
+        {
+            "binder": bruggeman(binder.electrolyte_fraction, binder.bruggeman_exponent),
+            "separator": bruggeman(separator.porosity, separator.bruggeman_exponent),
+        },
+    )
+
+
 def positive(y: Any) -> Any:
     """A smooth function that equals y where y is well above zero and never vanishes."""
     return (y + sqrt(y * y + SMALLEST_RELATIVE_CONCENTRATION**2)) / 2
 
 
-def salt_storage(y: Any, w: Any, *, porosity: Any, c_0: float, dx: Any) -> Any:
-    """Weak form of F eps_l c_l: integral of F eps_l c_0 y w."""
-    return FARADAY * c_0 * porosity * y * w * dx
-
-
-def ionic_current(y: Any, phi_l: Any, *, k: ElectrolyteCoefficients, T: float) -> Any:
-    """i_l, A m^-2."""
-    diffusion_potential = 2 * GAS_CONSTANT * T / FARADAY * (1 - k.t_plus) * k.tdf
-    return k.kappa * (diffusion_potential * grad(y) / positive(y) - grad(phi_l))
-
-
-def salt_transport(
-    y: Any,
-    phi_l: Any,
-    w: Any,
-    *,
-    k: ElectrolyteCoefficients,
-    t_ref: float,
-    c_0: float,
-    T: float,
-    dx: Any,
-) -> Any:
-    """Weak form: integral of F c_0 D grad y . grad w - (t+ - t_ref) i_l . grad w."""
-    form = FARADAY * c_0 * k.D * inner(grad(y), grad(w)) * dx
-    if isinstance(k.t_plus, float) and k.t_plus == t_ref:
-        return form
-    return form - (k.t_plus - t_ref) * inner(ionic_current(y, phi_l, k=k, T=T), grad(w)) * dx
-
-
-def ionic_charge(
-    y: Any, phi_l: Any, w: Any, *, k: ElectrolyteCoefficients, T: float, dx: Any
-) -> Any:
-    """Weak form: integral of -i_l . grad w."""
-    return -inner(ionic_current(y, phi_l, k=k, T=T), grad(w)) * dx
+def reference_transference(parameters: Parameters) -> float:
+    """t+ at the initial salt concentration, taken out of the salt equation's volume."""
+    c_0 = np.float64(parameters.electrolyte.initial_concentration)
+    functions = parameters.electrolyte.functions
+    return float(functions.transference_number(c_0, parameters.temperature))

@@ -1,29 +1,38 @@
-r"""Lithium in the active material.
+r"""The balance of lithium in the particles.
 
-    dc_s/dt = div(D_s grad c_s)        in every particle
-    -D_s grad c_s . n = i / F          on its surface
+    dc_s/dt + div J = 0,   J = -D_s(c_s) grad c_s   in every particle      (10), (11)
+    J . n = i / F                                   on its surface         (17)
 
-c_s mol m^-3; i A m^-2, positive when lithium leaves; n points out of the particle.
-Equations (10), (11), (17) of Shrivastava et al., PNAS 2025.
+c_s mol m^-3; i A m^-2, positive when lithium leaves; n points out of the particle. No lithium is
+made or lost inside. Equations of Shrivastava et al., PNAS 2025.
 
-The unknown is the lithium fraction s = c_s / c_max, and every weak form is multiplied by F, so
-that all residuals of the cell are currents (A; A per metre of depth in 2D).
+The unknown is the lithium fraction s = c_s / c_max, and the balance is multiplied by F, so that
+all residuals of the cell are currents (A; A per metre of depth in 2D). For every v,
+
+    integral of F c_max ds/dt v + F c_max D_s grad s . grad v dx + integral of i v dA = 0.
+
+The last integral is the boundary factor 1 of `heterode.physics.balances`.
 """
 
 from __future__ import annotations
 
-from typing import Any
-
 from ufl import grad, inner
 
 from heterode.base.constants import FARADAY
+from heterode.physics.weak_form import Context, Weak
 
 
-def lithium_storage(s: Any, v: Any, *, c_max: float, dx: Any) -> Any:
-    """Weak form of F c_s: integral of F c_max s v. With ds/dt for s, the storage current."""
-    return FARADAY * c_max * s * v * dx
-
-
-def solid_diffusion(s: Any, v: Any, *, D_s: Any, c_max: float, dx: Any) -> Any:
-    """Weak form: integral of F c_max D_s grad s . grad v."""
-    return FARADAY * c_max * D_s * inner(grad(s), grad(v)) * dx
+def lithium(c: Context) -> Weak:
+    """Storage F c_max s v and diffusion F c_max D_s grad s . grad v."""
+    s, v, dx = c.u["s"], c.v["s"], c.dx["particles"]
+    material = c.parameters.active_material
+    c_max = material.maximum_concentration
+    D_s = material.diffusivity_of_fraction(s, c.parameters.temperature)
+    is_constant = isinstance(material.diffusivity, float)
+    if is_constant:
+        D_s = c.constant("particles", D_s)
+    return Weak(
+        storage=FARADAY * c_max * s * v * dx,
+        volume=FARADAY * c_max * D_s * inner(grad(s), grad(v)) * dx,
+        linear=is_constant,
+    )

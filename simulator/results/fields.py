@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 from heterode.base.digests import PrefixDigest, text_digest
 from heterode.base.errors import InputError
 from heterode.base.words import counted
+from heterode.physics.balances import CELL
 from heterode.results.hdf5 import UnreadableError, hdf5_bytes, read_hdf5
 from heterode.results.run_files import matching
 from heterode.results.sample import FieldGrid, FieldValues, Floats
@@ -49,9 +50,7 @@ _TAIL = "</Grid>\n</Domain>\n</Xdmf>\n"
 _DATA = re.compile(r">data/(\d+)\.h5:")
 _TIME = re.compile(r'<Time Value="([^"]*)"')
 UNITS = {
-    "lithium_fraction": "1",
-    "concentration": "mol m^-3",
-    "potential": "V",
+    **CELL.units,
     "penalty": "1",
     "particle": "1",
     "points": "um",
@@ -157,7 +156,7 @@ class FieldWriter:
         self._check(time_s, values)
         name = f"data/{self._next:06d}.h5"
         size = sum(array.nbytes for fields in values.values() for array in fields.values())
-        content = hdf5_bytes(lambda file: _build_sample(file, values), size)
+        content = hdf5_bytes(lambda file: _build_sample(file, values, self._grids), size)
         self._write_data(name, content)
         again = time_s == self._last_time
         self._last_time = time_s
@@ -303,11 +302,12 @@ def _sample(domain: str) -> str:
     return f'<Grid Name="{domain}" GridType="Uniform">\n'
 
 
-def _build_sample(file: Any, values: FieldValues) -> None:
+def _build_sample(file: Any, values: FieldValues, grids: Mapping[str, FieldGrid]) -> None:
     for domain, fields in values.items():
+        units = {**UNITS, **grids[domain].units}
         for name, array in fields.items():
             file[f"{domain}/{name}"] = np.asarray(array, dtype=np.float64)
-            file[f"{domain}/{name}"].attrs["unit"] = UNITS.get(name, "")
+            file[f"{domain}/{name}"].attrs["unit"] = units.get(name, "")
 
 
 def _collection(domain: str) -> str:

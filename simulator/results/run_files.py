@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from heterode.physics.weak_form import DOMAINS
 from heterode.results.digest_list import SUMS
-from heterode.results.sample import DOMAINS
 from heterode.results.written import recorded
 
 _DOMAIN = "|".join(DOMAINS)

@@ -11,11 +11,10 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from heterode.physics.weak_form import DOMAINS
+
 Floats = NDArray[np.float64]
 Integers = NDArray[np.integer]
-
-DOMAINS = ("particles", "electrolyte", "carbon")
-"""Names of the grids, and of the files in fields/."""
 
 FieldValues = Mapping[str, Mapping[str, Floats]]
 """Values of one sample: domain -> field -> (P,) array at the points of that domain's grid."""
@@ -54,19 +53,9 @@ class Sample:
     particle_current_A_m2: Floats
 
 
-@dataclass(frozen=True)
-class Extremes:
-    """Least and largest values of the fields over all nodes of all ranks, the same on every rank.
-
-    Attributes:
-        lithium_fraction: in the particles.
-        surface_lithium_fraction: on their reacting surfaces.
-        salt_ratio: salt concentration over the initial one.
-    """
-
-    lithium_fraction: tuple[float, float]
-    surface_lithium_fraction: tuple[float, float]
-    salt_ratio: tuple[float, float]
+Extremes = Mapping[str, tuple[float, float]]
+"""Least and largest values of what the table of balances watches, by its quantities' names, over
+all nodes of all ranks; the same on every rank."""
 
 
 @dataclass(frozen=True)
@@ -78,12 +67,14 @@ class FieldGrid:
         points_um: (P, dim) coordinates, micrometres.
         cells: (M, dim + 1) point indices of straight triangles (2D) or tetrahedra (3D).
         cell_data: name -> (M,) constants of the cells, such as particle (int) and penalty (float).
+        units: of the fields that are written on it, by name.
     """
 
     name: str
     points_um: Floats
     cells: Integers
     cell_data: Mapping[str, NDArray[np.generic]] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def dimension(self) -> int:

@@ -26,6 +26,7 @@ from heterode.base.errors import ArgumentError, InputError
 from heterode.base.run_warnings import RunWarning
 from heterode.base.words import counted
 from heterode.particles.table import ParticleTable
+from heterode.physics.weak_form import DOMAINS
 from heterode.results.fields import UNITS as FIELD_UNITS
 from heterode.results.fields import FieldSeries, read_fields
 from heterode.results.folder import ResultsFolder
@@ -60,7 +61,6 @@ HISTORY_UNITS = {
     "cycle": "from 0",
     "step": "from 0",
 }
-DOMAINS = ("particles", "electrolyte", "carbon")
 PARTICLE_UNITS = {
     "particle": "number from 0",
     "x_um": "um",

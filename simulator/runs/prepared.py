@@ -85,7 +85,7 @@ class Prepared:
             with self._phases.timed("setup"):
                 position = BEGINNING if entries is None else self._restored(entries, kept)
         except BaseException as error:
-            raised = self._failed(error)
+            raised = self._failed(error, marching=False)
             if raised is error:
                 raise
             raise raised from error
@@ -322,10 +322,14 @@ class Prepared:
         with nullcontext() if error is None else suppress(Exception):
             self._crew.end_here(self._ending(outcome, fault=error is not None, last=self._last))
 
-    def _failed(self, error: BaseException) -> BaseException:
+    def _failed(self, error: BaseException, *, marching: bool = True) -> BaseException:
         """End the run because of what was raised; returns what to raise in its place.
 
         Collective where the ranks raised it together.
+
+        Args:
+            error: what was raised.
+            marching: whether there is a last accepted step.
         """
         if self._outcome is not None:
             return error
@@ -337,7 +341,7 @@ class Prepared:
         elif isinstance(error, StepAbandonedError):
             raised, last = StoppedError(self._interruption.agreed()), self._again()
         elif isinstance(error, SolveError) and not is_agreed(error):
-            raised, last = self._explained(error), self._again()
+            raised, last = self._explained(error), self._again() if marching else None
         elif not isinstance(error, StoppedError) and not is_agreed(error):
             self._leave(error)
             self._let_signals()

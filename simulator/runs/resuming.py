@@ -19,6 +19,7 @@ from heterode.base.ranks import on_root
 from heterode.base.temporary import remove_leftovers
 from heterode.parameters import Parameters
 from heterode.parameters.files import files_of
+from heterode.physics.weak_form import DOMAINS
 from heterode.results.checkpoint import (
     Checkpoint,
     Checkpoints,
@@ -34,7 +35,6 @@ from heterode.results.json_record import record_problem
 from heterode.results.lock import FolderLock
 from heterode.results.manifest import INDENT, read_manifest
 from heterode.results.run_files import FOLDERS, earlier_files
-from heterode.results.sample import DOMAINS
 from heterode.results.sample_files import Written
 from heterode.results.stops import first_files
 from heterode.results.storage import TruncatedError

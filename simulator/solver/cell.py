@@ -12,6 +12,7 @@ import numpy.typing as npt
 from petsc4py import PETSc
 
 from heterode.parameters import Parameters
+from heterode.physics.balances import CELL, Table
 from heterode.solver.discretisation.electrode_mesh import ElectrodeMesh
 from heterode.solver.discretisation.grids import FieldViewer
 from heterode.solver.model import CellModel
@@ -36,6 +37,7 @@ def build_cell(
     parameters: Parameters,
     penalty: npt.NDArray[np.float64],
     abandon: Callable[[], bool],
+    table: Table = CELL,
 ) -> Cell:
     """The cell before its first step. Collective.
 
@@ -44,9 +46,10 @@ def build_cell(
         parameters: of the run.
         penalty: (N,) factors of the N particles.
         abandon: whether to give up the step at hand.
+        table: the balances.
     """
     _BUILT.append(True)
-    model = CellModel(mesh, parameters, penalty)
+    model = CellModel(mesh, parameters, penalty, table=table)
     start = model.start()
     balances = Balances(model.system, start)
     stepper = model.stepper(start, abandon)

@@ -18,6 +18,8 @@ from heterode.base.constants import FARADAY
 from heterode.materials import open_circuit_potential
 from heterode.parameters import Parameters
 from heterode.parameters.operation import Preset
+from heterode.physics.balances import CELL, Table
+from heterode.physics.electrolyte import reference_transference
 from heterode.physics.kinetics import ButlerVolmer
 from heterode.results.sample import Sample
 from heterode.solver.algebra.bordered import BorderedSolver
@@ -31,7 +33,7 @@ from heterode.solver.discretisation.numbering import StateOrder
 from heterode.solver.discretisation.places import place_of_extreme
 from heterode.solver.discretisation.restriction import ParticleRestriction
 from heterode.solver.discretisation.spaces import Spaces
-from heterode.solver.equations.forms import CellForms, reference_transference
+from heterode.solver.equations.forms import CellContext, weak_forms
 from heterode.solver.equations.norms import FieldNorms, Tolerances
 from heterode.solver.equations.surfaces import surface_terms, surface_traces
 from heterode.solver.equations.system import CellSystem
@@ -54,6 +56,7 @@ class CellModel:
         parameters: validated, in SI.
         penalty: (N,) factor of each particle.
         preset: the linear solver; None chooses by size and dimension.
+        table: the balances.
 
     Attributes:
         mesh, parameters: as given; the mesh with its particles conducting where they do.
@@ -73,27 +76,34 @@ class CellModel:
         parameters: Parameters,
         penalty: Floats,
         preset: Preset | None = None,
+        table: Table = CELL,
     ) -> None:
         material = parameters.active_material
         if material.electronic_conduction_in_particles:
             mesh = with_conducting_particles(mesh)
         self.mesh, self.parameters, self.penalty = mesh, parameters, penalty
-        self._spaces = Spaces.on(mesh, parameters.solver.degree)
-        self.layout = FieldLayout(mesh.comm, self._spaces.functions)
-        traces = surface_traces(mesh, self._spaces)
+        self.table, self._lithium = table, table.lithium.field
+        self._spaces = Spaces.on(mesh, parameters.solver.degree, table)
+        self.layout = FieldLayout(mesh.comm, self._spaces.functions, table)
+        traces = surface_traces(mesh, self._spaces, table)
+        (reaction,) = table.reactions
         self.averages = ParticleAverages(
             mesh,
-            self._spaces.by_field["s"].space,
-            traces["interface"],
+            self._lithium,
+            self._spaces.by_field[self._lithium].space,
+            mesh.facets(reaction),
+            traces[reaction.facets],
             self._spaces.quadrature_degree,
         )
         self.curve = open_circuit_potential(material.open_circuit_potential)
         self.reference_transference = reference_transference(parameters)
         inner = self._particle_restriction()
+        context = CellContext(mesh, parameters, self._spaces, inner)
         self.system = CellSystem(
             self.layout,
-            VolumeTerms(self.layout, CellForms(mesh, parameters, self._spaces, inner).all(), inner),
+            VolumeTerms(self.layout, weak_forms(table, context), inner),
             surface_terms(
+                table,
                 parameters,
                 traces,
                 self.curve,
@@ -117,7 +127,8 @@ class CellModel:
         given = material.electronic_conductivity_of_fraction
         if not material.electronic_conduction_in_particles or isinstance(given, float):
             return None
-        return ParticleRestriction(self.layout, self._spaces.by_field, self.mesh.vertices)
+        (row,) = (row for row in self.table.rows if row.restricted)
+        return ParticleRestriction(row, self.layout, self._spaces.by_field, self.mesh.vertices)
 
     def set_penalty(self, penalty: Floats) -> None:
         """Exchange the penalty factors, between two time steps.
@@ -129,10 +140,10 @@ class CellModel:
             penalty: (N,) factor of each particle, in (0, 1].
         """
         self.penalty = penalty
-        term = self.system.surfaces["interface"]
+        term = self.system.reaction
         assert isinstance(term.law, ButlerVolmer)
         law = replace(term.law, penalty=penalty[self.averages.particle_of_point])
-        self.system.surfaces["interface"] = replace(term, law=law)
+        self.system.surfaces[term.surface.name] = replace(term, law=law)
         self.bordered.alpha = None
         if self._viewer is not None:
             self._viewer.penalty = penalty
@@ -159,11 +170,16 @@ class CellModel:
     # -- marching ---------------------------------------------------------------------------
 
     def start(self) -> State:
-        """The cell at rest: lithium fraction and salt uniform, V = U."""
+        """The cell at rest: every field as its row has it, V = U."""
         x_0 = self.parameters.active_material.initial_lithium_fraction
         vector = np.zeros(self.layout.owned)
-        vector[self.layout.slices["s"]] = x_0
-        vector[self.layout.slices["y"]] = 1.0
+        for row in self.table.rows:
+            part, given = self.layout.slices[row.field], row.start(self.parameters)
+            if callable(given):
+                function = self.layout.functions[row.field]
+                function.interpolate(given)
+                given = function.x.array[: part.stop - part.start]
+            vector[part] = given
         V = float(self.curve.potential(np.array([x_0]))[0])
         residual = self.system.residual(vector, np.zeros_like(vector), V, 0.0)
         return State(0.0, vector, V, 0.0, 0.0, residual.fluxes, 0.0)
@@ -174,10 +190,8 @@ class CellModel:
         solver = self.parameters.solver
         return Tolerances(
             fields={
-                "s": solver.fraction_tolerance,
-                "y": solver.concentration_tolerance,
-                "phi_l": solver.voltage_tolerance,
-                "phi_s": solver.voltage_tolerance,
+                row.field: float(getattr(solver, key) if isinstance(key, str) else key)
+                for row, key in ((row, row.tolerance) for row in self.table.rows)
             },
             voltage=solver.voltage_tolerance,
             update=solver.newton_tolerance,
@@ -233,7 +247,7 @@ class CellModel:
 
     def lithium_fraction(self, state: State) -> float:
         """Mean of a state over the particles, weighted by volume. Collective."""
-        fractions = self.averages.of_volume(state.vector[self.layout.slices["s"]])
+        fractions = self.averages.of_volume(state.vector[self.layout.slices[self._lithium]])
         return float(fractions @ self.averages.volumes / self.averages.volumes.sum())
 
     def order(self) -> StateOrder:
@@ -245,8 +259,8 @@ class CellModel:
     def sample(self, state: State, *, step: int, accepted: int, cycle: int = 0) -> Sample:
         """Cell and particle quantities of a state. Collective; the same on every rank."""
         area = self.mesh.collector_area
-        s = self.layout.spread(state.vector)["s"]
-        fractions = self.averages.of_volume(state.vector[self.layout.slices["s"]])
+        s = self.layout.spread(state.vector)[self._lithium]
+        fractions = self.averages.of_volume(state.vector[self.layout.slices[self._lithium]])
         share = self.averages.volumes / self.averages.volumes.sum()
         mean = float(share @ fractions)
         return Sample(
@@ -261,7 +275,9 @@ class CellModel:
             accepted=accepted,
             lithium_fraction=fractions,
             surface_lithium_fraction=self.averages.of_surface(s),
-            particle_current_A_m2=self.averages.of_current(state.fluxes["interface"]),
+            particle_current_A_m2=self.averages.of_current(
+                state.fluxes[self.system.reaction.surface.name]
+            ),
         )
 
     def place(self, state: State, quantity: str, largest: bool) -> dict[str, Any]:
@@ -271,11 +287,12 @@ class CellModel:
             position_um, and particle where it lies in one.
         """
         values, layout = self.layout.spread(state.vector), self.layout
-        name = "y" if quantity == "salt_ratio" else "s"
+        row, watched = self.table.watched(quantity)
+        name = row.field
         owned = layout.slices[name].stop - layout.slices[name].start
         nodes: npt.NDArray[np.int32] = np.arange(owned, dtype=np.int32)
-        if quantity == "surface_lithium_fraction":
-            nodes = self.system.surfaces["interface"].trace.dofs["s"]
+        if watched.surface is not None:
+            nodes = self.system.surfaces[watched.surface.name].trace.dofs[name]
         field = self._spaces.by_field[name]
         place = place_of_extreme(layout.comm, field, values[name], nodes, largest=largest)
         where: dict[str, Any] = {"position_um": list(place.position_um)}
@@ -288,7 +305,12 @@ class CellModel:
                 self.mesh,
                 self._spaces.functions,
                 self.penalty,
-                self.parameters.electrolyte.initial_concentration,
+                {
+                    row.field: row.written.scale(self.parameters)
+                    for row in self.table.rows
+                    if row.written is not None
+                },
+                self.table,
                 penalty_changes=self.parameters.penalty.conditioning is not None,
             )
         return self._viewer

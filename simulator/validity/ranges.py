@@ -13,12 +13,13 @@ from heterode.materials.measured_range import MeasuredRange
 from heterode.materials.solid_diffusion import MEASURED_RANGES as DIFFUSIVITY_RANGES
 from heterode.parameters import Parameters
 from heterode.parameters.tables import FractionTable
+from heterode.physics.balances import CELL
 
 ROUNDING = 1e-9
 """Share of its width by which a range may be left."""
 
 INSIDE, SURFACE, SALT = "lithium_fraction", "surface_lithium_fraction", "salt_ratio"
-"""Names in `heterode.results.sample.Extremes`."""
+"""Quantities that the table of balances watches."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +28,11 @@ class ValidRange:
 
     Attributes:
         code: of the warning.
-        quantity: name in `Extremes`.
+        quantity: that the table of balances watches.
         low, high: in `unit`.
         subject: what leaves the range, for the message.
         reason: why the range ends there, and what happens beyond.
         key: of the input file.
-        field: in fields/, for the warning's place.
         unit: of the values.
         scale: from the quantity's own value to `unit`.
     """
@@ -44,9 +44,14 @@ class ValidRange:
     subject: str
     reason: str
     key: str
-    field: str = "particles.lithium_fraction"
     unit: str = ""
     scale: float = 1.0
+
+    @property
+    def field(self) -> str:
+        """Where the quantity is to be seen in fields/, for the warning's place."""
+        row, _ = CELL.watched(self.quantity)
+        return row.domain if row.written is None else f"{row.domain}.{row.written.name}"
 
     def excess(self, value: float) -> float:
         """How far a value, in `unit`, lies outside, as a share of the width; 0 inside."""
@@ -136,7 +141,6 @@ def _of_electrolyte(parameters: Parameters) -> ValidRange:
         "the salt concentration",
         reason,
         "electrolyte.model",
-        field="electrolyte.concentration",
         unit="mol/m^3",
         scale=section.initial_concentration,
     )

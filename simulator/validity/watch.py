@@ -66,7 +66,7 @@ class Watch:
         """
         left = []
         for valid in self._ranges:
-            ends = [valid.scale * end for end in getattr(extremes, valid.quantity)]
+            ends = [valid.scale * end for end in extremes[valid.quantity]]
             excess = [valid.excess(end) for end in ends]
             if max(excess) == 0.0:
                 continue

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from heterode.physics.balances import CELL
 from heterode.physics.kinetics import Flux
-from heterode.solver.discretisation.layout import FIELDS
 from heterode.solver.model import CellModel
 
 Floats = npt.NDArray[np.float64]
@@ -37,7 +37,7 @@ def mismatches(model: CellModel, rng: np.random.Generator) -> dict[Block, float]
     vector = np.empty(model.layout.owned)
     for name, part in model.layout.slices.items():
         vector[part] = MIDDLE[name] + SPREAD[name] * rng.uniform(-1, 1, part.stop - part.start)
-    columns = {name: _direction(model, name, rng) for name in (*FIELDS, *SCALARS)}
+    columns = {name: _direction(model, name, rng) for name in (*CELL.fields, *SCALARS)}
     numeric = {name: _central_difference(model, vector, d) for name, d in columns.items()}
     analytic = _analytic(model, vector, columns)
     return {

@@ -46,9 +46,9 @@ from heterode.geometry.mesh_data import thickness_axis
 from heterode.materials import diffusivity_of_fraction
 from heterode.parameters import Parameters, load_parameters
 from heterode.parameters.operation import Preset
+from heterode.physics.balances import CELL
 from heterode.solver.algebra.bordered import BorderedSolver
 from heterode.solver.discretisation.electrode_mesh import Submesh, distribute, facet_vertices
-from heterode.solver.discretisation.layout import FIELDS
 from heterode.solver.model import CellModel
 from heterode.solver.time.newton import Converged, Newton
 from heterode.solver.time.terminal import TerminalControl
@@ -347,7 +347,7 @@ def errors(model: CellModel, vector: Floats) -> Errors:
     model.layout.spread(vector)
     offsets = {"s": 0.6, "y": 1.0, "phi_l": 0.0, "phi_s": 0.0}
     L2, H1 = {}, {}
-    for name in FIELDS:
+    for name in CELL.fields:
         mesh = submesh_of(model, name).mesh
         exact = exact_fields(mesh)[name]
         error = model.layout.functions[name] - exact

@@ -32,7 +32,7 @@ from helpers.manufactured import (
 )
 from helpers.mapped_grid import Blocks, MappedGrid, mapped_grid
 from heterode.parameters.operation import Preset
-from heterode.solver.discretisation.layout import FIELDS
+from heterode.physics.balances import CELL
 from heterode.solver.model import CellModel
 from heterode.solver.time.terminal import ConstantVoltage
 
@@ -86,7 +86,7 @@ class Study:
             ("L2", self.degree + 1, L2_BAND[self.degree]),
             ("H1", self.degree, H1_BAND[self.degree]),
         ):
-            for field in FIELDS:
+            for field in CELL.fields:
                 order = self.last_order(norm, field)
                 if abs(order - expected) > band:
                     found[norm, field] = order
@@ -117,7 +117,7 @@ def l2_orders(
 ) -> dict[str, float]:
     """Of every field in 3D between two meshes."""
     found = study(degree, meshes, damage, dimension=3)
-    return {name: found.last_order("L2", name) for name in FIELDS}
+    return {name: found.last_order("L2", name) for name in CELL.fields}
 
 
 LAST_UPDATE = 1e-8
@@ -170,12 +170,12 @@ def block_errors(
     dimension: int, degree: int, meshes: Sequence[int], damage: Damage | None
 ) -> dict[str, list[float]]:
     """Field -> its error in L2 on each mesh, when it alone is solved for."""
-    found: dict[str, list[float]] = {name: [] for name in FIELDS}
+    found: dict[str, list[float]] = {name: [] for name in CELL.fields}
     for per_um in meshes:
         model, _ = loaded_cell(per_um, degree, dimension=dimension)
         if damage is not None:
             damage(model)
-        for name in FIELDS:
+        for name in CELL.fields:
             solved = solve_block(model, name, interpolated(model), ALPHA)
             found[name].append(errors(model, solved).L2[name])
     return found

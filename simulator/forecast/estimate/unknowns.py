@@ -1,8 +1,7 @@
 r"""How many unknowns a run has, before anything is packed or meshed; or exactly, of a mesh.
 
-Unknowns of degree 1: lithium fraction on the vertices of particles, salt and electrolyte potential
-on those of carbon binder and separator, carbon potential on those of the carbon binder, and of
-the particles where they conduct.
+Unknowns of degree 1: every field of the table of balances on the vertices of its domain: particles;
+carbon binder and separator; carbon binder, and the particles where they conduct.
 
 Vertices follow from the edge length h on particle surfaces. With n nodes on a particle of radius r,
 h = 2 pi r / n in 2D; 4 pi r^2 = (sqrt(3)/2) n h^2 in 3D. n is the greater of what
@@ -35,11 +34,13 @@ from heterode.geometry import tags
 from heterode.geometry.mesh_data import MeshData
 from heterode.geometry.simplex import EDGES
 from heterode.parameters import Parameters
+from heterode.physics.balances import CELL
+from heterode.physics.weak_form import Domain
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-CELL = math.sqrt(3.0) / 2.0
+TRIANGLE = math.sqrt(3.0) / 2.0
 """Area per vertex over h^2 where triangles are equilateral."""
 
 BLEND = 3.5
@@ -57,12 +58,11 @@ MOST_UNKNOWNS = 200_000_000
 
 @dataclass(frozen=True)
 class Vertices:
-    """Vertices by the fields they carry.
+    """Vertices by the parts of the cell they lie in.
 
     Attributes:
-        particles: lithium fraction.
-        binder: salt, electrolyte potential, carbon potential.
-        separator: salt and electrolyte potential, beyond those of the binder.
+        particles, binder: each with those on the particles' surfaces.
+        separator: beyond those of the binder.
         surfaces: of the particles, in both of the first two.
     """
 
@@ -74,7 +74,12 @@ class Vertices:
     def unknowns(self, *, particles_conduct: bool) -> float:
         """The number of unknowns of all fields."""
         inside = self.particles - self.surfaces if particles_conduct else 0.0
-        return self.particles + 3.0 * self.binder + 2.0 * self.separator + inside
+        vertices: dict[Domain, float] = {
+            "particles": self.particles,
+            "electrolyte": self.binder + self.separator,
+            "carbon": self.binder + inside,
+        }
+        return sum(len(CELL.on(domain)) * count for domain, count in vertices.items())
 
 
 def expected_unknowns(parameters: Parameters) -> int:
@@ -116,15 +121,15 @@ def count_unknowns(mesh: MeshData, degree: int, *, particles_conduct: bool = Fal
     binder, separator = mesh.cell_tags == tags.CBD, mesh.cell_tags == tags.SEPARATOR
     particles = ~(binder | separator)
     # Each particle has cells of its own, and particles share no vertex.
-    parts = [
-        _places(corners[cells], mesh.dimension, degree)
-        for cells in (
-            particles,
-            binder | particles if particles_conduct else binder,
-            binder | separator,
-        )
-    ]
-    return parts[0] + parts[1] + 2 * parts[2]
+    domains: dict[Domain, npt.NDArray[np.bool_]] = {
+        "particles": particles,
+        "electrolyte": binder | separator,
+        "carbon": binder | particles if particles_conduct else binder,
+    }
+    return sum(
+        len(CELL.on(domain)) * _places(corners[cells], mesh.dimension, degree)
+        for domain, cells in domains.items()
+    )
 
 
 def summarise(mesh: MeshData) -> MeshSummary:
@@ -175,10 +180,10 @@ def _planar(parameters: Parameters) -> Vertices:
     h = min(count * float(np.sum(share * around)) / surface, mesh.maximum_size)
     area = (1.0 - geometry.active_fraction) * geometry.coating_thickness * width
     far = min(mesh.separator_size, mesh.maximum_size)
-    separator = geometry.separator_thickness * width / (CELL * min(NEAR_2D, far) * far)
+    separator = geometry.separator_thickness * width / (TRIANGLE * min(NEAR_2D, far) * far)
     return Vertices(
         particles=count * float(np.sum(share * inside)),
-        binder=0.85 * area / (CELL * h**2) + 0.5 * surface,
+        binder=0.85 * area / (TRIANGLE * h**2) + 0.5 * surface,
         separator=separator,
         surfaces=surface,
     )
@@ -190,9 +195,9 @@ def _spatial(parameters: Parameters) -> Vertices:
     radius = 0.5 * diameter
     count, width = expected_particles(parameters), expected_width(parameters)
     sphere = 4.0 * math.pi * radius**2
-    nodes = _blend(sphere / (CELL * _edge_wanted(parameters, radius) ** 2), 42.0)
+    nodes = _blend(sphere / (TRIANGLE * _edge_wanted(parameters, radius) ** 2), 42.0)
     surface = count * float(np.sum(share * nodes))
-    h = math.sqrt(count * float(np.sum(share * sphere)) / (CELL * surface))
+    h = math.sqrt(count * float(np.sum(share * sphere)) / (TRIANGLE * surface))
     volume, walls = geometry.coating_thickness * width**2, 4.0 * geometry.coating_thickness * width
     active = geometry.active_fraction
     cut = walls * active if geometry.walls == "cut" else 0.0

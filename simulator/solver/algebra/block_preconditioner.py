@@ -1,7 +1,9 @@
 """Preconditioner: one block Gauss-Seidel sweep over the fields, each by what suits it.
 
-    s       incomplete factors: within a time step the solid's storage dominates its diffusion
-    others  one multigrid cycle of BoomerAMG each: diffusion dominates salt and potentials
+    incomplete factors   within a time step the solid's storage dominates its diffusion
+    multigrid            one cycle of BoomerAMG each: diffusion dominates salt and potentials
+
+Which of them a field has, and the order of the sweep, the table of balances says.
 
 For the fields before it, each field's right-hand side is corrected with the coupling blocks alone.
 These are small, as fields of different domains meet on surfaces only, so that a sweep costs far
@@ -14,7 +16,7 @@ from itertools import combinations
 
 from petsc4py import PETSc
 
-from heterode.solver.discretisation.layout import FIELDS, FieldLayout
+from heterode.solver.discretisation.layout import FieldLayout
 from heterode.solver.discretisation.matrix import CoordinateMatrix
 
 # HMIS coarsening, extended+i interpolation of four entries a row, and two Gauss-Seidel sweeps on
@@ -32,6 +34,7 @@ _MULTIGRID: dict[str, str | int | float] = {
     "pc_hypre_boomeramg_relax_type_up": "SOR/Jacobi",
 }
 _INCOMPLETE_FACTORS: dict[str, str | int | float] = {"pc_type": "bjacobi", "sub_pc_type": "ilu"}
+_OPTIONS = {"incomplete factors": _INCOMPLETE_FACTORS, "multigrid": _MULTIGRID}
 
 
 class BlockGaussSeidel:
@@ -47,13 +50,14 @@ class BlockGaussSeidel:
     """
 
     def __init__(self, layout: FieldLayout, matrix: CoordinateMatrix, prefix: str) -> None:
-        self._slices = layout.slices
+        self._slices, self._fields = layout.slices, layout.fields
+        self._kinds = {row.field: row.preconditioner for row in layout.table.rows}
         self._couplings = {
             (row, column): matrix.block(layout.slices[row], layout.slices[column])
-            for column, row in combinations(FIELDS, 2)
+            for column, row in combinations(layout.fields, 2)
         }
         self._diagonal = {name: matrix.block(part, part) for name, part in layout.slices.items()}
-        self._solvers = {name: self._solver(name, prefix, layout) for name in FIELDS}
+        self._solvers = {name: self._solver(name, prefix, layout) for name in layout.fields}
         vectors = {name: block.matrix.createVecs() for name, block in self._diagonal.items()}
         self._solution = {name: solution for name, (solution, _) in vectors.items()}
         self._rhs = {name: rhs for name, (_, rhs) in vectors.items()}
@@ -64,7 +68,7 @@ class BlockGaussSeidel:
         prefix = f"{prefix}{name}_"
         pc.setOptionsPrefix(prefix)
         options = PETSc.Options()
-        for key, value in (_INCOMPLETE_FACTORS if name == "s" else _MULTIGRID).items():
+        for key, value in _OPTIONS[self._kinds[name]].items():
             options[prefix + key] = value
         pc.setFromOptions()
         return pc
@@ -74,7 +78,7 @@ class BlockGaussSeidel:
         for block in self._couplings.values():
             block.renew()
         for name, solver in self._solvers.items():
-            if name == "s" or not self.keep_multigrid:
+            if self._kinds[name] != "multigrid" or not self.keep_multigrid:
                 block = self._diagonal[name].renew()
                 solver.setOperators(block, block)
                 solver.setUp()
@@ -82,12 +86,12 @@ class BlockGaussSeidel:
     def apply(self, pc: PETSc.PC, rhs: PETSc.Vec, solution: PETSc.Vec) -> None:
         """solution = M^-1 rhs; called by PETSc."""
         given, result = rhs.array_r, solution.array_w
-        for number, name in enumerate(FIELDS):
+        for number, name in enumerate(self._fields):
             b, x = self._rhs[name], self._solution[name]
             # x serves as work space for what the fields before contribute.
             if number:
                 x.set(0.0)
-                for before in FIELDS[:number]:
+                for before in self._fields[:number]:
                     self._couplings[name, before].matrix.multAdd(self._solution[before], x, x)
                 b.array_w[:] = given[self._slices[name]] - x.array_r
             else:

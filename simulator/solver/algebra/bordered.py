@@ -18,9 +18,10 @@ import numpy as np
 import numpy.typing as npt
 
 from heterode.base.accounting import Phases
+from heterode.physics.balances import SCALARS
 from heterode.physics.kinetics import Flux
 from heterode.solver.algebra.linear import LinearSolveError, LinearSolver
-from heterode.solver.equations.system import SCALARS, CellSystem, Residual
+from heterode.solver.equations.system import CellSystem, Residual
 
 Floats = npt.NDArray[np.float64]
 
@@ -83,7 +84,7 @@ class BorderedSolver:
             }
         self._row, self._corner = border.row, border.corner
         # h_u A^-1 R_V and h_u A^-1 R_I, zero for a scalar that does not enter R.
-        self._h = [self._product(self._responses.get(scalar)) for scalar in SCALARS]
+        self._h = [self._product(self._responses.get(scalar.name)) for scalar in SCALARS]
         self.alpha = alpha
         if not in_part:
             self.multigrid_alpha = alpha
@@ -121,6 +122,6 @@ class BorderedSolver:
         except np.linalg.LinAlgError as error:
             raise LinearSolveError("the cell's voltage does not determine its current") from error
         for scalar, change in zip(SCALARS, (dV, dI), strict=True):
-            if scalar in self._responses:
-                free -= change * self._responses[scalar]
+            if scalar.name in self._responses:
+                free -= change * self._responses[scalar.name]
         return free, dV, dI

@@ -12,7 +12,7 @@ from mpi4py import MPI
 
 from heterode.physics.kinetics import Flux
 from heterode.solver.discretisation.constant_matrix import ConstantMatrix
-from heterode.solver.discretisation.electrode_mesh import ElectrodeMesh
+from heterode.solver.discretisation.electrode_mesh import ElectrodeMesh, FacetSet
 from heterode.solver.discretisation.facets import FacetTrace
 
 Floats = npt.NDArray[np.float64]
@@ -23,32 +23,37 @@ class ParticleAverages:
 
     Args:
         mesh: the electrode's mesh.
-        space: the space of the lithium fraction.
-        interface: its trace on the particle/CBD facets.
+        field: symbol of the lithium fraction.
+        space: its space.
+        reacting: the facets of its reaction.
+        trace: its trace on them.
         quadrature_degree: of the volume integrals, the same as the storage term's, so that the
             means and the balance of lithium speak of the same amounts.
 
     Attributes:
         volumes: (N,) m^3 (2D: m^2); of the N particles.
         surfaces: (N,) reacting surface, m^2 (2D: m).
-        particle_of_point: (points,) particle of each interface quadrature point.
+        particle_of_point: (points,) particle of each quadrature point of the trace.
     """
 
     def __init__(
         self,
         mesh: ElectrodeMesh,
+        field: str,
         space: fem.FunctionSpace,
-        interface: FacetTrace,
+        reacting: FacetSet,
+        trace: FacetTrace,
         quadrature_degree: int,
     ) -> None:
+        self._field = field
         self._comm, self._count = mesh.comm, len(mesh.particle_table)
         self._cells, self._particle_of_row = self._cell_integrals(mesh, space, quadrature_degree)
-        self._trace = interface
+        self._trace = trace
         ones = np.ones(space.dofmap.index_map.size_local)
         self.volumes = self._over_volumes(ones)
-        facet_particle = mesh.particle_of_cell[mesh.particles.from_parent[mesh.interface.cells]]
-        self.particle_of_point = facet_particle[interface.facet_of_point]
-        self.surfaces = self._over_surfaces(np.ones_like(interface.weights))
+        facet_particle = mesh.particle_of_cell[mesh.particles.from_parent[reacting.cells]]
+        self.particle_of_point = facet_particle[trace.facet_of_point]
+        self.surfaces = self._over_surfaces(np.ones_like(trace.weights))
 
     def _cell_integrals(
         self, mesh: ElectrodeMesh, space: fem.FunctionSpace, quadrature_degree: int
@@ -86,7 +91,7 @@ class ParticleAverages:
 
     def of_surface(self, s: Floats) -> Floats:
         """(N,) mean over each particle's reacting surface. Collective."""
-        return self._surface_mean(self._trace.at_points("s", s))
+        return self._surface_mean(self._trace.at_points(self._field, s))
 
     def of_current(self, flux: Flux) -> Floats:
         """(N,) mean current density over the reacting surface, A m^-2. Collective."""
@@ -96,7 +101,7 @@ class ParticleAverages:
         """Largest root mean square over a particle's reacting surface. Collective.
 
         Args:
-            density: (points,) at the interface's quadrature points.
+            density: (points,) at the trace's quadrature points.
         """
         squares = np.nan_to_num(self._surface_mean(density * density))
         return float(np.sqrt(np.max(squares, initial=0.0)))

@@ -20,6 +20,8 @@ from mpi4py import MPI
 from heterode.geometry import tags
 from heterode.geometry.mesh_data import ON_PLANE, MeshData
 from heterode.particles.table import ParticleTable
+from heterode.physics.balances import Surface
+from heterode.physics.weak_form import Domain
 from heterode.solver.discretisation.compat import cell_nodes, create_curved_mesh, create_submesh
 
 MICROMETRE = 1e-6
@@ -99,6 +101,20 @@ class ElectrodeMesh:
     separator_thickness: float
     collector_area: float
     mesh_hash: str
+
+    def domain(self, name: Domain) -> Submesh:
+        """Where the fields of a domain live."""
+        parts = {"particles": self.particles, "electrolyte": self.electrolyte}
+        return parts.get(name, self.electronic)
+
+    def facets(self, surface: Surface) -> FacetSet:
+        """The facets of a surface."""
+        sets = {
+            "interface": self.interface,
+            "lithium": self.lithium,
+            "collector": self.collector,
+        }
+        return sets[surface.facets]
 
     @property
     def particle_of_cell(self) -> Ints:

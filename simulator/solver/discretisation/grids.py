@@ -10,6 +10,8 @@ import numpy.typing as npt
 from dolfinx import fem
 
 from heterode.geometry import tags
+from heterode.physics.balances import CELL, Table
+from heterode.physics.weak_form import DOMAINS
 from heterode.results.sample import FieldGrid
 from heterode.solver.discretisation.compat import cell_nodes
 from heterode.solver.discretisation.electrode_mesh import MICROMETRE, ElectrodeMesh, Submesh
@@ -46,11 +48,14 @@ class VertexGrid:
         self._owned_cells = mesh.topology.index_map(self._dimension).size_local
         self._cells = numbers[: self._owned_cells]
 
-    def grid(self, cell_data: Mapping[str, npt.NDArray[Any]]) -> FieldGrid | None:
+    def grid(
+        self, cell_data: Mapping[str, npt.NDArray[Any]], units: Mapping[str, str]
+    ) -> FieldGrid | None:
         """Points, cells and constants of the cells, each from its owner.
 
         Args:
             cell_data: name -> (local cells,) values.
+            units: of the fields that will be written.
         """
         order = Order(self._submesh.mesh.comm, cell_numbers(self._submesh)[: self._owned_cells])
         points, cells = self._order.gather(self._points / MICROMETRE), order.gather(self._cells)
@@ -62,6 +67,7 @@ class VertexGrid:
             points,
             np.searchsorted(self._order.keys, cells),
             {name: values for name, values in data.items() if values is not None},
+            units,
         )
 
     def values(self, function: fem.Function, scale: float) -> Floats | None:
@@ -86,7 +92,8 @@ class FieldViewer:
         mesh: the electrode's mesh.
         functions: the fields; the solver's own.
         penalty: (N,) factor of each particle.
-        c_0: initial salt concentration, mol m^-3.
+        scales: from each field to what is written of it.
+        table: the balances; what is written of each field.
         penalty_changes: whether the factors are written with every sample, at the points of the
             particles, instead of once, in their cells.
 
@@ -99,29 +106,27 @@ class FieldViewer:
         mesh: ElectrodeMesh,
         functions: Mapping[str, fem.Function],
         penalty: Floats,
-        c_0: float,
+        scales: Mapping[str, float],
+        table: Table = CELL,
         *,
         penalty_changes: bool = False,
     ) -> None:
-        self._functions, self._c_0 = functions, c_0
+        self._functions, self._scales = functions, scales
+        self._rows = [(row, row.written) for row in table.rows if row.written is not None]
         self.penalty, self._penalty_changes = penalty, penalty_changes
-        parts = {
-            "particles": (mesh.particles, functions["s"]),
-            "electrolyte": (mesh.electrolyte, functions["y"]),
-            "carbon": (mesh.electronic, functions["phi_s"]),
-        }
+        first = {row.domain: functions[row.field] for row in reversed(table.rows)}
         self._grids = {
-            name: VertexGrid(name, part, function.function_space)
-            for name, (part, function) in parts.items()
+            name: VertexGrid(name, mesh.domain(name), first[name].function_space)
+            for name in DOMAINS
         }
         self._particle = mesh.particle_of_cell
         self._in_carbon: dict[str, npt.NDArray[Any]] = {}
         if mesh.electronic is not mesh.carbon:
             particle = mesh.electronic.cell_tags - tags.PARTICLE_OFFSET
             self._in_carbon = {"particle": np.maximum(particle, -1).astype(np.int32)}
-        dofs = np.asarray(functions["s"].function_space.dofmap.list)
+        dofs = np.asarray(first["particles"].function_space.dofmap.list)
         # Every particle has its own points.
-        self._particle_of_dof = np.zeros(functions["s"].x.array.size, dtype=np.int32)
+        self._particle_of_dof = np.zeros(first["particles"].x.array.size, dtype=np.int32)
         self._particle_of_dof[dofs] = self._particle[:, None]
 
     def grids(self) -> list[FieldGrid]:
@@ -130,7 +135,12 @@ class FieldViewer:
         if not self._penalty_changes:
             in_particles["penalty"] = self.penalty[self._particle]
         cell_data = {"particles": in_particles, "carbon": self._in_carbon}
-        grids = [grid.grid(cell_data.get(name, {})) for name, grid in self._grids.items()]
+        units: dict[str, dict[str, str]] = {name: {} for name in DOMAINS}
+        for row, written in self._rows:
+            units[row.domain][written.name] = written.unit
+        grids = [
+            grid.grid(cell_data.get(name, {}), units[name]) for name, grid in self._grids.items()
+        ]
         return [grid for grid in grids if grid is not None]
 
     def values(self, voltage: float) -> dict[str, dict[str, Floats]] | None:
@@ -139,18 +149,19 @@ class FieldViewer:
         Args:
             voltage: cell voltage, V.
         """
-        f, g = self._functions, self._grids
-        s = g["particles"].values(f["s"], 1.0)
-        c_l = g["electrolyte"].values(f["y"], self._c_0)
-        phi_l = g["electrolyte"].values(f["phi_l"], 1.0)
-        phi_s = g["carbon"].values(f["phi_s"], 1.0)
-        particles = {"lithium_fraction": s}
+        scalars, found = {"V": voltage}, []
+        for row, written in self._rows:
+            scale = self._scales[row.field]
+            array = self._grids[row.domain].values(self._functions[row.field], scale)
+            if array is not None and written.plus:
+                array = array + scalars[written.plus]
+            found.append((row.domain, written.name, array))
         if self._penalty_changes:
-            particles["penalty"] = g["particles"].gathered(self.penalty[self._particle_of_dof])
-        if c_l is None or phi_l is None or phi_s is None:
-            return None
-        return {
-            "particles": {name: array for name, array in particles.items() if array is not None},
-            "electrolyte": {"concentration": c_l, "potential": phi_l},
-            "carbon": {"potential": phi_s + voltage},
-        }
+            penalty = self._grids["particles"].gathered(self.penalty[self._particle_of_dof])
+            found.append(("particles", "penalty", penalty))
+        values: dict[str, dict[str, Floats]] = {name: {} for name in DOMAINS}
+        for domain, name, array in found:
+            if array is None:
+                return None
+            values[domain][name] = array
+        return values

@@ -1,4 +1,4 @@
-"""How the four fields lie in one vector.
+"""How the fields lie in one vector.
 
 On every rank the degrees of freedom it owns follow field by field; across ranks these stretches
 follow rank by rank. Vectors of owned values are plain NumPy arrays in this order.
@@ -13,11 +13,10 @@ import numpy.typing as npt
 from dolfinx import fem
 from mpi4py import MPI
 
+from heterode.physics.balances import CELL, Table
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-
-FIELDS = ("s", "y", "phi_l", "phi_s")
-"""Lithium fraction, relative salt concentration, electrolyte and carbon potential."""
 
 
 class FieldLayout:
@@ -25,29 +24,35 @@ class FieldLayout:
 
     Args:
         comm: the communicator.
-        functions: one scalar function per field, in the order of FIELDS.
+        functions: one scalar function per field.
+        table: the balances of the fields, in the order of the vector.
 
     Attributes:
         functions: the functions that hold local values, ghosts included, for assembly.
+        fields: their symbols.
         slices: for each field, its stretch of an owned vector.
+        stored: stretch of the fields that are stored.
         owned, total: degrees of freedom on this rank, on all ranks.
         global_of: for each field, (local and ghost,) position in the global vector.
     """
 
-    def __init__(self, comm: MPI.Comm, functions: Mapping[str, fem.Function]) -> None:
-        self.comm = comm
+    def __init__(
+        self, comm: MPI.Comm, functions: Mapping[str, fem.Function], table: Table = CELL
+    ) -> None:
+        self.comm, self.table, self.fields = comm, table, table.fields
         self.functions = dict(functions)
-        sizes = [self._owned_size(name) for name in FIELDS]
+        sizes = [self._owned_size(name) for name in self.fields]
         ends = np.cumsum(sizes)
         self.slices = {
             name: slice(int(end - size), int(end))
-            for name, size, end in zip(FIELDS, sizes, ends, strict=True)
+            for name, size, end in zip(self.fields, sizes, ends, strict=True)
         }
+        self.stored = slice(0, int(ends[len(table.stored) - 1]))
         self.owned = int(ends[-1])
         self.total = int(comm.allreduce(self.owned))
         self.start = int(comm.exscan(self.owned) or 0)
-        self._offsets = {name: self._gather_offsets(name) for name in FIELDS}
-        self.global_of = {name: self._global_positions(name) for name in FIELDS}
+        self._offsets = {name: self._gather_offsets(name) for name in self.fields}
+        self.global_of = {name: self._global_positions(name) for name in self.fields}
 
     def _owned_size(self, name: str) -> int:
         return int(self.functions[name].function_space.dofmap.index_map.size_local)
@@ -77,4 +82,4 @@ class FieldLayout:
             array = self.functions[name].x
             array.array[: part.stop - part.start] = vector[part]
             array.scatter_forward()
-        return {name: self.functions[name].x.array for name in FIELDS}
+        return {name: self.functions[name].x.array for name in self.fields}

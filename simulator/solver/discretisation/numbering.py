@@ -21,7 +21,7 @@ from mpi4py import MPI
 from heterode.solver.discretisation.compat import CELL_NAMES, cell_nodes
 from heterode.solver.discretisation.electrode_mesh import Submesh
 from heterode.solver.discretisation.facets import FieldOnSubmesh
-from heterode.solver.discretisation.layout import FIELDS, FieldLayout
+from heterode.solver.discretisation.layout import FieldLayout
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -108,7 +108,7 @@ def local_dof_keys(field: FieldOnSubmesh, vertices: int) -> Ints:
 
 
 class StateOrder:
-    """`Order` for the four fields of an owned vector. Construction is collective.
+    """`Order` for the fields of an owned vector. Construction is collective.
 
     Args:
         layout: positions of the fields in the vector.
@@ -121,7 +121,7 @@ class StateOrder:
     ) -> None:
         self._layout = layout
         self._orders = {
-            name: Order(layout.comm, dof_keys(fields[name], vertices)) for name in FIELDS
+            name: Order(layout.comm, dof_keys(fields[name], vertices)) for name in layout.fields
         }
 
     def gather(self, vector: Floats) -> Floats | None:
@@ -134,7 +134,7 @@ class StateOrder:
     def scatter(self, ordered: Floats | None) -> Floats:
         """The owned vector of an array that `gather` made, on any number of ranks. Collective."""
         ends = np.cumsum([order.total for order in self._orders.values()])[:-1]
-        fields = [None] * len(FIELDS) if ordered is None else np.split(ordered, ends)
+        fields = [None] * len(self._orders) if ordered is None else np.split(ordered, ends)
         orders = self._orders.values()
         return np.concatenate(
             [order.scatter(field) for order, field in zip(orders, fields, strict=True)]

@@ -1,4 +1,4 @@
-"""The electronic potential restricted to the particles, in the lithium fraction's space.
+"""A field restricted to the particles, as a function of the lithium fraction's space.
 
 Where particles conduct, phi_s lives on a submesh of particles and carbon binder, but its
 conductivity in particles is a function of s, which lives on the particles' own. Forms of both are
@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from dolfinx import fem, la
 
+from heterode.physics.balances import Balance
 from heterode.solver.discretisation.facets import FieldOnSubmesh
 from heterode.solver.discretisation.layout import FieldLayout
 from heterode.solver.discretisation.numbering import local_dof_keys
@@ -21,36 +22,42 @@ from heterode.solver.discretisation.numbering import local_dof_keys
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-INNER = "phi_p"
-"""Name of phi_s on the particles in forms and blocks."""
-
 
 class ParticleRestriction:
     """phi_s restricted to the particles.
 
     Args:
+        row: of the field that is restricted; `row.restricted` is the restriction's symbol.
         layout: positions of the fields.
         fields: space and submesh of each.
         vertices: above every vertex number of the mesh file.
 
     Attributes:
+        name: its symbol in forms and blocks.
+        field: symbol of the whole field.
         function: phi_p, for forms; `take` gives it its values.
         accumulator: where forms tested on phi_p add up, for `give`.
         positions: (local and ghost,) position of each of its unknowns in the global vector.
     """
 
     def __init__(
-        self, layout: FieldLayout, fields: Mapping[str, FieldOnSubmesh], vertices: int
+        self,
+        row: Balance,
+        layout: FieldLayout,
+        fields: Mapping[str, FieldOnSubmesh],
+        vertices: int,
     ) -> None:
-        space = fields["s"].space
-        self.function, self.accumulator = fem.Function(space, name=INNER), fem.Function(space)
-        self._outer = layout.functions["phi_s"]
-        here, there = (local_dof_keys(fields[name], vertices) for name in ("s", "phi_s"))
+        self.name, self.field = row.restricted, row.field
+        inside = fields[layout.table.lithium.field]
+        space = inside.space
+        self.function, self.accumulator = fem.Function(space, name=self.name), fem.Function(space)
+        self._outer = layout.functions[self.field]
+        here, there = (local_dof_keys(f, vertices) for f in (inside, fields[self.field]))
         # Every cell of a particle that a rank has on one submesh, it has on the other.
         order = np.argsort(there)
         self._dofs = order[np.searchsorted(there, here, sorter=order)]
         assert np.array_equal(there[self._dofs], here)
-        self.positions: Ints = layout.global_of["phi_s"][self._dofs]
+        self.positions: Ints = layout.global_of[self.field][self._dofs]
 
     @property
     def owned_positions(self) -> Ints:

@@ -1,4 +1,4 @@
-"""Where the four fields live."""
+"""Where the fields live."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from typing import Any
 import ufl
 from dolfinx import fem
 
+from heterode.physics.balances import CELL, Table
 from heterode.solver.discretisation.electrode_mesh import ElectrodeMesh, Submesh
 from heterode.solver.discretisation.facets import FieldOnSubmesh
 
 
 @dataclass(frozen=True)
 class Spaces:
-    """The four Lagrange spaces, the submesh of each, and the functions that hold the fields.
+    """The Lagrange spaces of the fields, the submesh of each, and functions that hold them.
 
     Attributes:
         by_field: space and submesh of each field.
@@ -28,14 +29,14 @@ class Spaces:
     degree: int
 
     @classmethod
-    def on(cls, mesh: ElectrodeMesh, degree: int) -> Spaces:
+    def on(cls, mesh: ElectrodeMesh, degree: int, table: Table = CELL) -> Spaces:
         def lagrange(part: Submesh) -> FieldOnSubmesh:
             return FieldOnSubmesh(fem.functionspace(part.mesh, ("Lagrange", degree)), part)
 
-        particles, liquid, solid = map(
-            lagrange, (mesh.particles, mesh.electrolyte, mesh.electronic)
-        )
-        by_field = {"s": particles, "y": liquid, "phi_l": liquid, "phi_s": solid}
+        # Fields of one domain share a space.
+        domains = dict.fromkeys(row.domain for row in table.rows)
+        spaces = {name: lagrange(mesh.domain(name)) for name in domains}
+        by_field = {row.field: spaces[row.domain] for row in table.rows}
         functions = {name: fem.Function(f.space, name=name) for name, f in by_field.items()}
         return cls(by_field, functions, degree)
 

@@ -1,7 +1,8 @@
-"""The volume terms of a cell: its parameters put into the weak forms of `heterode.physics`."""
+"""The volume terms of a cell: the weak forms of all balances, sorted by how they are assembled."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,27 +11,26 @@ from dolfinx import fem
 
 from heterode.geometry import tags
 from heterode.parameters import Parameters
-from heterode.physics import carbon, electrolyte, solid
-from heterode.physics.effective import bruggeman, carbon_factor
+from heterode.physics.balances import Balance, Table
+from heterode.physics.weak_form import DOMAINS, Domain, Region
 from heterode.solver.discretisation.electrode_mesh import ElectrodeMesh
-from heterode.solver.discretisation.restriction import INNER, ParticleRestriction
+from heterode.solver.discretisation.restriction import ParticleRestriction
 from heterode.solver.discretisation.spaces import Spaces
-from heterode.solver.equations.volume import WeakForms
+from heterode.solver.equations.volume import Block, WeakForms
+
+_REGIONS: Mapping[int, Region] = {tags.CBD: "binder", tags.SEPARATOR: "separator"}
 
 
-def reference_transference(parameters: Parameters) -> float:
-    """t+ at the initial salt concentration, taken out of the salt equation's volume."""
-    c = np.float64(parameters.electrolyte.initial_concentration)
-    functions = parameters.electrolyte.functions
-    return float(functions.transference_number(c, parameters.temperature))
-
-
-class CellForms:
-    """Writes down the weak forms of one cell.
+class CellContext:
+    """What the weak forms of one cell are written with: a `heterode.physics.weak_form.Context`.
 
     Args:
         mesh, parameters, spaces: of the cell.
         inner: phi_s on the particles, where their conductivity is a function of s.
+
+    Attributes:
+        u, v: unknowns and test functions.
+        dx, flux_dx: measures.
     """
 
     def __init__(
@@ -40,145 +40,89 @@ class CellForms:
         spaces: Spaces,
         inner: ParticleRestriction | None = None,
     ) -> None:
-        self._mesh, self._parameters, self._spaces = mesh, parameters, spaces
-        self._inner = inner
+        self._mesh, self.parameters = mesh, parameters
+        self.u: dict[str, Any] = dict(spaces.functions)
+        if inner is not None:
+            self.u[inner.name] = inner.function
+        self.v = {name: ufl.TestFunction(f.function_space) for name, f in self.u.items()}
+        parts = {name: mesh.domain(name) for name in DOMAINS}
+        self.dx = {name: spaces.measure(part) for name, part in parts.items()}
+        self.flux_dx = {name: spaces.gradient_measure(part) for name, part in parts.items()}
+        self._properties: dict[tuple[Any, ...], fem.Function] = {}
 
-    def all(self) -> WeakForms:
-        """Solid diffusion, salt, ionic and electronic charge."""
-        forms = [self._solid_forms(), self._electrolyte_forms(), self._carbon_forms()]
-        if self._inner is not None:
-            forms.append(self._particle_forms(self._inner.function))
-        return merged(*forms)
+    def constant(self, domain: Domain, value: float) -> fem.Constant:
+        """A number on a domain."""
+        return fem.Constant(self._mesh.domain(domain).mesh, np.float64(value))
 
-    def _solid_forms(self) -> WeakForms:
-        material, dx = self._parameters.active_material, self._spaces.measure(self._mesh.particles)
-        space, s = self._spaces.by_field["s"].space, self._spaces.functions["s"]
-        u, v, c_max = (
-            ufl.TrialFunction(space),
-            ufl.TestFunction(space),
-            material.maximum_concentration,
-        )
-        D_of = material.diffusivity_of_fraction
-        T = self._parameters.temperature
-        storage = {"s": solid.lithium_storage(u, v, c_max=c_max, dx=dx)}
-        if isinstance(material.diffusivity, float):
-            D_s = fem.Constant(self._mesh.particles.mesh, np.float64(D_of(s, T)))
-            return WeakForms(
-                storage, constant={"s": solid.solid_diffusion(u, v, D_s=D_s, c_max=c_max, dx=dx)}
-            )
-        D_s = D_of(s, T)
-        residual = solid.solid_diffusion(s, v, D_s=D_s, c_max=c_max, dx=dx)
-        return WeakForms(
-            storage,
-            nonlinear={"s": residual},
-            derivatives={("s", "s"): ufl.derivative(residual, s, u)},
-        )
+    def by_region(self, domain: Domain, values: Mapping[Region, float]) -> fem.Function:
+        """A property that is constant in each region of a domain; the same one if asked again."""
+        key = (domain, *sorted(values.items()))
+        if key not in self._properties:
+            self._properties[key] = self._piecewise(domain, values)
+        return self._properties[key]
 
-    def _electrolyte_forms(self) -> WeakForms:
-        p, part = self._parameters, self._mesh.electrolyte
-        dx, flux_dx = self._spaces.measure(part), self._spaces.gradient_measure(part)
-        c_0, T = p.electrolyte.initial_concentration, p.temperature
-        space = self._spaces.by_field["y"].space
-        y, phi_l = self._spaces.functions["y"], self._spaces.functions["phi_l"]
-        u, w = ufl.TrialFunction(space), ufl.TestFunction(space)
-        porosity, transport = self._porous_properties()
-        k = self._electrolyte_coefficients(y, transport)
-        salt = electrolyte.salt_transport(
-            y, phi_l, w, k=k, t_ref=reference_transference(p), c_0=c_0, T=T, dx=flux_dx
-        )
-        charge = electrolyte.ionic_charge(y, phi_l, w, k=k, T=T, dx=flux_dx)
-        derivatives = {
-            ("y", "y"): ufl.derivative(salt, y, u),
-            ("phi_l", "y"): ufl.derivative(charge, y, u),
-            ("phi_l", "phi_l"): ufl.derivative(charge, phi_l, u),
-        }
-        if p.electrolyte.functions.constant_transference is None:
-            derivatives["y", "phi_l"] = ufl.derivative(salt, phi_l, u)
-        return WeakForms(
-            storage={"y": electrolyte.salt_storage(u, w, porosity=porosity, c_0=c_0, dx=dx)},
-            nonlinear={"y": salt, "phi_l": charge},
-            derivatives=derivatives,
-        )
-
-    def _carbon_forms(self) -> WeakForms:
-        part = self._mesh.electronic
-        space, dx = self._spaces.by_field["phi_s"].space, self._spaces.measure(part)
-        u, w = ufl.TrialFunction(space), ufl.TestFunction(space)
-        binder = self._parameters.carbon_binder
-        factor = carbon_factor(
-            binder.electrolyte_fraction, binder.bruggeman_exponent, binder.bruggeman_carbon
-        )
-        sigma: Any = fem.Constant(part.mesh, np.float64(binder.conductivity * factor))
-        if part is not self._mesh.carbon:
-            sigma = self._conductivity_by_cell(binder.conductivity * factor)
-        return WeakForms({}, constant={"phi_s": carbon.electronic_charge(u, w, sigma=sigma, dx=dx)})
-
-    def _conductivity_by_cell(self, binder: float) -> fem.Function:
-        """sigma of carbon binder and particles; 0 in particles where it depends on s."""
-        given = self._parameters.active_material.electronic_conductivity_of_fraction
-        part = self._mesh.electronic
+    def _piecewise(self, domain: Domain, values: Mapping[Region, float]) -> fem.Function:
+        part = self._mesh.domain(domain)
         function = fem.Function(fem.functionspace(part.mesh, ("DG", 0)))
         cells = np.asarray(function.function_space.dofmap.list).ravel()
-        inside = given if isinstance(given, float) else 0.0
-        function.x.array[cells] = np.where(part.cell_tags == tags.CBD, binder, inside)
+        by_cell = np.full(part.cell_tags.size, values.get("particles", np.nan))
+        for tag, region in _REGIONS.items():
+            by_cell[part.cell_tags == tag] = values.get(region, np.nan)
+        if np.isnan(by_cell).any():
+            raise ValueError(f"a property of the domain {domain} lacks one of its regions")
+        function.x.array[cells] = by_cell
         return function
 
-    def _particle_forms(self, phi_p: fem.Function) -> WeakForms:
-        """Electrons in particles with a conductivity that depends on s."""
-        given = self._parameters.active_material.electronic_conductivity_of_fraction
-        assert callable(given)
-        space, s = self._spaces.by_field["s"].space, self._spaces.functions["s"]
-        u, w = ufl.TrialFunction(space), ufl.TestFunction(space)
-        dx = self._spaces.measure(self._mesh.particles)
-        residual = carbon.electronic_charge(phi_p, w, sigma=given(s), dx=dx)
-        return WeakForms(
-            {},
-            nonlinear={INNER: residual},
-            derivatives={
-                (INNER, INNER): ufl.derivative(residual, phi_p, u),
-                (INNER, "s"): ufl.derivative(residual, s, u),
-            },
+
+def weak_forms(table: Table, context: CellContext) -> WeakForms:
+    """The weak forms of a table's balances: which matrices are made once, which follow the state.
+
+    Raises:
+        ValueError: a row says that its volume term is linear, and it is not.
+    """
+    found = WeakForms()
+    inside: dict[str, Any] = {}
+    for row in table.rows:
+        weak, unknown = row.forms(context), context.u[row.field]
+        if row.stored != (weak.storage is not None):
+            raise ValueError(f"the row of {row.field} and its form differ in whether it is stored")
+        if weak.storage is not None:
+            found.storage[row.field] = _bilinear(weak.storage, unknown)
+        if weak.linear:
+            _refuse_others(row, weak.volume, context)
+            found.constant[row.field] = _bilinear(weak.volume, unknown)
+        else:
+            found.nonlinear[row.field] = weak.volume
+        if weak.inside is not None:
+            inside[row.restricted] = weak.inside
+    found.nonlinear.update(inside)
+    for name, residual in found.nonlinear.items():
+        found.derivatives.update(_derivatives(name, residual, context))
+    return found
+
+
+def _bilinear(form: Any, unknown: fem.Function) -> Any:
+    """A form that is linear in an unknown, as the matrix that multiplies it."""
+    return ufl.replace(form, {unknown: ufl.TrialFunction(unknown.function_space)})
+
+
+def _unknowns(form: Any, context: CellContext) -> dict[str, fem.Function]:
+    """The unknowns that a form depends on."""
+    used = form.coefficients()
+    return {name: function for name, function in context.u.items() if function in used}
+
+
+def _derivatives(row: str, residual: Any, context: CellContext) -> dict[Block, Any]:
+    """The derivatives of a residual with all unknowns that it depends on."""
+    return {
+        (row, name): ufl.derivative(residual, u, ufl.TrialFunction(u.function_space))
+        for name, u in _unknowns(residual, context).items()
+    }
+
+
+def _refuse_others(row: Balance, volume: Any, context: CellContext) -> None:
+    used = set(_unknowns(volume, context))
+    if used != {row.field}:
+        raise ValueError(
+            f"the volume term of {row.field} is not linear: it holds {', '.join(sorted(used))}"
         )
-
-    def _porous_properties(self) -> tuple[fem.Function, fem.Function]:
-        """Porosity and Bruggeman factor of the electrolyte's cells."""
-        binder, separator = self._parameters.carbon_binder, self._parameters.separator
-        part = self._mesh.electrolyte
-        space = fem.functionspace(part.mesh, ("DG", 0))
-        porosity, transport = fem.Function(space), fem.Function(space)
-        cells = np.asarray(space.dofmap.list).ravel()
-        in_binder = part.cell_tags == tags.CBD
-        pairs = (
-            (porosity, binder.electrolyte_fraction, separator.porosity),
-            (
-                transport,
-                bruggeman(binder.electrolyte_fraction, binder.bruggeman_exponent),
-                bruggeman(separator.porosity, separator.bruggeman_exponent),
-            ),
-        )
-        for function, inside, outside in pairs:
-            function.x.array[cells] = np.where(in_binder, inside, outside)
-        return porosity, transport
-
-    def _electrolyte_coefficients(
-        self, y: fem.Function, transport: fem.Function
-    ) -> electrolyte.ElectrolyteCoefficients:
-        p = self._parameters
-        functions, T = p.electrolyte.functions, p.temperature
-        c = p.electrolyte.initial_concentration * electrolyte.positive(y)
-        return electrolyte.ElectrolyteCoefficients(
-            D=transport * functions.diffusivity(c, T),
-            kappa=transport * functions.conductivity(c, T),
-            t_plus=functions.transference_number(c, T),
-            tdf=functions.thermodynamic_factor(c, T),
-        )
-
-
-def merged(*parts: WeakForms) -> WeakForms:
-    """All the forms of several physics."""
-    return WeakForms(
-        storage={k: v for part in parts for k, v in part.storage.items()},
-        constant={k: v for part in parts for k, v in part.constant.items()},
-        nonlinear={k: v for part in parts for k, v in part.nonlinear.items()},
-        derivatives={k: v for part in parts for k, v in part.derivatives.items()},
-    )

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from mpi4py import MPI
 
-from heterode.solver.discretisation.layout import FIELDS, FieldLayout
+from heterode.solver.discretisation.layout import FieldLayout
 
 Floats = npt.NDArray[np.float64]
 
@@ -19,7 +19,7 @@ class Tolerances:
     """What counts as small.
 
     Attributes:
-        fields: for each field, the time error it may have (s, y dimensionless, potentials in V).
+        fields: for each field, the time error it may have, in the field's own unit.
         voltage: of the cell voltage, V.
         update: largest Newton update at convergence, as a fraction of the time errors.
         charge: largest |sum of interface currents - I| over the current, at convergence, and
@@ -48,7 +48,9 @@ class FieldNorms:
 
     def _sums(self, squares: Floats) -> Floats:
         weighted = self._volumes * squares
-        local = np.array([weighted[self._layout.slices[name]].sum() for name in FIELDS])
+        local = np.array(
+            [weighted[self._layout.slices[name]].sum() for name in self._layout.fields]
+        )
         total = np.empty_like(local)
         self._layout.comm.Allreduce(local, total, op=MPI.SUM)
         return total
@@ -56,4 +58,4 @@ class FieldNorms:
     def __call__(self, vector: Floats) -> dict[str, float]:
         """Norm of each field of an owned vector. Collective."""
         mean_squares = self._sums(vector * vector) / self._domains
-        return dict(zip(FIELDS, np.sqrt(np.abs(mean_squares)).tolist(), strict=True))
+        return dict(zip(self._layout.fields, np.sqrt(np.abs(mean_squares)).tolist(), strict=True))

@@ -1,7 +1,11 @@
-"""The surface terms of a cell: which current flows through which facets, into which balances."""
+"""The surface terms of a cell: which current flows through which facets.
+
+Which balances it enters, and with which factors, the table of balances says.
+"""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
 
 import numpy as np
@@ -11,10 +15,17 @@ from mpi4py import MPI
 from heterode.materials import arrhenius, lithium_metal_exchange_current
 from heterode.parameters import Parameters
 from heterode.physics import kinetics
+from heterode.physics.balances import (
+    COLLECTOR,
+    DOUBLE_LAYER,
+    INTERFACE,
+    LITHIUM,
+    Surface,
+    Table,
+)
 from heterode.physics.exchange import exchange_law
-from heterode.solver.discretisation.electrode_mesh import ElectrodeMesh, FacetSet
+from heterode.solver.discretisation.electrode_mesh import ElectrodeMesh
 from heterode.solver.discretisation.facets import FacetTrace, facet_trace
-from heterode.solver.discretisation.layout import FIELDS
 from heterode.solver.discretisation.spaces import Spaces
 from heterode.solver.equations.system import SurfaceTerm
 
@@ -24,27 +35,30 @@ IDEAL_CONTACT = 1e-10
 """Contact resistance of the ideal reference phi_l = 0, ohm m^2: 1 nV at 10 A m^-2."""
 
 
-def surface_traces(mesh: ElectrodeMesh, spaces: Spaces) -> dict[str, FacetTrace]:
-    """Traces of the fields on interface, lithium metal and collector."""
+def surface_traces(mesh: ElectrodeMesh, spaces: Spaces, table: Table) -> dict[str, FacetTrace]:
+    """Traces of the fields that meet at each surface, by its facets."""
 
-    def trace(facets: FacetSet, names: tuple[str, ...], opposite: frozenset[str]) -> FacetTrace:
+    def trace(surface: Surface) -> FacetTrace:
+        seen_from, *opposite = (table.on(domain) for domain in surface.sides)
+        here, there = (
+            [row.field for row in rows] for rows in (seen_from, itertools.chain(*opposite))
+        )
         return facet_trace(
             mesh,
-            facets,
-            {name: spaces.by_field[name] for name in names},
-            opposite,
+            mesh.facets(surface),
+            {name: spaces.by_field[name] for name in (*here, *there)},
+            frozenset(there),
             degree=spaces.degree,
             quadrature_degree=spaces.quadrature_degree,
         )
 
-    return {
-        "interface": trace(mesh.interface, FIELDS, frozenset(FIELDS) - {"s"}),
-        "lithium": trace(mesh.lithium, ("y", "phi_l"), frozenset()),
-        "collector": trace(mesh.collector, ("phi_s",), frozenset()),
-    }
+    # Surfaces of the same facets share a trace.
+    by_facets = {surface.facets: surface for surface in table.surfaces}
+    return {facets: trace(surface) for facets, surface in by_facets.items()}
 
 
 def surface_terms(
+    table: Table,
     parameters: Parameters,
     traces: Mapping[str, FacetTrace],
     curve: kinetics.PotentialCurve,
@@ -52,9 +66,10 @@ def surface_terms(
     t_ref: float,
     comm: MPI.Comm,
 ) -> dict[str, SurfaceTerm]:
-    """The currents through the three surfaces, and that of the double layer. Collective.
+    """The currents through the surfaces of a table, by their names. Collective.
 
     Args:
+        table: the balances.
         parameters: of the cell.
         traces: from `surface_traces`.
         curve: open-circuit potential of the active material.
@@ -62,22 +77,25 @@ def surface_terms(
         t_ref: transference number taken out of the salt equation's volume.
         comm: the ranks.
     """
-    salt = 1 - t_ref
-    interface = {"s": 1.0, "y": -salt, "phi_l": -1.0, "phi_s": 1.0}
-    insertion = _insertion(parameters, curve, penalty)
-    metal = _lithium_metal(parameters)
-    collector = _collector(parameters, traces["collector"], comm)
-    terms = {
-        "interface": SurfaceTerm(traces["interface"], insertion, interface),
-        "lithium": SurfaceTerm(traces["lithium"], metal, {"y": salt, "phi_l": 1.0}),
-        "collector": SurfaceTerm(traces["collector"], collector, {"phi_s": 1.0}),
+    factors = {row.field: row.factors(t_ref) for row in table.rows}
+    laws: dict[Surface, kinetics.SurfaceCurrent] = {
+        INTERFACE: _insertion(parameters, curve, penalty),
+        LITHIUM: _lithium_metal(parameters),
+        COLLECTOR: _collector(parameters, traces[COLLECTOR.facets], comm),
     }
     capacitance = parameters.active_material.double_layer_capacitance
     if capacitance > 0.0:
-        charging = {name: factor for name, factor in interface.items() if name != "s"}
-        layer = kinetics.DoubleLayer(capacitance)
-        terms["double_layer"] = SurfaceTerm(traces["interface"], layer, charging, of_rates=True)
-    return terms
+        laws[DOUBLE_LAYER] = kinetics.DoubleLayer(capacitance)
+    return {
+        surface.name: SurfaceTerm(
+            surface,
+            traces[surface.facets],
+            laws[surface],
+            {name: by[surface] for name, by in factors.items() if surface in by},
+        )
+        for surface in table.surfaces
+        if surface in laws
+    }
 
 
 def _insertion(

@@ -3,8 +3,8 @@
     R(u, V, I) = 0      all fields
     h(u, I)    = 0      the collector: I is what flows through it (or its mean potential is zero)
 
-u holds the fields of `layout.FIELDS`, V is the cell voltage, V, and I the cell current, A (per
-metre of depth in 2D), positive on charge. All rows of R are currents.
+u holds the fields of the table of balances, V is the cell voltage, V, and I the cell current, A
+(per metre of depth in 2D), positive on charge. All rows of R are currents.
 """
 
 from __future__ import annotations
@@ -20,15 +20,18 @@ from dolfinx.la import InsertMode
 from mpi4py import MPI
 from petsc4py import PETSc
 
+from heterode.physics.balances import SCALARS, Balance, Surface
 from heterode.physics.kinetics import Flux, SurfaceCurrent
 from heterode.solver.discretisation.facets import FacetTrace
-from heterode.solver.discretisation.layout import FIELDS, FieldLayout
+from heterode.solver.discretisation.layout import FieldLayout
 from heterode.solver.discretisation.matrix import CoordinateMatrix
 from heterode.solver.equations.volume import VolumeTerms
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
-SCALARS = ("V", "I")
+
+APPLIED = next(scalar for scalar in SCALARS if scalar.surface is not None)
+"""The cell current, and where it flows."""
 
 
 @dataclass(frozen=True)
@@ -36,16 +39,16 @@ class SurfaceTerm:
     """A current through a surface and the residuals it enters.
 
     Attributes:
+        surface: of the table of balances.
         trace: the fields' trace on the surface.
         law: the current density.
         factors: for each field whose residual it enters, the factor of its boundary integral.
-        of_rates: the current is what the law makes of the rates of change of fields and V.
     """
 
+    surface: Surface
     trace: FacetTrace
     law: SurfaceCurrent
     factors: Mapping[str, float]
-    of_rates: bool = False
 
     def flux(self, values: Mapping[str, Floats], V: float, I: float) -> Flux:
         """The current density at the quadrature points."""
@@ -93,7 +96,7 @@ class CellSystem:
     Args:
         layout: positions of the fields.
         volume: volume terms.
-        surfaces: by name; "interface" and "collector" must be among them.
+        surfaces: by name; that of the cell current must be among them.
         collector_kind: "current" when h says that I flows through the collector's contact,
             "gauge" when h says that the mean of phi_s over it is zero.
 
@@ -111,7 +114,7 @@ class CellSystem:
         self.layout, self.volume, self.surfaces = layout, volume, dict(surfaces)
         self._collector_kind = collector_kind
         self._accumulators = {
-            name: fem.Function(layout.functions[name].function_space) for name in FIELDS
+            name: fem.Function(layout.functions[name].function_space) for name in layout.fields
         }
         self.loads: Mapping[str, Floats] = {}
         self._rates = self._rate_functions()
@@ -119,7 +122,9 @@ class CellSystem:
 
     def _rate_functions(self) -> dict[str, fem.Function]:
         """Functions for the rates of the fields that surface terms are made of."""
-        fields = {f for term in self.surfaces.values() if term.of_rates for f in term.law.fields}
+        fields = {
+            f for term in self.surfaces.values() if term.surface.of_rates for f in term.law.fields
+        }
         return {
             name: fem.Function(self.layout.functions[name].function_space)
             for name in sorted(fields)
@@ -145,7 +150,7 @@ class CellSystem:
         self.volume.add_nonlinear(self._accumulators)
         fluxes = {}
         for name, term in self.surfaces.items():
-            if term.of_rates:
+            if term.surface.of_rates:
                 fluxes[name] = term.flux(rates, rate_V, 0.0)
             else:
                 fluxes[name] = term.flux(values, V, I)
@@ -167,12 +172,12 @@ class CellSystem:
     def _constraint(
         self, values: Mapping[str, Floats], fluxes: Mapping[str, Flux], I: float
     ) -> float:
-        collector = self.surfaces["collector"]
+        collector = self.collector
         if self._collector_kind == "current":
-            local = collector.integral(fluxes["collector"])
+            local = collector.integral(fluxes[collector.surface.name])
             return I + float(self.layout.comm.allreduce(local))
-        phi_s = collector.trace.at_points("phi_s", values["phi_s"])
-        return float(self.layout.comm.allreduce(float(collector.trace.weights @ phi_s)))
+        potential = collector.trace.at_points(APPLIED.field, values[APPLIED.field])
+        return float(self.layout.comm.allreduce(float(collector.trace.weights @ potential)))
 
     def _clear(self) -> None:
         for accumulator in self._accumulators.values():
@@ -216,7 +221,7 @@ class CellSystem:
         for name, term in self.surfaces.items():
             for column in term.law.fields:
                 mass = term.trace.mass(fluxes[name].derivatives[column])
-                if term.of_rates:
+                if term.surface.of_rates:
                     mass = leading * mass
                 for factor in term.factors.values():
                     self._values[position : position + mass.size] = factor * mass
@@ -231,22 +236,23 @@ class CellSystem:
             fluxes, leading: as for `jacobian`.
         """
         columns = {}
-        for scalar in SCALARS:
+        for scalar in (scalar.name for scalar in SCALARS):
             touched = [n for n in self.surfaces if scalar in fluxes[n].derivatives]
             if touched:
                 self._clear()
                 for name in touched:
-                    weight = leading if self.surfaces[name].of_rates else 1.0
+                    weight = leading if self.surfaces[name].surface.of_rates else 1.0
                     derivative = fluxes[name].derivatives[scalar]
                     self._add_load(self.surfaces[name], weight * derivative)
                 columns[scalar] = self._collect()
-        collector = self.surfaces["collector"].trace
+        surface, collector = self.collector.surface, self.collector.trace
         if self._collector_kind == "current":
-            density, corner = fluxes["collector"].derivatives["phi_s"], 1.0
+            density, corner = fluxes[surface.name].derivatives[APPLIED.field], 1.0
         else:
             density, corner = np.ones(collector.weights.size), 0.0
         self._clear()
-        self._accumulators["phi_s"].x.array[collector.dofs["phi_s"]] += collector.load(density)
+        nodes = collector.dofs[APPLIED.field]
+        self._accumulators[APPLIED.field].x.array[nodes] += collector.load(density)
         return Border(columns, self._collect(), corner)
 
     def _create_matrix(self) -> tuple[CoordinateMatrix, Floats]:
@@ -279,22 +285,58 @@ class CellSystem:
 
     # -- integrals --------------------------------------------------------------------------
 
-    def interface_current(self, values: Mapping[str, Floats], V: float, I: float) -> float:
-        """Integral of the interface current for given local fields, A. Collective."""
-        term = self.surfaces["interface"]
-        return float(self.layout.comm.allreduce(term.integral(term.flux(values, V, I))))
+    def stored(self, row: Balance, vector: Floats) -> float:
+        """What a field stores, as a charge, A s. Collective."""
+        return float(self.layout.comm.allreduce(float(self.volume.stored(row.field, vector).sum())))
+
+    @property
+    def collector(self) -> SurfaceTerm:
+        """The term of the surface that the cell current flows through."""
+        assert APPLIED.surface is not None
+        return self.surfaces[APPLIED.surface.name]
+
+    @property
+    def reactions(self) -> list[SurfaceTerm]:
+        """The reactions, of each of which the current follows from the fields alone."""
+        return [
+            term
+            for term in self.surfaces.values()
+            if term.surface.kind == "reaction" and not term.surface.of_rates
+        ]
+
+    @property
+    def reaction(self) -> SurfaceTerm:
+        """The reaction of the active material."""
+        (term,) = self.reactions
+        return term
+
+    @property
+    def double_layer(self) -> SurfaceTerm | None:
+        """The charging of the surface that reacts, where it has a double layer."""
+        layers = [term for term in self.surfaces.values() if term.surface.of_rates]
+        return layers[0] if layers else None
+
+    def reacted(self, totals: Mapping[str, float]) -> float:
+        """Of `totals`, what flows through the particles' surfaces, A."""
+        return sum(totals[n] for n, t in self.surfaces.items() if t.surface.kind == "reaction")
+
+    def reaction_current(self, values: Mapping[str, Floats], V: float, I: float) -> float:
+        """Integral of the reactions' current for given local fields, A. Collective."""
+        local = sum(term.integral(term.flux(values, V, I)) for term in self.reactions)
+        return float(self.layout.comm.allreduce(local))
 
     def double_layer_density(self, vector: Floats, V: float) -> Floats:
-        """(points,) charge of the double layer at the interface's points, A s m^-2. Collective.
+        """(points,) charge of the double layer at its surface's points, A s m^-2. Collective.
 
         Linear in its arguments; the fields' functions stay as they are.
         """
-        values = self._local_rates(vector)
-        return np.asarray(self.surfaces["double_layer"].flux(values, V, 0.0).value)
+        term, values = self.double_layer, self._local_rates(vector)
+        assert term is not None
+        return np.asarray(term.flux(values, V, 0.0).value)
 
     def double_layer_charge(self, vector: Floats, V: float) -> float:
-        """Charge in the interface's double layer, A s; 0 without one. Collective."""
-        term = self.surfaces.get("double_layer")
+        """Charge in the double layer, A s; 0 without one. Collective."""
+        term = self.double_layer
         if term is None:
             return 0.0
         density = self.double_layer_density(vector, V)

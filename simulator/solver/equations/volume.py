@@ -19,7 +19,7 @@ from heterode.solver.discretisation.constant_matrix import (
     owned_rows,
 )
 from heterode.solver.discretisation.layout import FieldLayout
-from heterode.solver.discretisation.restriction import INNER, ParticleRestriction
+from heterode.solver.discretisation.restriction import ParticleRestriction
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -37,10 +37,10 @@ class WeakForms:
         derivatives: of `nonlinear`, by (row, column).
     """
 
-    storage: Mapping[str, Any]
-    constant: Mapping[str, Any] = field(default_factory=dict)
-    nonlinear: Mapping[str, Any] = field(default_factory=dict)
-    derivatives: Mapping[Block, Any] = field(default_factory=dict)
+    storage: dict[str, Any] = field(default_factory=dict)
+    constant: dict[str, Any] = field(default_factory=dict)
+    nonlinear: dict[str, Any] = field(default_factory=dict)
+    derivatives: dict[Block, Any] = field(default_factory=dict)
 
 
 class _StateMatrix:
@@ -126,7 +126,7 @@ class VolumeTerms:
         self._layout, self._inner = layout, inner
         functions = dict(layout.functions)
         if inner is not None:
-            functions[INNER] = inner.function
+            functions[inner.name] = inner.function
         self._storage = {f: ConstantMatrix(a) for f, a in forms.storage.items()}
         self._constant = {f: ConstantMatrix(a) for f, a in forms.constant.items()}
         self._nonlinear = [
@@ -147,15 +147,13 @@ class VolumeTerms:
         return np.repeat(self._owned_positions(row), counts), self._columns(column, matrix)
 
     def _owned_positions(self, name: str) -> Ints:
-        if name == INNER:
-            assert self._inner is not None
+        if self._inner is not None and name == self._inner.name:
             return self._inner.owned_positions
         part = self._layout.slices[name]
         return self._layout.global_of[name][: part.stop - part.start]
 
     def _columns(self, name: str, matrix: Any) -> Ints:
-        if name == INNER:
-            assert self._inner is not None
+        if self._inner is not None and name == self._inner.name:
             return self._inner.columns(matrix)
         return self._layout.positions(name, global_columns(matrix))
 
@@ -171,8 +169,8 @@ class VolumeTerms:
             return
         self._inner.take()
         for group in self._nonlinear:
-            group.add_to({**accumulators, INNER: self._inner.accumulator})
-        self._inner.give(accumulators["phi_s"])
+            group.add_to({**accumulators, self._inner.name: self._inner.accumulator})
+        self._inner.give(accumulators[self._inner.field])
 
     def add_linear(self, residual: Floats, vector: Floats, rate: Floats) -> None:
         """Add the constant terms to an owned residual.

@@ -19,25 +19,42 @@ class Balances:
     salt     |salt in the electrolyte - salt at the start| / salt at the start
     prescribed_charge   what passed against what the protocol prescribed, see `Prescribed`
 
+    Lithium and salt are two of the stored fields of the table of balances; others are held to
+    the same: what a field stores changes by `Balance.released` times the charge that passed, or
+    not at all. The table's boundary factors are not asked, since they may be what is wrong.
+
     Args:
         system: owns the storage terms.
         start: the state before the first step.
     """
 
     def __init__(self, system: CellSystem, start: State) -> None:
-        self._system = system
-        self._lithium_0, self._salt_0 = self._stored(start)
+        self._system, self._table = system, system.layout.table
+        self._start = self._stored(start)
         self._layer_0 = system.double_layer_charge(start.vector, start.V)
         self._time, self._throughput = start.time, 0.0
-        self._prescribed = Prescribed(start, self._lithium_0 - self._layer_0)
-        self.charge = self.lithium = self.salt = 0.0
+        self._prescribed = Prescribed(start, self._lithium(self._start) - self._layer_0)
+        self.charge = 0.0
+        self._errors = dict.fromkeys(self._start, 0.0)
 
-    def _stored(self, state: State) -> tuple[float, float]:
-        """Lithium in the particles and salt in the electrolyte, as charges, A s. Collective."""
-        volume, comm = self._system.volume, self._system.layout.comm
-        amounts = [float(volume.stored(name, state.vector).sum()) for name in ("s", "y")]
-        lithium, salt = (float(comm.allreduce(amount)) for amount in amounts)
-        return lithium, salt
+    @property
+    def lithium(self) -> float:
+        """The error of the particles' lithium."""
+        return self._lithium(self._errors)
+
+    @property
+    def salt(self) -> float:
+        """The error of the electrolyte's salt."""
+        return self._errors["salt"]
+
+    def _lithium(self, by_name: Mapping[str, float]) -> float:
+        return by_name[self._table.lithium.conserved]
+
+    def _stored(self, state: State) -> dict[str, float]:
+        """Lithium in the particles, salt in the electrolyte: what is stored, as charges, A s.
+        Collective."""
+        rows = self._table.stored
+        return {row.conserved: self._system.stored(row, state.vector) for row in rows}
 
     def update(self, state: State, prescription: Prescription) -> None:
         """Take an accepted state into account. Collective.
@@ -46,23 +63,25 @@ class Balances:
             state: at the end of a time step.
             prescription: of the protocol for that step.
         """
-        lithium, salt = self._stored(state)
+        stored = self._stored(state)
         layer = self._system.double_layer_charge(state.vector, state.V)
-        self._prescribed.update(state, lithium - layer, prescription)
+        self._prescribed.update(state, self._lithium(stored) - layer, prescription)
         self._throughput += abs(state.I) * (state.time - self._time)
         self._time = state.time
         self.charge = max(self.charge, state.charge_error)
-        if self._throughput > 0:
-            missing = abs(self._lithium_0 - lithium - (state.charge - (layer - self._layer_0)))
-            self.lithium = max(self.lithium, missing / self._throughput)
-        self.salt = max(self.salt, abs(salt - self._salt_0) / self._salt_0)
+        for row in self._table.stored:
+            name = row.conserved
+            whole = self._throughput if row.released else self._start[name]
+            if whole > 0:
+                passed = state.charge - (layer - self._layer_0)
+                missing = abs(self._start[name] - stored[name] - row.released * passed)
+                self._errors[name] = max(self._errors[name], missing / whole)
 
     @property
     def memory(self) -> dict[str, Any]:
         """All that `update` depends on."""
         return {
-            "lithium_0": self._lithium_0,
-            "salt_0": self._salt_0,
+            **{f"{name}_0": amount for name, amount in self._start.items()},
             "double_layer_0": self._layer_0,
             "time": self._time,
             "throughput": self._throughput,
@@ -72,19 +91,18 @@ class Balances:
 
     def recall(self, memory: Mapping[str, Any]) -> None:
         """Go on from the memory of another run's balances."""
-        self._lithium_0, self._salt_0 = memory["lithium_0"], memory["salt_0"]
+        self._start = {name: memory[f"{name}_0"] for name in self._start}
         self._layer_0 = memory.get("double_layer_0", 0.0)
         self._time, self._throughput = memory["time"], memory["throughput"]
-        self.charge, self.lithium = memory["charge"], memory["lithium"]
-        self.salt = memory["salt"]
+        self.charge = memory["charge"]
+        self._errors = {name: memory[name] for name in self._errors}
         self._prescribed.recall(memory.get("prescribed"))
 
     def as_dict(self) -> dict[str, float]:
         """For the manifest."""
         return {
             "charge": self.charge,
-            "lithium": self.lithium,
-            "salt": self.salt,
+            **self._errors,
             "prescribed_charge": self._prescribed.error(self._throughput),
         }
 

@@ -22,15 +22,11 @@ from heterode.physics.kinetics import LARGEST_EXPONENT, Flux
 from heterode.results.sample import Extremes
 from heterode.solver.algebra.bordered import BorderedSolver
 from heterode.solver.algebra.linear import LinearSolveError
-from heterode.solver.discretisation.layout import FIELDS
 from heterode.solver.equations.norms import FieldNorms, Tolerances
 from heterode.solver.equations.system import CellSystem, Residual
 from heterode.solver.time.terminal import TerminalControl
 
 Floats = npt.NDArray[np.float64]
-
-LOWEST_SALT = 1e-3
-"""Relative salt concentration below which the electrolyte counts as depleted."""
 
 VOLTAGE_SEARCH = 2.0
 """How far from the last voltage a new one is looked for after a jump of the current, V."""
@@ -137,7 +133,7 @@ class Newton:
             collective.
 
     Attributes:
-        stored: length of the part of an owned vector that is stored (s, y), not instantaneous.
+        layout: positions of the fields.
         iterations: Newton iterations so far, rejected steps included.
     """
 
@@ -154,7 +150,7 @@ class Newton:
         self._at: Linearised | None = None
         self._system, self._bordered, self._norms = system, bordered, norms
         self._tolerances, self._current_scale = tolerances, current_scale
-        self.stored = system.layout.slices["phi_l"].start
+        self.layout = system.layout
         self.iterations = 0
 
     def solve(
@@ -300,7 +296,7 @@ class Newton:
         At time steps well below 1 ms, as right behind a jump to rest, it is more than ROUNDED.
         """
         system = self._system
-        lithium = system.layout.comm.allreduce(float(system.volume.stored("s", vector).sum()))
+        lithium = system.stored(self.layout.table.lithium, vector)
         stored = abs(lithium) + abs(system.double_layer_charge(vector, V))
         return float(np.finfo(np.float64).eps * alpha * stored / self._scale(I))
 
@@ -324,7 +320,7 @@ class Newton:
             # Relations are linear in I, so that this solves g(voltage, wanted) = 0.
             g, _, g_I = control(voltage, I)
             wanted = I - g / g_I
-            return self._system.interface_current(values, voltage, wanted) - wanted
+            return self._system.reaction_current(values, voltage, wanted) - wanted
 
         low, high = V - VOLTAGE_SEARCH, V + VOLTAGE_SEARCH
         if control(low, I)[2] <= 0.0:
@@ -336,64 +332,57 @@ class Newton:
 
     def _size(self, du: Floats, dV: float) -> float:
         norms = self._norms(du)
-        relative = [norms[name] / self._tolerances.fields[name] for name in FIELDS]
+        relative = [norms[name] / self._tolerances.fields[name] for name in self.layout.fields]
         return float(max([*relative, abs(dV) / self._tolerances.voltage]))
 
     def _charge_error(self, totals: Mapping[str, float], I: float) -> float:
-        through = totals["interface"] + totals.get("double_layer", 0.0)
-        return abs(through - I) / self._scale(I)
+        return abs(self._system.reacted(totals) - I) / self._scale(I)
 
     def _leak(self, residual: Floats, I: float) -> float:
         """Lithium that leaves the particles but not through their surfaces, over the current."""
-        rows = float(residual[self._system.layout.slices["s"]].sum())
-        return abs(float(self._system.layout.comm.allreduce(rows))) / self._scale(I)
+        rows = float(residual[self.layout.slices[self.layout.table.lithium.field]].sum())
+        return abs(float(self.layout.comm.allreduce(rows))) / self._scale(I)
 
     def _scale(self, I: float) -> float:
         return max(abs(I), 1e-3 * self._current_scale)
-
-    def _range(self, vector: Floats, name: str) -> tuple[float, float]:
-        return self._extremes(vector[self._system.layout.slices[name]])[0]
 
     def _extremes(self, *parts: Floats) -> list[tuple[float, float]]:
         """Least and largest value of each part over all ranks, by one reduction."""
         ends = [(-np.min(part, initial=np.inf), np.max(part, initial=-np.inf)) for part in parts]
         local = np.array(ends, dtype=np.float64)
         extremes = np.empty_like(local)
-        self._system.layout.comm.Allreduce(local, extremes, op=MPI.MAX)
+        self.layout.comm.Allreduce(local, extremes, op=MPI.MAX)
         return [(-float(low), float(high)) for low, high in extremes]
 
     def _within_bounds(self, vector: Floats, fluxes: Mapping[str, Flux]) -> Extremes:
         """Extremes of a converged state; one that only the smoothing of the equations made possible
         is refused. One reduction over all ranks."""
-        layout = self._system.layout
-        trace = self._system.surfaces["interface"].trace
-        parts = (
-            vector[layout.slices["s"]],
-            layout.functions["s"].x.array[trace.dofs["s"]],
-            vector[layout.slices["y"]],
-            np.array([flux.largest_exponent for flux in fluxes.values()]),
-        )
-        inside, surface, salt, (_, exponent) = self._extremes(*parts)
-        # Surfaces alone: inside a particle, linear elements overshoot for a while ahead of a
-        # front they do not resolve, which touches no kinetics and passes as the front widens.
-        low, high = surface
-        if low <= 0.0 or high >= 1.0:
-            what = "emptied of" if low <= 0.0 else "filled with"
-            raise StepRejectedError(
-                f"a particle's surface is {what} lithium (fraction {low:.4f} to {high:.4f})"
-            )
-        if salt[0] < LOWEST_SALT:
-            raise StepRejectedError(
-                f"the electrolyte is depleted of salt (lowest c_l / c_0 = {salt[0]:.2e})"
-            )
+        layout, parts = self.layout, []
+        for row, watched in layout.table.all_watched:
+            if watched.surface is None:
+                parts.append(vector[layout.slices[row.field]])
+            else:
+                nodes = self._system.surfaces[watched.surface.name].trace.dofs[row.field]
+                parts.append(layout.functions[row.field].x.array[nodes])
+        parts.append(np.array([flux.largest_exponent for flux in fluxes.values()]))
+        *ranges, (_, exponent) = self._extremes(*parts)
+        extremes: dict[str, tuple[float, float]] = {}
+        for (_, watched), found in zip(layout.table.all_watched, ranges, strict=True):
+            if why := watched.refused(*found):
+                raise StepRejectedError(why)
+            extremes[watched.quantity] = found
         if exponent > LARGEST_EXPONENT:
             raise StepRejectedError("an overpotential left the range of the kinetic law (1.5 V)")
-        return Extremes(inside, surface, salt)
+        return extremes
 
     def _suspicion(self, vector: Floats) -> str:
         """What the unconverged state points at, for the message."""
-        s_low, s_high = self._range(vector, "s")
-        y_low, _ = self._range(vector, "y")
-        if not np.isfinite([s_low, s_high, y_low]).all():
+        shown = [(row, w.shown) for row, w in self.layout.table.all_watched if w.shown]
+        ranges = self._extremes(*(vector[self.layout.slices[row.field]] for row, _ in shown))
+        if not np.isfinite(ranges).all():
             return ""
-        return f" (lithium fraction {s_low:.4f} to {s_high:.4f}, lowest c_l / c_0 = {y_low:.3g})"
+        texts = [
+            text.format(low=low, high=high)
+            for (_, text), (low, high) in zip(shown, ranges, strict=True)
+        ]
+        return f" ({', '.join(texts)})"

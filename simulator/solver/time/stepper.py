@@ -20,7 +20,6 @@ import numpy.typing as npt
 from heterode.base.errors import SolveError
 from heterode.physics.kinetics import Flux
 from heterode.results.sample import Extremes
-from heterode.solver.discretisation.layout import FIELDS
 from heterode.solver.equations.norms import FieldNorms, Tolerances
 from heterode.solver.time.bdf import HIGHEST_ORDER, Differentiation, differentiation, extrapolation
 from heterode.solver.time.newton import Newton, StepRejectedError
@@ -244,7 +243,7 @@ class Stepper:
     def _predicted(self, time: float) -> tuple[Floats, float, float]:
         """Vector, V and I extrapolated to `time`.
 
-        Lithium and salt go on from where the control jumped; potentials, V and I jump with it, and
+        Stored fields go on from where the control jumped; potentials, V and I jump with it, and
         are extrapolated from the states behind the jump alone.
         """
         past, since = self._past, self._since_jump()
@@ -252,14 +251,15 @@ class Stepper:
         guess = np.asarray(sum(w * s.vector for w, s in zip(weights, past, strict=False)))
         weights = extrapolation(time, [state.time for state in since], self._highest)
         behind = list(zip(weights, since, strict=False))
-        stored = self._newton.stored
+        stored = self._newton.layout.stored.stop
         guess[stored:] = sum(w * s.vector[stored:] for w, s in behind)
         return guess, sum(w * s.V for w, s in behind), sum(w * s.I for w, s in behind)
 
     def _error(self, difference: Floats, dV: float) -> float:
         norms = self._norms(difference)
-        # Potentials follow from s, y and V at each instant.
-        stored = [norms[name] / self._tolerances.fields[name] for name in FIELDS[:2]]
+        # What is not stored follows from what is, and from V, at each instant.
+        allowed = self._tolerances.fields
+        stored = [norms[r.field] / allowed[r.field] for r in self._newton.layout.table.stored]
         return float(max([*stored, abs(dV) / self._tolerances.voltage]))
 
     def advance(self, step: float, control: TerminalControl) -> tuple[Candidate, float]:
