@@ -11,10 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import FIVE_DISCS, PRESET, environment, short_run
-from surroundings import PATIENCE
 
 import heterode
+from helpers.commands import environment, short_run
+from helpers.paths import FIVE_DISCS, PRESET
+from helpers.surroundings import PATIENCE
 from heterode.base import signals
 from heterode.base.errors import ArgumentError
 from heterode.cli import main

@@ -6,8 +6,10 @@ import subprocess
 import sys
 
 import pytest
-from conftest import FIVE_DISCS, PRESET, ROOT, environment
-from surroundings import PATIENCE
+
+from helpers.commands import environment
+from helpers.paths import FIVE_DISCS, PRESET, ROOT
+from helpers.surroundings import PATIENCE
 
 SPHERES = (ROOT / "params" / "cube_50.toml", ROOT / "meshes" / "spheres_3d.msh")
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pint
 import pytest
-from conftest import FIVE_DISCS, PRESET, ROOT
 
 import heterode
+from helpers.paths import FIVE_DISCS, PRESET, ROOT
 from heterode.parameters import load_parameters
 
 PRESETS = sorted((ROOT / "params").glob("*.toml"))
