@@ -130,7 +130,7 @@ def test_run_writes_what_the_command_writes(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_taken_is_refused(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
-    with pytest.raises(heterode.InputError, match="the folder is not empty"):
+    with pytest.raises(heterode.InputError, match="is not empty, and not a results folder"):
         heterode.run(parameters(), tmp_path, quiet=True)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
     with pytest.raises(heterode.InputError, match="resume goes on with the run"):
