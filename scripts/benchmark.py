@@ -265,10 +265,10 @@ def keep_on_page(name: str, text: str) -> None:
 
 def keep_as_measured(manifests: Sequence[dict[str, Any]]) -> None:
     """Write the table that estimates are made from."""
-    from heterode.forecast.estimate.cost import Measured
+    from heterode.forecast.estimate.cost import MeasuredRun
 
     with open(MEASURED, "w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, [f.name for f in fields(Measured)], lineterminator="\n")
+        writer = csv.DictWriter(file, [f.name for f in fields(MeasuredRun)], lineterminator="\n")
         writer.writeheader()
         for m in manifests:
             writer.writerow(

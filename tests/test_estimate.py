@@ -33,10 +33,10 @@ from heterode.forecast.estimate import warnings as unfit
 from heterode.forecast.estimate.cost import (
     RANKS_BEYOND,
     Cost,
-    Measured,
+    MeasuredRun,
     expected_steps,
     measured_runs,
-    read_runs,
+    parse_measured_runs,
 )
 from heterode.forecast.regimes import effective_radius
 from heterode.geometry.cache import mesh_for
@@ -136,9 +136,9 @@ def test_a_mesh_measures_as_its_parameters_say() -> None:
 # -- time and memory ------------------------------------------------------------------------------
 
 
-def run_of(dofs: int, ranks: int, seconds: float, memory: float, **other: object) -> Measured:
+def run_of(dofs: int, ranks: int, seconds: float, memory: float, **other: object) -> MeasuredRun:
     """A row: 3D, Krylov solver, 100 steps, a tenth of the time outside of the solver."""
-    row = Measured(
+    row = MeasuredRun(
         3, "fieldsplit", dofs, ranks, 100, 400, 3500, seconds, 0.9 * seconds, memory, "a"
     )
     return dataclasses.replace(row, **other)  # type: ignore[arg-type]
@@ -153,7 +153,7 @@ TABLE = (
 )
 
 
-def cost(dofs: int, ranks: int = 1, runs: tuple[Measured, ...] = TABLE) -> Cost:
+def cost(dofs: int, ranks: int = 1, runs: tuple[MeasuredRun, ...] = TABLE) -> Cost:
     """The estimate for a protocol of as many steps as the runs had."""
     found = expected_cost(load("cube_50"), dofs, ranks, solver="fieldsplit", runs=runs)
     assert found is not None
@@ -167,7 +167,7 @@ def hundred_steps(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("hundred_steps")
 @pytest.mark.parametrize("row", TABLE)
-def test_on_a_measured_run_the_estimate_is_that_run(row: Measured) -> None:
+def test_on_a_measured_run_the_estimate_is_that_run(row: MeasuredRun) -> None:
     found = cost(row.dofs, row.ranks)
     assert found.seconds == pytest.approx(row.seconds_total, rel=1e-9)
     assert found.memory_bytes == pytest.approx(row.memory_bytes, rel=1e-9)
@@ -225,7 +225,7 @@ def test_a_direct_solver_is_no_match_for_a_million_unknowns_in_3d() -> None:
 
 
 @pytest.mark.parametrize("row", measured_runs(), ids=lambda r: f"{r.dimension}D-{r.dofs}-{r.ranks}")
-def test_the_table_that_comes_with_heterode_is_sound(row: Measured) -> None:
+def test_the_table_that_comes_with_heterode_is_sound(row: MeasuredRun) -> None:
     assert row.dimension in (2, 3)
     assert 0 < row.seconds_solve <= row.seconds_total
     assert row.newton_iterations >= row.steps > 0
@@ -241,13 +241,13 @@ def test_all_presets_have_an_estimate() -> None:
 
 
 def test_two_rows_for_one_case_are_refused() -> None:
-    names = ",".join(field.name for field in dataclasses.fields(Measured))
+    names = ",".join(field.name for field in dataclasses.fields(MeasuredRun))
     row = ",".join(str(value) for value in dataclasses.astuple(TABLE[0]))
-    assert read_runs(f"{names}\n{row}\n") == (TABLE[0],)
+    assert parse_measured_runs(f"{names}\n{row}\n") == (TABLE[0],)
     with pytest.raises(ValueError, match="two rows"):
-        read_runs(f"{names}\n{row}\n{row}\n")
+        parse_measured_runs(f"{names}\n{row}\n{row}\n")
     with pytest.raises(ValueError, match="linear_solver 'gmres'"):
-        read_runs(f"{names}\n{row.replace('fieldsplit', 'gmres')}\n")
+        parse_measured_runs(f"{names}\n{row.replace('fieldsplit', 'gmres')}\n")
 
 
 def test_the_table_is_packaged() -> None:

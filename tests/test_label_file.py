@@ -416,14 +416,14 @@ def test_a_particle_that_the_gap_cuts_keeps_its_largest_piece() -> None:
     labels[29:31, 25:68] = 1
     apart = mesh_labels(labels, 0.2, 5.0, 0.2, sizes)
     assert apart.cut == ()
-    assert apart.measure[0] == pytest.approx(0.04 * (labels == 1).sum())
+    assert apart.image_volume[0] == pytest.approx(0.04 * (labels == 1).sum())
     # Neighbours squeeze the neck, so that half a gap from either side is all of it.
     labels[14:29, 42:56] = 2
     labels[31:46, 42:56] = 3
     made = mesh_labels(labels, 0.2, 5.0, 0.2, sizes)
     assert made.cut == (1,)
     volume = made.mesh.particles.volume_um3[0]
-    assert volume == pytest.approx(made.measure[0], rel=1e-3)
+    assert volume == pytest.approx(made.image_volume[0], rel=1e-3)
     assert volume == pytest.approx(0.04 * large.sum(), rel=0.1)
     assert volume < 0.8 * 0.04 * (labels == 1).sum()
 

@@ -15,7 +15,7 @@ from heterode.base.errors import InputError
 from heterode.optics.analysis import Options, analyse
 from heterode.optics.grouping import Groups
 from heterode.optics.illumination import flat_gain
-from heterode.optics.measurement import edge_width, measure
+from heterode.optics.measurement import edge_width, measure_particles
 from heterode.optics.micrograph import Micrograph
 from heterode.optics.scoring import score
 from heterode.optics.segmentation import Segmentation, noise_of, segment
@@ -140,7 +140,7 @@ class TestMeasuring:
     def test_brightness_and_place(self) -> None:
         t = truth()
         labels = found(t.micrograph)
-        m = measure(t.micrograph.intensity(), labels)
+        m = measure_particles(t.micrograph.intensity(), labels)
         pairs = score(t.labels, labels)
         scene = t.scene
         error = m.colour[pairs.found] - scene.colour[pairs.truth]
@@ -159,7 +159,7 @@ class TestMeasuring:
         plane = t.micrograph.intensity()[..., 1]
         groups = Groups(labels, labels.max())
         whole = groups.mean(groups.take(plane))
-        core = measure(t.micrograph.intensity(), labels).colour[:, 1]
+        core = measure_particles(t.micrograph.intensity(), labels).colour[:, 1]
         true = t.scene.colour[pairs.truth, 1]
         assert abs(np.mean(core[pairs.found] - true)) < 0.01
         assert np.mean(whole[pairs.found] - true) < -0.03
@@ -180,7 +180,7 @@ class TestMeasuring:
             scene = replace(scene, defocus_um=np.full(len(scene), defocus))
             t = draw(scene, SMALL, random)
             labels = found(t.micrograph)
-            widths.append(np.nanmedian(measure(t.micrograph.intensity(), labels).focus))
+            widths.append(np.nanmedian(measure_particles(t.micrograph.intensity(), labels).focus))
         assert (np.diff(widths) > 0.5).all()
 
     def test_a_particle_among_others_has_no_free_edge(self) -> None:

@@ -8,7 +8,7 @@ import pytest
 from helpers.geometry_cases import MONODISPERSE, geometry
 from heterode.base.errors import InputError
 from heterode.geometry.packing import SHALLOWEST_CUT, pack, wedge_volume
-from heterode.geometry.relaxation import Box, SoftBalls, exchange
+from heterode.geometry.relaxation import Box, SoftBalls, swap_radii
 
 GAP = 0.1
 
@@ -107,7 +107,7 @@ def test_exchanges_keep_the_set_of_radii_and_lower_the_energy():
     radii = random.uniform(1.0, 3.0, 120)
     centres = random.random((120, 3)) * 20.0
     balls = SoftBalls(box, radii, GAP)
-    swapped = exchange(balls, centres, 0)
+    swapped = swap_radii(balls, centres, 0)
     assert not np.array_equal(swapped, radii)
     assert np.array_equal(np.sort(swapped), np.sort(radii))
     after = SoftBalls(box, swapped, GAP).pressures(centres).sum()

@@ -3,82 +3,54 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from helpers.documents import blocks, clone, commands, shell
 from helpers.paths import ROOT
-from helpers.surroundings import PATIENCE
 from heterode.parameters import load_parameters
 from heterode.protocol import parse_item
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 LEFT_OUT = {"scripts/test"}  # it is what runs this test
-COPIED = ("simulator", "params", "meshes", "scripts", "pyproject.toml", "README.md")
-
-
-def blocks(language: str) -> list[str]:
-    """The README's code blocks of one language."""
-    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
-
-
-def commands() -> list[str]:
-    lines = [line for block in blocks("sh") for line in block.splitlines() if line.strip()]
-    return [line for line in lines if line not in LEFT_OUT]
 
 
 @pytest.fixture(scope="module")
-def clone(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The project as a user has it, without results or caches."""
+def copied(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The project as a user has it."""
     folder = tmp_path_factory.mktemp("readme") / "heterode"
-    for name in COPIED:
-        source = ROOT / name
-        if source.is_dir():
-            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-        else:
-            shutil.copy(source, folder / name)
-    return folder
+    folder.mkdir()
+    return clone(folder)
 
 
-def shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        ["bash", "-c", command],
-        cwd=folder,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-        stdin=subprocess.DEVNULL,
-    )
-
-
-def test_every_command_does_what_it_says(clone: Path) -> None:
-    assert "scripts/run" in commands()
-    for command in commands():
-        done = shell(command, clone)
+def test_every_command_does_what_it_says(copied: Path) -> None:
+    wanted = commands(README, LEFT_OUT)
+    assert "scripts/run" in wanted
+    for command in wanted:
+        done = shell(command, copied)
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
     for folder in ("quickstart", "nmc811", "seven"):
-        report = clone / "results" / folder / "report"
+        report = copied / "results" / folder / "report"
         assert (report / "voltage.png").stat().st_size > 10_000
         assert (report / "lithium_fraction.png").stat().st_size > 10_000
-    assert (clone / "quickstart.msh").is_file()
+    assert (copied / "quickstart.msh").is_file()
 
     said = []
-    for number, program in enumerate(blocks("python")):
-        path = clone / f"example_{number}.py"
+    for number, program in enumerate(blocks(README, "python")):
+        path = copied / f"example_{number}.py"
         path.write_text(program)
         done = subprocess.run(
-            [sys.executable, path], cwd=clone, capture_output=True, text=True, check=False
+            [sys.executable, path], cwd=copied, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stderr
         said.append(done.stdout)
     table, run, loop, optimum = said
     assert len(table.splitlines()) == 21  # a heading and 20 particles
     assert len(run.splitlines()) == 4
-    assert (clone / "results" / "python" / "history.csv").is_file()
+    assert (copied / "results" / "python" / "history.csv").is_file()
     assert re.fullmatch(r"\d+ s, 3\.\d\d\d V: particle [0-4]\n", loop)
     # C/2 of this cell is some 3 A/m^2: 10 mV take tens of ohm cm^2.
     (resistance,) = re.findall(r"resistance: ([0-9.]+) ohm", optimum)
@@ -86,7 +58,7 @@ def test_every_command_does_what_it_says(clone: Path) -> None:
 
 
 def test_its_protocol_is_one(tmp_path: Path) -> None:
-    (block,) = blocks("toml")
+    (block,) = blocks(README, "toml")
     preset = (ROOT / "params" / "quickstart.toml").read_text(encoding="utf-8")
     begin, end = preset.index("[protocol]"), preset.index("[seeds]")
     file = tmp_path / "params.toml"
@@ -109,3 +81,21 @@ def test_files_it_names_exist() -> None:
     assert len(names) > 10
     missing = [name for name in names if not (ROOT / name).exists()]
     assert not missing
+
+
+def rooms() -> set[str]:
+    """The folders of the package."""
+    return {path.parent.name for path in (ROOT / "simulator").glob("*/__init__.py")}
+
+
+def rows(text: str) -> list[str]:
+    """The rooms that the table of rooms has a row for, in its order."""
+    return re.findall(r"^\| `simulator/(\w+)` \| \S.* \|$", text, re.MULTILINE)
+
+
+def test_every_room_has_its_row() -> None:
+    assert set(rows(README)) == rooms()
+    assert len(rows(README)) == len(rooms())
+    # Negative control: a room without a row is noticed.
+    without = re.sub(r"^\| `simulator/points`.*\n", "", README, flags=re.MULTILINE)
+    assert set(rows(without)) == rooms() - {"points"}

@@ -28,7 +28,7 @@ from heterode.heterogeneity import Settings, analyse
 from heterode.heterogeneity.comparison import normalised_ranks
 from heterode.points.csv_points import read_table
 from heterode.points.evolution import evenly_charged, evolution
-from heterode.points.run import find_moment, parse_moment, read_run
+from heterode.points.run import find_instant, parse_instant, read_run_particles
 from heterode.reporting.ended import brief_heterogeneity, finish_report
 from heterode.results.manifest import Manifest
 from heterode.results.written import RECORD
@@ -78,7 +78,7 @@ def strict(path: Path) -> dict[str, Any]:
 
 
 def index_of(folder: Path, text: str) -> int:
-    return find_moment(read_run(folder), parse_moment(text)).index
+    return find_instant(read_run_particles(folder), parse_instant(text)).index
 
 
 def test_moments_of_a_run(folder: Path, run: SyntheticRun) -> None:
@@ -95,7 +95,7 @@ def test_moments_of_a_run(folder: Path, run: SyntheticRun) -> None:
     assert index_of(folder, f"x={mean[2] + 1e-6}") == 2
     voltage = samples[3].voltage_V
     assert index_of(folder, f"{voltage + 1e-6} V") == 3
-    moment = find_moment(read_run(folder), parse_moment("end"))
+    moment = find_instant(read_run_particles(folder), parse_instant("end"))
     assert moment.lithium_fraction_sd == pytest.approx(spread[-1], rel=1e-8)
     assert moment.step == 1
 
@@ -103,7 +103,7 @@ def test_moments_of_a_run(folder: Path, run: SyntheticRun) -> None:
 @pytest.mark.parametrize("text", ["later", "x=1.4", "3 A", "soc=0.5", "4.2", "x=half", ""])
 def test_what_is_no_moment(text: str) -> None:
     with pytest.raises(InputError, match="at = "):
-        parse_moment(text)
+        parse_instant(text)
 
 
 @pytest.mark.parametrize("text", ["900 h", "9 V", "x=0.01"])
@@ -114,7 +114,7 @@ def test_a_moment_that_is_not_in_the_run(text: str, folder: Path) -> None:
 
 def test_the_window_is_the_coating(folder: Path) -> None:
     # The separator belongs to the cell, not to the field of particles.
-    assert read_run(folder).window_um == pytest.approx(
+    assert read_run_particles(folder).window_um == pytest.approx(
         np.array([[0, COATING_UM], [0, WIDTH_UM]]), abs=0.5
     )
 
@@ -233,7 +233,7 @@ def test_a_table_of_a_stop_lies_in_the_coating(folder: Path, tmp_path: Path) -> 
     shutil.copytree(folder, copy)
     (copy / "stops").mkdir()
     rows = pd.read_csv(copy / "particles.csv")
-    rows["lithium_fraction"] = read_run(folder).series.lithium_fraction[3]
+    rows["lithium_fraction"] = read_run_particles(folder).series.lithium_fraction[3]
     rows.to_csv(copy / "stops" / "01_3.90V.csv", index=False)
     assert report(copy / "stops" / "01_3.90V.csv") == 0
     assert [path.name for path in (copy / "stops").iterdir()] == ["01_3.90V.csv"]
@@ -406,7 +406,7 @@ def test_a_fault_of_the_report_is_told_and_does_no_harm(
 
 
 def test_evolution_follows_the_charge_passed(folder: Path, run: SyntheticRun) -> None:
-    read = read_run(folder)
+    read = read_run_particles(folder)
     rows = evolution(read, Settings(), 1, count=7)
     assert len(rows) <= 9
     assert rows["time_s"].iloc[[0, -1]].tolist() == read.series.time_s[[0, -1]].tolist()
@@ -425,8 +425,8 @@ def test_evolution_follows_the_charge_passed(folder: Path, run: SyntheticRun) ->
 
 
 def test_axes_are_labelled_with_units(folder: Path, tmp_path: Path) -> None:
-    source = read_run(folder)
-    points = source.points(find_moment(source, parse_moment("spread")).index)
+    source = read_run_particles(folder)
+    points = source.points(find_instant(source, parse_instant("spread")).index)
     settings = Settings(permutations=39, seeds=2)
     result = analyse([points], settings, np.random.default_rng(1))
     figure = heterogeneity_figure(result, Captions("discs", "lithium fraction", ("x", "y")))

@@ -24,7 +24,7 @@ from heterode.base.errors import ArgumentError, InputError, option_of
 from heterode.cli import main
 from heterode.distributions.penalty_law import RestrictedWeibull
 from heterode.heterogeneity import Settings, analyse
-from heterode.heterogeneity.comparison import compare
+from heterode.heterogeneity.comparison import with_rank_statistics
 from heterode.heterogeneity.marks import MarkedPoints
 from heterode.homogenised.making import Comparison
 from heterode.parameters import load_parameters
@@ -39,7 +39,7 @@ from heterode.viewing import style
 from heterode.viewing.comparison import comparison_figure
 from heterode.viewing.evolution import evolution_figure
 from heterode.viewing.heterogeneity import Captions, heterogeneity_figure
-from heterode.viewing.homogenised import twin_figure
+from heterode.viewing.homogenised import counterpart_figure
 from heterode.viewing.legends import lay_out
 from heterode.viewing.micrographs import CHANNEL_LOOKS, State, series_figure
 from heterode.viewing.movie import View
@@ -462,7 +462,7 @@ def samples_to_compare(tmp_path: Path) -> list:
     tables = [optical_table(tmp_path / f"{k}.csv", 60, seed=k) for k in (3, 11)]
     settings = Settings(permutations=39)
     found = [analyse(read_table(table, Reading()).fields, settings, rng()) for table in tables]
-    return compare(found, ["one", "two"], settings, 1)
+    return with_rank_statistics(found, ["one", "two"], settings, 1)
 
 
 def twin_table() -> pd.DataFrame:
@@ -493,7 +493,7 @@ def test_legends_lie_on_nothing(folder: ResultsFolder, tmp_path: Path) -> None:
         particles_figure(particles),
         currents_figure(stretch),
         voltage_figure(particles.history),
-        twin_figure(twin_table(), "title", "finding"),
+        counterpart_figure(twin_table(), "title", "finding"),
         series_figure([state], "", "brightness", "value"),
     ):
         assert covered(figure) == 0

@@ -1,1 +1,1 @@
-"""What every other folder may use: units, errors, ranks, signals, caches, tables, digests."""
+"""What others use: units, errors, ranks, signals, caches, tables, digests, derivatives."""

@@ -1,7 +1,12 @@
 """Where heterode keeps what it makes once for all runs, and whether that place is safe to use.
 
-The folder holds programs (virtual environments, compiled equations) that later runs execute. So it
-has to be the user's own, and nobody else may write to it.
+    meshes/        by all that determines them (heterode.geometry.cache)
+    equations/     compiled forms (heterode.solver.discretisation.compilation)
+    own-NAME-KEY/  virtual environments of other programs (heterode.base.own_python)
+    tree-, venv-, machine-KEY    what scripts/setup builds; common.sh finds the folder by this rule
+
+It holds programs that later runs execute. So it has to be the user's own, and nobody else may write
+to it.
 """
 
 from __future__ import annotations
@@ -20,7 +25,7 @@ _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 def cache_folder() -> Path:
     """$HETERODE_CACHE, or heterode/ in the user's cache folder; it need not exist yet."""
     root = os.environ.get("HETERODE_CACHE", "")
-    return Path(root) if root else user_cache() / "heterode"
+    return (Path(root) if root else user_cache() / "heterode").absolute()
 
 
 def user_cache() -> Path:
@@ -36,8 +41,8 @@ def user_cache() -> Path:
         return Path.home() / ".cache"
     except RuntimeError:
         raise InputError(
-            "there is no HOME to keep meshes and compiled equations in. Set HETERODE_CACHE and "
-            "XDG_CACHE_HOME to folders of your own"
+            "there is no HOME to keep meshes and compiled equations in. Set HETERODE_CACHE to a "
+            "folder of your own"
         ) from None
 
 
@@ -73,8 +78,7 @@ def refuse_others(path: Path) -> None:
         if found.st_uid != os.geteuid():
             raise InputError(
                 f"{path}: belongs to another user (number {found.st_uid}), who could put programs "
-                "there. Set HETERODE_CACHE (for compiled equations XDG_CACHE_HOME) to a folder of "
-                "your own"
+                "there. Set HETERODE_CACHE to a folder of your own"
             )
     if path.stat().st_mode & _OTHERS_WRITE:
         raise InputError(

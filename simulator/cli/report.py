@@ -197,7 +197,7 @@ def _request(options: argparse.Namespace) -> Request:
 
     from heterode.heterogeneity import Settings
     from heterode.points.csv_points import Reading
-    from heterode.points.run import parse_moment
+    from heterode.points.run import parse_instant
     from heterode.points.sections import Planes, parse_count, parse_plane
     from heterode.reporting.request import Request
 
@@ -219,7 +219,7 @@ def _request(options: argparse.Namespace) -> Request:
         bin_um=options.bin,
         seed=options.seed,
         reading=reading,
-        at=parse_moment(options.at),
+        at=parse_instant(options.at),
         planes=planes,
         weighting=options.weight,
         min_radius_um=options.min_radius or 0.0,

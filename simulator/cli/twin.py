@@ -68,7 +68,7 @@ def _twin(options: argparse.Namespace, comm: Any) -> int:
 
 
 def _work(options: argparse.Namespace) -> None:
-    from heterode.homogenised import make_twin, pybamm_python
+    from heterode.homogenised import make_counterpart, pybamm_python
     from heterode.homogenised.making import outputs_of
     from heterode.results import ResultsFolder
     from heterode.results.marks import leave_note
@@ -83,7 +83,7 @@ def _work(options: argparse.Namespace) -> None:
         python = None
         if not options.write_only:
             python = pybamm_python(options.python, options.install, _say)
-        comparison = make_twin(options.results, options.out, options.penalty, python, _say)
+        comparison = make_counterpart(options.results, options.out, options.penalty, python, _say)
         leave_note(place)
     if comparison is not None:
         print("\n".join(comparison.lines()))

@@ -1,8 +1,9 @@
 """Triangulated planes of the electrode's box: collector, coating/separator, lithium, side walls.
 
-Where walls cut particles, the borders of the cuts (spheres.py) are prescribed edge by edge: the
-wall gets a hole, the cut a surface of its own. gmsh fills the planes; sizes come from a field on a
-grid, which grows from each particle's own size with the distance from it.
+Where a wall cuts particles, the borders of the cuts (spheres.py) are prescribed edge by edge: the
+wall gets a hole, and the cut becomes a surface of its own. gmsh fills the planes with triangles.
+Their sizes come from a field on a grid, which grows from each particle's own size with the
+distance from that particle.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ SLOPE = 0.3
 """Growth of the edge length per length of distance from a particle."""
 
 ON_PLANES = 1.5
-"""Greatest edge length on the planes round the coating, um: the cells in narrow gaps between
-plane and particles are bad otherwise."""
+"""Greatest edge length on the planes round the coating, um. Longer edges would make bad cells in
+the narrow gaps between a plane and the particles."""
 
 GRID = 1.0
 """Spacing of the grid of sizes, um."""
@@ -57,11 +58,11 @@ class Plane:
 
 @dataclass(frozen=True, eq=False)
 class BoxSurfaces:
-    """All planes.
+    """All planes round the coating and the separator.
 
     Attributes:
         points: (n, 3).
-        planes: outer planes and the cuts of particles.
+        planes: the outer planes and the cuts of the particles.
     """
 
     points: Floats
@@ -74,10 +75,10 @@ def mesh_box(
     """Triangulate the planes round coating and separator.
 
     Args:
-        extent: (3,) of the coating, um.
-        surfaces: one per particle; their borders are kept as they are.
-        separator_um: thickness.
-        grid: edge lengths, as of `size_grid`.
+        extent: (3,) extents of the coating, um.
+        surfaces: one for each particle; their borders are kept as they are.
+        separator_um: thickness of the separator, um.
+        grid: edge lengths as `size_grid` returns them, um.
 
     Raises:
         InputError: gmsh failed.
@@ -108,7 +109,7 @@ def mesh_box(
 
 @dataclass
 class _Drawing:
-    """Hands planes to gmsh; `planes` holds (gmsh surface, domains)."""
+    """Hands the planes to gmsh; `planes` holds pairs of a gmsh surface and its domains."""
 
     geo: BuiltInKernel
     extent: Floats
@@ -139,7 +140,7 @@ class _Drawing:
                 self._separator_wall(axis, side)
 
     def _line(self, a: int, b: int, whole: bool = False) -> int:
-        """The line from point a to b; `whole`: not to be divided."""
+        """Return the line from point a to b; a `whole` line is not divided further."""
         key = (min(a, b), max(a, b))
         if key not in self._edges:
             self._edges[key] = self.geo.addLine(*key)
@@ -167,7 +168,7 @@ class _Drawing:
         ]
 
     def _box_edge(self, i: int, j: int) -> list[tuple[int, int, int]]:
-        """(particle or -1, lower point, upper point) along an edge of the coating, upwards."""
+        """Return (particle or -1, lower point, upper point) along a coating edge, going up."""
         cut = []
         for particle, border in self._borders(0, i):
             other = any(b.axis == 1 for b in self.surfaces[particle].borders)
@@ -184,7 +185,7 @@ class _Drawing:
         return [*parts, (-1, at, self._corner[i, j, 1])]
 
     def _wall(self, axis: int, side: int) -> None:
-        """A side wall of the coating and the cuts in it."""
+        """Draw a side wall of the coating and the cuts in it."""
         first, second = [(side, k) if axis == 0 else (k, side) for k in (0, 1)]
         arcs, holes = {}, []
         for particle, border in self._borders(axis, side):
@@ -207,7 +208,7 @@ class _Drawing:
         self._plane([[low, *up, high, *down], *holes], (tags.CBD,))
 
     def _along(self, parts: list[tuple[int, int, int]], arcs: dict[int, list[int]]) -> list[int]:
-        """Lines up an edge of the box, round the particles cut there."""
+        """Return the lines that go up an edge of the box, round the particles cut there."""
         lines = []
         for particle, low, high in parts:
             lines += [self._line(low, high)] if particle < 0 else arcs[particle]
@@ -229,7 +230,7 @@ def _around(ring: Sequence[int]) -> list[tuple[int, int]]:
 def size_grid(
     packing: Packing, particle_sizes: Floats, separator_um: float, sizes: BoxSizes
 ) -> Floats:
-    """Edge length on a grid of spacing GRID that begins GRID outside the box, shape (X, Y, Z)."""
+    """Return edge lengths (X, Y, Z), um, on a grid of spacing GRID begun GRID outside the box."""
     axes, grid = empty_grid(packing.box_um, separator_um, sizes)
     largest = float(grid.max())
     for centre, radius, size in zip(
@@ -246,7 +247,7 @@ def size_grid(
 
 
 def empty_grid(extent: Floats, separator_um: float, sizes: BoxSizes) -> tuple[list[Floats], Floats]:
-    """Axes and edge lengths of `size_grid` without particles."""
+    """Return the axes and the edge lengths of `size_grid` as they are without particles, um."""
     coating = float(extent[2])
     lengths = (*extent[:2], coating + separator_um)
     axes = [GRID * np.arange(int(np.ceil(length / GRID)) + 4) - GRID for length in lengths]
@@ -258,7 +259,7 @@ def empty_grid(extent: Floats, separator_um: float, sizes: BoxSizes) -> tuple[li
 
 @contextmanager
 def _size_field(gmsh: ModuleType, grid: Floats) -> Iterator[None]:
-    """gmsh's background field from `size_grid`, by a temporary file."""
+    """Set gmsh's background field from `size_grid`, by way of a temporary file."""
     handle, name = tempfile.mkstemp(suffix=".sizes")
     try:
         with os.fdopen(handle, "wb") as stream:

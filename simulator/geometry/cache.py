@@ -1,9 +1,9 @@
 """The mesh of a parameter file: packed and meshed once, then reused from the user's cache folder.
 
 A mesh is kept under the hash of all that determines it, as ${HETERODE_CACHE:-~/.cache/heterode}
-/meshes/HASH.msh, written to a temporary file and renamed. A damaged file is made anew. Of several
-runs that want a new mesh at once, one makes it and the others wait. Call these functions on rank 0
-only.
+/meshes/HASH.msh. It is written to a temporary file, which is then renamed. A damaged file is
+replaced. When several runs want the same new mesh at once, one makes it and the others wait. Call
+these functions on rank 0 only.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from heterode.parameters.model import Parameters
 Result = TypeVar("Result")
 
 MANY = 500
-"""Particles from which packing and meshing take seconds and say so on a terminal."""
+"""Number of particles from which packing and meshing take seconds and report their progress."""
 
 
 def mesh_for(parameters: Parameters) -> MeshData:
     """Read geometry.mesh_file, or reuse or make the mesh that the parameters ask for.
 
     Raises:
-        InputError: a mesh file that does not serve, or a packing that cannot be had.
+        InputError: the mesh file cannot be used, or the particles cannot be packed.
     """
     geometry = parameters.geometry
     if geometry.mesh_file is not None:
@@ -56,7 +56,7 @@ def mesh_for(parameters: Parameters) -> MeshData:
 
 
 def _kept(path: Path, name: str) -> MeshData | None:
-    """The mesh of that hash, where it lies there whole."""
+    """Read the cached mesh, or return None where the file is missing or damaged."""
     try:
         mesh = read_msh(path) if path.is_file() else None
     except (InputError, OSError):
@@ -76,13 +76,13 @@ def _made(parameters: Parameters, path: Path, name: str) -> MeshData:
 
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """Keep others from making the same mesh meanwhile, where the file system knows locks."""
+    """Keep other processes from making the same mesh, where the file system supports locks."""
     lock = path.with_suffix(".lock")
     with ExitStack() as held:
         with suppress(OSError):
             missing = [folder for folder in path.parents if not folder.is_dir()]
             _make(path.parent)
-            # Nothing is left where no mesh came of it.
+            # Where no mesh was made, nothing is left behind.
             held.callback(lambda: _remove_empty(missing))
             file = held.enter_context(open(lock, "w"))
             held.callback(lambda: lock.unlink(missing_ok=True))
@@ -98,7 +98,7 @@ def _remove_empty(folders: Sequence[Path]) -> None:
 
 
 def _foreign_mesh(parameters: Parameters, file: Path) -> MeshData:
-    """The mesh of geometry.mesh_file."""
+    """Read the mesh that geometry.mesh_file names."""
     geometry = parameters.geometry
     mesh = _named(parameters, lambda: read_msh(file), "geometry.mesh_file: ")
     name = f"geometry.mesh_file = {file}: "
@@ -113,10 +113,10 @@ def _foreign_mesh(parameters: Parameters, file: Path) -> MeshData:
 
 
 def packing_for(parameters: Parameters) -> Packing:
-    """The packing that `mesh_for` meshes; the same one for the same parameters and seed.
+    """Return the packing that `mesh_for` meshes; it depends on parameters and seed alone.
 
     Raises:
-        InputError: the packing cannot be had; or geometry.mesh_file is given, so there is none.
+        InputError: the particles cannot be packed, or geometry.mesh_file is given instead.
     """
     geometry = parameters.geometry
     if geometry.mesh_file is not None:
@@ -129,7 +129,7 @@ def packing_for(parameters: Parameters) -> Packing:
 
 
 def mesh_hash(parameters: Parameters) -> str:
-    """Hash of everything that determines the mesh, 32 hexadecimal digits.
+    """Return the hash of everything that determines the mesh, as 32 hexadecimal digits.
 
     Raises:
         InputError: the table of particle sizes cannot be read, or gmsh is not installed.
@@ -137,7 +137,7 @@ def mesh_hash(parameters: Parameters) -> str:
     geometry = parameters.geometry
     size = _plain(geometry.particle_size)
     if size.get("file") is not None:
-        # The content counts: a table edited in place is another one, a moved table is not.
+        # The content counts: editing a table changes the mesh, moving the file does not.
         size["file"] = _file_hash(Path(size["file"]))
     determined_by = {
         "packer": packing.PACKER_VERSION,
@@ -160,10 +160,10 @@ def mesh_hash(parameters: Parameters) -> str:
 
 
 def cache_folder() -> Path:
-    """Where meshes are kept; it need not exist.
+    """Return the folder in which meshes are kept; it need not exist.
 
     Raises:
-        InputError: somebody else could change what lies there.
+        InputError: another user could change the files in it.
     """
     top = heterode_cache.cache_folder()
     if top.is_dir():
@@ -172,7 +172,7 @@ def cache_folder() -> Path:
 
 
 def _make(folder: Path) -> None:
-    """Make the folder of meshes; the one above it is this user's alone."""
+    """Make the folder of meshes; only this user can enter the folder above it."""
     heterode_cache.own_folder(folder.parent)
     folder.mkdir(exist_ok=True)
 
@@ -184,12 +184,12 @@ def _store(path: Path, mesh: MeshData) -> None:
             shutil.rmtree(path)
         write_msh(path, mesh)
     except (OSError, InputError):
-        # A cache that cannot be written costs time on the next run, nothing else.
+        # A cache that cannot be written only costs time on the next run.
         return
 
 
 def _named(parameters: Parameters, make: Callable[[], Result], key: str = "") -> Result:
-    """Run `make`; an InputError then begins with the parameter file's name."""
+    """Run `make`, and put the name of the parameter file in front of the text of any InputError."""
     try:
         return make()
     except InputError as error:
@@ -197,7 +197,7 @@ def _named(parameters: Parameters, make: Callable[[], Result], key: str = "") ->
 
 
 def _plain(section: object) -> dict[str, Any]:
-    """A section of the parameters as a dictionary."""
+    """Return a section of the parameters as a dictionary."""
     return dict(section.model_dump() if isinstance(section, Section) else vars(section))
 
 
@@ -213,7 +213,7 @@ def _file_hash(path: Path) -> str:
 
 def _gmsh_version() -> str:
     try:
-        import gmsh  # heavy: only where a mesh may have to be made
+        import gmsh  # slow to load, so only where a mesh may have to be made
     except (ImportError, OSError) as error:
         raise InputError(
             f"gmsh is needed to make a mesh and cannot be loaded ({error}). Install it, or name a"
@@ -223,7 +223,7 @@ def _gmsh_version() -> str:
 
 
 def _terminal_progress(particles: int) -> Progress | None:
-    """Writes to a terminal, where there is one and something to wait for."""
+    """Return a function that reports progress on a terminal; None if there is no need of one."""
     if particles < MANY or not sys.stderr.isatty():
         return None
     return lambda text: print(text, file=sys.stderr, flush=True)

@@ -1,8 +1,9 @@
-"""A dense closed surface -> the same surface in even triangles of a wanted size.
+"""Remeshing of a dense closed surface in even triangles of a given size.
 
-Nodes are the centres of clusters of the dense surface's vertices; three clusters that meet in a
-dense triangle make a triangle of the new surface. Begun with points far from each other, moved to
-the centroids of what is nearest to them, clusters become even, and triangles nearly equilateral.
+The nodes are the centres of clusters of the dense surface's vertices, and three clusters that meet
+in a dense triangle make a triangle of the new surface. The clusters start from points far from
+each other, which then move to the centroids of the vertices nearest to them. This makes the
+clusters even and the triangles nearly equilateral.
 
 Source: Valette and Chassery, Computer Graphics Forum 23, 381 (2004).
 """
@@ -23,11 +24,11 @@ SMOOTHINGS = 12
 
 
 def even_triangles(points: Floats, triangles: Ints, size: float) -> tuple[Floats, Ints] | None:
-    """Nodes and triangles of about an edge length.
+    """Remesh a closed surface with edges of about the given length.
 
     Args:
-        points: (n, 3) of a closed surface, several to each new node.
-        triangles: (m, 3), seen from outside anticlockwise.
+        points: (n, 3) vertices of a closed surface, several for each new node.
+        triangles: (m, 3) corners, anticlockwise when seen from outside.
         size: edge length wanted.
 
     Returns:
@@ -52,26 +53,26 @@ def even_triangles(points: Floats, triangles: Ints, size: float) -> tuple[Floats
     new = _unique(corners)
     if not _same_shape(new, count, len(points) - len(triangles) // 2):
         return None
-    # A centroid lies within the curve: back onto the surface along its normal.
+    # A centroid lies inside a curved surface, so it is moved back onto it along the normal.
     near = cKDTree(points).query(seeds)[1]
     height = np.einsum("ij,ij->i", points[near] - seeds, normals[near])
     return seeds + height[:, None] * normals[near], new
 
 
 def enclosed_volume(points: Floats, triangles: Ints) -> float:
-    """Volume within closed triangles; positive if they are seen from outside anticlockwise."""
+    """Return the volume that triangles enclose; positive if anticlockwise seen from outside."""
     origin = points.mean(axis=0)
     a, b, c = (points[triangles[:, k]] - origin for k in range(3))
     return float(np.einsum("ij,ij->", a, np.cross(b, c)) / 6.0)
 
 
 def vertex_normals(points: Floats, triangles: Ints) -> Floats:
-    """(n, 3) outward unit normals, means of the triangles' weighted by area."""
+    """Return (n, 3) outward unit normals: means over the triangles, weighted by their areas."""
     return _vertex_areas(points, triangles)[1]
 
 
 def _vertex_areas(points: Floats, triangles: Ints) -> tuple[Floats, Floats]:
-    """A third of the triangles round each point (n,), and the normal there (n, 3)."""
+    """Return a third of the area of the triangles round each point (n,), and its normal (n, 3)."""
     a, b, c = (points[triangles[:, k]] for k in range(3))
     cross = np.cross(b - a, c - a)
     area = 0.5 * np.linalg.norm(cross, axis=1)
@@ -84,7 +85,7 @@ def _vertex_areas(points: Floats, triangles: Ints) -> tuple[Floats, Floats]:
 
 
 def _far_apart(points: Floats, count: int) -> Ints:
-    """Numbers of `count` points, each the farthest from those before it."""
+    """Return the numbers of `count` points, each the farthest from those chosen before it."""
     chosen = np.empty(count, dtype=np.int64)
     chosen[0] = int(np.argmax(points[:, 0]))
     nearest = np.full(len(points), np.inf)
@@ -96,7 +97,7 @@ def _far_apart(points: Floats, count: int) -> Ints:
 
 
 def _unique(corners: Ints) -> Ints:
-    """Triangles of three clusters, each once, their sense of rotation kept."""
+    """Return each triangle of three different clusters once, with its sense of rotation kept."""
     a, b, c = corners.T
     three = corners[(a != b) & (b != c) & (c != a)]
     first = np.argmin(three, axis=1)
@@ -105,7 +106,7 @@ def _unique(corners: Ints) -> Ints:
 
 
 def _same_shape(triangles: Ints, count: int, euler: int) -> bool:
-    """Whether all edges have two sides, all nodes are used, and no hole was lost or made."""
+    """Check that all edges have two sides, all nodes are used, and the holes are the same."""
     if len(triangles) == 0 or count - len(triangles) // 2 != euler:
         return False
     if np.unique(triangles).size != count:

@@ -1,4 +1,4 @@
-"""Whether the lengths of a mesh are micrometres: an electrode's own extent tells."""
+"""Checks that the lengths of a mesh are micrometres, by the extents that electrodes have."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ RADIUS_UM = (0.005, 250.0)
 """Median radius of the particles, micrometres: from nanoparticles to the coarsest powders."""
 
 UNITS = {"metres": 1e6, "millimetres": 1e3, "nanometres": 1e-3, "centimetres": 1e4}
-"""Micrometres in each."""
+"""Micrometres in each unit."""
 
 USUAL = ("metres", "millimetres", "nanometres")
-"""In which programs write meshes; taken where they come near enough to what is expected."""
+"""Units in which programs write meshes; preferred where they give nearly the expected size."""
 
 NEAR = 8.0
-"""Factor by which a coating may differ from the expected one and still be near."""
+"""Largest ratio of a coating's thickness to the expected one that still counts as near."""
 
 
 def refuse_other_units(mesh: MeshData, expected_um: float) -> None:
-    """Refuse a mesh that is no electrode's when its lengths are taken as micrometres.
+    """Refuse a mesh whose lengths, taken as micrometres, are not those of an electrode.
 
     Args:
         mesh: read from a file.
-        expected_um: thickness of the coating as the input file has it.
+        expected_um: thickness of the coating in the input file.
 
     Raises:
-        InputError: one line on what is too large or too small, the likely unit, and the remedy.
+        InputError: the error gives the wrong length, the likely unit, and the remedy in one line.
     """
     coating, radius = mesh.coating_thickness_um, float(np.median(mesh.particles.radius_um))
     for what, value, (low, high) in (
@@ -53,15 +53,15 @@ def refuse_other_units(mesh: MeshData, expected_um: float) -> None:
 
 
 def refuse_pixels(edges_um: Sequence[float], pixels: int, path: Path) -> None:
-    """Refuse pixels that make no electrode of an image: its coating tells.
+    """Refuse a pixel size with which the image's coating is too thin or too thick for an electrode.
 
     Args:
-        edges_um: of a pixel, or of a voxel with the one along the thickness last.
-        pixels: along the thickness.
-        path: of the image.
+        edges_um: edges of a pixel or voxel; the edge along the thickness comes last.
+        pixels: number of pixels along the thickness.
+        path: file of the image.
 
     Raises:
-        InputError: one line with the allowed edges.
+        InputError: the error gives the allowed edges in one line.
     """
     low, high = COATING_UM
     edge = edges_um[-1]
@@ -74,7 +74,7 @@ def refuse_pixels(edges_um: Sequence[float], pixels: int, path: Path) -> None:
 
 
 def _likely_unit(coating: float, expected_um: float) -> str:
-    """The unit in which the coating is nearest to what it should be."""
+    """Return the unit in which the coating's thickness is nearest to the expected one."""
 
     def apart(unit: str) -> float:
         return abs(math.log(UNITS[unit] * coating / expected_um))

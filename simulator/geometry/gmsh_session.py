@@ -1,4 +1,4 @@
-"""gmsh with an empty model, left as it was found."""
+"""A gmsh session with an empty model that leaves gmsh as it found it."""
 
 from __future__ import annotations
 
@@ -29,19 +29,20 @@ class BuiltInKernel(Protocol):
 
 @contextmanager
 def gmsh_session(name: str, options: Mapping[str, float] | None = None) -> Iterator[ModuleType]:
-    """gmsh with an empty model and options of its own; leaves no trace in the process.
+    """Provide gmsh with an empty model and its own options, and leave no trace in the process.
 
-    A session that the caller has open already is used and kept: its model stays current after.
+    If the caller has a session open already, that session is used and kept, and its model is
+    current again afterwards.
 
     Args:
-        name: of the model.
-        options: beside the defaults below.
+        name: name of the model.
+        options: gmsh options in addition to the defaults below.
     """
-    import gmsh  # heavy, and absent where only meshes of files are used
+    import gmsh  # slow to load, and may be missing where all meshes come from files
 
     opened = not gmsh.isInitialized()
     if opened:
-        # No signal handler: Ctrl-C belongs to the program. No configuration files of the user.
+        # gmsh must not handle Ctrl-C, which belongs to the program, nor read the user's settings.
         gmsh.initialize(readConfigFiles=False, interruptible=False)
     previous = gmsh.model.getCurrent()
     wanted = {

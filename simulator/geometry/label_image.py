@@ -1,12 +1,13 @@
-"""A segmented image -> conforming mesh: particles of any outline in the carbon-binder domain.
+"""Conforming meshes of segmented images: particles of any outline in the carbon-binder domain.
 
-Columns run along the thickness, from the collector on the left to the separator on the right; rows
-along the width. Every particle has the carbon-binder domain all round it: touching ones are parted
-by the gap, and where one reaches the image's border the slab is wider than the image by the gap and
-a pixel. Outlines are contours of the smoothed masks; their nodes stand as close as the gaps beside
-them ask for, and are moved until the area is that of the pixels (parting.py). Edges are straight.
+The columns of the image run along the thickness, from the collector on the left to the separator
+on the right, and the rows along the width. The carbon-binder domain surrounds every particle:
+touching particles are separated by the gap, and where a particle reaches the image's border, the
+slab is made wider than the image by the gap and a pixel. Outlines are contours of the smoothed
+masks. Their nodes are as close to one another as the gaps beside them require, and they are moved
+until the outline encloses the area of the pixels (parting.py). Edges are straight.
 
-Closed voids in a particle stay empty: neither electrolyte nor current reaches them, so they belong
+Closed voids in a particle stay empty. Neither electrolyte nor current reaches them, so they belong
 to no domain, and nothing flows through their outlines.
 """
 
@@ -45,7 +46,7 @@ LEAST_PIXELS = 12
 RETRIES, FINER = 2, 0.7
 LEAST_EDGES = 10
 SMOOTH_PX = 1.0
-"""Sigma by which masks are smoothed before their outline is drawn."""
+"""Standard deviation, in pixels, of the Gaussian that smooths masks before outlines are drawn."""
 
 _DENSE = 8
 
@@ -55,15 +56,15 @@ class Outlines:
     """Particles cut out of an image; lengths in um.
 
     Attributes:
-        rings: closed outlines, (K, 2) each, dense, anticlockwise, without the first point repeated.
-        labels: number in the image of each.
-        voids: outlines of the closed voids in each, as `rings`.
-        areas: (N,) of their pixels, voids left out.
-        extent: thickness and width of the slab, the room added beyond the image included.
-        offset: of the image in the slab.
-        dropped: particles too small to keep.
-        filled: pixels of voids too small to keep; they count as particle.
-        cut: numbers of the particles that the gap cuts in pieces: the largest is kept.
+        rings: dense closed outlines (K, 2), anticlockwise, without the first point repeated.
+        labels: (N,) number of each particle in the image.
+        voids: outlines of the closed voids in each particle, in the form of `rings`.
+        areas: (N,) areas of their pixels without the voids.
+        extent: thickness and width of the slab, including the room added beyond the image.
+        offset: position of the image in the slab.
+        dropped: numbers of the particles that are too small to keep.
+        filled: number of pixels of voids too small to keep, which count as particle.
+        cut: numbers of the particles that the gap cuts into pieces; the largest piece is kept.
     """
 
     rings: tuple[Floats, ...]
@@ -78,7 +79,7 @@ class Outlines:
 
     @property
     def hollow(self) -> tuple[int, ...]:
-        """Numbers in the image of the particles with voids."""
+        """Return the numbers in the image of the particles with voids."""
         return tuple(n for n, v in zip(self.labels, self.voids, strict=True) if v)
 
 
@@ -92,14 +93,14 @@ def mesh_labels(
     """Mesh a label image.
 
     Args:
-        labels: (H, W) 0 the carbon-binder domain, particles 1 .. N.
-        pixel_um: edge of a pixel.
+        labels: (H, W); 0 is the carbon-binder domain, particles are 1 .. N.
+        pixel_um: edge length of a pixel, um.
         separator_um: thickness of the separator, which is added on the right.
-        gap_um: kept between particles and to the slab's border; at least a pixel.
-        sizes: element sizes; the order is 1 whatever they say.
+        gap_um: gap kept between particles and to the slab's border, um; at least a pixel.
+        sizes: element sizes; their order is ignored, since the mesh has order 1.
 
     Raises:
-        InputError: gap below a pixel, no particle left, outlines that meet, or gmsh failed.
+        InputError: the gap is below a pixel, no particle is left, outlines meet, or gmsh failed.
     """
     outlines = outlines_of(labels, pixel_um, gap_um)
     for attempt in range(RETRIES + 1):
@@ -128,10 +129,10 @@ def mesh_labels(
 
 
 def outlines_of(labels: Labels, pixel_um: float, gap_um: float) -> Outlines:
-    """The outlines of an image's particles, parted by the gap.
+    """Find the outlines of an image's particles, separated by the gap.
 
     Raises:
-        InputError: gap below a pixel, or no particle left.
+        InputError: the gap is below a pixel, or no particle is left.
     """
     require_resolved(gap_um, pixel_um)
     kept = parted(labels, (pixel_um, pixel_um), gap_um)
@@ -148,7 +149,7 @@ def outlines_of(labels: Labels, pixel_um: float, gap_um: float) -> Outlines:
         inner = [(void, _ring(void, window, pixel_um)) for void in solid.voids]
         small = sum(int(void.sum()) for void, outline in inner if outline is None)
         if solid.beside >= LEAST_PIXELS:
-            # Grown to the area of all pieces, the one that is kept would be too large.
+            # The kept piece gets its own area: with that of all pieces it would be too large.
             counts[index] *= solid.share
             cut.append(index)
         counts[index] += small
@@ -170,7 +171,7 @@ def outlines_of(labels: Labels, pixel_um: float, gap_um: float) -> Outlines:
 
 
 def _ring(mask: Mask, window: tuple[slice, ...], pixel_um: float) -> Floats | None:
-    """The longest outline of a mask in um, or None where it is too small."""
+    """Return the longest outline of a mask in um, or None where the mask is too small."""
     if mask.sum() < LEAST_PIXELS:
         return None
     soft = ndimage.gaussian_filter(np.pad(mask.astype(np.float64), 4), SMOOTH_PX)
@@ -186,13 +187,13 @@ def _ring(mask: Mask, window: tuple[slice, ...], pixel_um: float) -> Floats | No
 
 
 def _area(ring: Floats) -> float:
-    """The area of a polygon, positive if it runs anticlockwise."""
+    """Return the area of a polygon, positive if it runs anticlockwise."""
     ahead = np.roll(ring, -1, axis=0)
     return 0.5 * float(np.sum(ring[:, 0] * ahead[:, 1] - ahead[:, 0] * ring[:, 1]))
 
 
 class _Drawing:
-    """Nodes along the outlines and the slab's border, and the loops they make."""
+    """Places nodes along the outlines and the slab's border, and joins them to loops."""
 
     def __init__(
         self, outlines: Outlines, separator_um: float, gap_um: float, sizes: MeshSizes
@@ -269,7 +270,7 @@ class _Drawing:
         return [self.out.add(*point) for point in nodes]
 
     def _spaced_along(self, ring: Floats, apart: Callable[[Floats], Floats]) -> Floats:
-        """Nodes along an outline, the closer the less lies between it and the next one."""
+        """Place nodes along an outline, closer to one another where the next outline is nearer."""
         closed = np.concatenate([ring, ring[:1]])
         arc = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(closed, axis=0).T))])
         length = float(arc[-1])
@@ -287,7 +288,7 @@ class _Drawing:
         return at(np.concatenate([[0.0], spaced(length, size, LEAST_EDGES)]))
 
     def _grown(self, nodes: Floats, index: int, void: float) -> Floats:
-        """Nodes moved along the normals until the polygon has the area of its pixels."""
+        """Move nodes along the normals until the polygon has the area of its pixels."""
         along = np.roll(nodes, -1, axis=0) - np.roll(nodes, 1, axis=0)
         normals = np.column_stack([along[:, 1], -along[:, 0]]) / np.hypot(*along.T)[:, None]
         others, border = self._distances(nodes, index)
@@ -305,17 +306,17 @@ class _Drawing:
         return nearest
 
     def _distances(self, points: Floats, index: int) -> tuple[Floats, Floats]:
-        """To the nearest other outline, and to the slab's border."""
+        """Return the distances to the nearest other outline and to the slab's border."""
         distance, near = self.trees.query(points, k=min(64, len(self.points)))
         foreign = self.owner[near] != index
         found = np.where(foreign, distance, np.inf).min(axis=1)
-        # Where all of the nearest points are the particle's own, the next particle is far.
+        # If all of the nearest points belong to this particle, the next particle is far away.
         far = np.where(np.isinf(found), distance[:, -1], found)
         border = np.minimum(points, self.outlines.extent - points).min(axis=1)
         return far, border
 
     def _require_apart(self, rings: list[list[int]]) -> None:
-        """Edges of two particles must not meet: chords cut corners."""
+        """Refuse edges of two particles that meet, as chords that cut corners may."""
         dense, owner = [], []
         for index, ring in enumerate(rings):
             nodes = np.array([self.out.points[i] for i in ring])

@@ -1,12 +1,12 @@
-"""A stack of label images -> conforming mesh of tetrahedra, particles of any shape.
+"""Conforming tetrahedral meshes of stacks of label images, with particles of any shape.
 
-Pages run along the thickness, the first at the collector; rows are y, columns x. A particle's
-surface is the iso-surface of its smoothed mask, sampled as finely as the wanted edge length asks
-for and brought to even triangles of that length (even_surface.py), then moved along its normals
-until it holds the volume of its voxels (parting.py). Where the border of the stack cuts a particle,
-its face is closed there, and the box is wider than the stack by the gap and a voxel. gmsh fills the
-volumes, as it does for spheres. Closed voids in a particle have a surface of their own and stay
-empty: neither electrolyte nor current reaches them.
+Pages run along the thickness, the first one at the collector; rows are y and columns are x. A
+particle's surface is the iso-surface of its smoothed mask. It is sampled as finely as the wanted
+edge length requires, remeshed with even triangles of that length (even_surface.py), and moved along
+its normals until it encloses the volume of the voxels (parting.py). Where the border of the stack
+cuts a particle, the surface is closed there, and the box is made wider than the stack by the gap
+and a voxel. gmsh fills the volumes as it does for spheres. Closed voids in a particle have their
+own surface and stay empty, since neither electrolyte nor current reaches them.
 """
 
 from __future__ import annotations
@@ -49,16 +49,16 @@ Ints = npt.NDArray[np.int64]
 
 LEAST_VOXELS = 30
 SMOOTH = 1.0
-"""Sigma by which masks are smoothed, in edges of a voxel (the longest)."""
+"""Standard deviation of the Gaussian that smooths masks, in longest edges of a voxel."""
 
 SMOOTHED = 0.15
-"""The same at most, in radii: more would make small particles vanish."""
+"""Largest such standard deviation in radii: with more, small particles would vanish."""
 
 SAMPLES = 4.0
-"""Samples of the smoothed mask to an edge length."""
+"""Samples of the smoothed mask in an edge length."""
 
 EVERY = 50
-"""Particles between two lines of progress."""
+"""Number of particles between two lines of progress."""
 
 REFINEMENTS = 6
 RETRIES = 2
@@ -70,15 +70,15 @@ class Solids:
     """Particles cut out of a stack; lengths in um, (x, y, z).
 
     Attributes:
-        surfaces: closed, with the volumes of the voxels as far as there is room.
-        voids: (particle, surface) of what is empty inside.
-        labels: number in the stack of each.
-        volumes: (N,) of their voxels, voids left out.
-        extent: of the box, the room added beyond the stack included.
-        offset: of the stack in the box.
-        dropped: particles too small to keep.
-        filled: voxels of voids too small to keep; they count as particle.
-        cut: numbers of the particles that the gap cuts in pieces: the largest is kept.
+        surfaces: closed surfaces that enclose the voxels' volumes as far as there is room.
+        voids: (particle, surface) pairs for the empty space inside particles.
+        labels: (N,) number of each particle in the stack.
+        volumes: (N,) volumes of their voxels without the voids.
+        extent: (3,) extents of the box, including the room added beyond the stack.
+        offset: (3,) position of the stack in the box.
+        dropped: numbers of the particles that are too small to keep.
+        filled: number of voxels of voids too small to keep, which count as particle.
+        cut: numbers of the particles that the gap cuts into pieces; the largest piece is kept.
     """
 
     surfaces: list[Surface]
@@ -93,7 +93,7 @@ class Solids:
 
     @property
     def hollow(self) -> tuple[int, ...]:
-        """Numbers in the stack of the particles with voids."""
+        """Return the numbers in the stack of the particles with voids."""
         return tuple(self.labels[k] for k in dict.fromkeys(index for index, _ in self.voids))
 
 
@@ -105,18 +105,18 @@ def mesh_stack(
     settings: MeshSettings,
     progress: Progress | None = None,
 ) -> ImageMesh:
-    """Mesh a stack of label images, of order 1.
+    """Mesh a stack of label images with elements of order 1.
 
     Args:
-        labels: (Z, Y, X) 0 the carbon-binder domain, particles 1 .. N.
-        voxel_um: its edges along x, y, z.
+        labels: (Z, Y, X); 0 is the carbon-binder domain, particles are 1 .. N.
+        voxel_um: edges of a voxel along x, y and z, um.
         separator_um: thickness of the separator, which is added beyond the last page.
-        gap_um: kept between particles and to the box; at least a voxel.
+        gap_um: gap kept between particles and to the box, um; at least a voxel.
         settings: `Parameters.geometry.mesh` (lengths in m).
-        progress: called with a line now and then.
+        progress: called with a line of text from time to time.
 
     Raises:
-        InputError: gap below a voxel, no particle left, or gmsh failed; names the remedy.
+        InputError: the gap is below a voxel, no particle is left, or gmsh failed.
     """
     sizes = BoxSizes(1e6 * settings.maximum_size, 1e6 * settings.separator_size)
     factor = float(settings.surface_size_factor)
@@ -130,7 +130,7 @@ def mesh_stack(
             box = mesh_box(solids.extent, solids.surfaces, separator_um, grid)
             points, cells, cell_tags = filled(box, solids.surfaces, solids.voids)
         except InputError:
-            # Chords of two surfaces may cross in a gap; finer ones follow the gap.
+            # Chords of two surfaces may cross in a gap, so finer ones are tried next.
             if attempt == RETRIES:
                 break
             factor *= FINER
@@ -162,18 +162,18 @@ def solids_of(
     maximum: float,
     progress: Progress | None = None,
 ) -> Solids:
-    """The surfaces of a stack's particles, parted by the gap.
+    """Find the surfaces of a stack's particles, separated by the gap.
 
     Args:
         labels: (Z, Y, X).
-        voxel_um: its edges along x, y, z.
-        gap_um: between particles and to the box.
-        factor: edge length over the radius of the sphere of the same volume.
+        voxel_um: edges of a voxel along x, y and z, um.
+        gap_um: gap between particles and to the box, um.
+        factor: ratio of the edge length to the radius of the sphere of the same volume.
         maximum: greatest edge length, um.
-        progress: called with a line now and then.
+        progress: called with a line of text from time to time.
 
     Raises:
-        InputError: gap below a voxel, or no particle left.
+        InputError: the gap is below a voxel, or no particle is left.
     """
     require_resolved(gap_um, max(voxel_um))
     spacing = np.array(voxel_um[::-1], dtype=np.float64)
@@ -191,7 +191,7 @@ def solids_of(
         origin = np.array([s.start for s in window]) * spacing
         voxels = float(counts[index])
         if solid is not None and solid.beside >= LEAST_VOXELS:
-            # Grown to the volume of all pieces, the one that is kept would be too large.
+            # The kept piece gets its own volume: with that of all pieces it would be too large.
             voxels *= solid.share
         made = None
         if solid is not None and solid.whole.sum() >= LEAST_VOXELS:
@@ -240,14 +240,14 @@ def solids_of(
 
 
 def _edge(volume: float, factor: float, maximum: float) -> float:
-    """Edge length on the surface of a body, by the sphere of its volume."""
+    """Return the edge length on the surface of a body, from the sphere of the same volume."""
     return min(factor * float(np.cbrt(0.75 * volume / np.pi)), maximum)
 
 
 def _surface(
     mask: Mask, origin: Floats, spacing: Floats, size: float
 ) -> tuple[Surface, Floats] | None:
-    """Even triangles round a mask, and the dense points they come from; None if it is too thin."""
+    """Return even triangles round a mask and their dense points; None if the mask is too thin."""
     for _ in range(REFINEMENTS):
         dense = _iso_surface(mask, origin, spacing, size / SAMPLES)
         if dense is None:
@@ -263,7 +263,7 @@ def _surface(
 def _iso_surface(
     mask: Mask, origin: Floats, spacing: Floats, step: float
 ) -> tuple[Floats, Ints] | None:
-    """Dense closed surface (x, y, z) of a smoothed mask, sampled at a step."""
+    """Return the dense closed surface (x, y, z) of a smoothed mask, sampled at the given step."""
     radius = float(np.cbrt(0.75 * mask.sum() * spacing.prod() / np.pi))
     sigma = max(min(SMOOTH * float(spacing.max()), SMOOTHED * radius), 0.5 * step)
     pad = np.ceil(3.0 * sigma / spacing).astype(int) + 2
@@ -287,7 +287,7 @@ def _iso_surface(
 
 
 def _largest_part(points: Floats, triangles: Ints) -> tuple[Floats, Ints]:
-    """The part of a surface that has most points."""
+    """Return the connected part of a surface that has most points."""
     a, b = triangles.ravel(), np.roll(triangles, 1, axis=1).ravel()
     links = coo_matrix((np.ones(len(a), dtype=np.int8), (a, b)), shape=(len(points), len(points)))
     count, part = connected_components(links, directed=False)
@@ -301,7 +301,7 @@ def _largest_part(points: Floats, triangles: Ints) -> tuple[Floats, Ints]:
 def _with_volumes(
     surfaces: list[Surface], dense: list[Floats], volumes: Floats, extent: Floats, gap_um: float
 ) -> list[Surface]:
-    """Nodes moved along their normals until each surface holds its volume."""
+    """Move nodes along their normals until each surface encloses its volume."""
     low = np.array([points.min(axis=0) for points in dense])
     high = np.array([points.max(axis=0) for points in dense])
     made = []
@@ -333,17 +333,17 @@ def _grown(
     radius = float(np.cbrt(0.75 * volume / np.pi))
     normals = vertex_normals(points, triangles)
 
-    def measure(places: npt.NDArray[np.floating[Any]]) -> float:
+    def enclosed(places: npt.NDArray[np.floating[Any]]) -> float:
         return enclosed_volume(np.asarray(places, dtype=np.float64), triangles)
 
-    placed = np.asarray(grown(points, normals, room, measure, volume, radius), dtype=np.float64)
+    placed = np.asarray(grown(points, normals, room, enclosed, volume, radius), dtype=np.float64)
     return Surface(placed, triangles, surface.size, ())
 
 
 def _size_grid(
     surfaces: Sequence[Surface], extent: Floats, separator_um: float, sizes: BoxSizes
 ) -> Floats:
-    """Edge lengths for `mesh_box`: they grow from each particle's own with the distance."""
+    """Return edge lengths for `mesh_box`, which grow with the distance from each particle."""
     axes, grid = empty_grid(extent, separator_um, sizes)
     places = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
     size = np.repeat([s.size for s in surfaces], [len(s.points) for s in surfaces])

@@ -1,7 +1,7 @@
 """MeshData: an electrode mesh as plain arrays, on rank 0, before DOLFINx sees it.
 
-Nothing here is prescribed by the packing: slab extents, particle areas, surfaces and centroids are
-measured from the (curved) cells, so a mesh from elsewhere with the same tags works as well.
+Nothing here comes from the packing: the slab's extents and the particles' areas, surfaces and
+centroids are measured on the (curved) cells, so a mesh from elsewhere with the same tags works too.
 Lengths are micrometres. The thickness runs along the first axis in 2D and along the last in 3D.
 """
 
@@ -25,7 +25,7 @@ Tags = npt.NDArray[np.int32]
 
 
 ON_PLANE = 1e-6
-"""Largest distance from an end plane that is still on it, as a fraction of the slab's thickness."""
+"""Largest distance at which a point counts as on an end plane, in thicknesses of the slab."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,14 +33,14 @@ class MeshData:
     """A conforming mesh of particles, carbon-binder domain and separator.
 
     Attributes:
-        points_um: (P, dimension) nodes, each used by a cell; collector and lower walls at 0.
+        points_um: (P, dimension) nodes, each used by a cell; collector and lower walls are at 0.
         cells: (M, nodes) point numbers in gmsh's node order (triangle6: v0 v1 v2 e01 e12 e20).
         cell_tags: (M,) CBD, SEPARATOR or PARTICLE_OFFSET + particle.
         order: 1 (straight edges) or 2 (curved).
-        width_um: lateral extents: one in 2D (y), two in 3D (x, y).
+        width_um: lateral extents; one in 2D (y), two in 3D (x, y).
         coating_thickness_um, separator_thickness_um: extents along the thickness.
-        particles: measured table; penalty is 1.
-        hash: names the mesh: hash of what determined it, or of its content for a foreign one.
+        particles: the table measured on the cells, with penalties of 1.
+        hash: hash of what determined the mesh, or of its content if it comes from elsewhere.
     """
 
     points_um: Floats
@@ -55,12 +55,12 @@ class MeshData:
 
     @property
     def dimension(self) -> int:
-        """2 or 3."""
+        """Number of spatial dimensions, 2 or 3."""
         return int(self.points_um.shape[1])
 
     @property
     def thickness_axis(self) -> int:
-        """The axis from collector to lithium: 0 in 2D, 2 in 3D."""
+        """Axis from collector to lithium: 0 in 2D, 2 in 3D."""
         return thickness_axis(self.dimension)
 
     @classmethod
@@ -70,14 +70,14 @@ class MeshData:
         """Measure a mesh and shift it so that collector and lower side walls lie at 0.
 
         Args:
-            points_um: (P, d); points no cell uses are dropped.
-            cells: (M, nodes); inverted cells are not repaired (`oriented` does).
+            points_um: (P, d); points that no cell uses are dropped.
+            cells: (M, nodes); inverted cells are not repaired here, but by `oriented`.
             cell_tags: (M,).
             order: 1 or 2.
-            name: the mesh's hash; empty: hash of the content.
+            name: the mesh's hash; if empty, the content is hashed.
 
         Raises:
-            InputError: a domain is missing, particle numbers have holes, or a cell is inverted.
+            InputError: a domain or a particle number is missing, or a cell is inverted.
         """
         dimension = points_um.shape[1]
         if cells.shape[1] != node_count(dimension, order):
@@ -88,12 +88,12 @@ class MeshData:
         cells = np.ascontiguousarray(flat.reshape(cells.shape), dtype=np.int64)
         points = points - points.min(axis=0)
         cell_tags = np.array(cell_tags, dtype=np.int32)
-        measure, moment = integrate_cells(points, cells, order)
-        if not np.all(measure > 0.0):
-            worst = int(np.argmin(measure))
+        volumes, moment = integrate_cells(points, cells, order)
+        if not np.all(volumes > 0.0):
+            worst = int(np.argmin(volumes))
             raise InputError(
-                f"the mesh has {int(np.sum(~(measure > 0.0)))} cells that are flat or turned inside"
-                f" out (worst: cell {worst}, {measure[worst]:.3g} um^{dimension}). Mesh it again"
+                f"the mesh has {int(np.sum(~(volumes > 0.0)))} cells that are flat or turned inside"
+                f" out (worst: cell {worst}, {volumes[worst]:.3g} um^{dimension}). Mesh it again"
                 " with a finer size."
             )
         axis = thickness_axis(dimension)
@@ -111,18 +111,18 @@ class MeshData:
             width_um=tuple(float(extent[a]) for a in lateral),
             coating_thickness_um=coating,
             separator_thickness_um=float(extent[axis]) - coating,
-            particles=_measure_particles(points, cells, cell_tags, order, measure, moment),
+            particles=_particle_table(points, cells, cell_tags, order, volumes, moment),
             hash=name or content_hash(points, cells, cell_tags),
         )
 
 
 def thickness_axis(dimension: int) -> int:
-    """The axis from collector to lithium: x in 2D, z in 3D."""
+    """Return the axis from collector to lithium: 0 (x) in 2D, 2 (z) in 3D."""
     return 0 if dimension == 2 else 2
 
 
 def content_hash(points: Floats, cells: Ints, cell_tags: Tags) -> str:
-    """Hash of the exact content of a mesh; equal arrays give equal hashes."""
+    """Return a hash of the exact content of a mesh; equal arrays give equal hashes."""
     digest = hashlib.sha256()
     for array, kind in ((points, "<f8"), (cells, "<i8"), (cell_tags, "<i4")):
         digest.update(str(array.shape).encode())
@@ -131,12 +131,12 @@ def content_hash(points: Floats, cells: Ints, cell_tags: Tags) -> str:
 
 
 def facets_of(points: Floats, cells: Ints, cell_tags: Tags, order: int) -> tuple[Ints, Ints]:
-    """All outer and particle/CBD facets with their tags.
+    """Return all outer facets and all facets between a particle and the CBD, with their tags.
 
     Returns:
         facets (F, nodes) in gmsh's node order, seen from the particle or from inside the slab, and
-        facet_tags (F,): COLLECTOR, LITHIUM, WALLS or INTERFACE. Facets between a particle and the
-        separator exchange nothing and are not listed.
+        facet_tags (F,): COLLECTOR, LITHIUM, WALLS or INTERFACE. Nothing passes the facets between a
+        particle and the separator, so they are not listed.
     """
     dimension = points.shape[1]
     facets, cell_of, mate = _paired_facets(cells, dimension, order)
@@ -158,7 +158,7 @@ def facets_of(points: Floats, cells: Ints, cell_tags: Tags, order: int) -> tuple
 
 
 def _paired_facets(cells: Ints, dimension: int, order: int) -> tuple[Ints, Ints, Ints]:
-    """Every facet once per cell it bounds: (facets, its cell, the cell beyond or -1)."""
+    """Return (facets, its cell, the cell beyond it or -1), once for each cell a facet bounds."""
     local = facet_nodes(dimension, order)
     facets = cells[:, local].reshape(-1, local.shape[1])
     cell_of = np.repeat(np.arange(len(cells)), len(local))
@@ -185,7 +185,7 @@ def _require_domains(cell_tags: Tags) -> None:
         raise InputError(f"the mesh has cells of unknown tag {int(strange[0])}.")
     if not particles.size:
         raise InputError("the mesh has no particles. Make it by `heterode mesh`.")
-    # The numbers are in order: the first that is not its place follows the first hole.
+    # The numbers are sorted: the first that differs from its index follows the first gap.
     holes = np.flatnonzero(particles != np.arange(len(particles)))
     if holes.size:
         raise InputError(
@@ -195,14 +195,14 @@ def _require_domains(cell_tags: Tags) -> None:
         )
 
 
-def _measure_particles(
-    points: Floats, cells: Ints, cell_tags: Tags, order: int, measure: Floats, moment: Floats
+def _particle_table(
+    points: Floats, cells: Ints, cell_tags: Tags, order: int, volumes: Floats, moment: Floats
 ) -> ParticleTable:
     dimension = points.shape[1]
     index = cell_tags.astype(np.int64) - tags.PARTICLE_OFFSET
     inside = index >= 0
     count = int(index.max()) + 1
-    volume = np.bincount(index[inside], measure[inside], count).astype(np.float64)
+    volume = np.bincount(index[inside], volumes[inside], count).astype(np.float64)
     centre = np.zeros((count, 3))
     for axis in range(dimension):
         centre[:, axis] = np.bincount(index[inside], moment[inside, axis], count) / volume

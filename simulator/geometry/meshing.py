@@ -1,8 +1,9 @@
-"""Packing -> conforming mesh of particles, carbon-binder domain and separator, by gmsh.
+"""Conforming meshes of packings: particles, carbon-binder domain and separator, made by gmsh.
 
-Spheres: meshing_3d.py. In 2D gmsh fills the outlines with straight triangles. The second order is
-made here: one node per edge, those on a particle's surface moved onto its circle. All other edges
-stay straight, so only cells at the surface are curved, and their Jacobians are checked.
+Packings of spheres are meshed in meshing_3d.py. In 2D gmsh fills the outlines with straight
+triangles, and the nodes of the second order are added here: one on each edge, which is moved onto
+the circle if the edge is on a particle's surface. All other edges stay straight, so only cells at
+the surface are curved, and their Jacobians are checked.
 """
 
 from __future__ import annotations
@@ -27,10 +28,10 @@ Ints = npt.NDArray[np.int64]
 Tags = npt.NDArray[np.int32]
 
 MESHER_VERSION = 1
-"""Raise when the same input would give another mesh: cached meshes are then made anew."""
+"""To be raised when the same input would give another mesh; cached meshes are then replaced."""
 
 GAP_FACTOR = 0.25
-"""Edge length in a gap over sqrt(2 R g) for gap_elements = 1: see the tables in outline.py."""
+"""Ratio of the edge length in a gap to sqrt(2 R g) for gap_elements = 1; see outline.py."""
 
 ATTEMPTS = 4
 
@@ -39,12 +40,12 @@ def build_mesh(packing: Packing, geometry: Geometry, name: str = "") -> MeshData
     """Mesh a packing with the sizes of a parameter file.
 
     Args:
-        packing: 2D or 3D.
+        packing: discs (2D) or spheres (3D).
         geometry: `Parameters.geometry` (lengths in m).
-        name: MeshData.hash; empty: hash of the content.
+        name: becomes MeshData.hash; if empty, the content is hashed.
 
     Raises:
-        InputError: gmsh failed, or a curved cell is not valid; names the remedy.
+        InputError: gmsh failed, or a curved cell is not valid.
     """
     if packing.dimension == 3:
         return mesh_spheres(packing, geometry.mesh, 1e6 * geometry.separator_thickness, name)
@@ -59,7 +60,7 @@ def build_mesh(packing: Packing, geometry: Geometry, name: str = "") -> MeshData
 
 
 def mesh_sizes(settings: MeshSettings) -> MeshSizes:
-    """Sizes of [geometry.mesh] in micrometres.
+    """Return the sizes of [geometry.mesh] in micrometres.
 
     gap_elements = n asks for 4 n edges along the length over which a gap doubles (outline.py).
     """
@@ -78,12 +79,12 @@ def mesh_slab(slab: Slab, sizes: MeshSizes, name: str = "") -> MeshData:
     """Mesh discs in a slab.
 
     Args:
-        slab: discs, which must not touch one another or the planes; side walls may cut them.
+        slab: discs that touch neither one another nor the planes; side walls may cut them.
         sizes: element sizes and order.
-        name: MeshData.hash; empty: hash of the content.
+        name: becomes MeshData.hash; if empty, the content is hashed.
 
     Raises:
-        InputError: gmsh failed, or a curved cell is not valid; names the remedy.
+        InputError: gmsh failed, or a curved cell is not valid.
     """
     for _ in range(ATTEMPTS):
         outline = draw_outline(slab, sizes)
@@ -103,7 +104,7 @@ def mesh_slab(slab: Slab, sizes: MeshSizes, name: str = "") -> MeshData:
 
 
 def triangulate(outline: Outline, maximum: float) -> tuple[Floats, Ints, Tags]:
-    """Fill an outline with straight triangles: points (P, 2), cells (M, 3), cell_tags (M,).
+    """Fill an outline with straight triangles; return points (P, 2), cells (M, 3) and tags (M,).
 
     Raises:
         InputError: gmsh failed.
@@ -135,7 +136,7 @@ def triangulate(outline: Outline, maximum: float) -> tuple[Floats, Ints, Tags]:
 
 
 def _describe(geo: BuiltInKernel, outline: Outline) -> list[tuple[int, int]]:
-    """Hand the outline to gmsh edge by edge; returns (gmsh surface, cell tag)."""
+    """Hand the outline to gmsh edge by edge; return pairs of a gmsh surface and its cell tag."""
     nodes = [geo.addPoint(x, y, 0.0) for x, y in outline.points]
     lines: dict[tuple[int, int], int] = {}
 
@@ -161,7 +162,7 @@ def _describe(geo: BuiltInKernel, outline: Outline) -> list[tuple[int, int]]:
 
 
 def _second_order(points: Floats, cells: Ints, cell_tags: Tags, slab: Slab) -> tuple[Floats, Ints]:
-    """Add a node per edge (gmsh's order) and move those on particle surfaces onto the circle."""
+    """Add a node on each edge, in gmsh's order, and move those on particles onto their circles."""
     local = np.array(EDGES[2])
     pairs = np.sort(cells[:, local].reshape(-1, 2), axis=1)
     edges, edge_of = np.unique(pairs, axis=0, return_inverse=True)

@@ -1,11 +1,11 @@
-"""Packing of spheres -> conforming mesh of tetrahedra.
+"""Conforming tetrahedral meshes of packings of spheres.
 
 Every surface is triangulated first (spheres.py, box_surfaces.py) and handed to gmsh as a discrete
-surface; gmsh fills the volumes (HXT, with its Delaunay algorithm as fallback) and keeps the
-triangles. The worst cells are then made better by moving nodes (polishing.py).
+surface. gmsh fills the volumes (by HXT, with its Delaunay algorithm as fallback) and keeps the
+triangles. Moving nodes then improves the worst cells (polishing.py).
 
-Edges are straight: particles have their exact volumes all the same, and with a surface_size_factor
-of 0.35 their surfaces lack 0.6 %. geometry.mesh.order and gap_elements are for 2D.
+Edges are straight, but particles have their exact volumes; with a surface_size_factor of 0.35 their
+surface areas are 0.6 % too small. geometry.mesh.order and gap_elements only matter in 2D.
 """
 
 from __future__ import annotations
@@ -32,28 +32,28 @@ Ints = npt.NDArray[np.int64]
 Tags = npt.NDArray[np.int32]
 
 Part = tuple[Ints, tuple[int, ...]]
-"""Triangles and the domains (cell tags) they bound."""
+"""Triangles, and the domains (cell tags) that they bound."""
 
 HXT, DELAUNAY = 10, 1
 THREADS = 2
 
 WANTED_SICN = 0.15
-"""Cells worse than this are polished."""
+"""SICN below which cells are improved."""
 
 
 def mesh_spheres(
     packing: Packing, settings: MeshSettings, separator_um: float, name: str = ""
 ) -> MeshData:
-    """Mesh spheres in the box, of order 1.
+    """Mesh spheres in the box with elements of order 1.
 
     Args:
-        packing: 3D.
+        packing: spheres.
         settings: `Parameters.geometry.mesh` (lengths in m).
-        separator_um: thickness.
-        name: MeshData.hash; empty: hash of the content.
+        separator_um: thickness of the separator, um.
+        name: becomes MeshData.hash; if empty, the content is hashed.
 
     Raises:
-        InputError: gmsh failed; names the remedy.
+        InputError: gmsh failed.
     """
     maximum = 1e6 * settings.maximum_size
     maker = SphereSurfaces(
@@ -79,7 +79,7 @@ def mesh_spheres(
 def _joined(
     box: BoxSurfaces, surfaces: list[Surface], voids: Sequence[tuple[int, Surface]]
 ) -> tuple[Floats, list[Part]]:
-    """All nodes, those on the borders of cuts once, and all surfaces."""
+    """Return all nodes, with those on the borders of cuts only once, and all surfaces."""
     points = [box.points]
     parts: list[Part] = [(plane.triangles, plane.domains) for plane in box.planes]
     tree = cKDTree(box.points)
@@ -94,7 +94,7 @@ def _joined(
         points.append(surface.points[own])
         parts.append((number[surface.triangles], (tags.CBD, tags.PARTICLE_OFFSET + index)))
     for index, surface in voids:
-        # Nothing lies beyond.
+        # A void is empty, so the particle is the only domain that its surface bounds.
         parts.append((surface.triangles + count, (tags.PARTICLE_OFFSET + index,)))
         points.append(surface.points)
         count += len(surface.points)
@@ -104,15 +104,15 @@ def _joined(
 def filled(
     box: BoxSurfaces, surfaces: list[Surface], voids: Sequence[tuple[int, Surface]] = ()
 ) -> tuple[Floats, Ints, Tags]:
-    """Nodes, tetrahedra and their tags, by the first algorithm that succeeds.
+    """Fill the volumes by the first algorithm that succeeds; return nodes, tetrahedra and tags.
 
     Args:
-        box: planes of the box.
-        surfaces: one per particle.
-        voids: (particle, surface) of what stays empty inside.
+        box: the planes of the box.
+        surfaces: one for each particle.
+        voids: (particle, surface) pairs for the empty space inside particles.
 
     Raises:
-        InputError: none does; names the remedy.
+        InputError: no algorithm succeeds.
     """
     points, parts = _joined(box, surfaces, voids)
     reason = ""

@@ -1,8 +1,8 @@
 """Electrode meshes as gmsh's MSH 4.1 files, with a named group for every part.
 
-Groups: `cbd`, `separator`, `particle_0000`, ... of cells; `collector`, `lithium`, `walls`,
-`interface` of facets. gmsh and meshio read the files; reading here
-needs neither, for the reasons in heterode.geometry.msh_parser.
+Groups of cells are `cbd`, `separator`, `particle_0000`, ...; groups of facets are `collector`,
+`lithium`, `walls` and `interface`. gmsh and meshio can read the files; reading them here needs
+neither, for the reasons in heterode.geometry.msh_parser.
 Format: gmsh reference manual, "MSH file format" (version 4.1).
 """
 
@@ -33,18 +33,18 @@ CELL_TYPES = {(2, 1): 2, (2, 2): 9, (3, 1): 4, (3, 2): 11}
 FACET_TYPES = {(2, 1): 1, (2, 2): 8, (3, 1): 2, (3, 2): 9}
 
 UNKNOWN = 12 * "?"
-"""Stands for the size of the file until it is known."""
+"""Placeholder for the size of the file until it is known."""
 
 REBUILD = "Rebuild it with `heterode mesh`."
 
 NAME_THEM = "Name the groups so in the program that wrote the mesh, or make it by `heterode mesh`."
 
 FLAT = 1e-6
-"""Largest extent along z of a mesh in 2D, as a share of its largest one."""
+"""Largest extent along z of a 2D mesh, as a share of its largest extent."""
 
 
 def write_msh(path: Path | str, mesh: MeshData) -> None:
-    """Write a binary MSH 4.1 file, by temporary file and rename.
+    """Write a binary MSH 4.1 file; it appears whole, since a temporary file is renamed.
 
     Raises:
         InputError: the file cannot be written.
@@ -64,12 +64,12 @@ def write_msh(path: Path | str, mesh: MeshData) -> None:
 def read_msh(path: Path | str) -> MeshData:
     """Read a mesh of order 1 or 2 with the groups of cells named above, from heterode or elsewhere.
 
-    A file as heterode wrote it is checked against the checksum it carries. The facets follow from
-    the cells, so files from elsewhere need not name them; see heterode.geometry.msh_facets. Nor
-    need they number the nodes of a cell in one sense; see heterode.geometry.orientation.
+    A file that heterode wrote is checked against the checksum in it. The facets follow from the
+    cells, so files from elsewhere need not name them; see heterode.geometry.msh_facets. Such files
+    may also number the nodes of a cell in either sense; see heterode.geometry.orientation.
 
     Raises:
-        InputError: not a readable MSH 4.1 file, damaged, or a group missing; names the remedy.
+        InputError: the file is not a readable MSH 4.1 file, is damaged, or lacks a group.
     """
     content = parse_msh(path)
     dimension = 3 if any(t in content.elements for t in (4, 11)) else 2
@@ -84,7 +84,7 @@ def read_msh(path: Path | str) -> MeshData:
         if content.fault:
             raise InputError(f"damaged or cut short ({content.fault}). {REBUILD}")
         name = content.notes.get("hash", "")
-        # Damage can make coordinates huge; what overflows fails the checks that follow.
+        # Damage can make coordinates huge; numbers that overflow fail the checks that follow.
         with np.errstate(over="ignore", invalid="ignore"):
             points = _in_plane(content.points, cells, dimension)
             cells = oriented(points, cells, order)
@@ -98,12 +98,12 @@ def read_msh(path: Path | str) -> MeshData:
         check_facets(mesh, _named_facets(content, dimension, np.unique(cells)))
     except InputError as error:
         raise InputError(f"{path}: {error}") from None
-    # gmsh copies the section with the checksum when it writes the mesh anew, changed or not.
+    # When gmsh rewrites a mesh, it copies the section with the checksum, changed or not.
     return replace(mesh, hash=found)
 
 
 def _in_plane(points: Floats, cells: Ints, dimension: int) -> Floats:
-    """(P, dimension) coordinates; those of a mesh in 2D must not need the third one."""
+    """Return (P, dimension) coordinates, and refuse a 2D mesh that is not flat."""
     if dimension == 2:
         extent = np.ptp(points[np.unique(cells)], axis=0)
         if not extent[2] <= FLAT * extent.max():
@@ -125,7 +125,7 @@ def _require_unfolded(mesh: MeshData) -> None:
 
 
 def _named_facets(content: MshContent, dimension: int, used: Ints) -> dict[str, Ints]:
-    """Corners of the facets of each group, as positions in the numbers of the points in use."""
+    """Return the corners of each group's facets, as positions in the numbers of points in use."""
     named: dict[str, Ints] = {}
     for name, number in content.names[dimension - 1].items():
         found = [
@@ -139,7 +139,7 @@ def _named_facets(content: MshContent, dimension: int, used: Ints) -> dict[str, 
 
 
 def msh_bytes(mesh: MeshData) -> bytes:
-    """The content of a binary MSH 4.1 file."""
+    """Return the content of a binary MSH 4.1 file."""
     dimension, order = mesh.dimension, mesh.order
     facets, facet_tags = facets_of(mesh.points_um, mesh.cells, mesh.cell_tags, order)
     count = len(mesh.particles)
@@ -167,7 +167,7 @@ def msh_bytes(mesh: MeshData) -> bytes:
 
 
 def _entities(mesh: MeshData, facets: Ints, facet_tags: Ints) -> bytes:
-    """One entity per group, of the same number, with its bounding box."""
+    """Return one entity for each group, with the same number and its bounding box."""
     counts = [0, 0, 0, 0]
     rows: list[bytes] = []
     for level, connectivity, group in (
@@ -200,7 +200,7 @@ def _nodes(mesh: MeshData) -> bytes:
         [
             b"$Nodes\n",
             np.array([1, count, 1, count], "<u8").tobytes(),
-            # Which entity a node is filed under matters to CAD, not to a mesh: all under the CBD.
+            # A node's entity only matters to CAD, not to a mesh, so all nodes belong to the CBD.
             np.array([mesh.dimension, tags.CBD, 0], "<i4").tobytes(),
             np.array([count], "<u8").tobytes(),
             np.arange(1, count + 1, dtype="<u8").tobytes(),
@@ -214,7 +214,7 @@ def _elements(mesh: MeshData, facets: Ints, facet_tags: Ints) -> bytes:
     key = (mesh.dimension, mesh.order)
     blocks: list[bytes] = []
     number = 1
-    # Cells first and in their own order within a group: reading restores MeshData's order from
+    # Cells come first, in their own order within a group: reading restores MeshData's order from
     # the element numbers.
     total = len(mesh.cells) + len(facets)
     for level, kind, connectivity, group, start in (

@@ -1,9 +1,9 @@
-"""What the facets of a mesh from elsewhere must be, since they follow from its cells.
+"""Checks on the facets that a mesh from elsewhere names, since facets follow from the cells.
 
-The collector is the least plane along the thickness, the lithium metal the greatest, particle
-surfaces lie between cells of a particle and of the carbon-binder domain, and what else bounds the
-slab is wall. A file need not name these facets. Where it does, it must mean the same ones: a
-collector that covers a part of its plane cannot be had by naming it.
+The collector is the lowest plane along the thickness and the lithium metal is the highest. Particle
+surfaces lie between cells of a particle and of the carbon-binder domain, and the rest of the slab's
+boundary is wall. A file need not name these facets, but if it does, it must mean the same ones.
+For example, a collector that covers only a part of its plane is not supported.
 """
 
 from __future__ import annotations
@@ -21,20 +21,20 @@ from heterode.geometry.simplex import integrate_cells
 Ints = npt.NDArray[np.int64]
 
 FLATNESS = 1e-4
-"""Largest difference of an end plane's area from the slab's cross-section, relative."""
+"""Largest relative difference between the areas of an end plane and the slab's cross-section."""
 
 
 def check_facets(mesh: MeshData, named: Mapping[str, Ints]) -> None:
-    """Refuse a mesh whose end planes are none, or that names other facets than these.
+    """Refuse a mesh with end planes that are not flat, or one that names other facets.
 
     Args:
-        mesh: as measured from the cells of the file.
+        mesh: measured from the cells of the file.
         named: (F, nodes) facets by the name of their group, as point numbers of `mesh`; -1 stands
-            for points that no cell has. Groups that are missing or empty are made.
+            for points that belong to no cell. Missing or empty groups are not an error.
 
     Raises:
         InputError: an end plane is not flat, the separator does not lie at the lithium metal, or
-            a group holds other facets than follow from the cells.
+            a group does not hold the facets that follow from the cells.
     """
     facets, kinds = facets_of(mesh.points_um, mesh.cells, mesh.cell_tags, mesh.order)
     section = float(np.prod(mesh.width_um))
@@ -54,7 +54,7 @@ def check_facets(mesh: MeshData, named: Mapping[str, Ints]) -> None:
 
 
 def _check_order(mesh: MeshData) -> None:
-    """The collector lies on the coating, the lithium metal on the separator."""
+    """Check that the collector is on the coating and the lithium metal on the separator."""
     axis = mesh.thickness_axis
     along = mesh.points_um[:, axis]
     height = along.max()
@@ -70,7 +70,7 @@ def _check_order(mesh: MeshData) -> None:
 
 
 def _check_group(name: str, given: Ints, derived: Ints, mesh: MeshData) -> None:
-    # Each once: a file may list a facet again, seen from its other side.
+    # Each facet counts once: a file may list it again, seen from its other side.
     sets = [np.unique(np.sort(f[:, : mesh.dimension], axis=1), axis=0) for f in (given, derived)]
     _, times = np.unique(np.concatenate(sets), axis=0, return_counts=True)
     common = int(np.sum(times == 2))

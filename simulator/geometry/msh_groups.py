@@ -1,9 +1,9 @@
-"""Named groups of cells in a mesh file from anywhere, as the tags of `tags`.
+"""Tags of cells from the named groups in a mesh file, whatever program wrote it.
 
 Every cell belongs to one of the groups `cbd`, `separator` and `particle_0000`, `particle_0001`,
 ..., which have the dimension of the cells. Zeros before a particle's number may be left out.
-What keeps a file from being read is said by name: the groups that are missing, those of the same
-name but of another dimension or without cells, and those of a name that is nearly right.
+An error names the groups that keep a file from being read: missing ones, those of the right name
+with another dimension or without cells, and those whose name is nearly right.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _TAGS = {name: tag for tag, name in tags.CELL_NAMES.items()}
 
 
 def particle_number(name: str) -> int | None:
-    """The number of the particle that a group is named after, or None of another name."""
+    """Return the number of the particle in a group's name, or None for another name."""
     suffix = name.removeprefix(tags.PARTICLE_PREFIX)
     if suffix == name or not (suffix.isascii() and suffix.isdecimal()) or len(suffix) > 9:
         return None
@@ -35,7 +35,7 @@ def particle_number(name: str) -> int | None:
 
 
 def is_known(name: str, cells: bool) -> bool:
-    """Whether a group of cells, or of facets, has a meaning here."""
+    """Check whether the name of a group of cells, or of facets, has a meaning here."""
     if not cells:
         return name in tags.FACET_NAMES.values()
     return name in _TAGS or particle_number(name) is not None
@@ -44,17 +44,17 @@ def is_known(name: str, cells: bool) -> bool:
 def cell_tags_of(
     names: Mapping[int, Mapping[str, int]], groups: Ints, dimension: int, remedy: str
 ) -> npt.NDArray[np.int32]:
-    """The tag of each cell.
+    """Find the tag of each cell.
 
     Args:
-        names: by dimension, the number of each named group.
-        groups: (M,) number of the group that each cell is in, 0 where it is in none.
-        dimension: of the cells.
-        remedy: closes each message.
+        names: number of each named group, by dimension.
+        groups: (M,) number of the group of each cell, 0 for cells without a group.
+        dimension: dimension of the cells.
+        remedy: sentence that closes each error message.
 
     Raises:
-        InputError: a group is missing, two groups name one particle, or cells are in no group
-            that has a meaning.
+        InputError: a group is missing, two groups name the same particle, or some cells are in no
+            group that has a meaning.
     """
     numbers, inverse, counts = np.unique(groups, return_inverse=True, return_counts=True)
     cells = {int(n): int(count) for n, count in zip(numbers, counts, strict=True)}
@@ -94,7 +94,7 @@ def _tag(name: str) -> int:
 
 
 def _particles(present: list[str], remedy: str) -> set[int]:
-    """Numbers of the particles that have a group."""
+    """Return the numbers of the particles that have a group."""
     found: dict[int, str] = {}
     for name in present:
         number = particle_number(name)
@@ -114,7 +114,7 @@ def _missing(lacking: list[str], names: Mapping[int, Mapping[str, int]], dimensi
 
 
 def _why(name: str, names: Mapping[int, Mapping[str, int]], dimension: int) -> str:
-    """What stands in the file instead of a group."""
+    """Say what the file holds instead of a group."""
     number = particle_number(name)
     for level, group in sorted(names.items()):
         same = [

@@ -39,20 +39,20 @@ OTHER_ELEMENTS |= {16: "quadrangles", 12: "hexahedra", 17: "hexahedra", 13: "pri
 OTHER_ELEMENTS |= {14: "pyramids", 19: "pyramids", 21: "triangles of order 3"}
 OTHER_ELEMENTS |= {23: "triangles of order 4", 26: "lines of order 3", 27: "lines of order 4"}
 OTHER_ELEMENTS |= {29: "tetrahedra of order 3", 30: "tetrahedra of order 4"}
-"""Those that gmsh and other programs write beside them; source: gmsh reference manual."""
+"""Further types that gmsh and other programs write. Source: gmsh reference manual."""
 
 
 @dataclass
 class MshContent:
-    """What a file holds.
+    """The content of a file.
 
     Attributes:
         points: (P, 3) coordinates.
-        size: of the file in bytes.
+        size: size of the file in bytes.
         elements: element type -> (connectivity (M, nodes) into points, physical number (M,) or 0),
             in the order of the element numbers.
-        names: by dimension, group name -> physical number.
-        fault: what of the file contradicts itself without keeping it from being read, or "".
+        names: by dimension, the physical number of each group name.
+        fault: a contradiction in the file that does not keep it from being read, or "".
         notes: `key value` lines of a $Heterode section, which other programs skip (gmsh copies it).
     """
 
@@ -64,7 +64,7 @@ class MshContent:
     fault: str = ""
 
     def elements_of(self, dimension: int) -> Iterator[tuple[Ints, Ints]]:
-        """Connectivity and groups of all element types of a dimension."""
+        """Yield the connectivity and the groups of each element type of a dimension."""
         for kind, content in self.elements.items():
             if ELEMENT_DIMENSION[kind] == dimension:
                 yield content
@@ -78,7 +78,7 @@ class _Reader(Protocol):
 
 
 class _Binary:
-    """Numbers from a binary section: int32 `integers`, uint64 `sizes` and `rows`."""
+    """Reads numbers from a binary section: int32 `integers`, uint64 `sizes` and `rows`."""
 
     def __init__(self, data: bytes, order: str) -> None:
         self.data, self.order, self.at = data, order, 0
@@ -104,7 +104,7 @@ class _Binary:
 
 
 class _Ascii:
-    """The same numbers from text."""
+    """Reads the same numbers from text."""
 
     def __init__(self, data: bytes) -> None:
         self.words, self.at = data.split(), 0
@@ -132,7 +132,7 @@ def parse_msh(path: Path | str) -> MshContent:
     """Read an MSH 4.1 file.
 
     Raises:
-        InputError: no such file, another format or version, cut short, or unknown elements.
+        InputError: the file is missing, truncated, or not a supported MSH 4.1 file.
     """
     try:
         data = read_regular(path)
@@ -185,7 +185,7 @@ def _parse(data: bytes, binary: bool) -> MshContent:
 
 
 def _section(data: bytes, name: bytes, required: bool = True) -> bytes:
-    """Bytes between $name and $Endname, without the line breaks of the marks."""
+    """Return the bytes between $name and $Endname, without the line breaks beside these marks."""
     start = data.find(b"$" + name + b"\n")
     skip = 1
     if start < 0:
@@ -199,7 +199,7 @@ def _section(data: bytes, name: bytes, required: bool = True) -> bytes:
 
 
 def _read_nodes(reader: _Reader) -> tuple[Floats, Ints, str]:
-    """Points (P, 3), the position of each node number (-1 if none), and what contradicts itself."""
+    """Return points (P, 3), each node number's position (-1 if none), and any contradiction."""
     blocks, count, _, largest = reader.sizes(4)
     points, numbers = [], []
     for _ in range(int(blocks)):
@@ -214,13 +214,13 @@ def _read_nodes(reader: _Reader) -> tuple[Floats, Ints, str]:
         raise ValueError(said)
     lookup = np.full(int(tags.max(initial=0)) + 1, -1, dtype=np.int64)
     lookup[tags] = np.arange(len(tags))
-    # gmsh counts the nodes of what it leaves out, where a group was removed.
+    # Where a group was removed, gmsh still counts the nodes of the cells that it leaves out.
     fault = "" if len(tags) == count else said
     return np.concatenate(points) if points else np.zeros((0, 3)), lookup, fault
 
 
 def _read_entities(reader: _Reader, names: dict[int, dict[str, int]]) -> dict[tuple[int, int], int]:
-    """(dimension, entity) -> physical number; 0 where it belongs to no group."""
+    """Map (dimension, entity) to the physical number, which is 0 where there is no group."""
     groups: dict[tuple[int, int], int] = {}
     for dimension, count in enumerate(reader.sizes(4)):
         for _ in range(int(count)):
@@ -234,7 +234,7 @@ def _read_entities(reader: _Reader, names: dict[int, dict[str, int]]) -> dict[tu
 
 
 def _chosen(physical: list[int], names: dict[int, dict[str, int]], dimension: int) -> int:
-    """The one of an entity's groups that has a meaning here."""
+    """Choose the one of an entity's groups that has a meaning here."""
     cells = max((level for level, group in names.items() if group), default=dimension)
     if len(physical) < 2 or dimension < cells - 1:
         return physical[0] if physical else 0

@@ -1,9 +1,9 @@
-"""Orientation of the cells of a mesh from elsewhere: the order of a cell's nodes says no more.
+"""Orientation of the cells of a mesh from elsewhere.
 
-Programs number the corners of a triangle clockwise as well as anticlockwise, and those of a
-tetrahedron in either sense, and mirroring a mesh turns all of them. A cell whose corners span a
-negative area or volume is therefore numbered the other way round, which leaves the cell as it is.
-What that cannot mend is a cell that lies folded over its neighbour: there both see the facet
+Some programs number the corners of a triangle clockwise and others anticlockwise, the corners of a
+tetrahedron come in either sense, and mirroring a mesh reverses all of them. A cell whose corners
+span a negative area or volume is therefore renumbered the other way round, which does not change
+its shape. This cannot repair a cell that is folded over its neighbour: both then see the facet
 between them from the same side.
 """
 
@@ -19,7 +19,7 @@ Ints = npt.NDArray[np.int64]
 
 
 def oriented(points: Floats, cells: Ints, order: int) -> Ints:
-    """The cells, numbered so that none has corners of negative area or volume.
+    """Return the cells, renumbered so that none has corners of negative area or volume.
 
     Args:
         points: (P, d).
@@ -27,15 +27,15 @@ def oriented(points: Floats, cells: Ints, order: int) -> Ints:
         order: 1 or 2.
     """
     dimension = points.shape[1]
-    measure, _ = integrate_cells(points, cells[:, : dimension + 1], 1)
-    turned = measure < 0.0
+    volume, _ = integrate_cells(points, cells[:, : dimension + 1], 1)
+    turned = volume < 0.0
     mended = cells.copy()
     mended[turned] = cells[turned][:, _mirrored(dimension, order)]
     return mended
 
 
 def _mirrored(dimension: int, order: int) -> list[int]:
-    """Which node stands where once the corners 1 and 2 of a cell have changed places."""
+    """Return the new order of a cell's nodes when its corners 1 and 2 change places."""
     corners = [0, 2, 1, 3][: dimension + 1]
     if order == 1:
         return corners
@@ -45,15 +45,15 @@ def _mirrored(dimension: int, order: int) -> list[int]:
 
 
 def folded_facets(cells: Ints, dimension: int) -> int:
-    """How many facets between two oriented cells have both of them on the same side.
+    """Count the facets that have both of their oriented cells on the same side.
 
     Args:
         cells: (M, nodes), each of positive area or volume.
-        dimension: 2 or 3.
+        dimension: number of spatial dimensions, 2 or 3.
     """
     facets = cells[:, FACETS[dimension]].reshape(-1, dimension)
     rank = np.argsort(facets, axis=1)
-    # A permutation of two is odd where it begins with 1; of three, if it is no rotation.
+    # A permutation of two is odd if it begins with 1, and one of three if it is not a rotation.
     odd = rank[:, 0] == 1 if dimension == 2 else (rank[:, 1] - rank[:, 0]) % 3 == 2
     corners = np.take_along_axis(facets, rank, axis=1)
     order = np.lexsort(corners.T[::-1])

@@ -1,22 +1,23 @@
-r"""Boundary nodes of the planar mesh: where they stand decides size and quality of everything else.
+r"""Boundary nodes of the planar mesh, on which size and quality of all other cells depend.
 
-The mesh generator gets every boundary edge prescribed and grows the interior from these. On a
+The mesh generator is given every boundary edge and builds the interior from these. On a
 surface with distance g to its neighbour, the solution varies along the surface over about
 sqrt(2 R g) with 1/R = 1/r_1 + 1/r_2 (the gap widens from g to 2 g over that length), so
 
     h = min(factor r, maximum, gap_factor sqrt(2 R g) + slope g, factor r_neighbour + slope g).
 
 This also bounds the sag h^2 / (8 r) of a curved edge by a fraction of the gap, which keeps the
-curved cells in the gap valid. Least scaled Jacobian, SICN and unknowns measured with 60 particles,
-fraction 0.65, gap 0.05 um, four seeds:
+curved cells in the gap valid. The least scaled Jacobian, the SICN and the number of unknowns were
+measured with 60 particles, a fraction of 0.65, a gap of 0.05 um and four seeds:
 
     gap_factor     none    1.0    0.8    0.6    0.5    0.35
     Jacobian      -2.5   -0.95  -0.30   0.20   0.47    0.63
     SICN           0.07   0.11   0.15   0.21   0.24    0.40
     unknowns      10.2k  11.6k  12.7k  14.7k  16.5k   21.7k
 
-Error of the carbon-binder domain's conductance (first-order Laplace, against 5 to 10 times the
-unknowns), and unknowns, with fraction 0.465 and gap 0.1 um / fraction 0.65 and gap 0.05 um:
+The next table has the error of the carbon-binder domain's conductance (first-order Laplace problem,
+against a solution with 5 to 10 times as many unknowns) and the number of unknowns, with a fraction
+of 0.465 and a gap of 0.1 um / a fraction of 0.65 and a gap of 0.05 um:
 
     gap_factor 0.5, factor 0.35       2.9 %  13.9k  /  5.9 %  15.5k
     gap_factor 0.5, factor 0.25       1.7 %  22.4k  /  4.9 %  20.1k
@@ -40,16 +41,16 @@ from heterode.geometry import tags
 Floats = npt.NDArray[np.floating[Any]]
 
 SLOPE = 0.3
-"""Growth of the edge length per length of distance."""
+"""Growth of the edge length per unit of distance."""
 
 LEAST_EDGES = 12
-"""Edges of a full circle at least: keeps its area within 0.02 % with curved edges."""
+"""Least number of edges of a full circle: with curved edges it keeps the area within 0.02 %."""
 
 WIDEST = 0.6
-"""Greatest gap_factor at which curved cells stay valid: kept whatever sizes are asked for."""
+"""Greatest gap_factor at which curved cells stay valid; it holds whatever sizes are requested."""
 
 SAMPLES = 512
-"""Points per curve (more on long ones) at which the size is evaluated before nodes are placed."""
+"""Least number of points on a curve at which the size is evaluated before nodes are placed."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,7 @@ class MeshSizes:
 
 @dataclass(frozen=True)
 class Slab:
-    """Discs in a slab: what the outline is drawn of. Discs may reach over y = 0 and y = width."""
+    """Discs in a slab, whose outline is drawn. They may extend beyond y = 0 and y = width."""
 
     centres: Floats
     radii: Floats
@@ -81,40 +82,40 @@ class Outline:
 
     Attributes:
         points: (P, 2).
-        surfaces: (cell tag, loops) with the outer loop first, then the holes.
+        surfaces: (cell tag, loops) pairs; the outer loop comes first, then the holes.
     """
 
     points: list[tuple[float, float]] = field(default_factory=list)
     surfaces: list[tuple[int, list[list[int]]]] = field(default_factory=list)
 
     def add(self, x: float, y: float) -> int:
-        """Number of a new node."""
+        """Add a node and return its number."""
         self.points.append((float(x), float(y)))
         return len(self.points) - 1
 
     def add_between(self, start: int, end: int, inner: Floats) -> list[int]:
-        """A chain of nodes from `start` to `end` over new nodes at `inner` (n, 2)."""
+        """Return the chain from `start` to `end` by way of new nodes at `inner` (n, 2)."""
         return [start, *(self.add(x, y) for x, y in inner), end]
 
 
 def draw_outline(slab: Slab, sizes: MeshSizes) -> Outline:
-    """Nodes and loops of carbon-binder domain, separator and every particle."""
+    """Return the nodes and loops of the carbon-binder domain, the separator and every particle."""
     return _Drawing(slab, sizes).draw()
 
 
 def spaced(
     length: float, size: Callable[[Floats], Floats], least: int = 1, samples: int = SAMPLES
 ) -> Floats:
-    """Interior positions that divide [0, length] into edges of about the local size.
+    """Divide [0, length] into edges of about the local size.
 
     Args:
-        length: of the curve.
-        size: edge length wanted at arc positions (S,).
-        least: number of edges at least.
-        samples: points at which the size is evaluated.
+        length: length of the curve.
+        size: gives the wanted edge lengths at arc positions (S,).
+        least: least number of edges.
+        samples: number of points at which the size is evaluated.
 
     Returns:
-        (n - 1,) increasing positions for n edges.
+        (n - 1,) increasing interior positions for n edges.
     """
     position = np.linspace(0.0, length, samples + 1)
     density = 1.0 / size(position)
@@ -131,7 +132,7 @@ def _on_circle(centre: Floats, radius: float, angle: Floats) -> Floats:
 
 
 def _throat(gap: Floats, first: float, second: float) -> Floats:
-    """sqrt(2 R g): the length along the surfaces over which the gap between them doubles."""
+    """Return sqrt(2 R g), the length along the surfaces over which the gap between them doubles."""
     curvature = 1.0 / first + 1.0 / second
     length: Floats = np.sqrt(2.0 * np.maximum(gap, 1e-9) / curvature)
     return length
@@ -146,7 +147,7 @@ class _Drawing:
         self.outline = Outline()
 
     def draw(self) -> Outline:
-        """Walls first (they own the end nodes of cut discs), then whole discs."""
+        """Draw the walls first, which own the end nodes of cut discs, and then the whole discs."""
         slab, out = self.slab, self.outline
         corners = [
             out.add(x, y)
@@ -170,7 +171,7 @@ class _Drawing:
         return out
 
     def _wall(self, start: int, end: int, y: float) -> tuple[list[int], dict[int, list[int]]]:
-        """Border of the carbon-binder domain along a side wall, round the discs the wall cuts.
+        """Draw the carbon-binder domain's border along a side wall, round the discs it cuts.
 
         Returns:
             the chain of nodes from collector to separator, and the loops of the cut discs.
@@ -210,14 +211,14 @@ class _Drawing:
         )
 
     def _cross(self, start: int, end: int, x: float) -> list[int]:
-        """A line across the slab, at the collector or between coating and separator."""
+        """Draw a line across the slab, at the collector or between coating and separator."""
         limit = self.sizes.maximum if x == 0.0 else max(self.sizes.separator, self.sizes.minimum)
 
         def size(s: Floats) -> Floats:
             points = np.column_stack([np.full(s.shape, x), s])
             return np.minimum(self._size(points, touched=set()), limit)
 
-        # A wide slab has many narrow gaps along this line: none may fall between two samples.
+        # A wide slab has many narrow gaps along this line, and none may fall between two samples.
         finest = max(self.sizes.minimum / 3.0, 0.02 * float(self.slab.radii.min()))
         samples = max(SAMPLES, int(np.ceil(self.slab.width / finest)))
         inner = spaced(self.slab.width, size, samples=samples)
@@ -226,7 +227,7 @@ class _Drawing:
         )
 
     def _separator(self, middle: list[int], corners: list[int]) -> list[int]:
-        """Loop of the separator; its walls grow from the size at the coating to its own."""
+        """Draw the separator; edges on its walls grow from the coating's size to its own."""
         out, slab = self.outline, self.slab
         points = np.array([out.points[i] for i in middle])
         steps = np.hypot(*np.diff(points, axis=0).T)
@@ -250,7 +251,7 @@ class _Drawing:
         def on_circle(s: Floats) -> Floats:
             return _on_circle(centre, radius, s / radius)
 
-        # Start where the gap is widest, so that no seam stands in a narrow one.
+        # Start where the gap is widest, so that the seam does not fall into a narrow gap.
         size = self._size(on_circle(np.linspace(0.0, 2.0 * pi * radius, SAMPLES + 1)), own=index)
         turn = float(np.argmax(size)) / SAMPLES * 2.0 * pi * radius
         inner = spaced(
@@ -259,7 +260,7 @@ class _Drawing:
         return [self.outline.add(*p) for p in on_circle(np.concatenate([[0.0], inner]) + turn)]
 
     def _arc(self, index: int, a: int, b: int, inward: float) -> list[int]:
-        """Chain a to b along the part of a cut disc's circle inside the slab."""
+        """Return the chain from a to b along the part of a cut disc's circle inside the slab."""
         centre, radius = self.slab.centres[index], float(self.slab.radii[index])
         start, end = (np.array(self.outline.points[i]) - centre for i in (a, b))
         first, last = (float(np.arctan2(p[1], p[0])) for p in (start, end))
@@ -275,9 +276,9 @@ class _Drawing:
     def _size(
         self, points: Floats, own: int | None = None, touched: set[int] | None = None
     ) -> Floats:
-        """Edge length at points of one curve: on disc `own`, else on a straight border.
+        """Return edge lengths at points of one curve: of disc `own`, or else of a straight border.
 
-        `touched` are discs that meet the border: only the growth from their own size counts.
+        Of the discs `touched`, which meet the border, only the growth from their own size counts.
         """
         if len(points) > SAMPLES + 1:
             parts = np.array_split(points, ceil(len(points) / SAMPLES))

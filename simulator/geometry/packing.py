@@ -1,9 +1,10 @@
 """Seeded random packings of particles in the electrode slab.
 
-Radii are drawn first and their volumes summed, so the active fraction is exact; then the particles
-are moved until every gap is kept (relaxation.py). With walls = "cut" the packing is periodic in the
-lateral directions and the side walls cut it: what leaves by one wall enters by the other, so the
-volume inside the slab is that of the whole particles, and each piece is a particle of its own.
+Radii are drawn first and their volumes are summed, so the active fraction is exact. The particles
+are then moved until every gap is kept (relaxation.py). With walls = "cut" the packing is periodic
+in the lateral directions and the side walls cut it. The part of a particle that leaves by one wall
+enters by the opposite wall, so the volume inside the slab is that of the whole particles, and each
+piece is a separate particle.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import numpy.typing as npt
 from heterode.base.errors import InputError
 from heterode.base.words import counted
 from heterode.geometry.mesh_data import thickness_axis
-from heterode.geometry.relaxation import Box, SoftBalls, exchange, relax, shake
+from heterode.geometry.relaxation import Box, SoftBalls, relax, shake, swap_radii
 from heterode.parameters.geometry import Geometry
 from heterode.particles.drawn_sizes import size_law
 
@@ -27,27 +28,28 @@ Floats = npt.NDArray[np.float64]
 Progress = Callable[[str], None]
 
 PACKER_VERSION = 1
-"""Raise when the same seed would give another packing: cached meshes are then made anew."""
+"""To be raised when the same seed would give another packing; cached meshes are then replaced."""
 
 SHALLOWEST_CUT = 0.3
-"""Least height of a cut-off cap, in radii: 9 % of a disc's area, corners of 45 degrees.
+"""Least height of a cap that a wall cuts off, in radii.
 
-Of a sphere a cap has at least 6 % of the volume, and where two walls cut it, the piece beyond both
-has at least 1.5 %.
+Such a cap has 9 % of a disc's area and corners of 45 degrees. A cap of a sphere has at least 6 % of
+its volume, and where two walls cut a sphere, the piece beyond both has at least 1.5 %.
 """
 
 SLACK = 2e-3
-"""Precision of relaxing, in median radii; the gap itself is kept exactly."""
+"""Precision of the relaxation, in median radii; the gap itself is kept exactly."""
 
 MOST_SCALING = 0.05
-"""Most that drawn diameters may be scaled to meet the active fraction exactly."""
+"""Largest relative change of drawn diameters by which the active fraction is met exactly."""
 
 CROWDED = {2: 0.78, 3: 0.58}
 """Volume fraction, by dimension, of the swollen balls, below jamming (0.84, 0.64: O'Hern et al.).
 
-Discs, 60 sweeps: density, bond order and layers come out as after 2,000 sweeps of plain hard discs
-(spread between halves 0.021 against 0.023, hexatic order of equal discs 0.19 against 0.18). At 0.86
-equal discs crystallise (0.29); without this step the halves differ twice as much (0.044).
+After 60 sweeps, density, bond order and layers of discs are as after 2,000 sweeps of hard discs
+that are not swollen (spread between halves 0.021 against 0.023, hexatic order of equal discs 0.19
+against 0.18). At 0.86 equal discs crystallise (0.29); without this step the halves differ twice as
+much (0.044).
 """
 
 EVENING_STEPS = 200
@@ -56,7 +58,7 @@ SWEEPS = 60
 STARTS = 3
 
 EXCHANGES = 60
-"""Rounds of swapping radii in a jammed packing of spheres before it is given up."""
+"""Most rounds of swapped radii in a jammed packing of spheres before the attempt is abandoned."""
 
 EXCHANGE_STEPS = 100
 
@@ -66,14 +68,14 @@ class Packing:
     """Discs (2D) or spheres (3D) in a slab; lengths in micrometres.
 
     Attributes:
-        centres_um: (N, dimension); may lie outside the slab where a side wall cuts the particle.
-        radii_um: (N,) of the whole disc or sphere, also where it is cut.
-        width_um: lateral extents, one in 2D, two in 3D.
-        coating_thickness_um: along axis 0 in 2D and axis 2 in 3D.
-        minimum_gap_um: kept between particles, to collector and separator, and to side walls that
-            do not cut the particle.
+        centres_um: (N, dimension); centres of particles that a side wall cuts may be outside.
+        radii_um: (N,) radii of the whole discs or spheres, even where these are cut.
+        width_um: lateral extents; one in 2D, two in 3D.
+        coating_thickness_um: extent along axis 0 in 2D and axis 2 in 3D.
+        minimum_gap_um: gap kept between particles, to collector and separator, and to side walls
+            that do not cut the particle.
         walls: "inside" or "cut".
-        whole: number of particles before cutting.
+        whole: number of particles before the walls cut them.
     """
 
     centres_um: Floats
@@ -86,16 +88,16 @@ class Packing:
 
     @property
     def dimension(self) -> int:
-        """2 or 3."""
+        """Number of spatial dimensions, 2 or 3."""
         return int(self.centres_um.shape[1])
 
     @property
     def box_um(self) -> Floats:
-        """(dimension,) extents of the coating."""
+        """Extents of the coating, (dimension,)."""
         return _extents(self.dimension, self.coating_thickness_um, self.width_um)
 
     def volumes_um3(self) -> Floats:
-        """(N,) volume of each particle inside the slab (2D: area times 1 um), in closed form."""
+        """Compute (N,) volumes inside the slab (in 2D area times 1 um) in closed form."""
         volumes = ball_volume(self.radii_um, self.dimension)
         if self.walls != "cut":
             return volumes
@@ -104,7 +106,7 @@ class Packing:
                 height = self.radii_um - inward * (self.centres_um[:, 1] - wall)
                 volumes = volumes - _segment_area(self.radii_um, height)
             return volumes
-        # Distance of the centre from the nearer wall of each pair, positive inside.
+        # Distance of the centre from the nearer wall of each pair; positive inside the slab.
         across, width = self.centres_um[:, :2], np.array(self.width_um)
         inside = np.minimum(across, width - across) / self.radii_um[:, None]
         for index in np.flatnonzero(np.any(inside < 1.0, axis=1)):
@@ -112,14 +114,14 @@ class Packing:
         return volumes
 
     def active_fraction(self) -> float:
-        """Share of the coating's volume that is particle."""
+        """Share of the coating's volume that the particles fill."""
         return float(self.volumes_um3().sum() / np.prod(self.box_um))
 
     def smallest_gap_um(self) -> float:
-        """Least distance of two particles, or of a particle to a plane not cutting it."""
+        """Return the least distance between particles, or from one to a plane not cutting it."""
         box = Box(self.box_um, np.zeros(self.dimension, dtype=bool))
         reach = 2.0 * float(self.radii_um.max()) + 10.0 * self.minimum_gap_um + 1.0
-        # Cut particles have centres outside; only the distances between centres matter here.
+        # Cut particles may have centres outside; only distances between centres matter here.
         i, j = Box(box.size * 3.0, box.periodic).pairs(self.centres_um + box.size, reach).T
         apart = np.linalg.norm(self.centres_um[i] - self.centres_um[j], axis=1)
         gaps = apart - self.radii_um[i] - self.radii_um[j]
@@ -136,12 +138,13 @@ def pack(
     """Pack the particles of a parameter file's [geometry].
 
     Args:
-        geometry: `Parameters.geometry` (lengths in m).
-        seed: seeds.packing, or a generator; the same one gives the same packing.
-        progress: called with a line of text now and then.
+        geometry: `Parameters.geometry`, with lengths in m.
+        seed: seeds.packing, or a generator; the same seed gives the same packing.
+        progress: called with a line of text from time to time.
 
     Raises:
-        InputError: the fraction cannot be packed with this gap and width; says what was reached.
+        InputError: the fraction cannot be packed with this gap and width.
+            fraction was reached.
     """
     size_random, place_random = np.random.default_rng(seed).spawn(2)
     gap = 1e6 * geometry.minimum_gap
@@ -174,7 +177,7 @@ def pack(
 
 
 def ball_volume(radii: Floats, dimension: int) -> Floats:
-    """Area of discs or volume of spheres."""
+    """Return the areas of discs or the volumes of spheres."""
     volumes: Floats = pi * radii**2 if dimension == 2 else (4.0 / 3.0) * pi * radii**3
     return volumes
 
@@ -184,7 +187,7 @@ def _extents(dimension: int, thickness: float, lateral: tuple[float, ...]) -> Fl
 
 
 def _segment_area(radii: Floats, height: Floats) -> Floats:
-    """Area of the part of a disc beyond a line, `height` high (0 to 2 r)."""
+    """Return the area of the part of a disc beyond a line, `height` high (0 to 2 r)."""
     h = np.clip(height, 0.0, 2.0 * radii)
     triangle = (radii - h) * np.sqrt(h * (2.0 * radii - h))
     area: Floats = radii**2 * np.arccos(1.0 - h / radii) - triangle
@@ -192,7 +195,7 @@ def _segment_area(radii: Floats, height: Floats) -> Floats:
 
 
 def wedge_volume(a: float, b: float) -> float:
-    """Volume of the part x > a, y > b of the unit sphere, by quadrature, to rounding error."""
+    """Return the volume of the part x > a, y > b of the unit sphere, exact but for rounding."""
     nodes, weights = np.polynomial.legendre.leggauss(48)
     u = 0.5 * (1.0 + nodes)
     b = min(max(b, -1.0), 1.0)
@@ -200,7 +203,7 @@ def wedge_volume(a: float, b: float) -> float:
     ends = np.clip([-1.0, -kink, kink, 1.0], max(a, -1.0), 1.0)
     total = 0.0
     for low, high in pairwise(ends):
-        # The disc at x begins to be cut like (x - kink)^(3/2): this substitution smooths it.
+        # The cut area starts as (x - kink)^(3/2), which this substitution makes smooth.
         x = low + (high - low) * u * u * (3.0 - 2.0 * u)
         disc = np.sqrt(np.maximum(1.0 - x * x, 1e-300))
         area = pi * disc**2 - _segment_area(disc, disc + b)
@@ -209,7 +212,7 @@ def wedge_volume(a: float, b: float) -> float:
 
 
 def _draw_radii(geometry: Geometry, random: np.random.Generator) -> tuple[Floats, float]:
-    """Radii whose volumes sum to the active fraction, and the width of the slab (um)."""
+    """Draw radii whose volumes sum to the active fraction; return them and the width (um)."""
     dimension, thickness = geometry.dimension, 1e6 * geometry.coating_thickness
     law = size_law(geometry.particle_size)
     draw = law.sampler(random)
@@ -229,7 +232,7 @@ def _draw_radii(geometry: Geometry, random: np.random.Generator) -> tuple[Floats
 
 
 def _adjusted(radii: Floats, target: float, dimension: int, bounds: tuple[float, float]) -> Floats:
-    """Radii scaled by a factor near 1 to the exact volume, kept within the bounds if possible."""
+    """Scale radii by a factor near 1 to the exact volume, within the bounds if possible."""
     low, high = 0.5 * bounds[0], 0.5 * bounds[1]
     for _ in range(50):
         volumes = ball_volume(radii, dimension)
@@ -239,7 +242,7 @@ def _adjusted(radii: Floats, target: float, dimension: int, bounds: tuple[float,
             break
         factor = max(0.5, 1.0 + lacking / volumes[free].sum()) ** (1.0 / dimension)
         radii = np.where(free, np.clip(radii * factor, low, high), radii)
-    # One diameter only, or a table of few: the last factor, of order 1 + 1/(4 N), is for all.
+    # With one diameter, or a table of few, a last factor of order 1 + 1/(4 N) applies to all.
     factor = float(target / ball_volume(radii, dimension).sum()) ** (1.0 / dimension)
     if abs(factor - 1.0) > MOST_SCALING:
         raise InputError(
@@ -275,7 +278,7 @@ def _place(
     starts: int,
     progress: Progress | None,
 ) -> tuple[Floats, Floats] | None:
-    """Centres that keep every gap and their radii, or None after `starts` random starts."""
+    """Find centres that keep every gap, and their radii; None after `starts` random starts."""
     slack = SLACK * float(np.median(radii))
     share = ball_volume(radii + 0.5 * gap, len(box.size)).sum() / np.prod(box.size)
     if share >= 1.0:
@@ -287,8 +290,8 @@ def _place(
             progress(
                 f"packing {counted(len(radii), 'particle')}, start {start + 1} of at most {starts}"
             )
-        # Relaxing only parts what overlaps: random crowds and holes would stay. Swollen balls fill
-        # the slab evenly first.
+        # Relaxation only separates balls that overlap, so random crowds and holes would stay.
+        # Swollen balls fill the slab evenly first.
         swell = max(1.0, (CROWDED[len(box.size)] / share) ** (1.0 / len(box.size)))
         centres, _ = relax(SoftBalls(box, radii, gap, swell=swell), centres, 0.0, EVENING_STEPS)
         centres, lack = relax(SoftBalls(box, radii, gap, slack), centres, slack, ITERATIONS)
@@ -297,7 +300,7 @@ def _place(
             if lack <= slack:
                 break
             for first in (0, 1):
-                mine = exchange(SoftBalls(box, mine, gap, slack), centres, first)
+                mine = swap_radii(SoftBalls(box, mine, gap, slack), centres, first)
             centres, lack = relax(SoftBalls(box, mine, gap, slack), centres, slack, EXCHANGE_STEPS)
         if lack <= slack and SoftBalls(box, mine, gap).valid(centres).all():
             return centres, mine
@@ -312,7 +315,7 @@ def _unreachable(
     random: np.random.Generator,
     progress: Progress | None,
 ) -> InputError:
-    """The message, after finding out how many of these particles the box holds."""
+    """Find out how many of these particles fit into the box, and return the error that says so."""
     wanted = geometry.active_fraction
     filled = np.cumsum(ball_volume(radii, len(box.size))) / np.prod(box.size)
     reached = 0.0
@@ -332,7 +335,7 @@ def _unreachable(
 
 
 def _with_images(box: Box, centres: Floats, radii: Floats) -> tuple[Floats, Floats]:
-    """Add what a wall cuts off once more at the opposite wall, after the whole particles."""
+    """Append an image at the opposite wall for every particle that a wall cuts."""
     for axis in box.cut_axes:
         low = centres[:, axis] < radii
         high = box.size[axis] - centres[:, axis] < radii

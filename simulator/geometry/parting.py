@@ -1,14 +1,15 @@
 """Label images and stacks: gaps between the particles, and to the border of the image.
 
-Segmented particles touch, at least where a watershed parted them; a particle that the carbon-binder
-domain does not surround cannot react. Half the gap is taken from either side of a contact, and
-room for the gap and a pixel is added beyond the border where particles reach it. What this takes
-from a particle, and what chords take, it gets back where there is room: nodes move along normals by
+Segmented particles touch, at least where a watershed divided them, but a particle that the
+carbon-binder domain does not surround cannot react. Half the gap is therefore removed on either
+side of a contact, and room for the gap and a pixel is added beyond the border where particles reach
+it. What a particle loses in this way, and to chords, it regains where there is room: its nodes move
+along their normals by
 
-    min(t, half of what the nearest other particle leaves beyond the gap)
+    min(t, half of the distance beyond the gap to the nearest other particle)
 
 with t such that the area or volume is that of the particle's pixels. Where there is too little
-room for that, half the gap has to do.
+room for that, half the gap has to suffice.
 """
 
 from __future__ import annotations
@@ -30,34 +31,34 @@ Mask = npt.NDArray[np.bool_]
 
 
 CROWDED = 0.5
-"""Share of the gap that is kept round particles that cannot have their size otherwise."""
+"""Share of the gap that is kept round particles that cannot regain their size otherwise."""
 
 DEEPEST = 0.3
-"""Most that nodes are moved inward, in radii."""
+"""Largest inward move of nodes, in radii."""
 
 
 @dataclass(frozen=True, eq=False)
 class ImageMesh:
-    """A mesh made of an image, beside what the image holds.
+    """A mesh made of an image, together with what the image holds.
 
     Attributes:
-        mesh: particle i is the i-th of `labels`.
-        labels: (N,) number in the image of each particle.
-        measure: (N,) area (um^2) or volume (um^3) of its pixels.
-        deviation_um: (N,) farthest that a node lies from the outline of the particle's pixels:
-            smoothing, parting and moving together.
-        gap_um: that was to be kept between particles.
-        offset_um: of the image's corner in the mesh, where room was added beyond the border.
-        dropped: particles too small to keep.
+        mesh: the mesh; its particle i is the i-th of `labels`.
+        labels: (N,) number of each particle in the image.
+        image_volume: (N,) volume of its pixels, um^3; in 2D their area, um^2.
+        deviation_um: (N,) largest distance of a node from the outline of the particle's pixels,
+            caused by smoothing, separating and moving together.
+        gap_um: gap that was to be kept between particles.
+        offset_um: position of the image's corner in the mesh, where room was added at the border.
+        dropped: numbers in the image of the particles that are too small to keep.
         hollow: numbers in the image of the particles with closed voids in them, which stay empty.
-        filled: pixels of voids too small to keep, which count as particle.
-        cut: numbers in the image of the particles that the gap to their neighbours cuts in pieces,
-            of which the largest is kept.
+        filled: number of pixels of voids too small to keep, which count as particle.
+        cut: numbers in the image of the particles that the gap to their neighbours cuts into
+            pieces, of which the largest is kept.
     """
 
     mesh: MeshData
     labels: tuple[int, ...]
-    measure: Floats
+    image_volume: Floats
     deviation_um: Floats
     gap_um: float
     offset_um: Floats
@@ -67,8 +68,8 @@ class ImageMesh:
     cut: tuple[int, ...] = ()
 
     def errors(self) -> Floats:
-        """(N,) relative errors of the areas or volumes."""
-        found: Floats = self.mesh.particles.volume_um3 / self.measure - 1.0
+        """Relative errors of the areas or volumes, (N,)."""
+        found: Floats = self.mesh.particles.volume_um3 / self.image_volume - 1.0
         return found
 
 
@@ -86,14 +87,14 @@ def require_resolved(gap_um: float, pixel_um: float) -> None:
 
 
 def parted(labels: Labels, spacing_um: Sequence[float], gap_um: float) -> Labels:
-    """Labels without the pixels nearer than half the gap to another particle.
+    """Remove the pixels nearer than half the gap to another particle from the labels.
 
     Args:
-        labels: 2D or 3D, 0 the carbon-binder domain.
-        spacing_um: edges of a pixel, along each axis of `labels`.
-        gap_um: to be left between particles.
+        labels: 2D or 3D array in which 0 is the carbon-binder domain.
+        spacing_um: edges of a pixel along each axis of `labels`, um.
+        gap_um: gap to leave between particles, um.
     """
-    # Between centres of pixels, of which each reaches half a pixel further on either side.
+    # Distances run between the centres of pixels, each of which extends half a pixel further.
     half = 0.5 * gap_um + max(spacing_um) * (1.0 - 1e-6)
     kept = labels.copy()
     margin = [int(np.ceil(gap_um / s)) + 2 for s in spacing_um]
@@ -116,10 +117,10 @@ class Solid:
     """A connected piece of a mask.
 
     Attributes:
-        whole: the piece, its voids filled.
-        voids: closed ones, a mask each of the same shape.
-        beside: pixels of the second largest piece.
-        share: of the mask's pixels that the piece has.
+        whole: mask of the piece with its voids filled.
+        voids: masks of the same shape, one for each closed void.
+        beside: number of pixels of the second largest piece.
+        share: share of the mask's pixels that belong to the piece.
     """
 
     whole: Mask
@@ -129,7 +130,7 @@ class Solid:
 
 
 def largest_piece(mask: Mask) -> Solid | None:
-    """The largest connected piece of a mask, and its voids; None of an empty mask."""
+    """Return the largest connected piece of a mask and its voids; None if the mask is empty."""
     pieces, count = ndimage.label(mask)
     if count == 0:
         return None
@@ -147,13 +148,13 @@ def largest_piece(mask: Mask) -> Solid | None:
 def deviations(
     labels: Labels, numbers: Sequence[int], spacing_um: Sequence[float], places: Sequence[Floats]
 ) -> Floats:
-    """(N,) farthest distance of places from the outlines of particles' pixels, um.
+    """Compute (N,) the largest distances of places from the outlines of particles' pixels, um.
 
     Args:
-        labels: the image.
-        numbers: (N,) in it.
-        spacing_um: along each axis of `labels`.
-        places: (K, d) of each particle, um, the last axis of `labels` first.
+        labels: the label image.
+        numbers: (N,) number of each particle in it.
+        spacing_um: edges of a pixel along each axis of `labels`, um.
+        places: (K, d) places for each particle, um, with the last axis of `labels` first.
     """
     windows = ndimage.find_objects(labels)
     spacing = np.array(spacing_um)
@@ -164,7 +165,7 @@ def deviations(
         inside, outside = (
             ndimage.distance_transform_edt(m, sampling=spacing_um) for m in (mask, ~mask)
         )
-        # Distances run from centre to centre, the outline lies half a pixel before.
+        # Distances run from centre to centre; the outline is half a pixel nearer.
         signed = outside - inside + np.where(mask, 0.5, -0.5) * spacing.min()
         origin = np.array([s.start - 3 for s in window])
         index = points[:, ::-1] / spacing - 0.5 - origin
@@ -174,15 +175,15 @@ def deviations(
 
 
 def margins(places: Sequence[Floats], extent: Floats, room_um: float) -> tuple[Floats, Floats]:
-    """Room to add below and above each axis, so that all places lie well within the box.
+    """Return the room to add below and above each axis so that all places are well inside the box.
 
     Args:
         places: (K, d) points of each particle, um.
-        extent: (d,) of the image.
-        room_um: wanted between particle and box: the gap, and a pixel for what `grown` needs.
+        extent: (d,) extents of the image, um.
+        room_um: wanted room between particle and box: the gap, and a pixel that `grown` needs.
 
     Returns:
-        below and above, (d,) each.
+        the room below and above, (d,) each, um.
     """
     low = np.min([p.min(axis=0) for p in places], axis=0)
     high = np.max([p.max(axis=0) for p in places], axis=0)
@@ -193,21 +194,21 @@ def grown(
     points: Floats,
     normals: Floats,
     room: Callable[[float], Floats],
-    measure: Callable[[Floats], float],
+    enclosed: Callable[[Floats], float],
     wanted: float,
     radius: float,
 ) -> Floats:
-    """Nodes of a closed outline or surface moved along their normals to a wanted area or volume.
+    """Move the nodes of an outline or surface along their normals to a wanted area or volume.
 
     Args:
-        points, normals: (n, d), outward.
-        room: (n,) most that each may move outward, for a share of the gap that is to be left.
-        measure: area or volume of the nodes.
-        wanted: the one to have.
-        radius: of the disc or ball of that size.
+        points, normals: (n, d) nodes and their outward normals.
+        room: gives (n,) the largest outward moves when this share of the gap is to be left.
+        enclosed: gives the volume (in 2D the area) that the nodes enclose.
+        wanted: the wanted area or volume.
+        radius: radius of the disc or ball of that size.
 
     Returns:
-        (n, d); with less than is wanted where there is no room.
+        (n, d) nodes, which enclose less than is wanted where there is no room.
     """
     found = points
     for share in (1.0, CROWDED):
@@ -216,8 +217,8 @@ def grown(
         for _ in range(50):
             middle = 0.5 * (low + high)
             found = points + np.minimum(middle, limit)[:, None] * normals
-            low, high = (middle, high) if measure(found) < wanted else (low, middle)
+            low, high = (middle, high) if enclosed(found) < wanted else (low, middle)
         found = points + np.minimum(high, limit)[:, None] * normals
-        if measure(found) > 0.999 * wanted:
+        if enclosed(found) > 0.999 * wanted:
             break
     return found

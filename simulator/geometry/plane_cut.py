@@ -1,4 +1,4 @@
-"""The cut of a plane through tetrahedra: triangles, and where their corners lie on the edges."""
+"""The cut of a plane through tetrahedra, as triangles whose corners lie on the cells' edges."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ Integers = NDArray[np.integer]
 
 @dataclass(frozen=True)
 class PlaneCut:
-    """Q corners and T triangles.
+    """The Q corners and T triangles of a cut.
 
     Attributes:
-        ends: (Q, 2) points of the mesh between which each corner lies.
-        weight: (Q,) of the second of them.
-        triangles: (T, 3) corners; a quadrangle counts as two.
-        cell: (T,) the tetrahedron each triangle lies in.
+        ends: (Q, 2) numbers of the two mesh points between which each corner lies.
+        weight: (Q,) weight of the second of these points.
+        triangles: (T, 3) corners; a quadrangle makes two triangles.
+        cell: (T,) number of the tetrahedron in which each triangle lies.
     """
 
     ends: Integers
@@ -28,7 +28,7 @@ class PlaneCut:
     cell: Integers
 
     def values(self, field: Floats) -> Floats:
-        """(Q, ...) values at the corners from (P, ...) values at the mesh's points, linearly."""
+        """Interpolate (P, ...) values at the mesh's points linearly to (Q, ...) at the corners."""
         first, second = field[self.ends[:, 0]], field[self.ends[:, 1]]
         weight = self.weight.reshape(-1, *(1,) * (field.ndim - 1))
         return np.asarray(first + weight * (second - first))
@@ -38,10 +38,10 @@ def cut_tetrahedra(cells: Integers, height: Floats) -> PlaneCut:
     """Cut tetrahedra where a height changes its sign.
 
     Args:
-        cells: (M, 4) points of each tetrahedron.
+        cells: (M, 4) point numbers of each tetrahedron.
         height: (P,) distance of the mesh's points above the plane.
     """
-    # A point in the plane would make triangles of no area: it counts as just above.
+    # A point in the plane would make triangles of no area, so it counts as just above it.
     corners, cell = _cut_cells(cells, height >= 0.0)
     ends, corner = np.unique(np.sort(corners.reshape(-1, 2), axis=1), axis=0, return_inverse=True)
     first, second = ends.T
@@ -50,11 +50,11 @@ def cut_tetrahedra(cells: Integers, height: Floats) -> PlaneCut:
 
 
 def _cut_cells(cells: Integers, above: NDArray[np.bool_]) -> tuple[Integers, Integers]:
-    """Triangles (T, 3, 2), each corner as the ends of the cut edge, and their cells (T,)."""
+    """Return triangles (T, 3, 2), with a corner as the ends of its cut edge, and cells (T,)."""
     sides = above[cells]
     number = sides.sum(axis=1)
     triangles, owners = [], []
-    # One corner alone on its side: the cut is a triangle over its three edges.
+    # If one corner is alone on its side, the cut is a triangle on its three edges.
     for alone, count in ((True, 1), (False, 3)):
         chosen = np.flatnonzero(number == count)
         tip = np.argmax(sides[chosen] == alone, axis=1)
@@ -62,7 +62,7 @@ def _cut_cells(cells: Integers, above: NDArray[np.bool_]) -> tuple[Integers, Int
         ends = np.stack([np.repeat(tip[:, None], 3, axis=1), others], axis=2)
         triangles.append(cells[chosen[:, None, None], ends])
         owners.append(chosen)
-    # Two and two: a quadrangle, a-c a-d b-d b-c round its border, as two triangles.
+    # With two on either side it is the quadrangle a-c a-d b-d b-c, split into two triangles.
     chosen = np.flatnonzero(number == 2)
     order = np.argsort(sides[chosen], axis=1, kind="stable")
     a, b, c, d = order.T

@@ -1,10 +1,10 @@
-"""Moving single nodes so that the worst tetrahedra become better.
+"""Improves the worst tetrahedra by moving single nodes.
 
-In a narrow gap all four nodes of a cell stand on two particles, where smoothing the interior does
-nothing. Here nodes on a sphere slide along it, nodes inside a domain move freely; nodes on planes
-and cuts stay. A move is kept if the worst cell round the node becomes better. Sliding a few nodes
-by fractions of an edge changes a particle's volume by up to a per cent, which is put right by
-raising all its nodes a little.
+In a narrow gap all four nodes of a cell lie on two particles, so smoothing the interior has no
+effect there. Here nodes on a sphere slide along it, nodes inside a domain move freely, and nodes on
+planes and cuts stay in place. A move is kept if it improves the worst cell round the node. Sliding
+a few nodes by fractions of an edge changes a particle's volume by up to a per cent, which raising
+all its nodes a little corrects.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ Ints = npt.NDArray[np.int64]
 Tags = npt.NDArray[np.int32]
 
 FIXED, FREE = -1, -2
-"""Kinds of nodes beside the numbers of particles, on whose spheres the others stand."""
+"""Kinds of nodes; the kind of a node on a sphere is the number of the particle."""
 
 TRIALS = 48
 SWEEPS = 12
 RESTORING = 8
 LONGEST_MOVE = 0.35
-"""In units of the shortest edge at the node."""
+"""Longest move of a node, in units of the shortest edge at that node."""
 
 
 def polish(points: Floats, cells: Ints, cell_tags: Tags, centres: Floats, wanted: float) -> Floats:
-    """Nodes after moving those of cells with a SICN below `wanted`.
+    """Move the nodes of cells with a SICN below `wanted`, and return all nodes (P, 3).
 
     Args:
-        points: (P, 3).
-        cells: (M, 4), all of positive volume.
-        cell_tags: (M,).
-        centres: (N, 3) of the particles' spheres.
-        wanted: SICN aimed at.
+        points: (P, 3) nodes.
+        cells: (M, 4) point numbers, all of positive volume.
+        cell_tags: (M,) tags of the cells.
+        centres: (N, 3) centres of the particles' spheres.
+        wanted: the SICN to reach.
     """
     points = points.copy()
     kinds = _node_kinds(points, cells, cell_tags)
@@ -64,11 +64,11 @@ def polish(points: Floats, cells: Ints, cell_tags: Tags, centres: Floats, wanted
 def restore_volumes(
     points: Floats, cells: Ints, cell_tags: Tags, centres: Floats, volumes: Floats
 ) -> Floats:
-    """Nodes raised or lowered on their spheres until each particle has its volume.
+    """Raise or lower nodes above their spheres until each particle has its volume.
 
     Args:
         points, cells, cell_tags, centres: as in `polish`.
-        volumes: (N,) wanted.
+        volumes: (N,) wanted volumes.
     """
     points = points.copy()
     kinds = _node_kinds(points, cells, cell_tags)
@@ -76,12 +76,13 @@ def restore_volumes(
     particle = kinds[on_sphere]
     solid = cells[cell_tags >= tags.PARTICLE_OFFSET]
     owner = cell_tags[cell_tags >= tags.PARTICLE_OFFSET] - tags.PARTICLE_OFFSET
-    # Relative error -> relative height: a third on a whole sphere, more on pieces, whose cuts stay.
+    # The relative height is a third of the relative error on a whole sphere, and more on pieces,
+    # whose cuts stay in place.
     gain: Floats = np.full(len(volumes), 1.0 / 3.0)
     before: Floats = np.zeros(len(volumes))
     for _ in range(RESTORING):
-        measure, _ = integrate_cells(points, solid, 1)
-        error = 1.0 - np.bincount(owner, measure, len(volumes)) / volumes
+        volume, _ = integrate_cells(points, solid, 1)
+        error = 1.0 - np.bincount(owner, volume, len(volumes)) / volumes
         if np.abs(error).max() < 1e-9:
             break
         known = np.abs(before) > 1e-8
@@ -93,7 +94,7 @@ def restore_volumes(
 
 
 def _stars(cells: Ints, nodes: Ints) -> list[Ints]:
-    """The cells round each of the nodes (sorted)."""
+    """Return the cells round each of the nodes, which are sorted."""
     is_node = np.zeros(int(cells.max()) + 1, dtype=bool)
     is_node[nodes] = True
     found, corner = np.nonzero(is_node[cells])
@@ -106,7 +107,7 @@ def _stars(cells: Ints, nodes: Ints) -> list[Ints]:
 def _improve(
     points: Floats, star: Ints, node: int, kind: int, centres: Floats, random: np.random.Generator
 ) -> bool:
-    """Move one node to the best of some trial places, if that is better than where it is."""
+    """Move one node to the best of some trial places if that improves on its present place."""
     corners = points[star]
     at = star == node
     place = points[node]
@@ -134,7 +135,7 @@ def _directions(random: np.random.Generator) -> Floats:
 
 
 def _node_kinds(points: Floats, cells: Ints, cell_tags: Tags) -> Ints:
-    """FREE inside a domain, the particle's number on its sphere, FIXED on planes and cuts."""
+    """Return FREE inside a domain, a particle's number on its sphere, FIXED on planes and cuts."""
     low = np.full(len(points), np.iinfo(np.int64).max)
     high = np.zeros(len(points), dtype=np.int64)
     owner = np.repeat(cell_tags.astype(np.int64), 4)

@@ -1,9 +1,10 @@
-"""Quality of an electrode mesh: measures per domain, as data and as a table of text.
+"""Quality of an electrode mesh in each domain, as data and as a table of text.
 
-SICN: signed inverse condition number, 1 for an equilateral cell (in 2D 4 sqrt(3) A / sum l^2).
-Angles are those of triangles, in 3D those between the faces of a tetrahedron.
-gamma: inscribed over circumscribed radius, 1 for an equilateral cell. Both of the straight cell.
-Scaled Jacobian: least over greatest Jacobian determinant of the curved cell, 1 for a straight one.
+SICN is the signed inverse condition number, 1 for an equilateral cell (4 sqrt(3) A / sum l^2 in
+2D). Angles are those of triangles, and in 3D those between the faces of a tetrahedron. gamma is the
+ratio of inscribed to circumscribed radius, scaled to be 1 for an equilateral cell. These refer to
+straight cells. The scaled Jacobian is the least over the greatest Jacobian determinant of a curved
+cell, 1 for a straight one.
 Source: gmsh reference manual, `Mesh.QualityType`; Johnen et al., J. Comput. Phys. 233, 359 (2013).
 """
 
@@ -30,18 +31,18 @@ DOMAINS = (
     ("cbd", tags.CBD),
     ("separator", tags.SEPARATOR),
 )
-"""Names and tags; all particles count as one."""
+"""Names and tags of the domains; all particles count as one domain."""
 
 
 @dataclass(frozen=True)
 class DomainQuality:
-    """Cells of one kind.
+    """Quality of the cells of one domain.
 
     Attributes:
         name: "particles", "cbd" or "separator".
-        cells, vertices: counts; vertices are the nodes of first-order fields.
-        sicn_min, sicn_mean, gamma_min, angle_min_deg: of the straight triangles.
-        scaled_jacobian_min: of the curved cells; not positive means folded over.
+        cells, vertices: their numbers; vertices are the nodes of first-order fields.
+        sicn_min, sicn_mean, gamma_min, angle_min_deg: values for the straight cells.
+        scaled_jacobian_min: least value of the curved cells; if not positive, a cell is folded.
     """
 
     name: str
@@ -56,14 +57,14 @@ class DomainQuality:
 
 @dataclass(frozen=True)
 class MeshQuality:
-    """All domains of a mesh.
+    """Quality of all domains of a mesh.
 
     Attributes:
         domains: particles, cbd, separator.
         particles: number of particles.
-        points: number of mesh nodes, those of curved edges included.
+        points: number of mesh nodes, including those on curved edges.
         unknowns: of the fields, where they are of first order.
-        area_error_max: greatest relative error of a particle's area or volume, NaN if not compared.
+        area_error_max: largest relative error of a particle's area or volume; NaN if not known.
     """
 
     domains: tuple[DomainQuality, ...]
@@ -74,7 +75,7 @@ class MeshQuality:
     dimension: int = 2
 
     def text(self) -> str:
-        """A table for the terminal."""
+        """Return a table of text for the terminal."""
         lines = [
             f"{counted(self.particles, 'particle')}, {self.points} nodes, about "
             f"{self.unknowns} unknowns",
@@ -93,12 +94,12 @@ class MeshQuality:
 
 
 CELLS_AT_ONCE = 100_000
-"""Cells measured in one pass: each takes 1 kB meanwhile, which a large mesh has not got."""
+"""Cells assessed in one pass: each takes 1 kB, too much for all cells of a large mesh at once."""
 
 
 @dataclass(frozen=True)
 class WorstCells:
-    """The worst of a domain's cells.
+    """Quality of the worst cells of a domain.
 
     Attributes:
         name, angle_min_deg, scaled_jacobian_min: as in `DomainQuality`.
@@ -110,7 +111,7 @@ class WorstCells:
 
 
 def worst_cells(mesh: MeshData) -> tuple[WorstCells, ...]:
-    """The worst of each domain, in little memory."""
+    """Find the worst cells of each domain, with little memory."""
     kinds = np.minimum(mesh.cell_tags, tags.PARTICLE_OFFSET)
     found = []
     for name, kind in DOMAINS:
@@ -123,11 +124,11 @@ def worst_cells(mesh: MeshData) -> tuple[WorstCells, ...]:
 
 
 def mesh_quality(mesh: MeshData, expected_area_um2: Floats | None = None) -> MeshQuality:
-    """Measure a mesh.
+    """Assess the quality of a mesh.
 
     Args:
-        mesh: of triangles or tetrahedra.
-        expected_area_um2: (N,) areas of the particles packed, in 3D their volumes
+        mesh: mesh of triangles or tetrahedra.
+        expected_area_um2: (N,) areas of the packed particles, or in 3D their volumes
             (`Packing.volumes_um3()`).
     """
     kinds = np.minimum(mesh.cell_tags, tags.PARTICLE_OFFSET)
@@ -164,7 +165,7 @@ def _domain(mesh: MeshData, name: str, cells: npt.NDArray[np.int64]) -> DomainQu
     area = 0.5 * jacobian_range(mesh.points_um, cells[:, :3], 1)[0]
     sicn = 4.0 * sqrt(3.0) * area / (a * a + b * b + c * c)
     gamma = 16.0 * area * area / (a * b * c * (a + b + c))
-    # The least angle lies opposite the shortest side; its sine is 2 A over the two others.
+    # The least angle is opposite the shortest side; its sine is 2 A over the other two sides.
     longest, shortest = sides.max(axis=1), sides.min(axis=1)
     middle = sides.sum(axis=1) - longest - shortest
     angle = np.degrees(np.arcsin(np.clip(2.0 * area / (longest * middle), -1.0, 1.0)))
@@ -202,7 +203,7 @@ def _solid_domain(mesh: MeshData, name: str, cells: npt.NDArray[np.int64]) -> Do
 
 
 def _radius_ratio_and_angle(corners: Floats) -> tuple[Floats, float]:
-    """gamma = 3 inradius / circumradius (M,) and the least dihedral angle, degrees."""
+    """Return gamma = 3 inradius / circumradius (M,) and the least dihedral angle, degrees."""
     a, b, c = (corners[:, k] - corners[:, 0] for k in (1, 2, 3))
     normals = np.stack(
         [np.cross(c - a, b - a), np.cross(b, c), np.cross(c, a), np.cross(a, b)], axis=1

@@ -1,6 +1,6 @@
-"""Moving overlapping balls apart: soft spheres relaxed by FIRE, then shaken as hard spheres.
+"""Separates overlapping balls: they are relaxed as soft spheres by FIRE, then shaken as hard ones.
 
-Works in 2D and 3D. An axis is either periodic or bounded by two hard planes.
+This works in 2D and 3D. An axis is either periodic or bounded by two hard planes.
 
 Sources: FIRE: Bitzek et al., Phys. Rev. Lett. 97, 170201 (2006). Energy: harmonic in the overlap,
 O'Hern et al., Phys. Rev. E 68, 011306 (2003).
@@ -19,18 +19,18 @@ Ints = npt.NDArray[np.intp]
 
 
 STAGNATION = 300
-"""Steps within which the worst overlap must shrink by a fifth, else the balls are jammed."""
+"""Steps in which the worst overlap must shrink by a fifth; otherwise the balls are jammed."""
 
 
 @dataclass(frozen=True)
 class Box:
-    """Where ball centres may be.
+    """The box in which the centres of balls may be.
 
     Attributes:
         size: (d,) extents; every axis starts at 0.
-        periodic: (d,) flags; the other axes have hard planes at 0 and size.
-        cut_axes: periodic axes at whose ends side walls cut the packing afterwards.
-        shallowest_cut: least height of a cut-off cap in units of the particle's radius.
+        periodic: (d,) flags; the other axes have hard planes at 0 and at the size.
+        cut_axes: periodic axes at whose ends side walls will cut the packing.
+        shallowest_cut: least height of a cap that a wall cuts off, in radii of the particle.
     """
 
     size: Floats
@@ -39,19 +39,19 @@ class Box:
     shallowest_cut: float = 0.0
 
     def wrap(self, centres: Floats) -> Floats:
-        """Centres with periodic coordinates in [0, size)."""
+        """Return the centres with their periodic coordinates in [0, size)."""
         wrapped = np.where(self.periodic, np.mod(centres, self.size), centres)
         # np.mod rounds a tiny negative number up to the size itself.
         return np.where(self.periodic & (wrapped >= self.size), 0.0, wrapped)
 
     def separation(self, difference: Floats) -> Floats:
-        """Shortest vectors between centres whose plain difference is given."""
+        """Return the shortest vectors between centres from their coordinate differences."""
         turns = np.where(self.periodic, np.round(difference / self.size), 0.0)
         return difference - turns * self.size
 
     def pairs(self, centres: Floats, reach: float) -> Ints:
-        """(K, 2) pairs of centres nearer than reach, in a fixed order."""
-        # A k-d tree knows only all axes periodic or none: the others get a period never reached.
+        """Return (K, 2) pairs of centres nearer than reach, in a fixed order."""
+        # cKDTree has all axes periodic or none, so the other axes get a period never reached.
         period = np.where(self.periodic, self.size, 4.0 * (self.size + reach))
         inside = np.where(self.periodic, centres, np.clip(centres, 0.0, self.size))
         tree = cKDTree(inside, boxsize=period)
@@ -61,14 +61,14 @@ class Box:
 
 
 class SoftBalls:
-    """Balls that repel where they come too near to one another, to a plane or to a cut.
+    """Balls that repel one another, planes and cuts where these come too near.
 
     Args:
         box: the container.
-        radii: (N,) of the particles.
-        gap: least distance between particles, and from particle to plane.
-        slack: distance asked for beyond that, so that what is left of it after relaxing is valid.
-        swell: factor on the radii as other balls see them; planes see the true radii.
+        radii: (N,) radii of the particles.
+        gap: least distance between particles, and between a particle and a plane.
+        slack: distance required beyond the gap, so that the gap holds once most of it is relaxed.
+        swell: factor on the radii between balls; planes and cuts act on the true radii.
     """
 
     def __init__(
@@ -80,7 +80,7 @@ class SoftBalls:
         self.listed_at: Floats | None = None
 
     def forces(self, centres: Floats) -> tuple[Floats, float]:
-        """Repulsion (N, d), of unit stiffness, and the distance that lacks at the worst place."""
+        """Return the repulsion (N, d), of unit stiffness, and the largest missing distance."""
         i, j, apart, lack = self._near(centres)
         length = np.sqrt(np.einsum("kd,kd->k", apart, apart))
         push = (lack / np.maximum(length, 1e-12))[:, None] * apart
@@ -92,7 +92,7 @@ class SoftBalls:
         return force, worst
 
     def valid(self, centres: Floats) -> npt.NDArray[np.bool_]:
-        """(N,) False for balls too near to another, to a plane, or that a wall would graze."""
+        """Return (N,) False for balls too near to another or a plane, or grazed by a wall."""
         i, j, _, _ = self._near(centres)
         good: npt.NDArray[np.bool_] = np.all(self._plane_pushes(centres) == 0.0, axis=1)
         good &= np.all(self._cut_pushes(centres) == 0.0, axis=1)
@@ -101,7 +101,7 @@ class SoftBalls:
         return good
 
     def _near(self, centres: Floats) -> tuple[Ints, Ints, Floats, Floats]:
-        """Pairs too near: i, j, the vector from j to i, and by how much they are too near."""
+        """Return pairs that are too near: i, j, vector from j to i, and the missing distance."""
         self._refresh(centres)
         i, j = self.pairs.T
         apart = self.box.separation(centres[i] - centres[j])
@@ -111,7 +111,7 @@ class SoftBalls:
         return i, j, apart, wanted[hit] - np.sqrt(np.einsum("kd,kd->k", apart, apart))
 
     def _refresh(self, centres: Floats) -> None:
-        """List the pairs within reach anew once a ball has moved by half the skin."""
+        """Update the list of pairs within reach once a ball has moved by half the skin."""
         if self.listed_at is not None:
             moved = self.box.separation(centres - self.listed_at)
             if float(np.einsum("nd,nd->n", moved, moved).max()) < (0.5 * self.skin) ** 2:
@@ -125,18 +125,18 @@ class SoftBalls:
         self.listed_at = centres.copy()
 
     def _plane_pushes(self, centres: Floats) -> Floats:
-        """Vectors (N, d) back to the gap from a plane."""
+        """Return the vectors (N, d) that move balls back to the gap from a plane."""
         nearest = (self.radii + self.gap + self.slack)[:, None]
         low = np.maximum(nearest - centres, 0.0)
         high = np.maximum(centres + nearest - self.box.size, 0.0)
         return np.where(self.box.periodic, 0.0, low - high)
 
     def _cut_pushes(self, centres: Floats) -> Floats:
-        """Vectors (N, d) from where a wall would graze a ball to the nearest allowed place.
+        """Return vectors (N, d) from where a wall grazes a ball to the nearest allowed place.
 
-        A wall may cut a particle of radius r at least `shallowest_cut` r deep, or must leave it
-        whole and the gap free. Where two walls cut it, their common edge must do so as deeply: a
-        ball that reaches over both walls but hardly over the edge would leave a splinter there.
+        A wall either cuts a particle of radius r at least `shallowest_cut` r deep, or leaves it
+        whole and the gap free. Where two walls cut it, their common edge must cut as deeply: a
+        ball that extends far beyond both walls but hardly beyond the edge would leave a splinter.
         """
         push = np.zeros_like(centres)
         inner = (1.0 - self.box.shallowest_cut) * self.radii - self.slack
@@ -157,7 +157,7 @@ class SoftBalls:
             x, y = distances
             from_edge = np.hypot(x, y)
             splinter = (x < outer) & (y < outer) & (from_edge > inner)
-            # The short way is over the edge, or back from the farther of the two walls.
+            # The shortest move is across the edge, or back from the farther of the two walls.
             over = splinter & (from_edge - inner < outer - np.maximum(x, y))
             shrink = inner / np.maximum(from_edge, 1e-12) - 1.0
             back = splinter & ~over
@@ -168,7 +168,7 @@ class SoftBalls:
         return push
 
     def pressures(self, centres: Floats) -> Floats:
-        """(N,) sum of what lacks round each ball: the energy's derivative by its radius."""
+        """Return (N,) sums of missing distances: the derivatives of the energy by the radii."""
         i, j, _, lack = self._near(centres)
         pressure = np.bincount(i, lack, len(centres)) + np.bincount(j, lack, len(centres))
         walls = np.abs(self._plane_pushes(centres)) + np.abs(self._cut_pushes(centres))
@@ -182,16 +182,16 @@ def relax(
     tolerance: float,
     iterations: int,
 ) -> tuple[Floats, float]:
-    """Minimise the overlap energy by FIRE until nothing lacks more distance than the tolerance.
+    """Minimise the overlap energy by FIRE until no missing distance exceeds the tolerance.
 
     Args:
-        balls: what repels.
-        centres: (N, d) start.
-        tolerance: lacking distance at which to stop.
-        iterations: most steps to take; a jammed packing ends it before.
+        balls: the balls and their box.
+        centres: (N, d) starting places.
+        tolerance: largest missing distance at which to stop.
+        iterations: largest number of steps; a jammed packing stops earlier.
 
     Returns:
-        centres and the largest lack left; above the tolerance if it did not get there.
+        the centres and the largest missing distance, above the tolerance without convergence.
     """
     centres = centres.copy()
     velocity = np.zeros_like(centres)
@@ -218,7 +218,7 @@ def relax(
             step, mix, uphill = 0.5 * step, 0.1, 0
         velocity += step * force
         move = step * velocity
-        # Far overlaps at the random start would throw small balls across their neighbours.
+        # Deep overlaps at the random start would throw small balls past their neighbours.
         length = np.sqrt(np.einsum("nd,nd->n", move, move))
         move *= np.minimum(1.0, fastest / np.maximum(length, 1e-300))[:, None]
         centres = centres + move
@@ -226,16 +226,16 @@ def relax(
     return balls.box.wrap(centres), worst
 
 
-def exchange(balls: SoftBalls, centres: Floats, first: int) -> Floats:
-    """Radii after pairs of neighbouring rank swap where the larger ball is pressed harder.
+def swap_radii(balls: SoftBalls, centres: Floats, first: int) -> Floats:
+    """Swap the radii of two balls of neighbouring rank where the larger one is under more pressure.
 
-    Each swap lowers the energy. Jammed spheres of many sizes come loose so (Brito, Lerner and
-    Wyart, Phys. Rev. X 8, 031050, 2018), with the same set of radii.
+    Each swap lowers the energy, and the set of radii stays the same. This loosens jammed spheres of
+    many sizes (Brito, Lerner and Wyart, Phys. Rev. X 8, 031050, 2018).
 
     Args:
-        balls: with the radii as they are.
-        centres: (N, d).
-        first: 0 or 1, the rank pairing begins with.
+        balls: the balls with their present radii.
+        centres: (N, d) places of the balls.
+        first: rank at which pairing begins, 0 or 1.
     """
     radii = balls.radii.copy()
     pressure = balls.pressures(centres)
@@ -247,16 +247,16 @@ def exchange(balls: SoftBalls, centres: Floats, first: int) -> Floats:
 
 
 def shake(balls: SoftBalls, centres: Floats, random: np.random.Generator, sweeps: int) -> Floats:
-    """Random hard-ball moves that keep every constraint: forgets how the packing was made.
+    """Move hard balls at random within every constraint, so that the packing's history is lost.
 
     Relaxed packings end with most neighbours exactly at contact. After some tens of sweeps the
     distances are those of hard balls at thermal equilibrium, with a spread of gaps.
 
     Args:
-        balls: all valid at `centres`.
-        centres: (N, d).
-        random: drawn from.
-        sweeps: trial moves per ball; the length adapts to about 40 % acceptance.
+        balls: balls that are all valid at `centres`.
+        centres: (N, d) places of the balls.
+        random: generator of the moves.
+        sweeps: trial moves per ball; their length adapts to an acceptance of about 40 %.
     """
     length = 0.1 * float(np.median(balls.radii))
     for _ in range(sweeps):
@@ -266,7 +266,7 @@ def shake(balls: SoftBalls, centres: Floats, random: np.random.Generator, sweeps
             good = balls.valid(trial)
             if good.all():
                 break
-            # An unmoved ball can be hit by a moved one: then take back every mover near enough.
+            # A moved ball can hit one that stayed, so every ball in conflict that moved goes back.
             back = ~good & moved
             moved &= ~back
             trial[back] = centres[back]

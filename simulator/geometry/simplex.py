@@ -31,13 +31,13 @@ FACETS: dict[int, tuple[tuple[int, ...], ...]] = {
 
 
 def node_count(dimension: int, order: int) -> int:
-    """Nodes of a simplex cell: vertices, and edge nodes for order 2."""
+    """Return the number of nodes of a simplex: vertices, and edge nodes for order 2."""
     return dimension + 1 + (len(EDGES[dimension]) if order == 2 else 0)
 
 
 @cache
 def facet_nodes(dimension: int, order: int) -> Ints:
-    """Local nodes of each facet of a cell, shape (facets, nodes), in the facet's own gmsh order."""
+    """Return the local nodes (facets, nodes) of each facet of a cell, in the facet's gmsh order."""
     rows = []
     for vertices in FACETS[dimension]:
         row = list(vertices)
@@ -50,7 +50,7 @@ def facet_nodes(dimension: int, order: int) -> Ints:
 
 
 def basis_gradients(dimension: int, order: int, points: Floats) -> Floats:
-    """Gradients of the Lagrange basis at reference points (Q, d), shape (Q, nodes, d)."""
+    """Return gradients (Q, nodes, d) of the Lagrange basis at reference points (Q, d)."""
     barycentric = np.column_stack([1.0 - points.sum(axis=1), points])
     slopes = np.vstack([-np.ones(dimension), np.eye(dimension)])
     if order == 1:
@@ -64,7 +64,7 @@ def basis_gradients(dimension: int, order: int, points: Floats) -> Floats:
 
 
 def basis_values(dimension: int, order: int, points: Floats) -> Floats:
-    """Lagrange basis at reference points (Q, d), shape (Q, nodes)."""
+    """Return values (Q, nodes) of the Lagrange basis at reference points (Q, d)."""
     barycentric = np.column_stack([1.0 - points.sum(axis=1), points])
     if order == 1:
         return barycentric
@@ -75,7 +75,7 @@ def basis_values(dimension: int, order: int, points: Floats) -> Floats:
 
 @cache
 def quadrature(dimension: int, points_per_axis: int = 4) -> tuple[Floats, Floats]:
-    """Collapsed Gauss-Jacobi rule on the reference simplex, exact to degree 2 n - 1.
+    """Return the collapsed Gauss-Jacobi rule on the reference simplex, exact to degree 2 n - 1.
 
     Returns:
         points (Q, dimension) and weights (Q,) that sum to 1 / dimension!.
@@ -85,7 +85,7 @@ def quadrature(dimension: int, points_per_axis: int = 4) -> tuple[Floats, Floats
     points = np.zeros((1, 0))
     weights = np.ones(1)
     for axis in range(dimension):
-        # Each further axis is collapsed by (1 - t)^axis: the Jacobi weight absorbs that factor.
+        # Each further axis is collapsed by (1 - t)^axis, a factor in the Jacobi weight.
         nodes, mass = roots_jacobi(points_per_axis, axis, 0)
         t, w = 0.5 * (1.0 + nodes), mass / 2.0 ** (axis + 1)
         shrunk = points[None, :, :] * (1.0 - t)[:, None, None]
@@ -97,7 +97,7 @@ def quadrature(dimension: int, points_per_axis: int = 4) -> tuple[Floats, Floats
 
 
 def integrate_cells(points: Floats, cells: Ints, order: int) -> tuple[Floats, Floats]:
-    """Measure and first moment of each cell.
+    """Integrate 1 and the position over each cell.
 
     Args:
         points: (P, n) nodes; n may exceed the dimension of the cells (facets of a mesh).
@@ -105,7 +105,8 @@ def integrate_cells(points: Floats, cells: Ints, order: int) -> tuple[Floats, Fl
         order: 1 or 2.
 
     Returns:
-        measure (M,) - signed when d = n - and moment (M, n), the integral of the position.
+        volume (M,), which is the area or length in lower dimensions and signed when d = n, and the
+        first moment (M, n), the integral of the position.
     """
     dimension = _dimension(cells, order)
     space = points.shape[1]
@@ -114,7 +115,7 @@ def integrate_cells(points: Floats, cells: Ints, order: int) -> tuple[Floats, Fl
     rule, weights = quadrature(dimension)
     values = basis_values(dimension, order, rule)
     gradients = basis_gradients(dimension, order, rule)
-    measure = np.zeros(len(cells))
+    volume = np.zeros(len(cells))
     moment = np.zeros((len(cells), space))
     corners = points[cells]
     for weight, value, gradient in zip(weights, values, gradients, strict=True):
@@ -123,13 +124,13 @@ def integrate_cells(points: Floats, cells: Ints, order: int) -> tuple[Floats, Fl
             scale = np.linalg.det(jacobian)
         else:
             scale = np.sqrt(np.linalg.det(jacobian @ jacobian.transpose(0, 2, 1)))
-        measure += weight * scale
+        volume += weight * scale
         moment += weight * scale[:, None] * (value @ corners)
-    return measure, moment
+    return volume, moment
 
 
 def _integrate_straight(points: Floats, cells: Ints) -> tuple[Floats, Floats]:
-    """`integrate_cells` in closed form: the Jacobian is constant."""
+    """Do the same as `integrate_cells` in closed form, since the Jacobian is constant."""
     dimension, space = cells.shape[1] - 1, points.shape[1]
     first = points[cells[:, 0]]
     edges = [points[cells[:, k]] - first for k in range(1, dimension + 1)]
@@ -141,15 +142,15 @@ def _integrate_straight(points: Floats, cells: Ints) -> tuple[Floats, Floats]:
         scale = np.linalg.norm(np.cross(edges[0], edges[1]), axis=1)
     else:
         scale = np.linalg.norm(edges[0], axis=1)
-    measure = scale / factorial(dimension)
-    moment = measure[:, None] * (first + sum(edges) / (dimension + 1.0))
-    return measure, moment
+    volume = scale / factorial(dimension)
+    moment = volume[:, None] * (first + sum(edges) / (dimension + 1.0))
+    return volume, moment
 
 
 def tetrahedron_sicn(corners: Floats) -> Floats:
-    """Signed inverse condition number (M,) of straight tetrahedra (M, 4, 3), 1 if equilateral.
+    """Return signed inverse condition numbers (M,) of tetrahedra (M, 4, 3), 1 if equilateral.
 
-    3 / (|A| |A^-1|) in Frobenius norms, A the map from the equilateral tetrahedron.
+    It is 3 / (|A| |A^-1|) in Frobenius norms, where A maps the equilateral tetrahedron to the cell.
     Source: Freitag and Knupp, Int. J. Numer. Meth. Engng. 53, 1377 (2002).
     """
     edges = corners[:, 1:] - corners[:, :1]
@@ -164,10 +165,11 @@ def tetrahedron_sicn(corners: Floats) -> Floats:
 
 
 def jacobian_range(points: Floats, cells: Ints, order: int) -> tuple[Floats, Floats]:
-    """Least and greatest Jacobian determinant of each cell, shape (M,) each.
+    """Return the least and the greatest Jacobian determinant of each cell, (M,) each.
 
-    In 2D the extremes of the Bezier coefficients: bounds that hold in the whole cell (Johnen,
-    Remacle and Geuzaine, J. Comput. Phys. 233, 359, 2013). In 3D the extremes over the nodes.
+    In 2D these are the extremes of the Bezier coefficients, bounds that hold in the whole cell
+    (Johnen, Remacle and Geuzaine, J. Comput. Phys. 233, 359, 2013); in 3D they are the extremes
+    over the nodes.
     """
     dimension = _dimension(cells, order)
     corner = np.vstack([np.zeros(dimension), np.eye(dimension)])

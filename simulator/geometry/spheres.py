@@ -1,16 +1,18 @@
 r"""Triangulated surfaces of spheres, whole or cut by side walls, with exact volumes.
 
-Nodes stand on the sphere at nearly even distances; their convex hull is the surface. A hull lies
-inside its sphere and lacks volume (1.4 % of 454 triangles' sphere), so nodes are raised along the
-normal by one height t wherever there is room, t being chosen so that the volume is exact:
+Nodes lie on the sphere at nearly even distances, and their convex hull is the surface. A hull is
+inside its sphere and its volume is too small (by 1.4 % with 454 triangles), so nodes are raised
+along the normal by one height t wherever there is room, with t such that the volume is exact:
 
     raised by  min(t, ROOM * distance to the nearest other surface)
 
-so two surfaces keep more than 1 - 2 ROOM of the distance between them, and the packing need not
-leave room. Where a wall cuts the sphere, the nodes on the cut stay in the wall's plane.
+Two surfaces therefore keep more than 1 - 2 ROOM of the distance between them, and the packing need
+not leave room. Where a wall cuts the sphere, the nodes on the cut stay in the wall's plane. The
+relative errors of the surface area are
+
 
     triangles     114    237    454
-    surface      -1.2   -0.6   -0.3 %   (volume exact)
+    error        -1.2   -0.6   -0.3 %   (the volume is exact)
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ Ints = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 ROOM = 0.25
-"""Share of the distance to the nearest surface that a node may be raised by."""
+"""Share of the distance to the nearest surface by which a node may be raised."""
 
 LEAST_NODES = 40
 LEAST_ON_CIRCLE = 10
@@ -47,10 +49,10 @@ class Border:
 
     Attributes:
         axis: normal of the wall, 0 or 1.
-        position_um: of the wall along it.
+        position_um: position of the wall along this axis.
         nodes: numbers in `Surface.points`, in order; an open chain runs between the two nodes on
-            the edge of the box, lower one first.
-        closed: whether the circle lies wholly on the wall.
+            the edge of the box, from the lower one to the upper one.
+        closed: whether the whole circle is on the wall.
     """
 
     axis: int
@@ -65,9 +67,9 @@ class Surface:
 
     Attributes:
         points: (n, 3) nodes, um.
-        triangles: (m, 3), seen from outside anticlockwise.
+        triangles: (m, 3) corners, anticlockwise when seen from outside.
         size: edge length of the nodes, um.
-        borders: one per wall that cuts the particle.
+        borders: one for each wall that cuts the particle.
     """
 
     points: Floats
@@ -80,8 +82,8 @@ class SphereSurfaces:
     """Makes the surfaces of all particles of a packing.
 
     Args:
-        packing: 3D.
-        surface_factor: edge length over radius.
+        packing: spheres in a slab.
+        surface_factor: ratio of edge length to radius.
         maximum: greatest edge length, um.
         minimum: least edge length, um, unless it leaves fewer than LEAST_NODES nodes.
     """
@@ -98,7 +100,7 @@ class SphereSurfaces:
         self._largest = float(packing.radii_um.max())
 
     def make(self, index: int, raise_nodes: bool = True) -> Surface:
-        """Surface of one particle; its volume is exact unless `raise_nodes` is switched off."""
+        """Make the surface of one particle, with its exact volume unless `raise_nodes` is False."""
         size = float(self.sizes[index])
         centre, radius = self._packing.centres_um[index], float(self._packing.radii_um[index])
         walls = self._walls(index)
@@ -111,12 +113,12 @@ class SphereSurfaces:
             raised = self._raised(index, surface, held)
             if raised is not None:
                 return raised
-            # Crowded all round: more triangles lack less volume.
+            # Neighbours are near on all sides; with more triangles less volume is missing.
             size *= 0.8
         return surface
 
     def _walls(self, index: int) -> list[tuple[int, float, float]]:
-        """(axis, position, inward sign) of the walls that cut the particle."""
+        """Return (axis, position, inward sign) of each wall that cuts the particle."""
         packing = self._packing
         if packing.walls != "cut":
             return []
@@ -129,7 +131,7 @@ class SphereSurfaces:
         return found
 
     def _raised(self, index: int, surface: Surface, held: Flags) -> Surface | None:
-        """The surface with its volume made exact, None where there is no room for that."""
+        """Return the surface with its exact volume, or None where there is no room for that."""
         centre, radius = self._packing.centres_um[index], float(self._packing.radii_um[index])
         room = ROOM * self._distances(index, surface.points)
         anchor = np.where(held, surface.points, centre)
@@ -159,7 +161,7 @@ class SphereSurfaces:
         return Surface(at(high), surface.triangles, surface.size, surface.borders)
 
     def _distances(self, index: int, points: Floats) -> Floats:
-        """(n,) distance of nodes to the nearest other particle or plane that is not cut."""
+        """Return (n,) distances of nodes to the nearest other particle or plane without a cut."""
         packing = self._packing
         centre, radius = packing.centres_um[index], packing.radii_um[index]
         nearest = np.full(len(points), np.inf)
@@ -181,7 +183,7 @@ class SphereSurfaces:
 
 
 def fibonacci_points(count: int) -> Floats:
-    """(count, 3) nearly evenly spread points on the unit sphere.
+    """Return (count, 3) points spread nearly evenly on the unit sphere.
 
     Source: Swinbank and Purser, Q. J. R. Meteorol. Soc. 132, 1769 (2006).
     """
@@ -193,13 +195,13 @@ def fibonacci_points(count: int) -> Floats:
 
 
 def _enclosed(points: Floats, triangles: Ints, origin: Floats) -> float:
-    """Volume between the triangles and the origin."""
+    """Return the volume between the triangles and the origin."""
     a, b, c = (points[triangles[:, k]] - origin for k in range(3))
     return float(np.einsum("ij,ij->", a, np.cross(b, c)) / 6.0)
 
 
 def _rotation(index: int) -> Floats:
-    """A random rotation, one for each particle: rows of nodes should not face one another."""
+    """Return a random rotation for a particle, so that rows of nodes do not face one another."""
     matrix = np.linalg.qr(np.random.default_rng(index).standard_normal((3, 3)))[0]
     return np.asarray(matrix, dtype=np.float64)
 
@@ -212,7 +214,7 @@ def _sphere_nodes(
     packing: Packing,
     index: int,
 ) -> tuple[Floats, Flags, tuple[Border, ...]]:
-    """Nodes (n, 3) on the sphere inside the box, which coordinates walls hold, and the borders."""
+    """Return nodes (n, 3) on the sphere in the box, coordinates held by walls, and borders."""
     border_points, held, borders = _border_nodes(centre, radius, size, walls)
     count = max(LEAST_NODES, ceil(4.0 * pi * radius**2 / (sqrt(0.75) * size**2)) + 2)
     unit = fibonacci_points(count) @ _rotation(index).T
@@ -231,7 +233,7 @@ def _sphere_nodes(
 
 
 def _smoothed(points: Floats, held: Flags, centre: Floats, radius: float, fixed: int) -> Floats:
-    """Free nodes moved to the mean of their neighbours and back onto the sphere."""
+    """Move free nodes to the mean of their neighbours and back onto the sphere."""
     triangles = _cap_triangles(points, held)
     pairs = triangles[:, [0, 1, 1, 2, 2, 0, 1, 0, 2, 1, 0, 2]].reshape(-1, 2)
     total = np.zeros_like(points)
@@ -289,7 +291,7 @@ def _border_nodes(
 
 
 def _cap_triangles(points: Floats, held: Flags) -> Ints:
-    """Triangles of the convex hull that do not lie in a wall, seen from outside anticlockwise."""
+    """Return the convex hull's triangles that are not in a wall, anticlockwise from outside."""
     triangles: Ints = ConvexHull(points).simplices.astype(np.int64)
     in_wall = np.asarray(held[triangles]).all(axis=1)
     triangles = triangles[~np.any(in_wall, axis=1)]

@@ -6,8 +6,10 @@ In files the same parts are named groups: `cbd`, `separator`, `particle_0007`, `
 
 from __future__ import annotations
 
+from heterode.physics.weak_form import Region
+
 CBD = 1
-"""Carbon-binder domain: everything of the coating that is not a particle."""
+"""Carbon-binder domain: the whole coating apart from the particles."""
 
 SEPARATOR = 2
 
@@ -20,6 +22,9 @@ WALLS = 13
 INTERFACE = 14
 """Facets between a particle and the carbon-binder domain."""
 
+REGIONS: dict[int, Region] = {CBD: "binder", SEPARATOR: "separator"}
+"""What the weak forms call them; the particles are a region too."""
+
 CELL_NAMES = {CBD: "cbd", SEPARATOR: "separator"}
 FACET_NAMES = {COLLECTOR: "collector", LITHIUM: "lithium", WALLS: "walls", INTERFACE: "interface"}
 
@@ -27,5 +32,5 @@ PARTICLE_PREFIX = "particle_"
 
 
 def particle_name(particle: int) -> str:
-    """Group name of particle number `particle` (0-based): particle_0007."""
+    """Return the group name of a particle (0-based), as in particle_0007."""
     return f"{PARTICLE_PREFIX}{particle:04d}"

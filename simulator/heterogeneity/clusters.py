@@ -117,11 +117,11 @@ def cluster_curve(
     listed = checked(fields)
     if seeds < 1 or permutations < 0:
         raise InputError(f"seeds = {seeds}, permutations = {permutations}: at least 1 and 0.")
-    sample = _Sample(listed, weighted)
+    pooled = _PooledParticles(listed, weighted)
     numbers = _ladder(ladder, listed)
     k_means, marks = rng.spawn(2)
-    permuted = sample.permuted(permutations, marks)
-    counts = [_at_count(sample, int(k), permuted, k_means.spawn(seeds)) for k in numbers]
+    permuted = pooled.permuted(permutations, marks)
+    counts = [_at_count(pooled, int(k), permuted, k_means.spawn(seeds)) for k in numbers]
     extent = sum(field.extent for field in listed)
     d = listed[0].dimension
     shares = np.array([_shares(int(k), listed) for k in numbers], dtype=np.float64)
@@ -136,15 +136,15 @@ def cluster_curve(
     return ClusterCurve(
         clusters=numbers,
         size_um=(extent / numbers) ** (1 / d),
-        particles_per_cluster=len(sample.value) / numbers,
+        particles_per_cluster=len(pooled.value) / numbers,
         cluster_means=tuple(count.cluster_means for count in counts),
         mean=by_count("mean").mean(axis=0),
         sd=rms("sd"),
         mean_by_seed=by_count("mean"),
         sd_by_seed=by_count("sd"),
-        global_mean=sample.global_mean,
-        value_sd=float(sample.value.std(ddof=1)),
-        value_range=float(np.ptp(sample.value)),
+        global_mean=pooled.global_mean,
+        value_sd=float(pooled.value.std(ddof=1)),
+        value_range=float(np.ptp(pooled.value)),
         expected_sd=rms("expected_sd"),
         null_mean=by_count("null_mean").mean(axis=0),
         null_sd=rms("null_sd"),
@@ -153,16 +153,16 @@ def cluster_curve(
         field_size_um=(extents[:, None] / shares.T) ** (1 / d),
         field_mean=by_count("field_mean").mean(axis=0),
         field_sd=rms("field_sd"),
-        field_global_mean=sample.field_means(),
+        field_global_mean=pooled.field_means(),
         weighted=weighted,
         dimension=d,
-        particles=len(sample.value),
+        particles=len(pooled.value),
         fields=len(listed),
         extent=extent,
     )
 
 
-class _Sample:
+class _PooledParticles:
     """Particles of all fields in one row, each field's sorted by place."""
 
     def __init__(self, fields: tuple[MarkedPoints, ...], weighted: bool) -> None:
@@ -207,40 +207,42 @@ class _ClusterCount:
 
 
 def _at_count(
-    sample: _Sample, clusters: int, permuted: Floats, rngs: Sequence[np.random.Generator]
+    pooled: _PooledParticles, clusters: int, permuted: Floats, rngs: Sequence[np.random.Generator]
 ) -> _ClusterCount:
     """All that is kept of one number of clusters."""
-    shares = _shares(clusters, sample.fields)
-    partitions = on_threads(lambda rng: _partition(sample, shares, rng), rngs)
-    done = [_measure(sample, labels, clusters, shares, permuted) for labels in partitions]
+    shares = _shares(clusters, pooled.fields)
+    partitions = on_threads(lambda rng: _partition(pooled, shares, rng), rngs)
+    done = [
+        _partition_statistics(pooled, labels, clusters, shares, permuted) for labels in partitions
+    ]
     return _ClusterCount(
         cluster_means=done[0]["cluster_means"],
         **{k: np.stack([m[k] for m in done]) for k in done[0] if k != "cluster_means"},
     )
 
 
-def _partition(sample: _Sample, shares: Ints, rng: np.random.Generator) -> Ints:
+def _partition(pooled: _PooledParticles, shares: Ints, rng: np.random.Generator) -> Ints:
     """(N,) clusters, numbered through over the fields."""
     first = np.cumsum([0, *shares])
     parts = [
         first[f] + kmeans(positions, int(shares[f]), rng)[0]
-        for f, positions in enumerate(sample.positions)
+        for f, positions in enumerate(pooled.positions)
     ]
     return np.concatenate(parts)
 
 
-def _measure(
-    sample: _Sample, labels: Ints, clusters: int, shares: Ints, permuted: Floats
+def _partition_statistics(
+    pooled: _PooledParticles, labels: Ints, clusters: int, shares: Ints, permuted: Floats
 ) -> dict[str, Any]:
     """Means over one partition's clusters, observed and permuted."""
-    held = np.bincount(labels, weights=sample.weight, minlength=clusters)
-    share = sample.weight / held[labels]
+    held = np.bincount(labels, weights=pooled.weight, minlength=clusters)
+    share = pooled.weight / held[labels]
     deviation: Floats = np.asarray(
-        np.bincount(labels, share * (sample.value - sample.global_mean), clusters), dtype=np.float64
+        np.bincount(labels, share * (pooled.value - pooled.global_mean), clusters), dtype=np.float64
     )
     effective = np.bincount(labels, share**2, clusters)
-    block = _blocks_of_clusters(sample, labels, shares)
-    kept_mean, kept_sd = _left_out(deviation, block, len(sample.blocks))
+    block = _blocks_of_clusters(pooled, labels, shares)
+    kept_mean, kept_sd = _left_out(deviation, block, len(pooled.blocks))
     field = np.repeat(np.arange(len(shares)), shares)
     field_mean, field_sd = _grouped(deviation, field, len(shares))
     parts = [
@@ -248,12 +250,12 @@ def _measure(
     ]
     null = on_threads(lambda part: spread(labels, share, permuted, clusters, *part), parts)
     null_mean, null_sd = np.concatenate([np.empty((2, 0)), *null], axis=1)
-    g = sample.global_mean
+    g = pooled.global_mean
     return {
         "cluster_means": g + deviation,
         "mean": g + deviation.mean(),
         "sd": deviation.std(ddof=1),
-        "expected_sd": sample.value.std(ddof=1) * np.sqrt(effective.mean()),
+        "expected_sd": pooled.value.std(ddof=1) * np.sqrt(effective.mean()),
         "null_mean": g + null_mean,
         "null_sd": null_sd,
         "jackknife_mean": g + kept_mean,
@@ -283,28 +285,28 @@ def spread(labels: Any, share: Any, marks: Any, clusters: int, begin: int, end: 
     return found
 
 
-def _blocks_of_clusters(sample: _Sample, labels: Ints, shares: Ints) -> Ints:
+def _blocks_of_clusters(pooled: _PooledParticles, labels: Ints, shares: Ints) -> Ints:
     """(K,) the sub-field in which each cluster's centre lies."""
     first = np.cumsum([0, *shares])
-    offset = np.cumsum([0, *(len(p) for p in sample.positions)])
+    offset = np.cumsum([0, *(len(p) for p in pooled.positions)])
     found = []
-    for f, positions in enumerate(sample.positions):
+    for f, positions in enumerate(pooled.positions):
         own = labels[offset[f] : offset[f + 1]] - first[f]
         held = np.bincount(own, minlength=shares[f])
         centre = [np.bincount(own, x, shares[f]) / held for x in positions.T]
-        found.append(sample.blocks.of(f, np.column_stack(centre)))
+        found.append(pooled.blocks.of(f, np.column_stack(centre)))
     return np.concatenate(found)
 
 
 def _grouped(values: Floats, group: Ints, groups: int) -> tuple[Floats, Floats]:
     """(groups,) mean and standard deviation of each group; NaN with fewer than two."""
-    return _moments(*_power_sums(values, group, groups))
+    return _mean_and_sd(*_power_sums(values, group, groups))
 
 
 def _left_out(values: Floats, group: Ints, groups: int) -> tuple[Floats, Floats]:
     """(groups,) mean and standard deviation of all but each group."""
     sums = _power_sums(values, group, groups)
-    return _moments(*(sums.sum(axis=1, keepdims=True) - sums))
+    return _mean_and_sd(*(sums.sum(axis=1, keepdims=True) - sums))
 
 
 def _power_sums(values: Floats, group: Ints, groups: int) -> Floats:
@@ -312,7 +314,7 @@ def _power_sums(values: Floats, group: Ints, groups: int) -> Floats:
     return np.array([np.bincount(group, values**power, groups) for power in (0, 1, 2)])
 
 
-def _moments(n: Floats, s: Floats, q: Floats) -> tuple[Floats, Floats]:
+def _mean_and_sd(n: Floats, s: Floats, q: Floats) -> tuple[Floats, Floats]:
     n = np.where(n > 1.5, n, np.nan)
     return s / n, np.sqrt(np.maximum((q - s**2 / n) / (n - 1), 0))
 

@@ -22,7 +22,7 @@ from heterode.heterogeneity.marks import Floats, MarkedPoints
 
 
 @dataclass(frozen=True)
-class Sample:
+class ComparedDataset:
     """One of the samples compared.
 
     Attributes:
@@ -63,9 +63,9 @@ def comparable(dimensions: Sequence[int], names: Sequence[str]) -> None:
         )
 
 
-def compare(
+def with_rank_statistics(
     values: Sequence[Heterogeneity], names: Sequence[str], settings: Settings, seed: int
-) -> list[Sample]:
+) -> list[ComparedDataset]:
     """Add the statistics of the ranks to those of the values.
 
     Args:
@@ -83,7 +83,7 @@ def compare(
     for name, result in zip(names, values, strict=True):
         rng = np.random.default_rng(seed)
         ranks = analyse(normalised_ranks(result.fields), plain, rng)
-        samples.append(Sample(name, result, ranks))
+        samples.append(ComparedDataset(name, result, ranks))
     return samples
 
 
@@ -97,7 +97,7 @@ def excursion(result: Heterogeneity) -> Floats:
     return np.asarray(reach / scale.value_range)
 
 
-def agreement(samples: Sequence[Sample]) -> list[dict[str, Any]]:
+def agreement(samples: Sequence[ComparedDataset]) -> list[dict[str, Any]]:
     """Numbers for each pair of neighbours in the list, and the first with the last.
 
     Returns:
@@ -142,7 +142,7 @@ def _scales(a: Heterogeneity, b: Heterogeneity) -> dict[str, Any]:
     }
 
 
-def comparison_table(samples: Sequence[Sample]) -> pd.DataFrame:
+def comparison_table(samples: Sequence[ComparedDataset]) -> pd.DataFrame:
     """Every curve compared, in long form: sample, view, curve, x, unit of x, y, error of y."""
     parts = []
     for sample in samples:

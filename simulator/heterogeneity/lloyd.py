@@ -1,4 +1,4 @@
-"""k-means for many clusters: balanced start, nearest centres by a cell list, exchange of points.
+"""k-means for many clusters: a balanced start, a cell list of centres, moves of single points.
 
 The classical iteration costs particles times clusters; with the centres in a grid of cells it
 costs particles alone. The start splits the particles in halves along their longest side, again and
@@ -23,7 +23,7 @@ Array = Any
 _GAIN = 1e-3
 _ITERATIONS = 100
 
-# Sweeps of the exchange of single points.
+# Sweeps of moves of single points.
 _SWEEPS = 20
 
 
@@ -209,7 +209,7 @@ def fill_empty(p: Array, labels: Array, centre: Array, count: Array) -> bool:
 
 
 @compiled
-def exchange(
+def move_single_points(
     p: Array, labels: Array, centre: Array, count: Array, low: Array, cell: float, shape: Array
 ) -> float:
     """One sweep of moves of single points that lower the inertia; return by how much.
@@ -281,7 +281,7 @@ def lloyd(
             break
         before = inertia
     for _ in range(sweeps):
-        gained = exchange(p, labels, centre, count, low, cell, shape)
+        gained = move_single_points(p, labels, centre, count, low, cell, shape)
         if gained <= 0.1 * gain * before:
             break
     centres_of(p, labels, clusters, centre, count)

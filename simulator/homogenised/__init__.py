@@ -6,6 +6,6 @@ PyBaMM is no dependency: both files are written without it, and twin.py runs in 
 it. See `heterode.homogenised.electrode` for what the DFN is told.
 """
 
-from heterode.homogenised.making import PYBAMM, Comparison, make_twin, pybamm_python
+from heterode.homogenised.making import PYBAMM, Comparison, make_counterpart, pybamm_python
 
-__all__ = ["PYBAMM", "Comparison", "make_twin", "pybamm_python"]
+__all__ = ["PYBAMM", "Comparison", "make_counterpart", "pybamm_python"]

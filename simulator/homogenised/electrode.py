@@ -34,14 +34,13 @@ import numpy as np
 import numpy.typing as npt
 
 from heterode.base.errors import InputError
-from heterode.geometry.mesh_data import thickness_axis
 from heterode.materials import arrhenius, lithium_metal_exchange_current, open_circuit_potential
 from heterode.materials.exchange_currents import ExchangeCurrent
 from heterode.parameters import Parameters
 from heterode.particles.table import ParticleTable
 from heterode.physics.effective import bruggeman, carbon_factor
 from heterode.physics.exchange import exchange_law
-from heterode.results.fields import read_fields
+from heterode.results.slab_box import slab_box
 
 Floats = npt.NDArray[np.float64]
 Weighting = Literal["mean", "harmonic", "none"]
@@ -61,7 +60,7 @@ _SALT: Floats = np.linspace(1.0, 6000.0, 501, dtype=np.float64)
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeshedElectrode:
     """A run's electrode as it was meshed, SI; in 2D per metre of depth.
 
     Attributes:
@@ -79,30 +78,25 @@ class Measured:
     separator: float | None = None
 
 
-def measure(
+def meshed_electrode(
     folder: Path, particles: ParticleTable, dimension: int, weighting: Weighting
-) -> Measured:
+) -> MeshedElectrode:
     """From particles and the extents of the fields' grid.
 
     Raises:
         InputError: the folder has no fields.
     """
-    points = read_fields(folder, "electrolyte").grid.points_um[:, :dimension]
-    axis = thickness_axis(dimension)
-    extents = np.ptp(points, axis=0)
-    sides = np.delete(extents, axis)
-    # The carbon binder reaches from the collector to the separator.
-    coating = float(np.ptp(read_fields(folder, "carbon").grid.points_um[:, axis]))
+    box = slab_box(folder, whole=True)
     scale = 1e-6 ** (dimension - 1)
     # In 2D tables count volumes per micrometre of depth.
     depth = 1e-6 if dimension == 2 else 1.0
-    return Measured(
+    return MeshedElectrode(
         volume=float(particles.volume_um3.sum()) * 1e-18 / depth,
         surface=float(particles.surface_um2.sum()) * 1e-12 / depth,
-        area=float(np.prod(sides)) * scale,
+        area=float(np.prod(box.sides_um)) * scale,
         penalty=mean_penalty(particles, weighting),
-        coating=1e-6 * coating,
-        separator=1e-6 * (float(extents[axis]) - coating),
+        coating=1e-6 * box.coating_um,
+        separator=1e-6 * box.separator_um,
     )
 
 
@@ -116,7 +110,7 @@ def mean_penalty(particles: ParticleTable, weighting: Weighting) -> float:
     return float(weights @ particles.penalty)
 
 
-def describe_electrode(p: Parameters, m: Measured) -> dict[str, Any]:
+def describe_electrode(p: Parameters, m: MeshedElectrode) -> dict[str, Any]:
     """Model options, parameters (numbers) and functions (tables) of the DFN.
 
     Raises:
@@ -175,7 +169,7 @@ def _exchange(p: Parameters) -> ExchangeCurrent:
     return exchange_law(p.active_material, salt_concentration=salt, temperature=p.temperature)
 
 
-def _geometry(p: Parameters, m: Measured) -> dict[str, float]:
+def _geometry(p: Parameters, m: MeshedElectrode) -> dict[str, float]:
     geometry, binder = p.geometry, p.carbon_binder
     coating = geometry.coating_thickness if m.coating is None else m.coating
     separator = geometry.separator_thickness if m.separator is None else m.separator
@@ -235,7 +229,7 @@ def _conditions(p: Parameters) -> dict[str, float]:
     }
 
 
-def _particles(p: Parameters, m: Measured) -> dict[str, Any]:
+def _particles(p: Parameters, m: MeshedElectrode) -> dict[str, Any]:
     material, T = p.active_material, p.temperature
     curve = open_circuit_potential(material.open_circuit_potential)
     factor = CYLINDER if p.geometry.dimension == 2 else 1.0

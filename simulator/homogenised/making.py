@@ -28,11 +28,16 @@ from heterode.base.own_python import (
     run_script,
 )
 from heterode.homogenised.current import followed_current
-from heterode.homogenised.electrode import Weighting, describe_electrode, measure, not_represented
-from heterode.homogenised.run import Run, read_run
+from heterode.homogenised.electrode import (
+    Weighting,
+    describe_electrode,
+    meshed_electrode,
+    not_represented,
+)
+from heterode.homogenised.followed_run import FollowedRun, read_followed_run
 from heterode.results.marks import marked
 from heterode.results.written import make_folder, write_output
-from heterode.viewing.homogenised import draw_twin
+from heterode.viewing.homogenised import draw_counterpart
 from heterode.viewing.style import TimeUnit, time_unit
 
 Floats = npt.NDArray[np.float64]
@@ -130,12 +135,12 @@ def pybamm_python(chosen: Path | None, install: bool, say: Say) -> Path | None:
 
 
 def outputs_of(place: Path, *, run: bool) -> list[Path]:
-    """The files that `make_twin` writes; `run`: with a Python that has PyBaMM."""
+    """The files that `make_counterpart` writes; `run`: with a Python that has PyBaMM."""
     names = ("twin.json", "twin.py", "twin.csv", "twin.png") if run else ("twin.json", "twin.py")
     return [place / name for name in names]
 
 
-def make_twin(
+def make_counterpart(
     folder: Path, place: Path | None, weighting: Weighting, python: Path | None, say: Say
 ) -> Comparison | None:
     """Write twin.json and twin.py; with a Python that has PyBaMM also twin.csv and twin.png.
@@ -154,8 +159,8 @@ def make_twin(
         InputError: no run there, or the place cannot be written.
         ScriptError: PyBaMM is missing in that Python, or could not solve.
     """
-    run = read_run(folder)
-    twin = twin_of(run, weighting)
+    run = read_followed_run(folder)
+    twin = counterpart_of(run, weighting)
     place = run.path / "report" if place is None else place
     script = write_files(twin, place)
     for line in twin["not represented"]:
@@ -163,17 +168,17 @@ def make_twin(
     if python is None:
         return None
     say(f"following {len(run.history) - 1} time steps with PyBaMM")
-    comparison = compare(run.history, run_script([str(python), str(script)]))
+    comparison = compare_voltages(run.history, run_script([str(python), str(script)]))
     write_output(place / "twin.csv", comparison.table.to_csv(index=False).encode())
-    draw_twin(place / "twin.png", comparison.table, run.title, comparison.lines()[0])
+    draw_counterpart(place / "twin.png", comparison.table, run.title, comparison.lines()[0])
     write_files(twin | _results(comparison), place)
     return comparison
 
 
-def twin_of(run: Run, weighting: Weighting) -> dict[str, Any]:
+def counterpart_of(run: FollowedRun, weighting: Weighting) -> dict[str, Any]:
     """Content of twin.json before it is run."""
     p = run.parameters
-    electrode = measure(run.path, run.particles, p.geometry.dimension, weighting)
+    electrode = meshed_electrode(run.path, run.particles, p.geometry.dimension, weighting)
     columns = ("time_s", "current_A_m2", "capacity_Ah_m2")
     followed = followed_current(*(run.history[name].to_numpy(np.float64) for name in columns))
     notes = not_represented(p)
@@ -214,7 +219,7 @@ def write_files(twin: dict[str, Any], place: Path) -> Path:
     return place / "twin.py"
 
 
-def compare(history: pd.DataFrame, answer: str) -> Comparison:
+def compare_voltages(history: pd.DataFrame, answer: str) -> Comparison:
     """Run beside the twin.
 
     Args:

@@ -1,1 +1,1 @@
-"""Micrographs to particle tables, and the dielectric theory of their colours. Needs no FEniCS."""
+"""Particle tables from micrographs, and dielectric theory of their colours, without FEniCS."""

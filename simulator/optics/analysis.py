@@ -1,4 +1,4 @@
-"""The paper's chain on a picture (Figs. S7-S11): flat field, particles, focus, colours, ratios."""
+"""The paper's analysis of a picture (Figs. S7-S11): flat field, particles, focus, colour ratios."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from heterode.base.errors import ArgumentError, InputError
 from heterode.base.words import counted
 from heterode.optics.calibration import CHANNELS, Curve
 from heterode.optics.illumination import Flatten, corrected, flat_gain, self_gain, unevenness
-from heterode.optics.measurement import Measured, measure
+from heterode.optics.measurement import MeasuredParticles, measure_particles
 from heterode.optics.micrograph import Labels, Micrograph
 from heterode.optics.registration import Field, Match, match_particles
 from heterode.optics.segmentation import Segmentation, segment
@@ -23,28 +23,28 @@ Flags = npt.NDArray[np.bool_]
 Columns = dict[str, Sequence[object] | npt.NDArray[np.generic]]
 
 FOCUS_PX = 4.0
-"""Edges blurred by more than this sigma are out of focus."""
+"""Standard deviation of an edge's blur, in pixels, above which a particle is out of focus."""
 
 LARGEST_BLUR = 0.25
-"""So are those blurred by more than this share of the radius: no core is left, and the width of the
-edge cannot be measured any more (it seems less than it is)."""
+"""Share of the radius above which a particle's blur is out of focus as well: no core is left, and
+the edge appears narrower than it is."""
 
 _PATCH_PX = 5.0
-"""Texture within particles is correlated over a few pixels: a patch of this edge counts as one."""
+"""Edge of a patch whose pixels count as one sample: texture is correlated over a few pixels."""
 
 _UNEVEN, _FEW, _IN_FOCUS, _MATCHED = 0.1, 30, 0.5, 0.7
 
 
 @dataclass(frozen=True)
 class Options:
-    """What to do with a picture.
+    """Options of the analysis of a picture.
 
     Attributes:
         segmentation: how particles are found.
-        channel: "red", "green" or "blue": the one that becomes `value`.
-        focus_px: largest sigma of an edge in focus; None keeps all.
-        flatten: correct the illumination by the picture itself; None (the default) does not.
-        bits: of the camera, in files of 16 bit; None asks the files.
+        channel: "red", "green" or "blue", the channel that becomes `value`.
+        focus_px: largest standard deviation of an edge in focus; None keeps all particles.
+        flatten: what of the picture corrects its own illumination; None for no correction.
+        bits: bits of the camera in 16-bit files; None takes what the files say.
     """
 
     segmentation: Segmentation = field(default_factory=Segmentation)
@@ -69,27 +69,27 @@ class Picture:
     """A picture with its particles.
 
     Attributes:
-        name: of the file.
+        name: name of the file.
         pixel_um: edge of a pixel.
-        intensity: (H, W, 3) corrected, shares of full scale.
+        intensity: (H, W, 3) corrected brightness, as shares of full scale.
         labels: (H, W) particles 1 .. N.
-        measured: all N particles.
-        refused: (N,) "" or why the particle does not count: "border", "out_of_focus".
-        warnings: to be read by the user.
-        notes: what was assumed of its files, to be read by the user too.
+        measured: what was measured of all N particles.
+        refused: (N,) why a particle does not count, "border" or "out_of_focus"; "" if it does.
+        warnings: warnings for the user.
+        notes: assumptions about its files, for the user.
     """
 
     name: str
     pixel_um: float
     intensity: npt.NDArray[np.float32]
     labels: Labels
-    measured: Measured
+    measured: MeasuredParticles
     refused: npt.NDArray[np.str_]
     warnings: tuple[str, ...]
     notes: tuple[str, ...] = ()
 
     def field(self) -> Field:
-        """Where all its particles are, um."""
+        """Return the places of all its particles, um."""
         m, pixel = self.measured, self.pixel_um
         return Field(
             self.labels > 0,
@@ -113,11 +113,11 @@ def analyse(
     Args:
         micrograph: the picture.
         options: see `Options`.
-        flat: picture of an even surface by the same camera and lens.
-        labels: (H, W) a segmentation made elsewhere, instead of this one.
+        flat: picture of an even surface taken with the same camera and lens.
+        labels: (H, W) a segmentation from elsewhere, used instead of this one.
 
     Raises:
-        InputError: flat field of another size, nothing to be found, no particle found.
+        InputError: the flat field has another size, or no particle is found.
     """
     gain = flat_gain(flat, micrograph) if flat is not None else None
     intensity = corrected(micrograph, gain)
@@ -133,7 +133,7 @@ def analyse(
         )
     if labels is None:
         labels = segment(intensity.mean(axis=2), micrograph.pixel_um, options.segmentation)
-    measured = measure(intensity, labels)
+    measured = measure_particles(intensity, labels)
     if not len(measured):
         raise InputError(
             f"{micrograph.name}: no particles found. Check --pixel, --polarity and --threshold"
@@ -151,10 +151,10 @@ def analyse(
     )
 
 
-def _refused(measured: Measured, options: Options) -> npt.NDArray[np.str_]:
+def _refused(measured: MeasuredParticles, options: Options) -> npt.NDArray[np.str_]:
     why: npt.NDArray[np.str_] = np.full(len(measured), "", dtype="U16")
     if options.focus_px is not None:
-        # Without a free edge nothing is known: the particle stays and is flagged.
+        # Without a free edge the focus is unknown: the particle is kept and flagged.
         limit = np.minimum(options.focus_px, LARGEST_BLUR * measured.radius())
         why[measured.focus > limit] = "out_of_focus"
     why[measured.at_border] = "border"
@@ -162,7 +162,7 @@ def _refused(measured: Measured, options: Options) -> npt.NDArray[np.str_]:
 
 
 def _warnings(
-    measured: Measured,
+    measured: MeasuredParticles,
     refused: npt.NDArray[np.str_],
     labels: Labels,
     intensity: npt.NDArray[np.float32],
@@ -192,14 +192,14 @@ def _warnings(
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """What a picture says.
+    """The results of a picture.
 
     Attributes:
         table: columns of the particles that count; `heterode report` reads it.
-        refused: the same columns of the others, with the reason as `refused`.
-        accepted: (N,) which of the picture's particles count.
-        summary: numbers and words of the picture.
-        match: on the pristine picture, where there is one.
+        refused: the same columns for the other particles, with the reason in `refused`.
+        accepted: (N,) True for the particles that count.
+        summary: numbers and texts that describe the picture.
+        match: match with the pristine picture, if there is one.
     """
 
     table: Columns
@@ -216,16 +216,17 @@ def evaluate(
     pristine: Picture | None = None,
     curve: Curve | None = None,
 ) -> Result:
-    """Colours, ratios to the pristine state and lithium fractions of a picture's particles.
+    """Compute colours, ratios to the pristine state and lithium fractions of the particles.
 
     Args:
-        picture: the state.
+        picture: picture of the state.
         options: the channel that becomes `value`.
-        pristine: the same place before; its particles are matched, lens and camera may differ.
-        curve: calibration of that channel's ratio; needs `pristine`.
+        pristine: the same place before cycling; its particles are matched, and lens and camera may
+            differ.
+        curve: calibration of the channel's ratio; it requires `pristine`.
 
     Raises:
-        InputError: a curve without a pristine picture, or no particle counts.
+        InputError: there is a curve without a pristine picture, or no particle counts.
     """
     if curve is not None and pristine is None:
         raise InputError("--calibration maps ratios to the pristine state: pass --pristine as well")
@@ -269,15 +270,19 @@ def evaluate(
     return Result(table, others, accepted, summary, match)
 
 
-def _standard_error(m: Measured) -> Floats:
-    """(N, 3) of the core's colour: its scatter over the number of independent patches."""
+def _standard_error(m: MeasuredParticles) -> Floats:
+    """Return (N, 3) standard errors of the colours, from scatter and number of patches."""
     patches = np.maximum(m.area * 0.4 / _PATCH_PX**2, 1.0)
     error: Floats = m.deviation / np.sqrt(patches)[:, None]
     return error
 
 
 def _ratios(
-    state: Measured, sd: Floats, i: npt.NDArray[np.int64], pristine: Measured, j: Any
+    state: MeasuredParticles,
+    sd: Floats,
+    i: npt.NDArray[np.int64],
+    pristine: MeasuredParticles,
+    j: Any,
 ) -> tuple[Floats, Floats]:
     before = np.maximum(pristine.colour[j], 1e-3)
     ratio = state.colour[i] / before

@@ -1,7 +1,7 @@
-"""Label images without a 0: whether 1 is the background.
+"""Decides whether 1 is the background of a label image without a 0.
 
-Programs that number classes from 1 (ilastik), or whose labels were shifted by one, have 1 for the
-background. It is taken for it where all of this holds:
+Some programs number classes from 1 (ilastik) and some labels were shifted by one, so that 1 is the
+background. The number 1 is taken as the background where all of this holds:
 
     it lies along every border of the image, which no other number does
     it has more than twice the pixels of any other
@@ -9,8 +9,9 @@ background. It is taken for it where all of this holds:
     it encloses others, or lies in many pieces between them: no particle does either
     there are two others or more
 
-An image that particles cover in full, as grains do, has no such number: a grain touches its few
-neighbours, lies in one piece and encloses none. Of two numbers either may be the background.
+An image that particles cover completely, as grains do, has no such number: a grain touches few
+neighbours, is in one piece and encloses none. If there are only two numbers, either may be the
+background.
 """
 
 from __future__ import annotations
@@ -33,17 +34,17 @@ TOUCHED = 0.9
 """Least share of the other numbers that touch the background."""
 
 PIECES = 4
-"""Of the background, from which on they lie between the particles."""
+"""Number of pieces of the background from which they count as lying between the particles."""
 
 LEAST_OTHERS = 2
 
 
 def without_zero(file: Path, whole: Numbers) -> tuple[Numbers, list[str]]:
-    """The numbers with 0 for the background, and what was assumed.
+    """Return the numbers with 0 for the background, and notes on what was assumed.
 
     Args:
-        file: for messages.
-        whole: (H, W) or (pages, H, W), all above 0.
+        file: the file that messages name.
+        whole: (H, W) or (pages, H, W) numbers above 0.
 
     Raises:
         InputError: it is not certain which number is the background.
@@ -66,7 +67,7 @@ def without_zero(file: Path, whole: Numbers) -> tuple[Numbers, list[str]]:
 
 
 def _doubt(whole: Numbers, numbers: Numbers, counts: Numbers) -> str:
-    """Why 1, which most pixels have, is not certain to be the background, or ""."""
+    """Return why it is uncertain that 1, the most frequent number, is the background, or ""."""
     if len(numbers) == 1:
         return "there is no other number"
     if len(numbers) <= LEAST_OTHERS:

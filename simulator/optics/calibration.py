@@ -1,15 +1,15 @@
 r"""Brightness to lithium fraction, through reference states.
 
-A calibration is a table of states of known lithium fraction (from the voltage at rest, or from
-theory: heterode.optics.colour), a row each, with the ratio of each channel to the pristine state:
+A calibration is a table with a row for each state of known lithium fraction (from the voltage at
+rest, or from theory: heterode.optics.colour), and the ratio of each channel to the pristine state:
 
     composition, direction, lens, lithium_fraction, red, green, blue [, red_sd, green_sd, blue_sd]
 
-The first three may be missing or empty, and then fit anything. Each channel of each series gets a
-monotone (isotonic) fit, weighted by 1 / sd^2 where that is given; neighbouring states that the fit
-sets equal count as one, at their mean, and straight lines join the rest. Its inverse is
+The first three may be missing or empty, and then match any picture. Each channel of each series
+gets a monotone (isotonic) fit, weighted by 1 / sd^2 where sd is given. Neighbouring states to which
+the fit gives equal values merge at their mean, and straight lines join the rest. The inverse is
 
-    x = x(I),    sigma_x = sigma_I / |dI/dx|,    sigma_I^2 = measured^2 + of the fit^2
+    x = x(I),    sigma_x = sigma_I / |dI/dx|,    sigma_I^2 = sigma_measured^2 + sigma_fit^2
 
 clipped to the reference states and flagged outside them. Since the map is monotone, ranks of
 brightness and of lithium are the same: Spearman's and Kendall's coefficients need no calibration.
@@ -43,8 +43,8 @@ class Curve:
     """A monotone map between ratio and lithium fraction.
 
     Attributes:
-        lithium: (K,) increasing.
-        ratio: (K,) strictly monotone over them.
+        lithium: (K,) increasing lithium fractions.
+        ratio: (K,) ratios, strictly monotone over them.
         error: standard deviation of the reference ratios about the fit.
     """
 
@@ -54,15 +54,15 @@ class Curve:
 
     @classmethod
     def fit(cls, lithium: Floats, ratio: Floats, sd: Floats | None = None) -> Curve:
-        """Isotonic fit, rising or falling, whichever is closer.
+        """Fit an isotonic curve, rising or falling, whichever is closer.
 
         Args:
-            lithium: (R,) reference states, any order; repeated ones are welcome.
-            ratio: (R,).
+            lithium: (R,) lithium fractions of reference states in any order; states may recur.
+            ratio: (R,) ratios to the pristine state.
             sd: (R,) standard deviations, above 0.
 
         Raises:
-            InputError: fewer than two states, or no dependence on lithium at all.
+            InputError: there are fewer than two states, or the ratio does not depend on lithium.
         """
         order = np.argsort(lithium, kind="stable")
         x, y = np.asarray(lithium)[order], np.asarray(ratio)[order]
@@ -82,7 +82,7 @@ class Curve:
             raise InputError("its reference states do not brighten or darken with lithium")
         mass = np.bincount(block, weight)
         centre = np.bincount(block, weight * x) / mass
-        # The first and last state bound the range, even where the fit joins them with neighbours.
+        # The first and last states bound the range, even where the fit merges them with others.
         order = np.argsort(centre)
         centre, levels = centre[order], levels[order]
         free = max(y.size - levels.size, 1)
@@ -90,10 +90,10 @@ class Curve:
         return cls(centre, levels, error)
 
     def lithium_of(self, ratio: Floats, sd: Floats) -> tuple[Floats, Floats, Flags]:
-        """Lithium fraction, its standard deviation, and a flag outside the range, all (N,).
+        """Return lithium fractions, standard deviations and flags outside the range, (N,) each.
 
         Args:
-            ratio: (N,) measured.
+            ratio: (N,) measured ratios.
             sd: (N,) their standard deviations.
         """
         rising = self.ratio[-1] > self.ratio[0]
@@ -108,7 +108,7 @@ class Curve:
         return np.asarray(found, dtype=np.float64), error, outside
 
     def ratio_of(self, lithium: Floats) -> Floats:
-        """(N,) ratios at lithium fractions, constant beyond the reference states."""
+        """Return (N,) ratios at lithium fractions, constant beyond the reference states."""
         found: Floats = np.asarray(np.interp(lithium, self.lithium, self.ratio), dtype=np.float64)
         return found
 
@@ -119,8 +119,8 @@ class Calibration:
 
     Attributes:
         source: name of the file.
-        curves: by (composition, direction, lens, channel); "" where the table says nothing.
-        unfit: why a channel of a series has none.
+        curves: curves by (composition, direction, lens, channel); "" where the table has none.
+        unfit: why a channel of a series has no curve.
     """
 
     source: str
@@ -130,10 +130,10 @@ class Calibration:
     def curve(
         self, channel: str, composition: str = "", direction: str = "", lens: str = ""
     ) -> Curve:
-        """The one curve that fits a picture.
+        """Return the one curve that matches a picture.
 
         Raises:
-            InputError: none fits, or several do and the picture does not say which.
+            InputError: no curve matches, or several do and the picture does not say which.
         """
         wanted = (composition, direction, lens)
         fitting = [
@@ -165,7 +165,8 @@ def read_calibration(path: Path | str) -> Calibration:
     """Read and fit a calibration table.
 
     Raises:
-        InputError: not such a table; a lithium fraction outside [0, 1]; or no monotone dependence.
+        InputError: the file is not such a table, a lithium fraction is outside [0, 1], or no
+            channel depends on it monotonically.
     """
     table = read_csv_table(path)
     heading = table.columns
@@ -200,7 +201,7 @@ def read_calibration(path: Path | str) -> Calibration:
             try:
                 curves[name] = Curve.fit(lithium[chosen], ratio[chosen], sd)
             except InputError as error:
-                # Other channels may serve.
+                # Other channels may still have a curve.
                 unfit[name] = f"{path}: {_said(key)}, {channel}: {error}"
     if not curves:
         raise InputError(next(iter(unfit.values())))
@@ -213,13 +214,13 @@ def calibration_table(
     deviation: Floats | None = None,
     keys: Sequence[tuple[str, str, str]] | None = None,
 ) -> bytes:
-    """The CSV file of reference states.
+    """Return the CSV file of reference states as bytes.
 
     Args:
         lithium: (R,) lithium fractions.
         colour: (R, 3) ratios to the pristine state.
         deviation: (R, 3) standard deviations; None leaves the columns out.
-        keys: composition, direction, lens of each; None leaves the columns out.
+        keys: composition, direction and lens of each state; None leaves the columns out.
     """
     columns: dict[str, Sequence[object] | npt.NDArray[np.generic]] = {}
     if keys is not None:

@@ -1,13 +1,13 @@
-r"""Colour of a particle by theory: R(w) under a lamp, through a medium, into a camera.
+r"""Theoretical colour of a particle with reflectance R(w), for a lamp, a medium and a camera.
 
     B_c = int L(l) S_c(l) R(l) dl / int L(l) S_c(l) dl,    c = red, green, blue
 
-B_c is the brightness of channel c where a perfect mirror has 1: what a camera shows after white
-balance on a mirror. L is the lamp's power over wavelength, S_c the camera's response.
+B_c is the brightness of channel c relative to a perfect mirror, as a camera shows it after white
+balance on a mirror. L is the lamp's power over wavelength, and S_c the camera's response.
 
-A lamp is Planck's law at a colour temperature (a halogen lamp has 3200 K) or a table. Without a
-table the camera is nominal: Gaussian bands where colour filters of common sensors have theirs. It
-serves to compare states of charge; for absolute colours give the camera's own response.
+A lamp is Planck's law at a colour temperature (3200 K for a halogen lamp) or a table. Without a
+table the camera is nominal, with Gaussian bands at the wavelengths of common colour filters. This
+is sufficient to compare states of charge; absolute colours require the camera's own response.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ HALOGEN_K = 3200.0
 NOMINAL_CENTRES_NM = (600.0, 540.0, 460.0)
 NOMINAL_SIGMA_NM = 34.0  # 80 nm full width at half maximum
 INFRARED_ABOVE_NM, ULTRAVIOLET_BELOW_NM = 780.0, 380.0
-"""Borders of the visible range as figures mark them (CIE's 380 to 780 nm)."""
+"""Limits of the visible range in figures, nm (CIE: 380 to 780 nm)."""
 
 _GRID_NM: Floats = np.arange(380.0, 781.0, 1.0)
 
@@ -42,10 +42,10 @@ class Illumination:
     """Lamp, camera and medium.
 
     Attributes:
-        lamp: (401,) relative power at 380 .. 780 nm, step 1 nm.
+        lamp: (401,) relative power at 380 .. 780 nm in steps of 1 nm.
         camera: (3, 401) relative response of red, green and blue there.
-        medium: refractive index in front of the particles (1: dry; about 1.42: carbonate
-            electrolyte; 1.5: immersion oil).
+        medium: refractive index in front of the particles (1 if dry, about 1.42 in carbonate
+            electrolyte, 1.5 in immersion oil).
     """
 
     lamp: Floats
@@ -56,7 +56,7 @@ class Illumination:
     def build(
         cls, lamp: str = f"{HALOGEN_K:g} K", camera: str = "nominal", medium: float = 1.0
     ) -> Illumination:
-        """From the words of a command line.
+        """Build the illumination from the words of a command line.
 
         Args:
             lamp: "3200 K", "equal" (the same power at all wavelengths), or a CSV file with
@@ -65,14 +65,14 @@ class Illumination:
             medium: refractive index, 1 to 4.
 
         Raises:
-            InputError: neither of these, or the file is not such a table.
+            InputError: a word is none of these, or the file is not such a table.
         """
         if not 1.0 <= medium <= 4.0:
             raise InputError(f"medium = {medium:g} is no refractive index of a medium (1 to 4)")
         return cls(_lamp(lamp), _camera(camera), medium)
 
     def brightness(self, spectrum: Spectrum) -> Floats:
-        """(3,) B of red, green and blue of a smooth surface of this material.
+        """Return B (3,) in red, green and blue for a smooth surface of this material.
 
         Raises:
             InputError: the spectrum does not cover 380 to 780 nm.

@@ -1,4 +1,4 @@
-"""CSV tables as this unit writes them."""
+"""CSV tables in the form that heterode.optics writes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 
 def write_csv(columns: dict[str, Sequence[object] | npt.NDArray[np.generic]]) -> bytes:
-    """Columns of equal length as the bytes of a CSV file; floats in their shortest exact form."""
+    """Return equally long columns as the bytes of a CSV file; floats are short and exact."""
     lists = [c.tolist() if isinstance(c, np.ndarray) else list(c) for c in columns.values()]
     lines = [",".join(columns)]
     for row in zip(*lists, strict=True):

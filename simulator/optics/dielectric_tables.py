@@ -5,8 +5,8 @@
     energy_eV, eps2_xx, eps2_yy, eps2_zz       ab is the mean of xx and yy
     energy_eV, n, k                            measured: eps2 = 2 n k, and eps1 to compare with
 
-wavelength_um or wavelength_nm may stand for energy_eV; rows in any order. A name with xml in it is
-read as VASP's vasprun.xml, one with OUTCAR as that, by pymatgen, where it is installed.
+wavelength_um or wavelength_nm may replace energy_eV, and rows may be in any order. A file with xml
+in its name is read as VASP's vasprun.xml, and one with OUTCAR as an OUTCAR; this requires pymatgen.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ ALLOWED = (
 
 @dataclass(frozen=True)
 class AbsorptionTable:
-    """eps2 along the directions of a layered crystal.
+    """The imaginary part eps2 along the directions of a layered crystal.
 
     Attributes:
-        energy_eV: (N,) increasing.
-        eps2_ab, eps2_c: (N,) in the planes and across; equal where the table is isotropic.
-        isotropic: there was one direction only.
-        eps1: (N,) where it was measured too, else None.
+        energy_eV: (N,) increasing photon energies.
+        eps2_ab, eps2_c: (N,) eps2 in the planes and across them; equal if the table is isotropic.
+        isotropic: whether the table has only one direction.
+        eps1: (N,) real part if it was measured too, otherwise None.
     """
 
     energy_eV: Floats
@@ -51,10 +51,10 @@ class AbsorptionTable:
 
 
 def read_dielectric_table(path: Path | str) -> AbsorptionTable:
-    """Read one table, by its name: VASP's vasprun.xml or OUTCAR, else CSV.
+    """Read a table; the file's name decides between vasprun.xml, OUTCAR and CSV.
 
     Raises:
-        InputError: not readable, a column missing, not numbers, or not a spectrum.
+        InputError: the file cannot be read, lacks a column, or is not a spectrum of numbers.
     """
     name = Path(path).name
     if "OUTCAR" in name or "xml" in name.lower():
@@ -80,8 +80,8 @@ def read_dielectric_table(path: Path | str) -> AbsorptionTable:
 
 
 LARGEST_EPS, LARGEST_INDEX = 1e12, 1e6
-"""The largest dielectric function and refractive index: a metal has them far below a table's first
-energy; they bound numbers in a wrong column or unit."""
+"""Largest dielectric function and refractive index that are accepted. A metal reaches them only far
+below the first energy of a table, so larger numbers are in a wrong column or unit."""
 
 LEAST_EV, LARGEST_EV = 1e-9, 1e9
 """Bounds of photon energies, eV: radio waves to gamma rays."""
@@ -136,7 +136,7 @@ def _table(
             f"{path}: energy_eV = {energy[double[0]]:g} stands in two rows. Remove one"
         )
     for values in (ab, c):
-        # Rounding of a calculation may leave a trace below zero; gain would be something else.
+        # Rounding in a calculation may leave tiny negative values; larger ones would mean gain.
         if values.min() < -1e-3 * max(float(values.max()), 1e-12):
             worst = int(np.argmin(values[order]))
             raise InputError(
@@ -159,11 +159,11 @@ def _from_vasp(path: Path) -> AbsorptionTable:
         ) from None
     try:
         with warnings.catch_warnings():
-            # That one electronic step did not converge, which LOPTICS does not ask of it.
+            # pymatgen reports an unconverged electronic step, but LOPTICS does one step only.
             warnings.simplefilter("ignore")
             read = _outcar if "OUTCAR" in path.name else _vasprun
             energy, diagonal = read(path, Outcar, Vasprun)
-    except Exception as error:  # a foreign parser of half-written files raises what it likes
+    except Exception as error:  # the parser raises many kinds of errors on incomplete files
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise InputError(
             f"{path}: pymatgen finds no frequency-dependent dielectric function in it ({reason})."

@@ -13,9 +13,9 @@ class Groups:
     """Pixels that belong to particles 1 .. N of a label image.
 
     Args:
-        labels: (H, W) numbers; 0 belongs to none.
-        count: N.
-        chosen: (H, W) only these pixels; None for all.
+        labels: (H, W) numbers; 0 belongs to no particle.
+        count: number N of particles.
+        chosen: (H, W) True for the pixels to use; None for all.
     """
 
     def __init__(
@@ -31,24 +31,24 @@ class Groups:
         self.size: Ints = np.bincount(self.owner, minlength=count)
 
     def take(self, image: npt.NDArray[np.generic]) -> Floats:
-        """(P,) the image's values at the pixels."""
+        """Return (P,) the image's values at the pixels."""
         values: Floats = image.reshape(-1)[self.pixels].astype(np.float64)
         return values
 
     def mean(self, values: Floats) -> Floats:
-        """(N,) means; NaN for particles without pixels."""
+        """Return (N,) means; NaN for particles without pixels."""
         total = np.bincount(self.owner, values, self.count)
         mean: Floats = np.where(self.size > 0, total / np.maximum(self.size, 1), np.nan)
         return mean
 
     def deviation(self, values: Floats) -> Floats:
-        """(N,) standard deviations within each particle."""
+        """Return (N,) standard deviations within each particle."""
         mean = self.mean(values)
         return np.sqrt(self.mean((values - mean[self.owner]) ** 2))
 
     def quantile(self, values: Floats, share: float) -> Floats:
-        """(N,) quantiles of each particle, for values in [0, 1); NaN without pixels."""
-        # One sort for all: the particle's number in front of the point, the value behind it.
+        """Return (N,) quantiles of values in [0, 1); NaN for particles without pixels."""
+        # One sort serves all: the integer part is the particle's number, the rest is the value.
         ordered = np.sort(self.owner + np.clip(values, 0.0, 1.0 - 1e-9))
         start = np.cumsum(self.size) - self.size
         place = start + share * np.maximum(self.size - 1, 0)
@@ -61,11 +61,11 @@ class Groups:
         return found
 
     def median(self, values: Floats) -> Floats:
-        """(N,) medians."""
+        """Return (N,) medians."""
         return self.quantile(values, 0.5)
 
     def histogram(self, values: Floats, bins: int) -> Ints:
-        """(N, bins) counts of values over [0, 1]."""
+        """Return (N, bins) histograms of values in [0, 1]."""
         bin_of = np.clip((values * bins).astype(np.int64), 0, bins - 1)
         flat = np.bincount(self.owner * bins + bin_of, minlength=self.count * bins)
         counts: Ints = flat.reshape(self.count, bins)

@@ -1,10 +1,10 @@
-"""Uneven illumination, corrected by a picture of an even surface, or from the picture itself.
+"""Corrections of uneven illumination, by a picture of an even surface or by the picture itself.
 
-A measured flat field is right whatever the sample. What is fitted to the picture itself takes every
-slow change of brightness for the lamp's: fitted on the particles it also removes a true gradient of
-the lithium fraction (all of it, if linear); fitted on the matrix between them it leaves that, but
-believes that the matrix is the same everywhere and as black as the camera's zero at no light.
-Neither is done unless asked for.
+A measured flat field is right for every specimen. A fit to the picture itself attributes every slow
+change of brightness to the lamp. If fitted on the particles, it also removes a true gradient of the
+lithium fraction (completely, if linear). If fitted on the matrix between them, it preserves such a
+gradient, but assumes that the matrix is the same everywhere and that the camera's counts without
+light are zero. Neither is done unless the user requests it.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ _SAMPLES = 40_000
 
 
 def flat_gain(flat: Micrograph, like: Micrograph) -> Floats32:
-    """Gain (H, W, 3) that evens out what a picture of an even surface shows; mean 1 by channel.
+    """Return the gain (H, W, 3), of mean 1 in each channel, that evens out a flat field's picture.
 
     Raises:
-        InputError: another size than the micrograph, or dark or saturated where it should be even.
+        InputError: the flat field differs from the micrograph in size, or is dark or saturated.
     """
     if flat.shape != like.shape:
         raise InputError(
@@ -52,23 +52,23 @@ def flat_gain(flat: Micrograph, like: Micrograph) -> Floats32:
 
 
 def corrected(micrograph: Micrograph, gain: Floats32 | None) -> Floats32:
-    """(H, W, 3) intensities as shares of full scale, corrected where there is a gain."""
+    """Return (H, W, 3) intensities as shares of full scale, corrected if there is a gain."""
     intensity = micrograph.intensity()
     return intensity if gain is None else intensity * gain
 
 
 def self_gain(intensity: Floats32, particles: npt.NDArray[np.bool_], by: Flatten) -> Floats32:
-    """Gain (H, W, 3) from the picture itself: a quadratic surface in the logarithm of brightness.
+    """Return the gain (H, W, 3) that a quadratic fit to the logarithm of brightness gives.
 
     Args:
-        intensity: (H, W, 3).
-        particles: (H, W) where they are.
-        by: fit the brightness of "particles" or of the "matrix".
+        intensity: (H, W, 3) shares of full scale.
+        particles: (H, W) True on particles.
+        by: whether to fit the brightness of "particles" or of the "matrix".
 
     Raises:
-        InputError: too little of it in the picture.
+        InputError: the picture has too few pixels to fit.
     """
-    # Edges are blurred: what counts is what lies well inside.
+    # Edges are blurred, so only pixels well inside count.
     chosen = binary_erosion(particles if by == "particles" else ~particles, iterations=3)
     rows, columns = np.nonzero(chosen)
     if rows.size < 500:
@@ -98,13 +98,13 @@ def _quadratic(y: npt.NDArray[np.float64], x: npt.NDArray[np.float64]) -> npt.ND
 
 
 def unevenness(intensity: Floats32, particles: npt.NDArray[np.bool_]) -> float:
-    """How much the matrix differs between the corners and the middle: 0.1 means by 10 %.
+    """Return how much the matrix differs between the corners and the middle; 0.1 means by 10 %.
 
-    The largest relative range, over the channels, of the medians of a 3 x 3 division.
+    It is the largest relative range, over the channels, of the medians of a 3 x 3 division.
     """
     height, width = particles.shape
     grey = intensity.mean(axis=2)
-    # Light of the particles reaches a few pixels into the matrix.
+    # Light from the particles reaches a few pixels into the matrix.
     matrix = binary_erosion(~particles, iterations=3)
     medians = []
     for rows in np.array_split(np.arange(height), 3):

@@ -1,9 +1,9 @@
-"""Image files as arrays of what they hold, and what the file says of it: TIFF, PNG, JPEG.
+"""Image files (TIFF, PNG, JPEG) as arrays of their numbers, and what the files say about them.
 
-Nothing is converted here but the order of colour planes. What cannot be what it seems is refused:
-printing colours (CMYK), camera raw and other colour spaces that are not red, green and blue,
-colours that are multiplied by a transparency, images that their orientation tag turns, several
-images in one file, files cut short, images that fill the memory. For the size of a pixel see
+Nothing is converted here except the order of colour planes. Files that would be misread are
+refused: printing colours (CMYK), camera raw and other colour spaces than red, green and blue,
+colours multiplied by a transparency, images that their orientation tag turns, several images in one
+file, truncated files, and images that would fill the memory. The size of a pixel is found in
 heterode.optics.pixel_size.
 """
 
@@ -35,7 +35,7 @@ Array = npt.NDArray[Any]
 
 FORMATS = (".tif", ".tiff", ".png", ".jpg", ".jpeg")
 MOST_BYTES = 4_000_000_000
-"""The largest image once it is unpacked: a small file can hold very many equal pixels."""
+"""Bytes of the largest image when unpacked: a small file can hold very many equal pixels."""
 
 _COLOURS = {0, 1, 2, 3}
 """TIFF's photometric interpretations that are read: white is 0, black is 0, RGB, palette."""
@@ -51,16 +51,16 @@ class ImageFile:
     """The pixels of a file.
 
     Attributes:
-        path: of the file.
-        pixels: (H, W), (H, W, samples), or with pages first; numbers as they are in the file.
-        palette: (K, 3) red, green, blue of each index, uint8; None where pixels are no indices.
-        pixel_um, page_um: edge of a pixel along x and distance of pages; None where the file says
-            nothing.
-        aspect: height of a pixel over its width, by the file; 1 where it says nothing.
-        bits: that the file says the camera had; None where it says nothing.
+        path: path of the file.
+        pixels: (H, W), (H, W, samples), or with pages first; the numbers that the file holds.
+        palette: (K, 3) red, green, blue of each index, uint8; None if pixels are not indices.
+        pixel_um, page_um: edge of a pixel along x and distance of pages; None where the file does
+            not give them.
+        aspect: ratio of a pixel's height to its width; 1 where the file does not give it.
+        bits: bits of the camera; None where the file does not give them.
         lossy: name of the compression that may have changed pixels, or "".
-        white_is_zero: small numbers are bright.
-        encoding: ICC profile, gamma or other than sRGB that the file names, or "".
+        white_is_zero: whether small numbers are bright.
+        encoding: encoding other than sRGB that the file names (ICC profile, gamma), or "".
         axes: letters of the dimensions as tifffile gives them, such as "ZYX"; "" for other formats.
     """
 
@@ -81,7 +81,7 @@ def read_image_file(path: Path | str) -> ImageFile:
     """Read a TIFF, PNG or JPEG.
 
     Raises:
-        InputError: no such file, none of these formats, damaged, or refused as said above.
+        InputError: the file is missing, damaged, of another format, or refused (see the module).
     """
     file = Path(path)
     if file.suffix.lower() not in FORMATS:
@@ -110,7 +110,7 @@ def read_image_file(path: Path | str) -> ImageFile:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without what decoders print of a damaged file: it is refused, or read in full."""
+    """Suppress what decoders print about a damaged file: it is either refused or read in full."""
     log = logging.getLogger("tifffile")
     before = log.disabled
     log.disabled = True
@@ -175,7 +175,7 @@ def _read_tiff(file: Path) -> ImageFile:
 
 
 def _require_colours(file: Path, photometric: int, compression: int) -> None:
-    # JPEG keeps its colours as YCbCr, and decoders give red, green and blue of them.
+    # JPEG stores colours as YCbCr, and decoders return red, green and blue.
     if photometric in _COLOURS or (photometric == _YCBCR and compression in _LOSSY):
         return
     names = {5: "printing colours (CMYK)", _YCBCR: "YCbCr", 8: "CIELab", 32803: "camera raw"}
@@ -205,7 +205,7 @@ def _tiff_pixels(file: Path, tiff: Any, series: Any) -> tuple[Array, str]:
     try:
         array = np.asarray(series.asarray())
     except (ValueError, NotImplementedError) as error:
-        # LZW and JPEG compression and 2 or 4 bits, which tifffile leaves to a package of its own.
+        # tifffile leaves LZW and JPEG compression and 2 or 4 bits to a separate package.
         if "imagecodecs" not in str(error):
             raise
         page = tiff.pages.first
@@ -216,14 +216,14 @@ def _tiff_pixels(file: Path, tiff: Any, series: Any) -> tuple[Array, str]:
                 " uncompressed or as ZIP, or install imagecodecs: pip install imagecodecs"
             ) from None
         return _frames(file, page.bitspersample), axes
-    # Colour planes one after another, as ImageJ and OME write them.
+    # ImageJ and OME write colour planes one after another.
     if array.ndim == 3 and axes[0] in "SC" and array.shape[0] in (3, 4):
         return np.moveaxis(array, 0, 2), axes[1:] + axes[0]
     return array, axes
 
 
 def _frames(file: Path, bits: int) -> Array:
-    """All pages of a TIFF by Pillow; bits a sample."""
+    """Read all pages of a TIFF by Pillow, with the given number of bits in a sample."""
     from PIL import Image, ImageSequence
 
     Image.MAX_IMAGE_PIXELS = None
@@ -239,20 +239,20 @@ def _frames(file: Path, bits: int) -> Array:
 
 
 def _numbers(image: Any, bits: int) -> Array:
-    """Pixels as they are in the file, of `bits` a sample."""
+    """Return the pixels as they are in the file, with `bits` in a sample."""
     pixels = np.asarray(image)
     # Pillow stretches grey of 2 and 4 bits to 0 to 255.
     return pixels // (255 // (2**bits - 1)) if image.mode == "L" and bits < 8 else pixels
 
 
 def _tiff_palette(page: Any) -> npt.NDArray[np.uint8]:
-    # 16 bit in the file, whatever the pixels have.
+    # The file has 16 bits, whatever type the pixels have.
     colours: npt.NDArray[np.uint8] = (np.asarray(page.colormap).T >> 8).astype(np.uint8)
     return colours
 
 
 def _tiff_bits(tiff: Any, page: Any) -> int | None:
-    """Bits that the camera used, where the file says so."""
+    """Return the number of bits that the camera used, where the file gives it."""
     if tiff.is_ome:
         text = ome_attribute(tiff.ome_metadata, "SignificantBits")
         bits = int(text) if text and text.isdecimal() and len(text) < 4 else 0
@@ -261,7 +261,7 @@ def _tiff_bits(tiff: Any, page: Any) -> int | None:
         bits = found.bit_length() if found == 2 ** found.bit_length() - 1 else 0
     else:
         bits = 0
-    # All bits of the type is what programs write that know nothing of the camera.
+    # Programs that know nothing about the camera write all bits of the type.
     return bits if 0 < bits < page.bitspersample else None
 
 
@@ -271,7 +271,7 @@ def _tiff_bits(tiff: Any, page: Any) -> int | None:
 def _read_png_or_jpeg(file: Path) -> ImageFile:
     from PIL import Image
 
-    # A field of 20X scans may have more pixels than Pillow trusts an unknown file with.
+    # A field of 20X scans may have more pixels than Pillow accepts from an unknown file.
     Image.MAX_IMAGE_PIXELS = None
     with Image.open(file, formats=("PNG", "JPEG")) as image:
         mode, kind = image.mode, str(image.format)
@@ -302,12 +302,12 @@ def _read_png_or_jpeg(file: Path) -> ImageFile:
 
 def _png_bits(file: Path) -> int:
     with file.open("rb") as stream:
-        # Signature, length and name of the header chunk, width, height, then bits a sample.
+        # Signature, length and name of the header chunk, width, height, then bits in a sample.
         return stream.read(25)[24]
 
 
 def _read_16_bit_png(file: Path) -> Array:
-    """Pillow reads the upper byte only; VTK, which draws the pictures, reads both."""
+    """Read a 16-bit PNG by VTK, which draws the pictures; Pillow reads the upper byte only."""
     from vtkmodules.util.numpy_support import vtk_to_numpy
     from vtkmodules.vtkIOImage import vtkPNGReader
 

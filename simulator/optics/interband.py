@@ -1,14 +1,15 @@
-r"""eps2 from electronic structure: equation (1).
+r"""The imaginary part eps2 from the electronic structure: equation (1).
 
     eps2(w) = pi e^2 / (eps0 m^2 w^2 V) sum w_k (f_v - f_c) |u . p_cv|^2 d(E_c - E_v - hbar w)
 
-The sum is over spins, wave vectors k (weights w_k, sum 1) and bands v, c; occupations f in [0, 1];
-p the momentum matrix element, u the polarisation, V the volume of the cell. Where the calculation
-has one spin channel each state counts twice. The delta is a Gaussian or Lorentzian, minus its
-mirror image at -E, so that eps2 stays odd in w; w^2 in front is (E_cv / hbar)^2, which is the same
-under the delta and keeps the broadened flank from diverging as w -> 0.
+The sum is over spins, wave vectors k (with weights w_k that sum to 1) and bands v, c. The
+occupations f are in [0, 1], p is the momentum matrix element, u the polarisation and V the volume
+of the cell. If the calculation has one spin channel, each state counts twice. The delta is a
+Gaussian or a Lorentzian minus its mirror image at -E, so that eps2 stays odd in w. The w^2 in front
+is (E_cv / hbar)^2, which is the same under the delta and keeps the broadened flank from diverging
+as w -> 0.
 
-Each transition thus adds to the f-sum what its oscillator strength 2 |p|^2 / (m E) says.
+Each transition thus contributes its oscillator strength 2 |p|^2 / (m E) to the f-sum.
 """
 
 from __future__ import annotations
@@ -41,9 +42,9 @@ class Bands:
     Attributes:
         energy_eV: (S, K, B) band energies; S is 1 (each state counts twice) or 2.
         momentum: (S, K, B, B, 3) <c|p|v>, hbar / bohr, complex; index [..., c, v, :].
-        weight: (K,) of the wave vectors, sum 1.
-        occupation: (S, K, B) in [0, 1].
-        volume_A3: of the cell, cubic angstrom.
+        weight: (K,) weights of the wave vectors, which sum to 1.
+        occupation: (S, K, B) occupations in [0, 1].
+        volume_A3: volume of the cell, cubic angstrom.
     """
 
     energy_eV: Floats
@@ -77,7 +78,7 @@ class Bands:
 
 
 def fermi_occupation(energy_eV: Floats, fermi_eV: float, temperature_K: float) -> Floats:
-    """Fermi-Dirac occupations; at temperature 0 a step (0.5 at the level itself)."""
+    """Return Fermi-Dirac occupations; at temperature 0 a step, with 0.5 at the level itself."""
     distance = energy_eV - fermi_eV
     if temperature_K <= 0.0:
         step: Floats = np.heaviside(-distance, 0.5)
@@ -94,18 +95,18 @@ def interband_absorption(
     broadening_eV: float = 0.1,
     line: Line = "gaussian",
 ) -> Floats:
-    """eps2 (N,) by equation (1).
+    """Compute eps2 (N,) by equation (1).
 
     Args:
         bands: the electronic structure.
         energy_eV: (N,) photon energies, 0 or above.
-        polarisation: (3,) real or complex; its length does not matter. (1, 0, 0) and (0, 1, 0)
+        polarisation: (3,) real or complex, of any length. (1, 0, 0) and (0, 1, 0)
             averaged give ab, (0, 0, 1) gives c.
         broadening_eV: standard deviation of the Gaussian, or half width of the Lorentzian.
         line: "gaussian" or "lorentzian".
 
     Raises:
-        InputError: broadening not above 0, polarisation 0, or unknown line.
+        InputError: the broadening is not above 0, the polarisation is 0, or the line is unknown.
     """
     unit = np.asarray(polarisation, dtype=np.complex128)
     length = float(np.linalg.norm(unit))
@@ -128,7 +129,7 @@ def interband_absorption(
 
 
 def _transitions(bands: Bands, unit: Complexes) -> tuple[Floats, Floats]:
-    """Energies (T,) of the allowed transitions, eV, and their weights in eps2, eV^2 over eV."""
+    """Return energies (T,) of the allowed transitions, eV, and their weights in eps2, eV^2 / eV."""
     spin_states = 2.0 if bands.energy_eV.shape[0] == 1 else 1.0
     gap = bands.energy_eV[..., :, None] - bands.energy_eV[..., None, :]
     moved = bands.occupation[..., None, :] - bands.occupation[..., :, None]
@@ -153,14 +154,14 @@ def _line(distance: Floats, width: float, line: Line) -> Floats:
 def read_bands(
     path: Path | str, *, fermi_eV: float | None = None, temperature_K: float = 0.0
 ) -> Bands:
-    """Bands from an NPZ or HDF5 file with the arrays named as the attributes of `Bands`.
+    """Read an NPZ or HDF5 file whose arrays are named as the attributes of `Bands`.
 
-    energy_eV and momentum may lack the axis of spins, momentum may be given as momentum_real and
-    momentum_imag (HDF5 has no complex numbers of its own). Instead of occupation the file or the
-    caller gives fermi_eV.
+    energy_eV and momentum may lack the axis of spins. momentum may be split into momentum_real and
+    momentum_imag, since HDF5 has no complex numbers. Instead of occupation, the file or the caller
+    may give fermi_eV.
 
     Raises:
-        InputError: not readable, an array missing, or of the wrong shape.
+        InputError: the file cannot be read, or an array is missing or has the wrong shape.
     """
     arrays = _arrays(Path(path))
     if "momentum" not in arrays and {"momentum_real", "momentum_imag"} <= arrays.keys():
@@ -200,7 +201,7 @@ def _arrays(path: Path) -> dict[str, Any]:
         if path.suffix == ".npz":
             with np.load(path, allow_pickle=False) as stored:
                 return {name: stored[name] for name in stored.files}
-        # Loads HDF5, which half of the files do not need.
+        # This loads HDF5, which NPZ files do not need.
         from heterode.results.hdf5 import UnreadableError, read_hdf5
 
         try:

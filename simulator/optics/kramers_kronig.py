@@ -2,8 +2,8 @@ r"""The real part of a dielectric function from its imaginary part: equation (2)
 
     eps1(w) = 1 + (2/pi) P int_0^inf w' eps2(w') / (w'^2 - w^2) dw'
 
-The principal value is the point: a sum that merely leaves out the term w' = w is wrong by the
-slope of eps2 times the step, 0.3 on two oscillators sampled every 0.05 eV. Two rules that are not:
+The principal value needs care: a sum that merely leaves out the term w' = w is wrong by the slope
+of eps2 times the step, 0.3 with two oscillators sampled every 0.05 eV. Two rules avoid this error:
 
     maclaurin    on a uniform grid of step h, only points at odd distance from the pole,
                      eps1_i = 1 + (2/pi) sum_{m odd} eps2_{i+m} / m,    eps2_{-j} = -eps2_j,
@@ -12,9 +12,9 @@ slope of eps2 times the step, 0.3 on two oscillators sampled every 0.05 eV. Two 
     subtracted   on the table's own points, with w eps2(w) taken out of the numerator and the
                  principal value of what is left known in closed form
 
-Beyond its last point the table goes on as C / w^3, as every sum of oscillators does; below its
-first, along a straight line to 0 at w = 0, since eps2 is odd. Free electrons diverge there: their
-part is taken out before and put back in closed form (heterode.optics.oscillators).
+Beyond its last point the table continues as C / w^3, as every sum of oscillators does. Below its
+first point it follows a straight line to 0 at w = 0, since eps2 is odd. The part of free electrons
+diverges there, so it is removed beforehand and added in closed form (heterode.optics.oscillators).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Floats = npt.NDArray[np.floating[Any]]
 Rule = Literal["maclaurin", "subtracted"]
 
 REACH = 4.0
-"""The uniform grid goes on to this multiple of the table's end, then C / w^3 in closed form."""
+"""End of the uniform grid over the end of the table; beyond it C / w^3 is in closed form."""
 
 FINEST = 50_000
 """Most points of the uniform grid within the table."""
@@ -45,19 +45,19 @@ _CHUNK = 512
 def real_part(
     energy_eV: Floats, eps2: Floats, *, rule: Rule = "maclaurin", tail: bool = True
 ) -> Floats:
-    """eps1 at the table's energies by equation (2).
+    """Compute eps1 at the table's energies by equation (2).
 
     Args:
-        energy_eV: (N,) photon energies, increasing, from 0 or above; N at least 4.
-        eps2: (N,) imaginary part, finite, 0 or above, without free electrons.
+        energy_eV: (N,) increasing photon energies of 0 or above; N is at least 4.
+        eps2: (N,) finite imaginary part, 0 or above, without free electrons.
         rule: "maclaurin" or "subtracted"; both of second order or better.
-        tail: go on as w^-3 beyond the table; else eps2 is 0 there.
+        tail: whether eps2 continues as w^-3 beyond the table; otherwise it is 0 there.
 
     Returns:
         (N,) eps1.
 
     Raises:
-        InputError: the table is not one, or the rule is unknown.
+        InputError: the arrays are not such a table, or the rule is unknown.
     """
     energy, values = _checked(energy_eV, eps2)
     if rule == "maclaurin":
@@ -68,13 +68,13 @@ def real_part(
 
 
 def tail_part(energy_eV: Floats, begin_eV: Floats | float, strength: float) -> Floats:
-    """What C / w^3 beyond `begin_eV` adds to eps1, in closed form.
+    """Return what C / w^3 beyond `begin_eV` adds to eps1, in closed form.
 
-    (2/pi) C / w^2 (ln((B + w) / (B - w)) / (2 w) - 1 / B), for w below B.
+    It is (2/pi) C / w^2 (ln((B + w) / (B - w)) / (2 w) - 1 / B) for w below B.
 
     Args:
-        energy_eV: (N,) below begin_eV.
-        begin_eV: B, one or (N,).
+        energy_eV: (N,) energies below begin_eV.
+        begin_eV: B, one number or (N,).
         strength: C, eV^3.
     """
     end = np.broadcast_to(np.asarray(begin_eV, dtype=np.float64), energy_eV.shape)
@@ -130,7 +130,7 @@ def _maclaurin(energy: Floats, values: Floats, tail: bool) -> Floats:
     index = np.arange(inside + 1)
     eps1 = 1.0 + (2.0 / np.pi) * summed[wanted]
     if tail:
-        # Each point stands for two steps: the sum reaches one step past the last point it used.
+        # Each point represents two steps, so the sum extends one step past its last point.
         last = np.where((count - index) % 2 == 1, count, count - 1)
         eps1 += tail_part(grid[: inside + 1], (last + 1) * step, strength)
     result: Floats = CubicSpline(grid[: inside + 1], eps1)(energy)
@@ -155,7 +155,7 @@ def _subtracted(energy: Floats, values: Floats, tail: bool) -> Floats:
 
 
 def _tail_nodes(nodes: Floats) -> Floats:
-    """Points beyond the table: its last step first, then wider by 3 % each."""
+    """Return points beyond the table, which start at its last step and widen by 3 % each."""
     step = nodes[-1] - nodes[-2]
     count = int(np.ceil(np.log1p(0.03 * _LONG_TAIL * nodes[-1] / step) / np.log(1.03)))
     beyond: Floats = nodes[-1] + step * np.cumsum(1.03 ** np.arange(count))
@@ -165,19 +165,19 @@ def _tail_nodes(nodes: Floats) -> Floats:
 def _principal_values(
     nodes: Floats, moment: Floats, slope: Floats, at: npt.NDArray[np.int64]
 ) -> Floats:
-    """P int (w' eps2) / (w'^2 - w^2) dw' over the nodes, for w at the nodes `at`."""
+    """Return P int (w' eps2) / (w'^2 - w^2) dw' over the nodes, for w at the nodes `at`."""
     w = nodes[at][:, None]
     difference = nodes**2 - w**2
     difference[np.arange(at.size), at] = 1.0
     quotient = (moment - moment[at][:, None]) / difference
-    # At the pole the quotient is the slope of w' eps2 over 2 w; at w = 0, of eps2.
+    # At the pole the quotient is the slope of w' eps2 over 2 w; at w = 0 it is that of eps2.
     pole = np.divide(slope[at], 2.0 * nodes[at], out=np.zeros(at.size), where=nodes[at] > 0.0)
     quotient[np.arange(at.size), at] = pole
     if at[0] == 0 and nodes[0] == 0.0:
         quotient[0, 0] = moment[1] / nodes[1] ** 2
     end = nodes[-1]
-    # With no tail eps2 jumps to 0 at the table's end, where eps1 is infinite by a logarithm: the
-    # value half a step before it is taken.
+    # Without a tail, eps2 jumps to 0 at the table's end, where eps1 diverges logarithmically, so
+    # the value half a step before it is used.
     safe = np.minimum(nodes[at], end - 0.5 * (end - nodes[-2]))
     rest = np.where(
         safe > 0.0,

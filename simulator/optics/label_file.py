@@ -1,18 +1,18 @@
-"""Label images: a segmentation made elsewhere, a number a pixel, and what is assumed of it.
+"""Label images: segmentations from elsewhere with a number in each pixel, and how they are read.
 
     0                     background
-    -1, where there is no 0    background too, and said
-    another number instead of 0    background if it can be nothing else, and said (background.py)
-    one number            a mask: each connected piece is a particle, and said
-    a number in several pieces    as many particles, and said; pieces of a few pixels are left out
+    -1, where there is no 0    background too, with a note
+    another number instead of 0    background if nothing else is possible, noted (background.py)
+    one number            a mask: each connected piece is a particle, with a note
+    a number in several pieces    as many particles, noted; pieces of a few pixels are left out
     an indexed image      the indices are the numbers
     real numbers          if they are whole
 
-Refused: lossy compression (it changes numbers), colours, no background at all, a particle that
-reaches every border or encloses others (it is the background, or many in one), a few numbers of
-many pieces (phases, not particles), numbers counted from white, and images that were scaled with
-interpolation, smoothed or compressed with loss before: numbers between those of two neighbours
-lie along all edges, as crumbs.
+Images are refused if they have lossy compression (which changes numbers), colours, no background, a
+particle that reaches every border or encloses others (it is the background, or many in one), a few
+numbers with many pieces each (phases, not particles) or numbers counted from white, or if they were
+scaled with interpolation, smoothed or compressed with loss before. In the latter case all edges
+have crumbs, small pieces with numbers between those of two neighbours.
 """
 
 from __future__ import annotations
@@ -36,16 +36,16 @@ Labels = npt.NDArray[np.int32]
 Numbers = npt.NDArray[np.int64]
 
 LEAST_PIECE = {2: 12, 3: 30}
-"""Pixels of a piece that counts as a particle beside a larger one of the same number."""
+"""Least pixels, by dimension, of a piece that is a particle beside a larger one of its number."""
 
 MOST_PHASES = 3
-"""Numbers that may be those of phases: pores, active material, carbon binder."""
+"""Most numbers in an image of phases: pores, active material, carbon binder."""
 
 MANY_PIECES = 4
-"""Pieces from which on a number is a phase, where there are MOST_PHASES numbers or fewer."""
+"""Pieces of a number that make it a phase where there are MOST_PHASES numbers or fewer."""
 
 FEW_CRUMBS = 20
-"""Pieces too small to be particles that any image may have, beside as many as it has particles."""
+"""Number of pieces too small to be particles that an image may have beyond its particle count."""
 
 _MOST_COUNTED = 2**26
 
@@ -55,11 +55,11 @@ class LabelImage:
     """A segmented image, or a stack of them.
 
     Attributes:
-        labels: (H, W) or (pages, H, W), 0 the matrix, particles 1 .. N, each in one piece.
-        edges_um: of a pixel, along x, y (and z); empty where nobody asked.
-        numbers: (N,) what each particle is called in the file.
-        pieces: (N,) which piece of that number each particle is, from 1.
-        notes: what was assumed, to be read by the user.
+        labels: (H, W) or (pages, H, W); 0 is the matrix, particles 1 .. N are in one piece each.
+        edges_um: edges of a pixel along x, y (and z); empty where they were not requested.
+        numbers: (N,) number of each particle in the file.
+        pieces: (N,) which piece of that number each particle is, counted from 1.
+        notes: assumptions that the user should read.
     """
 
     labels: Labels
@@ -70,14 +70,14 @@ class LabelImage:
 
 
 def read_label_image(path: Path | str, edges_um: Sequence[float] | None = None) -> LabelImage:
-    """A label image by itself, or a stack of them.
+    """Read a label image, or a stack of them, without a micrograph.
 
     Args:
-        path: TIFF or PNG; pages of a TIFF are a stack.
-        edges_um: of a pixel: one length, or those along x, y, z; None asks the file's metadata.
+        path: TIFF or PNG file; the pages of a TIFF are a stack.
+        edges_um: edges of a pixel, one for all or along x, y, z; None takes the file's metadata.
 
     Raises:
-        InputError: as in `read_labels`; no size is known; or it is not square in an image.
+        InputError: as in `read_labels`; or no pixel size is known, or a pixel is not square.
     """
     image = read_image_file(path)
     file = image.path
@@ -101,14 +101,14 @@ def read_label_image(path: Path | str, edges_um: Sequence[float] | None = None) 
 
 
 def read_labels(path: Path | str, shape: tuple[int, int]) -> LabelImage:
-    """A label image of a micrograph, made elsewhere (Cellpose, Fiji).
+    """Read a label image of a micrograph that was made elsewhere (Cellpose, Fiji).
 
     Args:
-        path: TIFF or PNG of whole numbers.
+        path: TIFF or PNG file of whole numbers.
         shape: rows and columns of the micrograph.
 
     Raises:
-        InputError: not readable, not of this shape, or refused as this module says at its top.
+        InputError: the file cannot be read, has another shape, or is refused (see the module).
     """
     image = read_image_file(path)
     pixels = np.squeeze(image.pixels)
@@ -131,7 +131,7 @@ def read_labels(path: Path | str, shape: tuple[int, int]) -> LabelImage:
 def _plane_numbers(
     image: ImageFile, dimensions: tuple[int, ...]
 ) -> tuple[npt.NDArray[Any], list[str]]:
-    """One number a pixel, as the file has it, and what is assumed of its pages."""
+    """Return the file's number in each pixel, and notes on what is assumed of its pages."""
     file = image.path
     if image.lossy:
         raise InputError(
@@ -149,7 +149,7 @@ def _plane_numbers(
         )
     axes = image.axes
     if axes and len(axes) == image.pixels.ndim:
-        # Of one channel, time or sample there is nothing to choose.
+        # With one channel, time or sample there is nothing to choose.
         axes = "".join(a for a, n in zip(axes, image.pixels.shape, strict=True) if n > 1)
     pixels = np.squeeze(image.pixels)
     samples = pixels.ndim == 3 and (axes.endswith("S") or (not axes and pixels.shape[2] in (2, 4)))
@@ -157,7 +157,7 @@ def _plane_numbers(
     if samples and not np.ptp(pixels[..., : 3 if pixels.shape[2] > 2 else 1], axis=2).any():
         beyond = pixels[..., 3 if pixels.shape[2] > 2 else 1 :]
         if not beyond.size or not np.ptp(beyond):
-            # Grey, saved as red, green and blue, or with an even transparency.
+            # This is grey saved as red, green and blue, or with an even transparency.
             pixels, samples = pixels[..., 0], False
     if samples or "C" in axes or pixels.ndim not in dimensions:
         raise InputError(
@@ -180,7 +180,7 @@ def _whole(file: Path, pixels: npt.NDArray[Any]) -> npt.NDArray[Any]:
         raise InputError(f"{file}: labels must be whole numbers")
     if pixels.dtype.kind in "iu" and pixels.dtype.itemsize < 8:
         return pixels
-    # Beyond 2^53 numbers differ that are equal as real numbers.
+    # Beyond 2^53, different whole numbers can be equal as real numbers.
     largest = max(abs(float(pixels.max())), abs(float(pixels.min())))
     if largest > 2**53:
         raise InputError(
@@ -213,7 +213,7 @@ def _label_image(
 
 
 def _with_background(file: Path, whole: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], list[str]]:
-    """The numbers with 0 for the background."""
+    """Return the numbers with 0 for the background, and notes on what is assumed."""
     lowest, highest = int(whole.min()), int(whole.max())
     if lowest == highest == 0:
         raise InputError(f"{file}: holds no particles (0 is background, particles count from 1)")
@@ -234,10 +234,10 @@ def _with_background(file: Path, whole: npt.NDArray[Any]) -> tuple[npt.NDArray[A
 
 
 def _closed_up(whole: npt.NDArray[Any]) -> tuple[Labels, Numbers]:
-    """Labels 1 .. N, and the numbers they have in the file."""
+    """Return labels 1 .. N, and the numbers that they have in the file."""
     highest = int(whole.max())
     if highest < _MOST_COUNTED:
-        # Stacks are large: sorting them takes long.
+        # Stacks are large, and sorting them would take long.
         numbers = np.flatnonzero(np.bincount(whole.ravel()))
         numbers = numbers[numbers > 0]
         lookup = np.zeros(highest + 1, dtype=np.int32)
@@ -253,7 +253,7 @@ def _closed_up(whole: npt.NDArray[Any]) -> tuple[Labels, Numbers]:
 def _split(
     file: Path, labels: Labels, numbers: Numbers
 ) -> tuple[Labels, Numbers, Numbers, list[str]]:
-    """Each connected piece by itself; pixels that touch by a corner are not connected."""
+    """Separate the connected pieces; pixels that only share a corner are not connected."""
     labels = labels.copy()
     least = LEAST_PIECE[labels.ndim]
     names, which = list(numbers), [1] * len(numbers)
@@ -308,7 +308,7 @@ def _split(
 
 
 def _require_particles(file: Path, labels: Labels, numbers: Numbers) -> None:
-    """Refuse what is no particle: it reaches every border, or encloses others."""
+    """Refuse labels that are not particles because they reach every border or enclose others."""
     least = LEAST_PIECE[labels.ndim]
     for index, window in enumerate(ndimage.find_objects(labels), start=1):
         if all(s.start == 0 and s.stop == n for s, n in zip(window, labels.shape, strict=True)):

@@ -1,12 +1,12 @@
-"""From a picture and its labels to a row per particle: place, size, colours, focus.
+"""Measures each particle of a picture and its labels: place, size, colours and focus.
 
-Colours are those of the core, where neither the blurred outline nor the neighbour's light reaches:
-the median is what the particle's colour is taken to be, the mean and histogram are kept beside it.
+Colours are those of the core, which neither the blurred outline nor light from neighbours reaches.
+The median is taken as the particle's colour; the mean and the histogram are kept as well.
 
-Focus is the width of the edge. A step of height D blurred by a Gaussian of sigma pixels has the
-largest slope g = D / (sqrt(2 pi) sigma); the slope is taken with a Gaussian derivative of 1 pixel,
-which adds to sigma in quadrature:  sigma^2 = (D / (sqrt(2 pi) g))^2 - 1. It is right from about 1.5
-pixels on and grows too slowly where sigma comes near the radius.
+Focus is the width of the edge. A step of height D, blurred by a Gaussian of sigma pixels, has the
+largest slope g = D / (sqrt(2 pi) sigma). The slope is computed with a Gaussian derivative of
+1 pixel, which adds to sigma in quadrature:  sigma^2 = (D / (sqrt(2 pi) g))^2 - 1. The result is
+right from about 1.5 pixels and grows too slowly where sigma approaches the radius.
 """
 
 from __future__ import annotations
@@ -27,27 +27,28 @@ Labels = npt.NDArray[np.int32]
 Flags = npt.NDArray[np.bool_]
 
 CORE, DEEPEST_CORE = 0.2, 0.75
-"""The core begins at this share of the depth of a particle (0 outline, 1 deepest point); where the
-edge is blurred further in, at twice its sigma, at most at the second."""
+"""The core begins at the first share of a particle's depth (0 at the outline, 1 at the deepest
+point). Where the edge is blurred further in, it begins at twice the edge's sigma, but not deeper
+than at the second share."""
 
 HISTOGRAM_BINS = 32
 _RING_PX = 14.0
 
 
 @dataclass(frozen=True)
-class Measured:
-    """N particles of a picture; arrays (N,) unless said otherwise, lengths in pixels.
+class MeasuredParticles:
+    """N particles of a picture; arrays are (N,) unless stated otherwise, lengths are in pixels.
 
     Attributes:
-        row, column: centroid; pixel centres have whole numbers.
-        area: pixels.
-        colour: (N, 3) median red, green, blue of the core, share of full scale.
+        row, column: centroid; pixel centres are at whole numbers.
+        area: number of pixels.
+        colour: (N, 3) median red, green and blue of the core, as shares of full scale.
         mean: (N, 3) mean over the core.
         deviation: (N, 3) standard deviation over the core.
-        histogram: (N, 3, bins) of all pixels over [0, 1].
-        focus: sigma of the edge; NaN where no edge is free.
-        at_border: touches the picture's border.
-        clipped: over 1 % of its core is at full scale.
+        histogram: (N, 3, bins) counts of all pixels over [0, 1].
+        focus: sigma of the edge; NaN where no part of the edge is free.
+        at_border: whether the particle touches the picture's border.
+        clipped: whether over 1 % of its core is at full scale.
     """
 
     row: Floats
@@ -65,21 +66,21 @@ class Measured:
         return int(self.row.size)
 
     def radius(self) -> Floats:
-        """(N,) of the disc of the same area, pixels."""
+        """Return (N,) radii of the discs with the same areas, pixels."""
         radius: Floats = np.sqrt(self.area / np.pi)
         return radius
 
-    def select(self, chosen: npt.NDArray[np.bool_] | Ints) -> Measured:
-        """Some of the particles."""
-        return Measured(*(getattr(self, field.name)[chosen] for field in fields(self)))
+    def select(self, chosen: npt.NDArray[np.bool_] | Ints) -> MeasuredParticles:
+        """Return the chosen particles."""
+        return MeasuredParticles(*(getattr(self, field.name)[chosen] for field in fields(self)))
 
 
-def measure(intensity: Floats32, labels: Labels) -> Measured:
+def measure_particles(intensity: Floats32, labels: Labels) -> MeasuredParticles:
     """Measure each particle of a label image.
 
     Args:
         intensity: (H, W, 3) corrected shares of full scale.
-        labels: (H, W) particles 1 .. N, 0 the matrix.
+        labels: (H, W); particles are 1 .. N, 0 is the matrix.
     """
     count = int(labels.max())
     whole = Groups(labels, count)
@@ -99,7 +100,7 @@ def measure(intensity: Floats32, labels: Labels) -> Measured:
         border[edge] = True
     full = np.maximum.reduce(inside) >= 0.998 if count else np.zeros(0, dtype=bool)
     colour = np.stack([core.median(values) for values in inside], axis=1)
-    return Measured(
+    return MeasuredParticles(
         row=row,
         column=column,
         area=whole.size.astype(np.float64),
@@ -116,8 +117,8 @@ def measure(intensity: Floats32, labels: Labels) -> Measured:
 
 
 def _depths(labels: Labels, whole: Groups) -> tuple[Floats, Floats]:
-    """Depth of each particle pixel (P,), and of each particle's deepest one (N,), in pixels."""
-    # Neighbours that touch have no background between them: their common border counts as such.
+    """Return the depth of each particle pixel (P,) and of each particle's deepest one (N,)."""
+    # Touching particles have no background between them, so their common border counts as such.
     interior = (labels > 0) & ~find_boundaries(labels, mode="inner")
     depth = ndimage.distance_transform_edt(interior)
     deepest = np.zeros(whole.count)
@@ -127,19 +128,19 @@ def _depths(labels: Labels, whole: Groups) -> tuple[Floats, Floats]:
 
 
 def _core(labels: Labels, whole: Groups, depth: Floats, begin: Floats) -> Flags:
-    """(H, W) pixels at least as deep as their particle's `begin` (N,)."""
+    """Return (H, W) True for pixels at least as deep as their particle's `begin` (N,)."""
     core: Flags = np.zeros(labels.shape, dtype=bool)
-    # A particle of a few pixels is all border; its deepest ones count then.
+    # A particle of a few pixels is all border; its deepest pixels are then the core.
     core.ravel()[whole.pixels] = depth >= begin[whole.owner]
     return core
 
 
 def edge_width(grey: Floats32, labels: Labels, inside: Floats) -> Floats:
-    """(N,) sigma of the Gaussian that blurs each particle's free edge, pixels.
+    """Return (N,) the sigma of the Gaussian that blurs each particle's free edge, pixels.
 
     Args:
         grey: (H, W) brightness.
-        labels: (H, W).
+        labels: (H, W) particles 1 .. N, 0 for the matrix.
         inside: (N,) brightness of the cores.
     """
     count = inside.size
@@ -148,8 +149,8 @@ def edge_width(grey: Floats32, labels: Labels, inside: Floats) -> Floats:
     matrix = labels == 0
     distance, nearest = ndimage.distance_transform_edt(matrix, return_indices=True)
     owner = labels[nearest[0], nearest[1]]
-    # Beyond the edge, yet nearer to this particle than to any other: the part least
-    # like the particle, since the light of a blurred one reaches far.
+    # The ring is beyond the edge but nearer to this particle than to any other. Its part least
+    # like the particle counts, since the light of a blurred particle reaches far.
     ring = Groups(owner, count, matrix & (distance > 2.5) & (distance <= _RING_PX))
     smooth = ndimage.gaussian_filter(grey, 1.0)
     dark, light = (ring.quantile(ring.take(smooth), share) for share in (0.1, 0.9))
@@ -157,7 +158,7 @@ def edge_width(grey: Floats32, labels: Labels, inside: Floats) -> Floats:
     outside = np.where(inside > common, dark, light)
     outside = np.where(ring.size >= 8, outside, common)
     slope = ndimage.gaussian_gradient_magnitude(grey, 1.0)
-    # The outline lies within a pixel of the steepest place.
+    # The outline is within a pixel of the steepest place.
     slope = ndimage.maximum_filter(slope, size=3)
     free = Groups(owner, count, matrix & (distance <= 1.0))
     steepest = free.quantile(free.take(slope), 0.6)

@@ -1,10 +1,10 @@
-"""Micrographs: RGB of 8 to 16 bit from TIFF, PNG or JPEG, with the size of a pixel.
+"""Micrographs: RGB pictures of 8 to 16 bit from TIFF, PNG or JPEG, with the size of a pixel.
 
 Cameras of 10, 12 or 14 bit leave the upper bits of a 16-bit file empty, and a dark picture of
-16 bit looks the same: where counts reach less than a quarter of full scale, the bits must be given,
-unless the file says them (TIFF's MaxSampleValue, OME's SignificantBits).
+16 bit looks the same. If counts stay below a quarter of full scale, the user must therefore give
+the number of bits, unless the file does (TIFF's MaxSampleValue, OME's SignificantBits).
 
-Brightness is counts over full scale, whatever curve the camera or program laid over them: see
+Brightness is the ratio of counts to full scale, whatever curve the camera or program applied; see
 heterode.optics.encoding.
 """
 
@@ -26,7 +26,7 @@ Floats32 = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int32]
 
 BITS = (8, 10, 12, 14, 16)
-"""That cameras have."""
+"""Numbers of bits that cameras have."""
 
 
 @dataclass(frozen=True)
@@ -34,11 +34,11 @@ class Micrograph:
     """A picture of an electrode.
 
     Attributes:
-        counts: (H, W, 3) red, green, blue as the camera's file has them, uint8 or uint16.
+        counts: (H, W, 3) red, green and blue in the camera's file, uint8 or uint16.
         pixel_um: edge of a pixel, um.
-        name: of the file, without folder and suffix.
-        bits: of the camera; 2^bits - 1 is full scale. None: those of the type of counts.
-        notes: what was assumed, to be read by the user.
+        name: name of the file without folder and suffix.
+        bits: bits of the camera, with full scale 2^bits - 1; None for those of the counts' type.
+        notes: assumptions that the user should read.
     """
 
     counts: npt.NDArray[np.unsignedinteger[Any]]
@@ -54,11 +54,11 @@ class Micrograph:
 
     @property
     def area_um2(self) -> float:
-        """The area of the field."""
+        """Area of the field, um^2."""
         return self.shape[0] * self.shape[1] * self.pixel_um**2
 
     def intensity(self) -> Floats32:
-        """(H, W, 3) counts as shares of full scale, 0 to 1."""
+        """Return (H, W, 3) counts as shares of full scale, 0 to 1."""
         bits = 8 * self.counts.dtype.itemsize if self.bits is None else self.bits
         return self.counts.astype(np.float32) / np.float32(2**bits - 1)
 
@@ -73,14 +73,14 @@ def read_micrograph(
     """Read an RGB micrograph.
 
     Args:
-        path: TIFF, PNG or JPEG; an alpha channel is left out.
+        path: TIFF, PNG or JPEG file; an alpha channel is left out.
         pixel_um: edge of a pixel; None takes it from a TIFF's metadata.
-        coloured: refuse RGB with three equal channels; a flat field may have them.
-        bits: of the camera, in a file of 16 bit; None asks the file.
+        coloured: whether to refuse three equal channels, which a flat field may have.
+        bits: bits of the camera in a 16-bit file; None takes what the file says.
 
     Raises:
-        InputError: no such file, not an image, not RGB, not 8 or 16 bit, no pixel size, or counts
-            that leave open how many bits the camera had.
+        InputError: the file is missing or not an RGB image of 8 or 16 bit, or it leaves the pixel
+            size or the camera's number of bits open.
     """
     image = read_image_file(path)
     file = image.path
@@ -109,7 +109,7 @@ def read_micrograph(
 
 
 def _direct(image: ImageFile, notes: list[str]) -> npt.NDArray[Any]:
-    """Colours for the indices of a palette."""
+    """Return the colours that the indices of a palette stand for."""
     palette = image.palette
     if palette is None:
         return image.pixels
@@ -123,7 +123,7 @@ def _direct(image: ImageFile, notes: list[str]) -> npt.NDArray[Any]:
 def _bits(
     image: ImageFile, counts: npt.NDArray[Any], given: int | None, notes: list[str]
 ) -> int | None:
-    """Bits of the camera; None for those of the type."""
+    """Return the number of bits of the camera; None for those of the type."""
     file, highest = image.path, int(counts.max())
     if counts.dtype == np.uint8:
         if given not in (None, 8):

@@ -1,9 +1,9 @@
 r"""Dielectric functions in closed form: bound (Lorentz) and free (Drude) electrons.
 
     Lorentz    eps(w) = 1 + sum_j  w_pj^2 / (w_0j^2 - w^2 - i gamma_j w)
-    Drude      eps(w) = -w_p^2 / (w^2 + i gamma w)      (what free electrons add)
+    Drude      eps(w) = -w_p^2 / (w^2 + i gamma w)      (contribution of free electrons)
 
-All energies in eV (hbar w).
+All energies are in eV (hbar w).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Lorentz:
     damping_eV: float
 
     def susceptibility(self, energy_eV: Floats) -> Complexes:
-        """(N,) what it adds to eps."""
+        """Return (N,) the contribution of the oscillator to eps."""
         w = np.asarray(energy_eV, dtype=np.float64)
         detuning = self.resonance_eV**2 - w**2 - 1j * self.damping_eV * w
         added: Complexes = np.asarray(self.plasma_eV**2 / detuning, dtype=np.complex128)
@@ -43,7 +43,7 @@ class Drude:
     damping_eV: float
 
     def susceptibility(self, energy_eV: Floats) -> Complexes:
-        """(N,) what they add to eps; at w = 0 the imaginary part is infinite and set to 0."""
+        """Return (N,) their contribution to eps; the infinite imaginary part at w = 0 becomes 0."""
         w = np.asarray(energy_eV, dtype=np.float64)
         safe = np.where(w > 0.0, w, 1.0)
         real = -(self.plasma_eV**2) / (w**2 + self.damping_eV**2)
@@ -53,7 +53,7 @@ class Drude:
 
 
 def lorentz_dielectric(energy_eV: Floats, oscillators: Sequence[Lorentz]) -> Complexes:
-    """eps (N,) of a sum of oscillators."""
+    """Return eps (N,) of a sum of oscillators."""
     energy = np.asarray(energy_eV, dtype=np.float64)
     total: Complexes = np.ones(energy.shape, dtype=np.complex128)
     for oscillator in oscillators:
@@ -62,15 +62,15 @@ def lorentz_dielectric(energy_eV: Floats, oscillators: Sequence[Lorentz]) -> Com
 
 
 def drude_of_table(energy_eV: Floats, eps: Complexes, below_eV: float) -> Drude:
-    """Free electrons of a measured dielectric function, from its infrared end.
+    """Find the free electrons of a measured dielectric function from its infrared end.
 
     Below the first interband transition eps1 = b - w_p^2 / w^2 for w well above gamma, a straight
     line over 1 / w^2, and eps2 = w_p^2 gamma / w^3.
 
     Args:
-        energy_eV: (N,) increasing.
-        eps: (N,) measured.
-        below_eV: use the points below this energy; at least two, where the line falls.
+        energy_eV: (N,) increasing photon energies.
+        eps: (N,) measured dielectric function.
+        below_eV: only points below this energy count; there must be at least two of them.
     """
     chosen = energy_eV < below_eV
     w = energy_eV[chosen]

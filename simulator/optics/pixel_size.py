@@ -1,7 +1,8 @@
-"""How large a pixel is by a file's own metadata, and whether it is square.
+"""Finds the size of a pixel in a file's metadata, and whether the pixel is square.
 
-OME-XML's PhysicalSizeX, ImageJ's unit, or a TIFF's resolution that a microscope could have (a
-screen's 72 per inch says nothing). Whether it is square, any resolution says.
+The size comes from OME-XML's PhysicalSizeX, from ImageJ's unit, or from a TIFF's resolution if a
+microscope could have it (a screen's 72 per inch means nothing). Any resolution shows whether the
+pixel is square.
 """
 
 from __future__ import annotations
@@ -13,25 +14,25 @@ from typing import Any
 from heterode.base.errors import InputError
 
 LARGEST_PIXEL_UM = 5.0
-"""A pixel wider than this is no micrograph's: the resolution is the screen's or the printer's."""
+"""Width above which a pixel's resolution is that of a screen or printer, not of a microscope."""
 
 NOT_SQUARE = 0.01
-"""Difference of a pixel's height and width from which on it is not square, relative."""
+"""Relative difference between height and width from which a pixel is not square."""
 
 _MICRONS = {"um": 1.0, "µm": 1.0, "μm": 1.0, "micron": 1.0, "microns": 1.0, "nm": 1e-3, "mm": 1e3}
 _MICRONS |= {"cm": 1e4, "inch": 2.54e4, "\\u00B5m": 1.0}
 
 
 def squareness(path: Path, aspect: float, given: bool) -> list[str]:
-    """A note on an image whose pixels are not square by its file.
+    """Return a note if an image's pixels are not square according to its file.
 
     Args:
-        path: of the image.
-        aspect: height of a pixel over its width.
-        given: the user said how large a pixel is, which counts more than the file.
+        path: file of the image.
+        aspect: ratio of a pixel's height to its width.
+        given: whether the user gave the pixel size, which overrides the file.
 
     Raises:
-        InputError: they are not square, and nobody said otherwise.
+        InputError: pixels are not square, and the user gave no size.
     """
     if abs(aspect - 1.0) <= NOT_SQUARE:
         return []
@@ -45,7 +46,7 @@ def squareness(path: Path, aspect: float, given: bool) -> list[str]:
 
 
 def tiff_pixel_um(tiff: Any) -> float | None:
-    """Width of a pixel in um, where the file says so."""
+    """Return the width of a pixel in um, where the file gives it."""
     if tiff.is_ome:
         return _ome_pixel_um(tiff.ome_metadata)
     tags = tiff.pages[0].tags
@@ -65,7 +66,7 @@ def tiff_pixel_um(tiff: Any) -> float | None:
 
 
 def tiff_page_um(tiff: Any) -> float | None:
-    """Distance between the pages in um, where the file says so."""
+    """Return the distance between the pages in um, where the file gives it."""
     if tiff.is_ome:
         return _ome_pixel_um(tiff.ome_metadata, "Z")
     if not tiff.is_imagej:
@@ -76,7 +77,7 @@ def tiff_page_um(tiff: Any) -> float | None:
 
 
 def tiff_aspect(tiff: Any) -> float:
-    """Height of a pixel over its width."""
+    """Return the ratio of a pixel's height to its width."""
     if tiff.is_ome:
         width, height = (_ome_pixel_um(tiff.ome_metadata, axis) for axis in "XY")
         return height / width if width and height else 1.0
@@ -88,7 +89,7 @@ def tiff_aspect(tiff: Any) -> float:
 
 
 def png_or_jpeg_aspect(image: Any) -> float:
-    """Height of a pixel over its width, by a PNG's pHYs or a JPEG's density."""
+    """Return the ratio of a pixel's height to its width from PNG's pHYs or JPEG's density."""
     across, down = image.info.get("dpi") or image.info.get("aspect") or (1.0, 1.0)
     if image.format == "JPEG" and "jfif_density" in image.info:
         across, down = image.info["jfif_density"]
@@ -96,7 +97,7 @@ def png_or_jpeg_aspect(image: Any) -> float:
 
 
 def ome_attribute(text: str | None, name: str, default: str | None = None) -> str | None:
-    """An attribute of OME-XML's first Pixels element that has it."""
+    """Return an attribute of OME-XML's first Pixels element that has it."""
     try:
         root = ElementTree.fromstring(text or "")
     except ElementTree.ParseError:

@@ -1,11 +1,11 @@
 """The same particles in two pictures: another state of charge, or another lens.
 
-The particles' masks are correlated, not their brightness, which is what changes with the state:
-normalised cross-correlation over all shifts gives a first shift, then nearest centroids and a
-similarity (shift, rotation, scale) fitted to them improve each other. Positions are in um, so that
-lenses differ by their pixels only.
+The particles' masks are correlated, not their brightness, which changes with the state. Normalised
+cross-correlation over all shifts gives a first shift. Then nearest centroids, and a similarity
+(shift, rotation, scale) fitted to them, improve each other. Positions are in um, so that lenses
+only differ by their pixels.
 
-    z' = p z + q,    z = x + i y,    |p| scale, arg p rotation
+    z' = p z + q,    z = x + i y,    with scale |p| and rotation arg p
 """
 
 from __future__ import annotations
@@ -30,19 +30,20 @@ _COARSE = 384
 _LEAST_OVERLAP = 0.25
 _ROUNDS = 12
 _LEAST_SHARE, _CLOSE = 0.35, 0.25
-"""Share of the particles that must be found again within this part of a radius. Of fields that have
-nothing in common as many are paired by chance, but further apart."""
+"""Least share of the particles to be found again, and the largest distance, in radii, to do so. As
+many pairs occur by chance in fields that have nothing in common, but at larger distances."""
 
 
 @dataclass(frozen=True)
 class Field:
-    """Where the particles of a picture are.
+    """The places of the particles of a picture.
 
     Attributes:
-        mask: (H, W) particles.
+        mask: (H, W) True on particles.
         pixel_um: edge of a pixel.
         x_um, y_um, radius_um: (N,) centroids and radii.
-        whole: (N,) not cut by the border, which would shift the centroid; only these are matched.
+        whole: (N,) True for particles that the border does not cut; only these are matched, since
+            a cut shifts the centroid.
     """
 
     mask: Mask
@@ -54,12 +55,12 @@ class Field:
 
     @property
     def z(self) -> Complexes:
-        """(N,) x + i y."""
+        """Positions x + i y, (N,)."""
         z: Complexes = self.x_um + 1j * self.y_um
         return z
 
     def wholes(self) -> Field:
-        """Without the particles that the border cuts."""
+        """Return the field without the particles that the border cuts."""
         k = self.whole
         return Field(self.mask, self.pixel_um, self.x_um[k], self.y_um[k], self.radius_um[k], k[k])
 
@@ -70,10 +71,10 @@ class Match:
 
     Attributes:
         first, second: (M,) particle numbers in either picture.
-        scale, rotation_deg: of the second on the first.
+        scale, rotation_deg: scale and rotation of the second picture on the first.
         shift_um: (x, y) of the second picture's origin on the first.
         residual_um: root mean square distance of the pairs' centroids.
-        share: pairs over particles of the first that lie inside the second.
+        share: share of the first picture's particles inside the second that have a partner.
     """
 
     first: Ints
@@ -88,10 +89,10 @@ class Match:
 def match_particles(first: Field, second: Field) -> Match:
     """Find the particles of the first picture in the second.
 
-    Works for shifts up to three quarters of the field and rotations of about a degree.
+    This works for shifts up to three quarters of the field and rotations of about a degree.
 
     Raises:
-        InputError: too few particles, or the pictures do not show the same place.
+        InputError: there are too few particles, or the pictures do not show the same place.
     """
     numbers = np.flatnonzero(first.whole), np.flatnonzero(second.whole)
     first, second = first.wholes(), second.wholes()
@@ -109,7 +110,7 @@ def match_particles(first: Field, second: Field) -> Match:
         pairs = _nearest_pairs(tree, first, second, p * second.z + q, reach)
         if pairs[0].size < 4:
             break
-        # Scale and rotation only once the shift holds.
+        # Scale and rotation are fitted only once the shift is reliable.
         p, q = _similarity(second.z[pairs[1]], first.z[pairs[0]], shift_only=turn < 2)
     i, j = pairs
     inside = _inside(first, second, p, q)
@@ -134,7 +135,7 @@ def match_particles(first: Field, second: Field) -> Match:
 
 
 def _coarse_shift(first: Field, second: Field) -> complex:
-    """Shift of the second picture on the first, um, from the correlation of their masks."""
+    """Return the second picture's shift on the first, um, from the correlation of the masks."""
     extent = max(max(first.mask.shape) * first.pixel_um, max(second.mask.shape) * second.pixel_um)
     pixel = max(extent / _COARSE, first.pixel_um, second.pixel_um)
     a, b = (_coarse(field, pixel) for field in (first, second))
@@ -163,7 +164,7 @@ def _coarse(field: Field, pixel: float) -> Floats:
 def _nearest_pairs(
     tree: cKDTree, first: Field, second: Field, moved: Complexes, reach: float
 ) -> tuple[Ints, Ints]:
-    """Mutual nearest centroids within reach, of similar radius."""
+    """Return pairs of mutually nearest centroids within reach that have similar radii."""
     points = np.column_stack([moved.real, moved.imag])
     distance, near = tree.query(points, distance_upper_bound=reach)
     found = np.flatnonzero(np.isfinite(distance))
@@ -177,7 +178,7 @@ def _nearest_pairs(
 def _similarity(
     moving: Complexes, fixed: Complexes, *, shift_only: bool
 ) -> tuple[complex, complex]:
-    """p, q of z' = p z + q that bring one set of points closest to the other."""
+    """Return p and q of z' = p z + q that bring one set of points closest to the other."""
     if shift_only:
         return 1.0 + 0.0j, complex(
             np.median((fixed - moving).real), np.median((fixed - moving).imag)
@@ -189,7 +190,7 @@ def _similarity(
 
 
 def _inside(first: Field, second: Field, p: complex, q: complex) -> Mask:
-    """(N,) particles of the first picture that the second must show whole."""
+    """Return (N,) True for particles of the first picture that the second must show whole."""
     z = (first.z - q) / p
     height, width = second.mask.shape
     reach = first.radius_um

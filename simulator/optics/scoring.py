@@ -1,8 +1,8 @@
-"""How well a segmentation found what is known to be in a picture.
+"""Scores how well a segmentation found the particles that are known to be in a picture.
 
-A particle is found where one of the labels overlaps it by half of their union. Those cut by the
-picture's border do not count, nor those of which another covers more than half; what is found of
-them is not held against the segmentation either.
+A particle is found if the overlap with one of the labels is at least half of their union. Particles
+do not count if the picture's border cuts them or others cover more than half of them, and labels
+that belong to such particles are not counted as mistakes.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ class Score:
     """Comparison with the truth.
 
     Attributes:
-        recall: found particles over those there.
-        precision: found particles over all found.
-        truth, found: (M,) numbers (from 0) of the pairs.
-        iou: (M,) overlap over union of the pairs.
+        recall: share of the true particles that were found.
+        precision: share of the labels that are true particles.
+        truth, found: (M,) numbers (from 0) of the particle and the label in each pair.
+        iou: (M,) ratio of overlap to union in each pair.
     """
 
     recall: float
@@ -43,15 +43,15 @@ def score(truth: Labels, found: Labels, kept: Flags | None = None, least: float 
     Args:
         truth: (H, W) true particles 1 .. T.
         found: (H, W) particles 1 .. N.
-        kept: (N,) which of them count as found; None: those not at the border.
-        least: overlap over union that makes a pair, 0.5 or above: pairs are then unique.
+        kept: (N,) True for labels that count; None counts those that are not at the border.
+        least: least ratio of overlap to union in a pair; from 0.5 on, pairs are unique.
     """
     count_true, count_found = int(truth.max()), int(found.max())
     there = _inside(truth, count_true) & _visible(truth, count_true)
     counted = _inside(found, count_found) if kept is None else kept
     i, j, iou, main = _overlaps(truth, found, count_true, count_found)
     pair = (iou >= least) & counted[j]
-    # Found pieces of particles that do not count are no mistakes.
+    # Labels on particles that do not count are not mistakes.
     excused = np.zeros(count_found, dtype=bool)
     belongs = main >= 0
     excused[belongs] = ~there[main[belongs]]
@@ -76,7 +76,7 @@ def _inside(labels: Labels, count: int) -> Flags:
 
 
 def _visible(labels: Labels, count: int) -> Flags:
-    """Particles of which at least half shows: area against the box that holds it."""
+    """Find particles at least half of which are visible, by the area and the box round it."""
     rows, columns = np.nonzero(labels)
     owner = labels[rows, columns] - 1
     area = np.bincount(owner, minlength=count)
@@ -93,7 +93,7 @@ def _visible(labels: Labels, count: int) -> Flags:
 def _overlaps(
     truth: Labels, found: Labels, count_true: int, count_found: int
 ) -> tuple[Ints, Ints, Floats, Ints]:
-    """Overlapping pairs i, j, their overlap over union, and of each j the particle it mostly is."""
+    """Return overlapping pairs i, j, their overlap over union, and each j's main particle."""
     both = (truth > 0) & (found > 0)
     code = (truth[both].astype(np.int64) - 1) * count_found + found[both] - 1
     pairs, shared = np.unique(code, return_counts=True)

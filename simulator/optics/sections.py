@@ -1,4 +1,4 @@
-"""Discs of known lithium in the colours of a table: what a microscope would see of a section."""
+"""Sections as a microscope would show them: discs of known lithium in the colours of a table."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ Floats = npt.NDArray[np.floating[Any]]
 
 @dataclass(frozen=True)
 class Colours:
-    """Brightness of red, green and blue over the lithium fraction: lithium (K,), colour (K, 3)."""
+    """Brightness in red, green and blue (K, 3) at lithium fractions (K,)."""
 
     lithium: Floats
     colour: Floats
 
     def of(self, lithium: Floats) -> Floats:
-        """(N, 3) brightness, straight lines between the rows.
+        """Interpolate the brightness (N, 3) linearly between the rows.
 
         Raises:
-            InputError: a lithium fraction outside the table.
+            InputError: a lithium fraction is outside the table.
         """
         low, high = float(self.lithium[0]), float(self.lithium[-1])
         if lithium.min() < low - 1e-9 or lithium.max() > high + 1e-9:
@@ -41,14 +41,15 @@ class Colours:
 
 
 ILLUSTRATIVE = Colours(np.array([0.0, 1.0]), np.array([[0.78, 0.74, 0.62], [0.42, 0.42, 0.40]]))
-"""Made up, darker with lithium: for trying things out, not a material's."""
+"""Invented colours, darker with more lithium, for trials; they belong to no material."""
 
 
 def read_colours(path: Path | str) -> Colours:
-    """A CSV file with lithium_fraction, red, green, blue, as `heterode dielectric` writes it.
+    """Read a CSV file with lithium_fraction, red, green, blue, as `heterode dielectric` writes it.
 
     Raises:
-        InputError: not such a table, brightness outside [0, 1], or fewer than two rows.
+        InputError: the file is not such a table, has a brightness outside [0, 1], or has fewer
+            than two rows.
     """
     table = read_csv_table(path, ("lithium_fraction", *CHANNELS))
     lithium = table.numbers("lithium_fraction")
@@ -70,16 +71,16 @@ def disc_scene(
     *,
     smallest_um: float = 0.3,
 ) -> Scene:
-    """The scene of the sections of particles.
+    """Make the scene of the sections of particles.
 
     Args:
-        x_um, y_um, radius_um: (N,) of discs.
-        lithium: (N,) lithium fraction that each shows.
-        colours: brightness by lithium fraction.
-        smallest_um: discs of a smaller radius are left out.
+        x_um, y_um, radius_um: (N,) centres and radii of discs.
+        lithium: (N,) lithium fraction of each disc.
+        colours: brightness at lithium fractions.
+        smallest_um: discs with a smaller radius are left out.
 
     Raises:
-        InputError: no disc is left, or lithium outside the colours.
+        InputError: no disc is left, or a lithium fraction is outside the colours.
     """
     seen = radius_um >= smallest_um
     if not seen.any():

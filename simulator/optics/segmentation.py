@@ -1,11 +1,11 @@
-"""Finding particles: threshold, then watershed of the distance transform where they touch.
+"""Finds particles by a threshold and, where they touch, a watershed of the distance transform.
 
-The picture is smoothed as much as its noise asks for, so that the noise left is a small share of
-the contrast. Markers are the h-maxima of ln(distance to the background): a height h there means
-that a neck narrower than exp(-h) of the smaller particle's width parts two, whatever their size.
+The picture is smoothed as much as its noise requires, so that the remaining noise is a small share
+of the contrast. Markers are the h-maxima of ln(distance to the background): with a height h, a neck
+narrower than exp(-h) of the smaller particle's width separates two particles, whatever their size.
 
-Large fields are cut into tiles that overlap; a particle belongs to the tile in whose core its
-centroid lies. The threshold is that of the whole field.
+Large fields are divided into overlapping tiles, and a particle belongs to the tile whose core holds
+its centroid. The threshold is that of the whole field.
 """
 
 from __future__ import annotations
@@ -30,20 +30,21 @@ Mask = npt.NDArray[np.bool_]
 Polarity = Literal["bright", "dark"]
 
 NECK = 0.1
-"""h of the h-maxima: a neck of 90 % of the width or less parts two particles."""
+"""Height h of the h-maxima: a neck of 90 % of the width or less separates two particles."""
 
 
 @dataclass(frozen=True)
 class Segmentation:
-    """How particles are found.
+    """Settings for finding particles.
 
     Attributes:
         threshold: "otsu", "local" (against the surroundings), or a share of full scale.
         polarity: particles are "bright" or "dark" against the matrix.
         smallest_um: radius of the smallest particle that counts.
-        largest_um: radius of the largest; sets the surroundings of "local" and the tiles' overlap.
-        neck: h of the h-maxima; larger splits less.
-        tile: edge of a tile, pixels.
+        largest_um: radius of the largest particle, on which the surroundings of "local" and the
+            overlap of tiles depend.
+        neck: height h of the h-maxima; a larger one splits less.
+        tile: edge of a tile in pixels.
     """
 
     threshold: str | float = "otsu"
@@ -77,10 +78,10 @@ def segment(grey: Floats32, pixel_um: float, settings: Segmentation) -> Labels:
         settings: see `Segmentation`.
 
     Returns:
-        (H, W) labels, 0 for the matrix, particles 1 .. N in order of their first pixel.
+        (H, W) labels: 0 for the matrix, 1 .. N for particles in the order of their first pixels.
 
     Raises:
-        InputError: the picture has one brightness all over.
+        InputError: the picture has the same brightness everywhere.
     """
     if settings.polarity == "dark":
         grey = 1.0 - grey
@@ -101,12 +102,12 @@ def segment(grey: Floats32, pixel_um: float, settings: Segmentation) -> Labels:
 
 
 def smoothing_and_level(grey: Floats32) -> tuple[float, float]:
-    """Standard deviation of the Gaussian to smooth with, pixels, and Otsu's level after it.
+    """Return the standard deviation of the smoothing Gaussian, pixels, and Otsu's level after it.
 
     Raises:
-        InputError: the picture has one brightness all over.
+        InputError: the picture has the same brightness everywhere.
     """
-    # A megapixel in all says enough of noise and levels, at any size.
+    # A megapixel in all is enough to find noise and levels, whatever the picture's size.
     step = max(1, int(np.sqrt(grey.size / 4e6)))
     noise = noise_of(grey[: grey.shape[0] // step, : grey.shape[1] // step] if step > 1 else grey)
     light = ndimage.gaussian_filter(grey, 1.0)[::step, ::step]
@@ -127,7 +128,7 @@ def smoothing_and_level(grey: Floats32) -> tuple[float, float]:
 
 
 def noise_of(grey: Floats32) -> float:
-    """Standard deviation of white noise: median absolute diagonal difference of 2 x 2 pixels."""
+    """Estimate white noise from the median absolute diagonal difference of 2 x 2 pixels."""
     height, width = (n // 2 * 2 for n in grey.shape)
     g = grey[:height, :width]
     detail = 0.5 * (g[::2, ::2] - g[1::2, ::2] - g[::2, 1::2] + g[1::2, 1::2])
@@ -139,11 +140,11 @@ def _segment_tile(
 ) -> Labels:
     smooth = ndimage.gaussian_filter(grey, smoothing)
     if settings.threshold == "local":
-        # Surroundings wider than the picture are the picture.
+        # Surroundings wider than the picture would be the whole picture.
         reach = min(2.0 * settings.largest_um / pixel_um, float(max(grey.shape)))
         block = 2 * int(np.ceil(reach)) + 1
         mask = smooth > threshold_local(smooth, block, method="gaussian")
-        # In a wide gap the surroundings are all matrix, and half of it is above its mean.
+        # In a wide gap the surroundings are all matrix, half of which is above its own mean.
         mask &= smooth > 0.5 * (level + float(np.percentile(smooth, 5)))
     else:
         mask = smooth > level
@@ -155,14 +156,14 @@ def _segment_tile(
 
 
 def _filled(mask: Mask, least_px: float) -> Mask:
-    """The mask without the specks that noise and texture leave in particles."""
+    """Return the mask without the specks that noise and texture leave in particles."""
     holes, count = ndimage.label(~mask)
     if count:
         areas = np.bincount(holes.ravel())
-        # Pores between touching particles are holes too, and keep them apart: specks only.
+        # Only specks are filled: pores between touching particles are holes too, and separate them.
         small = areas < max(12.0, 0.25 * least_px)
         small[0] = False
-        # What touches the border may go on beyond it.
+        # A hole at the border may continue beyond it.
         for edge in (holes[0], holes[-1], holes[:, 0], holes[:, -1]):
             small[edge] = False
         mask = mask | small[holes]
@@ -176,11 +177,11 @@ def _disc(radius: int) -> Mask:
 
 
 def _split(mask: Mask, neck: float, smallest_px: float) -> Labels:
-    """Watershed on the distance to the background, from the h-maxima of its logarithm."""
+    """Label by a watershed on the distance to the background, from h-maxima of its logarithm."""
     if not mask.any():
         return np.zeros(mask.shape, dtype=np.int32)
     distance = ndimage.gaussian_filter(ndimage.distance_transform_edt(mask), 1.0)
-    # One pixel more: outlines are uncertain by about that, which matters for small particles only.
+    # Outlines are uncertain by about the pixel added here, which matters for small particles only.
     height = np.where(mask, np.log1p(distance), 0.0)
     raised = reconstruction(height - np.where(mask, neck, 0.0), height)
     peaks = local_maxima(raised) & mask
@@ -196,7 +197,7 @@ def _split(mask: Mask, neck: float, smallest_px: float) -> Labels:
 def _tiles(
     height: int, width: int, tile: int, margin: int
 ) -> Iterator[tuple[tuple[slice, slice], tuple[slice, slice]]]:
-    """Tiles with margins, and their cores, which cover the field without overlap."""
+    """Yield tiles with margins, and their cores, which cover the field without overlap."""
     for top in range(0, height, tile):
         for left in range(0, width, tile):
             bottom, right = min(top + tile, height), min(left + tile, width)
@@ -214,7 +215,7 @@ def _adopt(
     core: tuple[slice, slice],
     count: int,
 ) -> int:
-    """Take over the particles of a tile whose centroid lies in its core; the new count."""
+    """Adopt the particles of a tile with centroids in its core; return the new count."""
     top, left = outer[0].start, outer[1].start
     new = np.zeros(int(found.max()) + 1, dtype=np.int32)
     for region in regionprops(found):
@@ -231,7 +232,7 @@ def _adopt(
 
 
 def _numbered(labels: Labels) -> Labels:
-    """Labels 1 .. N without gaps, in order of their first pixel."""
+    """Renumber labels 1 .. N without gaps, in the order of their first pixels."""
     numbers, first = np.unique(labels, return_index=True)
     order = np.argsort(first[numbers > 0], kind="stable")
     lookup = np.zeros(int(labels.max()) + 1, dtype=np.int32)

@@ -1,11 +1,11 @@
-r"""Optical constants of a dielectric function, equations (3)-(6), and what it says of electrons.
+r"""Optical constants, sum rule and Penn gap of a dielectric function: equations (3)-(6).
 
     (n + i k)^2 = eps1 + i eps2                                  (3, 4)
-    R = |(N - n0) / (N + n0)|^2 at normal incidence              (5)    n0 of the medium in front
+    R = |(N - n0) / (N + n0)|^2 at normal incidence              (5)    n0: medium in front
     alpha = 2 w k / c                                            (6)
 
-Sum rules: int w eps2 dw = (pi/2) w_p^2 gives the electrons that took part (f-sum); Penn's gap E_g
-follows from eps1(0) = 1 + (w_p / E_g)^2 (Penn, Phys. Rev. 128, 2093 (1962), with his factor as 1).
+The f-sum rule int w eps2 dw = (pi/2) w_p^2 gives the number of electrons that take part. Penn's gap
+E_g follows from eps1(0) = 1 + (w_p / E_g)^2 (Penn, Phys. Rev. 128, 2093 (1962), with a factor 1).
 """
 
 from __future__ import annotations
@@ -49,44 +49,44 @@ class Spectrum:
 
     @property
     def eps(self) -> Complexes:
-        """(N,) eps1 + i eps2."""
+        """Dielectric function eps1 + i eps2, (N,)."""
         eps: Complexes = self.eps1 + 1j * self.eps2
         return eps
 
     @property
     def index(self) -> Complexes:
-        """(N,) n + i k, the root with k of 0 or above."""
+        """Complex refractive index n + i k, (N,), the root with k of 0 or above."""
         root: Complexes = np.sqrt(self.eps)
         return root
 
     @property
     def n(self) -> Floats:
-        """(N,) refractive index."""
+        """Refractive index, (N,)."""
         n: Floats = self.index.real
         return n
 
     @property
     def k(self) -> Floats:
-        """(N,) extinction coefficient."""
+        """Extinction coefficient, (N,)."""
         k: Floats = self.index.imag
         return k
 
     def reflectance(self, medium: float = 1.0) -> Floats:
-        """(N,) R at normal incidence from a medium of index `medium` (1: vacuum)."""
+        """Return (N,) R at normal incidence from a medium of index `medium` (1 for vacuum)."""
         index = self.index
         r: Floats = np.abs((index - medium) / (index + medium)) ** 2
         return r
 
     @property
     def absorption_per_m(self) -> Floats:
-        """(N,) alpha, m^-1."""
+        """Absorption coefficient alpha, (N,), m^-1."""
         omega = self.energy_eV * elementary_charge / hbar
         alpha: Floats = 2.0 * omega * self.k / speed_of_light
         return alpha
 
     @property
     def wavelength_um(self) -> Floats:
-        """(N,) vacuum wavelength; infinite at energy 0."""
+        """Vacuum wavelength, (N,), um; infinite at energy 0."""
         safe = np.where(self.energy_eV > 0.0, self.energy_eV, np.nan)
         wavelength: Floats = np.where(self.energy_eV > 0.0, EV_UM / safe, np.inf)
         return wavelength
@@ -101,17 +101,17 @@ def from_absorption(
     drude: Drude | None = None,
     drude_in_table: bool = False,
 ) -> Spectrum:
-    """The whole spectrum from eps2 by Kramers-Kronig.
+    """Compute the whole spectrum from eps2 by the Kramers-Kronig relation.
 
     Args:
-        energy_eV: (N,) increasing.
-        eps2: (N,).
+        energy_eV: (N,) increasing photon energies.
+        eps2: (N,) imaginary part.
         rule, tail: as in `real_part`.
-        drude: free electrons; their eps1 is known in closed form.
-        drude_in_table: eps2 holds their part already (as a measured one does); else it is added.
+        drude: free electrons, whose eps1 is known in closed form.
+        drude_in_table: whether eps2 includes their part, as measured ones do; else it is added.
 
     Raises:
-        InputError: the table is not one.
+        InputError: the arrays are not such a table.
     """
     energy = np.asarray(energy_eV, dtype=np.float64)
     values = np.asarray(eps2, dtype=np.float64)
@@ -124,10 +124,10 @@ def from_absorption(
 
 
 def polycrystal(ab: Spectrum, c: Spectrum) -> Spectrum:
-    """The mean over directions of a layered crystal, (2 ab + c) / 3.
+    """Return the mean over the directions of a layered crystal, (2 ab + c) / 3.
 
     Raises:
-        ValueError: not on the same energies.
+        ValueError: the spectra have different energies.
     """
     if not np.array_equal(ab.energy_eV, c.energy_eV):
         raise ValueError("ab and c stand on different energies")
@@ -138,17 +138,17 @@ def polycrystal(ab: Spectrum, c: Spectrum) -> Spectrum:
 
 @dataclass(frozen=True)
 class Character:
-    """Numbers that sum a spectrum up.
+    """Numbers that characterise a spectrum.
 
     Attributes:
-        static: eps1 at the table's lowest energy (0 where it begins there).
+        static: eps1 at the table's lowest energy, which may be 0.
         plasma_eV: plasma energy of the electrons that the f-sum finds in the table.
         tail_share: share of the f-sum that lies in the tail beyond the table.
-        penn_gap_eV: Penn's gap by `penn_plasma_eV`; NaN where static is 1 or less (a metal).
-        penn_plasma_eV: plasma energy used for it: of the valence electrons where their number and
-            the volume are known, else that of the f-sum.
-        electrons: per cell, of the f-sum; NaN without a volume.
-        expected_electrons: as given; NaN if not.
+        penn_gap_eV: Penn's gap from `penn_plasma_eV`; NaN where static is 1 or less (a metal).
+        penn_plasma_eV: plasma energy used for it: that of the valence electrons if their number and
+            the volume are known, otherwise that of the f-sum.
+        electrons: electrons in a cell by the f-sum; NaN without a volume.
+        expected_electrons: number given by the caller; NaN if none is given.
     """
 
     static: float
@@ -167,13 +167,13 @@ def characterise(
     valence_electrons: float | None = None,
     tail: bool = True,
 ) -> Character:
-    """Static constant, f-sum and Penn gap of a spectrum.
+    """Compute the static constant, the f-sum and the Penn gap of a spectrum.
 
     Args:
-        spectrum: without gaps; the f-sum tests how far the table reaches more than the rule.
-        volume_A3: of the cell, cubic angstrom.
-        valence_electrons: per cell.
-        tail: count C / w^3 beyond the table.
+        spectrum: a spectrum without gaps; its f-sum mainly depends on how far the table extends.
+        volume_A3: volume of the cell, cubic angstrom.
+        valence_electrons: number of valence electrons in a cell.
+        tail: whether to include C / w^3 beyond the table.
     """
     energy, eps2 = spectrum.energy_eV, spectrum.eps2
     body = float(trapezoid(energy * eps2, energy)) + float(energy[0] ** 2 * eps2[0]) / 3.0

@@ -1,8 +1,8 @@
-"""Micrographs made of known particles: what a segmentation must find is known by construction.
+"""Synthetic micrographs of known particles, which a segmentation must find.
 
-A scene is discs with slightly rough outlines, each with a colour and a defocus of its own; later
-ones lie on top. It is drawn with anti-aliasing, each disc blurred by its defocus, then texture,
-the lens's blur, uneven illumination, the camera's noise and its 8 or 16 bits.
+A scene consists of discs with slightly rough outlines, each with its own colour and defocus; later
+ones are on top. It is drawn with anti-aliasing, and each disc is blurred by its defocus. Texture,
+the blur of the lens, uneven illumination, and the camera's noise and 8 or 16 bits are then added.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ class Scene:
     """N particles in view; lengths in um, from the upper left corner of the picture.
 
     Attributes:
-        x_um, y_um, radius_um: (N,).
-        colour: (N, 3) brightness in red, green and blue, share of full scale.
-        mark: (N,) what the colour stands for, such as the lithium fraction.
+        x_um, y_um, radius_um: (N,) centres and radii.
+        colour: (N, 3) brightness in red, green and blue, as shares of full scale.
+        mark: (N,) quantity that the colour represents, such as the lithium fraction.
         defocus_um: (N,) sigma of each particle's own blur.
     """
 
@@ -48,7 +48,7 @@ class Scene:
         return int(self.x_um.size)
 
     def shifted(self, dx_um: float, dy_um: float, degrees: float = 0.0) -> Scene:
-        """The scene moved, after a turn about the origin."""
+        """Return the scene, first rotated about the origin and then moved."""
         turned = (self.x_um + 1j * self.y_um) * np.exp(1j * np.radians(degrees))
         return replace(self, x_um=turned.real + dx_um, y_um=turned.imag + dy_um)
 
@@ -60,14 +60,14 @@ class Camera:
     Attributes:
         shape: rows and columns.
         pixel_um: edge of a pixel.
-        blur_px: sigma of the lens.
-        noise: standard deviation of the camera's noise, share of full scale.
-        fall_off: of the illumination, centre to corner.
-        tilt: of the illumination, left to right.
+        blur_px: standard deviation of the lens's blur, pixels.
+        noise: standard deviation of the camera's noise, as a share of full scale.
+        fall_off: decrease of the illumination from the centre to a corner.
+        tilt: change of the illumination from left to right.
         texture: standard deviation of the brightness within particles.
         grain_um: size of that texture.
-        roughness: standard deviation of the outline, share of the radius.
-        matrix: brightness between particles, red, green, blue.
+        roughness: standard deviation of the outline, as a share of the radius.
+        matrix: brightness between particles in red, green and blue.
         bits: 8 or 16.
     """
 
@@ -85,18 +85,18 @@ class Camera:
 
     @property
     def size_um(self) -> tuple[float, float]:
-        """Width and height of the field."""
+        """Width and height of the field, um."""
         return self.shape[1] * self.pixel_um, self.shape[0] * self.pixel_um
 
     def illumination(self) -> Floats:
-        """(H, W) light, 1 at the centre."""
+        """Return the light (H, W), which is 1 at the centre."""
         y, x = (np.linspace(-1.0, 1.0, n) for n in self.shape)
         light: Floats = 1.0 - 0.5 * self.fall_off * (y[:, None] ** 2 + x**2) + 0.5 * self.tilt * x
         return light
 
 
 MOST_PARTICLES = 200_000
-"""The most particles of a random packing, which takes a minute then."""
+"""Most particles of a random packing; with that many it takes a minute."""
 
 
 def random_positions(
@@ -108,17 +108,17 @@ def random_positions(
     area_fraction: float = 0.5,
     overlap: float = 0.0,
 ) -> tuple[Floats, Floats, Floats]:
-    """x, y and radii (um) of a packing that goes on beyond the picture on all sides.
+    """Return x, y and radii (um) of a packing that extends beyond the picture on all sides.
 
     Args:
         size_um: width and height of the picture.
-        random: drawn from.
-        median_radius_um, spread: of lognormal radii.
-        area_fraction: of the discs, 0.05 to 0.8; neighbours touch.
+        random: generator to draw from.
+        median_radius_um, spread: median and spread of lognormal radii.
+        area_fraction: area fraction of the discs, 0.05 to 0.8; neighbours touch.
         overlap: share of the median radius by which neighbours may overlap in the picture.
 
     Raises:
-        InputError: the area fraction is out of range, or there would be too many.
+        InputError: the area fraction is out of range, or there would be too many particles.
     """
     if not 0.05 <= area_fraction <= 0.8:
         raise InputError(f"area fraction {area_fraction:g} is outside 0.05 to 0.8")
@@ -147,7 +147,7 @@ def random_positions(
 def correlated_marks(
     x_um: Floats, y_um: Floats, random: np.random.Generator, *, length_um: float = 0.0
 ) -> Floats:
-    """(N,) Gaussian marks of mean 0 and deviation 1, correlated as exp(-distance / length)."""
+    """Draw (N,) standard normal marks that are correlated as exp(-distance / length)."""
     return gaussian_field(np.column_stack([x_um, y_um]), random, length=length_um)
 
 
@@ -161,15 +161,16 @@ def random_scene(
     defocus_um: Callable[[np.random.Generator, int], Floats] | None = None,
     **packing: float,
 ) -> Scene:
-    """Particles packed at random, brightness normally distributed.
+    """Make a scene of randomly packed particles with normally distributed brightness.
 
     Args:
-        camera: for the size of the field.
-        random: drawn from, a child for each purpose.
-        brightness, brightness_sd: of the green channel; red is 5 % brighter, blue 10 % darker.
-        length_um: over which neighbours' brightness is correlated; 0: not at all.
-        defocus_um: draws (N,) sigmas; None: all in focus.
-        packing: see `random_positions`.
+        camera: gives the size of the field.
+        random: generator, which has a child for each purpose.
+        brightness, brightness_sd: mean and standard deviation of the green channel; red is 5 %
+            brighter and blue 10 % darker.
+        length_um: correlation length of the brightness; 0 for none.
+        defocus_um: draws (N,) standard deviations of the blur; None puts all into focus.
+        packing: arguments of `random_positions`.
     """
     placing, marking, focusing = random.spawn(3)
     x, y, radius = random_positions(camera.size_um, placing, **packing)
@@ -186,8 +187,8 @@ class Truth:
 
     Attributes:
         micrograph: the picture.
-        labels: (H, W) the scene's particle on top, counted from 1; 0 is matrix.
-        scene: as drawn.
+        labels: (H, W) number, from 1, of the particle on top; 0 is matrix.
+        scene: the scene that was drawn.
         flat: the picture of an even surface under the same light.
     """
 
@@ -203,10 +204,10 @@ def draw(
     """Take the picture of a scene.
 
     Args:
-        scene: at least one particle.
+        scene: a scene of at least one particle.
         camera: lens, light and noise.
-        random: drawn from: outlines, texture and noise.
-        noise_stream: another number gives other noise on the same outlines and texture.
+        random: generator of outlines, texture and noise.
+        noise_stream: another number gives other noise with the same outlines and texture.
     """
     shaping, texturing, noising = random.spawn(3)
     noising = noising.spawn(noise_stream + 1)[-1]
@@ -279,7 +280,7 @@ def _draw_particle(
     labels[window][cover > 0.5] = index + 1
     shade = 1.0 + grain[window]
     if sigma > 0.0:
-        # Blurred light and blurred cover: what a particle out of focus lets through of the rest.
+        # Light and cover are both blurred: a particle out of focus shows some of what is behind it.
         shade = gaussian_filter(shade * cover, sigma, mode="constant")
         cover = gaussian_filter(cover, sigma, mode="constant")
     else:

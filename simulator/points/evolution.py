@@ -21,13 +21,13 @@ from heterode.heterogeneity.scale import scale_of_heterogeneity
 from heterode.heterogeneity.variogram import fit_variogram
 from heterode.points.run import LEAST_SPREAD, RunParticles
 
-MOMENTS = 40
+INSTANTS = 40
 NEAREST_BINS = 3
 _SIZES = 16
 _PERMUTATIONS = 39  # the fewest that can tell a correlation length from chance at 5 %
 
 
-def evenly_charged(run: RunParticles, count: int = MOMENTS) -> Ints:
+def evenly_charged(run: RunParticles, count: int = INSTANTS) -> Ints:
     """Samples at about equal steps of the charge passed, charge and discharge alike.
 
     Args:
@@ -47,7 +47,7 @@ def evenly_charged(run: RunParticles, count: int = MOMENTS) -> Ints:
 
 
 def evolution(
-    run: RunParticles, settings: Settings, seed: int, count: int = MOMENTS
+    run: RunParticles, settings: Settings, seed: int, count: int = INSTANTS
 ) -> pd.DataFrame:
     """Spread, L*, correlation length and Moran's I at moments of a run.
 
@@ -70,15 +70,15 @@ def evolution(
     """
     rows = []
     for index in evenly_charged(run, count):
-        moment = run.moment(int(index))
+        instant = run.instant(int(index))
         row = {
-            "time_s": moment.time_s,
-            "voltage_V": moment.voltage_V,
+            "time_s": instant.time_s,
+            "voltage_V": instant.voltage_V,
             "current_A_m2": float(run.history["current_A_m2"].iloc[index]),
-            "cycle": moment.cycle,
-            "step": moment.step,
-            "lithium_fraction_mean": moment.lithium_fraction_mean,
-            "lithium_fraction_sd": moment.lithium_fraction_sd,
+            "cycle": instant.cycle,
+            "step": instant.step,
+            "lithium_fraction_mean": instant.lithium_fraction_mean,
+            "lithium_fraction_sd": instant.lithium_fraction_sd,
             "value_range": float(np.ptp(run.series.lithium_fraction[index])),
             "scale_um": np.nan,
             "scale_flag": "",

@@ -27,10 +27,10 @@ from heterode.base.words import counted
 from heterode.heterogeneity.marks import Floats, MarkedPoints
 from heterode.particles.table import ParticleTable
 from heterode.points.csv_points import check_particles
-from heterode.results.fields import read_fields
 from heterode.results.folder import ResultsFolder
 from heterode.results.history import read_history
 from heterode.results.particle_series import ParticleHistory, read_particle_series
+from heterode.results.slab_box import slab_box
 
 Kind = Literal["spread", "end", "start", "time", "voltage", "lithium_fraction"]
 
@@ -50,7 +50,7 @@ _PREFIXES: Mapping[str, Kind] = {
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WantedInstant:
     """A moment asked for: its kind, and the number it goes with (s, V or a fraction)."""
 
     kind: Kind
@@ -58,7 +58,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Moment:
+class Instant:
     """A sample of a run.
 
     Attributes:
@@ -113,10 +113,10 @@ class RunParticles:
         x = self.series.lithium_fraction
         return np.asarray(np.average(x, axis=1, weights=self.table.volume_um3))
 
-    def moment(self, index: int) -> Moment:
+    def instant(self, index: int) -> Instant:
         """A sample by its number."""
         row = self.history.iloc[index]
-        return Moment(
+        return Instant(
             index=index,
             time_s=float(self.series.time_s[index]),
             voltage_V=float(row["voltage_V"]),
@@ -148,7 +148,7 @@ class RunParticles:
         )
 
 
-def parse_moment(text: str) -> Wanted:
+def parse_instant(text: str) -> WantedInstant:
     """A moment as the command line has it; see the module's text.
 
     Raises:
@@ -157,7 +157,7 @@ def parse_moment(text: str) -> Wanted:
     word = text.strip().lower()
     plain: tuple[Kind, ...] = ("spread", "end", "start")
     if word in plain:
-        return Wanted(plain[plain.index(word)])
+        return WantedInstant(plain[plain.index(word)])
     match = _PREFIX.fullmatch(text.strip())
     prefix, number = match.groups() if match is not None else (None, text)
     kind = _PREFIXES.get((prefix or "").lower())
@@ -170,16 +170,16 @@ def parse_moment(text: str) -> Wanted:
             fraction = float("nan")
         if not 0.0 <= fraction <= 1.0:
             raise ArgumentError("{at}: a mean lithium fraction lies between 0 and 1", at=text)
-        return Wanted(kind, fraction)
+        return WantedInstant(kind, fraction)
     units: tuple[tuple[Kind, str], ...] = (("time", "s"), ("voltage", "V"))
     for name, unit in units:
         if kind in (None, name):
             with suppress(UnitError):
-                return Wanted(name, quantity(number, unit))
+                return WantedInstant(name, quantity(number, unit))
     raise ArgumentError(f"{{at}}: no moment (allowed: {FORMS})", at=text)
 
 
-def read_run(path: Path | str) -> RunParticles:
+def read_run_particles(path: Path | str) -> RunParticles:
     """Particles and their samples; also of a run that goes on or was killed.
 
     Raises:
@@ -200,28 +200,10 @@ def read_run(path: Path | str) -> RunParticles:
     # The last row at a time: it is the state after a change of the protocol's step.
     row = np.searchsorted(history["time_s"].to_numpy(), series.time_s, side="right") - 1
     rows = history.iloc[np.clip(row, 0, len(history) - 1)].reset_index(drop=True)
-    return RunParticles(folder.path, table, series, rows, coating_window(folder.path, table))
+    return RunParticles(folder.path, table, series, rows, slab_box(folder.path, table).coating)
 
 
-def coating_window(folder: Path, table: ParticleTable) -> Floats:
-    """(d, 2) bounds of the coating, from the grids in fields/; without them, of its particles."""
-    boxes = []
-    for domain in ("particles", "carbon"):
-        try:
-            boxes.append(read_fields(folder, domain).grid.points_um)
-        except InputError:
-            continue
-    if not boxes:
-        dimension = 3 if np.ptp(table.z_um) > 0.0 else 2
-        centres = np.column_stack([table.x_um, table.y_um, table.z_um])[:, :dimension]
-        reach = table.radius_um[:, None]
-        boxes = [centres - reach, centres + reach]
-    low = np.min([box.min(axis=0) for box in boxes], axis=0)
-    high = np.max([box.max(axis=0) for box in boxes], axis=0)
-    return np.column_stack([low, high])
-
-
-def find_moment(run: RunParticles, wanted: Wanted) -> Moment:
+def find_instant(run: RunParticles, wanted: WantedInstant) -> Instant:
     """The sample that is asked for.
 
     Raises:
@@ -229,14 +211,14 @@ def find_moment(run: RunParticles, wanted: Wanted) -> Moment:
     """
     last = len(run.series.time_s) - 1
     if wanted.kind in ("start", "end"):
-        return run.moment(0 if wanted.kind == "start" else last)
+        return run.instant(0 if wanted.kind == "start" else last)
     if wanted.kind == "spread":
-        return run.moment(int(np.argmax(run.spread)))
+        return run.instant(int(np.argmax(run.spread)))
     if wanted.kind == "time":
         times, slack = run.series.time_s, 1e-9 * run.series.time_s[-1]
         if not times[0] - slack <= wanted.number <= times[-1] + slack:
             raise _beyond(run, f"{wanted.number:g} s", times, "s")
-        return run.moment(int(np.abs(times - wanted.number).argmin()))
+        return run.instant(int(np.abs(times - wanted.number).argmin()))
     if wanted.kind == "voltage":
         values, shown, unit = run.history["voltage_V"].to_numpy(), f"{wanted.number:g} V", "V"
     else:
@@ -244,7 +226,7 @@ def find_moment(run: RunParticles, wanted: Wanted) -> Moment:
     index = _first_passage(values, wanted.number)
     if index is None:
         raise _beyond(run, shown, values, unit)
-    return run.moment(index)
+    return run.instant(index)
 
 
 def _beyond(run: RunParticles, shown: str, values: Floats, unit: str) -> InputError:

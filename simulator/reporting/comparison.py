@@ -7,11 +7,11 @@ from dataclasses import asdict
 from pathlib import Path
 
 from heterode.heterogeneity.comparison import (
-    Sample,
+    ComparedDataset,
     agreement,
     comparable,
-    compare,
     comparison_table,
+    with_rank_statistics,
 )
 from heterode.heterogeneity.same_particles import Pairs, pair_table, paired
 from heterode.reporting.heterogeneity import (
@@ -50,7 +50,8 @@ def write_comparison(
         write_report(source, request, folder / name)
         for source, name in zip(sources, names, strict=True)
     ]
-    samples = compare([r.result for r in reports], names, request.settings, request.seed)
+    values = [r.result for r in reports]
+    samples = with_rank_statistics(values, names, request.settings, request.seed)
     numbers = agreement(samples)
     # Fields of view of one sample have no particles in common.
     single = [sample for sample in samples if len(sample.values.fields) == 1]
@@ -112,7 +113,7 @@ def shared(common: dict[tuple[str, str], Pairs]) -> list[str]:
     ]
 
 
-def findings(samples: Sequence[Sample]) -> list[str]:
+def findings(samples: Sequence[ComparedDataset]) -> list[str]:
     """A line per pair of samples."""
     lines = []
     for pair in agreement(samples):

@@ -141,7 +141,7 @@ def table(made: ImageMesh, image: LabelImage) -> bytes:
     columns |= {
         "radius_um": particles.radius_um,
         measure: particles.volume_um3,
-        f"image_{measure}": made.measure,
+        f"image_{measure}": made.image_volume,
         "deviation_um": made.deviation_um,
     }
     return write_csv(columns)

@@ -10,7 +10,7 @@ from typing import Literal
 from heterode.heterogeneity import Settings
 from heterode.heterogeneity.marks import MarkedPoints
 from heterode.points.csv_points import Reading
-from heterode.points.run import Wanted
+from heterode.points.run import WantedInstant
 from heterode.points.sections import Planes
 
 Weighting = Literal["none", "area", "volume"]
@@ -49,7 +49,7 @@ class Request:
     bin_um: float | None = None
     seed: int = 1
     reading: Reading = field(default_factory=Reading)
-    at: Wanted = field(default_factory=lambda: Wanted("spread"))
+    at: WantedInstant = field(default_factory=lambda: WantedInstant("spread"))
     planes: Planes | None = None
     weighting: Weighting = "none"
     min_radius_um: float = 0.0

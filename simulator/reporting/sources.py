@@ -14,12 +14,13 @@ from heterode.base.words import counted
 from heterode.heterogeneity.marks import MarkedPoints
 from heterode.particles.table import ParticleTable
 from heterode.points.csv_points import Table, read_table
-from heterode.points.run import Moment, RunParticles, coating_window, find_moment, read_run
+from heterode.points.run import Instant, RunParticles, find_instant, read_run_particles
 from heterode.points.sections import AXES, polish
 from heterode.reporting.request import Request
 from heterode.results.folder import ResultsFolder
 from heterode.results.heading import heading
 from heterode.results.manifest import read_manifest
+from heterode.results.slab_box import slab_box
 from heterode.viewing.style import spoken_time
 
 
@@ -130,9 +131,9 @@ def _is_run(folder: Path) -> bool:
 
 
 def _from_run(path: Path, request: Request) -> Source:
-    run = read_run(path)
+    run = read_run_particles(path)
     manifest = read_manifest(ResultsFolder(path).manifest)
-    moment = find_moment(run, request.at)
+    moment = find_instant(run, request.at)
     name = path.resolve().name
     notes = []
     if manifest["status"] != "completed":
@@ -179,7 +180,7 @@ def _in_plane(plane: str) -> tuple[str, str]:
     return first, second
 
 
-def _spoken(moment: Moment) -> str:
+def _spoken(moment: Instant) -> str:
     return (
         f"{spoken_time(moment.time_s)}, {moment.voltage_V:.3f} V, by volume: mean lithium fraction "
         f"{moment.lithium_fraction_mean:.3f}, s.d. {moment.lithium_fraction_sd:.2g}"
@@ -198,7 +199,7 @@ def _from_table(path: Path, request: Request) -> Source:
         folder = path.parent.parent / "report" / path.stem
         if reading.window_um is None:
             particles = ParticleTable.read_csv(ResultsFolder(home).particles)
-            reading = replace(reading, window_um=coating_window(home, particles))
+            reading = replace(reading, window_um=slab_box(home, particles).coating)
     table = read_table(path, reading)
     fields = tuple(_selected(field, request, str(path), run=False) for field in table.fields)
     value = table.columns["value"].replace("_", " ")

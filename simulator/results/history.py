@@ -16,16 +16,17 @@ from heterode.base.words import counted
 from heterode.results.sample import Sample
 from heterode.results.storage import TruncatedError, append_atomically, write_atomically
 
-COLUMNS = (
-    "time_s",
-    "voltage_V",
-    "current_A_m2",
-    "capacity_Ah_m2",
-    "lithium_fraction_mean",
-    "lithium_fraction_sd",
-    "cycle",
-    "step",
-)
+UNITS = {
+    "time_s": "s",
+    "voltage_V": "V",
+    "current_A_m2": "A m^-2 of collector, positive on charge",
+    "capacity_Ah_m2": "A h m^-2 of collector",
+    "lithium_fraction_mean": "1, by volume",
+    "lithium_fraction_sd": "1, by volume",
+    "cycle": "from 0",
+    "step": "from 0",
+}
+COLUMNS = tuple(UNITS)
 _WHOLE = {"cycle": np.int64, "step": np.int64}
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from heterode.base.errors import InputError
 from heterode.heterogeneity import Heterogeneity, Settings, analyse
-from heterode.points.run import RunParticles, Wanted, find_moment, read_run
+from heterode.points.run import RunParticles, WantedInstant, find_instant, read_run_particles
 from heterode.reporting.request import Request, with_bins
 from heterode.results.folder import ResultsFolder
 from heterode.results.history import read_history
@@ -27,7 +27,7 @@ _SEED = 1
 
 
 def measure(
-    path: Path, wanted: Wanted, settings: Settings, voltage_at: Sequence[str] = ()
+    path: Path, wanted: WantedInstant, settings: Settings, voltage_at: Sequence[str] = ()
 ) -> Numbers:
     """Cost, voltages, spread and heterogeneity of a run that is complete.
 
@@ -38,8 +38,8 @@ def measure(
     folder = ResultsFolder(path)
     numbers = cost(read_manifest(folder.manifest))
     numbers |= voltages(read_history(path), [read_set_point(text) for text in voltage_at])
-    run = read_run(path)
-    peak = find_moment(run, Wanted("spread"))
+    run = read_run_particles(path)
+    peak = find_instant(run, WantedInstant("spread"))
     numbers |= {
         "peak_spread": peak.lithium_fraction_sd,
         "peak_lithium_fraction": peak.lithium_fraction_mean,
@@ -88,13 +88,13 @@ def voltages(history: pd.DataFrame, points: Sequence[SetPoint]) -> Numbers:
     return found
 
 
-def heterogeneity(run: RunParticles, wanted: Wanted, settings: Settings) -> Numbers:
+def heterogeneity(run: RunParticles, wanted: WantedInstant, settings: Settings) -> Numbers:
     """L* with its null, and the correlation length, at a moment of a run.
 
     Raises:
         InputError: too few particles, all alike, or the run never gets to the moment.
     """
-    points = run.points(find_moment(run, wanted).index)
+    points = run.points(find_instant(run, wanted).index)
     request = with_bins(Request(settings), [points])
     return of_analysis(analyse([points], request.settings, np.random.default_rng(_SEED)))
 

@@ -37,7 +37,7 @@ from heterode.sweep.set_points import read_set_point
 
 if TYPE_CHECKING:
     from heterode.heterogeneity import Settings
-    from heterode.points.run import Wanted
+    from heterode.points.run import WantedInstant
 
 Values = dict[str, Any]
 """Keys of the parameter file with dots, and their values as TOML has them."""
@@ -231,10 +231,10 @@ class Measure(Section):
         if value == cls.model_fields["at"].default:
             return value
         # Compiled loops come with it.
-        from heterode.points.run import FORMS, parse_moment
+        from heterode.points.run import FORMS, parse_instant
 
         try:
-            parse_moment(value)
+            parse_instant(value)
         except InputError as error:
             raise MistakeError("is no moment", allowed=FORMS, remedy="Rewrite it.") from error
         return value
@@ -255,11 +255,11 @@ class Measure(Section):
         return values | {"voltage_at": list(self.voltage_at)}
 
     @property
-    def wanted(self) -> Wanted:
+    def wanted(self) -> WantedInstant:
         """The moment."""
-        from heterode.points.run import parse_moment
+        from heterode.points.run import parse_instant
 
-        return parse_moment(self.at)
+        return parse_instant(self.at)
 
     @property
     def settings(self) -> Settings:

@@ -8,7 +8,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from heterode.heterogeneity import Heterogeneity
-from heterode.heterogeneity.comparison import Sample, excursion
+from heterode.heterogeneity.comparison import ComparedDataset, excursion
 from heterode.viewing import style
 from heterode.viewing.heterogeneity import scale_text
 from heterode.viewing.legends import lay_out
@@ -23,7 +23,7 @@ _LOOKS = (
 )
 
 
-def comparison_figure(samples: Sequence[Sample]) -> Figure:
+def comparison_figure(samples: Sequence[ComparedDataset]) -> Figure:
     """Four panels; the first six samples have looks of their own.
 
     Args:
@@ -51,7 +51,7 @@ def _look(number: int) -> dict[str, Any]:
     return {"color": colour, "marker": marker, "markersize": 3, "linewidth": 1.1}
 
 
-def _draw_correlation(axes: Any, samples: Sequence[Sample], *, ranks: bool) -> None:
+def _draw_correlation(axes: Any, samples: Sequence[ComparedDataset], *, ranks: bool) -> None:
     """Coefficients with the envelope of random marks of each sample, all bins together."""
     for number, sample in enumerate(samples):
         found = sample.values.correlogram
@@ -74,7 +74,7 @@ def _draw_correlation(axes: Any, samples: Sequence[Sample], *, ranks: bool) -> N
     axes.legend(loc="best", title=shaded, title_fontsize=6.5)
 
 
-def _draw_excursion(axes: Any, samples: Sequence[Sample], *, ranks: bool) -> None:
+def _draw_excursion(axes: Any, samples: Sequence[ComparedDataset], *, ranks: bool) -> None:
     """How far the cluster means reach from the global one; L* is where they enter the band."""
     band = 0.0
     for number, sample in enumerate(samples):

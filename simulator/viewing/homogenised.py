@@ -13,7 +13,7 @@ from heterode.viewing import style
 from heterode.viewing.legends import lay_out
 
 
-def twin_figure(table: pd.DataFrame, title: str, finding: str) -> Figure:
+def counterpart_figure(table: pd.DataFrame, title: str, finding: str) -> Figure:
     """Voltage of both, their difference, and the lithium of both, over time.
 
     Args:
@@ -64,12 +64,12 @@ def _both(axes: Any, time: pd.Series, table: pd.DataFrame, name: str) -> None:
     )
 
 
-def draw_twin(path: Path, table: pd.DataFrame, title: str, finding: str) -> None:
+def draw_counterpart(path: Path, table: pd.DataFrame, title: str, finding: str) -> None:
     """Write the figure.
 
     Raises:
         OutputError: it cannot be written.
     """
-    figure = twin_figure(table, title, finding)
+    figure = counterpart_figure(table, title, finding)
     with style.style():
         style.save(figure, path)

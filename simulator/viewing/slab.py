@@ -12,9 +12,8 @@ from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from heterode.base.errors import InputError
-from heterode.results.fields import read_fields
 from heterode.results.sample import FieldGrid, Floats, Integers
+from heterode.results.slab_box import slab_box
 from heterode.viewing import style
 from heterode.viewing.section import Section
 
@@ -65,19 +64,10 @@ class Layout:
 
 
 def layout_of(folder: Path, section: Section) -> Layout:
-    """Layers from the extents of the grids; without the others, the particles' own."""
-    planar = section.across_um is None
-    grids = [section.grid.points_um]
-    for domain in ("carbon", "electrolyte"):
-        try:
-            points = read_fields(folder, domain).grid.points_um
-            grids.append(points if planar else points[:, [2, 0]])
-        except InputError:
-            grids.append(section.grid.points_um)
-    x_ends = [float(points[:, 0].max()) for points in grids]
-    y_all = np.concatenate([points[:, 1] for points in grids])
-    coating = max(x_ends[:2])
-    layout = Layout(coating, max(x_ends), float(y_all.min()), float(y_all.max()))
+    """Layers from the slab's bounds."""
+    box, planar = slab_box(folder), section.across_um is None
+    bottom, top = (float(bound) for bound in box.cell[1 if planar else 0])
+    layout = Layout(box.coating_um, float(box.cell[box.axis, 1]), bottom, top)
     if planar:
         return layout
     return replace(layout, names=("$z$ / µm", f"$x$ / µm, at $y$ = {section.across_um:.3g} µm"))

@@ -58,7 +58,7 @@ BEYOND = 1.25
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredRun:
     """A row of the table: one run, from start to end."""
 
     dimension: int
@@ -94,24 +94,24 @@ class Cost:
 
 
 @cache
-def measured_runs() -> tuple[Measured, ...]:
+def measured_runs() -> tuple[MeasuredRun, ...]:
     """The table that comes with heterode."""
     table = resources.files("heterode.forecast.measured") / "performance.csv"
     text = table.read_text("utf-8")
-    return read_runs(text)
+    return parse_measured_runs(text)
 
 
-def read_runs(text: str) -> tuple[Measured, ...]:
+def parse_measured_runs(text: str) -> tuple[MeasuredRun, ...]:
     """The rows of a table.
 
     Args:
-        text: CSV with the fields of `Measured` as its columns.
+        text: CSV with the fields of `MeasuredRun` as its columns.
 
     Raises:
         ValueError: a number that is none, or two rows for the same case.
     """
     rows = tuple(
-        Measured(
+        MeasuredRun(
             dimension=int(row["dimension"]),
             linear_solver=_preset(row["linear_solver"]),
             dofs=int(row["dofs"]),
@@ -145,7 +145,7 @@ def expected_cost(
     ranks: int = 1,
     *,
     solver: Preset | None = None,
-    runs: Sequence[Measured] | None = None,
+    runs: Sequence[MeasuredRun] | None = None,
 ) -> Cost | None:
     """Time and memory of the run that the parameters describe.
 
@@ -180,16 +180,16 @@ def expected_cost(
     )
 
 
-def _other_seconds(run: Measured) -> float:
+def _other_seconds(run: MeasuredRun) -> float:
     """Meshing, set-up, output and figures."""
     return max(run.seconds_total - run.seconds_solve, 1e-3)
 
 
-def _own_memory(run: Measured) -> float:
+def _own_memory(run: MeasuredRun) -> float:
     return max(run.memory_bytes - run.ranks * MEMORY_OF_A_RANK, 1e6)
 
 
-def _beyond(runs: Sequence[Measured], dofs: int, ranks: int) -> str:
+def _beyond(runs: Sequence[MeasuredRun], dofs: int, ranks: int) -> str:
     sizes, most = [run.dofs for run in runs], max(run.ranks for run in runs)
     parts = []
     if dofs > BEYOND * max(sizes):

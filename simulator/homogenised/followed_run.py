@@ -23,7 +23,7 @@ from heterode.results.manifest import read_manifest
 
 
 @dataclass(frozen=True)
-class Run:
+class FollowedRun:
     """A run, also one that goes on or ended early.
 
     Attributes:
@@ -46,7 +46,7 @@ class Run:
     reason: str
 
 
-def read_run(folder: Path) -> Run:
+def read_followed_run(folder: Path) -> FollowedRun:
     """Open a results folder.
 
     Raises:
@@ -65,7 +65,7 @@ def read_run(folder: Path) -> Run:
     with content_of(results.manifest):
         parameters = _parameters(manifest, results)
         conditioned = bool(manifest["parameters"]["penalty"].get("conditioning"))
-    return Run(
+    return FollowedRun(
         path=results.path,
         parameters=parameters,
         conditioned=conditioned,
