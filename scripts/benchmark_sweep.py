@@ -122,7 +122,7 @@ def loop(sweep: Path, folder: Path, count: int, first: int) -> None:
     from heterode.runs.recorder import Recorder
     from heterode.runs.whole import lay_out, observed_by, run_through
     from heterode.sweep.folder import SweepFolder
-    from heterode.sweep.measures import measure
+    from heterode.sweep.run_numbers import numbers_of_run
 
     limit_threads(1)
     plan = SweepFolder(sweep).read()
@@ -132,7 +132,7 @@ def loop(sweep: Path, folder: Path, count: int, first: int) -> None:
         parameters = load_parameters(plan.base, run.overrides)
         observers = observed_by(Recorder(place), parameters, quiet=True)
         run_through(*lay_out(parameters, observers, MPI.COMM_SELF))
-        numbers = measure(place, asked.wanted, asked.settings, asked.voltage_at)
+        numbers = numbers_of_run(place, asked.wanted, asked.settings, asked.voltage_at)
         seconds = float(str(numbers["wall_s"])) + float(str(numbers["measure_s"]))
         (folder / f"{run.id}.seconds").write_text(f"{seconds}", encoding="utf-8")
 

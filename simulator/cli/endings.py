@@ -1,4 +1,4 @@
-"""Exit codes, and the end of all ranks at once."""
+"""Exit codes, and a way to end all ranks at once."""
 
 from __future__ import annotations
 
