@@ -121,7 +121,7 @@ def loop(sweep: Path, folder: Path, count: int, first: int) -> None:
     from heterode.parameters import load_parameters
     from heterode.runs.stages import Simulation
     from heterode.sweep.folder import SweepFolder
-    from heterode.sweep.measures import measure
+    from heterode.sweep.run_numbers import numbers_of_run
 
     limit_threads(1)
     plan = SweepFolder(sweep).read()
@@ -130,7 +130,7 @@ def loop(sweep: Path, folder: Path, count: int, first: int) -> None:
         place = folder / run.id
         parameters = load_parameters(plan.base, run.overrides)
         Simulation(parameters, place, MPI.COMM_SELF, quiet=True).run()
-        numbers = measure(place, asked.wanted, asked.settings, asked.voltage_at)
+        numbers = numbers_of_run(place, asked.wanted, asked.settings, asked.voltage_at)
         seconds = float(str(numbers["wall_s"])) + float(str(numbers["measure_s"]))
         (folder / f"{run.id}.seconds").write_text(f"{seconds}", encoding="utf-8")
 

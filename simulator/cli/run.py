@@ -1,4 +1,4 @@
-"""heterode run: the main job."""
+"""heterode run: simulate what an input file describes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def add(commands: Any) -> None:
-    """Add the command to the parser's."""
+    """Add the command to the parser's commands."""
     run = with_parameters(commands, "run", _run, "pack, mesh and solve; write a results folder")
     run.add_argument(
         "--out", type=Path, metavar="DIR", help="results folder (default: results/<name of PARAMS>)"
@@ -94,8 +94,8 @@ def _run(options: argparse.Namespace, comm: Any) -> int:
 
 
 def _say_page(folder: Path) -> None:
-    """Where to look first."""
-    # Loads pictures and templates, which a run with a report has done already.
+    """Print where to look first."""
+    # This loads pictures and templates, which a run with a report has loaded already.
     from heterode.reporting.page import PAGE
     from heterode.results.folder import ResultsFolder
 
@@ -105,14 +105,14 @@ def _say_page(folder: Path) -> None:
 
 
 def _solver() -> type[Simulation]:
-    # What is missing where the heavy libraries are loaded, all ranks are to know of.
+    # All ranks have to learn if a rank lacks one of the heavy libraries that are loaded here.
     from heterode.runs.stages import Simulation
 
     return Simulation
 
 
 def _fault(error: Exception, folder: Path, comm: Any) -> int:
-    """What ended the run, on this rank perhaps alone: say so, and end all ranks."""
+    """Report the error that ended the run, possibly on this rank alone, and end all ranks."""
     show_traceback(error)
     where = f"on rank {comm.rank} of {comm.size}: " if comm.size > 1 else ""
     print(
@@ -125,13 +125,15 @@ def _fault(error: Exception, folder: Path, comm: Any) -> int:
 
 
 def _first_folder(parameters: Parameters) -> Path:
-    """Where results go that no one named."""
+    """Return the folder for results whose place the user did not name."""
     return Path("results") / parameters.source_file.stem
 
 
 def _default_folder(parameters: Parameters, comm: Any, *, latest: bool) -> Path:
-    """results/<name>, or with the first number behind it that is not taken; the last one that is
-    taken if `latest` is wanted, and there is one."""
+    """Return results/<name>, followed by the lowest free number if that is taken.
+
+    If `latest`, return instead the last such folder that exists, if there is one.
+    """
 
     def choose() -> Path:
         first, taken = _first_folder(parameters), None
