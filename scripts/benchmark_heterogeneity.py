@@ -29,7 +29,7 @@ PARTICLES = (1_000, 10_000, 100_000)
 PHASES = ("correlogram", "variogram", "clusters", "density", "all", "all, cpu")
 
 
-def sample(particles: int) -> MarkedPoints:
+def random_field(particles: int) -> MarkedPoints:
     """A field with waves of 200 um and noise."""
     rng = np.random.default_rng(particles)
     side = int(np.sqrt(particles))
@@ -43,7 +43,7 @@ def sample(particles: int) -> MarkedPoints:
 
 def row(particles: int) -> str:
     """One line of the table."""
-    points, settings = sample(particles), Settings()
+    points, settings = random_field(particles), Settings()
     rng = np.random.default_rng(0)
     work = (
         lambda: correlogram([points], settings.edges_um([points]), rng=rng),
@@ -64,7 +64,7 @@ def row(particles: int) -> str:
 
 def main(arguments: list[str]) -> int:
     """Print the table; GB is the process's peak so far."""
-    analyse([sample(200)], Settings(), np.random.default_rng(0))
+    analyse([random_field(200)], Settings(), np.random.default_rng(0))
     print(f"{'particles':>9}" + "".join(f"{phase + ' s':>13}" for phase in PHASES) + f"{'GB':>8}")
     for particles in [int(a) for a in arguments] or PARTICLES:
         print(row(particles), flush=True)

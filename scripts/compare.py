@@ -116,7 +116,7 @@ def difference(ours: Ran, theirs: Ran) -> str:
     return "; ".join(found)
 
 
-def compare(name: str, case: Case, other: Path, pairs: int) -> bool:
+def compare_case(name: str, case: Case, other: Path, pairs: int) -> bool:
     """Print a row for a case; returns whether the two sides are equal."""
     ratios, text = [], ""
     with tempfile.TemporaryDirectory() as folder:
@@ -141,7 +141,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--only", choices=CASES, action="append", help="this case alone")
     options = parser.parse_args(arguments)
     other = options.other.resolve()
-    equal = [compare(name, CASES[name], other, options.pairs) for name in options.only or CASES]
+    names = options.only or CASES
+    equal = [compare_case(name, CASES[name], other, options.pairs) for name in names]
     return 0 if all(equal) else 1
 
 

@@ -22,6 +22,7 @@ from helpers.cells import parameters
 from helpers.commands import command, environment
 from helpers.paths import ROOT
 from helpers.surroundings import PATIENCE
+from heterode.geometry import tags
 from heterode.physics.balances import (
     CELL,
     COLLECTOR,
@@ -132,6 +133,45 @@ def test_a_form_that_is_not_what_its_row_says_is_refused() -> None:
         charged(DISCS, CHARGE, CELL.with_row(replace(tracer(), forms=moved_by_salt)))
     with pytest.raises(ValueError, match="differ in whether it is stored"):
         charged(DISCS, CHARGE, CELL.with_row(replace(tracer(), forms=not_stored)))
+
+
+def test_a_property_differs_by_region_and_by_particle() -> None:
+    found: list[Any] = []
+
+    def looking(c: Any) -> Any:
+        found.append(c.by_region("particles", {"particles": np.arange(5.0)}))
+        found.append(c.by_region("electrolyte", {"binder": 1.0, "separator": 2.0}))
+        assert c.by_region("electrolyte", {"binder": 1.0, "separator": 2.0}) is found[1]
+        with pytest.raises(ValueError, match="lacks one of its regions"):
+            c.by_region("electrolyte", {"binder": 1.0})
+        return tracer().forms(c)
+
+    table = CELL.with_row(replace(tracer(), forms=looking))
+    mesh = charged(DISCS, SHORT, table).model.mesh
+    of_particle, of_region = found
+    assert np.array_equal(values_in_cells(of_particle), mesh.particle_of_cell)
+    expected = np.where(mesh.electrolyte.cell_tags == tags.CBD, 1.0, 2.0)
+    assert np.array_equal(values_in_cells(of_region), expected)
+    assert set(expected) == {1.0, 2.0}
+
+
+def values_in_cells(function: Any) -> np.ndarray:
+    return function.x.array[np.asarray(function.function_space.dofmap.list).ravel()]
+
+
+def test_the_page_counts_files_that_exist() -> None:
+    text = PAGE.read_text(encoding="utf-8").partition("## What larger additions cost")[2]
+    counts = []
+    for table, count in re.findall(r"\| file .*?\n((?:\|.*\n)+)\n(\d+) files", text):
+        cells = [row.split("|")[1] for row in table.splitlines()[1:]]
+        names = [(n, "new" in cell) for cell in cells for n in re.findall(r"`([^`]+)`", cell)]
+        for name, is_new in names:
+            path = ROOT / "simulator" / name.removeprefix("simulator/")
+            assert path.exists() != is_new, name
+        assert len(names) == int(count)
+        counts.append(len(names))
+    assert len(counts) == 4
+    assert max(counts) <= 8
 
 
 # -- the tracer -----------------------------------------------------------------------------

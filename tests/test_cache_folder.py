@@ -15,7 +15,7 @@ from helpers.paths import ROOT
 from helpers.surroundings import PATIENCE
 from heterode.base.cache_folder import cache_folder, own_folder
 from heterode.base.errors import InputError
-from heterode.base.own_python import python_with
+from heterode.base.own_python import python_of, python_with
 from heterode.geometry import cache as mesh_cache
 
 
@@ -102,16 +102,34 @@ def test_one_of_another_user_is_refused(tmp_path: Path) -> None:
 
 
 def test_there_is_one_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    from heterode.solver.discretisation import compilation
+
+    lock = ROOT / "simulator" / "homogenised" / "pybamm.lock"
+    naming = f'source {ROOT / "scripts" / "setup" / "common.sh"}; printf %s "$cache"'
+
+    def is_at(place: Path) -> None:
+        assert cache_folder() == place
+        assert mesh_cache.cache_folder() == place / "meshes"
+        assert compilation.cache_folder() == place / "equations"
+        assert python_of("pybamm", lock).parents[2] == place
+        shell = subprocess.run(["bash", "-c", naming], capture_output=True, text=True, check=True)
+        assert shell.stdout == str(place)
+
     monkeypatch.delenv("HETERODE_CACHE", raising=False)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert cache_folder() == tmp_path / "heterode"
-    assert mesh_cache.cache_folder() == tmp_path / "heterode" / "meshes"
+    is_at(tmp_path / "heterode")
     monkeypatch.setenv("HETERODE_CACHE", str(tmp_path / "own"))
-    assert cache_folder() == tmp_path / "own"
+    is_at(tmp_path / "own")
+    # An empty name is none, and a relative one is that of the working folder.
+    monkeypatch.setenv("HETERODE_CACHE", "")
+    is_at(tmp_path / "heterode")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HETERODE_CACHE", "here")
+    is_at(tmp_path / "here")
     monkeypatch.delenv("HETERODE_CACHE")
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    assert cache_folder() == tmp_path / "home" / ".cache" / "heterode"
+    is_at(tmp_path / "home" / ".cache" / "heterode")
 
 
 def test_nothing_is_imported_from_the_working_folder(tmp_path: Path) -> None:
@@ -139,8 +157,9 @@ def test_nothing_is_imported_from_the_working_folder(tmp_path: Path) -> None:
 def test_equations_that_others_could_have_compiled_are_not_loaded(
     tmp_path: Path, heterode: Callable[..., Ended]
 ) -> None:
-    cache = tmp_path / "cache" / "fenics" / "heterode"
+    cache = tmp_path / "cache" / "heterode" / "equations"
     cache.mkdir(parents=True)
+    cache.parent.chmod(0o700)
     cache.chmod(0o777)
     words = [*short_run("charge at C/2 for 10 s"), "--out", "out", "--quiet"]
     ended = heterode(*words, cwd=tmp_path, env={"XDG_CACHE_HOME": str(tmp_path / "cache")})

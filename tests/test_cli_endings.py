@@ -202,7 +202,7 @@ def test_fault_in_the_program(ranks: int, faulty: list[int], tmp_path: Path) -> 
     where = f"on rank {faulty[0]} of 2: " if ranks else ""
     for part in (
         f"heterode: failed: {where}a fault of the program (ZeroDivisionError: a fault nobody "
-        "foresaw, at simulation.py:",
+        "foresaw, at runs/prepared.py:",
         "HETERODE_TRACEBACK=1",
         "Results so far: out; --resume goes on from the last checkpoint",
     ):
@@ -260,17 +260,19 @@ def test_killed_compilation_is_repeated(ranks: int, tmp_path: Path) -> None:
 
 
 def test_compilation_that_fails_names_the_folder(tmp_path: Path) -> None:
-    (tmp_path / "fenics").write_text("a file where the cache should be\n")
+    (tmp_path / "heterode").mkdir(mode=0o700)
+    (tmp_path / "heterode" / "equations").write_text("a file where the cache should be\n")
     done = compile_form(tmp_path)
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
     assert done.stderr.startswith("CompileError: the equations cannot be compiled")
-    assert str(tmp_path / "fenics" / "heterode") in done.stderr
+    assert str(tmp_path / "heterode" / "equations") in done.stderr
 
 
 def test_run_without_a_compiler_cache(tmp_path: Path, heterode: Callable) -> None:
-    (tmp_path / "home").mkdir()
-    (tmp_path / "home" / "fenics").write_text("a file where the cache should be\n")
+    (tmp_path / "home" / "heterode").mkdir(mode=0o700, parents=True)
+    place = tmp_path / "home" / "heterode" / "equations"
+    place.write_text("a file where the cache should be\n")
     ended = heterode(
         *short_run(),
         *settings(electrolyte__initial_concentration="1001 mol/m^3"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import subprocess
 import sys
 from types import ModuleType
 
@@ -38,11 +37,3 @@ def test_runs_are_equal_where_every_bit_is(comparing: ModuleType) -> None:
     more = counts | {"newton_iterations": 8}
     found = comparing.difference(ours, comparing.Ran(columns, more, 1.0))
     assert found == "newton_iterations 7, were 8"
-
-
-def test_a_commit_that_is_none_is_said() -> None:
-    done = subprocess.run(
-        ["bash", ROOT / "scripts" / "compare", "no-such-commit"], capture_output=True, text=True
-    )
-    assert done.returncode != 0
-    assert done.stdout == ""

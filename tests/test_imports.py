@@ -6,50 +6,16 @@ import ast
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from helpers.commands import environment
 from helpers.paths import PRESET, ROOT
+from helpers.rooms import LAYER, LAYERS, MODULES, TOP, dotted, imported, room_of
 from helpers.surroundings import PATIENCE
 
-PACKAGE = ROOT / "simulator"
-MODULES = sorted(PACKAGE.rglob("*.py"))
 LONGEST = 450
-
-# Rooms of simulator/, lowest first: each may import from lower layers and itself. The rooms of the
-# solver are rooms of their own; what lies beside them in solver/ may import all four.
-LAYERS = (
-    {"base", "distributions"},
-    {"materials", "protocol", "heterogeneity"},
-    {"parameters"},
-    {"particles"},
-    {"physics"},
-    {"geometry"},
-    {"results"},
-    {"forecast"},
-    {"validity"},
-    {"progress", "optics"},
-    {"points"},
-    {"solver.discretisation"},
-    {"solver.equations"},
-    {"solver.algebra"},
-    {"solver.time"},
-    {"solver"},
-    {"viewing"},
-    {"reporting"},
-    {"homogenised"},
-    {"runs"},
-    {"sweep"},
-    {"cli"},
-    {"__init__"},
-    {"__main__"},
-)
-LAYER = {unit: height for height, units in enumerate(LAYERS) for unit in units}
-TOP = {"__init__", "__main__"}
-"""All that may lie outside a room."""
 
 # library: the only rooms that may import it
 CONFINED = {
@@ -125,24 +91,6 @@ def _of_any_type(function: ast.FunctionDef) -> list[ast.expr]:
     return [note for note in given if isinstance(note, ast.Name) and note.id == "Any"]
 
 
-def room_of(name: str) -> str:
-    """The room of a module, or of what is imported from one, by its dotted name below the top."""
-    first, _, rest = name.partition(".")
-    room = f"{first}.{rest.partition('.')[0]}"
-    return room if room in LAYER else first
-
-
-def imported(tree: ast.AST) -> Iterator[str]:
-    """Dotted names of everything imported anywhere in a module, also inside functions."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, "imports are absolute"
-            assert node.module is not None
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
-
 def _wrong_import(unit: str, module: str, name: str) -> list[str]:
     top, _, inner = name.partition(".")
     if top != "heterode":
@@ -162,10 +110,6 @@ def _wrong_import(unit: str, module: str, name: str) -> list[str]:
     ):
         return [f"{module} imports heterode.{inner}: of the results it may know the samples"]
     return []
-
-
-def dotted(path: Path) -> str:
-    return ".".join(path.relative_to(PACKAGE).with_suffix("").parts)
 
 
 @pytest.mark.parametrize("path", MODULES, ids=dotted)
@@ -194,7 +138,7 @@ WRONG = {
     ],
     "solver.time.march": [
         "from heterode.results.history import History",
-        "import heterode.runs.stages",
+        "import heterode.runs.prepared",
         "from heterode.solver.model import CellModel",
         "import gmsh",
         "print('step accepted')",
@@ -206,7 +150,7 @@ WRONG = {
     "heterogeneity.analysis": ["from heterode.points.run import PointsOfRun", "import gmsh"],
     "base.errors": ["from heterode.materials import arrhenius"],
     "viewing.movie.space": ["import jinja2", "from heterode.reporting import page"],
-    "reporting.page": ["import matplotlib.pyplot", "import heterode.runs.stages"],
+    "reporting.page": ["import matplotlib.pyplot", "import heterode.runs.prepared"],
     "viewing.style": ["import sys\nname = sys.argv[1]", "from mpi4py import MPI"],
     "nowhere.at_all": ["x = 1"],
     "loose": ["x = 1"],
@@ -279,7 +223,7 @@ def test_workers_of_a_sweep_load_no_pictures() -> None:
 
 
 def test_heavy_libraries_would_be_noticed() -> None:
-    assert {"dolfinx", "mpi4py"} <= loaded_after("import heterode.runs.stages") & HEAVY
+    assert {"dolfinx", "mpi4py"} <= loaded_after("import heterode.runs.prepared") & HEAVY
 
 
 # -- tests and scripts ------------------------------------------------------------------------

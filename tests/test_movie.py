@@ -96,13 +96,13 @@ def test_steps_are_equal_in_time_if_wanted() -> None:
 
 def test_moments_lie_between_samples() -> None:
     at = timeline("time", frames=7)
-    moment = at.moment(3)
-    assert (moment.time_s, moment.share) == (3 * 3600, 0.5)
-    assert (moment.sample, moment.weight) == (1, pytest.approx(2 / 3))
-    assert moment.capacity_Ah_m2 == 1.0
+    frame = at.frame(3)
+    assert (frame.time_s, frame.share) == (3 * 3600, 0.5)
+    assert (frame.sample, frame.weight) == (1, pytest.approx(2 / 3))
+    assert frame.capacity_Ah_m2 == 1.0
     expected = 0.75 + (2 / 3) * (0.6 - 0.75)
-    np.testing.assert_allclose(moment.lithium_fraction, expected)
-    assert at.moment(6).weight == 0.0
+    np.testing.assert_allclose(frame.lithium_fraction, expected)
+    assert at.frame(6).weight == 0.0
 
 
 def test_a_run_without_charge_goes_by_time() -> None:
@@ -116,7 +116,7 @@ def test_a_run_that_goes_on_ends_at_its_last_fields() -> None:
     at = Timeline(history, series, 3600 * np.array(HOURS[:4]), frames=9, steps="charge")
     assert at.times_s[-1] == 5 * 3600
     # The particles' file lags behind: its last sample stands.
-    np.testing.assert_allclose(at.moment(8).lithium_fraction, 0.3)
+    np.testing.assert_allclose(at.frame(8).lithium_fraction, 0.3)
     alone = Timeline(history, series, np.array([0.0]), frames=9)
     assert len(alone) == 1
     with pytest.raises(InputError, match="no samples yet"):
@@ -167,11 +167,11 @@ def test_particles_have_their_colour_in_their_place(folder: ResultsFolder, run) 
     section = mid_section(series.grid)
     layout = layout_of(folder.path, section)
     scene = PlaneScene(stage, section, layout)
-    moment = at.moment(1)
-    page = stage.frame(moment)
+    frame = at.frame(1)
+    page = stage.draw(frame)
     before = page.copy()
-    field = Fields(series).lithium_fraction(moment)
-    scene.paint(page, view.shown(field), moment.share)
+    field = Fields(series).lithium_fraction(frame)
+    scene.paint(page, view.shown(field), frame.share)
     assert page.shape == (480, 854, 3)
     for particle, centre in enumerate(run.discs.centres):
         column, row = stage.to_pixels(layout.placed(centre[None]), scene._place)[0]

@@ -266,7 +266,8 @@ def test_seeds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         seed = {f"seeds__{key}": value for key, value in seeds.items()}
         arguments = packed_run("charge at C/2 for 1 s", **seed)
         # Each packs and meshes for itself.
-        monkeypatch.setenv("HETERODE_CACHE", str(tmp_path / "caches" / name))
+        meshes = tmp_path / "caches" / name / "meshes"
+        monkeypatch.setattr("heterode.geometry.cache.cache_folder", lambda place=meshes: place)
         assert main([*arguments, "--out", str(tmp_path / name), "--quiet"]) == 0
     content = {name: (tmp_path / name / "particles.csv").read_bytes() for name in runs}
     table = {name: ParticleTable.read_csv(tmp_path / name / "particles.csv") for name in runs}

@@ -15,13 +15,13 @@ from heterode.base.errors import InputError
 from heterode.parameters import load_parameters
 from heterode.protocol import Step
 from heterode.sweep.folder import SweepFolder
-from heterode.sweep.plan import Plan, lay_out, plan_of, read_sweep
+from heterode.sweep.plan import SweepPlan, lay_out, plan_of, read_sweep
 from heterode.sweep.validity import warning_lines
 
 PRESETS = sorted((ROOT / "params" / "sweeps").glob("*.toml"))
 
 
-def column(found: Plan, name: str) -> list[object]:
+def column(found: SweepPlan, name: str) -> list[object]:
     return [run.coordinates[name] for run in found.runs]
 
 
@@ -137,7 +137,7 @@ def test_a_list_is_as_written(tmp_path: Path) -> None:
 # -- seeds and identities --------------------------------------------------------------------
 
 
-def seeds(found: Plan) -> list[tuple[int, int]]:
+def seeds(found: SweepPlan) -> list[tuple[int, int]]:
     return [(run.packing_seed, run.penalty_seed) for run in found.runs]
 
 

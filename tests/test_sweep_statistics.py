@@ -13,7 +13,7 @@ import pytest
 from helpers.sweeps import plan
 from heterode.sweep.findings import write_findings
 from heterode.sweep.folder import Ended, SweepFolder
-from heterode.sweep.plan import Plan
+from heterode.sweep.plan import SweepPlan
 from heterode.sweep.statistics import Split, indices, quantile, regression, summary, variance_split
 from heterode.sweep.table import collect, write_table
 
@@ -42,7 +42,7 @@ penalty = 4
 """
 
 
-def table_of(found: Plan, number: object) -> pd.DataFrame:
+def table_of(found: SweepPlan, number: object) -> pd.DataFrame:
     """A table of complete runs in which `number(coordinates, packing, penalty)` was measured."""
     rows = [
         {
@@ -195,7 +195,7 @@ def test_a_regression_finds_what_is_linear(tmp_path: Path) -> None:
 # -- table and figures -----------------------------------------------------------------------
 
 
-def measured(found: Plan, folder: SweepFolder, *, leave: int = 0) -> None:
+def measured(found: SweepPlan, folder: SweepFolder, *, leave: int = 0) -> None:
     """Outcomes of all runs but the last, as if they had been run."""
     rng = np.random.default_rng(1)
     runs = found.unique()

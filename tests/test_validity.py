@@ -2,49 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from helpers.paths import FIVE_DISCS, PRESET, ROOT
+from helpers.paths import PRESET, ROOT
+from helpers.validity_cases import AUTOCATALYTIC, CONSTANT, codes, given, steps
 from heterode.base.errors import InputError
-from heterode.base.run_warnings import RunWarning
-from heterode.geometry import quality
-from heterode.geometry.mesh_data import MeshData
-from heterode.geometry.msh import read_msh
-from heterode.geometry.quality import mesh_quality, worst_cells
 from heterode.materials import electronic_conduction, open_circuit_potential, solid_diffusion
-from heterode.parameters import Parameters, load_parameters
+from heterode.parameters import load_parameters
 from heterode.parameters.messages import physical_of
-from heterode.results.sample import Extremes
 from heterode.runs.description import (
     describe_derived,
     describe_regimes,
     describe_validity,
     parameter_rows,
 )
-from heterode.validity import before_run, facts_of, valid_ranges
-from heterode.validity.losses import likely_cause
-from heterode.validity.salt import SaltProfile
-from heterode.validity.slab import Drive, slab_of
-from heterode.validity.visited import visited_fractions
-from heterode.validity.watch import Watch
-
-
-def steps(*texts: str) -> str:
-    return "protocol.steps=[" + ", ".join(f'"{text}"' for text in texts) + "]"
-
-
-def given(*overrides: str) -> Parameters:
-    """The quickstart's parameters, charged to 4.2 V: nothing leaves its range."""
-    return load_parameters(PRESET, [steps("charge at C/10 until 4.2 V"), *overrides])
-
-
-def codes(p: Parameters) -> dict[str, RunWarning]:
-    before = before_run(p)
-    return {warning.code: warning for warning in (*before.holding, *before.foreseen)}
+from heterode.validity import valid_ranges
 
 
 def test_a_normal_case_has_no_warning() -> None:
@@ -52,20 +26,12 @@ def test_a_normal_case_has_no_warning() -> None:
     assert describe_validity(given()) == ["  nothing leaves its range"]
 
 
-CONSTANT = (
-    'electrolyte.model="constant"',
-    "electrolyte.conductivity=1 S/m",
-    "electrolyte.diffusivity=3e-10 m^2/s",
-    "electrolyte.transference_number=0.3",
-    "electrolyte.thermodynamic_factor=2.0",
-)
 ACTIVATED = (
     "active_material.diffusivity_activation_energy=30 kJ/mol",
     "active_material.rate_constant_activation_energy=30 kJ/mol",
     "lithium_metal.rate_constant_activation_energy=30 kJ/mol",
 )
 NYMAN = ('electrolyte.model="nyman"', steps("charge at 5C until 4.2 V"))
-AUTOCATALYTIC = ('active_material.exchange_current="autocatalytic"',)
 CONDUCTING = ("active_material.electronic_conduction_in_particles=true",)
 SMALL_I0 = (
     "active_material.rate_constant=1e-18 m/s",
@@ -405,194 +371,6 @@ def test_no_legal_number_is_too_much_for_it() -> None:
             tried += 1
             assert all(line.startswith("  ") for line in describe_validity(p)), edge
     assert tried > 60
-
-
-# -- the estimates behind them ------------------------------------------------------------------
-
-
-def test_the_salt_profile_of_constant_properties_is_a_line_and_a_parabola() -> None:
-    p = given(*CONSTANT)
-    slab = slab_of(p)
-    flux = 20.0 * (1 - 0.3) / 96485.33212
-    across = flux * slab.L_separator / slab.D_separator
-    rise = flux * slab.L / (2 * slab.D_coating)
-    held = slab.pores_separator * slab.L_separator, slab.pores_coating * slab.L
-    lower = (held[0] * across / 2 + held[1] * (across + 2 / 3 * rise)) / sum(held)
-    profile = SaltProfile(p, slab)
-    charge = profile.estimate(Drive("", 20.0, 1e9, True))
-    assert charge.least == pytest.approx(1000 - lower, rel=1e-3)
-    assert charge.most == pytest.approx(1000 - lower + across + rise, rel=1e-3)
-    assert charge.limiting_current == pytest.approx(20.0 * 1000 / lower, rel=1e-3)
-    # Discharging mirrors it, and so its ends are others.
-    discharge = profile.estimate(Drive("", 20.0, 1e9, False))
-    assert discharge.most == pytest.approx(1000 + lower, rel=1e-3)
-    assert discharge.least == pytest.approx(1000 + lower - across - rise, rel=1e-3)
-    # A short step gets nowhere near.
-    short = profile.estimate(Drive("", 20.0, 1.0, True))
-    assert 1000 - short.least < 0.3 * (1000 - charge.least)
-
-
-def test_the_walk_of_a_protocol_follows_its_cut_offs() -> None:
-    p = given(steps("charge at C/10 until 4.2 V", "discharge at C/10 for 1 h"))
-    capacity = slab_of(p).capacity
-    low, high = visited_fractions(p, capacity)
-    curve = open_circuit_potential("NMC532")
-    assert low == pytest.approx(float(curve.lithium_fraction(4.2)))
-    assert high == 0.985
-    p = given(steps("charge at C/10 until 4.2 V or 1 h"))
-    least, most = p.active_material.lithium_fraction_window
-    assert visited_fractions(p, capacity)[0] == pytest.approx(0.985 - 0.1 * (most - least))
-
-
-def test_the_likely_cause_is_what_leaves_its_bound_by_most() -> None:
-    holding = before_run(given("carbon_binder.conductivity=1e-9 S/m", "temperature=0 degC")).holding
-    assert len(holding) > 1
-    assert likely_cause(holding).startswith("likely cause: the ohmic drop across the carbon binder")
-    assert likely_cause(before_run(given("temperature=0 degC")).holding) == ""
-
-
-# -- while it runs ------------------------------------------------------------------------------
-
-
-def extremes(**ends: tuple[float, float]) -> Extremes:
-    inside = {
-        "lithium_fraction": (0.5, 0.6),
-        "surface_lithium_fraction": (0.5, 0.6),
-        "salt_ratio": (0.9, 1.1),
-    }
-    return inside | ends
-
-
-def test_steps_outside_are_counted_with_the_worst_of_them() -> None:
-    watch = Watch(valid_ranges(given()))
-    assert watch.look(extremes(), 1.0) == []
-    (left,) = watch.look(extremes(salt_ratio=(0.5, 3.5)), 2.0)
-    assert (left.first, left.worst, left.largest, left.value) == (True, True, True, 3500.0)
-    watch.place(left.range.code, {"position_um": [1.0, 2.0]})
-    (left,) = watch.look(extremes(salt_ratio=(0.5, 3.2)), 3.0)
-    assert (left.first, left.worst) == (False, False)
-    watch.look(extremes(), 4.0)
-    (warning,) = watch.warnings
-    assert (warning.count, warning.first_time_s, warning.last_time_s) == (2, 2.0, 3.0)
-    assert (warning.code, warning.value) == ("salt_concentration", 3500.0)
-    assert warning.where == {"field": "electrolyte.concentration", "position_um": [1.0, 2.0]}
-
-
-def test_a_watch_goes_on_from_its_memory() -> None:
-    seen = [(extremes(salt_ratio=(0.5, 3.0 + 0.1 * k)), float(k)) for k in range(6)]
-    whole, first, second = (Watch(valid_ranges(given())) for _ in range(3))
-    for ends, time in seen:
-        whole.look(ends, time)
-    for ends, time in seen[:3]:
-        first.look(ends, time)
-    second.recall(first.memory)
-    for ends, time in seen[3:]:
-        second.look(ends, time)
-    assert second.memory == whole.memory
-    assert whole.warnings[0].count == 5
-
-
-def test_fractions_outside_0_to_1_are_seen_inside_particles() -> None:
-    watch = Watch(valid_ranges(given()))
-    found = {
-        left.range.code: left for left in watch.look(extremes(lithium_fraction=(0.5, 1.02)), 1)
-    }
-    assert found["lithium_fraction_unphysical"].value == 1.02
-    low = watch.look(extremes(lithium_fraction=(-0.01, 0.9)), 2.0)
-    assert {left.range.code for left in low} == {"lithium_fraction_unphysical"}
-    assert not low[0].largest
-
-
-# -- meshes -------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def mesh() -> MeshData:
-    return read_msh(FIVE_DISCS)
-
-
-def squeezed(mesh: MeshData, height: float) -> MeshData:
-    """The mesh with the most inward node of a cell in the separator moved near the cell's base."""
-    points = mesh.points_um.copy()
-    cells = mesh.cells[mesh.cell_tags == 2]
-    count = np.bincount(mesh.cells[:, :3].ravel(), minlength=len(points))
-    boundary = np.isclose(points, points.max(axis=0)) | np.isclose(points, 0.0)
-    for cell in cells:
-        a, b, c = cell[:3]
-        if (
-            count[a] > 4
-            and not boundary[a].any()
-            and points[a, 0] > mesh.coating_thickness_um + 0.5
-        ):
-            foot = 0.5 * (points[b] + points[c])
-            points[a] = foot + height * (points[a] - foot)
-            return MeshData.from_cells(points, mesh.cells[:, :3], mesh.cell_tags, 1)
-    raise AssertionError("no such cell")
-
-
-def test_the_worst_element_is_named_below_its_bound(mesh: MeshData) -> None:
-    assert facts_of(mesh).warnings() == []
-    straight = MeshData.from_cells(mesh.points_um, mesh.cells[:, :3], mesh.cell_tags, 1)
-    assert facts_of(straight).warnings() == []
-    (warning,) = facts_of(squeezed(mesh, 0.05)).warnings()
-    assert warning.code == "mesh_quality"
-    assert warning.value is not None
-    assert warning.value < 10.0
-    assert "angle" in warning.message
-    assert "separator" in warning.message
-
-
-def test_the_worst_cells_are_those_of_the_quality_table(
-    mesh: MeshData, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    solid = read_msh(ROOT / "meshes" / "spheres_3d.msh")
-    for each in (mesh, solid):
-        table = mesh_quality(each).domains
-        expected = [(d.name, d.angle_min_deg, d.scaled_jacobian_min) for d in table]
-        for at_once in (50, 10**6):
-            monkeypatch.setattr(quality, "CELLS_AT_ONCE", at_once)
-            found = worst_cells(each)
-            assert [(w.name, w.angle_min_deg, w.scaled_jacobian_min) for w in found] == expected
-
-
-def test_elements_are_as_large_as_they_are(mesh: MeshData) -> None:
-    fine = facts_of(mesh)
-    twice = facts_of(
-        MeshData.from_cells(2.0 * mesh.points_um, mesh.cells, mesh.cell_tags, mesh.order)
-    )
-    assert 0.2e-6 < fine.element_size < 1.0e-6
-    assert twice.element_size == pytest.approx(2 * fine.element_size)
-
-
-def test_a_mesh_is_judged_by_its_own_lengths(mesh: MeshData) -> None:
-    facts = facts_of(mesh)
-    thin = replace(facts, summary=replace(facts.summary, separator_thickness=1e-9))
-    codes = [warning.code for warning in before_run(given(), thin).holding]
-    assert codes == ["separator_thickness"]
-    assert before_run(given(), facts_of(mesh)).holding == ()
-
-
-def test_remedies_name_keys_that_have_an_effect() -> None:
-    slow = ("active_material.diffusivity=1e-18 m^2/s", "separator.porosity=1e-30")
-    p = given(*slow, f"geometry.mesh_file={FIVE_DISCS}")
-    found = {w.code: w for w in before_run(p, facts_of(read_msh(FIVE_DISCS))).holding}
-    packed = codes(given(*slow))
-    for code in ("coarse_elements", "loss_separator"):
-        assert "geometry.mesh_file" in found[code].message
-        assert "geometry.mesh_file" in found[code].key
-        # Negative control: without a mesh file it is what meshes that counts.
-        assert "geometry.mesh_file" not in packed[code].message
-    assert "surface_size_factor" not in found["coarse_elements"].message
-    (unphysical,) = (v for v in valid_ranges(p) if "unphysical" in v.code)
-    assert unphysical.key == "geometry.mesh_file"
-
-
-def test_a_slow_double_layer_names_the_exchange_current_in_force() -> None:
-    slow = "active_material.double_layer_capacitance=1000 F/m^2"
-    small = "active_material.exchange_current_prefactor=1e-9 A/m^2"
-    warning = codes(given(*AUTOCATALYTIC, small, slow))["double_layer_time"]
-    assert "active_material.exchange_current_prefactor" in warning.message
-    assert "rate_constant" not in warning.message
 
 
 # -- what a protocol never comes to ---------------------------------------------------------------

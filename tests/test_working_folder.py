@@ -64,7 +64,7 @@ def test_equations_are_compiled_by_no_options_from_there(tmp_path: Path) -> None
     )
     (place / "ffcx_options.json").write_text('{"scalar_type": "float32", "table_rtol": 0.9}')
     answer = said(FORM, place, XDG_CACHE_HOME=str(cache))
-    assert answer == f"0.5 {cache / 'fenics' / 'heterode'}"
+    assert answer == f"0.5 {cache / 'heterode' / 'equations'}"
     assert not (place / "foreign").exists()
 
 

@@ -21,10 +21,10 @@ def parameters(asked):
     def potential(sto):
         return pybamm.Interpolant(fraction, voltage, sto, interpolator="cubic")
 
-    def exchange(c_e, c_s, c_max, T):
+    def exchange_current(c_e, c_s, c_max, T):
         return F * rate * (c_max - c_s) ** 0.5 * c_s**0.5 * (c_e / 1000.0) ** 0.5
 
-    def exchange_lithium(c_e, c_Li, T):
+    def lithium_exchange(c_e, c_Li, T):
         metal = asked["lithium"]
         scale = F * metal["rate_constant"] * metal["concentration"] ** 0.7
         return scale * c_e**0.3
@@ -54,8 +54,8 @@ def parameters(asked):
             "Positive electrode active material volume fraction": asked["active_fraction"],
             "Positive electrode porosity": asked["porosity"],
             "Positive electrode Bruggeman coefficient (electrolyte)": 1.5,
-            "Positive electrode exchange-current density [A.m-2]": exchange,
-            "Exchange-current density for lithium metal electrode [A.m-2]": exchange_lithium,
+            "Positive electrode exchange-current density [A.m-2]": exchange_current,
+            "Exchange-current density for lithium metal electrode [A.m-2]": lithium_exchange,
             "Separator porosity": asked["separator_porosity"],
             "Separator Bruggeman coefficient (electrolyte)": 1.5,
             "Initial concentration in electrolyte [mol.m-3]": 1000.0,

@@ -1,1 +1,1 @@
-"""What others use: units, errors, ranks, signals, caches, tables, digests, derivatives."""
+"""Foundations of all rooms: units, errors, ranks, signals, caches, digests, derivatives."""

@@ -1,4 +1,4 @@
-"""What a run costs: wall time by phase, memory."""
+"""Cost of a run: wall time by phase, and peak memory."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from pathlib import Path
 
 
 class Phases:
-    """Wall-clock seconds by phase.
+    """Accumulates wall-clock seconds by phase.
 
     Attributes:
-        seconds: so far.
+        seconds: the time spent so far in each phase, by the phase's name.
     """
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
 
     def add(self, name: str, seconds: float) -> None:
-        """Add to the phase `name`."""
+        """Add `seconds` to the phase `name`."""
         self.seconds[name] = self.seconds.get(name, 0.0) + seconds
 
     @contextmanager
     def timed(self, name: str) -> Iterator[None]:
-        """Add what happens inside to the phase `name`."""
+        """Context manager that adds the time spent inside it to the phase `name`."""
         begin = time.perf_counter()
         try:
             yield
@@ -41,6 +41,6 @@ def peak_memory() -> int:
 
 
 def forget_peak_memory() -> None:
-    """Let `peak_memory` begin anew, for the next run of this process; on Linux alone."""
+    """Reset `peak_memory` for the next run of this process; has no effect outside Linux."""
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")

@@ -1,7 +1,12 @@
-"""Where heterode keeps what it makes once for all runs, and whether that place is safe to use.
+"""The cache folder for what heterode makes once for all runs, and the check that it is safe to use.
 
-The folder holds programs (virtual environments, compiled equations) that later runs execute. So it
-has to be the user's own, and nobody else may write to it.
+    meshes/        by all that determines them (heterode.geometry.cache)
+    equations/     compiled forms (heterode.solver.discretisation.compilation)
+    own-NAME-KEY/  virtual environments of other programs (heterode.base.own_python)
+    tree-, venv-, machine-KEY    what scripts/setup builds; common.sh finds the folder by this rule
+
+It holds programs that later runs execute. So it has to be the user's own, and nobody else may write
+to it.
 """
 
 from __future__ import annotations
@@ -18,16 +23,16 @@ _OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 def cache_folder() -> Path:
-    """$HETERODE_CACHE, or heterode/ in the user's cache folder; it need not exist yet."""
+    """Return $HETERODE_CACHE, or heterode/ in the user's cache folder; it need not exist yet."""
     root = os.environ.get("HETERODE_CACHE", "")
-    return Path(root) if root else user_cache() / "heterode"
+    return (Path(root) if root else user_cache() / "heterode").absolute()
 
 
 def user_cache() -> Path:
-    """$XDG_CACHE_HOME, or .cache in the user's home.
+    """Return $XDG_CACHE_HOME, or .cache in the user's home folder.
 
     Raises:
-        InputError: there is no home.
+        InputError: the user has no home folder.
     """
     named = os.environ.get("XDG_CACHE_HOME", "")
     if named:
@@ -36,23 +41,23 @@ def user_cache() -> Path:
         return Path.home() / ".cache"
     except RuntimeError:
         raise InputError(
-            "there is no HOME to keep meshes and compiled equations in. Set HETERODE_CACHE and "
-            "XDG_CACHE_HOME to folders of your own"
+            "there is no HOME to keep meshes and compiled equations in. Set HETERODE_CACHE to a "
+            "folder of your own"
         ) from None
 
 
 def own_folder(path: Path) -> Path:
-    """Make a cache folder, for this user alone, or see that the one that is there is safe.
+    """Create a cache folder that only this user can enter, or check that an existing one is safe.
 
     Args:
-        path: the folder; missing parents are made.
+        path: the folder; missing parents are created.
 
     Returns:
         The same path.
 
     Raises:
-        InputError: it belongs to somebody else, or others can write to it.
-        OSError: it cannot be made or looked at.
+        InputError: the folder belongs to another user, or other users can write to it.
+        OSError: it cannot be created or inspected.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -63,18 +68,17 @@ def own_folder(path: Path) -> Path:
 
 
 def refuse_others(path: Path) -> None:
-    """See that a folder, and a link that leads to it, is this user's alone to write to.
+    """Check that only this user can write to a folder, and to a link that leads to it.
 
     Raises:
-        InputError: it is not.
-        OSError: there is no such folder.
+        InputError: another user can write to it.
+        OSError: the folder does not exist.
     """
     for found in (path.lstat(), path.stat()):
         if found.st_uid != os.geteuid():
             raise InputError(
                 f"{path}: belongs to another user (number {found.st_uid}), who could put programs "
-                "there. Set HETERODE_CACHE (for compiled equations XDG_CACHE_HOME) to a folder of "
-                "your own"
+                "there. Set HETERODE_CACHE to a folder of your own"
             )
     if path.stat().st_mode & _OTHERS_WRITE:
         raise InputError(
@@ -84,7 +88,7 @@ def refuse_others(path: Path) -> None:
 
 
 def remove_entry(path: Path) -> None:
-    """Remove what lies in an entry's place, a folder as well; what cannot be removed stays."""
+    """Remove a cache entry, whether file or folder; an entry that cannot be removed stays."""
     with suppress(OSError):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)

@@ -1,8 +1,8 @@
-"""The cores that this process may keep busy, and the control groups that limit it.
+"""The number of cores that this process may keep busy, and the control groups that limit it.
 
-All that shares out work goes by `usable_cores`: the threads of the statistics, the runs of a sweep.
-Linear algebra keeps to one thread (`one_thread_a_library`): ranks, threads and runs have the cores
-already, and its own threads know no quota of a container.
+The threads of the statistics and the simultaneous runs of a sweep are counted by `usable_cores`.
+Linear algebra is kept to one thread (`one_thread_a_library`), because ranks, threads and runs
+already occupy the cores, and because BLAS and OpenMP ignore the CPU quota of a container.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from pathlib import Path
 
 
 def usable_cores(root: Path = Path("/")) -> int:
-    """Whole cores this process may keep busy, at least 1.
+    """Return the number of whole cores that this process may keep busy, at least 1.
 
-    The least of its affinity (which Slurm and taskset set) and of the CPU quotas of its control
-    group and all above it (which containers and systemd set).
+    It is the smallest of the process's affinity (set by Slurm and taskset) and the CPU quotas of
+    its control group and that group's ancestors (set by containers and systemd).
 
     Args:
-        root: where /proc and /sys are.
+        root: the folder that holds proc and sys.
     """
     try:
         cores = len(os.sched_getaffinity(0))
@@ -34,22 +34,28 @@ def usable_cores(root: Path = Path("/")) -> int:
                 quota, period = (
                     (group / f"cpu.cfs_{name}_us").read_text() for name in ("quota", "period")
                 )
-            # "max", or -1, is no limit.
+            # "max" and -1 mean that there is no limit.
             if quota != "max" and int(quota) > 0:
                 cores = min(cores, int(quota) // int(period))
     return max(cores, 1)
 
 
 def one_thread_a_library() -> None:
-    """Let BLAS and OpenMP start no threads of their own, unless the user asks for some.
+    """Keep BLAS and OpenMP from starting threads of their own, unless the user asks for some.
 
-    They read this when they are loaded, so it has to come before NumPy.
+    The libraries read the setting while they are loaded, so this has to be called before NumPy is
+    imported.
     """
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 def control_groups(root: Path, controller: str) -> Iterator[tuple[Path, int]]:
-    """Folders of the control group of this process and of all above it, with their version."""
+    """Yield the folders of this process's control group and of its ancestors, with their version.
+
+    Args:
+        root: the folder that holds proc and sys.
+        controller: the name of the controller, such as "cpu".
+    """
     try:
         lines = (root / "proc" / "self" / "cgroup").read_text().splitlines()
     except OSError:

@@ -1,6 +1,6 @@
-"""Tables of text that users give, however a program or a spreadsheet wrote them.
+"""Text tables from users, in any form that programs and spreadsheets commonly write.
 
-What is understood without being asked for:
+The following variants are recognised without any option:
 
     characters   UTF-8, UTF-16 and UTF-32 with a byte order mark, UTF-16 without one, Windows-1252
                  (Latin-1)
@@ -8,11 +8,11 @@ What is understood without being asked for:
     separators   comma, semicolon, tab, as the heading shows; others by a first line `sep=|`
     left out     blank lines, lines of nothing but separators, lines that begin with #
     heading      the first line, or the comment above the numbers, as numpy.savetxt writes it
-    cells        quoted or not, with spaces around; one empty column behind the last separator
+    cells        quoted or not, with spaces around; one empty column after the last separator
     numbers      with a decimal point or, where commas do not separate cells, a decimal comma
 
-What could be read in two ways is refused: decimal commas beside decimal points, a comma that may
-separate thousands, rows with more or fewer cells than the heading.
+A table that could be read in two ways is refused: one with decimal commas beside decimal points,
+with a comma that may separate thousands, or with rows of more or fewer cells than the heading.
 """
 
 from __future__ import annotations
@@ -35,17 +35,17 @@ _THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2},\d{3}", re.ASCII)
 
 
 class CsvTable(Cells):
-    """A table's cells, by column and as numbers."""
+    """The cells of a table, by column, as text or as numbers."""
 
     def require(self, names: Sequence[str], allowed: str = "") -> None:
-        """Refuse a table without some columns.
+        """Refuse the table if it lacks any of the named columns.
 
         Args:
-            names: of the columns.
-            allowed: what the message says is wanted; empty: these columns.
+            names: the required columns.
+            allowed: the message's statement of what is allowed; empty to list `names`.
 
         Raises:
-            TableError: one is not there.
+            TableError: a column is missing.
         """
         missing = [name for name in names if name not in self.columns]
         if not missing:
@@ -59,15 +59,15 @@ class CsvTable(Cells):
         )
 
     def texts(self, column: str) -> list[str]:
-        """(R,) cells of a column."""
+        """Return the R cells of a column as text."""
         index = self.columns.index(column)
         return [row[index] for row in self.rows]
 
     def numbers(self, column: str) -> Array:
-        """(R,) finite numbers of a column.
+        """Return a column as an array (R,) of finite numbers.
 
         Raises:
-            TableError: a cell is empty, is none, is not finite, or can be read in two ways.
+            TableError: a cell is empty, is not a number, is not finite, or can be read in two ways.
         """
         values = self.numbers_or_nan(column)
         for bad in np.flatnonzero(~np.isfinite(values))[:1]:
@@ -81,7 +81,7 @@ class CsvTable(Cells):
         return values
 
     def numbers_or_nan(self, column: str) -> Array:
-        """(R,) numbers of a column; NaN where a cell holds no finite one.
+        """Return a column as an array (R,), with NaN where a cell holds no finite number.
 
         Raises:
             TableError: a cell can be read in two ways.
@@ -116,7 +116,7 @@ class CsvTable(Cells):
 
     @cached_property
     def _point(self) -> tuple[int, str] | None:
-        """Line and text of the first cell with a decimal point."""
+        """Return the line and the text of the first cell with a decimal point, or None."""
         for line, row in zip(self.lines, self.rows, strict=True):
             for cell in row:
                 if "." in cell and _POINT.fullmatch(plain(cell)):
@@ -126,7 +126,7 @@ class CsvTable(Cells):
     @cached_property
     def _may_be_thousands(self) -> bool:
         """Whether each comma in a number stands where it may separate thousands."""
-        # Semicolons separate cells just because commas are needed for decimals.
+        # Semicolons separate cells because commas are needed for decimals.
         if self.separator == ";":
             return False
         commas = (plain(cell) for row in self.rows for cell in row if "," in cell)
@@ -134,15 +134,15 @@ class CsvTable(Cells):
 
 
 def read_csv_table(path: Path | str, names: Sequence[str] = ()) -> CsvTable:
-    """Read a table; see the top of this module for what is understood.
+    """Read a table in any of the forms that this module's docstring lists.
 
     Args:
         path: the file.
-        names: columns that must be there, in any order and beside others.
+        names: the required columns, which may stand in any order and beside others.
 
     Raises:
-        TableError: no regular file, no text, empty, no rows, two columns of one name, rows of
-            unequal length, or a column is missing.
+        TableError: the file is not a regular file, is not text, is empty, has no rows, has two
+            columns of the same name or rows of unequal length, or lacks a required column.
     """
     table = CsvTable(**vars(read_cells(path, with_columns(names) if names else "a CSV table")))
     table.require(names)
@@ -150,12 +150,12 @@ def read_csv_table(path: Path | str, names: Sequence[str] = ()) -> CsvTable:
 
 
 def with_columns(names: Sequence[str]) -> str:
-    """What a message says is wanted."""
+    """Return the statement of a message that a table with these columns is wanted."""
     return f"a CSV table with the columns {', '.join(names)}"
 
 
 def what_is_wrong(cell: str) -> str:
-    """Why a cell is no finite number: "= much is not a number"."""
+    """Return why a cell is not a finite number, for example "= much is not a number"."""
     if not cell.strip():
         return "is empty"
     text = plain(cell).replace(",", ".")
@@ -164,7 +164,7 @@ def what_is_wrong(cell: str) -> str:
 
 
 def _number(cell: str) -> float:
-    # Not pandas' way: what was written in full is to come back to the last digit.
+    # float, unlike pandas' default parser, returns a number written in full to its last digit.
     text = plain(cell)
     if _COMMA.fullmatch(text):
         text = text.replace(",", ".")

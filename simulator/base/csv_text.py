@@ -1,7 +1,7 @@
 """Text tables as rows of cells: which characters, line ends, separators and quotes a file uses.
 
-The numbers in the cells are read by heterode.base.csv_table, whose beginning says what is
-understood.
+The numbers in the cells are read by heterode.base.csv_table, whose docstring lists the accepted
+forms.
 """
 
 from __future__ import annotations
@@ -19,25 +19,28 @@ from heterode.base.reading import read_regular
 from heterode.base.words import counted
 
 LARGEST_FILE = 256_000_000
-"""Bytes. A table of a million particles has a third of that."""
+"""Largest accepted file, bytes; a table of a million particles has a third of that."""
 
 LONGEST_LINE = 1_000_000
-"""Characters of a line."""
+"""Longest accepted line, characters."""
 
 MOST_COLUMNS = 16_384
-"""As many as a spreadsheet has."""
+"""Largest accepted number of columns, which is that of a spreadsheet."""
 
 SHOWN = 40
-"""Characters of a heading that a message may repeat: what was named by mistake may be secret."""
+"""Largest number of characters of a heading that a message repeats.
+
+A file that was named by mistake may hold secrets.
+"""
 
 NAMES = {",": "commas", ";": "semicolons", "\t": "tabs"}
-"""How messages call the separators."""
+"""Names of the separators in messages."""
 
 NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
-    # The mark of UTF-32 begins with that of UTF-16.
+    # UTF-32 is tried first, because its byte order mark begins with that of UTF-16.
     (codecs.BOM_UTF32_LE, "utf-32"),
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
@@ -47,7 +50,7 @@ _OWN_FORMATS = ((b"PK\x03\x04", "xlsx, ods"), (b"\xd0\xcf\x11\xe0", "xls"))
 _NOT_TEXT = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")
 _SEPARATOR_LINE = re.compile(r'\s*"?sep=(?P<mark>[^\w\s"\'.+#-]|\t)"?[\s,;]*', re.IGNORECASE)
 _ERROR_VALUE = re.compile(r"#(N/A|NV|NUL+!|DIV/0!|REF!|BEZUG!|VALUE!|WERT!|NAME\?|NUM!|ZAHL!)")
-"""What spreadsheets write where a formula fails; a line may begin with it and is no comment."""
+"""Error values that spreadsheets write where a formula fails; such a cell begins no comment."""
 
 
 class TableError(InputError):
@@ -55,9 +58,9 @@ class TableError(InputError):
 
     Args:
         path: the file.
-        problem: reads on after the file's name: "is empty".
-        allowed: what is, without parentheses.
-        remedy: what to do, a sentence.
+        problem: a phrase that follows the file's name, such as "is empty".
+        allowed: what is allowed, without parentheses.
+        remedy: what the user can do, as a sentence.
     """
 
     def __init__(
@@ -72,14 +75,14 @@ class TableError(InputError):
 
 @dataclass(frozen=True)
 class Cells:
-    """A heading and rows of cells as text, spaces around them removed.
+    """A heading and rows of cells as text, without the spaces around them.
 
     Attributes:
-        path: of the file.
+        path: the file.
         columns: (C,) the heading; a column without a name is "".
         rows: (R,) rows of C cells each, at least one row.
-        lines: (R,) number of the line in the file on which each row begins.
-        separator: between cells; "" where there is only one column.
+        lines: (R,) the number of the line of the file on which each row begins.
+        separator: the character between cells; "" if there is only one column.
     """
 
     path: Path
@@ -90,9 +93,9 @@ class Cells:
 
     @property
     def described(self) -> str:
-        """Its columns and what separates them, for a message."""
+        """The columns and the separator, as a phrase for a message."""
         if not self.separator:
-            # Without a separator it is hardly a table, and may be anything.
+            # A file without a separator is hardly a table, so nothing of its content is shown.
             if any(mark in name for name in self.columns for mark in NAMES):
                 return "has one column: quotes, or a first line 'sep=', keep its heading together"
             return "has one column: its heading has no comma, semicolon or tab"
@@ -101,15 +104,15 @@ class Cells:
 
 
 def read_cells(path: Path | str, allowed: str = "a CSV table") -> Cells:
-    """Read a table; see the top of heterode.base.csv_table for what is understood.
+    """Read a table in any of the forms that heterode.base.csv_table lists.
 
     Args:
         path: the file.
-        allowed: what messages say is wanted.
+        allowed: the statement in messages of what is allowed.
 
     Raises:
-        TableError: no regular file, no text, empty, no rows, two columns of one name, or rows of
-            unequal length.
+        TableError: the file is not a regular file, is not text, is empty, has no rows, or has two
+            columns of the same name or rows of unequal length.
     """
     path = Path(path)
     lines = _text(path, allowed).replace("\r\n", "\n").replace("\r", "\n").split("\n")
@@ -164,13 +167,13 @@ def read_cells(path: Path | str, allowed: str = "a CSV table") -> Cells:
 
 
 def harmless(text: str, longest: int = SHOWN) -> str:
-    """The beginning of a text as letters, digits and a few marks, for a message; others as "?"."""
+    """Return the beginning of a text for a message, with unusual characters replaced by "?"."""
     cut = text[:longest]
     return "".join(c if c.isalnum() or c in " _-.,:;()[]/^%µ°+*=#" else "?" for c in cut)
 
 
 def shown_columns(columns: Sequence[str]) -> str:
-    """Names of columns for a message, at most SHOWN characters of them."""
+    """Return the names of columns for a message, cut to SHOWN characters."""
     listed = ", ".join(columns[:SHOWN])
     return harmless(listed) + ("..." if len(listed) > SHOWN else "")
 
@@ -181,7 +184,7 @@ def _is_number(cell: str) -> bool:
 
 
 def plain(cell: str) -> str:
-    """A cell as programs write numbers: an ASCII minus and no spaces around it."""
+    """Return a cell as programs write numbers, with an ASCII minus and no spaces around it."""
     return cell.strip().replace("\N{MINUS SIGN}", "-")
 
 
@@ -210,7 +213,7 @@ def _decoded(path: Path, content: bytes) -> str:
     codec = next((name for mark, name in _MARKS if content.startswith(mark)), "")
     try:
         if codec:
-            # Two programs one after another leave two marks.
+            # A file that two programs wrote one after the other can begin with two marks.
             return content.decode(codec).lstrip("\ufeff")
         if b"\0" in content:
             return content.decode(_without_mark(path, content))
@@ -225,7 +228,7 @@ def _decoded(path: Path, content: bytes) -> str:
 
 
 def _without_mark(path: Path, content: bytes) -> str:
-    """Which UTF-16 it is, since every other byte of western text is zero."""
+    """Return the byte order of UTF-16 without a mark: every other byte of western text is zero."""
     even, odd = content[0:4096:2], content[1:4096:2]
     if odd.count(0) > len(odd) // 2 and not even.count(0):
         return "utf-16-le"
@@ -242,7 +245,7 @@ def _no_text(path: Path) -> TableError:
 
 
 class _Lines:
-    """Lines for csv.reader: blank ones and comments are left out, except within a quoted cell."""
+    """Iterates over lines for csv.reader, without blank lines and comments outside quoted cells."""
 
     def __init__(self, lines: Sequence[str], begin: int) -> None:
         self._lines, self._at = lines, begin
@@ -250,7 +253,7 @@ class _Lines:
         self.start = 0
 
     def first(self) -> int | None:
-        """Index of the line that is read next."""
+        """Index of the first line that has not been read, or None at the end."""
         for index in range(self._at, len(self._lines)):
             if not _skipped(self._lines[index]):
                 return index
@@ -268,7 +271,7 @@ class _Lines:
         if self._at >= len(self._lines):
             raise StopIteration
         self._at += 1
-        # csv.reader joins the lines of a quoted cell by what they end with.
+        # csv.reader joins the lines of a quoted cell with the line ends that they carry.
         return self._lines[self._at - 1] + "\n"
 
 
@@ -278,7 +281,7 @@ def _skipped(line: str) -> bool:
 
 
 def _rows(path: Path, source: _Lines, separator: str) -> Iterator[tuple[int, list[str]]]:
-    """(number of its first line, cells) of every row, the heading included."""
+    """Yield the number of the first line and the cells of every row, including the heading."""
     reader = csv.reader(source, delimiter=separator, skipinitialspace=True, strict=True)
     while True:
         try:
@@ -298,7 +301,10 @@ def _rows(path: Path, source: _Lines, separator: str) -> Iterator[tuple[int, lis
 
 
 def _declared(lines: Sequence[str]) -> tuple[str, int]:
-    """The separator of a line `sep=;`, and how many lines lie up to it; "" and 0 without one."""
+    """Return the separator that a line `sep=;` declares and the number of lines up to that line.
+
+    They are "" and 0 if no line declares a separator.
+    """
     for index, line in enumerate(lines):
         if line.strip():
             found = _SEPARATOR_LINE.fullmatch(line)
@@ -307,9 +313,9 @@ def _declared(lines: Sequence[str]) -> tuple[str, int]:
 
 
 def _likely(lines: Sequence[str], first: int) -> str:
-    """The separator with which the rows have as many cells as the heading."""
+    """Return the separator with which the rows have as many cells as the heading."""
     some = [line for line in lines[first : first + 200] if not _skipped(line)][:40]
-    # A comma may belong to a name or a number; tabs and semicolons hardly do.
+    # A comma may belong to a name or a number; tabs and semicolons rarely do.
     marks = [mark for mark in ("\t", ";", ",") if mark in some[0]]
     if not marks:
         return ","
@@ -328,7 +334,7 @@ def _likely(lines: Sequence[str], first: int) -> str:
 def _heading_above(
     lines: Sequence[str], first: int, separator: str, row: Sequence[str]
 ) -> list[str] | None:
-    """Names in the comment right above the numbers, if there are as many names as numbers."""
+    """Return the names in the comment right above the numbers, if there is one for each number."""
     if not first or not all(map(_is_number, row)):
         return None
     comment = lines[first - 1].strip()

@@ -1,22 +1,24 @@
-"""The ways a command can fail: exit code 2 for wrong input, 3 for all that comes later."""
+"""The ways in which a command can fail: exit code 2 for wrong input, 3 for any later failure."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
 
 LONGEST_LINE = 560
-"""Characters of a message: file names and values in it can be of any length."""
+"""Longest message, characters; the file names and values in a message can be of any length."""
 
 
 def one_line(text: str, longest: int = LONGEST_LINE) -> str:
-    """A text as one printable line of bounded length, whatever a file name or a value brought.
+    """Return a text as one printable line of bounded length, whatever file names it contains.
 
-    White space, line ends among it, becomes single spaces; what cannot be printed (control
-    characters, terminal escapes, undecodable bytes, marks that reverse the writing) becomes "?".
-    A long text is cut in its middle, since the remedy stands at its end.
+    White space, including line ends, becomes single spaces; unprintable characters (control
+    characters, terminal escapes, undecodable bytes, marks that reverse the direction of writing)
+    become "?". A long text is cut in the middle, because its end states the remedy.
     """
-    # What is far too long is cut first: a value of megabytes need not be looked at as a whole.
+    # A text that is far too long is cut first, so that a value of megabytes is not processed whole.
     words = " ".join(_cut(text, 8 * longest).split())
     return _cut("".join(c if c.isprintable() else "?" for c in words), longest)
 
@@ -29,7 +31,7 @@ def _cut(text: str, longest: int) -> str:
 
 
 class LineError(Exception):
-    """An error whose message is one printable line, see `one_line`."""
+    """An error whose message is made one printable line by `one_line`."""
 
     longest = LONGEST_LINE
 
@@ -38,25 +40,25 @@ class LineError(Exception):
 
 
 class InputError(LineError):
-    """The user's input is wrong: exit code 2 and one line on stderr.
+    """The user's input is wrong; the command prints one line on stderr and ends with code 2.
 
-    The message names file, key, value, what is allowed and the remedy.
+    The message names the file, the key, its value, the allowed values and the remedy.
     """
 
 
 class MistakesError(InputError):
-    """An input file has mistakes: the message names all of them, so it may be longer."""
+    """An input file has mistakes; the message names all of them and may therefore be longer."""
 
     longest = 4 * LONGEST_LINE
 
 
 class ArgumentError(InputError):
-    """An argument is wrong. Python reads its name, and a user of a command that of the option.
+    """An argument is wrong; the message names it as an argument in Python, as an option in a shell.
 
     Args:
-        text: the message; `{height}` stands for the argument with its value, as `height = 241` and
-            `--height 241`, and `{flat}` for the name alone where no value is given.
-        values: of the arguments, by their names in Python; `...` for the name alone.
+        text: the message, in which `{height}` stands for an argument with its value, shown as
+            `height = 241` or `--height 241`; if its value is `...`, the name is shown alone.
+        values: the arguments' values by their names in Python.
     """
 
     def __init__(self, text: str, **values: object) -> None:
@@ -64,10 +66,10 @@ class ArgumentError(InputError):
         super().__init__(self._said(str, " = ", repr))
 
     def with_options(self, options: Mapping[str, str]) -> str:
-        """The message for a command.
+        """Return the message with the names of a command's options.
 
         Args:
-            options: names of options that are not made of the argument's.
+            options: options by argument, where the name does not follow from the argument's.
         """
         return one_line(self._said(lambda name: options.get(name) or option_of(name), " ", str))
 
@@ -82,20 +84,20 @@ class ArgumentError(InputError):
 
 
 def option_of(argument: str) -> str:
-    """The option that an argument usually has: `pixel_um` is --pixel."""
+    """Return the usual option of an argument: --pixel for `pixel_um`."""
     bare = re.sub(r"_(um|px|deg|C)$", "", argument)
     return f"--{bare.replace('_', '-')}"
 
 
 class ResumeError(LineError):
-    """A run cannot be gone on with (its checkpoints are damaged): exit code 3, nothing changed."""
+    """A run cannot be resumed because its checkpoints are damaged; exit code 3, nothing changed."""
 
 
 class SolveError(Exception):
-    """The solve cannot go on: exit code 3; everything computed so far is on disk.
+    """The solve cannot continue; exit code 3, and everything computed so far is on disk.
 
     Args:
-        reason: what happened, in words an electrochemist would use.
+        reason: what happened, in an electrochemist's words.
         time_s: simulated time of the last accepted state, s.
         step_s: the time step that failed, s.
         voltage_V: cell voltage of the last accepted state, V.
@@ -111,6 +113,11 @@ class SolveError(Exception):
         self.step_s = step_s
         self.voltage_V = voltage_V
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """How it is sent to other ranks."""
+        numbers = {"time_s": self.time_s, "step_s": self.step_s, "voltage_V": self.voltage_V}
+        return partial(type(self), self.reason, **numbers), ()
+
 
 class CompileError(LineError):
-    """The equations cannot be compiled on this machine: exit code 3. The message has the remedy."""
+    """The equations cannot be compiled here; exit code 3, and the message states the remedy."""

@@ -1,6 +1,7 @@
-"""Other programs, in Pythons that have them: virtual environments made on first use.
+"""Virtual environments for other programs, created on first use.
 
-They lie in ${HETERODE_CACHE:-~/.cache/heterode}, so that none is a dependency of heterode.
+They lie in ${HETERODE_CACHE:-~/.cache/heterode}, so that none of those programs is a dependency of
+heterode.
 """
 
 from __future__ import annotations
@@ -16,39 +17,41 @@ from pathlib import Path
 from heterode.base.cache_folder import cache_folder, own_folder
 
 COMPLETE = "heterode-complete"
-"""A file that a venv holds once all its packages are in place."""
+"""Name of the file that a virtual environment holds once all its packages are installed."""
 
 
 class InstallError(Exception):
-    """Packages cannot be had here."""
+    """The packages of a virtual environment cannot be installed here."""
 
 
 class ScriptError(Exception):
-    """A script in another Python failed; the message is its last line."""
+    """A script in another Python failed; the message is its last line of output."""
 
 
 def python_of(name: str, lock: Path) -> Path:
-    """Where the Python of the venv with the packages of a lock file is, or would be."""
+    """Return the path of the Python of the environment for a lock file, which need not exist."""
     asked = sys.version.split()[0].encode() + lock.read_bytes()
     key = hashlib.sha256(asked).hexdigest()[:16]
     return cache_folder() / f"own-{name}-{key}" / "bin" / "python3"
 
 
 def is_installed(python: Path) -> bool:
-    """Whether the venv of a Python is whole."""
+    """Whether the virtual environment of a Python is completely installed."""
     return (python.parents[1] / COMPLETE).is_file()
 
 
 def python_with(name: str, lock: Path, say: Callable[[str], None]) -> Path:
-    """The Python of a venv that holds these packages, which is made where it is missing.
+    """Return the Python of a virtual environment with the packages of a lock file.
+
+    The environment is created if it does not exist.
 
     Args:
-        name: of the program.
+        name: the program's name.
         lock: a requirements file of pip that pins all packages, each with its digests.
-        say: is told when something is installed.
+        say: called with a line of text before something is installed.
 
     Raises:
-        InstallError: they cannot be had here.
+        InstallError: the packages cannot be installed here.
     """
     python = python_of(name, lock)
     folder = python.parents[1]
@@ -68,14 +71,14 @@ def python_with(name: str, lock: Path, say: Callable[[str], None]) -> Path:
 
 
 def run_script(command: Sequence[str], question: str = "") -> str:
-    """What a script of another Python prints to stdout.
+    """Run a script in another Python and return what it prints to stdout.
 
     Args:
-        command: the Python, the script, its arguments.
-        question: its stdin.
+        command: the Python, the script and its arguments.
+        question: the script's standard input.
 
     Raises:
-        ScriptError: it failed, or there is no such Python.
+        ScriptError: the script failed, or the Python does not exist.
     """
     try:
         done = subprocess.run(
@@ -89,7 +92,7 @@ def run_script(command: Sequence[str], question: str = "") -> str:
 
 
 def _environment() -> dict[str, str]:
-    """As here, without what would lead another Python back to this one's packages."""
+    """Return this environment without the variables that point to this Python's packages."""
     left_out = {"PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PIP_TARGET", "PIP_PREFIX", "PIP_USER"}
     kept = {key: value for key, value in os.environ.items() if key not in left_out}
     return kept | {"PYBAMM_DISABLE_TELEMETRY": "true", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}

@@ -1,17 +1,20 @@
-"""Doing things once, or agreeing on them, when several ranks run one command.
+"""Actions done on one rank, or agreed on by all, when several ranks run one command.
 
-A failure on one rank is told to all before any raises: a rank that left alone would leave the
-others waiting for ever.
+All ranks learn of a failure on one of them before any raises, because a rank that left alone would
+leave the others waiting for ever.
 """
 
 from __future__ import annotations
 
 import os
 import pickle
+import sys
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
+Raised = TypeVar("Raised", bound=BaseException)
 
 _SIZE_VARIABLES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_SIZE", "MPI_LOCALNRANKS")
 _RANK_VARIABLES = (
@@ -24,17 +27,17 @@ _RANK_VARIABLES = (
 
 
 def launched_in_parallel() -> bool:
-    """Whether a launcher started several ranks; told from the environment, without MPI."""
+    """Whether a launcher started several ranks, judged by the environment and without MPI."""
     sizes = (os.environ.get(name, "") for name in _SIZE_VARIABLES)
     if any(size.isdecimal() and int(size) > 1 for size in sizes):
         return True
-    # srun sets SLURM_NTASKS in batch scripts of one process as well; this one only in a step.
+    # SLURM_NTASKS is set in batch scripts of one process too, this variable only within a step.
     tasks = os.environ.get("SLURM_STEP_NUM_TASKS", "")
     return tasks.isdecimal() and int(tasks) > 1
 
 
 def launched_as() -> int:
-    """This process's rank by what its launcher says, without MPI; 0 where none says one."""
+    """Return the rank that the launcher gave this process, without MPI; 0 if it gave none."""
     if not launched_in_parallel():
         return 0
     ranks = (os.environ.get(name, "") for name in _RANK_VARIABLES)
@@ -59,13 +62,13 @@ def on_root(comm: Any, action: Callable[[], Result]) -> Result | None:
 
 
 def from_root(comm: Any, action: Callable[[], Result]) -> Result:
-    """As `on_root`, but every rank gets the result. Collective."""
+    """Run `action` on rank 0 as `on_root` does, and return its result on every rank. Collective."""
     result: Result = comm.bcast(on_root(comm, action), root=0)
     return result
 
 
 def together(comm: Any, action: Callable[[], Result]) -> Result:
-    """Run `action` on every rank; if it fails on any, raise on all. Collective.
+    """Run `action` on every rank, and raise on all ranks if it fails on any. Collective.
 
     The action itself must not communicate.
     """
@@ -84,20 +87,25 @@ _AGREED = "_raised_on_all_ranks"
 
 
 def is_agreed(error: BaseException) -> bool:
-    """Whether every rank raises this error, or its like, at this moment."""
+    """Whether every rank raises this error, or an equivalent one, at the same point."""
     return bool(getattr(error, _AGREED, False))
 
 
+def as_agreed(error: Raised) -> Raised:
+    """Mark an error that every rank raises at this moment."""
+    setattr(error, _AGREED, True)
+    return error
+
+
 def _raise(own: Exception | None, others: Exception | None) -> None:
-    """Raise the error of this rank, or else another's."""
+    """Raise this rank's own error, or else that of another rank."""
     error = own if own is not None else others
     if error is not None:
-        setattr(error, _AGREED, True)
-        raise error
+        raise as_agreed(error)
 
 
 def _portable(error: Exception | None) -> Exception | None:
-    """The exception in a form that can be sent: its own class where that can be."""
+    """Return the exception in a form that can be sent, as its own class if possible."""
     if error is None:
         return None
     try:
@@ -111,3 +119,43 @@ def _portable(error: Exception | None) -> Exception | None:
         return type(error)(str(error))
     except Exception:
         return RuntimeError(f"{type(error).__name__}: {error}")
+
+
+FORWARDING_S = 0.5
+"""Time for a launcher to pass on what a rank said last, on a machine under load."""
+
+
+def end_all(comm: Any, code: int) -> None:
+    """End all ranks: the others may be waiting for this one, and would for ever."""
+    if comm.size > 1:
+        # A launcher drops what ranks said a moment before it ends them.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        time.sleep(FORWARDING_S)
+        comm.Abort(code)
+
+
+def end_all_if_uncaught(comm: Any) -> None:
+    """From now on an exception that nobody catches, on any rank, ends all ranks.
+
+    What all ranks raise alike is shown by rank 0 alone.
+    """
+    shown = sys.excepthook
+    if comm.size == 1 or isinstance(shown, _EndingAll):
+        return
+    sys.excepthook = _EndingAll(shown, comm)
+
+
+class _EndingAll:
+    """Shows an exception, and ends all ranks."""
+
+    def __init__(self, shown: Callable[..., Any], comm: Any) -> None:
+        self._shown, self._comm = shown, comm
+
+    def __call__(self, kind: Any, error: BaseException, trace: Any) -> None:
+        if self._comm.rank == 0 or not is_agreed(error):
+            self._shown(kind, error, trace)
+        else:
+            # Rank 0 is to speak first.
+            time.sleep(FORWARDING_S)
+        end_all(self._comm, 1)

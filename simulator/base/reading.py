@@ -1,9 +1,9 @@
-"""Reading files that a user named: regular files of a sane size, and nothing else.
+"""Reading of files that a user named: regular files of a reasonable size, and nothing else.
 
-A pipe would be waited for, a device such as /dev/zero never ends, and a file of gigabytes where a
-table of parameters is wanted fills the memory. Each is refused with an `OSError` whose `strerror`
-says so, as the system itself refuses a folder: those who report files that cannot be read report
-these in the same words.
+Reading a pipe could wait for ever, a device such as /dev/zero never ends, and a file of gigabytes
+in place of a table of parameters would fill the memory. Each is refused with an `OSError` whose
+`strerror` gives the reason, just as the system refuses a folder, so that a caller that reports
+unreadable files reports these in the same way.
 """
 
 from __future__ import annotations
@@ -22,14 +22,15 @@ _KINDS = (
 
 
 def check_regular(path: Path | str, largest: int | None = None) -> None:
-    """Refuse what is not a regular file, without opening it.
+    """Refuse anything but a regular file, without opening it.
 
     Args:
         path: the file; links are followed.
-        largest: bytes it may hold; None: any number.
+        largest: the largest size accepted, bytes; None for no limit.
 
     Raises:
-        OSError: it is none, is missing, is larger, or its name cannot be one; `strerror` says why.
+        OSError: the path is not a regular file, is missing, cannot be a file's name, or the file
+            is larger; `strerror` gives the reason.
     """
     name = os.fspath(path)
     try:
@@ -40,9 +41,9 @@ def check_regular(path: Path | str, largest: int | None = None) -> None:
 
 
 def read_regular(path: Path | str, largest: int | None = None) -> bytes:
-    """The content of a regular file; arguments and errors as in `check_regular`."""
+    """Return the content of a regular file; arguments and errors are those of `check_regular`."""
     check_regular(path, largest)
-    # Should a pipe take its place just now, opening it does not wait.
+    # If a pipe takes the file's place at this very moment, opening it does not block.
     handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     with os.fdopen(handle, "rb") as file:
         _check(os.fstat(handle), os.fspath(path), largest)

@@ -1,8 +1,8 @@
-"""Warnings of a run: what left the range in which its numbers mean something, or was assumed.
+"""Warnings of a run: quantities that left their range of validity, and assumptions made.
 
-One record serves the terminal, the manifest (key `warnings`, a list, empty where there is nothing
-to say) and the page. Each kind of warning has a code, and a run keeps one record of each code: what
-happens again is counted.
+One record serves the terminal, the manifest (key `warnings`, a list that is empty if there are no
+warnings) and the page. Each kind of warning has a code, and a run keeps one record for each code,
+which counts repetitions.
 """
 
 from __future__ import annotations
@@ -17,15 +17,18 @@ class RunWarning:
     """One kind of warning.
 
     Attributes:
-        code: names the kind in a few words with underscores, such as "salt_above_range".
-        message: one line: what, the number, what is allowed and why, which key to change.
-        value: the worst value met, in `unit`; None where there is no number.
-        unit: of `value` and `allowed`.
-        allowed: least and largest value allowed; None at an open end, or for both.
-        key: of the input file that changes it.
-        count: how often: accepted time steps, files, images; 1 for what holds for the whole run.
-        first_time_s, last_time_s: between which simulated times; None for the whole run.
-        where: what else tells the place: particle, position_um, field, file.
+        code: the kind, in a few words joined by underscores, such as "salt_above_range".
+        message: one line: what happened, the value, the allowed range, the reason for it, and the
+            key to change.
+        value: the worst value that occurred, in `unit`; None if there is no number.
+        unit: the unit of `value` and `allowed`.
+        allowed: the smallest and largest allowed value; None at an open end, or for both.
+        key: the key of the input file that changes the value.
+        count: the number of accepted time steps, files or images concerned; 1 if the warning
+            applies to the whole run.
+        first_time_s, last_time_s: the simulated times of its first and last occurrence, s; None if
+            it applies to the whole run.
+        where: further details of the place: particle, position_um, field, file.
     """
 
     code: str
@@ -40,19 +43,19 @@ class RunWarning:
     where: Mapping[str, Any] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
-        """For the manifest; every key is there in every entry."""
+        """Return the entry of the manifest, which always has all keys."""
         return asdict(self)
 
     @classmethod
     def from_dict(cls, entry: Mapping[str, Any]) -> RunWarning:
-        """The record that `as_dict` wrote; keys that another version added are left out."""
+        """Return the record that `as_dict` wrote, ignoring keys that another version added."""
         known = {name: entry[name] for name in cls.__dataclass_fields__ if name in entry}
         allowed = known.get("allowed")
         return cls(**{**known, "allowed": None if allowed is None else tuple(allowed)})
 
     @property
     def text(self) -> str:
-        """The message, with how often and when where it happened within the run."""
+        """The message, with the count and the times if it concerns a part of the run."""
         if self.first_time_s is None:
             return self.message
         steps = f"{self.count} time step{'' if self.count == 1 else 's'}"
@@ -65,14 +68,14 @@ class RunWarning:
 def merge_warnings(
     entries: Iterable[Mapping[str, Any]], new: Iterable[RunWarning]
 ) -> list[dict[str, Any]]:
-    """Entries of a manifest with `new` ones: one of a code that is there takes its place.
+    """Add new warnings to a manifest's entries; each replaces an entry of the same code.
 
     Args:
-        entries: as in a manifest.
-        new: to be added, in their order.
+        entries: the entries of the manifest.
+        new: the warnings to be added, in their order.
 
     Returns:
-        The entries, in the order in which their codes came up first.
+        The entries, in the order in which their codes first occurred.
     """
     merged = {str(entry.get("code")): dict(entry) for entry in entries}
     for warning in new:

@@ -1,30 +1,51 @@
-"""Noting a signal that asks for an end, for a program to look at when it can."""
+"""Recording of signals that ask a program to stop, for it to check at a convenient point."""
 
 from __future__ import annotations
 
 import signal
+import threading
 import time
 from types import FrameType, TracebackType
 from typing import Any, Self
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)
-"""SIGUSR1 is for mpirun and batch systems, which only pass it on: half a second after SIGINT or
-SIGTERM, Open MPI's mpirun kills the ranks."""
+"""The signals that ask a run to stop.
+
+SIGUSR1 is for mpirun and batch systems, which merely forward it; half a second after SIGINT or
+SIGTERM, in contrast, Open MPI's mpirun kills the ranks.
+"""
 
 ECHO_S = 1.0
-"""A signal that comes again this soon is the same one, delivered on two ways: Slurm signals every
-process of a step, and a container's own process passes what it gets on to the program inside."""
+"""Time within which a repeated signal is taken for the same one, s.
+
+It may arrive on two paths: Slurm signals every process of a step, and a container's own process
+forwards the signals it receives to the program inside.
+"""
+
+
+class StoppedError(KeyboardInterrupt):
+    """A signal ended a run in order, on every rank.
+
+    It is a KeyboardInterrupt, so that a loop over runs ends with it as well.
+
+    Args:
+        number: of the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"stopped by signal {number}")
+        self.number = number
 
 
 class Noted:
-    """Notes `SIGNALS` while it is entered.
+    """Context manager that records the arrival of any of `SIGNALS`.
 
     A second SIGINT or SIGTERM has its usual effect, unless it is an echo of the first. A second
-    SIGUSR1 has none: its usual effect would cost the program the orderly end that the first asked
-    for.
+    SIGUSR1 has no effect, because its usual one would prevent the orderly end that the first
+    requested.
 
     Attributes:
-        number: of the last signal, 0 for none.
+        number: the number of the last signal, 0 if there was none.
     """
 
     def __init__(self) -> None:
@@ -33,7 +54,9 @@ class Noted:
         self._first_at: dict[int, float] = {}
 
     def __enter__(self) -> Self:
-        for number in SIGNALS:
+        # Python lets the main thread alone decide on signals: in others they are not noted.
+        main = threading.current_thread() is threading.main_thread()
+        for number in SIGNALS if main else ():
             self._before[number] = signal.signal(number, self._note)
         return self
 
@@ -51,5 +74,6 @@ class Noted:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for number, handler in self._before.items():
+        before, self._before = self._before, {}
+        for number, handler in before.items():
             signal.signal(number, handler)

@@ -1,4 +1,4 @@
-"""Tables to TOML text, by tomlkit: the standard library reads TOML, and does not write it."""
+"""Writing of TOML text by tomlkit; the standard library reads TOML but does not write it."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import Any
 
 
 def toml_text(tables: Mapping[str, Any]) -> str:
-    """Nested tables as a TOML document: values first, then a [section] per table.
+    """Return nested tables as a TOML document: values first, then a [section] for each table.
 
     Args:
-        tables: of texts, numbers, truth values, lists and tables.
+        tables: nested tables of texts, numbers, booleans and lists.
 
     Raises:
-        TypeError: something else among them.
+        TypeError: a value is of another type.
     """
     import tomlkit
 
@@ -23,17 +23,17 @@ def toml_text(tables: Mapping[str, Any]) -> str:
 
 
 def toml_value(value: Any) -> str:
-    """A value on one line, as it stands after `key =`.
+    """Return a value on one line, as it stands after `key =`.
 
     Raises:
-        TypeError: TOML has no such value.
+        TypeError: TOML has no value of this type.
     """
-    # Within an array tomlkit writes tables on the line, too.
+    # Within an array, tomlkit writes tables on the same line.
     return str(_array([value]).as_string())[1:-1]
 
 
 def _with_arrays(value: Any) -> Any:
-    """The same with lists as arrays: tomlkit makes a list of tables a run of [[sections]]."""
+    """Return a value with lists as arrays; tomlkit would turn lists of tables into [[sections]]."""
     if isinstance(value, Mapping):
         return {key: _with_arrays(inner) for key, inner in value.items()}
     return _array(value) if isinstance(value, list | tuple) else value

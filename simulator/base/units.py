@@ -1,10 +1,10 @@
-"""Text with a unit to a float in SI: the only place where units exist.
+"""Conversion of text with a unit to a float in SI units; no other module handles units.
 
     quantity("3e-15 m^2/s", "m^2/s") -> 3e-15
     quantity("3e-11 cm^2/s", "m^2/s") -> 3e-15
 
-The registry holds only the units an electrode is described with. pint's full one would also
-read "C" as coulomb, "h" as Planck's constant in some spellings, and "a" as a year.
+The registry holds only the units that are used to describe an electrode. The full registry of pint
+would also read "C" as coulomb, "h" as Planck's constant in some spellings, and "a" as a year.
 """
 
 from __future__ import annotations
@@ -53,11 +53,11 @@ _NUMBER = re.compile(r"\s*([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)\s*(.*?)\s*
 _WORD = re.compile(r"[^\W\d_]+|°C")
 
 LONGEST_QUANTITY = 200
-"""Characters: a number has some 25 of them, a unit some 30."""
+"""Longest accepted text, characters; a number has about 25 of them, a unit about 30."""
 
-# What a unit may be written like: "mol/(m^2 s)", "A m**-2". The registry evaluates what it is
-# given as arithmetic, and some arithmetic never ends: 9**9**9**9. Here only names have powers, and
-# small ones.
+# The accepted form of a unit: "mol/(m^2 s)", "A m**-2". The registry evaluates any text as
+# arithmetic, and some arithmetic never ends, such as 9**9**9**9. Here only names have powers, and
+# only small ones.
 _FACTOR = rf"(?:{_WORD.pattern})(?:\s*(?:\^|\*\*)\s*(?:[+-]?\d{{1,2}}|\([+-]?\d{{1,2}}\)))?"
 _BETWEEN = r"(?:\s*[*/]\s*|\s+)"
 _PRODUCT = rf"{_FACTOR}(?:{_BETWEEN}{_FACTOR})*"
@@ -90,7 +90,7 @@ _KINDS = {
 
 
 class UnitError(ValueError):
-    """A text that is not a quantity of the wanted kind; the message says why, without the text."""
+    """A text is not a quantity of the wanted kind; the message says why but omits the text."""
 
 
 @lru_cache(maxsize=1)
@@ -105,7 +105,7 @@ def _registry() -> Any:
 
 @lru_cache(maxsize=256)
 def _factor(unit: str, target: str) -> float | None:
-    """Multiplier from `unit` to `target`; None when the dimensions differ."""
+    """Return the factor from `unit` to `target`, or None if their dimensions differ."""
     registry = _registry()
     source, wanted = registry.Unit(unit), registry.Unit(target)
     if source.dimensionality != wanted.dimensionality:
@@ -116,7 +116,7 @@ def _factor(unit: str, target: str) -> float | None:
 
 
 def kind_of(unit: str) -> str:
-    """Name of what `unit` (an SI unit used in the schema) measures, for messages."""
+    """Return the kind of quantity measured in `unit`, an SI unit of the schema, for messages."""
     return _KINDS.get(unit, f"quantity in {unit}")
 
 
@@ -125,10 +125,10 @@ def _with_article(kind: str) -> str:
 
 
 def convert(value: float, unit: str, target: str) -> float:
-    """Convert `value` between two units of one dimension (neither with an offset).
+    """Convert `value` between two units of the same dimension, neither of which has an offset.
 
     Raises:
-        UnitError: the dimensions differ.
+        UnitError: the dimensions of the units differ.
     """
     factor = _factor(unit, target)
     if factor is None:
@@ -141,11 +141,12 @@ def quantity(text: object, unit: str) -> float:
 
     Args:
         text: for example "46 um", "3e-11 cm^2/s", "25 degC".
-        unit: the SI unit wanted, for example "m^2/s".
+        unit: the SI unit of the result, for example "m^2/s".
 
     Raises:
-        UnitError: not a text, no unit, an unknown unit, another dimension, or not finite. The
-            message reads on after the value: 'has no unit', 'is a length, not a time'.
+        UnitError: the value is not text, has no unit, an unknown unit or another dimension, or is
+            not finite. The message is a phrase that follows the value: 'has no unit', 'is a
+            length, not a time'.
     """
     if isinstance(text, bool) or not isinstance(text, int | float | str):
         raise UnitError(
@@ -173,7 +174,7 @@ def quantity(text: object, unit: str) -> float:
 
 def _to_si(value: float, name: str, unit: str) -> float:
     if name in ("degC", "°C"):
-        # An offset, not a factor: only a temperature on its own can be given in Celsius.
+        # Celsius has an offset, so only a temperature on its own can be given in it.
         if unit != "K":
             raise UnitError(f"is a temperature, not {_with_article(kind_of(unit))}")
         return value + 273.15
@@ -206,7 +207,7 @@ def _check_names(name: str) -> None:
 
 
 def _shortened(text: str) -> str:
-    """A text for a message: its beginning."""
+    """Return the beginning of a text, for a message."""
     return text if len(text) <= 40 else f"{text[:37]}..."
 
 
@@ -219,7 +220,7 @@ def _common_units() -> list[str]:
 
 
 def _dimension(name: str) -> str:
-    """What a readable unit measures, in words where there is a word."""
+    """Return the kind of quantity that a readable unit measures, in words if there is a word."""
     dimensionality = _registry().Unit(name).dimensionality
     for unit, kind in _KINDS.items():
         if _registry().Unit(unit).dimensionality == dimensionality:

@@ -1,15 +1,15 @@
-"""Numbers of things, in English."""
+"""Counts of things in English."""
 
 from __future__ import annotations
 
 
 def counted(number: int, noun: str, verb: str = "") -> str:
-    """A number of things: "1 particle", "2 particles", "1 entry is", "2 entries are".
+    """Return a count with its noun: "1 particle", "2 particles", "1 entry is", "2 entries are".
 
     Args:
-        number: how many.
-        noun: in the singular; its last word takes the plural.
-        verb: "is", "has" or "misses", as one of them does it; "" where none follows.
+        number: the count.
+        noun: the noun in the singular; its last word takes the plural.
+        verb: a verb in the singular ("is", "has", "misses") that follows; "" for none.
     """
     one = number == 1
     words = [f"{number}", noun if one else _plural(noun)]

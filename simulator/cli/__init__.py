@@ -1,4 +1,4 @@
-"""The command line: a module a command, see main.py for what they share."""
+"""The command line: one module for each command; main.py holds what they share."""
 
 from heterode.cli.main import main
 

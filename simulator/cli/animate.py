@@ -80,7 +80,8 @@ def _animate(options: argparse.Namespace, comm: Any) -> int:
         from heterode.results.folder import ResultsFolder
 
         with reading(options, [options.results]):
-            # What is no folder is the input's fault, before it is in the output's way.
+            # A path that is not a folder is an input mistake; it must not be reported as in the
+            # output's way.
             ResultsFolder.open(options.results)
             _make(options)
 
@@ -137,7 +138,7 @@ def _view(options: argparse.Namespace) -> View:
 
 
 class _Counter:
-    """Counts frames on a terminal; elsewhere it is silent."""
+    """Counts frames on a terminal; writes nothing elsewhere."""
 
     def __init__(self) -> None:
         self._live = sys.stderr.isatty()

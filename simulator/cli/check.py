@@ -1,4 +1,4 @@
-"""heterode check: what an input file would run, without running it."""
+"""heterode check: what an input file describes and would cost, without running it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOST_RANKS = 100_000
 
 
 def add(commands: Any) -> None:
-    """Add the command to the parser's."""
+    """Add the command to the parser's commands."""
     check = with_parameters(
         commands,
         "check",

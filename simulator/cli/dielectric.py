@@ -23,11 +23,11 @@ _OF_BANDS = {
     "line": "line",
     "polarisation": "polarisation",
 }
-"""Options that equation (1) alone uses, and what `Settings` calls them."""
+"""Options that only equation (1) uses, with their names in `Settings`."""
 
 
 def add(commands: Any) -> None:
-    """Add the command to the parser's."""
+    """Add the command to the parser's commands."""
     text = "optical constants and colours from eps2 (CSV, VASP) or electronic structure (NPZ, HDF5)"
     command = commands.add_parser("dielectric", help=text, description=text)
     command.set_defaults(command=_dielectric)

@@ -1,8 +1,8 @@
-"""One line for every exception that ends a command, and the exit code that goes with it.
+"""One line and an exit code for every exception that ends a command.
 
-What a module foresees it raises as an `InputError`. Here is said what none foresaw: a library that
-is missing, a path that the system refuses, memory that ran out, and last of all a fault of the
-program, with the place it happened at.
+Errors that a module foresees are raised as `InputError`. This module words those that no module
+foresees: a missing library, a path that the system refuses, exhausted memory and, last of all, a
+fault of the program, with the place where it happened.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from heterode.base.errors import CompileError, InputError, LineError, SolveError
 from heterode.cli.endings import SOLVE_FAILED, WRONG_INPUT
 
 SHOW = "HETERODE_TRACEBACK"
-"""Environment variable that has a fault's whole traceback printed before its line."""
+"""Environment variable that makes a fault's whole traceback precede its line."""
 
 _PACKAGE = Path(__file__).parents[1]
 
@@ -35,7 +35,7 @@ _DISTRIBUTIONS = MappingProxyType(
         "vtk": "vtk",
     }
 )
-"""Names of packages that are imported under another one."""
+"""Names of distributions whose packages are imported under another name."""
 
 _OF_THE_PATH = frozenset(
     {
@@ -55,14 +55,14 @@ _OF_THE_PATH = frozenset(
         errno.ENODEV,
     }
 )
-"""Errors that another path mends; others (a full disk, too many open files) are the machine's."""
+"""Errors that another path cures; others (a full disk, too many open files) are the machine's."""
 
 FEWEST_DESCRIPTORS = 64
-"""Files that may be open at a time: MPI alone needs 13 and dies of a signal where it has fewer."""
+"""Smallest number of files that must be allowed to be open; MPI needs 13 and crashes with fewer."""
 
 
 def explain(error: BaseException) -> tuple[str, int]:
-    """What happened, in one line, and the exit code."""
+    """Return one line that says what happened, and the exit code."""
     if isinstance(error, InputError):
         return str(error), WRONG_INPUT
     if isinstance(error, (LineError, CompileError, SolveError)):
@@ -80,14 +80,14 @@ def explain(error: BaseException) -> tuple[str, int]:
 
 
 def show_traceback(error: BaseException) -> None:
-    """Print the traceback where the user asks for it."""
+    """Print the traceback if the user asks for it."""
     if os.environ.get(SHOW) and not isinstance(error, InputError):
         traceback.print_exception(error)
         sys.stderr.flush()
 
 
 def check_descriptors() -> None:
-    """See that enough files can be open at a time, and allow more where that is ours to do.
+    """Check that enough files can be open at a time, and raise the limit if this process may do so.
 
     Raises:
         InputError: the limit is too low for the libraries.
@@ -104,9 +104,10 @@ def check_descriptors() -> None:
 
 
 def _missing_library(error: BaseException) -> str:
-    """How to get a library that cannot be imported; empty where that is not what happened."""
+    """Return how to obtain a library that cannot be imported; empty if that is not the fault."""
     if isinstance(error, OSError) and "cannot open shared object file" in str(error):
-        # gmsh, say, loads its library itself: what that needs is a package of the system.
+        # A module such as gmsh may load a library itself; what that library lacks is a system
+        # package.
         return (
             f"a library of the system is missing: {error}. Install it, or let scripts/run set up "
             "everything that heterode needs"
@@ -134,7 +135,8 @@ def _out_of_memory(error: MemoryError) -> str:
 
 def _of_the_system(error: OSError) -> str:
     names = [str(n) for n in (error.filename, error.filename2) if n is not None]
-    # The end of a path tells more than its beginning, and a name too long is no help.
+    # The end of a path is more informative than its beginning, and a name that is too long is no
+    # help.
     where = f"{one_line(' -> '.join(names), 200)}: " if names else ""
     why = error.strerror or str(error)
     if error.errno in (errno.ENOSPC, errno.EDQUOT):

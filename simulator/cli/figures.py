@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def add(commands: Any) -> None:
-    """Add the command to the parser's."""
+    """Add the command to the parser's commands."""
     figures = with_results(
         commands,
         "figures",
@@ -86,7 +86,7 @@ def _draw(options: argparse.Namespace) -> None:
 
 
 def _check_particles(folder: ResultsFolder, numbers: Sequence[int]) -> None:
-    """Before anything is drawn."""
+    """Refuse particle numbers that the run does not have, before anything is drawn."""
     from heterode.particles.table import ParticleTable
 
     count = len(ParticleTable.read_csv(folder.particles))

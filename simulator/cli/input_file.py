@@ -1,4 +1,4 @@
-"""PARAMS and --set, as the commands have them that take an input file."""
+"""PARAMS and --set, the arguments of the commands that take an input file."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""The command line: parses, calls, prints. Nothing else touches argv.
+"""The command line: it parses arguments, calls the program and prints. No other module reads argv.
 
-Exit codes: 0 done, 2 the input is wrong or a library is missing, 3 the solve failed, the disk is
-full, memory ran out, no checkpoint is usable or the program has a fault (what was computed is on
-disk), 128 + n stopped by signal n (SIGINT, SIGTERM, SIGUSR1; under mpirun use the last). With 2 and
-3 there is one line on stderr.
+Exit codes: 0 for success; 2 if the input is wrong or a library is missing; 3 if the solve failed,
+the disk is full, memory ran out, no checkpoint is usable or the program has a fault (what was
+computed is on disk); 128 + n if the command was stopped by signal n (SIGINT, SIGTERM, SIGUSR1; use
+the last under mpirun). Codes 2 and 3 come with one line on stderr.
 
 Only the input file's schema is imported before the input is known to be right.
 """
@@ -59,14 +59,14 @@ COMMANDS = (
     dielectric,
     verify,
 )
-"""Modules of one command each, with `add(commands)`."""
+"""The modules of the commands, each with a function `add(commands)`."""
 
 
 class _Parser(argparse.ArgumentParser):
-    """Reports wrong usage as every other mistake: by an exception, in one line."""
+    """A parser that reports wrong usage as any other mistake, by an exception with one line."""
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
-        """Refuse what is unknown here, not in the parser above: its help knows no such option."""
+        """Refuse unknown arguments here; the parent parser would refer to its own help."""
         found, unknown = super().parse_known_args(args, namespace)
         if unknown:
             self.error(f"unrecognized arguments: {' '.join(unknown)}")
@@ -77,10 +77,11 @@ class _Parser(argparse.ArgumentParser):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; returns the exit code."""
-    # Else the interpreter sifts all that the libraries hold before it leaves: 0.3 s and more.
+    """Run one command and return its exit code."""
+    # Otherwise the interpreter searches all objects of the libraries at exit, which takes 0.3 s or
+    # more.
     atexit.register(gc.freeze)
-    # Open MPI does not start without one; the system knows where it is.
+    # Open MPI does not start without HOME; the system knows where it is.
     with suppress(RuntimeError):
         os.environ.setdefault("HOME", str(Path.home()))
     one_thread_a_library()
@@ -116,11 +117,11 @@ def _command(arguments: Sequence[str] | None) -> int:
 
 
 def _failed(error: Exception, comm: Any, options: argparse.Namespace | None) -> int:
-    """Say what happened, on rank 0 alone where all ranks know of it; returns the exit code."""
+    """Report an error and return the exit code; only rank 0 prints what all ranks know."""
     line, code = explain(error)
     if isinstance(error, ArgumentError):
         line = error.with_options(getattr(options, "option_names", {}))
-    # These are raised by all ranks, from what all of them know, or after they agreed.
+    # All ranks raise these errors, either from what all of them know or after they have agreed.
     shared = isinstance(error, (InputError, ResumeError)) or is_agreed(error)
     alone = comm.size > 1 and not shared
     if comm.rank == 0 or alone:
@@ -129,16 +130,17 @@ def _failed(error: Exception, comm: Any, options: argparse.Namespace | None) -> 
         print(f"heterode: error: {where}{line}", file=sys.stderr, flush=True)
     if alone:
         return leave(comm, code)
-    # A launcher ends the other ranks as soon as one leaves with an error: not before it spoke.
+    # A launcher ends the other ranks as soon as one exits with an error, so rank 0 has to print
+    # first.
     comm.barrier()
     return code
 
 
 @contextmanager
 def _silent_libraries() -> Iterator[None]:
-    """Keep what libraries warn of, for those who program with them, from a user's terminal.
+    """Keep warnings that libraries address to programmers from a user's terminal.
 
-    Whoever asks Python for warnings (-W, PYTHONWARNINGS) gets them.
+    Users who ask Python for warnings (-W, PYTHONWARNINGS) receive them.
     """
     asked = bool(sys.warnoptions)
     with nullcontext() if asked else warnings.catch_warnings():
@@ -154,15 +156,15 @@ def _silent_libraries() -> Iterator[None]:
 
 
 def _parse(arguments: Sequence[str] | None, *, silent: bool) -> argparse.Namespace:
-    """Arguments; --help and --version print, unless silent, and leave."""
+    """Parse the arguments; --help and --version print, unless `silent`, and exit."""
     with redirect_stdout(StringIO()) if silent else nullcontext():
         return _parser().parse_args(arguments)
 
 
 class _Alone:
-    """Stands for the communicator where there is one process, so that MPI need not be loaded.
+    """Takes the place of the communicator in a single process, so that MPI need not be loaded.
 
-    Among several that a launcher started, it serves until MPI is there.
+    Among several processes that a launcher started, it serves until MPI is loaded.
     """
 
     size = 1

@@ -1,4 +1,4 @@
-"""heterode mesh: packing and mesh alone, or the mesh of a segmented image."""
+"""heterode mesh: the packing and mesh of an electrode alone, or the mesh of a segmented image."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from heterode.cli.values import voxel
 
 
 def add(commands: Any) -> None:
-    """Add the command to the parser's."""
+    """Add the command to the parser's commands."""
     mesh = with_parameters(commands, "mesh", _mesh, "packing and mesh only, with a quality table")
     mesh.add_argument("-o", "--output", type=Path, metavar="FILE", required=True, help=".msh file")
     with_overwrite(mesh)

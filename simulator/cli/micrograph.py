@@ -15,7 +15,7 @@ from heterode.cli.values import length, number, whole
 
 
 def add(commands: Any) -> None:
-    """Add the command to the parser's."""
+    """Add the command to the parser's commands."""
     text = "synthetic micrographs, from a results folder or a random packing, with the truth beside"
     command = commands.add_parser("micrograph", help=text, description=text)
     command.set_defaults(command=_micrograph)
@@ -50,7 +50,7 @@ def add(commands: Any) -> None:
     command.add_argument(
         "--lithium", type=number(0.0, 1.0), default=0.5, metavar="X", help="mean of a random field"
     )
-    command.add_argument("--seed", type=whole(0, 2**63 - 1), default=1)
+    command.add_argument("--seed", type=whole(0, 2**63 - 1), default=1, help="of all that is drawn")
     command.add_argument(
         "--blur", type=number(0.1, 50.0), default=0.8, metavar="PIXELS", help="sigma"
     )
@@ -76,12 +76,12 @@ def _micrograph(options: argparse.Namespace, comm: Any) -> int:
     def make() -> None:
         from heterode.optics.sections import ILLUSTRATIVE, read_colours
         from heterode.points.sections import parse_plane
-        from heterode.reporting.synthetic import FILES, Request, take_pictures
+        from heterode.reporting.synthetic import FILES, PictureSettings, take_pictures
         from heterode.results.marks import leave_note
         from heterode.results.written import writing
 
         colours = ILLUSTRATIVE if options.colours is None else read_colours(options.colours)
-        request = Request(
+        settings = PictureSettings(
             results=options.results,
             sample=options.sample,
             plane=None if options.section is None else parse_plane(options.section),
@@ -105,7 +105,7 @@ def _micrograph(options: argparse.Namespace, comm: Any) -> int:
                 option="--out",
             ),
         ):
-            count = take_pictures(request, colours, options.seed, options.out)
+            count = take_pictures(settings, colours, options.seed, options.out)
             leave_note(options.out)
         print(f"{counted(count, 'particle')}\nresults: {options.out}")
 

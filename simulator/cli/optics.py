@@ -1,4 +1,4 @@
-"""heterode optics: micrographs to particle tables."""
+"""heterode optics: particle tables from micrographs."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def add(commands: Any) -> None:
-    """Add the command to the parser's."""
+    """Add the command to the parser's commands."""
     text = "RGB micrographs to the particle tables that heterode report reads"
     command = commands.add_parser("optics", help=text, description=text)
     command.set_defaults(command=_optics)

@@ -1,4 +1,4 @@
-"""--overwrite, as the commands have it that write files."""
+"""--overwrite, the option of the commands that write files."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from heterode.results.written import OVERWRITE_HELP
 
 
 def with_overwrite(command: argparse.ArgumentParser) -> None:
-    """Add the option to a command's."""
+    """Add --overwrite to a command."""
     command.add_argument("--overwrite", action="store_true", help=OVERWRITE_HELP)

@@ -1,4 +1,4 @@
-"""heterode report: heterogeneity of a run, of a table of particles, or of several side by side."""
+"""heterode report: the heterogeneity of a run, of a particle table, or of several side by side."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _TEXT = (
 
 
 def add(commands: Any) -> None:
-    """Add the command to the parser's."""
+    """Add the command to the parser's commands."""
     report = commands.add_parser("report", help=_TEXT.partition(":")[0], description=_TEXT)
     report.add_argument(
         "inputs", type=Path, nargs="+", metavar="RESULTS_OR_TABLE", help="folder or CSV table"
@@ -235,7 +235,7 @@ def _tell(report: Report) -> None:
 
 
 def _listed(files: Sequence[Path]) -> str:
-    """The folder once, then the names."""
+    """Return the folder followed by the names of the files in it."""
     return f"{files[0].parent}: " + ", ".join(path.name for path in files)
 
 

@@ -1,4 +1,4 @@
-"""RESULTS, as the commands have it that look at a results folder."""
+"""RESULTS, the argument of the commands that read a results folder."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def with_results(
 
 
 def add_accept_altered(command: argparse.ArgumentParser) -> None:
-    """Add the option of all commands that read the files of a run."""
+    """Add --accept-altered, the option of all commands that read the files of a run."""
     command.add_argument(
         "--accept-altered",
         action="store_true",
@@ -36,11 +36,11 @@ def add_accept_altered(command: argparse.ArgumentParser) -> None:
 def reading(
     options: argparse.Namespace, places: Sequence[Path]
 ) -> AbstractContextManager[tuple[str, ...]]:
-    """Read results within this context: refused where they were altered, unless that is accepted.
+    """Return a context in which altered results are refused, unless the user accepts them.
 
     Args:
-        options: with those of `add_accept_altered`.
-        places: results folders, or files.
+        options: the parsed options, including those of `add_accept_altered`.
+        places: results folders, or files in them.
     """
     from heterode.results.trust import trusted
 
@@ -48,5 +48,5 @@ def reading(
 
 
 def mind(line: str) -> None:
-    """Tell what a reader of results must mind."""
+    """Print a caution for the reader of the results."""
     print(f"heterode: warning: {line}", file=sys.stderr, flush=True)

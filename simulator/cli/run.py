@@ -1,9 +1,10 @@
-"""heterode run: the main job."""
+"""heterode run: simulate what an input file describes."""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +18,10 @@ from heterode.cli.results_folder import add_accept_altered, mind
 
 if TYPE_CHECKING:
     from heterode.parameters import Parameters
-    from heterode.runs.stages import Simulation
 
 
 def add(commands: Any) -> None:
-    """Add the command to the parser's."""
+    """Add the command to the parser's commands."""
     run = with_parameters(commands, "run", _run, "pack, mesh and solve; write a results folder")
     run.add_argument(
         "--out", type=Path, metavar="DIR", help="results folder (default: results/<name of PARAMS>)"
@@ -53,35 +53,38 @@ def _run(options: argparse.Namespace, comm: Any) -> int:
         if comm.rank == 0 and not options.quiet:
             print(f"completed already\nresults: {folder}")
         return DONE
-    simulation_of = together(comm, _solver)
-    simulation = simulation_of(
-        parameters,
+    together(comm, _load_solver)
+    from heterode.runs.recorder import Recorder
+    from heterode.runs.whole import lay_out, observed_by, run_through
+
+    recorder = Recorder(
         folder,
-        quiet=options.quiet,
         overwrite=options.overwrite,
         resume=options.resume,
         accept_altered=options.accept_altered,
     )
+    observers = observed_by(recorder, parameters, quiet=options.quiet)
+    setting, crew = lay_out(parameters, observers)
     if comm.rank == 0 and not options.quiet:
         if renamed and not options.resume:
             text = f"{_first_folder(parameters)} is there already: this run goes to {folder}"
             print(f"heterode: {text}", file=sys.stderr, flush=True)
         from heterode.runs.description import describe_regimes
 
-        print("\n".join(["Regimes", *describe_regimes(parameters, simulation.summary)]), flush=True)
+        print("\n".join(["Regimes", *describe_regimes(parameters, setting.summary)]), flush=True)
     try:
-        outcome = simulation.run()
+        outcome = run_through(setting, crew)
     except (InputError, ResumeError):
         raise
     except Exception as error:
         return _fault(error, folder, comm)
     if comm.rank == 0:
         place = f"Results so far: {folder}"
-        if not outcome.begun:
+        if not recorder.begun:
             place = f"The earlier results in {folder} are as they were"
         if outcome.status == "failed":
             print(f"heterode: failed: {outcome.reason}. {place}", file=sys.stderr)
-        elif not outcome.begun:
+        elif not recorder.begun:
             print(f"heterode: {outcome.reason}. {place}", file=sys.stderr)
         elif not options.quiet:
             print(f"{outcome.status}: {outcome.reason}\nresults: {folder}")
@@ -94,8 +97,8 @@ def _run(options: argparse.Namespace, comm: Any) -> int:
 
 
 def _say_page(folder: Path) -> None:
-    """Where to look first."""
-    # Loads pictures and templates, which a run with a report has done already.
+    """Print where to look first."""
+    # This loads pictures and templates, which a run with a report has loaded already.
     from heterode.reporting.page import PAGE
     from heterode.results.folder import ResultsFolder
 
@@ -104,15 +107,13 @@ def _say_page(folder: Path) -> None:
         print(f"page: {page}")
 
 
-def _solver() -> type[Simulation]:
-    # What is missing where the heavy libraries are loaded, all ranks are to know of.
-    from heterode.runs.stages import Simulation
-
-    return Simulation
+def _load_solver() -> None:
+    # All ranks have to learn if a rank lacks one of the heavy libraries that are loaded here.
+    import_module("heterode.runs.whole")
 
 
 def _fault(error: Exception, folder: Path, comm: Any) -> int:
-    """What ended the run, on this rank perhaps alone: say so, and end all ranks."""
+    """Report the error that ended the run, possibly on this rank alone, and end all ranks."""
     show_traceback(error)
     where = f"on rank {comm.rank} of {comm.size}: " if comm.size > 1 else ""
     print(
@@ -125,13 +126,15 @@ def _fault(error: Exception, folder: Path, comm: Any) -> int:
 
 
 def _first_folder(parameters: Parameters) -> Path:
-    """Where results go that no one named."""
+    """Return the folder for results whose place the user did not name."""
     return Path("results") / parameters.source_file.stem
 
 
 def _default_folder(parameters: Parameters, comm: Any, *, latest: bool) -> Path:
-    """results/<name>, or with the first number behind it that is not taken; the last one that is
-    taken if `latest` is wanted, and there is one."""
+    """Return results/<name>, followed by the lowest free number if that is taken.
+
+    If `latest`, return instead the last such folder that exists, if there is one.
+    """
 
     def choose() -> Path:
         first, taken = _first_folder(parameters), None
@@ -147,16 +150,6 @@ def _default_folder(parameters: Parameters, comm: Any, *, latest: bool) -> Path:
 
 
 def _is_completed(folder: Path, parameters: Parameters, comm: Any, accept_altered: bool) -> bool:
-    from heterode.base.ranks import on_root
-    from heterode.runs.resuming import stage
+    from heterode.runs.resuming import is_completed
 
-    def look() -> bool:
-        if stage(folder, parameters) != "completed":
-            return False
-        from heterode.results.trust import check_whole
-
-        check_whole(folder, mind, accept_altered=accept_altered)
-        return True
-
-    completed = on_root(comm, look)
-    return bool(comm.bcast(completed, root=0))
+    return is_completed(folder, parameters, comm, mind=mind, accept_altered=accept_altered)

@@ -1,9 +1,9 @@
 """Standard output and standard error of a command, whatever they are connected to.
 
-What a command writes there tells of its work and is not the work: a reader that went away
-(`heterode check ... | head -1`), a full disk under a log file or an encoding without umlauts must
-not end a run. Characters that the encoding lacks are written as escapes; what cannot be written is
-dropped, and the first reason kept for the end of the command.
+Output describes the work of a command but is not its result. A reader that has gone away (`heterode
+check ... | head -1`), a full disk under a log file or an encoding without umlauts must therefore
+not end a run. Characters missing from the encoding are written as escapes; text that cannot be
+written is dropped, and the first reason is kept for the end of the command.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from typing import Any, TextIO
 
 
 class _Output(io.RawIOBase):
-    """Writes to a file descriptor as long as that works.
+    """Writes to a file descriptor for as long as that succeeds.
 
     Attributes:
-        reason: why the first text was lost; None when none was.
+        reason: the error that lost the first text; None if none was lost.
     """
 
     def __init__(self, descriptor: int) -> None:
@@ -51,9 +51,9 @@ class _Output(io.RawIOBase):
 
 @contextmanager
 def lasting_streams() -> Iterator[_Output]:
-    """While entered, the streams take whatever is printed; yields what becomes of stdout.
+    """Context in which the standard streams accept any text; yields the state of stdout.
 
-    Streams that something else put in place (a test's, a notebook's) are left alone.
+    Streams that other code put in place (a test's or a notebook's) are left alone.
     """
     _open_the_closed()
     before = sys.stdout, sys.stderr
@@ -72,15 +72,17 @@ def lasting_streams() -> Iterator[_Output]:
 
 
 def loss(output: _Output) -> str:
-    """Why a text for standard output was lost; empty when none was, or when its reader left."""
+    """Return why text for stdout was lost; empty if none was lost or the reader has gone away."""
     if output.reason is None or output.reason.errno == errno.EPIPE:
         return ""
     return output.reason.strerror or str(output.reason)
 
 
 def _open_the_closed() -> None:
-    """Connect closed standard streams to nothing: else the next file opened takes their place,
-    and what a library prints goes into it."""
+    """Connect closed standard streams to the null device.
+
+    Otherwise the next file opened would take their place and receive what a library prints.
+    """
     for descriptor in (0, 1, 2):
         try:
             os.fstat(descriptor)

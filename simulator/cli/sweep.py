@@ -1,4 +1,4 @@
-"""heterode sweep: many runs, one table."""
+"""heterode sweep: many runs and one table of their results."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from heterode.sweep.folder import Ended, SweepFolder
-    from heterode.sweep.plan import Plan, Run
+    from heterode.sweep.plan import PlannedRun, SweepPlan
     from heterode.sweep.slots import Slot
 
 _TEXT = (
@@ -29,11 +29,11 @@ _TEXT = (
     "seeds. The same command goes on where it stopped"
 )
 _SHOWN = 10
-"""Failed runs that are told one by one."""
+"""Largest number of failed runs that are listed one by one."""
 
 
 def add(commands: Any) -> None:
-    """Add the command to the parser's."""
+    """Add the command to the parser's commands."""
     sweep = commands.add_parser("sweep", help=_TEXT.partition(":")[0], description=_TEXT)
     sweep.add_argument(
         "sweep", type=Path, metavar="SWEEP", help="sweep file (TOML), or the folder made of one"
@@ -84,20 +84,20 @@ def _sweep(options: argparse.Namespace, comm: Any) -> int:
 
 
 def _writing(
-    options: argparse.Namespace, plan: Plan | None = None, folder: SweepFolder | None = None
+    options: argparse.Namespace, plan: SweepPlan | None = None, folder: SweepFolder | None = None
 ) -> AbstractContextManager[None]:
-    """How the sweep's own files are written; with a plan, after a look at the table's places."""
+    """Return the context for writing the sweep's files; the outputs of a plan are checked first."""
     from heterode.results.written import writing
 
     outputs = [] if plan is None or folder is None else folder.outputs(plan)
     inputs = [options.sweep, *([] if plan is None else [plan.base])]
-    # A sweep's folder, once made, is the only place for its files.
+    # The folder of a sweep, once created, is the only place for its files.
     option = "--out" if options.sweep.is_file() else ""
     return writing(outputs, inputs=inputs, overwrite=options.overwrite, option=option)
 
 
-def _open(options: argparse.Namespace) -> tuple[Plan, SweepFolder]:
-    """The plan and its folder: made of a sweep file, or found."""
+def _open(options: argparse.Namespace) -> tuple[SweepPlan, SweepFolder]:
+    """Return the plan and its folder, created from a sweep file or read from an existing folder."""
     from heterode.sweep.plan import lay_out, read_sweep
 
     folder = _folder(options)
@@ -110,8 +110,8 @@ def _open(options: argparse.Namespace) -> tuple[Plan, SweepFolder]:
     return plan, folder
 
 
-def _open_for(options: argparse.Namespace) -> tuple[Plan, SweepFolder, Run]:
-    """The plan, its folder, and the run that --run names."""
+def _open_for(options: argparse.Namespace) -> tuple[SweepPlan, SweepFolder, PlannedRun]:
+    """Return the plan, its folder, and the run that --run names."""
     with _writing(options):
         plan, folder = _open(options)
         run = next((run for run in plan.runs if run.id == options.run), None)
@@ -121,7 +121,7 @@ def _open_for(options: argparse.Namespace) -> tuple[Plan, SweepFolder, Run]:
 
 
 def _folder(options: argparse.Namespace) -> SweepFolder:
-    """Where the sweep is, or is to be."""
+    """Return the folder where the sweep is, or is to be."""
     from heterode.sweep.folder import SweepFolder
 
     if options.ranks is not None and options.ranks < 1:
@@ -137,14 +137,15 @@ def _folder(options: argparse.Namespace) -> SweepFolder:
 
 
 def _pool(options: argparse.Namespace) -> int:
-    """Do all runs that are left, on the cores here."""
+    """Do all remaining runs on the cores of this machine; returns the exit code."""
     from heterode.sweep.pool import local_slots
 
     folder = _folder(options)
     slots = local_slots(folder, options.ranks or 1, options.jobs)
     try:
         if options.sweep.is_file() and not folder.plan.exists():
-            # None has run: workers load their libraries while the sweep is read and validated.
+            # No run has been done, so workers load their libraries while the sweep is read and
+            # validated.
             for slot in slots:
                 slot.prepare()
         from heterode.sweep.plan import Draft, lay_out, read_sweep
@@ -152,7 +153,8 @@ def _pool(options: argparse.Namespace) -> int:
         found = folder.read() if options.sweep.is_dir() else read_sweep(options.sweep)
         ranks = options.ranks or found.file.ranks
         if options.ranks is None and ranks > 1:
-            # Only the file says so: these runs start their ranks themselves.
+            # Only the sweep file sets the number of ranks, and such runs start their ranks
+            # themselves.
             _dismiss(slots)
             slots = local_slots(folder, ranks, options.jobs)
         if isinstance(found, Draft):
@@ -171,8 +173,8 @@ def _pool(options: argparse.Namespace) -> int:
             slot.close()
 
 
-def _warn(plan: Plan, options: argparse.Namespace) -> None:
-    """Say what is wrong with the sweep as a whole, and what it runs less often, before its runs."""
+def _warn(plan: SweepPlan, options: argparse.Namespace) -> None:
+    """Print the warnings of the sweep as a whole, and which points have fewer runs."""
     if not options.quiet:
         for remark in plan.remarks:
             print(f"heterode: {remark}", file=sys.stderr, flush=True)
@@ -181,14 +183,14 @@ def _warn(plan: Plan, options: argparse.Namespace) -> None:
 
 
 def _dismiss(slots: Sequence[Slot]) -> None:
-    """No run is wanted of them: they need not get ready either."""
+    """Close slots for which there is no run, so that they do not get ready in vain."""
     for slot in slots:
         slot.kill()
         slot.close()
 
 
 def _load_findings() -> None:
-    """Load what `_collect` needs, while the last runs go on."""
+    """Load the modules that `_collect` needs while the last runs are still going on."""
     from heterode.sweep.worker import lasting
 
     with lasting():
@@ -196,7 +198,11 @@ def _load_findings() -> None:
 
 
 def _run(
-    plan: Plan, folder: SweepFolder, slots: Sequence[Slot], ranks: int, options: argparse.Namespace
+    plan: SweepPlan,
+    folder: SweepFolder,
+    slots: Sequence[Slot],
+    ranks: int,
+    options: argparse.Namespace,
 ) -> int:
     from heterode.progress.board import Board
     from heterode.results.folder import ResultsFolder
@@ -204,7 +210,7 @@ def _run(
     from heterode.sweep.pool import Pool, tasks_of
 
     with _writing(options, plan, folder):
-        # Looked at before anything is run, which may take days.
+        # The outputs are checked before any run starts, since the runs may take days.
         lock = FolderLock(ResultsFolder(folder.path))
     try:
         tasks = tasks_of(plan, folder, retry=options.retry_failed)
@@ -228,8 +234,8 @@ def _run(
         lock.release()
 
 
-def _checked(plan: Plan, folder: SweepFolder, options: argparse.Namespace) -> int:
-    """Collect, after a look at the files that the numbers come from."""
+def _checked(plan: SweepPlan, folder: SweepFolder, options: argparse.Namespace) -> int:
+    """Collect the table after checking the files that its numbers come from."""
     from heterode.results.marks import leave_note, marking
     from heterode.sweep.table import check_runs
 
@@ -241,7 +247,7 @@ def _checked(plan: Plan, folder: SweepFolder, options: argparse.Namespace) -> in
     return code
 
 
-def _collect(plan: Plan, folder: SweepFolder, options: argparse.Namespace) -> int:
+def _collect(plan: SweepPlan, folder: SweepFolder, options: argparse.Namespace) -> int:
     from heterode.sweep.findings import Findings, write_findings
     from heterode.sweep.table import collect, write_table
     from heterode.sweep.validity import warning_lines
@@ -252,7 +258,7 @@ def _collect(plan: Plan, folder: SweepFolder, options: argparse.Namespace) -> in
         try:
             found = write_findings(plan, folder, table)
         except Exception as error:
-            # The table is there already, which is what all else is made of.
+            # The table, from which everything else is derived, has been written already.
             why = " ".join(f"{type(error).__name__}: {error}".split())
             print(f"heterode: warning: figures and statistics: {why}", file=sys.stderr)
             found = Findings((), ())
@@ -279,7 +285,7 @@ def _count(table: pd.DataFrame) -> str:
     return ", ".join(f"{counts[status]} {status}" for status in order if status in counts)
 
 
-def _list(plan: Plan, folder: SweepFolder, ranks: int, options: argparse.Namespace) -> int:
+def _list(plan: SweepPlan, folder: SweepFolder, ranks: int, options: argparse.Namespace) -> int:
     from heterode.sweep.pool import tasks_of
 
     launcher = f"mpirun -n {ranks} " if ranks > 1 else ""
@@ -290,7 +296,7 @@ def _list(plan: Plan, folder: SweepFolder, ranks: int, options: argparse.Namespa
     return DONE
 
 
-def _submit(plan: Plan, folder: SweepFolder, ranks: int, options: argparse.Namespace) -> int:
+def _submit(plan: SweepPlan, folder: SweepFolder, ranks: int, options: argparse.Namespace) -> int:
     from heterode.sweep.pool import tasks_of
     from heterode.sweep.slurm import submit
 
@@ -307,7 +313,7 @@ def _submit(plan: Plan, folder: SweepFolder, ranks: int, options: argparse.Names
 
 
 def _one(options: argparse.Namespace, comm: Any) -> int:
-    """One run of a sweep, on all ranks here."""
+    """Do one run of a sweep on all ranks of this command."""
     from heterode.base.ranks import from_root, together
 
     plan, folder, run = from_root(comm, lambda: _open_for(options))
@@ -334,7 +340,7 @@ def _one(options: argparse.Namespace, comm: Any) -> int:
 
 
 def _worker() -> tuple[Callable[..., Ended], Any]:
-    # What is missing where the heavy libraries are loaded, all ranks are to know of.
+    # All ranks have to learn if a rank lacks one of the heavy libraries that are loaded here.
     from mpi4py import MPI
 
     from heterode.sweep.work import work

@@ -1,4 +1,4 @@
-"""heterode twin: the homogenised half-cell of a run in PyBaMM, beside the run."""
+"""heterode twin: the homogenised counterpart of a run, a half-cell in PyBaMM, beside the run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from heterode.cli.results_folder import add_accept_altered, reading, with_result
 
 
 def add(commands: Any) -> None:
-    """Add the command to the parser's."""
+    """Add the command to the parser's commands."""
     twin = with_results(
         commands,
         "twin",
@@ -54,7 +54,8 @@ def _twin(options: argparse.Namespace, comm: Any) -> int:
         from heterode.results.folder import ResultsFolder
 
         with reading(options, [options.results]):
-            # What is no folder is the input's fault, before it is in the output's way.
+            # A path that is not a folder is an input mistake; it must not be reported as in the
+            # output's way.
             ResultsFolder.open(options.results)
             _work(options)
 
@@ -76,7 +77,7 @@ def _work(options: argparse.Namespace) -> None:
 
     ResultsFolder.open(options.results)
     place = options.out or options.results / "report"
-    # Looked at before PyBaMM is installed, which takes minutes.
+    # This is checked before PyBaMM is installed, which takes minutes.
     with writing(
         outputs_of(place, run=not options.write_only), overwrite=options.overwrite, option="--out"
     ):

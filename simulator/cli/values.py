@@ -1,4 +1,4 @@
-"""Values of options: each function reads a text, as argparse's `type`, and says what is wrong."""
+"""Values of options: each function converts a text, as argparse's `type`, or says what is wrong."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from heterode.base.units import UnitError, quantity
 from heterode.base.words import counted
 
 LEAST_UM, LARGEST_UM = 1e-4, 1e6
-"""Lengths of options: from a tenth of a nanometre to a metre."""
+"""Smallest and largest length of an option, um: a tenth of a nanometre and a metre."""
 
 FARTHEST = 1e12
-"""Bound of numbers without a range of their own: none means more, and their cubes are finite."""
+"""Bound of numbers without a range of their own; larger ones have no meaning and infinite cubes."""
 
 
 def length(text: str) -> float:
-    """A length with its unit, in um."""
+    """Convert a length with its unit to um."""
     try:
         size = 1e6 * quantity(text, "m")
     except UnitError as error:
@@ -28,7 +28,7 @@ def length(text: str) -> float:
 
 
 def length_in_um(text: str) -> float:
-    """A length from 0 up, in um; a bare number is one."""
+    """Convert a length of at least 0 to um; a bare number is in um."""
     try:
         size = float(text)
     except ValueError:
@@ -42,7 +42,7 @@ def length_in_um(text: str) -> float:
 
 
 def positive_length_in_um(text: str) -> float:
-    """The same from a tenth of a nanometre up."""
+    """Convert a length of at least a tenth of a nanometre to um; a bare number is in um."""
     size = length_in_um(text)
     if size < LEAST_UM:
         raise ArgumentTypeError(f"'{text}' is not a length from 0.1 nm to 1 m")
@@ -50,7 +50,7 @@ def positive_length_in_um(text: str) -> float:
 
 
 def voxel(text: str) -> tuple[float, ...]:
-    """Edges of a pixel, or of a voxel along x, y, z, in um: "0.1um", "0.1um,0.1um,0.2um"."""
+    """Convert the edges of a pixel or voxel along x, y, z to um: "0.1um", "0.1um,0.1um,0.2um"."""
     edges = tuple(length(part) for part in text.split(","))
     if len(edges) not in (1, 3):
         raise ArgumentTypeError(
@@ -60,7 +60,7 @@ def voxel(text: str) -> tuple[float, ...]:
 
 
 def number(low: float, high: float) -> Callable[[str], float]:
-    """A number from `low` to `high`."""
+    """Return a converter for numbers from `low` to `high`."""
 
     def read(text: str) -> float:
         try:
@@ -75,17 +75,17 @@ def number(low: float, high: float) -> Callable[[str], float]:
 
 
 def positive_number(text: str) -> float:
-    """A number above 0, neither vanishing nor beyond all measure."""
+    """Convert a number above 0 that is neither vanishingly small nor absurdly large."""
     return number(1.0 / FARTHEST, FARTHEST)(text)
 
 
 def any_number(text: str) -> float:
-    """A number of either sign that is not beyond all measure."""
+    """Convert a number of either sign that is not absurdly large."""
     return number(-FARTHEST, FARTHEST)(text)
 
 
 def number_or(*words: str) -> Callable[[str], float | str]:
-    """One of some words, or a number."""
+    """Return a converter for a number or one of the given words."""
 
     def read(text: str) -> float | str:
         if text in words:
@@ -99,7 +99,7 @@ def number_or(*words: str) -> Callable[[str], float | str]:
 
 
 def one_of(*words: str) -> Callable[[str], str]:
-    """One of some words."""
+    """Return a converter that accepts one of the given words."""
 
     def read(text: str) -> str:
         if text not in words:
@@ -110,12 +110,12 @@ def one_of(*words: str) -> Callable[[str], str]:
 
 
 def whole(low: int, high: int) -> Callable[[str], int]:
-    """A whole number from `low` to `high`."""
+    """Return a converter for whole numbers from `low` to `high`."""
 
     def read(text: str) -> int:
         try:
             value = int(text)
-        except ValueError:  # no number, or one of 5000 digits
+        except ValueError:  # not a number, or one of 5000 digits
             value = low - 1
         if not low <= value <= high:
             raise ArgumentTypeError(f"'{text}' is no whole number from {low} to {high}")
@@ -125,14 +125,14 @@ def whole(low: int, high: int) -> Callable[[str], int]:
 
 
 def numbers(*counts: int, form: str = "") -> Callable[[str], tuple[float, ...]]:
-    """As many numbers between commas, as one of the counts says."""
+    """Return a converter for numbers separated by commas, whose count must be one of `counts`."""
 
     def read(text: str) -> tuple[float, ...]:
         try:
             found = tuple(float(part) for part in text.split(","))
         except ValueError:
             raise ArgumentTypeError(f"'{text}' is not numbers with commas{_as(form)}") from None
-        if not all(abs(value) <= FARTHEST for value in found):  # nan is not either
+        if not all(abs(value) <= FARTHEST for value in found):  # this is also false for nan
             raise ArgumentTypeError(f"'{text}' has a number beyond {FARTHEST:g}{_as(form)}")
         if len(found) not in counts:
             wanted = " or ".join(str(count) for count in counts)
@@ -145,7 +145,7 @@ def numbers(*counts: int, form: str = "") -> Callable[[str], tuple[float, ...]]:
 
 
 def direction(text: str) -> tuple[float, ...]:
-    """Three finite numbers between commas that point somewhere."""
+    """Convert three finite numbers separated by commas to a direction that is not zero."""
     found = numbers(3)(text)
     if not all(map(math.isfinite, found)) or not 0.0 < math.hypot(*found) < math.inf:
         raise ArgumentTypeError(f"'{text}' points nowhere: three numbers, not all 0, as in 0,0,1")
@@ -153,7 +153,7 @@ def direction(text: str) -> tuple[float, ...]:
 
 
 def intervals(*counts: int) -> Callable[[str], tuple[float, ...]]:
-    """Numbers between commas, in increasing pairs."""
+    """Return a converter for intervals: increasing pairs of numbers, separated by commas."""
 
     def read(text: str) -> tuple[float, ...]:
         found = numbers(*counts)(text)
@@ -168,7 +168,7 @@ def intervals(*counts: int) -> Callable[[str], tuple[float, ...]]:
 
 
 def some_of(allowed: Sequence[str]) -> Callable[[str], tuple[str, ...]]:
-    """Some of the allowed words, between commas, each once."""
+    """Return a converter for a list of allowed words, separated by commas, each at most once."""
 
     def read(text: str) -> tuple[str, ...]:
         found = tuple(dict.fromkeys(part.strip().lower() for part in text.split(",")))

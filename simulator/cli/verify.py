@@ -1,4 +1,4 @@
-"""heterode verify: what of a results folder is as its run wrote it, file by file."""
+"""heterode verify: which files of a results folder are as the run wrote them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _REPORT = "Draw it again with `heterode figures` or `heterode report`"
 
 
 def add(commands: Any) -> None:
-    """Add the command to the parser's."""
+    """Add the command to the parser's commands."""
     with_results(
         commands,
         "verify",
@@ -70,7 +70,7 @@ def _verdict(finding: Finding) -> str:
 
 
 def _others(top: Path, known: set[str]) -> list[str]:
-    """Files in the folder that no digest is known of."""
+    """Return the files in the folder for which no digest is known."""
     files = (path for path in sorted(top.rglob("*")) if path.is_file())
     names = [path.relative_to(top).as_posix() for path in files]
     return [name for name in names if name not in known]

@@ -6,6 +6,8 @@ In files the same parts are named groups: `cbd`, `separator`, `particle_0007`, `
 
 from __future__ import annotations
 
+from heterode.physics.weak_form import Region
+
 CBD = 1
 """Carbon-binder domain: the whole coating apart from the particles."""
 
@@ -19,6 +21,9 @@ LITHIUM = 12
 WALLS = 13
 INTERFACE = 14
 """Facets between a particle and the carbon-binder domain."""
+
+REGIONS: dict[int, Region] = {CBD: "binder", SEPARATOR: "separator"}
+"""What the weak forms call them; the particles are a region too."""
 
 CELL_NAMES = {CBD: "cbd", SEPARATOR: "separator"}
 FACET_NAMES = {COLLECTOR: "collector", LITHIUM: "lithium", WALLS: "walls", INTERFACE: "interface"}

@@ -120,6 +120,7 @@ class ActiveMaterial(Section):
     rate_constant: RateConstant | None = None
     """Value of both constants below, m/s."""
     rate_constant_cathodic: RateConstant | None
+    """k_c of equation (13), m/s."""
     rate_constant_anodic: RateConstant | None
     """None only where the law needs no rate constant and leaves them out."""
     rate_constant_activation_energy: ActivationEnergy = 0.0
@@ -129,6 +130,7 @@ class ActiveMaterial(Section):
     # All sources of rate constants in the project's table use 0.5 and 0.5, except O'Regan's.
     anodic_transfer: Fraction = 0.5
     cathodic_transfer: Fraction = 0.5
+    """Transfer coefficients aa and ac; they sum to 1."""
     reference_concentration: SaltConcentration = 1000.0
     electronic_conduction_in_particles: bool = False
     """Whether electrons flow through particles as well as through the carbon binder."""
@@ -343,6 +345,8 @@ class Collector(Section):
     else (1e-6 ohm m^2: 10 uV at 10 A/m^2); it makes the prescribed current a boundary term."""
 
     connection: Literal["equipotential", "uniform_flux"] = "equipotential"
+    """One potential along the collector behind the contact resistance, or the applied current
+    spread evenly over its contact with the carbon."""
     contact_resistance: Annotated[
         float,
         Physical("ohm*m^2", shown="ohm*cm^2", at_least=1e-8, up_to=1e3, example="0.01 ohm cm^2"),

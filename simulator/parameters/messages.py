@@ -45,6 +45,7 @@ def first_line(
     file: Path,
     changed: AbstractSet[Key] = frozenset(),
     root: Root = Parameters,
+    how: str = "--set",
 ) -> str:
     """Return the message of an InputError, with the first mistake in full and all others briefly.
 
@@ -52,6 +53,7 @@ def first_line(
         data: the tables of the file after overrides, for the values.
         changed: keys that `--set` gave.
         root: the schema of the file.
+        how: what gave them in its place.
     """
     found = sorted(error.errors(include_url=False), key=lambda e: _RANK.get(e["type"], 1))
     # A file can have a million mistakes.
@@ -67,7 +69,7 @@ def first_line(
     (details, mistake, key), *others = mistakes.values()
     unknown = details["type"] == "extra_forbidden"
     by_set = any(key[: len(c)] == c or (unknown and c[: len(key)] == key) for c in changed)
-    line = mistake_line(mistake, key, data, f"{file} with --set" if by_set else str(file))
+    line = mistake_line(mistake, key, data, f"{file} with {how}" if by_set else str(file))
     return line + _others([(mistake, key) for _, mistake, key in others], data, uncounted)
 
 

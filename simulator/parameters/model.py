@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import PrivateAttr, ValidationError, model_validator
 
+from heterode.base.toml_text import toml_text
 from heterode.distributions.gaussian_field import MOST_POINTS
 from heterode.parameters.composition import Composition
 from heterode.parameters.fields import MistakeError, Physical, Section, Temperature
@@ -85,6 +87,90 @@ class Parameters(Section):
                 key=("penalty", "correlation_length"),
             )
         return self
+
+    # -- for Python -------------------------------------------------------------------------
+
+    @classmethod
+    def load(cls, path: str | Path) -> Parameters:
+        """The parameters of an input file.
+
+        Args:
+            path: the TOML file. Files that it names are looked for beside it.
+
+        Raises:
+            InputError: one line that names file, key, value, what is allowed and the remedy.
+        """
+        from heterode.parameters.loading import load_parameters
+
+        return load_parameters(path)
+
+    @classmethod
+    def from_dict(
+        cls, tables: Mapping[str, Any], *, source: str | Path = "parameters"
+    ) -> Parameters:
+        """The parameters of tables as an input file would hold them.
+
+        Args:
+            tables: a dict a section. A value is a text with its unit ("46 um"), a plain number in
+                SI, or a pint quantity of any registry. Paths are looked for in the working folder.
+            source: what messages name in the place of a file.
+
+        Raises:
+            InputError: as in `load`.
+        """
+        from heterode.parameters.loading import parameters_of
+
+        return parameters_of(tables, source)
+
+    def with_values(self, values: Mapping[str, Any]) -> Parameters:
+        """These parameters with other values of some keys.
+
+        What a new value leaves without effect is left out with it, as after `--set` of the command
+        line: `{"penalty.distribution": "none"}` is enough. So is the title, where the values change
+        what is run.
+
+        Args:
+            values: by dotted key, such as "geometry.particles" or "protocol.steps". A value is a
+                text with its unit ("46 um"), a plain number in SI, or a pint quantity of any
+                registry; None takes the key out.
+
+        Raises:
+            InputError: as in `load`.
+        """
+        from heterode.parameters.loading import with_values
+
+        return with_values(self, values)
+
+    def toml(self) -> str:
+        """An input file of these parameters, as text: `load` reads it back to equal ones.
+
+        Values are as they were given, with their units; paths are absolute.
+        """
+        return toml_text(self._given)
+
+    def __eq__(self, other: object) -> bool:
+        # Where they were read from is no part of them.
+        return isinstance(other, Parameters) and self.__dict__ == other.__dict__
+
+    def __repr__(self) -> str:
+        return f"<Parameters of {self.source_file}: {self.title}>".replace(": >", ">")
+
+    def __str__(self) -> str:
+        from heterode.parameters.listing import parameter_rows
+
+        return "\n".join(f"{key} = {value}" for key, value in parameter_rows(self))
+
+    def __rich_repr__(self) -> Iterator[tuple[str, str]]:
+        from heterode.parameters.listing import parameter_rows
+
+        yield from parameter_rows(self)
+
+    def _repr_html_(self) -> str:
+        from heterode.parameters.listing import html_table
+
+        return html_table(self)
+
+    # -- where they come from ---------------------------------------------------------------
 
     @classmethod
     def of_file(

@@ -204,6 +204,7 @@ class Solver(Section):
     """[solver]: tolerances, which apply to each time step, and other settings with defaults."""
 
     linear_solver: Literal["auto"] | Preset = "auto"
+    """`direct` factorises, `fieldsplit` iterates; `auto` chooses by size, see `preset`."""
     degree: Order = 1
     fraction_tolerance: Tolerance = 1e-4
     """Error of the lithium fraction that is allowed in each time step."""
@@ -215,8 +216,12 @@ class Solver(Section):
     newton_tolerance: Tolerance = 1e-7
     """Error that Newton's method may leave, as a fraction of the tolerances above."""
     newton_iterations: Annotated[int, Field(ge=2, le=200)] = 20
+    """Iterations after which Newton's method gives up, and the time step is shortened."""
     initial_step: Duration | None = None
+    """First time step of a protocol step, s; None: 1e-4 of the time a full charge at its rate
+    takes, and 1 s at most."""
     minimum_step: Duration = 1e-3
+    """Shortest time step, s: a run ends where even this one cannot be solved."""
     maximum_step_fraction: Annotated[float, Physical(at_least=1e-5, up_to=1, example="0.0125")] = (
         1.0 / 80.0
     )
@@ -241,8 +246,12 @@ class Output(Section):
     are kept."""
 
     directory: Path | None = None
+    """The results folder where the command line names none; None: the command chooses."""
     fields_every: Annotated[int, Field(ge=1)] = 1
+    """Every how many time steps fields/ is written to; ends of protocol steps and voltage stops are
+    written all the same."""
     particles_every: Annotated[int, Field(ge=1)] = 1
+    """The same for particles.h5."""
     checkpoint_every: Annotated[
         float, Physical("s", shown="min", at_least=0, up_to=1e5, example="10 min")
     ] = 600.0

@@ -19,7 +19,7 @@ preconditioner, files, conservation and the estimate of sizes read it. Stored fi
 that they are one slice of the vector; the order is that of the block Gauss-Seidel preconditioner
 too. Beside the fields there are two scalars, the cell voltage V and the cell current I.
 
-Commands that solve nothing read this table too: so UFL is loaded with the first form.
+Commands that solve nothing read this table too: so UFL and the laws are loaded with the first form.
 """
 
 from __future__ import annotations
@@ -36,11 +36,32 @@ from heterode.physics.weak_form import Context, Domain, Weak
 
 if TYPE_CHECKING:
     from heterode.parameters import Parameters
+    from heterode.physics.active_material import ActivePhase
+    from heterode.physics.kinetics import SurfaceCurrent
 
 Floats = npt.NDArray[np.float64]
 
 LOWEST_SALT = 1e-3
 """Relative salt concentration below which the electrolyte counts as depleted."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """What a law may know of the surface that it is for.
+
+    Attributes:
+        material: of the particles.
+        penalty: (points,) factor of each quadrature point of a reacting surface.
+        area: of the surface, m^2 (2D: m).
+    """
+
+    material: ActivePhase
+    penalty: Floats
+    area: float
+
+
+Law = Callable[[Site], "SurfaceCurrent | None"]
+"""Makes the law of a surface's current; None where no current flows with the given parameters."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +74,7 @@ class Surface:
         phase: of a reaction, the active material; "" of a terminal.
         facets: which facets of the mesh it is: "interface", "lithium" or "collector".
         sides: domains that meet there, the one that the facets are seen from first.
+        law: of the current.
         carried: charge through it over the charge that passes the cell, by the direction of i.
         of_rates: the current follows from the rates of change of fields and V, as that of a
             double layer does.
@@ -63,21 +85,42 @@ class Surface:
     phase: str
     facets: Literal["interface", "lithium", "collector"]
     sides: tuple[Domain, ...]
+    law: Law
     carried: float = 1.0
     of_rates: bool = False
 
 
+def _insertion(site: Site) -> SurfaceCurrent:
+    return site.material.insertion(site.penalty)
+
+
+def _double_layer(site: Site) -> SurfaceCurrent | None:
+    return site.material.double_layer
+
+
+def _lithium_metal(site: Site) -> SurfaceCurrent:
+    from heterode.physics.terminals import lithium_metal
+
+    return lithium_metal(site.material.parameters)
+
+
+def _collector(site: Site) -> SurfaceCurrent:
+    from heterode.physics.terminals import collector
+
+    return collector(site.material.parameters, site.area)
+
+
 BETWEEN: tuple[Domain, ...] = ("particles", "electrolyte", "carbon")
-INTERFACE = Surface("interface", "reaction", "active_material", "interface", BETWEEN)
+INTERFACE = Surface("interface", "reaction", "active_material", "interface", BETWEEN, _insertion)
 """Insertion, i positive when lithium leaves the particle."""
 
-LITHIUM = Surface("lithium", "terminal", "", "lithium", ("electrolyte",))
+LITHIUM = Surface("lithium", "terminal", "", "lithium", ("electrolyte",), _lithium_metal)
 """The lithium metal, i positive when lithium is deposited."""
 
-COLLECTOR = Surface("collector", "terminal", "", "collector", ("carbon",), carried=-1.0)
+COLLECTOR = Surface("collector", "terminal", "", "collector", ("carbon",), _collector, -1.0)
 """The current collector, i positive out of the carbon."""
 
-DOUBLE_LAYER = replace(INTERFACE, name="double_layer", of_rates=True)
+DOUBLE_LAYER = replace(INTERFACE, name="double_layer", law=_double_layer, of_rates=True)
 """Charging of the interface, in the direction of the insertion current."""
 
 SURFACES = (INTERFACE, LITHIUM, COLLECTOR, DOUBLE_LAYER)

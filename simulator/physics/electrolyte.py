@@ -65,7 +65,7 @@ def ionic_charge(c: Context) -> Weak:
 
 def ionic_current(c: Context, k: ElectrolyteCoefficients) -> Any:
     """i_l, A m^-2."""
-    y, phi_l, T = c.u["y"], c.u["phi_l"], c.parameters.temperature
+    y, phi_l, T = c.u["y"], c.u["phi_l"], c.T
     diffusion_potential = 2 * GAS_CONSTANT * T / FARADAY * (1 - k.t_plus) * k.tdf
     return k.kappa * (diffusion_potential * grad(y) / positive(y) - grad(phi_l))
 
@@ -89,7 +89,7 @@ class ElectrolyteCoefficients:
 
 def coefficients(c: Context) -> ElectrolyteCoefficients:
     """Effective properties at the concentration that the unknown y gives."""
-    p, T = c.parameters, c.parameters.temperature
+    p, T = c.parameters, c.T
     functions, factor = p.electrolyte.functions, transport_factor(c)
     c_l = p.electrolyte.initial_concentration * positive(c.u["y"])
     return ElectrolyteCoefficients(

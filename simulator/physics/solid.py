@@ -25,14 +25,11 @@ from heterode.physics.weak_form import Context, Weak
 def lithium(c: Context) -> Weak:
     """Storage F c_max s v and diffusion F c_max D_s grad s . grad v."""
     s, v, dx = c.u["s"], c.v["s"], c.dx["particles"]
-    material = c.parameters.active_material
-    c_max = material.maximum_concentration
-    D_s = material.diffusivity_of_fraction(s, c.parameters.temperature)
-    is_constant = isinstance(material.diffusivity, float)
-    if is_constant:
+    c_max, D_s = c.material.maximum_concentration, c.material.diffusivity(s, c.T)
+    if c.material.is_diffusivity_constant:
         D_s = c.constant("particles", D_s)
     return Weak(
         storage=FARADAY * c_max * s * v * dx,
         volume=FARADAY * c_max * D_s * inner(grad(s), grad(v)) * dx,
-        linear=is_constant,
+        linear=c.material.is_diffusivity_constant,
     )

@@ -10,8 +10,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+import numpy as np
+import numpy.typing as npt
+
 if TYPE_CHECKING:
     from heterode.parameters import Parameters
+    from heterode.physics.active_material import ActivePhase
+
+Floats = npt.NDArray[np.float64]
 
 Domain = Literal["particles", "electrolyte", "carbon"]
 """Where a field lives: in the particles; in carbon-binder domain and separator; in the
@@ -29,6 +35,14 @@ class Context(Protocol):
     @property
     def parameters(self) -> Parameters:
         """The cell's parameters, in SI units."""
+
+    @property
+    def T(self) -> float:
+        """Temperature, K."""
+
+    @property
+    def material(self) -> ActivePhase:
+        """What the particles are made of."""
 
     @property
     def u(self) -> Mapping[str, Any]:
@@ -49,8 +63,13 @@ class Context(Protocol):
     def constant(self, domain: Domain, value: float) -> Any:
         """A number on a domain; another value needs no other compiled form."""
 
-    def by_region(self, domain: Domain, values: Mapping[Region, float]) -> Any:
-        """A property that is constant in each region of a domain; the same one if asked again."""
+    def by_region(self, domain: Domain, values: Mapping[Region, float | Floats]) -> Any:
+        """A property that is constant in each region of a domain; the same one if asked again.
+
+        Args:
+            domain: where.
+            values: of its regions; those of the particles may be (N,), one for each.
+        """
 
 
 @dataclass(frozen=True)

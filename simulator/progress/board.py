@@ -1,4 +1,4 @@
-"""How a sweep goes on: a live table of its runs on a terminal, a line per run elsewhere."""
+"""The progress of a sweep: a live table of runs on a terminal, otherwise a line for each run."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from heterode.progress.lines import wall_time
 _REDRAW_S = 0.25
 _COLOURS = {"completed": "green", "failed": "red", "stopped": "yellow"}
 _LAST = 5
-"""Runs that ended of which the table shows the last."""
+"""Number of ended runs that the table shows."""
 
 
 @dataclass
@@ -32,23 +32,23 @@ class _Going:
 
 @dataclass
 class _Count:
-    """How many runs ended so, of this call; and how long they took."""
+    """The number of runs with one status in this call, and the time they took."""
 
     ended: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
 
 
 class Board:
-    """Shows the runs of a sweep; used by one thread.
+    """Shows the runs of a sweep; used by one thread only.
 
     Args:
         stream: usually stderr.
-        title: of the sweep.
-        total: runs of the sweep.
-        before: how many of them were done in earlier calls.
-        at_once: how many run at a time.
-        quiet: show nothing.
-        clock: seconds, for the tests.
+        title: the sweep's title.
+        total: the number of runs of the sweep.
+        before: the number of runs that earlier calls completed.
+        at_once: the number of simultaneous runs.
+        quiet: whether to show nothing.
+        clock: function that returns seconds, replaced in tests.
     """
 
     def __init__(
@@ -77,17 +77,17 @@ class Board:
             self._live.start()
 
     def begin(self, name: str, label: str) -> None:
-        """A run begins."""
+        """Show that a run begins."""
         self._going[name] = _Going(label, self._clock())
         self.draw()
 
     def line(self, name: str, text: str) -> None:
-        """What a run says of itself."""
+        """Show the latest line of a run's own output."""
         if name in self._going:
             self._going[name].line = text
 
     def end(self, name: str, status: str, reason: str) -> None:
-        """A run ended."""
+        """Show that a run ended."""
         going = self._going.pop(name, _Going("", self._clock()))
         seconds = self._clock() - going.since
         self._count.ended[status] = self._count.ended.get(status, 0) + 1
@@ -101,14 +101,14 @@ class Board:
         self.draw()
 
     def say(self, text: str) -> None:
-        """A line that stays."""
+        """Print a line that stays."""
         if self._live is None:
             self._print(f"heterode: {text}")
         elif not self._quiet:
             self._live.console.print(f"heterode: {text}", markup=False, soft_wrap=True)
 
     def draw(self, *, now: bool = False) -> None:
-        """Redraw the table, where there is one and it is time."""
+        """Redraw the table, if there is one and it is time."""
         if self._live is None:
             return
         if now or self._clock() - self._drawn_at >= _REDRAW_S:
@@ -116,12 +116,12 @@ class Board:
             try:
                 self._live.update(self._table(), refresh=True)
             except (OSError, ValueError):
-                # The terminal is gone; the sweep is not concerned.
+                # The terminal is gone, which does not concern the sweep.
                 self._live = None
                 self._quiet = True
 
     def close(self) -> None:
-        """The last state stays."""
+        """Draw the last state, which stays."""
         self.draw(now=True)
         if self._live is not None:
             self._live.stop()

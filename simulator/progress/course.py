@@ -1,4 +1,4 @@
-"""How far a protocol has come."""
+"""How much of a protocol is done."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ Floats = npt.NDArray[np.float64]
 
 
 class Journey:
-    """How far a protocol has come, as the user sees it: evenly over its steps.
+    """Measures how much of a protocol is done, with all steps counted alike.
 
-    Within a step it is the share of its duration or, where a voltage or a lithium fraction ends it,
-    of the way of the mean lithium fraction there (at a voltage the open-circuit value). Steps that
-    repeat until something happens count as one.
+    Within a step it is the share of the step's duration. If a voltage or a lithium fraction ends
+    the step, it is the share of the change of mean lithium fraction that leads there (for a
+    voltage, to the open-circuit value). Steps that repeat until something happens count as one.
 
     Args:
         protocol: the steps, or the group that repeats them.
-        lithium_fraction: open-circuit lithium fraction of voltages, V.
+        lithium_fraction: function that returns the open-circuit lithium fraction of a voltage, V.
     """
 
     def __init__(
@@ -35,12 +35,12 @@ class Journey:
     def fraction_done(
         self, sample: Sample, of_duration: float | None, place: Place | None = None
     ) -> float | None:
-        """0 to 1, or None where nothing tells.
+        """Return the share that is done, 0 to 1, or None if it cannot be determined.
 
         Args:
             sample: the state.
-            of_duration: share of the step that has passed; None if it cannot tell.
-            place: of the step; None takes the sample's number, where nothing repeats.
+            of_duration: share of the step's duration that has passed; None if it has none.
+            place: place of the step; None takes the sample's step number, if nothing repeats.
         """
         unit, at, before, share = unit_at(self._root, place or ((sample.step, 0),))
         if str(at) != self._unit:
@@ -54,11 +54,11 @@ class Journey:
 
     @property
     def memory(self) -> tuple[str, float]:
-        """What is under way, and the mean lithium fraction it began at."""
+        """Return the current step and the mean lithium fraction at which it began."""
         return self._unit, self._begin
 
     def recall(self, memory: tuple[str, float]) -> None:
-        """Go on from the memory of an earlier run's journey."""
+        """Continue from the memory of an earlier run."""
         self._unit, self._begin = str(memory[0]), memory[1]
 
     def _of_way(self, sample: Sample, cutoffs: Sequence[Cutoff]) -> float | None:

@@ -1,4 +1,4 @@
-"""The texts of progress: a line for the state, and times as people say them."""
+"""The texts of progress: a line for the state, and times in everyday units."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from heterode.results.sample import Sample
 def progress_line(
     sample: Sample, step_size: float, done: float | None, remaining: float | None
 ) -> str:
-    """The line's text, such as
-    ` 42 %  t = 3.52 h  V = 3.8421 V  x = 0.6132  step 312 s  left 1 min 10 s`.
+    """Return the line for a state.
+
+    It looks like this: ` 42 %  t = 3.52 h  V = 3.8421 V  x = 0.6132  step 312 s  left 1 min 10 s`.
     """
     parts = [
         "" if done is None else f"{100 * done:3.0f} %",
@@ -23,12 +24,12 @@ def progress_line(
 
 
 def simulated_time(seconds: float) -> str:
-    """Simulated time: "0.25 s", "312 s", "3.52 h"."""
+    """Return a simulated time as "0.25 s", "312 s" or "3.52 h"."""
     return f"{seconds:.3g} s" if seconds < 999.5 else f"{seconds / 3600:.3g} h"
 
 
 def wall_time(seconds: float) -> str:
-    """Time to wait: "48 s", "1 min 10 s", "3 h 05 min"."""
+    """Return a waiting time as "48 s", "1 min 10 s" or "3 h 05 min"."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

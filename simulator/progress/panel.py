@@ -1,4 +1,4 @@
-"""The live panel of a run on a terminal: how far, voltage and spread with their courses so far."""
+"""The live panel of a run on a terminal: progress, and the course of voltage and spread."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from heterode.progress.lines import simulated_time, wall_time
 from heterode.results.sample import Sample
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
-_COURSE = 28  # columns of a course
+_COURSE = 28  # width of a course in columns
 _WIDEST = 78
 _MOST_KEPT = 2048
 
 
 class LivePanel:
-    """Redraws itself in place; what is said meanwhile stands above it.
+    """Redraws itself in place; other lines are printed above it.
 
-    It comes with the first `draw` and ends with `close`.
+    The panel appears with the first `draw` and ends with `close`.
 
     Args:
         stream: a terminal.
-        title: of the run.
+        title: the run's title.
     """
 
     def __init__(self, stream: TextIO, title: str = "") -> None:
@@ -44,7 +44,7 @@ class LivePanel:
     def take(
         self, sample: Sample, step_size: float, done: float | None, remaining: float | None
     ) -> None:
-        """Note a state, for the next `draw`.
+        """Take a state for the next `draw`.
 
         Args:
             sample: the state.
@@ -71,11 +71,11 @@ class LivePanel:
         self._live.update(self._content, refresh=True)
 
     def say(self, text: str) -> None:
-        """Print a line above."""
+        """Print a line above the panel."""
         self._console.print(text, markup=False, soft_wrap=True)
 
     def close(self) -> None:
-        """The last state stays."""
+        """Draw the last state, which stays."""
         self.draw()
         assert self._live is not None
         self._live.stop()
@@ -115,12 +115,12 @@ class LivePanel:
 
 
 def course(values: Sequence[float], width: int, blocks: str = _BLOCKS) -> str:
-    """Values so far as a line of blocks, the least the lowest; "" without blocks.
+    """Draw values as a line of blocks, the smallest value as the lowest block; "" without blocks.
 
     Args:
-        values: at least one.
-        width: most blocks; more values are thinned out evenly, the last kept.
-        blocks: from low to high.
+        values: at least one value.
+        width: largest number of blocks; more values are thinned out evenly, and the last is kept.
+        blocks: the blocks from low to high.
     """
     if not blocks:
         return ""

@@ -1,4 +1,4 @@
-"""Progress of a run as it is shown: at most ten times a second, or seldom where nobody looks."""
+"""The display of a run's progress: up to ten times a second, or rarely without a terminal."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ if TYPE_CHECKING:
     from heterode.progress.panel import LivePanel
 
 _REDRAW_S = 0.1
-_PLAIN_SHARE = 0.1  # without a terminal: a line per tenth of the run ...
-_PLAIN_S = 10.0  # ... but none sooner than this after another, except the last
+_PLAIN_SHARE = 0.1  # without a terminal: a line at each tenth of the run ...
+_PLAIN_S = 10.0  # ... but at least this long after the previous one, except for the last
 _FORGET = 0.3
 
 
-class Progress:
-    """Shows how a run goes on; used on rank 0 alone.
+class Display:
+    """Shows the progress of a run; used on rank 0 only.
 
-    On a terminal a panel is redrawn in place; otherwise (a file, a pipe, a batch job's log, a
+    On a terminal a panel is redrawn in place. Otherwise (a file, a pipe, a batch job's log, a
     terminal that cannot move its cursor) a plain line is printed at each tenth of the run, and at
     most every ten seconds.
 
     Args:
         stream: usually stderr, as stdout belongs to results.
-        total_hint: simulated time the protocol is expected to take, s; None if unknown. Used only
-            where `update` is not told the fraction done.
-        quiet: print nothing at all.
-        clock: seconds, for the tests.
-        title: of the run, for the panel.
+        total_hint: simulated time that the protocol is expected to take, s; None if unknown. It is
+            used only if `update` is not given the fraction done.
+        quiet: whether to print nothing at all.
+        clock: function that returns seconds, replaced in tests.
+        title: the run's title, for the panel.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Progress:
         self._clock = clock
         self._panel: LivePanel | None = None
         if not quiet and stream.isatty() and os.environ.get("TERM") != "dumb":
-            # Most runs of a sweep have no terminal.
+            # The panel is imported only for a terminal, which most runs of a sweep do not have.
             from heterode.progress.panel import LivePanel
 
             self._panel = LivePanel(stream, title)
@@ -60,7 +60,7 @@ class Progress:
         self._tenth = 0
 
     def say(self, text: str) -> None:
-        """A line that stays: above the panel, or among the plain lines."""
+        """Print a line that stays, above the panel or among the plain lines."""
         if self._panel is None:
             self._write(f"heterode: {text}\n")
         else:
@@ -72,7 +72,7 @@ class Progress:
         Args:
             sample: the state.
             step_size: the time step just taken, s.
-            fraction_done: share of the run that is done, 0 to 1; None takes it from `total_hint`.
+            fraction_done: share of the run that is done, 0 to 1; None derives it from `total_hint`.
         """
         if self._quiet:
             return
@@ -89,7 +89,7 @@ class Progress:
             self._print(now)
 
     def close(self) -> None:
-        """The last state stays on the screen, or becomes the last plain line."""
+        """Leave the last state on the screen, or print it as the last plain line."""
         if self._quiet or not self._line:
             return
         if self._panel is not None:
@@ -106,7 +106,7 @@ class Progress:
     def _due(self, now: float, done: float | None) -> bool:
         if now - self._drawn_at < _PLAIN_S:
             return False
-        # Within rounding: 0.3 / 0.1 is 2.9999999999999996.
+        # The tolerance covers rounding: 0.3 / 0.1 is 2.9999999999999996.
         tenth = 0 if done is None else int(done / _PLAIN_SHARE + 1e-9)
         if done is not None and tenth <= self._tenth:
             return False
@@ -124,7 +124,8 @@ class Progress:
             self._stream.write(text)
             self._stream.flush()
         except (OSError, ValueError):
-            # Nobody listens any more (a closed terminal or pipe); the run itself is not concerned.
+            # Nobody reads the output any more (a closed terminal or pipe), which does not concern
+            # the run.
             self._quiet = True
 
     def _unless_closed(self, show: Callable[[LivePanel], None]) -> None:
@@ -152,8 +153,8 @@ class _Remaining:
             return None
         if self._done is not None and done > self._done:
             gained = done - self._done
-            # A ratio of faded sums, not a mean of ratios: the first steps gain next to nothing,
-            # and their own pace would rule the estimate long after them.
+            # The pace is a ratio of fading sums, not a mean of ratios: the first steps progress
+            # very little, and their own pace would dominate the estimate long afterwards.
             fading = (1 - _FORGET) ** (100 * gained)
             self._spent = fading * self._spent + now - self._at
             self._gained = fading * self._gained + gained

@@ -1,1 +1,1 @@
-"""Reports: what was measured of a run or a table, as files for people and programs."""
+"""Reports: the analysis of a run or a table, written as files for people and programs."""

@@ -1,4 +1,4 @@
-"""Several samples compared: comparison.json, .csv and a figure, beside a report of each."""
+"""Comparison of several samples: comparison.json, .csv and a figure, beside a report of each."""
 
 from __future__ import annotations
 
@@ -35,15 +35,16 @@ def write_comparison(
     """Report on each source in a folder of its own below `folder`, then on all of them together.
 
     Returns:
-        the reports, the files of the comparison, and its findings for people.
+        the reports, the files of the comparison, and its findings as text.
 
     Raises:
-        InputError: some are 2D and others 3D, or one cannot be analysed.
+        InputError: some sources are 2D and others 3D, or one cannot be analysed.
         OutputError: the folder cannot be written.
     """
     names = unique_names([source.name for source in sources])
     comparable([source.fields[0].dimension for source in sources], names)
-    # One set of bins for all, that of the smallest field: else there were nothing to overlay.
+    # All sources share the bins of the smallest field, since their curves are drawn over each
+    # other.
     request = with_bins(request, [field for source in sources for field in source.fields])
     make_folder(folder)
     reports = [
@@ -53,7 +54,7 @@ def write_comparison(
     values = [r.result for r in reports]
     samples = with_rank_statistics(values, names, request.settings, request.seed)
     numbers = agreement(samples)
-    # Fields of view of one sample have no particles in common.
+    # The fields of view of one sample have no particles in common.
     single = [sample for sample in samples if len(sample.values.fields) == 1]
     own = [sample.name for sample in single], [sample.values.fields[0] for sample in single]
     common = paired(*own)
@@ -95,7 +96,7 @@ def write_comparison(
 
 
 def outputs_of(sources: Sequence[Source], request: Request, folder: Path) -> list[Path]:
-    """The files that `write_comparison` writes."""
+    """Return the files that `write_comparison` writes."""
     names = unique_names([source.name for source in sources])
     paths = [path for name in names for path in report_outputs(folder / name, request)]
     own = ("comparison.json", "comparison.csv", "comparison_particles.csv")
@@ -104,7 +105,7 @@ def outputs_of(sources: Sequence[Source], request: Request, folder: Path) -> lis
 
 
 def shared(common: dict[tuple[str, str], Pairs]) -> list[str]:
-    """A line per pair of samples that hold the same particles."""
+    """Return a line for each pair of samples that hold the same particles."""
     return [
         f"{a} and {b} show the same particles: over {len(pairs.first)} of them the values'"
         f" rank correlation is {pairs.spearman:.2f}, and they differ by {pairs.rms_difference:.3g}"
@@ -114,7 +115,7 @@ def shared(common: dict[tuple[str, str], Pairs]) -> list[str]:
 
 
 def findings(samples: Sequence[ComparedDataset]) -> list[str]:
-    """A line per pair of samples."""
+    """Return a line for each pair of samples."""
     lines = []
     for pair in agreement(samples):
         a, b = pair["samples"]

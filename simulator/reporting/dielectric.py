@@ -1,4 +1,4 @@
-"""Optical constants from eps2 or from electronic structure, as files.
+"""Optical constants from eps2 or from electronic structure, written as files.
 
 optical_constants.csv   eps1, eps2, n, k, R, alpha over energy, by direction
 summary.json            static constant, f-sum, Penn gap, colours
@@ -47,21 +47,21 @@ from heterode.viewing.dielectric import (
 Floats = npt.NDArray[np.floating[Any]]
 
 BANDS = (".npz", ".h5", ".hdf5")
-"""Files read as electronic structure, for equation (1)."""
+"""Endings of files that are read as electronic structure, for equation (1)."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What to do with the tables.
+    """How the tables are evaluated.
 
     Attributes:
-        rule, tail: of Kramers-Kronig.
-        drude: free electrons; None for none.
-        drude_in_table: eps2 holds their part already.
-        illumination: lamp, camera, medium.
-        volume_A3, valence_electrons: of the cell, for f-sum and Penn gap.
-        fermi_eV, temperature_K, broadening_eV, line: of equation (1).
-        polarisation: of equation (1); None takes ab and c.
+        rule, tail: quadrature and tail of the Kramers-Kronig integral.
+        drude: contribution of free electrons; None for none.
+        drude_in_table: whether eps2 already contains that contribution.
+        illumination: lamp, camera and medium.
+        volume_A3, valence_electrons: of the unit cell, for the f-sum and the Penn gap.
+        fermi_eV, temperature_K, broadening_eV, line: parameters of equation (1).
+        polarisation: direction of polarisation in equation (1); None takes ab and c.
     """
 
     rule: Rule = "maclaurin"
@@ -80,14 +80,16 @@ class Settings:
 
 @dataclass(frozen=True)
 class Material:
-    """What a table says.
+    """A material as described by one table.
 
     Attributes:
-        name: of its file.
-        spectra: by direction; the last one is the polycrystal's, or the only one.
-        character: of that last one.
-        brightness: (3,) red, green, blue of that last one; None where the table is too short.
-        deviation: largest difference of eps1 from a measured one in the visible; None without.
+        name: the name of the file.
+        spectra: spectra by direction; the last one is the polycrystal's, or the only one.
+        character: the character of the last spectrum.
+        brightness: (3,) red, green and blue of the last one; None if the table does not reach far
+            enough.
+        deviation: largest difference between eps1 and a measured one in the visible; None without
+            one.
     """
 
     name: str
@@ -103,10 +105,10 @@ class Material:
 
 
 def material(path: Path, settings: Settings) -> Material:
-    """Read one table and derive all that follows from it.
+    """Read one table and derive all quantities that follow from it.
 
     Raises:
-        InputError: not such a table.
+        InputError: the file is not such a table.
     """
     if path.suffix.lower() in BANDS:
         table = _from_bands(path, settings)
@@ -180,8 +182,8 @@ _COLOURS = ("colours.csv", "calibration.csv", "colours.png")
 
 
 def outputs_of(paths: Sequence[Path], out: Path, *, lithium: bool) -> list[Path]:
-    """The files that `report` writes."""
-    # Two of one name are refused by `report`.
+    """Return the files that `report` writes."""
+    # `report` refuses two tables of the same name.
     names = dict.fromkeys(path.stem for path in paths)
     folders = [out] if len(names) == 1 else [out / name for name in names]
     written = [folder / name for folder in folders for name in _FILES]
@@ -197,16 +199,17 @@ def report(
     """Write everything about one table, or about several lithium fractions of a material.
 
     Args:
-        paths: tables.
-        settings: for all of them.
-        out: folder; made if it is missing. Several tables get a folder each in it.
-        lithium: a lithium fraction per table.
+        paths: the tables.
+        settings: the settings for all of them.
+        out: the folder, which is created if it is missing; each of several tables has its own
+            folder in it.
+        lithium: one lithium fraction for each table.
 
     Returns:
-        lines that sum it up.
+        lines that summarise the result.
 
     Raises:
-        InputError: a table is none, or lithium fractions do not belong to the tables.
+        InputError: a file is not such a table, or the lithium fractions do not match the tables.
     """
     if lithium is not None and (len(lithium) != len(paths) or len(set(lithium)) != len(lithium)):
         raise InputError(
@@ -293,7 +296,7 @@ def _lines(item: Material) -> list[str]:
 
 
 def _write_colours(out: Path, lithium: Floats, colours: Floats) -> list[str]:
-    """Brightness over lithium, and its ratio to the state richest in lithium."""
+    """Write the brightness over lithium, and its ratio to that of the state richest in lithium."""
     order = np.argsort(lithium)
     lithium, colours = lithium[order], colours[order]
     columns: Columns = {"lithium_fraction": lithium}

@@ -1,4 +1,4 @@
-"""What follows the end of a run: its figures, its heterogeneity and its page."""
+"""The figures, the heterogeneity and the page that are made when a run has ended."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from heterode.viewing import draw_figures
 
 @dataclass(frozen=True)
 class Finished:
-    """A report.
+    """The report of a run that has ended.
 
     Attributes:
         finding: the heterogeneity in one line, or why there is none.
-        problems: a line per picture, statistics or page that could not be made.
+        problems: a line for each figure, statistic or page that could not be made.
     """
 
     finding: str
@@ -30,12 +30,12 @@ class Finished:
 def finish_report(folder: Path) -> Finished:
     """Draw all figures of a run into report/, and write its heterogeneity and its page.
 
-    What fails is told and does no harm: the results are there already.
+    Failures are reported but do no harm, since the results are already on disk.
 
     Args:
-        folder: of the results, however the run ended.
+        folder: the results folder, however the run ended.
     """
-    # A run that was gone on with from altered files says so wherever it is shown.
+    # The report of a run that was resumed with altered files mentions them.
     with marking(earlier_alterations(read_manifest(ResultsFolder(folder).manifest))):
         finished = _finished(folder)
         leave_note(ResultsFolder(folder).report)
@@ -65,16 +65,16 @@ def _finished(folder: Path) -> Finished:
 def brief_heterogeneity(folder: Path) -> str:
     """Write report/heterogeneity.json and .png at the moment of the largest spread.
 
-    The numbers are those that `heterode report` gives without options; it adds the curves as tables
-    and the course over the run.
+    The numbers are those of `heterode report` without options, which adds the curves as tables and
+    the course over the run.
 
     Returns:
         the finding in one line.
 
     Raises:
-        InputError: too few particles, or values that are all the same.
+        InputError: there are too few particles, or all values are the same.
     """
-    # Compiled loops and clustering are no concern of the solve.
+    # The solver needs neither compiled loops nor clustering, so they are imported only here.
     from heterode.reporting.heterogeneity import write_report
     from heterode.reporting.request import Request
     from heterode.reporting.sources import open_source

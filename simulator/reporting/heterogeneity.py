@@ -1,4 +1,4 @@
-"""One heterogeneity report: numbers as JSON, curves as CSV, panels as figures."""
+"""A heterogeneity report: numbers as JSON, curves as CSV, panels as figures."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Report:
     Attributes:
         source: where the particles come from.
         result: the statistics.
-        files: written, the JSON first.
+        files: the files that were written, the JSON first.
     """
 
     source: Source
@@ -39,11 +39,11 @@ class Report:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Sentences a reader must see."""
+        """Sentences that a reader has to see."""
         return (*self.source.notes, *self.result.warnings)
 
     def lines(self) -> list[str]:
-        """The findings, for people."""
+        """Return the findings as lines of text."""
         result, scale = self.result, self.result.scale
         count = len(result.fields)
         views = "" if count == 1 else f" in {counted(count, 'field')}"
@@ -70,7 +70,7 @@ _CURVES = ("correlogram", "variogram", "clusters", "cluster_means", "particles")
 
 
 def report_outputs(folder: Path, request: Request, *, evolution: bool = False) -> list[Path]:
-    """The files that `write_report` writes, and `write_evolution` if that is called, too."""
+    """Return the files of `write_report` and, if `evolution`, those of `write_evolution`."""
     paths = [folder / f"{NAME}.{ending}" for ending in ("json", *request.formats)]
     paths += [folder / f"{NAME}_{name}.csv" for name in _CURVES]
     if evolution:
@@ -79,14 +79,14 @@ def report_outputs(folder: Path, request: Request, *, evolution: bool = False) -
 
 
 def write_report(source: Source, request: Request, folder: Path, *, tables: bool = True) -> Report:
-    """Analyse the fields of a source and write what was found.
+    """Analyse the fields of a source and write the findings.
 
     Args:
         source: the fields.
-        request: choices.
-        folder: where the files go; made if missing. Files of an earlier report are replaced, no
-            others.
-        tables: whether the curves are written as CSV, too.
+        request: the choices for the report.
+        folder: where the files go, created if missing. Only files of an earlier report are
+            replaced.
+        tables: whether the curves are also written as CSV.
 
     Raises:
         InputError: the fields cannot be analysed.
@@ -112,11 +112,11 @@ def write_report(source: Source, request: Request, folder: Path, *, tables: bool
 
 
 def write_evolution(source: Source, request: Request, folder: Path) -> tuple[Path, ...]:
-    """Follow a run from its first to its last moment: evolution.csv and its figure.
+    """Follow a run from its first to its last moment; write evolution.csv and its figure.
 
     Args:
-        source: of a results folder.
-        request: choices.
+        source: the source, read from a results folder.
+        request: the choices for the report.
         folder: where the files go; it exists.
     """
     assert source.run is not None
@@ -130,10 +130,10 @@ def write_evolution(source: Source, request: Request, folder: Path) -> tuple[Pat
 
 
 def correlograms_alone(result: Heterogeneity) -> list[Correlogram]:
-    """The correlogram of each field by itself, without permutations; none for a single field."""
+    """Return the correlogram of each field alone, without permutations; empty for one field."""
     if len(result.fields) < 2:
         return []
-    rng = np.random.default_rng(0)  # nothing is drawn below the cap of pairs
+    rng = np.random.default_rng(0)  # below the cap of pairs nothing is drawn
     settings, edges = result.settings, result.correlogram.edges_um
     return [
         correlogram(
@@ -151,7 +151,7 @@ def correlograms_alone(result: Heterogeneity) -> list[Correlogram]:
 def content(
     source: Source, result: Heterogeneity, alone: Sequence[Correlogram], request: Request
 ) -> dict[str, Any]:
-    """Everything that heterogeneity.json says."""
+    """Return the content of heterogeneity.json."""
     return {
         "program": PROGRAM,
         "versions": collect_versions(),
@@ -181,7 +181,7 @@ def content(
 
 
 def particles_table(fields: Sequence[MarkedPoints]) -> pd.DataFrame:
-    """The particles analysed, a row each, in the form that can be read again."""
+    """Return the particles analysed, one in each row, in a form that can be read again."""
     parts = []
     for field in fields:
         columns: dict[str, Any] = {"field": field.name}
@@ -197,13 +197,13 @@ def particles_table(fields: Sequence[MarkedPoints]) -> pd.DataFrame:
 
 
 def write_csv(path: Path, frame: pd.DataFrame) -> Path:
-    """Write a table with exact floats; returns its path."""
+    """Write a table with exact floats and return its path."""
     write_output(path, frame.to_csv(index=False, lineterminator="\n").encode())
     return path
 
 
 def save_figure(figure: Any, folder: Path, name: str, request: Request) -> list[Path]:
-    """Write a figure in each of the formats asked for; returns the paths."""
+    """Write a figure in each of the requested formats and return the paths."""
     paths = [folder / f"{name}.{ending}" for ending in request.formats]
     with style.style():
         for path in paths:

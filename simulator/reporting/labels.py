@@ -1,7 +1,7 @@
-"""A segmented image, or a stack of them, as a mesh, with what became of each particle.
+"""A mesh from a segmented image or a stack of them, with a table of how each particle came out.
 
 <mesh>.csv    particle, label (its number in the image), place, radius, area or volume in the image
-              and in the mesh, and how far the outline lies from that of the pixels
+and in the mesh, and the distance of its outline from that of the pixels
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from heterode.optics.label_file import LabelImage, read_label_image
 from heterode.parameters import Parameters
 
 TOLERANCE = {2: 0.01, 3: 0.02}
-"""Relative error of a particle's area or volume beyond which it is named."""
+"""Relative error of a particle's area or volume beyond which the summary names the particle."""
 
 MOST_NAMED = 5
-"""Particles named in a line, of more that are meant."""
+"""Largest number of particles that a line of the summary names."""
 
 
 def mesh_image(
@@ -40,13 +40,14 @@ def mesh_image(
     """Read and mesh a label image or stack.
 
     Args:
-        path: of the image.
-        edges_um: of its pixels; None asks its metadata.
-        parameters: for the separator, gap (a pixel, if that is wider) and sizes of [geometry].
-        progress: called with a line now and then, of a stack.
+        path: the image.
+        edges_um: the edges of its pixels, um; None takes them from the metadata.
+        parameters: supply the separator, the gap (at least one pixel) and the sizes of [geometry].
+        progress: called with a line from time to time while a stack is meshed.
 
     Raises:
-        InputError: not such an image, geometry.dimension is another one, or it cannot be meshed.
+        InputError: the file is not such an image, geometry.dimension is another, or it cannot be
+            meshed.
     """
     image = read_label_image(path, edges_um)
     geometry, dimension = parameters.geometry, image.labels.ndim
@@ -56,10 +57,10 @@ def mesh_image(
             f"{parameters.source_file}: geometry.dimension = {geometry.dimension}, but {what}:"
             f" pass --set geometry.dimension={dimension}"
         )
-    # Pages, and columns of an image, run from the collector on.
+    # Pages, and the columns of an image, run from the collector onwards.
     refuse_pixels(image.edges_um, image.labels.shape[0 if dimension == 3 else 1], path)
     separator = 1e6 * geometry.separator_thickness
-    # An image cannot show a narrower gap than a pixel.
+    # An image cannot show a gap narrower than a pixel.
     gap = max(1e6 * geometry.minimum_gap, *image.edges_um)
     if dimension == 3:
         made = mesh_stack(image.labels, image.edges_um, separator, gap, geometry.mesh, progress)
@@ -70,7 +71,7 @@ def mesh_image(
 
 
 def summary(made: ImageMesh, image: LabelImage) -> list[str]:
-    """Lines on how well the mesh follows the image."""
+    """Return lines on how closely the mesh follows the image."""
     mesh, flat = made.mesh, image.labels.ndim == 2
     box = (mesh.coating_thickness_um, *mesh.width_um)
     share = float(mesh.particles.volume_um3.sum() / np.prod(box))
@@ -118,14 +119,14 @@ def summary(made: ImageMesh, image: LabelImage) -> list[str]:
 
 
 def _named(numbers: Sequence[int], image: LabelImage) -> str:
-    """Some of the image's particles, as its own labels name them."""
+    """Return some of the image's particles by their labels in the image."""
     labels = ", ".join(str(image.numbers[number - 1]) for number in numbers[:MOST_NAMED])
     more = ", ..." if len(numbers) > MOST_NAMED else ""
     return f"{'label' if len(numbers) == 1 else 'labels'} {labels}{more}"
 
 
 def table(made: ImageMesh, image: LabelImage) -> bytes:
-    """The CSV file beside the mesh."""
+    """Return the CSV file that lies beside the mesh."""
     particles = made.mesh.particles
     columns: dict[str, Any] = {
         "particle": particles.particle,

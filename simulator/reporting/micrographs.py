@@ -1,11 +1,11 @@
-"""From micrographs to particle tables: one picture or a series, with everything on disk.
+"""Particle tables from micrographs: one picture or a series, with all results as files.
 
 <name>.csv            the particles that count; `heterode report` reads it
 <name>_refused.csv    the others, with the reason
 <name>_overlay.png    their outlines over the picture
-<name>_labels.tif     the segmentation, particle numbers as pixels
-<name>_histograms.npz of red, green and blue, a row a particle
-summary.csv, .json    a row a picture
+<name>_labels.tif     the segmentation, with particle numbers as pixels
+<name>_histograms.npz histograms of red, green and blue, a row for each particle
+summary.csv, .json    a row for each picture
 series.png            brightness over the states
 """
 
@@ -43,10 +43,10 @@ class Job:
     """A picture and what belongs to it.
 
     Attributes:
-        image, pristine, flat, labels: files.
-        pixel_um, pristine_pixel_um: edges of pixels; None asks the files' metadata.
-        voltage_V, lithium_fraction: of the state, where known.
-        composition, direction, lens: which calibration fits; "" any.
+        image, pristine, flat, labels: the files.
+        pixel_um, pristine_pixel_um: edges of pixels, um; None takes them from the files' metadata.
+        voltage_V, lithium_fraction: of the state, if known.
+        composition, direction, lens: which calibration applies; "" accepts any.
     """
 
     image: Path
@@ -69,10 +69,10 @@ _WORDS = ("composition", "direction", "lens")
 
 
 def pixel_um(text: str, option: str = "--pixel") -> float:
-    """A length such as "0.1um" in um.
+    """Convert a length such as "0.1um" to um.
 
     Raises:
-        InputError: not a length above 0.
+        InputError: the text is not a length above 0.
     """
     try:
         size = 1e6 * quantity(text, "m")
@@ -86,16 +86,16 @@ def pixel_um(text: str, option: str = "--pixel") -> float:
 
 
 def read_batch(path: Path, defaults: Job) -> list[Job]:
-    """Jobs from a CSV file, a row a picture; paths are relative to it.
+    """Read jobs from a CSV file, one in each row; paths are relative to the file.
 
     Args:
-        path: with the column image, and any of pristine, flat, labels, pixel, pristine_pixel,
-            voltage_V, lithium_fraction, composition, direction, lens; empty entries take the
-            default.
-        defaults: for what a row does not say.
+        path: a table with the column image and any of pristine, flat, labels, pixel,
+            pristine_pixel, voltage_V, lithium_fraction, composition, direction, lens; empty entries
+            take the default.
+        defaults: the job that supplies what a row leaves out.
 
     Raises:
-        InputError: not such a table.
+        InputError: the file is not such a table.
     """
     table = read_csv_table(path)
     known = (*_FILES, *_PIXELS, *_NUMBERS, *_WORDS)
@@ -133,7 +133,7 @@ def _check_number(path: Path, line: int, name: str, text: str, value: float) -> 
 
 
 def outputs_of(jobs: Sequence[Job], out: Path, calibration_out: Path | None = None) -> list[Path]:
-    """The files that `process` writes."""
+    """Return the files that `process` writes."""
     ends = (".csv", "_refused.csv", "_overlay.png", "_labels.tif", "_histograms.npz")
     paths = [out / f"{name}{end}" for name in _names(jobs) for end in ends]
     paths += [out / name for name in ("summary.json", "summary.csv", "series.png")]
@@ -141,7 +141,7 @@ def outputs_of(jobs: Sequence[Job], out: Path, calibration_out: Path | None = No
 
 
 def inputs_of(jobs: Sequence[Job]) -> list[Path]:
-    """The files that `process` reads."""
+    """Return the files that `process` reads."""
     paths = (getattr(job, name) for job in jobs for name in _FILES)
     return [path for path in paths if path is not None]
 
@@ -155,22 +155,23 @@ def process(
     calibration_out: Path | None = None,
     progress: Progress | None = None,
 ) -> list[dict[str, Any]]:
-    """Turn pictures into tables.
+    """Convert pictures to tables.
 
     Args:
         jobs: at least one.
-        options: for all of them.
-        out: folder; made if it is missing. Files of an earlier call are replaced, no others.
-        calibration: turns ratios into lithium fractions.
-        calibration_out: a file for the calibration that these pictures make, whose lithium
-            fractions are known.
-        progress: called with a line per picture.
+        options: the options for all of them.
+        out: the folder, created if missing. Only files of an earlier call are replaced.
+        calibration: converts ratios of brightness to lithium fractions.
+        calibration_out: a file for the calibration made from these pictures, whose lithium
+            fractions have to be known.
+        progress: called with a line for each picture.
 
     Returns:
-        a summary per picture; one that failed has the key "failed".
+        a summary for each picture; that of a picture that failed has the key "failed".
 
     Raises:
-        InputError: a file is missing, or no picture could be read. In a series the others go on.
+        InputError: a file is missing, or no picture could be read. One failure in a series does not
+            stop the others.
     """
     _require_files(jobs)
     if calibration_out is not None:
@@ -223,7 +224,8 @@ def _one(
         size = job.pristine_pixel_um or job.pixel_um
         key = (job.pristine, size, job.flat)
         if key not in cache:
-            # Kept for the next state of the series; of several places only the last.
+            # The segmentation is kept for the next state of the series; of several places only the
+            # last one.
             cache.clear()
             cache[key] = _picture(job.pristine, size, job.flat, None, options)
         before = cache[key]
@@ -311,7 +313,7 @@ def _state(job: Job, name: str, result: Result) -> State:
 
 
 def _line(summary: dict[str, Any]) -> str:
-    """A picture in a line, and a line for each warning."""
+    """Return a line for a picture, and a line for each of its warnings."""
     text = (
         f"{summary['image']}: {summary['particles']} of "
         f"{counted(summary['particles_found'], 'particle')},"
@@ -362,7 +364,8 @@ def _write_calibration(path: Path, summaries: Sequence[dict[str, Any]]) -> None:
     table = calibration_table(
         np.array([s["lithium_fraction"] for s in used]),
         np.array([[s[f"{c}_ratio"] for c in CHANNELS] for s in used]),
-        # Of the mean; a pristine state compared with itself has none, hence the floor.
+        # This is the error of the mean; a pristine state compared with itself has none, hence the
+        # floor.
         np.maximum(np.array([[s[f"{c}_ratio_sd"] for c in CHANNELS] for s in used]) / count, 1e-4),
         [(s.get("composition", ""), s.get("direction", ""), s.get("lens", "")) for s in used],
     )
@@ -388,5 +391,5 @@ def _require_states(jobs: Sequence[Job]) -> None:
 
 
 def _names(jobs: Sequence[Job]) -> list[str]:
-    """A name for each picture: that of its file, numbered where it comes twice."""
+    """Return a name for each picture: that of its file, numbered if it occurs twice."""
     return unique_names([job.image.stem for job in jobs])

@@ -1,4 +1,4 @@
-"""Names of files and folders after their sources."""
+"""Names of files and folders, derived from their sources."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 
 def unique_names(names: Sequence[str]) -> list[str]:
-    """Names, numbered where one occurs again, fit for files and folders."""
+    """Return names fit for files and folders, numbered where one occurs again."""
     taken: list[str] = []
     for name in names:
         number, candidate = 2, name

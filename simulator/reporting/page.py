@@ -1,8 +1,8 @@
-"""report/index.html: one run on one page, which needs no other file and no network.
+"""report/index.html: a run on one page, which needs no other file and no network.
 
-Parameters with units, regime numbers, balances, figures, the movie if there is one, the
-heterogeneity statistics if there are any, and how to run it again. Everything comes from the
-results folder; what a folder lacks is left out.
+The page shows parameters with units, regime numbers, balances, figures, the movie and the
+heterogeneity statistics if they exist, and how to repeat the run. Everything comes from the results
+folder; what a folder lacks is left out.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ PAGE = "index.html"
 INPUT = "parameters.toml"
 
 _LARGEST_MOVIE = 24_000_000
-"""Bytes of a movie that the page carries within it; a larger one is named only."""
+"""Largest movie that the page embeds, bytes; a larger one is only named."""
 
 _KINDS = {".png": "image/png", ".mp4": "video/mp4", ".gif": "image/gif"}
 
@@ -50,10 +50,10 @@ class Picture:
     """A figure of the page.
 
     Attributes:
-        name: for links.
+        name: the name used in links.
         title, caption: texts.
-        source: the picture itself, as a data address.
-        width: from which on its text can be read, CSS pixels.
+        source: the picture itself, as a data URL.
+        width: smallest width at which its text can be read, CSS pixels.
     """
 
     name: str
@@ -64,22 +64,22 @@ class Picture:
 
 
 def page_files(folder: Path | str) -> list[Path]:
-    """The files that `write_page` writes."""
+    """Return the files that `write_page` writes."""
     report = ResultsFolder(folder).report
     return [report / INPUT, report / PAGE]
 
 
 def write_page(folder: Path | str) -> Path:
-    """Write report/index.html, and report/parameters.toml to run it again from.
+    """Write report/index.html, and report/parameters.toml from which the run can be repeated.
 
     Args:
-        folder: of the results, also of a run that goes on or was killed.
+        folder: the results folder, possibly of a run that is going on or was killed.
 
     Returns:
         the path of the page.
 
     Raises:
-        InputError: no results folder, or a file in the way is not heterode's own.
+        InputError: there is no results folder, or a file that is not heterode's own is in the way.
         OutputError: the page cannot be written.
     """
     results = ResultsFolder.open(folder)
@@ -100,13 +100,13 @@ def write_page(folder: Path | str) -> Path:
 
 
 def refresh_page(folder: Path | str) -> None:
-    """Write the page anew where there is one: something was added to the report."""
+    """Write an existing page again, after something was added to the report."""
     if (ResultsFolder(folder).report / PAGE).exists():
         write_page(folder)
 
 
 def page_content(results: ResultsFolder, manifest: Mapping[str, Any]) -> dict[str, Any]:
-    """Everything that the page shows, by the names of the template."""
+    """Return everything that the page shows, by the names of the template."""
     described = manifest.get("described") or {}
     return {
         "title": manifest.get("title") or facts(manifest) or results.path.absolute().name,
@@ -140,12 +140,12 @@ def _history(results: ResultsFolder) -> pd.DataFrame:
     try:
         return read_history(results.path)
     except InputError:
-        # A run that failed before its first step has none.
+        # A run that failed before its first step has no history.
         return pd.DataFrame()
 
 
 def _run_tiles(history: pd.DataFrame) -> list[tuple[str, str]]:
-    """(name, value) of what happened in the cell."""
+    """Return (name, value) of what happened in the cell."""
     if history.empty:
         return []
     last = history.iloc[-1]
@@ -164,7 +164,7 @@ def _run_tiles(history: pd.DataFrame) -> list[tuple[str, str]]:
 
 
 def _cost_tiles(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """(name, value) of what it took."""
+    """Return (name, value) of what the run cost."""
     tiles = []
     for name, key in (("particles", "particles"), ("unknowns", "dofs"), ("time steps", "steps")):
         if manifest.get(key):
@@ -179,7 +179,7 @@ def _cost_tiles(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def pictures(report: Path) -> list[Picture]:
-    """The figures that are there, in the order of a report."""
+    """Return the existing figures, in the order of a report."""
     found = []
     for drawing in DRAWINGS:
         source = data_address(report / f"{drawing.name}.png")
@@ -190,7 +190,7 @@ def pictures(report: Path) -> list[Picture]:
 
 
 def movie(report: Path) -> dict[str, str] | None:
-    """The movie, if there is one: `mp4` and `gif`, of which the page carries the first it can."""
+    """Return the movie, if there is one: `mp4` and `gif`; the page embeds the first that fits."""
     for ending in ("mp4", "gif"):
         path = report / f"movie.{ending}"
         if path.is_file():
@@ -204,7 +204,7 @@ def movie(report: Path) -> dict[str, str] | None:
 
 
 def heterogeneity(report: Path) -> dict[str, Any] | None:
-    """The statistics, if there are any: their picture, what they found, and what to mind."""
+    """Return the statistics, if there are any: figure, findings, and cautions."""
     picture = data_address(report / "heterogeneity.png")
     try:
         content = json.loads((report / "heterogeneity.json").read_text(encoding="utf-8"))
@@ -228,7 +228,7 @@ def heterogeneity(report: Path) -> dict[str, Any] | None:
 
 
 def _scale_rows(scale: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """(name, value) of the scale of heterogeneity, as far as it is there."""
+    """Return (name, value) of the scale of heterogeneity, as far as it is known."""
     rows = []
     length, flag = scale.get("scale_um"), scale.get("flag")
     if length is not None:
@@ -247,7 +247,7 @@ def _scale_rows(scale: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def _drawn_rows(content: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """(name, value) of what the p values rest on."""
+    """Return (name, value) of the random draws that the p values rest on."""
     settings = content.get("settings") or {}
     rows = []
     if settings.get("permutations") is not None:
@@ -257,7 +257,7 @@ def _drawn_rows(content: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def legible_width(path: Path) -> int:
-    """The width at which the smallest text of a figure, 6.5 pt, is 9 CSS pixels high; 0: no PNG."""
+    """Return the width at which a PNG's smallest text, 6.5 pt, is 9 CSS pixels high, or 0."""
     try:
         with path.open("rb") as file:
             head = file.read(24)
@@ -270,7 +270,7 @@ def legible_width(path: Path) -> int:
 
 
 def warning_rows(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """(what, where) of each warning of the run."""
+    """Return (what, where) for each warning of the run."""
     rows = []
     for entry in manifest.get("warnings") or []:
         warning = RunWarning.from_dict({"code": "", "message": "", **entry})
@@ -280,13 +280,13 @@ def warning_rows(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def altered_rows(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Files that are altered, beside those that the manifest's own warnings name."""
+    """Return the altered files, except those that the manifest's own warnings name."""
     known = earlier_alterations(manifest)
     return [(f"altered: {line}", "") for line in alterations() if line not in known]
 
 
 def skipped_rows(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """(step, why) of the protocol steps that took no time, and how many more there are."""
+    """Return (step, reason) for protocol steps that took no time, and a count of further ones."""
     entries = [e for e in manifest.get("skipped_steps") or [] if isinstance(e, Mapping)]
     rows = []
     for entry in entries:
@@ -302,7 +302,7 @@ def skipped_rows(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def left_out_rows(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """(stop, why) of the stops that a jump of the current led across."""
+    """Return (stop, reason) for the stops that a jump of the current passed over."""
     entries = [e for e in manifest.get("left_out_stops") or [] if isinstance(e, Mapping)]
     rows = []
     for entry in entries:
@@ -326,7 +326,7 @@ def _place(at: object) -> str:
 
 
 def grouped(parameters: Mapping[str, str]) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Parameters by section: (section, [(key within it, value)])."""
+    """Return the parameters by section: (section, [(key within it, value)])."""
     groups: dict[str, list[tuple[str, str]]] = {}
     for name, value in parameters.items():
         section, _, key = name.partition(".")
@@ -335,7 +335,7 @@ def grouped(parameters: Mapping[str, str]) -> list[tuple[str, list[tuple[str, st
 
 
 def input_text(manifest: Mapping[str, Any]) -> str:
-    """The input file of the run, what was overridden included; "" where it is not known."""
+    """Return the input file of the run with its overrides; "" if it is not known."""
     given = dict(manifest.get("input") or {})
     if not given:
         return ""
@@ -346,7 +346,7 @@ def input_text(manifest: Mapping[str, Any]) -> str:
 
 
 def data_address(path: Path) -> str:
-    """A file as an address that carries it; "" where there is no such file."""
+    """Return a file as a data URL; "" if the file does not exist."""
     try:
         content = read_regular(path)
     except OSError:

@@ -1,4 +1,4 @@
-"""What a heterogeneity report is asked for."""
+"""The choices for a heterogeneity report."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ Format = Literal["png", "pdf", "svg"]
 COUNTED: Mapping[Weighting, str] = MappingProxyType(
     {"none": "by number", "area": "by area", "volume": "by volume"}
 )
-"""How particles count in a mean, in words."""
+"""How particles are weighted in a mean, in words."""
 
 NAME = "heterogeneity"
-"""Begins the names of the files: heterogeneity.json, heterogeneity_correlogram.csv, ..."""
+"""The beginning of file names: heterogeneity.json, heterogeneity_correlogram.csv, ..."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """Choices of a report; lengths in micrometres.
+    """The choices for a report; lengths are in micrometres.
 
     Attributes:
-        settings: of the estimators.
-        bin_um: width of the distance bins; None is 10 um, or less where the field is small.
-        seed: of clusters and permutations.
-        reading: of tables.
-        at: the moment of a run.
+        settings: settings of the estimators.
+        bin_um: width of the distance bins; None takes 10 um, or less in a small field.
+        seed: seed of the clustering and the permutations.
+        reading: how tables are read.
+        at: which moment of a run is analysed.
         planes: sections of a 3D run; None takes the particles themselves.
-        weighting: how particles count in the mean of a cluster.
+        weighting: how particles are weighted in the mean of a cluster.
         min_radius_um: smaller particles are left out.
         margin_um: particles whose centre lies closer to the edge are left out, and the field ends
             there.
-        pool: several inputs are fields of view of one sample.
-        evolution: a run is followed from its first to its last moment as well.
-        formats: of the figures.
+        pool: whether several inputs are fields of view of one sample.
+        evolution: whether a run is also followed from its first to its last moment.
+        formats: formats of the figures.
     """
 
     settings: Settings = field(default_factory=Settings)
@@ -64,10 +64,10 @@ _FEWEST_BINS = 5
 
 
 def with_bins(request: Request, fields: Sequence[MarkedPoints]) -> Request:
-    """The request with its distance bins settled, the same for all fields.
+    """Return the request with a bin width that is the same for all fields.
 
-    The definition's 10 um leave one or two bins in a small field: there the next of 5, 2.5 and
-    1 um is taken that gives five.
+    The 10 um of the definition leave only one or two bins in a small field. There, the widest of 5,
+    2.5 and 1 um that gives five bins is taken.
     """
     width = request.bin_um
     if width is None:

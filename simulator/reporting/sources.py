@@ -1,4 +1,4 @@
-"""Where the particles of a report come from: a results folder, its sections, or a table."""
+"""The particles of a report, from a results folder, its sections, or a table."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ class Source:
     """Fields of view of one sample.
 
     Attributes:
-        name: of the sample.
+        name: the name of the sample.
         path: results folder or table.
-        fields: one or more.
-        title: what is looked at, and when, for people.
-        value: what the particles carry.
+        fields: one or more fields of view.
+        title: what is shown and at which moment, for people.
+        value: the quantity that the particles carry.
         axes: names of the map's directions; None leaves them to the map.
         about: where the fields come from, for programs.
-        notes: sentences a reader must see.
-        run: where the source is a results folder.
-        folder: where the report goes by default.
+        notes: sentences that a reader has to see.
+        run: whether the source is a results folder.
+        folder: the folder of the report, unless another is chosen.
     """
 
     name: str
@@ -54,31 +54,31 @@ class Source:
 
     @property
     def particles(self) -> int:
-        """In all fields."""
+        """The number of particles in all fields."""
         return sum(len(field) for field in self.fields)
 
 
 def open_source(path: Path, request: Request) -> Source:
-    """A results folder or a table.
+    """Open a results folder or a table.
 
     Raises:
-        InputError: neither, or it cannot be used; the message says why.
+        InputError: the path is neither, or cannot be used; the message says why.
     """
     if not path.exists():
         raise InputError(f"{path}: no such file or folder. Give a results folder or a CSV table")
     if path.is_dir():
         return _from_run(path, request)
     if path.name == "particles.csv" and request.reading.value is None and _is_run(path.parent):
-        # Its values lie beside it, in particles.h5.
+        # The values of this table lie beside it, in particles.h5.
         return _from_run(path.parent, request)
     return _from_table(path, request)
 
 
 def open_sources(paths: Sequence[Path], request: Request) -> list[Source]:
-    """All of them; sections are cut from the runs and compared with the tables.
+    """Open all sources; if sections are requested, runs are cut and compared with the tables.
 
     Raises:
-        InputError: one cannot be used, one is given twice, or there is no run to cut.
+        InputError: a source cannot be used or is given twice, or there is no run to cut.
     """
     if len({path.resolve() for path in paths}) < len(paths):
         raise InputError("the same input is given twice. Give each once")
@@ -91,7 +91,7 @@ def open_sources(paths: Sequence[Path], request: Request) -> list[Source]:
 
 
 def pooled(sources: Sequence[Source]) -> Source:
-    """Several sources as fields of view of one sample.
+    """Combine several sources as fields of view of one sample.
 
     Raises:
         InputError: some are 2D and others 3D.
@@ -195,7 +195,7 @@ def _from_table(path: Path, request: Request) -> Source:
     folder = path.with_suffix("") if path.suffix else path.with_name(f"{path.name}-report")
     home = path.resolve().parent.parent
     if path.resolve().parent.name == "stops" and _is_run(home):
-        # A table at a voltage stop: the slab it lies in is known, and stops/ belongs to the run.
+        # The slab of a table at a voltage stop is known, and stops/ belongs to the run.
         folder = path.parent.parent / "report" / path.stem
         if reading.window_um is None:
             particles = ParticleTable.read_csv(ResultsFolder(home).particles)
@@ -240,7 +240,7 @@ def _table_notes(table: Table) -> tuple[str, ...]:
 
 
 def _selected(points: MarkedPoints, request: Request, where: str, *, run: bool) -> MarkedPoints:
-    """Weights, then what is left of the particles."""
+    """Weight the particles and select those that the request keeps."""
     sized = request.weighting != "none" or request.min_radius_um > 0.0
     if sized and points.radius_um is None:
         option = "--weight" if request.weighting != "none" else "--min-radius"
@@ -249,7 +249,7 @@ def _selected(points: MarkedPoints, request: Request, where: str, *, run: bool) 
         given = run and (request.weighting == "volume") == (request.planes is None)
         if not given:
             area = request.weighting == "area"
-            # A radius has a power to be taken: up to 1e15 um it is a number that weighs.
+            # Radii are raised to a power, which stays finite for radii up to 1e15 um.
             if not 1e-15 <= points.radius_um.min() <= points.radius_um.max() <= 1e15:
                 raise InputError(
                     f"{where}: radii from {points.radius_um.min():g} to {points.radius_um.max():g}"

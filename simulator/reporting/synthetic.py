@@ -1,14 +1,14 @@
-"""Synthetic micrographs as files, with the truth beside them.
+"""Synthetic micrographs as files, together with the truth behind them.
 
 state.tif       the picture
 pristine.tif    the same place with every particle full of lithium
 flat.tif        an even surface under the same light
 truth.csv       the particles drawn: particle, x_um, y_um, radius_um, value (lithium fraction),
                 defocus_um (sigma of the particle's own blur)
-truth.tif       labels, 0 the matrix
+truth.tif       labels, 0 for the matrix
 
-Of a 3D run the picture shows a plane: discs with the radius of the cut and the mean lithium
-fraction over it (heterogeneity/sections.py), the numbers that `heterode report --section` takes.
+For a 3D run the picture shows a plane: discs with the radius of the cut and the mean lithium
+fraction over it (points/sections.py), the same numbers that `heterode report --section` uses.
 """
 
 from __future__ import annotations
@@ -37,25 +37,25 @@ _SPREAD = 0.05
 _CORRELATION_UM = 15.0
 _LARGEST = 20_000
 MOST_DEFOCUS_PX = 100
-"""Largest sigma of a particle's own blur: beyond it none is left to be seen."""
+"""Largest sigma of a particle's own blur, pixels; a particle with more cannot be seen."""
 
 _EXPOSED = 0.75
-"""Share of full scale at which the brightest colour is shown; ratios stay as they are."""
+"""Share of full scale at which the brightest colour is shown; ratios are unaffected."""
 
 
 @dataclass(frozen=True)
-class Request:
-    """What to take pictures of, and how.
+class PictureSettings:
+    """What is photographed, and how.
 
     Attributes:
         results: results folder; None for a random packing.
-        sample: of the results.
-        plane: of a 3D run; None for the middle across y.
-        pixel_um: edge of a pixel.
+        sample: index of the sample of the results.
+        plane: plane of a 3D run; None for the middle across y.
+        pixel_um: edge of a pixel, um.
         size: edge of a random field, pixels.
-        lithium: mean of a random field, whose particles scatter by 0.05 over 15 um.
-        overlap: of neighbours in a random field, share of the median radius.
-        defocus_um: largest sigma of the particles' own blur.
+        lithium: mean lithium fraction of a random field, whose particles vary by 0.05 over 15 um.
+        overlap: overlap of neighbours in a random field, as a share of the median radius.
+        defocus_um: largest sigma of the particles' own blur, um.
         bits, blur_px, noise, fall_off: see `Camera`.
     """
 
@@ -74,55 +74,55 @@ class Request:
 
 
 FILES = ("state.tif", "pristine.tif", "flat.tif", "truth.tif", "truth.csv")
-"""What `take_pictures` writes."""
+"""The files that `take_pictures` writes."""
 
 
-def take_pictures(request: Request, colours: Colours, seed: int, out: Path) -> int:
-    """Draw the scene before and after, and write everything.
+def take_pictures(settings: PictureSettings, colours: Colours, seed: int, out: Path) -> int:
+    """Draw the scene before and after, and write all files.
 
     Args:
-        request: see `Request`.
+        settings: see `PictureSettings`.
         colours: brightness by lithium fraction.
-        seed: of packing, lithium, outlines and noise.
-        out: folder; made if it is missing.
+        seed: seed of packing, lithium, outlines and noise.
+        out: the folder, created if missing.
 
     Returns:
         the number of particles drawn.
 
     Raises:
-        InputError: results not readable, or too large a picture.
+        InputError: the results cannot be read, or the picture would be too large.
     """
-    if not 0.0 < request.pixel_um <= LARGEST_PIXEL_UM:
+    if not 0.0 < settings.pixel_um <= LARGEST_PIXEL_UM:
         raise InputError(
-            f"a pixel of {request.pixel_um:g} um is no micrograph's (allowed: up to "
+            f"a pixel of {settings.pixel_um:g} um is no micrograph's (allowed: up to "
             f"{LARGEST_PIXEL_UM:g} um). Correct --pixel"
         )
-    if request.defocus_um > MOST_DEFOCUS_PX * request.pixel_um:
-        blur_px = request.defocus_um / request.pixel_um
+    if settings.defocus_um > MOST_DEFOCUS_PX * settings.pixel_um:
+        blur_px = settings.defocus_um / settings.pixel_um
         raise InputError(
-            f"a defocus of {request.defocus_um:g} um blurs by {blur_px:.3g} pixels (allowed: up"
+            f"a defocus of {settings.defocus_um:g} um blurs by {blur_px:.3g} pixels (allowed: up"
             f" to {MOST_DEFOCUS_PX}). Lower --defocus or raise --pixel"
         )
     placing, drawing, focusing = np.random.default_rng(seed).spawn(3)
     colours = replace(colours, colour=colours.colour * (_EXPOSED / float(colours.colour.max())))
     camera = Camera(
-        shape=(request.size, request.size),
-        pixel_um=request.pixel_um,
-        bits=request.bits,
-        blur_px=request.blur_px,
-        noise=request.noise,
-        fall_off=request.fall_off,
+        shape=(settings.size, settings.size),
+        pixel_um=settings.pixel_um,
+        bits=settings.bits,
+        blur_px=settings.blur_px,
+        noise=settings.noise,
+        fall_off=settings.fall_off,
     )
-    if request.results is None:
-        scene = _random(camera, colours, request, placing)
+    if settings.results is None:
+        scene = _random(camera, colours, settings, placing)
     else:
-        scene = scene_of_results(request.results, colours, request.sample, request.plane)
+        scene = scene_of_results(settings.results, colours, settings.sample, settings.plane)
         scene, camera = _framed(scene, camera)
-    blur = focusing.uniform(0.0, request.defocus_um, len(scene))
+    blur = focusing.uniform(0.0, settings.defocus_um, len(scene))
     scene = replace(scene, defocus_um=blur)
     full = np.full(len(scene), float(colours.lithium[-1]))
     before = replace(scene, colour=colours.of(full), mark=full)
-    # One seed for both: the same outlines and texture, as of the same particles, but other noise.
+    # One seed serves both: outlines and texture are equal, as of the same particles; noise differs.
     shapes = int(drawing.integers(2**63))
     after = draw(scene, camera, np.random.default_rng(shapes))
     pristine = draw(before, camera, np.random.default_rng(shapes), noise_stream=1)
@@ -146,13 +146,14 @@ def take_pictures(request: Request, colours: Colours, seed: int, out: Path) -> i
 def scene_of_results(
     folder: Path, colours: Colours, sample: int = -1, plane: Plane | None = None
 ) -> Scene:
-    """The scene of a results folder at one of its samples: the particles, in 3D their sections.
+    """Return the scene of one sample of a results folder: the particles, or in 3D their sections.
 
-    The thickness runs along the picture's columns, the collector on the left, where the plane
-    holds it.
+    The thickness runs along the picture's columns, with the collector on the left, if the plane
+    contains that direction.
 
     Raises:
-        InputError: no such folder or sample, a plane through a 2D run, or in 3D no fields.
+        InputError: the folder or sample does not exist, a plane is given for a 2D run, or a 3D run
+            has no fields.
     """
     if not (folder / "particles.csv").is_file():
         raise InputError(f"{folder}: is no results folder (there is no particles.csv in it)")
@@ -181,19 +182,19 @@ def scene_of_results(
 
 
 def _random(
-    camera: Camera, colours: Colours, request: Request, random: np.random.Generator
+    camera: Camera, colours: Colours, settings: PictureSettings, random: np.random.Generator
 ) -> Scene:
     placing, marking = random.spawn(2)
-    x, y, radius = random_positions(camera.size_um, placing, overlap=request.overlap)
+    x, y, radius = random_positions(camera.size_um, placing, overlap=settings.overlap)
     marks = correlated_marks(x, y, marking, length_um=_CORRELATION_UM)
     fraction = np.clip(
-        request.lithium + _SPREAD * marks, float(colours.lithium[0]), float(colours.lithium[-1])
+        settings.lithium + _SPREAD * marks, float(colours.lithium[0]), float(colours.lithium[-1])
     )
     return Scene(x, y, radius, colours.of(fraction), fraction, np.zeros(x.size))
 
 
 def _framed(scene: Scene, camera: Camera) -> tuple[Scene, Camera]:
-    """The scene within a margin, and a picture that holds all of it."""
+    """Return the scene within a margin, and a camera whose picture holds all of it."""
     left = float((scene.x_um - scene.radius_um).min()) - _MARGIN_UM
     top = float((scene.y_um - scene.radius_um).min()) - _MARGIN_UM
     moved = scene.shifted(-left, -top)
@@ -209,7 +210,7 @@ def _framed(scene: Scene, camera: Camera) -> tuple[Scene, Camera]:
 
 
 def _write_tiff(path: Path, pixels: npt.NDArray[np.generic], pixel_um: float) -> None:
-    """With the size of a pixel, as ImageJ and others read it."""
+    """Write a TIFF with the size of a pixel in the form that ImageJ and other programs read."""
     import tifffile
 
     buffer = io.BytesIO()

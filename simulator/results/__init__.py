@@ -1,7 +1,8 @@
-"""The results folder: writers for a run, readers for everyone. Rank 0 only; no MPI, no DOLFINx.
+"""The results folder: writers for a run and readers for everything else.
 
-manifest.json, SHA256SUMS, history.csv, particles.csv, particles.h5, fields/*.xdmf, report/,
-checkpoint/.
+The modules use neither MPI nor DOLFINx, and writers run on rank 0 only. The folder holds
+manifest.json, SHA256SUMS, history.csv, particles.csv, particles.h5, fields/*.xdmf, stops/, report/
+and checkpoint/.
 """
 
 from __future__ import annotations
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
         ParticleSeries,
         read_particle_series,
     )
-    from heterode.results.recorder import Recorder
     from heterode.results.sample import FieldGrid, FieldValues, Sample
+    from heterode.results.sample_files import SampleFiles
     from heterode.results.storage import AlteredError, OutputError
 
 _HOMES = {
@@ -34,7 +35,7 @@ _HOMES = {
     "OutputError": "storage",
     "ParticleHistory": "particle_series",
     "ParticleSeries": "particle_series",
-    "Recorder": "recorder",
+    "SampleFiles": "sample_files",
     "ResultsFolder": "folder",
     "Sample": "sample",
     "collect_versions": "manifest",
@@ -55,9 +56,9 @@ __all__ = [
     "OutputError",
     "ParticleHistory",
     "ParticleSeries",
-    "Recorder",
     "ResultsFolder",
     "Sample",
+    "SampleFiles",
     "collect_versions",
     "read_fields",
     "read_history",
@@ -67,7 +68,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Load what is asked for: pandas and h5py take half a second, and most need neither."""
+    """Load names on first use; pandas and h5py take half a second, and most users need neither."""
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

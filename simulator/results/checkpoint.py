@@ -1,10 +1,11 @@
-"""checkpoint/: all that a run needs to go on, in a file that proves to be whole.
+"""checkpoint/: all that a run needs in order to resume, in files whose integrity can be verified.
 
     checkpoint/000123.h5    after 123 accepted time steps; the last two are kept
 
-The file begins with a block of 512 bytes of text, which HDF5 allows and its readers skip: format,
-length and SHA-256 of what follows. Then comes an HDF5 file: named arrays, and a header as JSON.
-Cut short, zeroed in places or with a single bit changed anywhere, it is refused.
+A file begins with a block of 512 bytes of text, which HDF5 allows and its readers skip; it states
+the format and the length and SHA-256 of what follows. An HDF5 file comes next, with named arrays
+and a header as JSON. A file that is cut short, zeroed in places or changed in a single bit is
+refused.
 """
 
 from __future__ import annotations
@@ -33,16 +34,16 @@ _HEADER = "header"
 
 
 class CorruptError(Exception):
-    """A checkpoint file that is not whole: one line, naming it."""
+    """A checkpoint file is damaged; the message is one line that names it."""
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """One checkpoint.
+    """The content of a checkpoint.
 
     Attributes:
-        header: plain data, as JSON holds it.
-        arrays: by name.
+        header: plain data that JSON can hold.
+        arrays: arrays by name.
     """
 
     header: Mapping[str, Any]
@@ -50,12 +51,12 @@ class Checkpoint:
 
 
 class Checkpoints:
-    """The checkpoints of a results folder; used on rank 0 alone.
+    """The checkpoints of a results folder; used on rank 0 only.
 
     Args:
-        directory: checkpoint/; made at the first checkpoint.
-        good: the file a run goes on from; files that are neither this nor written here give way
-            to the next ones written.
+        directory: checkpoint/, which is created with the first checkpoint.
+        good: the file that a run resumes from; other files, unless written by this object, are
+            deleted when the next checkpoint is written.
     """
 
     def __init__(self, directory: Path, good: Path | None = None) -> None:
@@ -63,17 +64,17 @@ class Checkpoints:
         self._kept = [] if good is None else [good]
 
     def write(self, number: int, checkpoint: Checkpoint) -> None:
-        """Write a checkpoint, and delete all but it and the one before.
+        """Write a checkpoint, and delete all others but the one before it.
 
-        It is safe from a power cut when this returns. A checkpoint of this number that is there
-        already is replaced.
+        When this returns, the checkpoint would survive a power cut. An existing checkpoint of the
+        same number is replaced.
 
         Args:
-            number: accepted time steps so far.
-            checkpoint: what to keep.
+            number: the number of time steps accepted so far.
+            checkpoint: the content.
 
         Raises:
-            OutputError: disk full or folder gone; the checkpoints before are intact.
+            OutputError: the disk is full or the folder gone; the earlier checkpoints are intact.
         """
         path = self.directory / f"{number:06d}.h5"
         try:
@@ -88,27 +89,27 @@ class Checkpoints:
                     stray.unlink()
 
     def delete(self) -> None:
-        """Delete the checkpoints, and the folder if nothing else is in it: the run is complete."""
+        """Delete the checkpoints of a complete run, and the folder if it holds nothing else."""
         with suppress(OSError):
             for path in self._all():
                 path.unlink()
             self.directory.rmdir()
 
     def _all(self) -> list[Path]:
-        """The checkpoints there, and what was left of writing some."""
+        """Return the checkpoint files, including partial ones that were left behind."""
         return [*list_checkpoints(self.directory), *leftovers(self.directory)]
 
 
 def list_checkpoints(directory: Path) -> list[Path]:
-    """The checkpoint files there, newest first."""
+    """Return the checkpoint files in a folder, newest first."""
     return sorted(matching(directory, "checkpoint"), key=lambda path: int(path.stem), reverse=True)
 
 
 def encode(checkpoint: Checkpoint) -> bytes:
-    """The content of a checkpoint file."""
+    """Return the content of a checkpoint file."""
 
     def build(file: Any) -> None:
-        # As a dataset, since an attribute holds no more than 64 kB.
+        # The header is a dataset, since an attribute can hold no more than 64 kB.
         text = json.dumps(checkpoint.header)
         file[_HEADER] = np.frombuffer(text.encode(), dtype=np.uint8)
         for name, array in checkpoint.arrays.items():
@@ -129,7 +130,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """Read a checkpoint file.
 
     Raises:
-        CorruptError: it cannot be read, or is not exactly what was written.
+        CorruptError: the file cannot be read, or is not exactly what was written.
     """
     try:
         content = path.read_bytes()

@@ -1,9 +1,10 @@
-"""Making room for a run: what an earlier one wrote is deleted by its name, all else stays.
+"""Making room for a new run: files of an earlier run are deleted by name, everything else stays.
 
-A run's files are known by the names it gives them, those of report/ by the record beside them
-(`heterode.results.written`). Whatever was changed since it was written, be it a table, a figure or
-a field, is the user's by now, and is kept beside as NAME.yours.EXT: so is everything that `heterode
-verify` finds altered. Folders go when nothing is left in them.
+The files of a run are recognised by the names that it gives them, and those of report/ by the
+record beside them (`heterode.results.written`). A file that was changed after it was written (a
+table, a figure or a field) is taken to be the user's and is kept beside as NAME.yours.EXT; the same
+holds for every file that `heterode verify` reports as altered. Folders are removed when they are
+empty.
 """
 
 from __future__ import annotations
@@ -26,16 +27,17 @@ from heterode.results.written import RECORD, free_name, is_own, say_kept, set_as
 def clear(folder: ResultsFolder) -> None:
     """Delete what an earlier run wrote to its results folder.
 
-    The manifest stays until another takes its place, and says that the run is being overwritten:
-    what an interrupted deletion leaves must not be taken for whole, and can be overwritten again.
+    The manifest stays until another takes its place, and states that the run is being overwritten.
+    The remains of an interrupted deletion can therefore not be taken for a whole run, and can be
+    overwritten again.
 
     Raises:
-        InputError: there is no manifest that can be read; nothing was deleted.
+        InputError: there is no readable manifest; nothing was deleted.
         OutputError: a file cannot be deleted or renamed.
     """
     is_users = _judge(folder)
     files = list(earlier_files(folder.path))
-    # All that is kept first: afterwards there are no digests to tell it by.
+    # Files to be kept are handled first, because the digests that identify them are deleted later.
     users = [path for path in files if is_users(path)]
     if is_users(folder.manifest):
         _copy_aside(folder.manifest)
@@ -50,16 +52,16 @@ def clear(folder: ResultsFolder) -> None:
         raise OutputError(explain(folder.path, error)) from error
     remove_leftovers([folder.path, *(folder.path / name for name in FOLDERS)])
     for name in FOLDERS:
-        # What a user put there keeps the folder.
+        # The folder stays if it holds a file of the user's.
         with suppress(OSError):
             (folder.path / name).rmdir()
 
 
 def _judge(folder: ResultsFolder) -> Callable[[Path], bool]:
-    """What tells whether a file of a run's name is the user's by now."""
+    """Return a function that decides whether a file named like a run's is the user's now."""
     found = examine(folder)
     known = {finding.name: finding.problem for finding in found.findings}
-    # The list goes on behind what manifest and checkpoint know of it.
+    # The list may be longer than the part that manifest and checkpoint vouch for.
     listed = _listed(folder)
     complete = found.covers == "whole" and known.get(SUMS) == ""
 
@@ -77,7 +79,7 @@ def _judge(folder: ResultsFolder) -> Callable[[Path], bool]:
 
 
 def _listed(folder: ResultsFolder) -> dict[str, str]:
-    """Digests of the run's files written once, as the run listed them; none of older runs."""
+    """Return the run's list of digests of files written once; empty for older versions."""
     try:
         return entries(folder.sums.read_bytes())
     except OSError:
@@ -85,7 +87,7 @@ def _listed(folder: ResultsFolder) -> dict[str, str]:
 
 
 def _copy_aside(path: Path) -> None:
-    """Keep a copy of a file that is yet needed in its place."""
+    """Keep a copy of a file that is still needed in its place."""
     kept = free_name(path)
     write_atomically(kept, path.read_bytes())
     say_kept(path, kept)

@@ -1,9 +1,10 @@
-"""SHA256SUMS: what the files of a results folder that are written once hold.
+"""SHA256SUMS: the digests of the files of a results folder that are written once.
 
-A line per file, in the order they were written, as `sha256sum` writes them: so
-`sha256sum -c SHA256SUMS` checks a folder without this program. While a run goes on the list has
-particles.csv, fields/data/*.h5 and stops/*.csv; at its end come the files that grew until then.
-A run that goes on cuts the list back with the rest. The manifest holds the digest of the list.
+There is a line for each file, in the order of writing and in the format of `sha256sum`, so that
+`sha256sum -c SHA256SUMS` checks a folder without this program. While a run goes on, the list holds
+particles.csv, fields/data/*.h5 and stops/*.csv; the files that grow during the run are added at its
+end. A resumed run cuts the list back together with the other files. The manifest holds the digest
+of the list.
 """
 
 from __future__ import annotations
@@ -22,17 +23,17 @@ _LINE = re.compile(r"([0-9a-f]{64})  ([^\x00-\x1f\ufffd]+)")
 
 
 class DigestList:
-    """Appends a line per file; it is on disk when `note` returns.
+    """Appends a line for each file; the line is on disk when `note` returns.
 
     Args:
-        path: of the list.
-        keep: how many lines of an earlier run's to go on from; None starts anew.
-        anew: (name, digest) of all files that are there, where an earlier run's list is not to
-            be relied on: they take the place of its lines.
+        path: the list.
+        keep: the number of lines to keep of an earlier run's list; None starts a new one.
+        anew: (name, digest) of all existing files, if an earlier run's list is not to be relied on;
+            they take the place of its lines.
 
     Raises:
         OutputError: the list cannot be written.
-        TruncatedError: an earlier run's list has fewer lines.
+        TruncatedError: an earlier run's list has fewer lines than `keep`.
     """
 
     def __init__(
@@ -52,18 +53,18 @@ class DigestList:
 
     @property
     def digest(self) -> PrefixDigest:
-        """The digest of the lines so far, and so of the whole list."""
+        """The digest of the lines so far, and hence of the whole list."""
         return PrefixDigest(self.lines, self._hash.hexdigest())
 
     def note(self, name: str, digest: str) -> None:
         """Add a file.
 
         Args:
-            name: its path within the results folder, with "/".
-            digest: SHA-256 of its content.
+            name: the file's path within the results folder, with "/".
+            digest: the SHA-256 of its content.
 
         Raises:
-            OutputError: disk full or list gone; the lines before are intact.
+            OutputError: the disk is full or the list gone; the earlier lines are intact.
         """
         line = _line(name, digest)
         append_atomically(self.path, line)
@@ -72,10 +73,10 @@ class DigestList:
 
 
 def first_lines(path: Path, count: int) -> bytes:
-    """The first lines of a list.
+    """Return the first `count` lines of a list.
 
     Raises:
-        TruncatedError: it has fewer.
+        TruncatedError: the list has fewer.
     """
     try:
         content = path.read_bytes()
@@ -90,16 +91,16 @@ def first_lines(path: Path, count: int) -> bytes:
 
 
 def lines_digest(path: Path, count: int) -> PrefixDigest:
-    """What `DigestList.digest` was after so many lines, of the list as it is now.
+    """Return the digest of the first `count` lines of a list; compare `DigestList.digest`.
 
     Raises:
-        TruncatedError: it has fewer.
+        TruncatedError: the list has fewer lines.
     """
     return PrefixDigest(count, text_digest(first_lines(path, count)))
 
 
 def entries(content: bytes) -> dict[str, str]:
-    """name -> digest of the files that a list names; lines that can be none are left out."""
+    """Return the digests of the files that a list names, by name; malformed lines are ignored."""
     matches = (
         _LINE.fullmatch(line) for line in content.decode("utf-8", errors="replace").split("\n")
     )

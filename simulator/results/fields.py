@@ -6,11 +6,11 @@
     fields/data/mesh.h5        the three grids, once
     fields/data/000000.h5 ...  the fields of one sample, all three domains
 
-Each XDMF file is plain XML (no xi:include, which ends ParaView's legacy reader with a segmentation
-fault) with ONE temporal collection, and one grid per time that carries all fields of the domain:
-so it opens as one block in every XDMF reader. Points are XYZ with z = 0 in 2D. One HDF5 file per
-sample, so that none is ever changed while an XDMF file names it: ParaView may read while the run
-goes on.
+Each XDMF file is plain XML (without xi:include, which crashes ParaView's legacy reader) with one
+temporal collection and one grid for each time, which carries all fields of the domain; it thus
+opens as one block in every XDMF reader. Points are XYZ with z = 0 in 2D. Each sample has an HDF5
+file of its own, so that a file is never changed while an XDMF file names it and ParaView can read
+while the run goes on.
 """
 
 from __future__ import annotations
@@ -59,12 +59,12 @@ UNITS = {
 
 @dataclass(frozen=True, eq=False)
 class FieldSeries:
-    """A domain's fields as read back.
+    """The fields of a domain, as read back.
 
     Attributes:
         grid: the mesh.
         times_s: (T,) the times for which fields exist, s.
-        load: sample index -> {field name: (P,) values at the grid's points}.
+        load: function from the index of a sample to {field name: (P,) values at the grid's points}.
     """
 
     grid: FieldGrid
@@ -72,25 +72,25 @@ class FieldSeries:
     load: Callable[[int], dict[str, Floats]]
 
     def __iter__(self) -> Iterator[Any]:
-        """For `grid, times_s, load = ...`; a tuple would bring a `count` and an `index` along."""
+        """Support `grid, times_s, load = ...`; a named tuple would add `count` and `index`."""
         return iter((self.grid, self.times_s, self.load))
 
 
 class FieldWriter:
-    """Writes the grids once and the fields of each sample.
+    """Writes the grids once, and the fields of each sample.
 
     Args:
-        directory: fields/; made here.
-        grids: the domains' grids.
-        keep: how many samples of an earlier run's files to go on from; None starts anew.
-        note: called with the name and the digest of each HDF5 file written.
+        directory: fields/, which is created.
+        grids: the grids of the domains.
+        keep: the number of samples to keep of an earlier run's files; None starts new ones.
+        note: called with the name and the digest of each HDF5 file that is written.
 
     Attributes:
-        samples: how many there are.
+        samples: the number of samples so far.
 
     Raises:
         OutputError: the folder cannot be written.
-        TruncatedError: an earlier run's files list fewer samples.
+        TruncatedError: an earlier run's files list fewer samples than `keep`.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class FieldWriter:
         self.directory, self._note = directory, note
         self._grids = {grid.name: grid for grid in grids}
         self._samples: dict[str, list[str]] = {name: [] for name in self._grids}
-        # Of the text before the last sample, which the next one may replace.
+        # Digests of the text before the last sample, which the next sample may replace.
         self._hashes = {name: hashlib.sha256(_opening(name)) for name in self._grids}
         self._static = {name: _static_xml(grid) for name, grid in self._grids.items()}
         self.samples = self._next = 0
@@ -121,7 +121,7 @@ class FieldWriter:
 
     @property
     def digests(self) -> dict[str, PrefixDigest]:
-        """The digest of the samples so far by XDMF file: of the file without its end."""
+        """The digest of the samples so far for each XDMF file, without the end of the file."""
         return {
             f"{domain}.xdmf": PrefixDigest(len(self._samples[domain]), self._hash(domain))
             for domain in self._grids
@@ -137,20 +137,21 @@ class FieldWriter:
 
     @property
     def file_digests(self) -> dict[str, str]:
-        """The digests of the XDMF files that have samples, as they are now, by name."""
+        """Return the present digests, by name, of the XDMF files that have samples."""
         listed = (domain for domain in self._grids if self._samples[domain])
         return {f"{domain}.xdmf": self._hash(domain, _TAIL) for domain in listed}
 
     def write(self, time_s: float, values: FieldValues) -> None:
-        """Write one sample; complete on disk, for every reader, when this returns.
+        """Write one sample, which is complete on disk for every reader when this returns.
 
         Args:
-            time_s: not before the last sample's, s. A second sample at the same time replaces the
-                first: ParaView shows an empty block, without an error, where a time occurs twice.
-            values: domain -> field -> (P,) values at the points of that domain's grid.
+            time_s: the time, s, not before that of the last sample. A second sample at the same
+                time replaces the first, because ParaView silently shows an empty block if a time
+                occurs twice.
+            values: (P,) values at the grid's points by domain and field.
 
         Raises:
-            OutputError: disk full or folder gone; the samples before are intact.
+            OutputError: the disk is full or the folder gone; the earlier samples are intact.
             ValueError: the time runs backwards, or the values do not fit the grids.
         """
         self._check(time_s, values)
@@ -162,7 +163,7 @@ class FieldWriter:
         self._last_time = time_s
         self._next += 1
         self.samples += not again
-        # The XDMF files come last: they name nothing that is not safely there.
+        # The XDMF files are written last, so that they name only files that are safely on disk.
         for domain, fields in values.items():
             samples = self._samples[domain]
             if again:
@@ -177,7 +178,7 @@ class FieldWriter:
         """Wait until every sample would survive a power cut.
 
         Raises:
-            OutputError: files are gone, or the disk fails.
+            OutputError: files are missing, or the disk fails.
         """
         make_durable(self._unsynced | {self.directory / f"{name}.xdmf" for name in self._grids})
         self._unsynced = set()
@@ -192,12 +193,12 @@ class FieldWriter:
         return hashed.hexdigest()
 
     def _list(self, domain: str) -> None:
-        """Write the XDMF file of the samples there are."""
+        """Write a domain's XDMF file for the samples so far."""
         text = _HEAD + _collection(domain) + "".join(self._samples[domain]) + _TAIL
         write_atomically(self.directory / f"{domain}.xdmf", text.encode())
 
     def _go_on(self, count: int) -> None:
-        """Take over the first samples of an earlier run's files, and delete those behind them."""
+        """Adopt the first `count` samples of an earlier run's files, and delete the later ones."""
         for domain in self._samples:
             samples = first_samples(self.directory, domain, count)
             self._samples[domain] = samples
@@ -246,15 +247,15 @@ class FieldWriter:
 
 
 def first_samples(directory: Path, domain: str, count: int) -> list[str]:
-    """The first samples of an earlier run's XDMF file, each as its own text.
+    """Return the first samples of an earlier run's XDMF file, each as a text.
 
     Args:
         directory: fields/.
         domain: "particles", "electrolyte" or "carbon".
-        count: how many, at least 1.
+        count: the number of samples, at least 1.
 
     Raises:
-        TruncatedError: it lists fewer, or files that it names are missing.
+        TruncatedError: the file lists fewer, or files that it names are missing.
     """
     _, samples = _listed(directory, domain, count)
     files = [_MESH, *(f"data/{number}.h5" for text in samples for number in _DATA.findall(text))]
@@ -265,22 +266,22 @@ def first_samples(directory: Path, domain: str, count: int) -> list[str]:
 
 
 def listed_digest(directory: Path, domain: str, count: int) -> PrefixDigest:
-    """What `FieldWriter.digests` had after so many samples, of the file as it is now.
+    """Return the digest that `FieldWriter.digests` had after `count` samples, for the present file.
 
     Raises:
-        TruncatedError: it lists fewer.
+        TruncatedError: the file lists fewer samples.
     """
     opening, samples = _listed(directory, domain, count)
     return PrefixDigest(count, text_digest((opening + "".join(samples)).encode()))
 
 
 def _listed(directory: Path, domain: str, count: int) -> tuple[str, list[str]]:
-    """What stands before the first sample of an XDMF file, and its first samples."""
+    """Return the text before the first sample of an XDMF file, and its first samples."""
     path = directory / f"{domain}.xdmf"
     if count == 0 and not path.exists():
         return _opening(domain).decode(), []
     try:
-        # Damaged letters are for the digests to find.
+        # Damaged characters are left for the digests to detect.
         text = path.read_bytes().decode("utf-8", errors="replace")
     except OSError as error:
         raise TruncatedError(f"{path}: cannot be read ({error.strerror})") from error
@@ -293,12 +294,12 @@ def _listed(directory: Path, domain: str, count: int) -> tuple[str, list[str]]:
 
 
 def _opening(domain: str) -> bytes:
-    """What stands before the first sample."""
+    """Return the text before the first sample."""
     return (_HEAD + _collection(domain)).encode()
 
 
 def _sample(domain: str) -> str:
-    """How each sample begins."""
+    """Return the text with which each sample begins."""
     return f'<Grid Name="{domain}" GridType="Uniform">\n'
 
 
@@ -319,7 +320,7 @@ def _size(grids: dict[str, FieldGrid]) -> int:
 
 
 def _storable(array: NDArray[Any]) -> NDArray[Any]:
-    """Whole numbers as int32, all others as float64: what every XDMF reader takes."""
+    """Convert integers to int32 and other numbers to float64, which every XDMF reader accepts."""
     kind = np.int32 if np.issubdtype(array.dtype, np.integer) else np.float64
     return np.asarray(array).astype(kind)
 
@@ -358,17 +359,17 @@ def _data_item(where: str, array: NDArray[Any]) -> str:
 
 
 def read_fields(folder: Path | str, domain: str) -> FieldSeries:
-    """The fields of one domain, as its XDMF file lists them.
+    """Return the fields of one domain, as its XDMF file lists them.
 
     Args:
-        folder: results folder.
+        folder: the results folder, possibly of a run that is going on or was killed.
         domain: "particles", "electrolyte" or "carbon".
 
     Returns:
-        grid, times and how to load a sample; also of a run that goes on or was killed.
+        the grid, the times and a function that loads a sample.
 
     Raises:
-        InputError: no fields of that domain there, or files are missing or damaged.
+        InputError: the folder has no fields of that domain, or files are missing or damaged.
     """
     path = Path(folder) / "fields" / f"{domain}.xdmf"
     try:

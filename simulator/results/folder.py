@@ -1,4 +1,4 @@
-"""The results folder: where everything lies, and who may have it."""
+"""The results folder: the places of its files, and the claim of a run to a folder."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ _KNOWN = {
     SUMS,
 }
 LOCK = "lock"
-"""Held by the run that writes to a folder; see `heterode.results.lock`."""
+"""Name of the file held by the run that writes to a folder; see `heterode.results.lock`."""
 
 
 class Table(Protocol):
-    """What can write itself as a CSV file, such as a ParticleTable."""
+    """A table that can write itself as a CSV file, such as a ParticleTable."""
 
     def write_csv(self, path: Path, /) -> Any: ...
 
 
 class ResultsFolder:
-    """The paths of a results folder; `create` makes one for a new run, `open` finds an old one.
+    """The paths of a results folder; `create` makes a new one, `open` opens an existing one.
 
     Attributes:
         path: the folder.
@@ -58,15 +58,16 @@ class ResultsFolder:
 
     @classmethod
     def create(cls, path: Path | str, *, overwrite: bool = False) -> ResultsFolder:
-        """Claim `path` for a new run: afterwards it exists and is writable.
+        """Claim `path` for a new run; afterwards it exists and is writable.
 
         Args:
-            path: a folder that is missing or empty; its parents are made.
-            overwrite: it may hold the results of an earlier run, with a manifest of this program.
-                They are as they were until `heterode.results.clearing.clear` deletes them.
+            path: a folder that is missing or empty; missing parents are created.
+            overwrite: whether it may hold the results of an earlier run with a manifest of this
+                program. They stay as they are until `heterode.results.clearing.clear` deletes them.
 
         Raises:
-            InputError: the folder holds something, is none, or cannot be written; it is as before.
+            InputError: the path holds other files, is not a folder, or cannot be written; it is
+                unchanged.
         """
         folder = cls(path)
         made = _missing_parents(folder.path)
@@ -85,7 +86,7 @@ class ResultsFolder:
 
     @classmethod
     def check(cls, path: Path | str, *, overwrite: bool = False) -> None:
-        """Refuse early what `create` would refuse, changing nothing.
+        """Refuse what `create` would refuse, without changing anything.
 
         Raises:
             InputError: as in `create`.
@@ -101,10 +102,10 @@ class ResultsFolder:
 
     @classmethod
     def open(cls, path: Path | str) -> ResultsFolder:
-        """An existing results folder.
+        """Return an existing results folder.
 
         Raises:
-            InputError: no such folder, or no manifest of this program in it.
+            InputError: the folder does not exist, or has no manifest of this program.
         """
         folder = cls(path)
         if not folder.path.is_dir():
@@ -115,11 +116,11 @@ class ResultsFolder:
         return folder
 
     def continue_manifest(self, **entries: Any) -> Manifest:
-        """The manifest of the run to go on with, its status "running" again."""
+        """Return the manifest of the resumed run, with its status set to "running" again."""
         return Manifest(self.manifest, read_manifest(self.manifest), **entries)
 
     def start_manifest(self, **entries: Any) -> Manifest:
-        """Write the manifest with status "running"."""
+        """Write the manifest with the status "running"."""
         return Manifest(self.manifest, **entries)
 
     def write_particles(self, table: Table) -> None:
@@ -136,17 +137,17 @@ class ResultsFolder:
             raise OutputError(explain(self.particles, error)) from error
 
     def make_report(self) -> Path:
-        """The folder report/, made if missing.
+        """Return the folder report/, which is created if it is missing.
 
         Raises:
             InputError: a file is in the way.
-            OutputError: it cannot be made.
+            OutputError: the folder cannot be created.
         """
         return make_folder(self.report)
 
 
 def _refuse_pipes(path: Path) -> None:
-    """Refuse a folder with pipes or devices in the place of results: reading them never ends."""
+    """Refuse a folder with pipes or devices in place of results; reading them never ends."""
     for place in (path, *(path / name for name in _KNOWN)):
         inside = place.iterdir() if place.is_dir() else [place]
         for file in inside:
@@ -157,7 +158,7 @@ def _refuse_pipes(path: Path) -> None:
 
 
 def _missing_parents(path: Path) -> list[Path]:
-    """`path` and its parents that do not exist yet, deepest first."""
+    """Return those of `path` and its parents that do not exist yet, deepest first."""
     return [place for place in (path, *path.parents) if not os.path.lexists(place)]
 
 
@@ -191,14 +192,14 @@ def _refuse_foreign(folder: ResultsFolder, overwrite: bool) -> None:
 
 
 def is_unborn(path: Path) -> bool:
-    """Whether a folder is missing, empty, or holds what the first moment of a run may leave."""
+    """Whether a folder is missing, empty, or as a run may leave it in its first moment."""
     if not path.is_dir():
         return not os.path.lexists(path)
     return all(place.name == LOCK or is_leftover(place.name) for place in path.iterdir())
 
 
 def _try_writing(path: Path) -> None:
-    # Without a name of its own, where the file system can do that: it is in no file's way.
+    # The file has no name, where the file system allows that, and so cannot be in any file's way.
     with TemporaryFile(dir=path, prefix=PREFIX, suffix=PARTIAL) as probe:
         probe.write(b"heterode\n")
         probe.flush()

@@ -1,7 +1,8 @@
-"""HDF5 files: as bytes, for `heterode.results.storage` to write, and read without locks.
+"""HDF5 files, as bytes for `heterode.results.storage` to write, and read without locks.
 
-Files are replaced as a whole, so that a reader never meets one half written; and a file system
-without locks, or another program that holds one, must not keep anyone from reading.
+Files are replaced as a whole, so that a reader never meets a half-written one. They are read
+without locks, so that neither a file system without locks nor another program that holds one
+prevents reading.
 """
 
 from __future__ import annotations
@@ -18,17 +19,18 @@ Read = TypeVar("Read")
 
 
 class UnreadableError(Exception):
-    """An HDF5 file that cannot be read, and why: in plain words, without the file's name."""
+    """An HDF5 file cannot be read; the message gives the reason without the file's name."""
 
 
 def read_hdf5(path: Path, read: Callable[[Any], Read]) -> Read:
-    """What `read(h5py.File)` makes of an HDF5 file.
+    """Open an HDF5 file and return what `read(h5py.File)` returns.
 
     Raises:
-        UnreadableError: there is none, it is damaged, or `read` misses something in it.
+        UnreadableError: the file is missing or damaged, or `read` does not find what it needs in
+            it.
     """
     try:
-        # The library's own words for a missing file name it twice, and errno.
+        # The library's own message for a missing file repeats its name and the error number.
         check_regular(path)
         path.open("rb").close()
     except (OSError, ValueError) as error:
@@ -39,7 +41,7 @@ def read_hdf5(path: Path, read: Callable[[Any], Read]) -> Read:
     except KeyError as error:
         raise UnreadableError(f"it lacks something ({_plain(error)})") from error
     except Exception as error:
-        # Of a damaged file the library raises almost anything.
+        # The library raises almost any exception for a damaged file.
         raise UnreadableError(
             "it is damaged, cut short, no HDF5 file, or another program is changing it: "
             f"{_plain(error)}"
@@ -47,18 +49,18 @@ def read_hdf5(path: Path, read: Callable[[Any], Read]) -> Read:
 
 
 def _plain(error: Exception) -> str:
-    """The library's reason, without its own calls around it."""
+    """Return the library's reason without the names of its functions."""
     text = " ".join(str(error).strip("\"'").split()) or type(error).__name__
     _, opened, inner = text.partition("(")
     return inner.removesuffix(")") if opened and inner.endswith(")") else text
 
 
 def hdf5_bytes(build: Callable[[Any], None], size_hint: int = 0) -> bytes:
-    """The bytes of an HDF5 file that `build(h5py.File)` fills in memory.
+    """Return the bytes of an HDF5 file that `build(h5py.File)` fills in memory.
 
     Args:
-        build: receives the open file.
-        size_hint: expected size in bytes, which saves the buffer from growing by small steps.
+        build: a function that receives the open file.
+        size_hint: the expected size in bytes, which keeps the buffer from growing in small steps.
     """
     block = max(1 << 16, size_hint + size_hint // 8)
     with h5py.File("memory", "w", driver="core", backing_store=False, block_size=block) as file:

@@ -1,8 +1,8 @@
-"""What a run is called: by its own facts, and by the user's title where there is one.
+"""The heading of a run: the user's title, if there is one, and facts about the run.
 
-The facts are those of the manifest: the material whose open-circuit curve was used, the particles
-that were meshed, the protocol. The title is what the user wrote for just these parameters:
-`heterode.parameters.loading` drops it where `--set` changed what it was written for.
+The facts come from the manifest: the material whose open-circuit curve was used, the particles that
+were meshed, and the protocol. The title is what the user wrote for exactly these parameters;
+`heterode.parameters.loading` drops it if `--set` changed what it was written for.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from heterode.base.words import counted
 
 
 def heading(manifest: Mapping[str, Any], folder: Path) -> str:
-    """One line: "Title: facts", the facts alone, or the folder's name where neither is known."""
+    """Return one line: "Title: facts", the facts alone, or the folder's name without either."""
     parts = [str(manifest.get("title") or ""), facts(manifest)]
     return ": ".join(part for part in parts if part) or folder.absolute().name
 
 
 def facts(manifest: Mapping[str, Any]) -> str:
-    """Such as "NMC532, 60 particles in 2D, charge at C/10 until 4.5 V"; "" where none is known."""
+    """Return facts such as "NMC532, 60 particles in 2D, charge at C/10 until 4.5 V", or ""."""
     parameters = manifest.get("parameters") or {}
     material = (parameters.get("active_material") or {}).get("open_circuit_potential")
     parts = [str(material or ""), _particles(manifest), _protocol(parameters.get("protocol") or {})]
@@ -29,7 +29,7 @@ def facts(manifest: Mapping[str, Any]) -> str:
 
 
 def _particles(manifest: Mapping[str, Any]) -> str:
-    """How many were meshed; where walls cut particles, how many pieces they are."""
+    """Return the number of particles meshed, and of their pieces if walls cut particles."""
     count = manifest.get("particles")
     if not count:
         return ""
@@ -44,7 +44,7 @@ def _particles(manifest: Mapping[str, Any]) -> str:
 
 
 def _protocol(protocol: Mapping[str, Any]) -> str:
-    """The first step, how many follow, and how often all of it is repeated."""
+    """Return the first step, the number of further ones, and how often all of it is repeated."""
     steps = list(protocol.get("steps") or ())
     if not steps:
         return ""

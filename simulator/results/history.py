@@ -1,4 +1,4 @@
-"""history.csv: one row per accepted time step, for the whole cell."""
+"""history.csv: one row for the whole cell at each accepted time step."""
 
 from __future__ import annotations
 
@@ -16,32 +16,33 @@ from heterode.base.words import counted
 from heterode.results.sample import Sample
 from heterode.results.storage import TruncatedError, append_atomically, write_atomically
 
-COLUMNS = (
-    "time_s",
-    "voltage_V",
-    "current_A_m2",
-    "capacity_Ah_m2",
-    "lithium_fraction_mean",
-    "lithium_fraction_sd",
-    "cycle",
-    "step",
-)
+UNITS = {
+    "time_s": "s",
+    "voltage_V": "V",
+    "current_A_m2": "A m^-2 of collector, positive on charge",
+    "capacity_Ah_m2": "A h m^-2 of collector",
+    "lithium_fraction_mean": "1, by volume",
+    "lithium_fraction_sd": "1, by volume",
+    "cycle": "from 0",
+    "step": "from 0",
+}
+COLUMNS = tuple(UNITS)
 _WHOLE = {"cycle": np.int64, "step": np.int64}
 
 
 class History:
-    """Appends a row per sample; each row is on disk when `append` returns.
+    """Appends a row for each sample; the row is on disk when `append` returns.
 
     Args:
         path: history.csv.
-        keep: how many rows of an earlier run's file to go on from; None starts anew.
+        keep: the number of rows to keep of an earlier run's file; None starts a new one.
 
     Attributes:
-        rows: how many there are.
+        rows: the number of rows so far.
 
     Raises:
         OutputError: the file cannot be written.
-        TruncatedError: an earlier run's file has fewer rows.
+        TruncatedError: an earlier run's file has fewer rows than `keep`.
     """
 
     def __init__(self, path: Path, *, keep: int | None = None) -> None:
@@ -53,16 +54,16 @@ class History:
 
     @property
     def digest(self) -> PrefixDigest:
-        """The digest of the rows written so far, and so of the whole file."""
+        """The digest of the rows so far, and hence of the whole file."""
         return PrefixDigest(self.rows, self._hash.hexdigest())
 
     def append(self, sample: Sample) -> None:
-        """Write one row, numbers in full double precision.
+        """Write one row, with numbers in full double precision.
 
         Raises:
-            OutputError: disk full or file gone; the rows before are intact.
+            OutputError: the disk is full or the file gone; the earlier rows are intact.
         """
-        # Through float and int, as NumPy scalars print with their type.
+        # Numbers are converted by float and int, because NumPy scalars print with their type.
         cells = [
             repr(int(value)) if name in _WHOLE else repr(float(value))
             for name in COLUMNS
@@ -75,16 +76,16 @@ class History:
 
 
 def first_rows(path: Path, rows: int) -> bytes:
-    """Header and first rows of an earlier run's history.
+    """Return the header and the first rows of an earlier run's history.
 
     Raises:
-        TruncatedError: it has fewer rows.
+        TruncatedError: the history has fewer rows.
     """
     try:
         lines = path.read_bytes().split(b"\n")
     except OSError as error:
         raise TruncatedError(f"{path}: cannot be read ({error.strerror})") from error
-    # What follows the last line end is a row cut off while being written, or nothing.
+    # Anything after the last line end is a row that was cut off while being written.
     if len(lines) - 2 < rows:
         raise TruncatedError(
             f"{path}: has {counted(max(len(lines) - 2, 0), 'row')}, but {rows} were written"
@@ -93,7 +94,7 @@ def first_rows(path: Path, rows: int) -> bytes:
 
 
 def _found(path: Path) -> str:
-    """What a file is that does not begin as a history does, for a message."""
+    """Describe, for a message, a file that does not begin as a history does."""
     try:
         return f"it {read_cells(path).described}, as another program saved it"
     except InputError:
@@ -101,17 +102,17 @@ def _found(path: Path) -> str:
 
 
 def read_history(folder: Path | str) -> pd.DataFrame:
-    """The history of a results folder, also of a run that goes on or was killed.
+    """Return the history of a results folder, possibly of a run that is going on or was killed.
 
     Args:
-        folder: results folder, or the history.csv itself.
+        folder: the results folder, or history.csv itself.
 
     Returns:
-        A frame with the columns `COLUMNS`, one row per accepted step. A last row without its
-        line end was cut off while being written and is left out.
+        A frame with the columns `COLUMNS` and one row for each accepted step. A last row without a
+            line end was cut off while being written and is left out.
 
     Raises:
-        InputError: no such file, or its columns are not a history's.
+        InputError: the file does not exist, or its columns are not those of a history.
     """
     path = Path(folder)
     path = path / "history.csv" if path.is_dir() else path
@@ -128,7 +129,8 @@ def read_history(folder: Path | str) -> pd.DataFrame:
         )
     kinds = {name: _WHOLE.get(name, np.float64) for name in COLUMNS}
     try:
-        # By way of text: pandas versions differ in how exactly they read numbers by themselves.
+        # The numbers are read as text first, since pandas versions differ in how exactly they
+        # convert.
         return pd.read_csv(io.BytesIO(whole), dtype=str, keep_default_na=False).astype(kinds)
     except ValueError as error:
         raise InputError(f"{path}: {str(error).splitlines()[0]}") from error

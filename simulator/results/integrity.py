@@ -1,8 +1,9 @@
-"""What of a results folder is as the run wrote it.
+"""The check that the files of a results folder are as the run wrote them.
 
-The manifest holds digests of the files that grow, and of the list SHA256SUMS of those written once,
-and carries a digest of its own. While a run goes on, or after a kill, they cover what the last
-checkpoint counts on; once it has ended, every byte. Checkpoints carry checksums of their own.
+The manifest holds the digests of the files that grow and of SHA256SUMS, the list of the files
+written once; it also carries a digest of its own. While a run goes on, and after it was killed, the
+digests cover what the last checkpoint relies on; once the run has ended, they cover every byte.
+Checkpoints carry checksums of their own.
 """
 
 from __future__ import annotations
@@ -29,13 +30,13 @@ _UNITS = {"history.csv": "rows", "particles.h5": "samples", SUMS: "lines"}
 
 @dataclass(frozen=True)
 class Finding:
-    """What is known of a file.
+    """The result of checking a file.
 
     Attributes:
-        name: within the results folder, with "/".
-        problem: how it differs from what was written; "" where it is whole.
-        extent: how much of it was looked at, such as "134 rows"; "" for all of it.
-        gone: whether it is missing, or holds less than was written.
+        name: the file's path within the results folder, with "/".
+        problem: how the file differs from what was written; "" if it does not.
+        extent: the part that was checked, such as "134 rows"; "" for the whole file.
+        gone: whether the file is missing, or holds less than was written.
     """
 
     name: str
@@ -46,11 +47,11 @@ class Finding:
 
 @dataclass(frozen=True)
 class Examination:
-    """What is known of a results folder.
+    """The result of checking a results folder.
 
     Attributes:
-        findings: a finding per file looked at.
-        covers: "whole", "prefix" while the run goes on or after a kill, or "nothing" where an
+        findings: a finding for each file that was checked.
+        covers: "whole"; "prefix" while the run goes on or after it was killed; "nothing" if an
             earlier version wrote the folder without digests.
     """
 
@@ -59,7 +60,7 @@ class Examination:
 
     @property
     def problems(self) -> tuple[Finding, ...]:
-        """The findings about files that are not whole."""
+        """The findings about files that differ from what was written."""
         return tuple(finding for finding in self.findings if finding.problem)
 
 
@@ -67,17 +68,18 @@ def examine(folder: ResultsFolder) -> Examination:
     """Compare every file that a run writes with what was written; report/ is left out.
 
     Args:
-        folder: of a run, also one that goes on meanwhile.
+        folder: the folder of a run, which may be going on at the same time.
 
     Raises:
-        InputError: there is no manifest that can be read.
+        InputError: there is no readable manifest.
     """
     for _ in range(_AGAIN):
         before = folder.manifest.read_bytes() if folder.manifest.is_file() else b""
         found = _examined(folder)
         if not found.problems or before == folder.manifest.read_bytes():
             break
-        # A run that went on, or ended, in between: its files were not those of that manifest.
+        # The run went on or ended in the meantime, so the files did not belong to the manifest
+        # read.
     return found
 
 
@@ -103,13 +105,13 @@ def files_against(
     whole: bool = False,
     digest_of: Callable[[Path], str] = file_digest,
 ) -> list[Finding]:
-    """Compare a run's files with digests.
+    """Compare the files of a run with digests.
 
     Args:
-        folder: of the run.
-        prefixes: name -> digest of the beginning of each file that grows.
-        whole: the digests are of the whole files, of which the list has digests, too.
-        digest_of: digest of a file.
+        folder: the run's folder.
+        prefixes: digests of the beginnings of the files that grow, by name.
+        whole: whether the digests are those of whole files, which then stand in the list too.
+        digest_of: function that returns the digest of a file.
     """
     names: dict[str, str] = {}
     if SUMS in prefixes and folder.sums.is_file():
@@ -125,7 +127,7 @@ def files_against(
     for name, digest in names.items():
         finding = _of_file(folder.path / name, name, digest, digest_of)
         if finding.problem and name in prefixes and name != folder.particle_series.name:
-            # Of a text that grew row by row it can be said better what is wrong.
+            # For a text file that grew row by row, the message can be more specific.
             told = _of_prefix(folder, name, prefixes[name], whole=False)
             finding = told if told.problem else finding
         findings.append(finding)
@@ -143,7 +145,7 @@ def _of_prefix(folder: ResultsFolder, name: str, prefix: PrefixDigest, *, whole:
         return Finding(name, _without_path(folder, name, error), extent, gone=True)
     except AlteredError as error:
         return Finding(name, _without_path(folder, name, error), extent)
-    # Without a digest, from an earlier version, only the extent counts.
+    # An earlier version kept no digest, so only the extent can be checked.
     if found != prefix and prefix.sha256:
         return Finding(name, _differs(f"the first {extent} are others"), extent)
     if whole and name == SUMS and file_digest(path) != prefix.sha256:
@@ -195,13 +197,13 @@ def _checkpoints(folder: ResultsFolder) -> Iterator[Finding]:
 
 
 def _unlisted(folder: ResultsFolder) -> Iterator[Finding]:
-    """The findings in a folder without digests: only what contradicts itself shows."""
+    """Yield the findings in a folder without digests, where only contradictions can be found."""
     try:
         rows = history.read_history(folder.path)["time_s"].to_numpy()
         times = particle_series.read_particle_series(folder.path).time_s
     except InputError:
         return
-    # A sample's row comes last: no more than one sample is ahead of it.
+    # The row is written last of each sample, so the other files are at most one sample ahead of it.
     if len(times) > 1 and (not len(rows) or times[-2] > rows[-1]):
         end = f"{rows[-1]:g} s" if len(rows) else "its header"
         yield Finding(

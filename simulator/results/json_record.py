@@ -1,8 +1,8 @@
-"""Records in JSON that prove to be whole: read whatever stands there, without a fault.
+"""JSON records that carry a digest of their own content, and readers that accept any file.
 
-A record carries the digest of its own content under `digest`, its last key: SHA-256 of the text
-that the record would be without that key. Since a record is written in one form only, a change of
-any byte of the file shows.
+The digest stands under `digest`, the last key; it is the SHA-256 of the text that the record would
+have without that key. Since a record is always written in the same form, a change of any byte of
+the file is detected.
 """
 
 from __future__ import annotations
@@ -25,42 +25,44 @@ _LARGEST = 2**64
 
 
 def record_text(content: Mapping[str, Any], indent: int) -> bytes:
-    """The file of a record, its digest included.
+    """Return the text of a record, including its digest.
 
     Args:
-        content: in JSON's own types; a digest in it is of earlier content, and gives way.
-        indent: of the text, spaces.
+        content: values of JSON's own types; a digest in it belongs to earlier content and is
+            replaced.
+        indent: the indentation of the text, spaces.
     """
     rest = {name: value for name, value in content.items() if name != DIGEST}
     return _text({**rest, DIGEST: text_digest(_text(rest, indent))}, indent)
 
 
 def record_problem(path: Path, indent: int) -> str:
-    """What shows that a record is not as it was written; "" where nothing does.
+    """Return what shows that a record is not as it was written; "" if nothing does.
 
-    A record without a digest, as earlier versions wrote them, shows nothing.
+    Records of earlier versions carry no digest, and "" is returned for them.
 
     Raises:
-        InputError: it cannot be read as a record at all.
+        InputError: the file cannot be read as a record at all.
     """
     content = read_record(path)
     if DIGEST not in content:
         return ""
-    # The text, too: the same numbers can be written otherwise.
+    # The text is compared too, since the same numbers can be written in another form.
     whole = record_text(content, indent) == path.read_bytes()
     return "" if whole else "differs from what was written (its digest is another)"
 
 
 LARGEST = 50_000_000
-"""Bytes of a record that is read."""
+"""Largest record that is read, bytes."""
 
 
 def read_record(path: Path) -> dict[str, Any]:
-    """The content of a JSON file that holds an object.
+    """Return the content of a JSON file that holds an object.
 
     Raises:
-        InputError: no such file, not JSON, or with what no record holds: numbers that are not
-            finite or beyond 2^64, more than 60 levels, half a Unicode character.
+        InputError: the file is missing, is not JSON, or holds something that no record does:
+            numbers that are not finite or exceed 2^64, more than 60 levels, or half a Unicode
+            character.
     """
     if path.exists() and not path.is_file():
         raise InputError(f"{path}: is not a file. Give the folder of a run")
@@ -84,10 +86,10 @@ def read_record(path: Path) -> dict[str, Any]:
 
 @contextmanager
 def content_of(path: Path) -> Iterator[None]:
-    """Use the content of a record within this context: what no program wrote there is one line.
+    """Context for using the content of a record; unexpected content becomes an error of one line.
 
     Raises:
-        InputError: something is missing or of another kind than expected.
+        InputError: something is missing, or of another kind than expected.
     """
     try:
         yield
@@ -99,7 +101,7 @@ def content_of(path: Path) -> Iterator[None]:
 
 
 def type_name(value: Any) -> str:
-    """What JSON calls the type of a value."""
+    """Return JSON's name for the type of a value."""
     if value is None:
         return "null"
     names = {bool: "true or false", int: "a number", float: "a number", str: "a string"}
@@ -112,7 +114,7 @@ def _text(content: Mapping[str, Any], indent: int) -> bytes:
 
 
 def _impossible(content: dict[str, Any]) -> str:
-    """What no record holds, found without recursion; "" where there is nothing of the kind."""
+    """Return what cannot occur in a record, found without recursion; "" if there is nothing."""
     level: list[tuple[str, Any]] = list(content.items())
     for _ in range(_DEEPEST):
         below: list[tuple[str, Any]] = []

@@ -1,10 +1,10 @@
-"""One run at a time in a results folder.
+"""A lock that allows only one run at a time in a results folder.
 
-The file `lock` is locked with flock(2), which the system lets go of when the process dies. Where
-the file system knows no such locks (some network file systems), the file itself keeps others out by
-being there: it is made exclusively and names its process and host. One that a dead process of this
-host left behind is taken over. Of another host's process nobody here can tell whether it lives, so
-such a file is named, and left to the user.
+The file `lock` is locked with flock(2), and the system releases the lock when the process dies. If
+the file system does not support such locks (as some network file systems), the file itself excludes
+others by its existence: it is created exclusively and names its process and host. A file left by a
+dead process of this host is taken over. Whether a process of another host is alive cannot be
+determined here, so such a file is named in the message and left to the user.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _HOLDER = re.compile(
 
 
 class FolderLock:
-    """Holds a folder for this process; says so where it cannot hold it as it should.
+    """Holds a folder for this process, and reports if it cannot do so reliably.
 
     Args:
         folder: an existing folder.
@@ -45,11 +45,11 @@ class FolderLock:
         except InputError:
             raise
         except OSError as error:
-            # What cannot be written at all is refused by what is written next.
+            # If the folder cannot be written at all, the next file written reports that.
             _say(f"{self._path}: cannot be had ({error.strerror}): no other run is kept out")
 
     def release(self) -> None:
-        """Let go, and leave no file behind."""
+        """Release the folder, and leave no file behind."""
         if self._handle >= 0:
             with suppress(OSError):
                 self._path.unlink()
@@ -61,7 +61,7 @@ class FolderLock:
             self._mine = False
 
     def _take(self) -> bool:
-        """Try once; whether that came to an end, or the file changed hands meanwhile."""
+        """Try once; returns False if the file was replaced in the meantime."""
         made, handle = _opened(self._path)
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -81,7 +81,7 @@ class FolderLock:
             return True
         else:
             if not _is_at(handle, self._path):
-                # The run before let go of the folder, and of the file, between the two calls.
+                # The previous run released the folder, and removed the file, between the two calls.
                 return False
             holder = _read(handle)
             if holder and _HOLDER.fullmatch(holder) is None:
@@ -90,7 +90,7 @@ class FolderLock:
                     "it, or choose another --out"
                 )
             if " without locks" in holder:
-                # Of a host that mounts the folder in another way.
+                # The lock belongs to a host that mounts the folder in another way.
                 self._refuse_alive(holder)
             _write_holder(handle)
             self._handle = os.dup(handle)
@@ -99,10 +99,10 @@ class FolderLock:
             os.close(handle)
 
     def _refuse_alive(self, holder: str) -> None:
-        """Go on where a file without a lock names a process that is known to be dead.
+        """Proceed only if a file without a lock names a process that is known to be dead.
 
         Raises:
-            InputError: its process lives, or may live.
+            InputError: the process is alive, or may be.
         """
         found = _HOLDER.fullmatch(holder)
         if found is None or found[2] != socket.gethostname() or found[4] not in (None, _space()):
@@ -114,17 +114,17 @@ class FolderLock:
             raise self._in_use(holder)
 
     def _take_over(self, handle: int) -> bool:
-        """Put a new file in the place of a dead process's; False where that went away meanwhile."""
+        """Replace a dead process's file; returns False if it was removed in the meantime."""
         if not _is_at(handle, self._path):
             return False
-        # Renamed, not deleted: of two that take over at once, one finds the other's file instead.
+        # The file is renamed, not deleted, so that of two processes only one finds it.
         with new_beside(self._path) as stale:
             os.rename(self._path, stale)
             if not _is_at(handle, stale):
                 with suppress(FileExistsError):
                     os.link(stale, self._path)
                 return False
-            # The handle now is of a file without a name; the new one is made exclusively.
+            # The handle now refers to a file without a name; the new file is created exclusively.
             try:
                 fresh = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
             except FileExistsError:
@@ -141,18 +141,18 @@ class FolderLock:
 
 
 def _opened(path: Path) -> tuple[bool, int]:
-    """Whether the file was made just now, and a handle of it."""
+    """Return whether the file has just been created, and a handle of it."""
     with suppress(FileExistsError):
         return True, os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
     try:
         return False, os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
     except PermissionError:
-        # Another user's: it can be locked all the same.
+        # The file belongs to another user, but it can still be locked.
         return False, os.open(path, os.O_RDONLY)
 
 
 def _is_at(handle: int, path: Path) -> bool:
-    """Whether a handle's file is the one that has this name now."""
+    """Whether a handle refers to the file that has this name now."""
     try:
         return os.path.samestat(os.fstat(handle), os.stat(path))
     except FileNotFoundError:
@@ -164,13 +164,13 @@ def _read(handle: int) -> str:
 
 
 def _shown(holder: str) -> str:
-    """What a file says of its holder, as one line of a message shows it."""
+    """Return what a file says about its holder, as one line for a message."""
     found = _HOLDER.fullmatch(holder)
     return f"process {found[1]} on {found[2]}" if found is not None else "of unknown process"
 
 
 def _write_holder(handle: int, how: str = "") -> None:
-    """Name this process; the time it began tells it from a later one of the same number."""
+    """Write which process holds the folder; its start time distinguishes it from a later one."""
     with suppress(OSError):
         os.ftruncate(handle, 0)
         own = os.getpid()
@@ -180,7 +180,7 @@ def _write_holder(handle: int, how: str = "") -> None:
 
 
 def _space() -> str:
-    """The space of process numbers: that of a container is its own, whatever host it names."""
+    """Return the namespace of process numbers, which a container has to itself on any host."""
     try:
         return os.readlink("/proc/self/ns/pid")
     except OSError:
@@ -188,7 +188,7 @@ def _space() -> str:
 
 
 def _lives(process: int, began: str | None) -> bool:
-    """Whether a process of this host lives, and is not a later one of that number."""
+    """Whether a process of this host is alive, and not a later process with the same number."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:
@@ -196,25 +196,25 @@ def _lives(process: int, began: str | None) -> bool:
     except OSError:
         return True
     if _stat(process)[:1] == ["Z"]:
-        # Dead, and not yet taken leave of by the process that started it.
+        # The process is dead, but its parent has not collected its exit status yet.
         return False
     now = _began(process)
     return began is None or began == now or "0" in (began, now)
 
 
 def _began(process: int) -> str:
-    """When a process began, in ticks since the machine did; "0" where the system does not say."""
+    """Return when a process began, in ticks since the machine started; "0" if that is unknown."""
     state = _stat(process)
     return state[19] if len(state) > 19 else "0"
 
 
 def _stat(process: int) -> list[str]:
-    """What the system says of a process, from its state on; nothing where it says nothing."""
+    """Return the fields of /proc/PID/stat from the state onwards; empty if there are none."""
     try:
         text = Path(f"/proc/{process}/stat").read_text(encoding="utf-8", errors="replace")
     except OSError:
         return []
-    # The program's name, in brackets, may hold anything.
+    # The name of the program, in brackets, may contain any character.
     return text.rpartition(")")[2].split()
 
 

@@ -1,4 +1,4 @@
-"""manifest.json: what was run, with what, and how it ended."""
+"""manifest.json: what was run, with which versions, and how the run ended."""
 
 from __future__ import annotations
 
@@ -78,32 +78,30 @@ class Outcome:
 
     Attributes:
         status: completed, stopped (by a signal) or failed.
-        reason: in words.
-        signal: number of the signal that stopped it, 0 otherwise.
-        begun: whether it wrote, or cleared away, anything.
+        reason: the reason, in words.
+        signal: the number of the signal that stopped the run, 0 if none did.
     """
 
     status: Status
     reason: str
     signal: int = 0
-    begun: bool = True
 
 
 def stopped_by(signal: int) -> Outcome:
-    """The outcome of a run that a signal ended."""
+    """Return the outcome of a run that a signal ended."""
     return Outcome("stopped", f"stopped by signal {signal}", signal)
 
 
 class Manifest:
-    """The manifest of a run, on disk from its first moment and rewritten whole at every change.
+    """The manifest of a run, on disk from the start and rewritten as a whole at every change.
 
-    Every key of the contract is present from the start, empty until known, so a reader never has to
-    ask whether it exists. A run that was killed keeps the status "running".
+    Every key is present from the start, and empty until its value is known, so that readers need
+    not ask whether a key exists. A run that was killed keeps the status "running".
 
     Args:
         path: manifest.json.
-        earlier: content to go on from; None starts anew.
-        entries: first values; see `update`.
+        earlier: the content of an earlier run's manifest to continue; None starts a new one.
+        entries: the first values; see `update`.
     """
 
     def __init__(
@@ -118,21 +116,21 @@ class Manifest:
         self.update(**entries)
 
     def add_piece(self, **entries: Any) -> None:
-        """Note that a piece of the run starts: the first, or one that goes on from a checkpoint."""
+        """Record that a piece of the run starts: the first, or one resumed from a checkpoint."""
         self.update(pieces=[*self._content["pieces"], {"started": _now(), **entries}])
 
     def warn(self, *warnings: RunWarning) -> None:
-        """Add warnings; one whose code is there already takes the earlier one's place."""
+        """Add warnings; each replaces an earlier one of the same code."""
         if warnings:
             self.update(warnings=merge_warnings(self._content["warnings"], warnings))
 
     @property
     def content(self) -> Mapping[str, Any]:
-        """What is on disk now."""
+        """The content that is on disk now."""
         return self._content
 
     def update(self, **entries: Any) -> None:
-        """Set entries (NumPy values welcome) and rewrite the file.
+        """Set entries, possibly of NumPy types, and rewrite the file.
 
         Mappings are merged one level deep: `update(wall_s={"mesh": 3.1})` keeps the other phases.
 
@@ -148,11 +146,12 @@ class Manifest:
         self._write()
 
     def seal(self, covers: Covers, prefixes: Mapping[str, PrefixDigest]) -> None:
-        """Note what the run's files hold now, and rewrite the file.
+        """Record the digests of the run's files as they are now, and rewrite the file.
 
         Args:
-            covers: "prefix" while they grow, "whole" once the run has ended.
-            prefixes: name of a file within the folder -> digest of its beginning, or of all of it.
+            covers: "prefix" while the files grow, "whole" once the run has ended.
+            prefixes: digests of the beginnings of files, or of whole files, by name within the
+                folder.
 
         Raises:
             OutputError: the file cannot be written.
@@ -165,12 +164,12 @@ class Manifest:
         write_atomically(self.path, record_text(self._content, INDENT))
 
     def finish(self, status: Status, reason: str, **entries: Any) -> None:
-        """The last entry: how the run ended and why, in words."""
+        """Record how the run ended and why, in words; this is the last entry."""
         self.update(status=status, reason=reason, **entries)
 
 
 def to_json(value: Any) -> Any:
-    """`value` in JSON's own types; numbers JSON cannot hold (nan, inf) become null."""
+    """Convert `value` to JSON's own types; numbers that JSON cannot hold (nan, inf) become null."""
     if isinstance(value, Mapping):
         return {str(key): to_json(item) for key, item in value.items()}
     if isinstance(value, np.ndarray):
@@ -187,32 +186,32 @@ def to_json(value: Any) -> Any:
 
 
 def write_json(path: Path, entries: Mapping[str, Any]) -> None:
-    """Write an output in strict JSON, whole or not at all: what it cannot hold (nan, inf) is null.
+    """Write a strict JSON file, whole or not at all; numbers that JSON cannot hold become null.
 
     Raises:
-        InputError: a file is in the way that is not heterode's own.
+        InputError: a file that is not heterode's own is in the way.
         OutputError: the file cannot be written.
     """
     write_output(path, json_text(entries))
 
 
 def json_text(entries: Mapping[str, Any]) -> bytes:
-    """Strict JSON; what it cannot hold (nan, inf) is null.
+    """Return strict JSON; numbers that it cannot hold (nan, inf) become null.
 
-    Where it is made of altered results, it says so under `altered`.
+    If it is made from altered results, they are listed under `altered`.
     """
     text = json.dumps(to_json(marked(entries)), indent=1, ensure_ascii=False, allow_nan=False)
     return text.encode() + b"\n"
 
 
 def record_bytes(entries: Mapping[str, Any]) -> bytes:
-    """JSON that carries the digest of its own content; see `heterode.results.json_record`."""
+    """Return JSON that carries a digest of its content; see `heterode.results.json_record`."""
     return record_text(to_json(entries), RECORD_INDENT)
 
 
 @cache
 def collect_versions() -> Mapping[str, str]:
-    """Versions of heterode, Python and the installed packages that shape a result."""
+    """Return the versions of heterode, Python and the installed packages that affect results."""
     versions = {PROGRAM: __version__, "python": platform.python_version()}
     for package in _PACKAGES:
         try:
@@ -223,25 +222,25 @@ def collect_versions() -> Mapping[str, str]:
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
-    """The content of a manifest.json.
+    """Return the content of a manifest.json.
 
     Raises:
-        InputError: no such file, or it is not a manifest of this program.
+        InputError: the file does not exist, or is not a manifest of this program.
     """
     content = read_own_record(path)
     problem = manifest_problem(content)
     if problem:
         raise InputError(f"{path}: {problem}. {REMEDY}")
-    # Digests that an earlier version did not keep are not the same as none so far.
+    # Digests that an earlier version did not keep differ from an empty set of digests.
     defaults = {name: value for name, value in _DEFAULTS.items() if name != "digests"}
     return {**json.loads(json.dumps(defaults)), **content}
 
 
 def read_own_record(path: Path) -> dict[str, Any]:
-    """The content of any record in JSON that says that this program wrote it.
+    """Return the content of any JSON record that names this program as its author.
 
     Raises:
-        InputError: no such file, or it is not one.
+        InputError: the file does not exist, or is not such a record.
     """
     content = read_record(path)
     if content.get("program") != PROGRAM:
@@ -250,9 +249,9 @@ def read_own_record(path: Path) -> dict[str, Any]:
 
 
 def add_warnings(path: Path, *warnings: RunWarning) -> None:
-    """Add warnings to the manifest of a run that ended, and change nothing else in it.
+    """Add warnings to the manifest of a run that ended, without any other change.
 
-    A manifest that was altered stays one that shows it.
+    A manifest that was altered can still be recognised as altered.
 
     Args:
         path: manifest.json.

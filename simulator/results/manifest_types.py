@@ -1,4 +1,4 @@
-"""What kind of value each key of a manifest holds, so that whoever reads one can rely on it."""
+"""The type of each value of a manifest, so that readers can rely on it."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 from heterode.results.json_record import type_name
 
 Check = Callable[[Any], str]
-"""Says what a value must be, or "" where it is that."""
+"""A function that returns what a value must be, or "" if the value is that."""
 
 STATUSES = ("running", "completed", "stopped", "failed")
 
 
 def manifest_problem(content: Mapping[str, Any]) -> str:
-    """The first key whose value cannot be a manifest's, with what is allowed; "" for none."""
+    """Return the first key whose value cannot be a manifest's, with what is allowed, or ""."""
     for name in ("status", "parameters"):
         if name not in content:
             return f"lacks '{name}', so it is no whole manifest"
@@ -82,7 +82,7 @@ def _list_of(check: Check) -> Check:
 
 
 def _record_of(**keys: Check) -> Check:
-    """An object in which these keys, where they are there, hold such values."""
+    """Return a check for an object in which these keys, if present, hold such values."""
 
     def checked(value: Any) -> str:
         if not isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""What is altered among the results being read: whatever is made of them carries the mark."""
+"""Marks that everything made from altered results carries."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import Any
 from heterode.results.written import write_output
 
 NOTE = "ALTERED.txt"
-"""Beside files that were made from altered results."""
+"""Name of the note beside files that were made from altered results."""
 
 _MARKS: ContextVar[tuple[str, ...]] = ContextVar("altered", default=())
 
 
 @contextmanager
 def marking(lines: Sequence[str]) -> Iterator[None]:
-    """Mark all that is written within this context.
+    """Context in which everything written is marked as made from altered results.
 
     Args:
-        lines: what is altered, "path: how it differs" each.
+        lines: a line "path: how it differs" for each altered file.
     """
     token = _MARKS.set((*_MARKS.get(), *lines))
     try:
@@ -31,18 +31,18 @@ def marking(lines: Sequence[str]) -> Iterator[None]:
 
 
 def alterations() -> tuple[str, ...]:
-    """What is altered among the results being read, a line each."""
+    """Return a line for each altered file among the results that are being read."""
     return tuple(dict.fromkeys(_MARKS.get()))
 
 
 def marked(entries: Mapping[str, Any]) -> dict[str, Any]:
-    """Entries of a JSON file, with the alterations under `altered` where there are any."""
+    """Return the entries of a JSON file, with the alterations under `altered` if there are any."""
     found = alterations()
     return {**entries, "altered": list(found)} if found else dict(entries)
 
 
 def short_mark() -> str:
-    """For a figure: names of the altered files; "" where there are none."""
+    """Return the names of the altered files for a figure; "" if there are none."""
     names = [Path(line.partition(": ")[0]).name for line in alterations()]
     if not names:
         return ""
@@ -51,10 +51,10 @@ def short_mark() -> str:
 
 
 def leave_note(folder: Path) -> None:
-    """Write ALTERED.txt beside files that were made from altered results; nothing otherwise.
+    """Write ALTERED.txt beside files that were made from altered results, if any were altered.
 
     Raises:
-        InputError, OutputError: it cannot be written.
+        InputError, OutputError: the note cannot be written.
     """
     found = alterations()
     if found:

@@ -1,14 +1,14 @@
-"""particles.h5: every particle's lithium over time.
+"""particles.h5: the lithium in every particle over time.
 
     time_s                      (T,)     s
     lithium_fraction            (T, N)   mean over the particle
     surface_lithium_fraction    (T, N)   mean over its reacting surface
     current_A_m2                (T, N)   mean over that surface; positive when lithium leaves
 
-N particles in the order of particles.csv. The file is rewritten whole: all of it is small (7 MB for
-1,000 particles and 300 samples), and a file that HDF5 appends to in place is unreadable after a
-kill. Rewriting every time costs O(T^2) in all, so it is done only as often as it stays within a
-share of the run's wall time.
+The N particles are in the order of particles.csv. The file is rewritten as a whole: it is small (7
+MB for 1,000 particles and 300 samples), and a file that HDF5 extends in place is unreadable if the
+process is killed meanwhile. Rewriting at every sample costs O(T^2) in total, so it is done only as
+often as a given share of the run's wall time allows.
 """
 
 from __future__ import annotations
@@ -38,13 +38,14 @@ _UNITS = {
 
 @dataclass(frozen=True)
 class ParticleHistory:
-    """What particles.h5 holds: T samples of N particles.
+    """The content of particles.h5: T samples of N particles.
 
     Attributes:
-        time_s: (T,) s.
-        lithium_fraction: (T, N).
-        surface_lithium_fraction: (T, N).
-        current_A_m2: (T, N), A m^-2; positive when lithium leaves the particle.
+        time_s: (T,) times, s.
+        lithium_fraction: (T, N) mean over each particle.
+        surface_lithium_fraction: (T, N) mean over each particle's reacting surface.
+        current_A_m2: (T, N) mean current density, A m^-2; positive when lithium leaves the
+            particle.
     """
 
     time_s: Floats
@@ -54,17 +55,18 @@ class ParticleHistory:
 
 
 class ParticleSeries:
-    """Collects the particles' samples and keeps particles.h5 up to date.
+    """Collects the samples of the particles and keeps particles.h5 up to date.
 
     Args:
         path: particles.h5.
-        particles: N.
-        wall_share: share of the wall time rewriting may take; infinity rewrites at each sample.
-        keep: how many samples of an earlier run's file to go on from; None starts anew.
+        particles: the number of particles, N.
+        wall_share: the share of the wall time that rewriting may take; infinity rewrites every
+            time.
+        keep: the number of samples to keep of an earlier run's file; None starts a new one.
 
     Raises:
         OutputError: the file cannot be written.
-        TruncatedError: an earlier run's file has fewer samples.
+        TruncatedError: an earlier run's file has fewer samples than `keep`.
     """
 
     def __init__(
@@ -91,12 +93,12 @@ class ParticleSeries:
 
     @property
     def samples(self) -> int:
-        """How many there are."""
+        """The number of samples so far."""
         return self._count
 
     @property
     def digest(self) -> PrefixDigest:
-        """The digest of the numbers of the samples so far."""
+        """The digest of the samples' numbers so far."""
         return PrefixDigest(self._count, self._hash.hexdigest())
 
     @property
@@ -105,10 +107,10 @@ class ParticleSeries:
         return self._file_digest
 
     def append(self, sample: Sample) -> None:
-        """Take a sample; on disk at once, or after a moment while the file is large.
+        """Take a sample; it is written at once, or a little later if the file is large.
 
         Raises:
-            OutputError: disk full or folder gone; the file on disk is intact.
+            OutputError: the disk is full or the folder gone; the file on disk is intact.
         """
         arrays = (
             sample.lithium_fraction,
@@ -129,7 +131,7 @@ class ParticleSeries:
             self.flush()
 
     def flush(self) -> None:
-        """Bring the file up to date now."""
+        """Bring the file up to date."""
         if self._written == self._count:
             return
         begin = time.monotonic()
@@ -142,7 +144,7 @@ class ParticleSeries:
         self._not_before = end + (end - begin) / self._wall_share
 
     def close(self) -> None:
-        """The last flush."""
+        """Bring the file up to date for the last time."""
         self.flush()
 
     def _build(self, file: Any) -> None:
@@ -173,11 +175,11 @@ class ParticleSeries:
 
 
 def first_samples(path: Path, count: int) -> ParticleHistory:
-    """The first samples of an earlier run's particles.h5.
+    """Return the first samples of an earlier run's particles.h5.
 
     Raises:
-        TruncatedError: it has fewer, or is not there.
-        AlteredError: it cannot be read.
+        TruncatedError: the file has fewer samples, or does not exist.
+        AlteredError: the file cannot be read.
     """
     try:
         found = read_particle_series(path)
@@ -192,7 +194,7 @@ def first_samples(path: Path, count: int) -> ParticleHistory:
 
 
 def samples_digest(history: ParticleHistory) -> PrefixDigest:
-    """What `ParticleSeries.digest` is after these samples."""
+    """Return the digest that `ParticleSeries.digest` has after these samples."""
     hashed = hashlib.sha256()
     arrays = [getattr(history, name) for name in _UNITS]
     for index in range(len(history.time_s)):
@@ -206,13 +208,13 @@ def _add_sample(hashed: Any, times: Floats, arrays: Iterable[Floats], index: int
 
 
 def read_particle_series(folder: Path | str) -> ParticleHistory:
-    """The particles' samples of a results folder.
+    """Return the samples of the particles in a results folder.
 
     Args:
-        folder: results folder, or the particles.h5 itself.
+        folder: the results folder, or particles.h5 itself.
 
     Raises:
-        InputError: no such file, or it is not one of ours.
+        InputError: the file does not exist, or was not written by heterode.
     """
     path = Path(folder)
     path = path / "particles.h5" if path.is_dir() else path
@@ -228,7 +230,7 @@ def _read(file: Any) -> ParticleHistory:
 
 def _numbers(file: Any, name: str) -> Floats:
     dataset = file[name]
-    # Damage may claim more numbers than there is memory for.
+    # A damaged file may claim more numbers than fit in memory.
     if dataset.dtype != np.float64 or dataset.nbytes > file.id.get_filesize():
         raise ValueError(f"{name} is damaged")
     if dataset.ndim != (1 if name == "time_s" else 2) or len(dataset) != len(file["time_s"]):

@@ -1,4 +1,4 @@
-"""What of report/ is as heterode wrote it, by the record that commands keep beside their files."""
+"""The check of report/ against the records that commands keep beside the files they write."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from heterode.results.written import RECORD, recorded
 
 
 def report_findings(folder: ResultsFolder) -> list[Finding]:
-    """Compare the files in report/ and the folders below with their records.
+    """Compare the files in report/ and in the folders below it with their records.
 
-    Files that no record names are a user's, and left out.
+    Files that no record names are the user's and are left out.
     """
     found: list[Finding] = []
     if folder.report.is_dir():
@@ -56,7 +56,7 @@ def _is_entry(line: bytes) -> bool:
     with suppress(ValueError, RecursionError):
         match json.loads(line):
             case [str(name), str(digest)]:
-                # In the one form that lines are written in.
+                # The record is written in one form only.
                 written = json.dumps([name, digest]).encode() == line
                 return written and len(digest) == 64 and set(digest) <= set("0123456789abcdef")
     return False

@@ -1,4 +1,4 @@
-"""The names that a run gives its files: by these its own are told from a user's beside them."""
+"""The names that a run gives its files, by which they differ from a user's files beside them."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _NAMES = {
     "stops": re.compile(r"[0-9]{2,}_-?[0-9]+\.[0-9]+V\.csv"),
     "checkpoint": re.compile(r"[0-9]{6,}\.h5"),
 }
-"""Names by folder; the manifest, and report/ with its record, are apart."""
+"""Patterns of names by folder; the manifest, and report/ with its record, are not included."""
 
 FOLDERS = ("fields/data", "fields", "stops", "checkpoint", "report")
-"""Folders that a run makes in its own, the deepest first."""
+"""Folders that a run creates in its own, the deepest first."""
 
 
 def earlier_files(folder: Path) -> Iterator[Path]:
-    """The files that an earlier run wrote, by their names, the manifest left out."""
+    """Yield the files that an earlier run wrote, recognised by name, except the manifest."""
     for name, pattern in _NAMES.items():
         place = folder / name
         if place.is_dir() and not place.is_symlink():
@@ -33,16 +33,16 @@ def earlier_files(folder: Path) -> Iterator[Path]:
     report = folder / "report"
     for name in recorded(report):
         path = report / name
-        # A record can be altered as any file: it names nothing outside its folder.
+        # A record can be altered like any file, so names that lead out of the folder are ignored.
         if name != ".." and path.parent == report and (path.is_symlink() or path.exists()):
             yield path
 
 
 def matching(folder: Path, kind: str) -> list[Path]:
-    """Files of one kind that a run wrote, by their names.
+    """Return the files of one kind that a run wrote, recognised by name.
 
     Args:
-        folder: where they lie, as in RESULTS/stops.
+        folder: the folder that holds them, such as RESULTS/stops.
         kind: "stops", "checkpoint" or "fields/data".
     """
     if not folder.is_dir():

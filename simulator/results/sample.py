@@ -1,6 +1,7 @@
-"""What the solver hands to its observers on every accepted time step.
+"""What the solver passes to its observers at every accepted time step.
 
-Observers receive, they never steer: all is frozen, and the arrays must not be written to.
+Observers receive data but do not influence the solver: all of it is frozen, and the arrays must not
+be modified.
 """
 
 from __future__ import annotations
@@ -22,21 +23,22 @@ FieldValues = Mapping[str, Mapping[str, Floats]]
 
 @dataclass(frozen=True)
 class Sample:
-    """State of the cell after one accepted time step; N particles, the same on every rank.
+    """State of the cell after an accepted time step, with N particles; the same on every rank.
 
     Attributes:
         time_s: time since the start of the protocol, s.
-        voltage_V: collector minus lithium metal, V.
+        voltage_V: potential of the collector relative to lithium metal, V.
         current_A_m2: current per collector area, A m^-2; positive on charge.
         capacity_Ah_m2: charge passed per collector area, A h m^-2; discharge lowers it.
-        lithium_fraction_mean: volume-weighted mean of the particles' lithium fraction.
-        lithium_fraction_sd: its volume-weighted standard deviation over particles.
+        lithium_fraction_mean: volume-weighted mean of the particles' lithium fractions.
+        lithium_fraction_sd: volume-weighted standard deviation of the particles' lithium fractions.
         cycle: cycle number, from 0.
         step: protocol step, from 0.
         accepted: index of the accepted time step, from 0 (the initial state).
         lithium_fraction: (N,) mean lithium fraction of each particle.
         surface_lithium_fraction: (N,) mean over each particle's reacting surface.
-        particle_current_A_m2: (N,) mean over the surface, A m^-2; positive when lithium leaves.
+        particle_current_A_m2: (N,) mean current density on that surface, A m^-2; positive when
+            lithium leaves.
     """
 
     time_s: float
@@ -54,20 +56,22 @@ class Sample:
 
 
 Extremes = Mapping[str, tuple[float, float]]
-"""Least and largest values of what the table of balances watches, by its quantities' names, over
-all nodes of all ranks; the same on every rank."""
+"""Smallest and largest values of the quantities that the table of balances watches, by name.
+
+They are taken over the nodes of all ranks and are equal on all ranks.
+"""
 
 
 @dataclass(frozen=True)
 class FieldGrid:
-    """One domain's mesh as it is written for viewing; fixed for a run, gathered on rank 0.
+    """The mesh of one domain as it is written for viewing; constant in a run, gathered on rank 0.
 
     Attributes:
         name: "particles", "electrolyte" or "carbon".
         points_um: (P, dim) coordinates, micrometres.
         cells: (M, dim + 1) point indices of straight triangles (2D) or tetrahedra (3D).
-        cell_data: name -> (M,) constants of the cells, such as particle (int) and penalty (float).
-        units: of the fields that are written on it, by name.
+        cell_data: (M,) constants of the cells by name, such as particle (int) and penalty (float).
+        units: units of the fields that are written on it, by name.
     """
 
     name: str
@@ -78,7 +82,7 @@ class FieldGrid:
 
     @property
     def dimension(self) -> int:
-        """2 or 3."""
+        """The dimension, 2 or 3."""
         return int(self.points_um.shape[1])
 
     def __post_init__(self) -> None:

@@ -1,8 +1,8 @@
-"""stops/: the particles at each voltage stop, as a table of its own.
+"""stops/: the particles at each voltage stop, as a table for each.
 
     stops/03_4.20V.csv      the third stop of the run, at 4.20 V
 
-The columns are those of particles.csv, then lithium_fraction and surface_lithium_fraction.
+The columns are those of particles.csv, followed by lithium_fraction and surface_lithium_fraction.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ class StopTables:
     """Writes a table at each stop.
 
     Args:
-        folder: stops/, made with the first table.
-        table: the particles; None where there are no stops.
-        keep: how many tables of an earlier run to go on from; the rest is deleted.
-        note: called with the name and the digest of each table written.
+        folder: stops/, which is created with the first table.
+        table: the particles; None if there are no stops.
+        keep: the number of tables to keep of an earlier run; the others are deleted.
+        note: called with the name and the digest of each table that is written.
 
     Attributes:
         files: the tables, in order.
 
     Raises:
         OutputError: the folder cannot be written.
-        TruncatedError: an earlier run's folder has fewer tables.
+        TruncatedError: an earlier run's folder has fewer tables than `keep`.
     """
 
     def __init__(
@@ -59,11 +59,11 @@ class StopTables:
         """Write the table of a sample, whole or not at all.
 
         Args:
-            sample: of N particles.
-            voltage: of the stop, V.
+            sample: a sample of N particles.
+            voltage: the voltage of the stop, V.
 
         Raises:
-            OutputError: disk full or folder gone; the tables before are intact.
+            OutputError: the disk is full or the folder gone; the earlier tables are intact.
         """
         assert self._table is not None
         try:
@@ -78,10 +78,10 @@ class StopTables:
 
 
 def first_files(folder: Path, count: int) -> list[Path]:
-    """The first tables of an earlier run.
+    """Return the first tables of an earlier run.
 
     Raises:
-        TruncatedError: it has fewer.
+        TruncatedError: there are fewer.
     """
     found = _files(folder)[:count]
     if len(found) < count:
@@ -96,7 +96,7 @@ def _files(folder: Path) -> list[Path]:
 
 
 def _volts(voltage: float) -> str:
-    """Two decimals, or as many more as tell stops apart."""
+    """Format a voltage with two decimals, or with more if stops differ only in those."""
     return next(
         text
         for text in (f"{voltage:.{digits}f}" for digits in (2, 3, 4, 9))

@@ -1,11 +1,11 @@
-"""Writing files so that no moment is a bad one to be killed in.
+"""Writing of files in such a way that the process can be killed at any moment.
 
 Every file of a results folder is either replaced as a whole (written beside its place, then
-renamed, which POSIX makes atomic) or, for history.csv, appended to in one `write`. A killed process
-therefore leaves each file as it was after some finished sample, and at worst a hidden file beside
-it (`heterode.base.temporary`). HDF5 files are built in memory and written as plain bytes: the HDF5
-library cannot be relied on for a clean error, or to let go of the file, when the disk fills up
-under it (hdf5.py).
+renamed, which POSIX makes atomic) or, in the case of history.csv, extended by a single `write`. A
+killed process therefore leaves each file in the state after some finished sample, and at worst a
+hidden file beside it (`heterode.base.temporary`). HDF5 files are built in memory and written as
+plain bytes, because the HDF5 library may neither raise a clean error nor release the file when the
+disk becomes full (hdf5.py).
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from heterode.base.temporary import new_beside
 class OutputError(InputError):
     """A results file can no longer be written (disk full, folder gone, no permission).
 
-    An `InputError`, as the user alone can remedy it: one line, no traceback.
+    It is an `InputError`, since only the user can remedy it: one line, no traceback.
     """
 
 
 class TruncatedError(OutputError):
-    """A results file to go on from holds less than was written: damaged, or not that run's."""
+    """A results file to be continued holds less than was written: damaged, or of another run."""
 
 
 class AlteredError(ArgumentError):
-    """A results file is not as the run wrote it: edited, or damaged. Code 2, nothing changed."""
+    """A results file was edited or damaged after the run wrote it; exit code 2, nothing changed."""
 
 
 def explain(path: Path, error: OSError, *, kept: str = "") -> str:
-    """One line that says which file, why, and what to do."""
+    """Return one line that says which file failed, why, and what to do."""
     why = error.strerror or str(error)
     return f"{path}: cannot be written ({why}). {kept}Free space or choose another --out"
 
@@ -50,12 +50,12 @@ def _as_output_error(path: Path) -> Iterator[None]:
 
 
 def write_atomically(path: Path, content: bytes, *, durable: bool = False) -> None:
-    """Replace `path` by `content`: a reader finds the old file or the new one, whole.
+    """Replace `path` by `content`; a reader finds either the old file or the new one, whole.
 
     Args:
         path: the file.
-        content: all of it.
-        durable: wait until it would survive a power cut as well.
+        content: the whole content.
+        durable: whether to wait until the file would survive a power cut.
 
     Raises:
         OutputError: the folder is gone, full or not writable; the old file is intact.
@@ -73,10 +73,10 @@ def write_atomically(path: Path, content: bytes, *, durable: bool = False) -> No
 
 
 def make_durable(paths: Iterable[Path]) -> None:
-    """Wait until files, and their places in their folders, would survive a power cut.
+    """Wait until files, and their entries in their folders, would survive a power cut.
 
     Raises:
-        OutputError: one is gone, or the disk fails.
+        OutputError: a file is gone, or the disk fails.
     """
     files = set(paths)
     for path in sorted(files) + sorted({path.parent for path in files}):
@@ -95,10 +95,10 @@ def _sync(path: Path) -> None:
 def append_atomically(path: Path, content: bytes) -> None:
     """Append `content` to an existing file, all of it or nothing.
 
-    The file is opened anew each time: a handle kept open would go on writing into a deleted file.
+    The file is opened each time, since a handle kept open would go on writing to a deleted file.
 
     Raises:
-        OutputError: the file is gone, or the disk is full; the file is as it was before.
+        OutputError: the file is gone, or the disk is full; the file is unchanged.
     """
     with _as_output_error(path):
         handle = os.open(path, os.O_WRONLY | os.O_APPEND)

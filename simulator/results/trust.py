@@ -1,7 +1,7 @@
-"""Whether results may be read: only as the run wrote them, unless alterations are accepted.
+"""Whether results may be read: only if they are as the run wrote them, or alterations are accepted.
 
-Commands and `heterode.load` ask here before they read. What is accepted as altered is remembered
-while the command runs, so that whatever writes JSON, figures or pages can say so.
+Commands and `heterode.load` ask this module before they read. Accepted alterations are remembered
+while the command runs, so that all JSON files, figures and pages that are made can mention them.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ Say = Callable[[str], None]
 def trusted(
     places: Iterable[Path | str], say: Say = lambda text: None, *, accept_altered: bool = False
 ) -> Iterator[tuple[str, ...]]:
-    """Read results within this context: what is accepted as altered marks all that is written.
+    """Context for reading results, in which accepted alterations mark all that is written.
 
     Args:
-        places: results folders, or files within them; anything else is passed over.
-        say: is called with a line where there is something to mind.
-        accept_altered: go on with altered files.
+        places: results folders, or files in them; anything else is ignored.
+        say: called with a line for the reader if there is a reason for caution.
+        accept_altered: whether to continue with altered files.
 
     Yields:
-        what is altered, a line each: accepted here, or when the run was gone on with.
+        a line for each alteration that was accepted here, or when the run was resumed.
 
     Raises:
         AlteredError: files are not as the run wrote them, and that is not accepted.
@@ -65,7 +65,7 @@ def check_whole(
     """Refuse a results folder that is not as its run wrote it.
 
     Returns:
-        what is altered, a line each; empty where nothing is.
+        a line for each alteration that was accepted; empty if there is none.
 
     Raises:
         AlteredError, InputError: as in `trusted`.
@@ -83,25 +83,25 @@ def check_whole(
 
 
 def earlier_alterations(manifest: Mapping[str, Any]) -> tuple[str, ...]:
-    """What was accepted when the run was gone on with, from the warnings of its manifest."""
+    """Return the alterations accepted when the run was resumed, from its manifest's warnings."""
     warnings = manifest.get("warnings", [])
     messages = (str(one.get("message", "")) for one in warnings if one.get("code") == CODE)
     return tuple(message.removeprefix(_ACCEPTED) for message in messages)
 
 
 def altered_warning(lines: Sequence[str]) -> RunWarning:
-    """For the manifest of a run that goes on with altered files."""
+    """Return the warning for the manifest of a run that is resumed with altered files."""
     message = _ACCEPTED + "; ".join(lines)
     return RunWarning(CODE, message, count=len(lines))
 
 
 def told(place: Path, finding: Finding) -> str:
-    """A finding as a line."""
+    """Return a finding as one line."""
     return f"{place / finding.name}: {finding.problem}"
 
 
 def altered_error(place: Path, problems: tuple[Finding, ...]) -> AlteredError:
-    """The error that names what is altered, and the remedy as Python or a command spells it."""
+    """Return the error that lists the alterations, with the remedy for Python or a command."""
     first, more = problems[0], len(problems) - 1
     others = f" (and {more} more: see `heterode verify {place}`)" if more else ""
     text = f"{place / first.name}: {first.problem}{others}. {REMEDY}"
@@ -109,7 +109,7 @@ def altered_error(place: Path, problems: tuple[Finding, ...]) -> AlteredError:
 
 
 def summary(examination: Examination) -> str:
-    """What the digests of a folder cover, in words."""
+    """Describe in words what the digests of a folder cover."""
     return {
         "whole": "every file of the run, as it ended",
         "prefix": "the run has not ended: its files up to the last checkpoint",
@@ -119,7 +119,7 @@ def summary(examination: Examination) -> str:
 
 
 def _home(place: Path | str) -> Path | None:
-    """The results folder that a place is, or that a data file of a run lies in."""
+    """Return the results folder that a path is or lies in, or None if it is no file of a run."""
     path = Path(place)
     if path.is_dir():
         return path if _is_run(path) else None
@@ -132,5 +132,5 @@ def _home(place: Path | str) -> Path | None:
 
 
 def _is_run(folder: Path) -> bool:
-    # Without its manifest it is a damaged one.
+    # A folder without its manifest is a damaged one.
     return any((folder / name).exists() for name in ("manifest.json", SUMS))

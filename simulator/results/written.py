@@ -1,13 +1,13 @@
-"""What commands write beside a user's files: heterode's own give way to newer ones, no other does.
+"""Files that commands write: heterode's own files are replaced, but never those of the user.
 
-Beside the files lies a record, `.heterode-written`: a line for each file written, a JSON array of
-its name and its SHA-256. A file is heterode's own while its digest stands there beside its name.
-Whatever else lies in the way, because heterode did not write it or because it was changed since, is
-the user's: it is refused, or with `--overwrite` kept beside under another name. A file that the
-command reads is never written to.
+Beside the files lies a record, `.heterode-written`, with a line for each file written: a JSON array
+of its name and its SHA-256. A file is heterode's own as long as its digest stands there beside its
+name. Any other file in the way, whether it was not written by heterode or was changed afterwards,
+is the user's: it is refused or, with `--overwrite`, kept beside under another name. A command never
+writes to a file that it reads.
 
-The record is written first, then the file is renamed into its place. Whatever moment a command is
-killed in, its files are known as its own, and a user's file is as it was.
+The record is written first, and then the file is renamed to its final name. Whenever a command is
+killed, its files are therefore recognised as heterode's own, and the user's files are unchanged.
 """
 
 from __future__ import annotations
@@ -34,20 +34,20 @@ OVERWRITE_HELP = (
     "replace what an earlier call wrote; of files in the way that heterode did not write, or that "
     "were changed since, each is kept beside as NAME.yours.EXT"
 )
-"""What `--overwrite` does, the same for every command."""
+"""The help text of `--overwrite`, the same for every command."""
 
 
 @dataclass
 class _Rule:
-    """How a command writes.
+    """The rules by which a command writes.
 
     Attributes:
-        overwrite: a user's file in the way is kept under another name, instead of refused; None
-            where that cannot be asked for.
-        inputs: device and inode of what the command reads.
-        option: that chooses another place, for messages; "" where there is none.
-        named: files that another option names.
-        made: folders made so far.
+        overwrite: whether a user's file in the way is kept under another name instead of refused;
+            None if the user cannot ask for that.
+        inputs: device and inode of the files that the command reads.
+        option: the option that chooses another place, for messages; "" if there is none.
+        named: files that another option names, with that option.
+        made: folders created so far.
         written: files written so far.
     """
 
@@ -59,11 +59,11 @@ class _Rule:
     written: list[Path] = field(default_factory=list)
 
     def option_of(self, path: Path) -> str:
-        """The option that chooses the place of a file; "" where there is none."""
+        """Return the option that chooses the place of a file; "" if there is none."""
         return self.named.get(path, self.option)
 
     def elsewhere(self, path: Path) -> str:
-        """What a user can do about a file in the way of `path`, for messages."""
+        """Return, for messages, what a user can do about a file in the way of `path`."""
         option = self.option_of(path)
         return f"Choose another {option}" if option else "Move or rename it"
 
@@ -84,18 +84,19 @@ def writing(
     option: str = "",
     named: Mapping[Path, str] | None = None,
 ) -> Iterator[None]:
-    """How everything is written inside, after a look at what is known to be written.
+    """Context that sets how everything is written inside it, after checking the known outputs.
 
-    Where it fails for wrong input, the folders made inside are removed, with what was written to
-    them; for another reason, such as a full disk, only those that are empty.
+    If the command fails because of wrong input, the folders created inside are removed together
+    with what was written to them; after other failures, such as a full disk, only empty ones are
+    removed.
 
     Args:
-        outputs: files that will be written; looked at before anything is computed.
-        inputs: files that are read; those that do not exist are left out.
-        overwrite: keep a user's file in the way under another name, instead of refusing it; None
-            where the user cannot ask for that.
-        option: that chooses another place, as in "--out"; "" where there is none.
-        named: outputs that an option of their own names, with that option.
+        outputs: files that will be written, which are checked before anything is computed.
+        inputs: files that are read; those that do not exist are ignored.
+        overwrite: whether to keep a user's file in the way under another name instead of refusing
+            it; None if the user cannot ask for that.
+        option: the option that chooses another place, such as "--out"; "" if there is none.
+        named: outputs that have an option of their own, with that option.
 
     Raises:
         InputError: a file in the way is an input, the user's, a link, a folder or read-only.
@@ -115,10 +116,10 @@ def writing(
 
 
 def require(outputs: Iterable[Path]) -> None:
-    """Refuse files in the way of what is to be written; changes nothing.
+    """Refuse files in the way of the outputs, without changing anything.
 
     Raises:
-        InputError: see `writing`; or two outputs are one file.
+        InputError: as in `writing`, or two outputs are the same file.
     """
     rule, records, seen = _current(), _Records(), set()
     for path in outputs:
@@ -135,7 +136,7 @@ def require(outputs: Iterable[Path]) -> None:
 
 
 def write_output(path: Path, content: bytes) -> None:
-    """Write a file that a command makes, whole or not at all; see the module.
+    """Write an output of a command, whole or not at all; see the module's docstring.
 
     Raises:
         InputError: a file in the way is an input, the user's, a link, a folder or read-only.
@@ -149,11 +150,10 @@ def write_output(path: Path, content: bytes) -> None:
 
 
 def put_output(made: Path, path: Path) -> None:
-    """Move a file that another program made into its place, as `write_output` would write it.
+    """Move a file that another program made to its place, by the rules of `write_output`.
 
     Raises:
-        InputError: see `write_output`.
-        OutputError: likewise.
+        InputError, OutputError: as in `write_output`.
     """
     try:
         digest = file_digest(made)
@@ -166,11 +166,11 @@ def put_output(made: Path, path: Path) -> None:
 
 
 def make_folder(folder: Path) -> Path:
-    """Make a folder for outputs, and its parents, where they are missing.
+    """Create a folder for outputs, and its parents, if they are missing.
 
     Raises:
         InputError: a file is in the way.
-        OutputError: it cannot be made.
+        OutputError: the folder cannot be created.
     """
     rule = _current()
     missing = [place for place in (folder, *folder.parents) if not os.path.lexists(place)]
@@ -188,13 +188,13 @@ def make_folder(folder: Path) -> Path:
 
 
 def recorded(folder: Path) -> dict[str, tuple[str, ...]]:
-    """Names of the files that heterode wrote to a folder, with their digests, the latest last.
+    """Return the digests of the files that heterode wrote to a folder by name, the latest one last.
 
-    A line that cannot be read, such as one that a kill cut short, is passed over.
+    A line that cannot be read, such as one cut short when a command was killed, is ignored.
     """
     record = folder / RECORD
     try:
-        # Of a pipe, which is no record, a reader would wait for a writer.
+        # A pipe cannot be the record, and reading it would wait for a writer.
         text = record.read_text(encoding="utf-8", errors="replace") if record.is_file() else ""
     except OSError:
         return {}
@@ -208,15 +208,15 @@ def recorded(folder: Path) -> dict[str, tuple[str, ...]]:
 
 
 def is_own(path: Path) -> bool:
-    """Whether a file is as heterode wrote it, by the record beside it."""
+    """Whether a file is as heterode wrote it, according to the record beside it."""
     return _Records().own(path)
 
 
 def set_aside(path: Path) -> Path:
-    """Give a user's file another name, NAME.yours.EXT, and say so; returns its new path.
+    """Rename a user's file to NAME.yours.EXT, print that, and return its new path.
 
     Raises:
-        OutputError: it cannot be renamed.
+        OutputError: the file cannot be renamed.
     """
     kept = free_name(path)
     try:
@@ -228,7 +228,7 @@ def set_aside(path: Path) -> Path:
 
 
 def free_name(path: Path) -> Path:
-    """The first of NAME.yours.EXT, NAME.yours-2.EXT, ... that nothing has."""
+    """Return the first of NAME.yours.EXT, NAME.yours-2.EXT, ... that does not exist."""
     number, kept = 2, path.with_name(f"{path.stem}.yours{path.suffix}")
     while os.path.lexists(kept):
         kept = path.with_name(f"{path.stem}.yours-{number}{path.suffix}")
@@ -237,18 +237,18 @@ def free_name(path: Path) -> Path:
 
 
 def say_kept(path: Path, kept: Path) -> None:
-    """Say that a user's file has another name now."""
+    """Print that a user's file has another name now."""
     print(f"heterode: note: {path} is not as heterode wrote it: kept as {kept}", file=sys.stderr)
 
 
 class _Records:
-    """The records of folders, each read once."""
+    """The records of folders, each of which is read once."""
 
     def __init__(self) -> None:
         self._read: dict[Path, dict[str, tuple[str, ...]]] = {}
 
     def digests(self, path: Path) -> tuple[str, ...]:
-        """Digests of all that heterode wrote under a file's name."""
+        """Return the digests of all files that heterode wrote under a file's name."""
         if path.parent not in self._read:
             self._read[path.parent] = recorded(path.parent)
         return self._read[path.parent].get(path.name, ())
@@ -260,7 +260,7 @@ class _Records:
 
 
 def _digest(path: Path) -> str:
-    """The digest of a file; "" where it cannot be read, which no file's is."""
+    """Return the digest of a file; "", which is no file's digest, if it cannot be read."""
     try:
         return file_digest(path)
     except OSError:
@@ -268,7 +268,7 @@ def _digest(path: Path) -> str:
 
 
 def _identities(paths: Iterable[Path]) -> Iterator[tuple[int, int]]:
-    """Device and inode: the same through links, other spellings, and other cases of letters."""
+    """Yield device and inode, which are the same through links and other spellings of a path."""
     for path in paths:
         with suppress(OSError, ValueError):
             found = os.stat(path)
@@ -276,13 +276,13 @@ def _identities(paths: Iterable[Path]) -> Iterator[tuple[int, int]]:
 
 
 def _look(path: Path, rule: _Rule, records: _Records, digest: str = "") -> bool:
-    """Refuse what must not give way to an output; whether a user's file is to be kept beside.
+    """Refuse a file that must not be replaced; returns whether a user's file is to be kept beside.
 
     Args:
-        path: of the output.
-        rule: how the command writes.
-        records: of the folders.
-        digest: of what is to be written: a file that holds just that is in nobody's way.
+        path: the output.
+        rule: the rules of the command.
+        records: the records of the folders.
+        digest: the digest of the new content; a file with exactly that content is in nobody's way.
     """
     elsewhere = rule.elsewhere(path)
     try:
@@ -316,14 +316,14 @@ def _look(path: Path, rule: _Rule, records: _Records, digest: str = "") -> bool:
 
 
 def _remove_written(rule: _Rule) -> None:
-    """Remove files from the folders that were made for them."""
+    """Remove the written files from the folders that were created for them."""
     for path in rule.written:
         if not set(rule.made).isdisjoint(path.parents):
             path.unlink(missing_ok=True)
 
 
 def _remove_empty(made: Iterable[Path]) -> None:
-    """Remove folders that were made in vain, the deepest first."""
+    """Remove folders that were created in vain, the deepest first."""
     for folder in sorted(made, key=lambda one: len(one.parts), reverse=True):
         with suppress(OSError):
             if os.listdir(folder) == [RECORD]:
@@ -332,7 +332,7 @@ def _remove_empty(made: Iterable[Path]) -> None:
 
 
 def _refuse_place(path: Path) -> None:
-    """Refuse early a folder that cannot be written."""
+    """Refuse, at an early stage, a folder that cannot be written."""
     rule = _current()
     present = next((p for p in path.absolute().parents if os.path.lexists(p)), None)
     if present is None or not present.is_dir():
@@ -343,12 +343,12 @@ def _refuse_place(path: Path) -> None:
 
 
 def _refuse_record(folder: Path) -> None:
-    """Refuse a record that cannot be written to: then no file of the folder can be, either."""
+    """Refuse a record that cannot be written, since no file of the folder could be written then."""
     record = folder / RECORD
     try:
         kind = os.lstat(record).st_mode
     except OSError:
-        # What keeps it from being looked at is said of the file itself.
+        # If the record cannot be examined, the error for the file itself gives the reason.
         return
     if not stat.S_ISREG(kind):
         raise InputError(f"{record}: is not heterode's record of files. Move or rename it")
@@ -361,7 +361,7 @@ def _make_way(path: Path, digest: str) -> None:
 
 
 def _note(path: Path, digest: str) -> None:
-    """Add a line to the record, in one write, so that several commands may write at once."""
+    """Add a line to the record in a single write, so that several commands may write at once."""
     record = path.parent / RECORD
     if recorded(path.parent).get(path.name, ("",))[-1] == digest:
         return
@@ -370,7 +370,7 @@ def _note(path: Path, digest: str) -> None:
         handle = os.open(record, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
         try:
             size = os.fstat(handle).st_size
-            # A line that a kill cut short ends here.
+            # This ends a line that was cut short when a command was killed.
             torn = size > 0 and os.pread(handle, 1, size - 1) != b"\n"
             content = (b"\n" if torn else b"") + line
             if os.write(handle, content) < len(content):

@@ -30,6 +30,7 @@ from heterode.physics.weak_form import DOMAINS
 from heterode.results.fields import UNITS as FIELD_UNITS
 from heterode.results.fields import FieldSeries, read_fields
 from heterode.results.folder import ResultsFolder
+from heterode.results.history import UNITS as HISTORY_UNITS
 from heterode.results.history import read_history
 from heterode.results.json_record import content_of
 from heterode.results.manifest import read_manifest
@@ -51,16 +52,6 @@ from heterode.viewing.slab import layout_of
 from heterode.viewing.spread import plot_spread, spread_curves
 from heterode.viewing.voltage import plot_voltage
 
-HISTORY_UNITS = {
-    "time_s": "s",
-    "voltage_V": "V",
-    "current_A_m2": "A m^-2 of collector, positive on charge",
-    "capacity_Ah_m2": "A h m^-2 of collector",
-    "lithium_fraction_mean": "1, by volume",
-    "lithium_fraction_sd": "1, by volume",
-    "cycle": "from 0",
-    "step": "from 0",
-}
 PARTICLE_UNITS = {
     "particle": "number from 0",
     "x_um": "um",

@@ -14,10 +14,9 @@ import numpy.typing as npt
 import ufl
 
 from heterode.base.accounting import Phases
-from heterode.base.constants import FARADAY
-from heterode.materials import open_circuit_potential
 from heterode.parameters import Parameters
 from heterode.parameters.operation import Preset
+from heterode.physics.active_material import ActivePhase
 from heterode.physics.balances import CELL, Table
 from heterode.physics.electrolyte import reference_transference
 from heterode.physics.kinetics import ButlerVolmer
@@ -60,6 +59,7 @@ class CellModel:
 
     Attributes:
         mesh, parameters: as given; the mesh with its particles conducting where they do.
+        material: of the particles.
         penalty: in force; see `set_penalty`.
         reference_transference: t+ at the start, taken out of the salt equation's volume.
         system: residual and Jacobian.
@@ -95,18 +95,18 @@ class CellModel:
             traces[reaction.facets],
             self._spaces.quadrature_degree,
         )
-        self.curve = open_circuit_potential(material.open_circuit_potential)
+        self.material = ActivePhase(parameters)
+        self.curve = self.material.curve
         self.reference_transference = reference_transference(parameters)
         inner = self._particle_restriction()
-        context = CellContext(mesh, parameters, self._spaces, inner)
+        context = CellContext(mesh, self.material, self._spaces, inner)
         self.system = CellSystem(
             self.layout,
             VolumeTerms(self.layout, weak_forms(table, context), inner),
             surface_terms(
                 table,
-                parameters,
+                self.material,
                 traces,
-                self.curve,
                 penalty[self.averages.particle_of_point],
                 self.reference_transference,
                 mesh.comm,
@@ -151,10 +151,7 @@ class CellModel:
     # -- sizes ------------------------------------------------------------------------------
 
     def _one_C(self) -> float:
-        material = self.parameters.active_material
-        low, high = material.lithium_fraction_window
-        volume = float(self.averages.volumes.sum())
-        return FARADAY * material.maximum_concentration * volume * (high - low) / HOUR
+        return self.material.capacity(float(self.averages.volumes.sum())) / HOUR
 
     def _basis_volumes(self) -> Floats:
         volumes = np.empty(self.layout.owned)
@@ -171,7 +168,6 @@ class CellModel:
 
     def start(self) -> State:
         """The cell at rest: every field as its row has it, V = U."""
-        x_0 = self.parameters.active_material.initial_lithium_fraction
         vector = np.zeros(self.layout.owned)
         for row in self.table.rows:
             part, given = self.layout.slices[row.field], row.start(self.parameters)
@@ -180,7 +176,7 @@ class CellModel:
                 function.interpolate(given)
                 given = function.x.array[: part.stop - part.start]
             vector[part] = given
-        V = float(self.curve.potential(np.array([x_0]))[0])
+        V = self.material.rest_potential
         residual = self.system.residual(vector, np.zeros_like(vector), V, 0.0)
         return State(0.0, vector, V, 0.0, 0.0, residual.fluxes, 0.0)
 
@@ -225,7 +221,7 @@ class CellModel:
 
         Over each particle by itself: one that charges more slowly must not be lost among many.
         """
-        capacitance = self.parameters.active_material.double_layer_capacitance
+        capacitance = self.material.capacitance
         if capacitance == 0.0:
             return None
         return lambda vector, V: (

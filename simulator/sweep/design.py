@@ -31,7 +31,7 @@ Coordinate = float | str
 
 @dataclass(frozen=True)
 class Level:
-    """A value of a factor: what it sets, and how tables and figures name it.
+    """A level of a factor: the settings it makes, and its name in tables and figures.
 
     Attributes:
         coordinate: a number in `Factor.unit`, or a text.
@@ -43,16 +43,16 @@ class Level:
 
 @dataclass(frozen=True)
 class Factor:
-    """Something that is varied.
+    """A quantity or group of settings that is varied.
 
     Attributes:
-        name: the key, or the name of its levels.
-        unit: of numbers, SI; "" without.
-        shown: the unit people think in.
-        span: (low, high) in `unit` of a range.
-        log: whether a range is even in the logarithm.
+        name: the key of the parameter file, or the name of a group of levels.
+        unit: the SI unit of numbers; "" if there is none.
+        shown: the unit for tables and figures that people read.
+        span: (low, high) of a range, in `unit`.
+        log: whether the values of a range are spaced evenly in the logarithm.
         whole: whether values are whole numbers.
-        levels: of a list, or the points of a range in a grid.
+        levels: the levels of a list, or the points of a range in a grid.
     """
 
     name: str
@@ -65,7 +65,7 @@ class Factor:
 
     @property
     def column(self) -> str:
-        """The column of the table: the name with its unit."""
+        """The column of the table: the factor's name with its unit."""
         return f"{self.name} [{self.unit}]" if self.unit else self.name
 
     @property
@@ -76,7 +76,7 @@ class Factor:
         )
 
     def level(self, u: float) -> Level:
-        """The value at u in [0, 1): even over a range, or one of the levels."""
+        """Return the level at u in [0, 1), spaced evenly over a range or taken from the list."""
         if self.span is None:
             return self.levels[min(int(u * len(self.levels)), len(self.levels) - 1)]
         low, high = self.span
@@ -91,7 +91,7 @@ class Factor:
         return Level({self.name: text}, float(number))
 
     def spread(self, count: int) -> tuple[Level, ...]:
-        """Values of a range from end to end."""
+        """Return `count` values of a range from end to end."""
         assert self.span is not None
         low, high = self.span
         even = np.geomspace if self.log else np.linspace
@@ -103,10 +103,10 @@ class Point:
     """A point of the design.
 
     Attributes:
-        settings: keys of the parameter file.
-        coordinates: by the factors' names.
-        block: of a saltelli design "A", "B" or the name of the factor exchanged; else "".
-        row: of its block, from 0.
+        settings: values by dotted keys of the parameter file.
+        coordinates: the position of the point, by the names of the factors.
+        block: "A", "B" or the name of the exchanged factor in a saltelli design; "" otherwise.
+        row: the row within the block, from 0.
     """
 
     settings: Values
@@ -116,15 +116,15 @@ class Point:
 
 
 def _rounded(value: float) -> float:
-    """To 12 digits: what a conversion of units adds is no part of a design."""
+    """Round to 12 digits, since rounding errors of a unit conversion are not part of a design."""
     return float(f"{value:.12g}")
 
 
 def factors_of(file: SweepFile) -> list[Factor]:
-    """The factors of a sweep file, in its order.
+    """Return the factors of a sweep file, in the order of the file.
 
     Raises:
-        MistakeError: a range that is none for its key.
+        MistakeError: a range is not allowed for its key.
     """
     found = [_of_key(key, entry) for key, entry in file.vary.items()]
     for name, levels in file.levels.items():
@@ -138,7 +138,7 @@ def factors_of(file: SweepFile) -> list[Factor]:
 
 
 def points_of(file: SweepFile, factors: Sequence[Factor]) -> list[Point]:
-    """The points of a design; one without any factor is the base file itself."""
+    """Return the points of a design; a design without factors has one, the base file itself."""
     design = file.design
     if design.kind == "grid":
         combinations = itertools.product(*(factor.levels for factor in factors))
@@ -153,11 +153,11 @@ def points_of(file: SweepFile, factors: Sequence[Factor]) -> list[Point]:
 
 
 def _sample(kind: str, d: int, draws: int, seed: int) -> Floats:
-    """(draws, d) in [0, 1)."""
+    """Return draws in [0, 1), shape (draws, d)."""
     rng = np.random.default_rng(seed)
     if kind == "random":
         return np.asarray(rng.random((draws, d)))
-    # Half a second, for which a grid has no use.
+    # SciPy takes half a second to load, and a grid does not use it.
     from scipy.stats import qmc
 
     engine = (qmc.LatinHypercube if kind == "latin_hypercube" else qmc.Sobol)(d, rng=rng)
@@ -219,7 +219,7 @@ def _of_key(key: str, entry: list[Any] | Range) -> Factor:
 
 
 def _coordinate(factor: Factor, value: Any) -> Coordinate:
-    """A number where the value is one for its key; its text otherwise."""
+    """Return the value as a number if its key takes numbers, otherwise as text."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         return float(value)
     physical = physical_of(factor.name)
@@ -227,7 +227,7 @@ def _coordinate(factor: Factor, value: Any) -> Coordinate:
         try:
             return _rounded(physical.read(value))
         except MistakeError:
-            # The file's own check says what is wrong with it.
+            # The validation of the parameter file reports what is wrong with it.
             return value
     if isinstance(value, list) and len(value) == 1:
         return _coordinate(Factor(""), value[0])
@@ -270,10 +270,10 @@ def _mistake(key: str, problem: str, remedy: str) -> MistakeError:
 
 
 def check_grid(factors: Sequence[Factor]) -> None:
-    """Refuse ranges without points in a grid.
+    """Refuse ranges without a number of points in a grid.
 
     Raises:
-        MistakeError: the first.
+        MistakeError: the first such range.
     """
     for factor in factors:
         if factor.span is not None and not factor.levels:
@@ -285,7 +285,7 @@ def check_grid(factors: Sequence[Factor]) -> None:
 
 
 def merged(*settings: Mapping[str, Any]) -> Values:
-    """Settings one over the other: a later key takes out what lies below or above it."""
+    """Merge settings; a later key replaces any earlier key that contains it or that it contains."""
     found: Values = {}
     for table in settings:
         for key, value in table.items():

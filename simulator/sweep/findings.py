@@ -1,4 +1,4 @@
-"""What is written of a sweep beside its table: figures, a summary of each point, statistics."""
+"""What is written for a sweep beside its table: figures, a summary of each point, statistics."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from heterode.results.manifest import write_json
 from heterode.results.written import make_folder, write_output
 from heterode.sweep.design import Factor
 from heterode.sweep.folder import RANKINGS, SweepFolder
-from heterode.sweep.plan import Plan
+from heterode.sweep.plan import SweepPlan
 from heterode.sweep.statistics import (
     EXPLAINED,
     Split,
@@ -35,26 +35,26 @@ from heterode.viewing.ensemble import (
 )
 
 BINS = 8
-"""Along a factor that was drawn."""
+"""Number of bins along a factor whose values were drawn."""
 
 _SPOKEN = {"peak_spread": "peak of the spread", "L_star_independent_um": "L*, independent marks"}
 
 
 @dataclass(frozen=True)
 class Findings:
-    """What was found and written.
+    """What was found in a sweep and written to its folder.
 
     Attributes:
-        lines: for people.
-        files: written.
+        lines: the findings as text for people.
+        files: the files that were written.
     """
 
     lines: tuple[str, ...]
     files: tuple[Path, ...]
 
 
-def write_findings(plan: Plan, folder: SweepFolder, table: pd.DataFrame) -> Findings:
-    """Write points.csv, statistics.json and figures/ from the table; none without complete runs.
+def write_findings(plan: SweepPlan, folder: SweepFolder, table: pd.DataFrame) -> Findings:
+    """Write points.csv, statistics.json and figures/ from the table; nothing without complete runs.
 
     Raises:
         OutputError: the folder cannot be written.
@@ -90,8 +90,11 @@ def write_findings(plan: Plan, folder: SweepFolder, table: pd.DataFrame) -> Find
     return Findings(tuple(lines), tuple(files))
 
 
-def _ranked(plan: Plan, table: pd.DataFrame) -> tuple[str, pd.DataFrame | str]:
-    """What matters most, by the means the design allows; a grid has its split for that."""
+def _ranked(plan: SweepPlan, table: pd.DataFrame) -> tuple[str, pd.DataFrame | str]:
+    """Return the name of the ranking that the design allows and its table, or why there is none.
+
+    A grid has its split of the variance for that.
+    """
     kind = plan.file.design.kind
     of_indices, of_regression = RANKINGS
     if kind == "saltelli":
@@ -112,15 +115,15 @@ def _spoken(splits: dict[str, Split | str]) -> list[str]:
 
 
 def _effect(
-    plan: Plan, folder: SweepFolder, table: pd.DataFrame, varied: list[Factor], x: Factor
+    plan: SweepPlan, folder: SweepFolder, table: pd.DataFrame, varied: list[Factor], x: Factor
 ) -> Path:
-    """The figure along one factor; others make lines and panels, the rest is in the bands."""
+    """Draw the effect of one factor; others make lines and panels, and the bands hold the rest."""
     others = [factor for factor in varied if factor is not x]
     lines = panels = None
     if plan.file.design.kind in ("grid", "list"):
         named = [f for f in others if not f.numeric and table[f.column].nunique() <= MOST_PANELS]
         few = [f for f in others if table[f.column].nunique() <= MOST_PANELS]
-        # Named levels part panels: the numbers then make lines.
+        # Named levels become panels, so that numbers make the lines.
         panels = next(iter([*named, *few[1:]]), None)
         lines = next(
             (f for f in others if f is not panels and table[f.column].nunique() <= MOST_LINES), None
@@ -138,7 +141,7 @@ def _effect(
 
 
 def _binned(values: pd.Series) -> pd.Series:
-    """Each value replaced by the median of its bin; bins hold equally many."""
+    """Replace each value by the median of its bin; all bins hold equally many values."""
     bins = pd.qcut(values, BINS, labels=False, duplicates="drop")
     return values.groupby(bins).transform("median")
 

@@ -1,17 +1,17 @@
-"""The folder of a sweep: its plan, a results folder a run, and how each run ended.
+"""The folder of a sweep: its plan, a results folder for each run, and how each run ended.
 
     sweep.json          the design, the runs with their parameters, versions
-    sweep.csv, .parquet a row a run: the table
-    points.csv          a row a point of the design
+    sweep.csv, .parquet the table, a row for each run
+    points.csv          a row for each point of the design
     statistics.json     what explains the spread between runs
-    figures/            what `heterode sweep` draws of it
+    figures/            the figures of `heterode sweep`
     runs/ID/            results folder of a run
-    runs/ID.json        how it ended, and its numbers
-    runs/ID.log         what its process said, where that is something
+    runs/ID.json        how the run ended, and its numbers
+    runs/ID.log         output of the run's process, if there was any
     slurm/              scripts and logs of array jobs
 
-A run is known by its id, so whoever runs it, a pool, an array job or a list of commands, writes
-only to files of its own.
+A run is identified by its id, so that a pool, an array job and a list of commands alike write only
+to files of the runs that they do.
 """
 
 from __future__ import annotations
@@ -35,10 +35,10 @@ from heterode.results.storage import AlteredError, write_atomically
 from heterode.results.written import make_folder, write_output
 
 if TYPE_CHECKING:
-    from heterode.sweep.plan import Plan
+    from heterode.sweep.plan import SweepPlan
 
 RANKINGS = ("sobol_indices", "regression")
-"""What tells which factor matters most, by name of its figure and of its numbers."""
+"""Names of the rankings of factors by importance, in file names and in statistics.json."""
 
 Status = Literal["waiting", "begun", "completed", "stopped", "failed"]
 
@@ -48,11 +48,11 @@ class Ended:
     """How a run ended.
 
     Attributes:
-        status: "completed", "stopped" (it can go on) or "failed".
-        reason: in words.
-        numbers: of the table; see `heterode.sweep.measures`.
-        signal: that stopped it, 0 for none.
-        asked: [measure] as it was then; without numbers nothing.
+        status: "completed", "stopped" (the run can be resumed) or "failed".
+        reason: the reason, in words.
+        numbers: the numbers for the table; see `heterode.sweep.run_numbers`.
+        signal: the signal that stopped the run, 0 for none.
+        asked: the [measure] table that the numbers were computed for; empty without numbers.
     """
 
     status: Status
@@ -71,7 +71,7 @@ _OUTCOME_REMEDY = (
 
 
 def _malformed(content: Mapping[str, Any]) -> str:
-    """What is wrong with the record of an end; "" where nothing is."""
+    """Return what is wrong with the record of a run's end; "" if nothing is."""
     missing = [name for name in _OUTCOME if name not in content]
     if missing:
         return f"lacks '{missing[0]}'"
@@ -92,8 +92,8 @@ class SweepFolder:
 
     Attributes:
         path: the folder.
-        accept_altered: go on with files that are not as they were written; see `altered`.
-        altered: id of a run -> what of it is altered, a line each, as far as it was looked at.
+        accept_altered: whether to continue with altered files; see `altered`.
+        altered: a line for each altered file by the id of its run, for the runs checked so far.
     """
 
     def __init__(self, path: Path, *, accept_altered: bool = False) -> None:
@@ -107,32 +107,32 @@ class SweepFolder:
         self.slurm = path / "slurm"
 
     def effect(self, factor: str) -> Path:
-        """Figure of what a factor does."""
+        """Return the path of the figure that shows the effect of a factor."""
         return self.figures / f"effect_{factor.replace('.', '_')}.png"
 
-    def outputs(self, plan: Plan) -> list[Path]:
-        """The table, and all that may be written beside it."""
+    def outputs(self, plan: SweepPlan) -> list[Path]:
+        """Return the table and all files that may be written beside it."""
         figures = [self.effect(factor.name) for factor in plan.factors]
         figures += [self.figures / f"{name}.png" for name in ("variance", *RANKINGS)]
         return [self.csv, self.parquet, self.points, self.statistics, *dict.fromkeys(figures)]
 
     def results(self, run: str) -> Path:
-        """Results folder of a run."""
+        """Return the results folder of a run."""
         return self.runs / run
 
     def outcome(self, run: str) -> Path:
-        """How a run ended."""
+        """Return the file that records how a run ended."""
         return self.runs / f"{run}.json"
 
     def log(self, run: str) -> Path:
-        """What the process of a run said."""
+        """Return the file that holds the output of a run's process."""
         return self.runs / f"{run}.log"
 
     def check(self) -> None:
         """Refuse a folder that holds something else.
 
         Raises:
-            InputError: it does, or it is none.
+            InputError: the path holds something other than a sweep, or is not a folder.
         """
         if self.plan.is_file():
             read_own_record(self.plan)
@@ -141,24 +141,24 @@ class SweepFolder:
                 f"{self.path}: is not the folder of a sweep, and not empty. Choose another --out"
             )
 
-    def create(self, plan: Plan) -> None:
-        """Make the folder, or take that of an earlier call, and write the plan into it.
+    def create(self, plan: SweepPlan) -> None:
+        """Create the folder, or take that of an earlier call, and write the plan into it.
 
         Raises:
             InputError: see `check`.
-            OutputError: it cannot be written.
+            OutputError: the plan cannot be written.
         """
         self.check()
         make_folder(self.runs)
         content = {"program": PROGRAM, "versions": collect_versions(), **plan.as_dict()}
         write_output(self.plan, record_bytes(content))
 
-    def read(self) -> Plan:
-        """The plan of an earlier call.
+    def read(self) -> SweepPlan:
+        """Return the plan of an earlier call.
 
         Raises:
-            InputError: there is none, or it is damaged.
-            AlteredError: it is not as `create` wrote it.
+            InputError: there is no plan, or it is damaged.
+            AlteredError: the plan is not as `create` wrote it.
         """
         if not self.plan.is_file():
             raise InputError(
@@ -179,10 +179,10 @@ class SweepFolder:
             raise InputError(f"{self.plan}: is no sweep's ({reason}). {_PLAN_REMEDY}") from None
 
     def ended(self, run: str) -> Ended | None:
-        """How a run ended; None where it has not.
+        """Return how a run ended, or None if it has not ended.
 
         Raises:
-            AlteredError: what was noted then was changed since.
+            AlteredError: the record was changed after it was written.
         """
         path = self.outcome(run)
         if not path.exists():
@@ -199,7 +199,7 @@ class SweepFolder:
         return Ended(**{name: content[name] for name in _OUTCOME})
 
     def state(self, run: str) -> Ended:
-        """How far a run is, for the table."""
+        """Return the state of a run for the table, whether it has ended or not."""
         ended = self.ended(run)
         if ended is not None:
             return ended
@@ -207,11 +207,12 @@ class SweepFolder:
             status = read_manifest(self.results(run) / "manifest.json")["status"]
         except InputError:
             return Ended("waiting", "")
-        # Completed, but not measured yet: somebody is still at it, or was killed there.
+        # The run is complete but not measured: another process is at work on it, or was killed
+        # then.
         return Ended("stopped" if status == "stopped" else "begun", "")
 
     def end(self, run: str, ended: Ended) -> None:
-        """Note how a run ended. A stopped one is to go on: that is no end."""
+        """Record how a run ended; a stopped run is to be resumed and has no such record."""
         if ended.status == "stopped":
             return
         content = asdict(ended)

@@ -1,4 +1,4 @@
-"""A sweep file to the runs it asks for, each validated before any is started."""
+"""The runs that a sweep file asks for, each validated before any is started."""
 
 from __future__ import annotations
 
@@ -34,23 +34,26 @@ from heterode.sweep.schema import SweepFile, Values
 from heterode.sweep.validity import Rescaled
 
 DEFAULTS: Values = {"output.report": False, "output.fields_every": 1_000_000}
-"""What holds for every run, unless the sweep file says otherwise: figures and fields would
-cost more than they tell in a sweep. Fields are kept at the beginning and at the end."""
+"""Settings of every run, unless the sweep file sets them otherwise.
+
+Figures and fields would cost more than they are worth in a sweep. Fields are kept at the beginning
+and at the end.
+"""
 
 _FILES = {"file", "mesh_file", "exchange_current_table", "electronic_conductivity_table"}
 
 
 @dataclass(frozen=True)
-class Run:
+class PlannedRun:
     """One run of a sweep.
 
     Attributes:
-        id: hash of its parameters, 10 hexadecimal digits.
+        id: hash of the run's parameters, 10 hexadecimal digits.
         point: number of the design's point, from 0.
-        overrides: for `load_parameters`.
-        coordinates: of the point, by factor.
-        packing_seed, penalty_seed: in force.
-        block, row: of a saltelli design; see `Point`.
+        overrides: settings in the form that `load_parameters` takes.
+        coordinates: the coordinates of the point, by factor.
+        packing_seed, penalty_seed: the seeds that the run uses.
+        block, row: the run's place in a saltelli design; see `Point`.
     """
 
     id: str
@@ -64,23 +67,23 @@ class Run:
 
     @property
     def label(self) -> str:
-        """Its place in the design, for people."""
+        """The run's place in the design, in words."""
         where = [f"{name.rpartition('.')[2]} {_short(at)}" for name, at in self.coordinates.items()]
         return ", ".join([*where, f"packing {self.packing_seed}", f"penalty {self.penalty_seed}"])
 
 
 @dataclass(frozen=True)
-class Plan:
+class SweepPlan:
     """A sweep file that was read, and its runs.
 
     Attributes:
         source: the sweep file.
         base: the parameter file.
-        file: what the sweep file says.
-        data: the same as TOML's own tables.
-        factors: what is varied.
-        runs: a row each of the table; equal points share a run, and its id.
-        warnings: of the sweep as a whole.
+        file: the content of the sweep file, validated.
+        data: the same content as plain TOML tables.
+        factors: the factors that are varied.
+        runs: one for each row of the table; equal points share a run and its id.
+        warnings: warnings that concern the sweep as a whole.
     """
 
     source: Path
@@ -88,7 +91,7 @@ class Plan:
     file: SweepFile
     data: dict[str, Any]
     factors: tuple[Factor, ...]
-    runs: tuple[Run, ...]
+    runs: tuple[PlannedRun, ...]
     warnings: tuple[RunWarning, ...] = ()
 
     @property
@@ -98,7 +101,7 @@ class Plan:
 
     @property
     def remarks(self) -> list[str]:
-        """A line per set of points that fewer seeds repeat than the others, and why."""
+        """A line for each set of points that have fewer runs than the others, with the reason."""
         counts: dict[int, int] = {}
         for run in self.runs:
             counts[run.point] = counts.get(run.point, 0) + 1
@@ -117,12 +120,12 @@ class Plan:
             for count, places in lines.items()
         ]
 
-    def unique(self) -> list[Run]:
-        """Each run once, in order."""
+    def unique(self) -> list[PlannedRun]:
+        """Return each run once, in order."""
         return list({run.id: run for run in self.runs}.values())
 
     def as_dict(self) -> dict[str, Any]:
-        """For sweep.json; `plan_of` reads it."""
+        """Return the content of sweep.json, which `plan_of` reads."""
         return {
             "title": self.title,
             "source": str(self.source.absolute()),
@@ -134,11 +137,11 @@ class Plan:
         }
 
 
-def plan_of(content: Mapping[str, Any]) -> Plan:
-    """The plan that `as_dict` wrote down; its runs are taken as they were.
+def plan_of(content: Mapping[str, Any]) -> SweepPlan:
+    """Return the plan that `as_dict` recorded; its runs are not derived from the sweep file again.
 
     Raises:
-        KeyError, TypeError, ValueError, AttributeError: it is no such record.
+        KeyError, TypeError, ValueError, AttributeError: the content is not such a record.
     """
     file = SweepFile.model_validate(content["file"])
     if not isinstance(content["runs"], list) or not content["runs"]:
@@ -147,16 +150,16 @@ def plan_of(content: Mapping[str, Any]) -> Plan:
     source, base = Path(content["source"]), Path(content["base"])
     warnings = tuple(RunWarning.from_dict(entry) for entry in content.get("warnings", []))
     factors = tuple(factors_of(file))
-    return Plan(source, base, file, dict(content["file"]), factors, runs, warnings)
+    return SweepPlan(source, base, file, dict(content["file"]), factors, runs, warnings)
 
 
-def _run_of(entry: Mapping[str, Any]) -> Run:
-    run = Run(**{**entry, "overrides": tuple(entry["overrides"])})
+def _run_of(entry: Mapping[str, Any]) -> PlannedRun:
+    run = PlannedRun(**{**entry, "overrides": tuple(entry["overrides"])})
     numbers = (run.point, run.packing_seed, run.penalty_seed, run.row)
     texts = (run.id, run.block, *run.overrides)
     known = all(isinstance(number, int) for number in numbers)
     known = known and all(isinstance(text, str) for text in texts)
-    # The id names files.
+    # The id becomes a part of file names.
     if not known or not isinstance(run.coordinates, dict) or not run.id.isalnum():
         raise ValueError(f"run {str(run.id)[:20]!r} is none")
     return run
@@ -164,11 +167,11 @@ def _run_of(entry: Mapping[str, Any]) -> Run:
 
 @dataclass(frozen=True)
 class Draft:
-    """A sweep file that was read; its points are not validated yet.
+    """A sweep file that was read but whose points are not validated yet.
 
     Attributes:
-        source, data, file, factors: as of `Plan`.
-        points: of the design.
+        source, data, file, factors: as in `SweepPlan`.
+        points: the points of the design.
     """
 
     source: Path
@@ -182,7 +185,8 @@ def read_sweep(source: Path) -> Draft:
     """Read a sweep file and choose the points of its design.
 
     Raises:
-        InputError: one line that names file, key, value, what is allowed and the remedy.
+        InputError: the file has a mistake; the one line names file, key, value, what is allowed and
+            the remedy.
     """
     data = read_toml(source)
     try:
@@ -200,17 +204,17 @@ def read_sweep(source: Path) -> Draft:
     return Draft(source, data, file, tuple(factors), tuple(points))
 
 
-def lay_out(draft: Draft) -> Plan:
+def lay_out(draft: Draft) -> SweepPlan:
     """Validate every point of a design, with all its seeds.
 
     Raises:
-        InputError: one line that names the point, and what is wrong there.
+        InputError: a point is not valid; the one line names the point and what is wrong there.
     """
     source, file = draft.source, draft.file
     base = source.parent / file.parameters
     rescaled = Rescaled()
     runs = tuple(_runs(source, base, file, draft.points, rescaled))
-    return Plan(source, base, file, draft.data, draft.factors, runs, rescaled.warnings())
+    return SweepPlan(source, base, file, draft.data, draft.factors, runs, rescaled.warnings())
 
 
 def _check_seeds(file: SweepFile, factors: Sequence[Factor]) -> None:
@@ -228,7 +232,7 @@ def _check_seeds(file: SweepFile, factors: Sequence[Factor]) -> None:
 
 def _runs(
     source: Path, base: Path, file: SweepFile, points: Sequence[Point], rescaled: Rescaled
-) -> Iterator[Run]:
+) -> Iterator[PlannedRun]:
     idle = _idle_seeds(source, base, file, points)
     seen: set[tuple[int, tuple[tuple[str, int], ...]]] = set()
     for seeds in file.seeds.pairs:
@@ -239,7 +243,7 @@ def _runs(
             seen.add((number, tuple(used.items())))
             overrides, parameters = _loaded(source, base, file, point, used)
             rescaled.see(parameters)
-            yield Run(
+            yield PlannedRun(
                 fingerprint(parameters),
                 number,
                 overrides,
@@ -254,7 +258,7 @@ def _runs(
 def _loaded(
     source: Path, base: Path, file: SweepFile, point: Point, seeds: Values
 ) -> tuple[tuple[str, ...], Parameters]:
-    """What a point sets, with its seeds, and the parameters that come of it."""
+    """Return the settings of a point with its seeds, and the resulting parameters."""
     settings = merged(DEFAULTS, file.set, point.settings, seeds)
     overrides = override_texts(settings, source.parent)
     try:
@@ -266,9 +270,10 @@ def _loaded(
 def _idle_seeds(
     source: Path, base: Path, file: SweepFile, points: Sequence[Point]
 ) -> list[frozenset[str]]:
-    """For each point the keys of [seeds] that change nothing there, as a control has them.
+    """Return for each point the keys of [seeds] that have no effect there, as in a control.
 
-    A seed that changes nothing at any point is a mistake: it stays, and is refused with its reason.
+    A seed that has no effect at any point is a mistake; it is kept, so that validation refuses it
+    with the reason.
     """
     given = {f"seeds.{name}" for name in ("packing", "penalty") if getattr(file.seeds, name)}
     if not given:
@@ -290,15 +295,15 @@ def _at_point(source: Path, point: Point, problem: str) -> str:
 
 
 def override_texts(settings: Values, folder: Path) -> tuple[str, ...]:
-    """Settings as `--set` has them; their paths are relative to `folder`."""
+    """Return settings in the form that `--set` takes; their paths are relative to `folder`."""
     resolved = with_paths(settings, folder.absolute())
     return tuple(f"{key}={toml_value(value)}" for key, value in resolved.items())
 
 
 def fingerprint(parameters: Parameters) -> str:
-    """Hash of all that shapes a run's numbers, 10 hexadecimal digits: not title and [output].
+    """Return the hash of all that affects a run's numbers, 10 hexadecimal digits.
 
-    Files count by their content.
+    The title and [output] are left out. Files enter by their content.
     """
     si = parameters.to_si_dict()
     kept = {name: value for name, value in si.items() if name not in ("title", "output")}

@@ -1,8 +1,8 @@
-"""The runs of a sweep on this machine: as many at a time as there are cores for.
+"""The runs of a sweep on this machine, as many at a time as the cores allow.
 
-A thread a slot takes runs from one queue and tells the main thread what becomes of them, which
-alone draws and hears signals. The first signal stops all runs at their next checkpoint; the second
-ends them. Whatever happens, a later call goes on with what is there.
+A thread for each slot takes runs from one queue and reports on them to the main thread, which alone
+draws on the terminal and receives signals. The first signal stops all runs at their next
+checkpoint, and the second ends them. A later call resumes from what is there, whatever happened.
 """
 
 from __future__ import annotations
@@ -22,23 +22,23 @@ from heterode.sweep.worker import Task
 
 if TYPE_CHECKING:
     from heterode.progress.board import Board
-    from heterode.sweep.plan import Plan, Run
+    from heterode.sweep.plan import PlannedRun, SweepPlan
 
 _LOOK_S = 0.1
 
 Event = tuple[str, str, Ended | str]
-"""("begin", id, label), ("line", id, text), ("end", id, Ended) or, of a slot, ("leave", "", "")."""
+"""("begin", id, label), ("line", id, text), ("end", id, Ended), or a slot's ("leave", "", "")."""
 
 
 def slots_for(ranks: int, jobs: int | None) -> int:
-    """How many runs may go on at a time.
+    """Return how many runs may go on at a time.
 
     Args:
-        ranks: of each run.
-        jobs: how many are wanted; None for as many as there are cores.
+        ranks: number of ranks of each run.
+        jobs: the number of simultaneous runs wanted; None for as many as the cores allow.
 
     Raises:
-        InputError: more ranks than cores.
+        InputError: a run has more ranks than there are cores.
     """
     cores = usable_cores()
     if ranks > cores:
@@ -55,14 +55,14 @@ def slots_for(ranks: int, jobs: int | None) -> int:
     return most if jobs is None else jobs
 
 
-def tasks_of(plan: Plan, folder: SweepFolder, *, retry: bool) -> list[Task]:
-    """The runs that are left to do; the failed ones among them on request."""
+def tasks_of(plan: SweepPlan, folder: SweepFolder, *, retry: bool) -> list[Task]:
+    """Return the runs that are left to do, including failed ones if `retry`."""
     tasks = (task_of(run, plan, folder, retry=retry) for run in plan.unique())
     return [task for task in tasks if task is not None]
 
 
-def task_of(run: Run, plan: Plan, folder: SweepFolder, *, retry: bool) -> Task | None:
-    """What is left to do of a run: all of it, or its numbers where others are asked for by now."""
+def task_of(run: PlannedRun, plan: SweepPlan, folder: SweepFolder, *, retry: bool) -> Task | None:
+    """Return what is left to do of a run: all of it, only its numbers, or nothing (None)."""
     ended = folder.ended(run.id)
     if ended is None:
         return Task(run)
@@ -75,10 +75,10 @@ class Pool:
     """Runs tasks on slots.
 
     Args:
-        folder: of the sweep.
-        slots: at least one.
-        board: shows what goes on.
-        meanwhile: called, in a thread, when a slot has no run left while others may go on.
+        folder: the sweep's folder.
+        slots: at least one slot.
+        board: shows the progress.
+        meanwhile: called in a thread when a slot has no run left while others may still go on.
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class Pool:
         self._stopping = threading.Event()
 
     def run(self, tasks: Sequence[Task]) -> int:
-        """Do all tasks; when the last has ended or was stopped, the signal that came, or 0."""
+        """Do all tasks, and return the signal that stopped them, or 0."""
         for task in tasks:
             self._tasks.put(task)
         threads = [threading.Thread(target=self._serve, args=(slot,)) for slot in self._slots]
@@ -105,7 +105,8 @@ class Pool:
             try:
                 self._watch(noted)
             except BaseException:
-                # A second interrupt: what runs is ended where it is, and can be gone on with.
+                # A second interrupt ends the runs where they are; they can be resumed from their
+                # checkpoints.
                 self._stopping.set()
                 for slot in self._slots:
                     slot.kill()
@@ -144,7 +145,7 @@ class Pool:
             self._board.line(name, what)
 
     def _serve(self, slot: Slot) -> None:
-        """In a thread of its own: do what is left, one after another."""
+        """Do the remaining tasks one after another; runs in a thread of its own."""
         try:
             with suppress(queue.Empty):
                 while not self._stopping.is_set():
@@ -168,12 +169,12 @@ class Pool:
             self._folder.end(name, ended)
             return ended
         except Exception as error:
-            # The folder cannot be written, or no process be started.
+            # The folder cannot be written, or no process can be started.
             return Ended("failed", " ".join(f"{type(error).__name__}: {error}".split()))
 
 
 def local_slots(folder: SweepFolder, ranks: int, jobs: int | None) -> list[Slot]:
-    """The slots of this machine for runs of so many ranks; see `slots_for`."""
+    """Return the slots of this machine for runs with `ranks` ranks each; see `slots_for`."""
     count = slots_for(ranks, jobs)
     if ranks > 1:
         return [RanksSlot(folder, command_of(folder.path, ranks)) for _ in range(count)]

@@ -3,10 +3,10 @@
     parameters = "../quickstart.toml"      relative to the sweep file, as all paths in it
     [set]                                  for every run
     geometry.particles = 800
-    [vary]                                 a factor each: a list, or a range with units
+    [vary]                                 one factor for each key: a list, or a range with units
     penalty.shape = [1, 1.5, 3]
     active_material.rate_constant = { from = "1e-12 m/s", to = "1e-9 m/s", points = 4 }
-    [levels.rate]                          a factor with levels of its own names, that set any keys
+    [levels.rate]                          a factor whose levels have names and set any keys
     "C/40" = { protocol.steps = ["charge at C/40 until x = 0.55"] }
     "1C" = { protocol.steps = ["charge at 1C until x = 0.55"] }
     [design]
@@ -16,7 +16,7 @@
     penalty = 4
     combine = "crossed"                    each with each; "paired": first with first
 
-Keys of [set], [vary] and of levels may be written with dots or as tables.
+The keys of [set], [vary] and of levels may be written with dots or as tables.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ if TYPE_CHECKING:
     from heterode.points.run import WantedInstant
 
 Values = dict[str, Any]
-"""Keys of the parameter file with dots, and their values as TOML has them."""
+"""Values as TOML has them, by dotted keys of the parameter file."""
 
 Kind = Literal["grid", "list", "random", "latin_hypercube", "sobol", "saltelli"]
 
 _RANGE = {"from", "to"}
 
 MOST_POINTS = 10_000
-"""The most points of a range."""
+"""Largest number of points of a range."""
 
 _COLUMNS = {"run", "point", "block", "row", "packing_seed", "penalty_seed", "status", "reason"}
 _COLUMNS |= {"particles", "unknowns", "steps", "newton_iterations", "ranks", "remark", "mesh_hash"}
@@ -56,12 +56,12 @@ _ENDINGS = ("_s", "_um", "_V", "_bytes", "_value", "_converged", "_spread", "_fr
 
 
 def is_column(name: str) -> bool:
-    """Whether the table has, or may have, a column of that name that is no factor."""
+    """Whether the table has, or may have, a column of this name that is not a factor."""
     return name in _COLUMNS or name.endswith(_ENDINGS)
 
 
 def flat(table: Mapping[str, Any], above: str = "") -> Values:
-    """Nested tables as one, with dotted keys; ranges stay whole."""
+    """Flatten nested tables to one with dotted keys; ranges stay whole."""
     found: Values = {}
     for name, value in table.items():
         if isinstance(value, Mapping) and value and not set(value) >= _RANGE:
@@ -72,7 +72,7 @@ def flat(table: Mapping[str, Any], above: str = "") -> Values:
 
 
 class Range(Section):
-    """Values from one to another: `points` of them in a grid, any in between in draws."""
+    """Values from one end to another: `points` of them in a grid, any between in random draws."""
 
     low: Annotated[Any, Field(alias="from")]
     high: Annotated[Any, Field(alias="to")]
@@ -99,7 +99,7 @@ def _read_factor(key: str, value: Any) -> list[Any] | Range:
 
 
 def _check_range(key: str, value: Mapping[str, Any]) -> None:
-    """Refuse what pydantic would name without the factor that it belongs to."""
+    """Refuse mistakes that pydantic would report without naming the factor they belong to."""
     points, scale = value.get("points"), value.get("scale", "linear")
     whole = isinstance(points, int) and not isinstance(points, bool)
     if points is not None and not (whole and 2 <= points <= MOST_POINTS):
@@ -123,8 +123,10 @@ class Design(Section):
 
     kind: Kind = "grid"
     draws: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
-    """Number of points of random, latin_hypercube and sobol; the base sample of saltelli, which
-    needs draws x (factors + 2) runs."""
+    """Number of points of random, latin_hypercube and sobol designs.
+
+    For saltelli it is the size of the base sample, which needs draws x (factors + 2) runs.
+    """
     seed: Seed = 1
 
     @model_validator(mode="after")
@@ -202,7 +204,7 @@ class Replicates(Section):
         penalty = [{"seeds.penalty": seed} for seed in self.penalty or ()] or [{}]
         if self.combine == "paired":
             return [a | b for a, b in zip(packing, penalty, strict=True)]
-        # Packings change fastest: runs that start together then make different meshes.
+        # Packings change fastest, so that runs that start together create different meshes.
         return [a | b for b in penalty for a in packing]
 
 
@@ -230,7 +232,7 @@ class Measure(Section):
     def _moment(cls, value: str) -> str:
         if value == cls.model_fields["at"].default:
             return value
-        # Compiled loops come with it.
+        # The module brings compiled loops, so it is imported only when needed.
         from heterode.points.run import FORMS, parse_instant
 
         try:
@@ -250,13 +252,13 @@ class Measure(Section):
 
     @property
     def asked(self) -> dict[str, Any]:
-        """What numbers depend on, as JSON has it."""
+        """What the numbers of a run depend on, in a form that JSON can hold."""
         values = {name: getattr(self, name) for name in type(self).model_fields}
         return values | {"voltage_at": list(self.voltage_at)}
 
     @property
     def wanted(self) -> WantedInstant:
-        """The moment."""
+        """The moment at which heterogeneity is measured."""
         from heterode.points.run import parse_instant
 
         return parse_instant(self.at)
@@ -270,7 +272,7 @@ class Measure(Section):
 
 
 class Slurm(Section):
-    """[slurm]: what an element of the array asks for, and how heterode is started there."""
+    """[slurm]: resources of an element of the array job, and how heterode is started there."""
 
     time: Annotated[float, Physical("s", shown="h", at_least=0.01, up_to=8760, example="24 h")] = (
         86400.0
@@ -279,14 +281,16 @@ class Slurm(Section):
     partition: str | None = None
     account: str | None = None
     at_once: Annotated[int, Field(ge=1, le=100_000)] = 256
-    """Elements that run at the same time at most."""
+    """Largest number of elements that run at the same time."""
     requeues: Annotated[int, Field(ge=0, le=1000)] = 100
-    """How often an element may go on after its time ran out."""
+    """How often an element may be requeued after its time ran out."""
     python: str | None = None
-    """The words that start Python on a node, such as "apptainer exec heterode.sif python3"; None
-    takes the one in use."""
+    """The words that start Python on a node, such as "apptainer exec heterode.sif python3".
+
+    None takes the Python in use.
+    """
     options: dict[str, str | int] = Field(default_factory=dict)
-    """More options of sbatch, by their long names."""
+    """Further options of sbatch, by their long names."""
 
     @field_validator("partition", "account")
     @classmethod
@@ -331,7 +335,7 @@ class Slurm(Section):
 
 
 def _refuse_control_characters(text: str, key: tuple[str, ...]) -> None:
-    """A line break would begin a directive of its own in the batch script."""
+    """Refuse line breaks, which would begin a directive of their own in the batch script."""
     if not text.isprintable() or len(text) > 1000:
         raise MistakeError(
             "holds a line break or another control character, or is too long",
@@ -342,7 +346,7 @@ def _refuse_control_characters(text: str, key: tuple[str, ...]) -> None:
 
 
 class SweepFile(Section):
-    """A sweep file as it was read."""
+    """The validated content of a sweep file."""
 
     title: str = ""
     parameters: Path
@@ -350,7 +354,7 @@ class SweepFile(Section):
     vary: dict[str, list[Any] | Range] = Field(default_factory=dict)
     levels: dict[str, dict[str, Values]] = Field(default_factory=dict)
     points: tuple[Values, ...] = ()
-    """What each point of a list sets."""
+    """The settings of each point of a list."""
     design: Design = Design()
     seeds: Replicates = Replicates()
     ranks: Annotated[int, Field(ge=1, le=100_000)] = 1

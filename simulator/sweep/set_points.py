@@ -1,4 +1,4 @@
-"""Where the voltage of a run is told: mean lithium fractions, and capacities per area."""
+"""Set points at which a run's voltage is reported: lithium fractions, or capacities per area."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ _FRACTION = re.compile(r"\s*x\s*=\s*(\S+)\s*\Z")
 
 @dataclass(frozen=True)
 class SetPoint:
-    """Where the voltage is told.
+    """A set point at which the voltage is reported.
 
     Attributes:
-        column: of history.csv, that reaches `value` (A h m^-2 or a lithium fraction).
-        name: of the table's column.
+        column: the column of history.csv that has to reach `value` (A h m^-2 or a lithium
+            fraction).
+        name: the name of the table's column.
     """
 
     column: str
@@ -27,10 +28,10 @@ class SetPoint:
 
 
 def read_set_point(text: Any) -> SetPoint:
-    """ "x = 0.6" or "10 A h/m^2".
+    """Read a set point such as "x = 0.6" or "10 A h/m^2".
 
     Raises:
-        MistakeError: neither.
+        MistakeError: the text has neither form.
     """
     remedy = 'Write "x = 0.6", or a capacity such as "10 A h/m^2".'
     if not isinstance(text, str):

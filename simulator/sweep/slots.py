@@ -1,4 +1,4 @@
-"""Where runs are done: in a worker that stays, or on ranks of their own started for each run."""
+"""Slots that do runs: a persistent worker process, or MPI ranks that are started for each run."""
 
 from __future__ import annotations
 
@@ -20,41 +20,45 @@ from heterode.sweep.worker import STOP, Task, end_with_parent, serve
 Said = Callable[[str], None]
 
 MOST_RUNS = 200
-"""Runs after which a worker is replaced: libraries keep a little of each."""
+"""Number of runs after which a worker is replaced, since libraries keep some memory of each."""
 
 
 class DiedError(Exception):
-    """The process of a run ended without a word; the message says how."""
+    """The process of a run ended without reporting; the message says how."""
 
 
 class Slot(Protocol):
-    """One run at a time."""
+    """Does one run at a time."""
 
     def prepare(self) -> None:
         """Get ready for the first run."""
 
     def run(self, task: Task, said: Said) -> Ended:
-        """Do a run, and hand on what it says; what is wrong with it is told, not raised.
+        """Do a run and pass on its output; an error of the run is described in the result.
+
+        Args:
+            task: what to do.
+            said: called with each line of output.
 
         Raises:
-            DiedError: its process ended without a word.
+            DiedError: the run's process ended without reporting.
         """
 
     def stop(self) -> None:
-        """Ask the run to stop at a checkpoint. From any thread."""
+        """Ask the run to stop at a checkpoint; may be called from any thread."""
 
     def kill(self) -> None:
-        """End it at once. From any thread."""
+        """End the run at once; may be called from any thread."""
 
     def close(self) -> None:
-        """No more runs."""
+        """End the slot; no more runs follow."""
 
 
 class WorkerSlot:
-    """A process that stays, and is replaced when it dies.
+    """A persistent process that is replaced when it dies.
 
     Args:
-        folder: of the sweep.
+        folder: the sweep's folder.
     """
 
     def __init__(self, folder: SweepFolder) -> None:
@@ -64,7 +68,7 @@ class WorkerSlot:
         self._runs = 0
 
     def prepare(self) -> None:
-        """Start the process, so that its libraries load meanwhile."""
+        """Start the process, so that it loads its libraries in the meantime."""
         self._ready()
 
     def run(self, task: Task, said: Said) -> Ended:
@@ -96,10 +100,10 @@ class WorkerSlot:
     def _ready(self) -> Connection:
         died = self._process is not None and not self._process.is_alive()
         if died or self._runs >= MOST_RUNS:
-            # One that died between two runs took none with it.
+            # A process that died between two runs has lost none.
             self.close()
         if self._process is None or self._pipe is None:
-            # Not forked: MPI and threads do not survive that.
+            # The process is not forked, since MPI and threads do not survive a fork.
             context = multiprocessing.get_context("spawn")
             self._pipe, theirs = context.Pipe()
             self._process = context.Process(target=serve, args=(theirs, self._folder.path))
@@ -127,7 +131,7 @@ class RanksSlot:
     """Starts each run on MPI ranks of its own.
 
     Args:
-        folder: of the sweep.
+        folder: the sweep's folder.
         command: the words that start a run, up to its id.
     """
 
@@ -175,9 +179,10 @@ class RanksSlot:
 
 
 def command_of(folder: Path, ranks: int, python: Sequence[str] = (sys.executable,)) -> list[str]:
-    """The words that do one run of a sweep, up to its id.
+    """Return the words that do one run of a sweep, up to its id.
 
-    -P keeps a folder `heterode` of the working directory from taking the package's place.
+    The option -P keeps a folder called `heterode` in the working directory from taking the
+    package's place.
     """
     launcher = ["mpirun", "-n", str(ranks)] if ranks > 1 else []
     return [*launcher, *python, "-P", "-m", "heterode", "sweep", str(folder), "--run"]
@@ -185,7 +190,7 @@ def command_of(folder: Path, ranks: int, python: Sequence[str] = (sys.executable
 
 @contextmanager
 def _imports_nothing_from_here() -> Iterator[None]:
-    """A Python started inside finds no modules in the working folder, however this one was."""
+    """Context in which a new Python does not import modules from the working directory."""
     before = os.environ.get("PYTHONSAFEPATH")
     os.environ["PYTHONSAFEPATH"] = "1"
     try:
@@ -207,7 +212,7 @@ def _send(process: int, number: int) -> None:
 
 
 def _ended_by(code: int, folder: SweepFolder, task: Task) -> str:
-    """Why a process ended that said nothing of it."""
+    """Return why a process ended that did not report the reason itself."""
     number = -code if code < 0 else code - 128
     how = f"with code {code}"
     if number in set(signal.Signals):

@@ -1,12 +1,13 @@
 """The runs of a sweep as a Slurm array job, by submitit.
 
-An element is one `heterode sweep FOLDER --run ID`, on one node. Before its time is up, or where it
-is preempted, Slurm signals it; the run writes a checkpoint, and the element goes back into the
-queue and on from there. What a run needs is in the sweep's folder, which all nodes must see.
+Each element runs `heterode sweep FOLDER --run ID` on one node. Slurm signals an element before its
+time is up and when it is preempted; the run then writes a checkpoint, and the element is requeued
+and resumes from there. All that a run needs is in the sweep's folder, which all nodes must be able
+to read.
 
 submitit (Meta, MIT licence; releases since 2020, no dependency beyond cloudpickle) writes the batch
-script, submits it as one array and puts elements back. dask-jobqueue and parsl serve tasks from
-workers that they keep in the queue, and need a process on the login node for as long as that takes.
+script, submits it as one array and requeues elements. dask-jobqueue and parsl serve tasks from
+workers that they keep in the queue, and need a process on the login node for the whole time.
 """
 
 from __future__ import annotations
@@ -22,18 +23,18 @@ from typing import Any
 
 from heterode.base.errors import InputError
 from heterode.sweep.folder import SweepFolder
-from heterode.sweep.plan import Plan
+from heterode.sweep.plan import SweepPlan
 from heterode.sweep.slots import command_of
 from heterode.sweep.worker import STOP, Task, end_with_parent
 
 SIGNAL_S = 300
-"""Seconds before the end of its time at which an element is signalled: room for a checkpoint."""
+"""Seconds between the signal and the end of an element's time, enough to write a checkpoint."""
 
 _THEIRS = ("SLURM_", "PMI_", "PMIX_", "OMPI_COMM_", "PRTE_")
 
 
 class Element:
-    """What an element of the array does; submitit pickles it, and calls it on a node.
+    """The work of an element of the array, which submitit pickles and calls on a node.
 
     Args:
         command: the words that do the run.
@@ -44,12 +45,13 @@ class Element:
         self._process: subprocess.Popen[bytes] | None = None
 
     def __call__(self) -> int:
-        """Do the run; returns heterode's exit code.
+        """Do the run and return heterode's exit code.
 
         Raises:
-            RuntimeError: it failed, so that Slurm shows the element as failed.
+            RuntimeError: the run failed, so that Slurm shows the element as failed.
         """
-        # The launcher shall not take this step for the ranks' own: it starts them on this node.
+        # The launcher must not take this job step for its own; it is to start the ranks on this
+        # node.
         kept = {k: v for k, v in os.environ.items() if not k.startswith(_THEIRS)}
         kept |= {"PRTE_MCA_plm": "^slurm", "PRTE_MCA_ras": "^slurm", "OMP_NUM_THREADS": "1"}
         self._process = subprocess.Popen(self._command, env=kept, preexec_fn=end_with_parent)
@@ -59,13 +61,13 @@ class Element:
         return code
 
     def checkpoint(self) -> Any:
-        """Stop the run at a checkpoint, and go on with it in the queue. Called in a handler."""
+        """Stop the run at a checkpoint and requeue the element; called in a signal handler."""
         from submitit.helpers import DelayedSubmission
 
         if self._process is not None:
             with suppress(ProcessLookupError, ChildProcessError):
                 os.kill(self._process.pid, STOP)
-                # Popen's own wait is what the signal interrupted, and holds its lock.
+                # Popen.wait is what the signal interrupted, and it holds Popen's lock.
                 os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
         return DelayedSubmission(Element(self._command))
 
@@ -73,11 +75,11 @@ class Element:
         return {"_command": self._command, "_process": None}
 
 
-def submit(plan: Plan, folder: SweepFolder, tasks: Sequence[Task], ranks: int) -> str:
-    """Submit the runs as one array job; returns its number.
+def submit(plan: SweepPlan, folder: SweepFolder, tasks: Sequence[Task], ranks: int) -> str:
+    """Submit the runs as one array job and return its number.
 
     Raises:
-        InputError: there is no Slurm here, or it refuses the job.
+        InputError: there is no Slurm on this machine, or it refuses the job.
     """
     for program in ("sbatch", "srun"):
         if shutil.which(program) is None:
@@ -90,7 +92,7 @@ def submit(plan: Plan, folder: SweepFolder, tasks: Sequence[Task], ranks: int) -
 
     asked, new = plan.file.slurm, not folder.slurm.exists()
     python = [sys.executable] if asked.python is None else shlex.split(asked.python)
-    # -P: nothing is imported from the folder that the job happens to start in.
+    # With -P nothing is imported from the folder in which the job happens to start.
     executor = SlurmExecutor(
         folder=folder.slurm.absolute(),
         max_num_timeout=asked.requeues,
@@ -107,14 +109,14 @@ def submit(plan: Plan, folder: SweepFolder, tasks: Sequence[Task], ranks: int) -
         return str(jobs[0].job_id).partition("_")[0]
     except (FailedJobError, FailedSubmissionError, subprocess.CalledProcessError) as error:
         if new:
-            # Scripts of a job that there is not.
+            # These are the scripts of a job that was not submitted.
             shutil.rmtree(folder.slurm, ignore_errors=True)
         reason = " ".join(str(error).split())
         raise InputError(f"--slurm: sbatch refuses the job ({reason}). See [slurm]") from None
 
 
-def _parameters(plan: Plan, ranks: int) -> dict[str, Any]:
-    """As `SlurmExecutor.update_parameters` takes them."""
+def _parameters(plan: SweepPlan, ranks: int) -> dict[str, Any]:
+    """Return the arguments of `SlurmExecutor.update_parameters`."""
     asked = plan.file.slurm
     # The name shows in squeue.
     name = "".join(c if c.isalnum() else "-" for c in plan.source.stem)

@@ -1,9 +1,9 @@
-"""What a sweep says: medians with bands, where the variance comes from, and what matters.
+"""Statistics of a sweep: medians with bands, sources of variance, and the importance of factors.
 
-L* that did not converge is a lower bound. In quantiles it counts as larger than every converged
+An L* that did not converge is a lower bound. In quantiles it counts as larger than every converged
 one; a quantile that falls among such values is a lower bound itself. Means, variances and indices
-cannot be had of bounds: they take L* of independent marks (analytic, from spread, range and number
-density of the particles), which every run has, beside the peak of the spread.
+cannot be formed from bounds. They use L* of independent marks instead (analytic, from the spread,
+range and number density of the particles), which every run has, and the peak of the spread.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from heterode.sweep.design import Factor
-from heterode.sweep.plan import Plan
+from heterode.sweep.plan import SweepPlan
 
 Floats = npt.NDArray[np.float64]
 
 BAND = (0.16, 0.84)
-"""Quantiles of the bands: of a normal distribution, one standard deviation to either side."""
+"""Quantiles of the bands; for a normal distribution, one standard deviation to either side."""
 
 SUMMARISED = (
     "L_star_um",
@@ -33,26 +33,27 @@ SUMMARISED = (
     "peak_lithium_fraction",
 )
 EXPLAINED = ("peak_spread", "L_star_independent_um")
-"""Numbers that every run has, so that variances can be split."""
+"""Numbers whose variance is explained; every run has them."""
 
 _SEEDS = ("packing_seed", "penalty_seed")
 
 
 def completed(table: pd.DataFrame) -> pd.DataFrame:
-    """Rows of complete runs."""
+    """Return the rows of complete runs."""
     return table[table["status"] == "completed"]
 
 
 def summary(table: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
-    """Median and band of what was measured, over the runs that share some columns.
+    """Return the median and band of the measured numbers, over the runs that agree in some columns.
 
     Args:
-        table: of `heterode.sweep.table.collect`.
-        by: columns; none gives a single row.
+        table: the table of `heterode.sweep.table.collect`.
+        by: the columns to group by; without any the result has a single row.
 
     Returns:
-        the columns `by`, runs, L_star_converged (their share), and for each of `SUMMARISED` NAME,
-        NAME_low, NAME_high and, of L*, NAME_is_bound and likewise NAME_high_is_bound.
+        the columns `by`, runs, L_star_converged (the share of converged runs) and, for each of
+            `SUMMARISED`, NAME, NAME_low, NAME_high and, for L* only, NAME_is_bound and
+            NAME_high_is_bound.
     """
     rows = []
     done = completed(table)
@@ -81,11 +82,11 @@ def _quantiles(group: pd.DataFrame, name: str) -> dict[str, Any]:
 
 
 def quantile(values: Floats, bound: npt.NDArray[np.bool_], level: float) -> tuple[float, bool]:
-    """A quantile of values of which some are lower bounds, and whether it is one itself.
+    """Return a quantile of values some of which are lower bounds, and whether it is a bound itself.
 
     Args:
-        values: (N,), nan where there is none.
-        bound: (N,) whether the value is at least that.
+        values: (N,), nan for missing values.
+        bound: (N,) whether the value is a lower bound.
     """
     known = np.isfinite(values)
     values, bound = values[known], bound[known]
@@ -94,7 +95,7 @@ def quantile(values: Floats, bound: npt.NDArray[np.bool_], level: float) -> tupl
     place = np.quantile(np.where(bound, np.inf, values), level, method="higher")
     if np.isfinite(place):
         return float(np.quantile(np.where(bound, values.max(), values), level)), False
-    # The least that could stand there.
+    # This is the smallest value that the quantile can have.
     return float(values[bound].min()), True
 
 
@@ -106,11 +107,11 @@ class Split:
     """Shares of the variance of a number over all runs of a crossed design.
 
     Attributes:
-        outcome: the number.
-        shares: source -> share of the sum of squares; they add up to 1.
-        freedom: source -> degrees of freedom.
-        points, packings, penalties: that were used.
-        within: "packing seed" and "penalty seed" -> share of the variance within a point.
+        outcome: the name of the number.
+        shares: the share of the sum of squares by source; they add up to 1.
+        freedom: the degrees of freedom by source.
+        points, packings, penalties: how many of each were used.
+        within: the share of the variance within a point, for "packing seed" and "penalty seed".
     """
 
     outcome: str
@@ -122,14 +123,14 @@ class Split:
     within: dict[str, float]
 
 
-def variance_split(table: pd.DataFrame, plan: Plan, outcome: str) -> Split | str:
-    """Split a variance between parameters, packing seed, penalty seed and what they do together.
+def variance_split(table: pd.DataFrame, plan: SweepPlan, outcome: str) -> Split | str:
+    """Split a variance between parameters, packing seed, penalty seed and their interactions.
 
-    An analysis of variance of the balanced design: each source has the sum of squares of its means.
-    Points with missing runs are left out.
+    This is an analysis of variance of the balanced design, in which each source has the sum of
+    squares of its means. Points with missing runs are left out.
 
     Returns:
-        the split, or why there is none.
+        the split, or the reason why there is none.
     """
     if plan.file.seeds.combine == "paired":
         return 'seeds that are "paired" change together: no telling which of them matters'
@@ -159,7 +160,7 @@ def variance_split(table: pd.DataFrame, plan: Plan, outcome: str) -> Split | str
 
 
 def _within(cube: Floats) -> dict[str, float]:
-    """Shares of the variance over the seeds of a point, all points together."""
+    """Return the shares of the variance over the seeds within a point, for all points together."""
     away = cube - cube.mean(axis=(1, 2), keepdims=True)
     total = float(np.sum(away**2))
     if total <= 0.0:
@@ -171,7 +172,7 @@ def _within(cube: Floats) -> dict[str, float]:
 
 
 def _cube(table: pd.DataFrame, outcome: str) -> Floats | None:
-    """(points, packings, penalties) of the points that have all their runs."""
+    """Return an array (points, packings, penalties) for the points that have all their runs."""
     wide = _whole(table, outcome)
     if wide is None:
         return None
@@ -180,11 +181,11 @@ def _cube(table: pd.DataFrame, outcome: str) -> Floats | None:
 
 
 def _whole(table: pd.DataFrame, outcome: str) -> pd.DataFrame | None:
-    """A row a point, a column a pair of seeds."""
+    """Return a table with a row for each point and a column for each pair of seeds."""
     if outcome not in table:
         return None
     done = table.assign(**{outcome: table[outcome].where(table["status"] == "completed")})
-    # A control that fewer seeds repeat, with a seed of its own, is no part of the balanced design.
+    # A control that is repeated with fewer seeds, of its own, is not part of the balanced design.
     runs = done.groupby("point")["point"].transform("size")
     done = done[runs == runs.max()]
     wide = done.pivot_table(outcome, "point", list(_SEEDS), sort=True, dropna=False)
@@ -194,13 +195,13 @@ def _whole(table: pd.DataFrame, outcome: str) -> pd.DataFrame | None:
 
 def _of_factors(
     table: pd.DataFrame,
-    plan: Plan,
+    plan: SweepPlan,
     outcome: str,
     away: Floats,
     runs: int,
     freedom: dict[str, int],
 ) -> dict[str, float]:
-    """Sums of squares of the parameters: each by itself in a full grid, and what is left."""
+    """Return the sums of squares of the parameters: of each in a full grid, and of what remains."""
     whole = _whole(table, outcome)
     assert whole is not None
     total = runs * float(np.sum(away**2))
@@ -223,14 +224,14 @@ def _of_factors(
 # -- what matters ------------------------------------------------------------------------------
 
 
-def indices(table: pd.DataFrame, plan: Plan, *, resamples: int = 200) -> pd.DataFrame | str:
-    """Sobol' indices of a saltelli design, by scipy.stats.sobol_indices, means over seeds.
+def indices(table: pd.DataFrame, plan: SweepPlan, *, resamples: int = 200) -> pd.DataFrame | str:
+    """Return the Sobol' indices of a saltelli design, averaged over seeds.
 
     Returns:
-        a row a factor and number: outcome, factor, first_order, total_order, each with its 95 %
-        bootstrap interval (_low, _high); or why there are none.
+        a row for each factor and number: outcome, factor, first_order, total_order, each with its
+            95 % bootstrap interval (_low, _high); or the reason why there are none.
     """
-    # A second to load, for which most designs have no use; likewise below.
+    # SciPy's statistics take a second to load, and most designs do not use them.
     from scipy.stats import sobol_indices
 
     names = [factor.name for factor in plan.factors]
@@ -258,7 +259,7 @@ def indices(table: pd.DataFrame, plan: Plan, *, resamples: int = 200) -> pd.Data
 
 
 def _measured(table: pd.DataFrame) -> list[str]:
-    """The columns to explain that some run has: too few particles have no L*."""
+    """Return the columns to explain that some run has; runs with too few particles have no L*."""
     done = completed(table)
     return [name for name in EXPLAINED if name in done and done[name].notna().any()]
 
@@ -272,14 +273,15 @@ def _blocks(table: pd.DataFrame, outcome: str, names: Sequence[str]) -> dict[str
     return {name: np.asarray(block, dtype=np.float64) for name, block in blocks.items()}
 
 
-def regression(table: pd.DataFrame, plan: Plan) -> pd.DataFrame | str:
-    """Standardised regression coefficients on the numeric factors, seeds averaged out.
+def regression(table: pd.DataFrame, plan: SweepPlan) -> pd.DataFrame | str:
+    """Return standardised regression coefficients on the numeric factors, averaged over seeds.
 
-    Factors that vary in the logarithm are taken by it. A coefficient is how many standard
-    deviations the number changes by for one of the factor; R2 says how much of it is linear.
+    Factors that vary in the logarithm enter by their logarithm. A coefficient is the number of
+    standard deviations by which the number changes for one standard deviation of the factor; R2 is
+    the share of the variance that the linear model explains.
 
     Returns:
-        outcome, factor, coefficient, r2; or why there are none.
+        outcome, factor, coefficient, r2; or the reason why there are none.
     """
     from sklearn.linear_model import LinearRegression
     from sklearn.preprocessing import StandardScaler

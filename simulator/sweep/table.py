@@ -1,4 +1,4 @@
-"""The table of a sweep: a row a run, whether it ended or not."""
+"""The table of a sweep: one row for each run, whether it has ended or not."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pandas as pd
 from heterode.results.trust import check_whole
 from heterode.results.written import write_output
 from heterode.sweep.folder import SweepFolder
-from heterode.sweep.plan import Plan, Run
+from heterode.sweep.plan import PlannedRun, SweepPlan
 
 _FIRST = (
     "peak_spread",
@@ -24,16 +24,16 @@ _FIRST = (
     "L_star_independent_um",
     "correlation_length_um",
 )
-"""Columns a reader looks for first, where they are there."""
+"""Columns that a reader looks for first; they come first if they exist."""
 
 
-def collect(plan: Plan, folder: SweepFolder) -> pd.DataFrame:
-    """The table, of what is there now; runs may be going on.
+def collect(plan: SweepPlan, folder: SweepFolder) -> pd.DataFrame:
+    """Return the table of the present state of the runs, some of which may still be going on.
 
     Returns:
-        a row a run in the order of the design: run (its id), point, a column a factor (SI, with the
-        unit in its name), packing_seed, penalty_seed, status, reason, then the numbers of
-        `heterode.sweep.measures`, missing where there are none.
+        a row for each run in the order of the design: run (its id), point, a column for each factor
+            (SI, with the unit in its name), packing_seed, penalty_seed, status, reason, then the
+            numbers of `heterode.sweep.run_numbers`, which are missing if the run has none.
     """
     rows = [_row(plan, run, folder) for run in plan.runs]
     table = pd.DataFrame(rows)
@@ -45,11 +45,11 @@ def collect(plan: Plan, folder: SweepFolder) -> pd.DataFrame:
     return table[[*_keys(plan), *first, *(name for name in numbers if name not in first)]]
 
 
-def check_runs(plan: Plan, folder: SweepFolder, say: Callable[[str], None]) -> None:
-    """Refuse runs whose files are not as they wrote them, unless the folder accepts them.
+def check_runs(plan: SweepPlan, folder: SweepFolder, say: Callable[[str], None]) -> None:
+    """Refuse runs whose files are not as they wrote them, unless the folder accepts altered files.
 
     Raises:
-        AlteredError: one is altered.
+        AlteredError: a run is altered.
     """
     for run in plan.unique():
         path = folder.results(run.id)
@@ -64,14 +64,14 @@ def _altered(folder: SweepFolder, run: str) -> str:
     return "; ".join(dict.fromkeys(folder.altered.get(run, [])))
 
 
-def _keys(plan: Plan) -> list[str]:
+def _keys(plan: SweepPlan) -> list[str]:
     columns = [factor.column for factor in plan.factors]
     block = ["block", "row"] if plan.file.design.kind == "saltelli" else []
     seeds = ["packing_seed", "penalty_seed"]
     return ["run", "point", *columns, *block, *seeds, "status", "reason"]
 
 
-def _row(plan: Plan, run: Run, folder: SweepFolder) -> dict[str, Any]:
+def _row(plan: SweepPlan, run: PlannedRun, folder: SweepFolder) -> dict[str, Any]:
     state = folder.state(run.id)
     row: dict[str, Any] = {"run": run.id, "point": run.point}
     for factor in plan.factors:

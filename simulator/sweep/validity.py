@@ -1,4 +1,4 @@
-"""What a sweep as a whole says of its validity, beyond what each of its runs says of itself."""
+"""Warnings about the validity of a sweep as a whole, beyond those of its runs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from heterode.parameters import Parameters
 
 
 class Rescaled:
-    """Numbers of particles of runs whose penalties are divided by the largest drawn."""
+    """Collects the particle counts of runs whose penalties are divided by the largest one drawn."""
 
     def __init__(self) -> None:
         self._counts: set[int] = set()
@@ -36,7 +36,7 @@ class Rescaled:
         return self._meshes[str(file)]
 
     def warnings(self) -> tuple[RunWarning, ...]:
-        """One where such runs differ in their number of particles."""
+        """Return one warning if such runs differ in their number of particles, otherwise none."""
         if len(self._counts) < 2:
             return ()
         low, high = min(self._counts), max(self._counts)
@@ -55,12 +55,12 @@ class Rescaled:
 
 
 def codes_of(entries: Iterable[Any]) -> str:
-    """The codes of a manifest's warnings, for a cell of the table; "" without any."""
+    """Return the codes of a manifest's warnings for a cell of the table; "" if there are none."""
     return "; ".join(str(entry.get("code", "")) for entry in entries)
 
 
 def warning_lines(plan_warnings: Sequence[RunWarning], table: pd.DataFrame) -> list[str]:
-    """For people: a line for each warning of the sweep, and one that counts those of its runs."""
+    """Return a line for each warning of the sweep, and one that counts the warnings of its runs."""
     lines = [f"warning: {warning.message}" for warning in plan_warnings]
     if "warnings" not in table:
         return lines

@@ -1,4 +1,4 @@
-"""One run of a sweep: the simulation, then its numbers."""
+"""One run of a sweep: the simulation and then its numbers."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from heterode.base.errors import ArgumentError, InputError, ResumeError
 from heterode.base.ranks import on_root
 from heterode.parameters import Parameters, load_parameters
 from heterode.results.manifest import Outcome
-from heterode.results.trust import check_whole
-from heterode.runs.resuming import stage
-from heterode.runs.stages import Simulation
+from heterode.runs.recorder import Recorder
+from heterode.runs.resuming import is_completed
+from heterode.runs.whole import lay_out, observed_by, run_through
 from heterode.sweep.folder import Ended, Status, SweepFolder
-from heterode.sweep.measures import measure
-from heterode.sweep.plan import Plan, Run, fingerprint
+from heterode.sweep.plan import PlannedRun, SweepPlan, fingerprint
+from heterode.sweep.run_numbers import numbers_of_run
 
 
-def parameters_of(plan: Plan, run: Run) -> Parameters:
-    """The parameters of a run, as they were when the sweep was laid out.
+def parameters_of(plan: SweepPlan, run: PlannedRun) -> Parameters:
+    """Return the parameters of a run, as they were when the sweep was laid out.
 
     Raises:
-        InputError: the parameter file was changed since, or is wrong by now.
+        InputError: the parameter file has been changed since then, or is no longer valid.
     """
     parameters = load_parameters(plan.base, run.overrides)
     if fingerprint(parameters) != run.id:
@@ -34,8 +34,8 @@ def parameters_of(plan: Plan, run: Run) -> Parameters:
 
 
 def work(
-    plan: Plan,
-    run: Run,
+    plan: SweepPlan,
+    run: PlannedRun,
     folder: SweepFolder,
     comm: Any,
     *,
@@ -43,16 +43,16 @@ def work(
     stream: TextIO | None = None,
     asked_to_stop: Callable[[], bool] = lambda: False,
 ) -> Ended:
-    """Simulate, or go on with what is there, and measure; note the end in the folder. Collective.
+    """Simulate or resume a run, compute its numbers and record how it ended. Collective.
 
     Args:
-        comm: the ranks.
-        again: a failed run begins anew.
-        stream: for progress; None shows none.
-        asked_to_stop: whether a signal came while nothing could be interrupted.
+        comm: the communicator.
+        again: whether a failed run starts from the beginning.
+        stream: where progress is shown; None shows none.
+        asked_to_stop: whether a signal arrived at a time when nothing could be interrupted.
 
     Returns:
-        how it ended: what is wrong with a run is told, not raised.
+        how the run ended; an error of the run is described in it, not raised.
     """
     path = folder.results(run.id)
     try:
@@ -72,8 +72,8 @@ def work(
 
 
 def _simulate(
-    plan: Plan,
-    run: Run,
+    plan: SweepPlan,
+    run: PlannedRun,
     path: Path,
     comm: Any,
     again: bool,
@@ -82,29 +82,17 @@ def _simulate(
 ) -> Outcome:
     parameters = parameters_of(plan, run)
 
-    def is_complete() -> bool:
-        if stage(path, parameters) != "completed":
-            return False
-        # Its numbers are about to be taken from files that lay about meanwhile.
-        check_whole(path)
-        return True
-
-    if not again and comm.bcast(on_root(comm, is_complete), root=0):
+    # The numbers are about to be computed from files that others could have changed meanwhile.
+    if not again and is_completed(path, parameters, comm):
         return Outcome("completed", "completed before")
-    simulation = Simulation(
-        parameters,
-        path,
-        comm,
-        stream=stream,
-        quiet=stream is None,
-        overwrite=again,
-        resume=not again,
-    )
+    recorder = Recorder(path, overwrite=again, resume=not again)
+    observers = observed_by(recorder, parameters, stream=stream, quiet=stream is None)
+    setting, crew = lay_out(parameters, observers, comm)
     if asked_to_stop():
         return Outcome("stopped", "stopped before it began")
-    return simulation.run()
+    return run_through(setting, crew)
 
 
-def _measured(plan: Plan, path: Path) -> dict[str, Any]:
+def _measured(plan: SweepPlan, path: Path) -> dict[str, Any]:
     asked = plan.file.measure
-    return measure(path, asked.wanted, asked.settings, asked.voltage_at)
+    return numbers_of_run(path, asked.wanted, asked.settings, asked.voltage_at)

@@ -1,8 +1,8 @@
-"""A process that runs one simulation after another, so that its libraries load once.
+"""A process that does one simulation after another, so that its libraries are loaded only once.
 
-It stands in a process group of its own: ^C at the terminal reaches the pool alone, which then asks
-its workers to stop. Runs print into logs of their own. A worker ends with its pool, whatever ends
-that.
+It has a process group of its own: ^C at the terminal reaches only the pool, which then asks its
+workers to stop. Runs print into log files of their own. A worker ends when its pool ends, for
+whatever reason.
 """
 
 from __future__ import annotations
@@ -23,34 +23,34 @@ from typing import TYPE_CHECKING, Any
 from heterode.sweep.folder import Ended, SweepFolder
 
 if TYPE_CHECKING:
-    from heterode.sweep.plan import Plan, Run
+    from heterode.sweep.plan import PlannedRun, SweepPlan
 
 _PR_SET_PDEATHSIG = 1
 STOP = signal.SIGUSR1
-"""Asks a run to stop: a second one does no harm, unlike of the others."""
+"""The signal that asks a run to stop; unlike the others, a second one does no harm."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """What a worker is asked to do.
+    """A task of a worker.
 
     Attributes:
-        run: of the plan it was started with.
-        again: begin anew where it failed before.
+        run: the run, from the plan that the worker was started with.
+        again: whether to start from the beginning if the run failed before.
     """
 
-    run: Run
+    run: PlannedRun
     again: bool = False
 
 
 def end_with_parent() -> None:
-    """Have the kernel ask this process to stop when the one that started it dies."""
+    """Have the kernel ask this process to stop when the process that started it dies."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 class Asked:
-    """Whether a signal asked this process to stop, while no run listens itself."""
+    """Records whether a signal asked this process to stop while no run was listening."""
 
     def __init__(self) -> None:
         self.stop = False
@@ -66,7 +66,7 @@ class Asked:
 
 
 class _Lines:
-    """A stream for `Progress` that hands on the latest line."""
+    """A stream for `Progress` that passes on the latest line."""
 
     def __init__(self, pipe: Connection) -> None:
         self._pipe = pipe
@@ -86,7 +86,7 @@ class _Lines:
 
 @contextmanager
 def lasting() -> Iterator[None]:
-    """What loads inside stays: the garbage collector does not look at it, then or later."""
+    """Keep what is loaded inside from being searched by the garbage collector, then or later."""
     gc.disable()
     try:
         yield
@@ -96,7 +96,7 @@ def lasting() -> Iterator[None]:
 
 
 def serve(pipe: Connection, folder: Path) -> None:
-    """Serve, and leave without a farewell: libraries take most of a second for theirs."""
+    """Serve the pool, and exit without the libraries' clean-up, which takes most of a second."""
     _serve(pipe, folder)
     sys.stdout.flush()
     sys.stderr.flush()
@@ -117,9 +117,9 @@ def _serve(pipe: Connection, folder: Path) -> None:
         from heterode.heterogeneity.compiled import limit_threads
         from heterode.sweep.work import work
 
-    # The pool shares out the cores, one a worker.
+    # The pool distributes the cores, one for each worker.
     limit_threads(1)
-    plan: Plan | None = None
+    plan: SweepPlan | None = None
     stream: Any = _Lines(pipe)
     while not asked():
         try:
@@ -128,7 +128,8 @@ def _serve(pipe: Connection, folder: Path) -> None:
             return
         if task is None:
             return
-        # Not before: a pool starts its workers while it still validates the design.
+        # The plan is not read earlier, since a pool starts its workers while it validates the
+        # design.
         plan = plan or place.read()
         forget_peak_memory()
         with _log(place.log(task.run.id)):
@@ -154,7 +155,7 @@ def _serve(pipe: Connection, folder: Path) -> None:
 
 @contextmanager
 def _log(path: Path) -> Iterator[None]:
-    """All that this process prints goes into a file, which is removed where it stays empty."""
+    """Write all that this process prints to a file, which is removed if it stays empty."""
     sys.stdout.flush()
     sys.stderr.flush()
     kept = os.dup(1), os.dup(2)

@@ -1,4 +1,4 @@
-"""Samples overlaid: correlation of pairs and cluster curves, by ranks above, by values below."""
+"""Samples drawn over each other: pair correlation and cluster curves, by ranks and by values."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ _LOOKS = (
 
 
 def comparison_figure(samples: Sequence[ComparedDataset]) -> Figure:
-    """Four panels; the first six samples have looks of their own.
+    """Draw four panels; the first six samples have looks of their own.
 
     Args:
-        samples: two or more, of one dimension.
+        samples: two or more samples of the same dimension.
     """
     with style.style():
         figure = style.new_figure(style.DOUBLE_COLUMN_IN, 5.6)
@@ -52,7 +52,7 @@ def _look(number: int) -> dict[str, Any]:
 
 
 def _draw_correlation(axes: Any, samples: Sequence[ComparedDataset], *, ranks: bool) -> None:
-    """Coefficients with the envelope of random marks of each sample, all bins together."""
+    """Draw the coefficients, with the envelope of random marks over all bins for each sample."""
     for number, sample in enumerate(samples):
         found = sample.values.correlogram
         look, distance = _look(number), found.distance_um
@@ -75,7 +75,7 @@ def _draw_correlation(axes: Any, samples: Sequence[ComparedDataset], *, ranks: b
 
 
 def _draw_excursion(axes: Any, samples: Sequence[ComparedDataset], *, ranks: bool) -> None:
-    """How far the cluster means reach from the global one; L* is where they enter the band."""
+    """Draw how far cluster means deviate from the global one; L* is where they enter the band."""
     band = 0.0
     for number, sample in enumerate(samples):
         result: Heterogeneity = sample.ranks if ranks else sample.values

@@ -32,10 +32,10 @@ _SHOWN_EV = 12.0
 
 
 def dielectric_figure(spectra: Mapping[str, Spectrum]) -> Figure:
-    """eps1 and eps2 side by side.
+    """Draw eps1 and eps2 side by side.
 
     Args:
-        spectra: by direction: "in plane (ab)", "across (c)", "polycrystal" or "isotropic".
+        spectra: spectra by direction: "in plane (ab)", "across (c)", "polycrystal" or "isotropic".
     """
     with style.style():
         figure = style.new_figure(style.DOUBLE_COLUMN_IN, 2.7)
@@ -55,7 +55,7 @@ def dielectric_figure(spectra: Mapping[str, Spectrum]) -> Figure:
 
 
 def constants_figure(spectra: Mapping[str, Spectrum], medium: float) -> Figure:
-    """n, k, R and alpha in four panels.
+    """Draw n, k, R and alpha in four panels.
 
     Args:
         spectra: as in `dielectric_figure`.
@@ -90,11 +90,11 @@ def constants_figure(spectra: Mapping[str, Spectrum], medium: float) -> Figure:
 
 
 def colours_figure(lithium: Sequence[float], brightness: Floats) -> Figure:
-    """Red, green and blue brightness of a smooth surface over the lithium fraction.
+    """Draw the red, green and blue brightness of a smooth surface over the lithium fraction.
 
     Args:
-        lithium: (K,) fractions.
-        brightness: (K, 3), 1 being a perfect mirror.
+        lithium: (K,) lithium fractions.
+        brightness: (K, 3), with 1 for a perfect mirror.
     """
     with style.style():
         figure = style.new_figure(0.5 * style.DOUBLE_COLUMN_IN, 2.6)

@@ -1,16 +1,17 @@
-r"""dQ/dV against voltage, a curve per half-cycle; report/dqdv.png shows them, a colour per cycle.
+r"""dQ/dV against voltage (report/dqdv.png): a curve for each half-cycle, a colour for each cycle.
 
-A half-cycle is what lies between two reversals of the current: the charges, or the discharges, that
-follow one another, whatever rests and holds stand between them. With G(V) the charge that it passed
-below V, each pair of neighbouring rows of a charge or discharge taken as a straight line,
+A half-cycle lies between two reversals of the current: it holds the charges, or the discharges,
+that follow one another, whatever rests and holds stand between them. With G(V) the charge that it
+passed below V, for which each pair of neighbouring rows of a charge or discharge is joined by a
+straight line,
 
-    dQ/dV (V) = [G(V + w/2) - G(V - w/2)] / w,
+    dQ/dV (V) = [G(V + w/2) - G(V - w/2)] / w
 
-a moving average of width w over the slope of the recorded curve. Differences of capacity are
-divided by a voltage that is never small, and the area below the curve is the charge passed. w is
-the least, from FINEST_V up, at which nine of ten pairs of rows lie closer together than w. A
-titration, where rests stand between the pulses, counts at the ends of its rests: the relaxed
-voltage against the charge passed until then.
+is a moving average of width w over the slope of the recorded curve. Differences of capacity are
+divided by a voltage that is never small, and the area below the curve is the charge passed. The
+width w is the smallest one, from FINEST_V upwards, for which nine of ten pairs of rows lie closer
+together than w. For a titration, in which rests stand between the pulses, the ends of the rests are
+used: the relaxed voltage against the charge passed until then.
 """
 
 from __future__ import annotations
@@ -32,10 +33,10 @@ from heterode.viewing.half_cycles import PER_AH_M2, half_cycles
 from heterode.viewing.legends import lay_out
 
 FINEST_V = 0.01
-"""Least width of the moving average, V."""
+"""Smallest width of the moving average, V."""
 
 FEWEST_RESTS = 4
-"""Rests within a half-cycle from which it counts as a titration."""
+"""Number of rests within a half-cycle from which it counts as a titration."""
 
 _POINTS_PER_WIDTH = 4
 _NAMED_CYCLES = 6
@@ -46,11 +47,11 @@ class Differential:
     """dQ/dV of one half-cycle.
 
     Attributes:
-        cycle: its cycle, from 0.
+        cycle: the cycle's number, from 0.
         sign: 1 for a charge, -1 for a discharge.
-        width: of the moving average, V.
-        voltage: (M,) V, increasing.
-        slope: (M,) the sign times dQ/dV, in the capacity's unit per V.
+        width: width of the moving average, V.
+        voltage: (M,) increasing voltages, V.
+        slope: (M,) the sign times dQ/dV, in the unit of capacity per V.
     """
 
     cycle: int
@@ -71,19 +72,19 @@ class _Stretch:
 
 
 def capacity_below(voltage: Floats, pieces: Sequence[tuple[Floats, Floats]]) -> Floats:
-    """G: charge that pieces of a curve passed below voltages.
+    """Return G, the charge that pieces of a curve passed below given voltages.
 
     Args:
-        voltage: (M,) V.
-        pieces: voltages and capacities, both (T,), of each.
+        voltage: (M,) voltages, V.
+        pieces: voltages and capacities, both (T,), of each piece.
 
     Returns:
-        (M,) in the capacity's unit; charge that flowed at a single voltage counts above it.
+        (M,) charges in the unit of capacity; charge passed at a single voltage counts above it.
     """
     total = np.zeros_like(voltage)
     for V, Q in pieces:
         low, high = np.minimum(V[1:], V[:-1]), np.maximum(V[1:], V[:-1])
-        # A pair at one voltage is a step there.
+        # A pair of rows at one voltage is a step of G there.
         span = np.maximum(high - low, 1e-12)
         share = np.clip((voltage[:, None] - low) / span, 0.0, 1.0)
         total += share @ np.diff(Q)
@@ -91,9 +92,9 @@ def capacity_below(voltage: Floats, pieces: Sequence[tuple[Floats, Floats]]) -> 
 
 
 def averaging_width(pieces: Sequence[tuple[Floats, Floats]]) -> float:
-    """w: at least FINEST_V, and not less than nine of ten distances between rows, V."""
+    """Return w, V: at least FINEST_V, and at least as large as 90 % of the distances of rows."""
     distances = np.concatenate([np.abs(np.diff(V)) for V, _ in pieces])
-    # Weighted by voltage: the many short steps at the beginning of a half-cycle cover little.
+    # Distances are weighted by voltage, since the many short steps of the beginning cover little.
     order = np.argsort(distances)
     covered = np.cumsum(distances[order])
     if covered.size == 0 or covered[-1] == 0.0:
@@ -105,10 +106,10 @@ def averaging_width(pieces: Sequence[tuple[Floats, Floats]]) -> float:
 def differential_curve(
     pieces: Sequence[tuple[Floats, Floats]], cycle: int = 0, sign: int = 1
 ) -> Differential | None:
-    """dQ/dV of pieces of a half-cycle; None where they cover less than three widths.
+    """Return dQ/dV of the pieces of a half-cycle; None if they cover less than three widths.
 
     Args:
-        pieces: voltages, V, and capacities, both (T,), of each.
+        pieces: voltages, V, and capacities, both (T,), of each piece.
         cycle, sign: see `Differential`.
     """
     pieces = [(V, Q) for V, Q in pieces if len(V) > 1]
@@ -128,7 +129,7 @@ def differential_curve(
 
 
 def differential_curves(history: pd.DataFrame) -> list[Differential]:
-    """One per half-cycle that allows it, in order of time; capacity in mA h cm^-2."""
+    """Return a curve for each half-cycle that allows one, in order; capacity in mA h cm^-2."""
     curves = []
     for stretch in _stretches(history):
         pieces: Sequence[tuple[Floats, Floats]] = stretch.pieces
@@ -146,7 +147,7 @@ def _stretches(history: pd.DataFrame) -> list[_Stretch]:
     for step in half_cycles(history) if len(history) else ():
         V, Q = step.voltage_V, PER_AH_M2 * step.capacity_Ah_m2
         if step.current_A_m2.min() < 0 < step.current_A_m2.max():
-            # A drive cycle is neither.
+            # A drive cycle is neither a charge nor a discharge.
             continue
         if step.kind in ("charge", "discharge"):
             flowing = step.current_A_m2 != 0
@@ -166,7 +167,7 @@ def _stretches(history: pd.DataFrame) -> list[_Stretch]:
 
 
 def differential_figure(curves: Sequence[Differential]) -> Figure:
-    """The figure for at least one curve; see `draw_differential`."""
+    """Return the figure for at least one curve; see `draw_differential`."""
     with style.style():
         figure = style.new_figure(0.62 * style.DOUBLE_COLUMN_IN, 3.1)
         plot_differential(figure.subplots(), curves)
@@ -175,7 +176,7 @@ def differential_figure(curves: Sequence[Differential]) -> Figure:
 
 
 def plot_differential(axes: Any, curves: Sequence[Differential]) -> None:
-    """dQ/dV of at least one half-cycle over voltage, a colour per cycle."""
+    """Draw dQ/dV of at least one half-cycle over voltage, with a colour for each cycle."""
     cycles = 1 + max(curve.cycle for curve in curves)
     named: dict[int, Any] = {}
     for curve in curves:
@@ -195,7 +196,7 @@ def plot_differential(axes: Any, curves: Sequence[Differential]) -> None:
 
 
 def averaged_over(curves: Sequence[Differential]) -> str:
-    """For a title: the widths of at least one curve's moving averages."""
+    """Return the widths of the moving averages of at least one curve, for a title."""
     widths = sorted({round(1e3 * curve.width) for curve in curves})
     spread = f"{widths[0]}" if len(widths) == 1 else f"{widths[0]} to {widths[-1]}"
     return f"averaged over {spread} mV"
@@ -205,10 +206,10 @@ def draw_differential(folder: Path | str) -> Path | None:
     """Draw report/dqdv.png from the results folder alone.
 
     Returns:
-        the path of the picture; None where no half-cycle covers enough voltage.
+        the path of the picture; None if no half-cycle covers enough voltage.
 
     Raises:
-        InputError: no readable history there.
+        InputError: the folder has no readable history.
         OutputError: the picture cannot be written.
     """
     results = ResultsFolder(folder)

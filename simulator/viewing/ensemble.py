@@ -1,4 +1,4 @@
-"""Figures of many runs: what was measured against what was varied; where variance comes from."""
+"""Figures of many runs: measured numbers against factors, sources of variance, and importance."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _LABELS = {"L_star_um": "L* / µm", "peak_spread": "peak s.d. of lithium\nfracti
 
 @dataclass(frozen=True)
 class Axis:
-    """A column of the table that a figure goes along.
+    """A column of the table that serves as an axis of a figure.
 
     Attributes:
-        column: its name.
-        label: with the unit shown.
-        factor: from the column's numbers to the unit shown.
-        numeric, log: kind of its values.
+        column: the name of the column.
+        label: the label, with the unit shown.
+        factor: converts the column's numbers to the unit shown.
+        numeric, log: whether its values are numbers, and whether they are spaced logarithmically.
     """
 
     column: str
@@ -38,7 +38,7 @@ class Axis:
     log: bool = False
 
     def spoken(self, value: Any) -> str:
-        """A value of it, for legends."""
+        """Return a value of the axis as text for legends."""
         name, _, unit = self.label.partition(" / ")
         if isinstance(value, str):
             return value
@@ -48,20 +48,20 @@ class Axis:
 def effect_figure(
     rows: pd.DataFrame, x: Axis, lines: Axis | None, panels: Axis | None, title: str
 ) -> Figure:
-    """L* above and the peak of the spread below, against one factor: medians and bands.
+    """Draw L* (above) and the peak of the spread (below) against one factor: medians and bands.
 
-    An open triangle is a lower bound: half the runs there or more did not converge. Dashes: what
-    L* of independent marks would be.
+    An open triangle is a lower bound: at least half of the runs there did not converge. Dashes show
+    the L* of independent marks.
 
     Args:
-        rows: as `heterode.sweep.statistics.summary` returns them, by these axes.
-        x: along the abscissa.
-        lines: a line for each value of it.
-        panels: a column for each value of it.
-        title: of the figure.
+        rows: the result of `heterode.sweep.statistics.summary` by these axes.
+        x: the axis along the abscissa.
+        lines: the axis whose values become lines.
+        panels: the axis whose values become columns of panels.
+        title: the title of the figure.
     """
     columns = [None] if panels is None else list(dict.fromkeys(rows[panels.column]))
-    # Runs of too few particles have no L*.
+    # Runs with too few particles have no L*.
     shown = {name: label for name, label in _LABELS.items() if name in rows}
     with style.style():
         width = min(style.DOUBLE_COLUMN_IN, 1.4 + 2.4 * len(columns))
@@ -80,7 +80,7 @@ def effect_figure(
             axes.set_ylabel(label)
         handles, labels = grid[0, 0].get_legend_handles_labels()
         if labels:
-            # Two names fit below a panel.
+            # Only two names fit below a panel.
             figure.legend(handles, labels, loc="outside lower center", ncols=2 * len(columns))
         _lay_out(figure, title)
     return figure
@@ -88,7 +88,7 @@ def effect_figure(
 
 def _lay_out(figure: Figure, title: str) -> None:
     figure.suptitle(title, fontsize=8)
-    # At the resolution it is saved with, so that the layout stands: it is not sought again, twice.
+    # The layout is computed once, at the resolution of the saved file, and then kept.
     figure.set_dpi(style.DPI)
     lay_out(figure)
     figure.set_layout_engine("none")
@@ -115,12 +115,12 @@ def _line(axes: Any, rows: pd.DataFrame, x: Axis, name: str, colour: str, label:
         place = np.arange(len(rows), dtype=np.float64)
         axes.set_xticks(place, [str(value) for value in rows[x.column]])
     if x.log:
-        # Sets ticks of its own, which even ones would not fit.
+        # This formatter sets ticks of its own, which do not go with evenly spaced ones.
         axes.set_xscale("log")
     middle = rows[name].to_numpy(dtype=np.float64)
     axes.plot(place, middle, color=colour, label=label)
     low, high = (rows[f"{name}{end}"].to_numpy(dtype=np.float64) for end in ("_low", "_high"))
-    # A band whose upper end is a lower bound has none.
+    # A band whose upper end is a lower bound has no upper edge.
     axes.fill_between(place, low, high, color=colour, alpha=0.15, linewidth=0)
     bound = rows.get(f"{name}_is_bound", pd.Series(False, index=rows.index)).to_numpy(dtype=bool)
     axes.plot(place[~bound], middle[~bound], "o", color=colour, markersize=3.2)
@@ -131,11 +131,11 @@ def _line(axes: Any, rows: pd.DataFrame, x: Axis, name: str, colour: str, label:
 
 
 def variance_figure(splits: Sequence[tuple[str, Mapping[str, float]]], title: str) -> Figure:
-    """Shares of the variance as one bar for each number.
+    """Draw the shares of the variance as one bar for each number.
 
     Args:
-        splits: (label, source -> share).
-        title: of the figure.
+        splits: (label, share by source) of each number.
+        title: the title of the figure.
     """
     sources = list(dict.fromkeys(source for _, shares in splits for source in shares))
     colours = {source: _COLOURS[n % MOST_LINES] for n, source in enumerate(sources)}
@@ -169,11 +169,11 @@ def variance_figure(splits: Sequence[tuple[str, Mapping[str, float]]], title: st
 
 
 def importance_figure(rows: pd.DataFrame, title: str) -> Figure:
-    """Sobol' indices with their intervals, or standardised regression coefficients.
+    """Draw Sobol' indices with their intervals, or standardised regression coefficients.
 
     Args:
-        rows: as `heterode.sweep.statistics.indices` or `regression` returns them.
-        title: of the figure.
+        rows: the result of `heterode.sweep.statistics.indices` or `regression`.
+        title: the title of the figure.
     """
     outcomes = list(dict.fromkeys(rows["outcome"]))
     sobol = "total_order" in rows

@@ -1,4 +1,4 @@
-"""Heterogeneity over a run: spread, its scale and its pattern against the mean lithium fraction."""
+"""Heterogeneity over a run: spread, scale and pattern against the mean lithium fraction."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _MORAN = (style.BLUE, style.GREEN, style.ORANGE)
 
 
 def evolution_figure(rows: pd.DataFrame, field_um: float, title: str) -> Figure:
-    """Three panels over the mean lithium fraction; it falls from left to right, as on charge.
+    """Draw three panels over the mean lithium fraction, which falls from left to right.
 
-    Where a run goes one way only, the stretches in which the spread grows are shaded.
+    In a run without reversal, the stretches in which the spread grows are shaded.
 
     Args:
-        rows: a row per moment, as `heterode.points.evolution` returns them.
-        field_um: size of the field, beyond half of which L* cannot be read.
-        title: of the figure.
+        rows: a row for each moment, from `heterode.points.evolution`.
+        field_um: size of the field, um; L* beyond half of it cannot be determined.
+        title: the title of the figure.
     """
     with style.style():
         figure = style.new_figure(style.DOUBLE_COLUMN_IN, 2.75)
@@ -49,9 +49,10 @@ def evolution_figure(rows: pd.DataFrame, field_um: float, title: str) -> Figure:
 
 
 def _branches(rows: pd.DataFrame) -> list[tuple[str, Any, pd.DataFrame]]:
-    """Charge and discharge: name, line style, rows with NaN where the other one is.
+    """Return charge and discharge: name, line style, and rows with NaN in place of the other one.
 
-    A row without current, such as the first, goes with the current before it, or else after it.
+    A row without current, such as the first, goes with the current before it or, failing that,
+    after it.
     """
     numbers = rows.select_dtypes("number").astype(float)
     sign = np.sign(rows["current_A_m2"].to_numpy())
@@ -122,7 +123,7 @@ def _draw_moran(axes: Any, rows: pd.DataFrame, branches: Branches) -> None:
     names = [name for name in rows.columns if name.startswith("moran_") and name.endswith("_um")]
     for name, colour in zip(names, _MORAN, strict=False):
         if rows[name].isna().all():
-            # No pairs so near each other: a legend would promise a curve.
+            # There are no pairs so close to each other, and a legend would promise a curve.
             continue
         _, low, high, _ = name.split("_")
         label: str | None = f"{low}–{high} µm"

@@ -1,4 +1,4 @@
-"""The figures of a run, by name: each from the results folder alone, each by one call."""
+"""The figures of a run by name; each is drawn from the results folder alone, by a single call."""
 
 from __future__ import annotations
 
@@ -21,13 +21,14 @@ from heterode.viewing.voltage import draw_voltage
 
 @dataclass(frozen=True)
 class Drawing:
-    """One kind of figure.
+    """A kind of figure.
 
     Attributes:
-        name: as commands take it; the file is report/NAME.png.
-        title: in a word or two.
-        caption: what is seen.
-        draw: folder -> path of the picture, or None where there is nothing to show.
+        name: its name in commands; the file is report/NAME.png.
+        title: its title, in a word or two.
+        caption: a description of what is shown.
+        draw: function from the folder to the path of the picture, or None if there is nothing to
+            show.
     """
 
     name: str
@@ -101,19 +102,19 @@ DRAWINGS = (
         draw_differential,
     ),
 )
-"""In the order in which a report shows them."""
+"""The figures, in the order in which a report shows them."""
 
 NAMES = tuple(drawing.name for drawing in DRAWINGS)
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """What became of a figure.
+    """The result of drawing a figure.
 
     Attributes:
-        drawing: which.
-        path: of the picture; None where there is none.
-        problem: why there is none, in one line; empty where there is nothing to show.
+        drawing: the figure.
+        path: the path of the picture; None if there is none.
+        problem: one line that says why there is none; empty if there is nothing to show.
     """
 
     drawing: Drawing
@@ -124,14 +125,14 @@ class Drawn:
 def chosen_drawings(
     names: Iterable[str] = (), particles: Sequence[int] | None = None
 ) -> list[Drawing]:
-    """Figures by name, all of them without names.
+    """Return figures by name, or all of them if no names are given.
 
     Args:
-        names: of `NAMES`.
-        particles: numbers of those whose profiles are shown; None chooses.
+        names: names from `NAMES`.
+        particles: the particles whose profiles are shown; None chooses some.
 
     Raises:
-        InputError: no figure of that name.
+        InputError: there is no figure of that name.
     """
     wanted = tuple(dict.fromkeys(names)) or NAMES
     for name in wanted:
@@ -147,11 +148,11 @@ def chosen_drawings(
 
 
 def draw_figures(folder: Path, drawings: Sequence[Drawing] = DRAWINGS) -> list[Drawn]:
-    """Draw figures; one that fails does not keep the others from being drawn.
+    """Draw figures; the failure of one does not keep the others from being drawn.
 
     Args:
-        folder: of the results, also of a run that goes on or was killed.
-        drawings: which.
+        folder: the results folder, possibly of a run that is going on or was killed.
+        drawings: the figures to draw.
     """
     drawn = []
     for drawing in drawings:

@@ -1,4 +1,4 @@
-"""Half-cycles: the protocol steps of a history, and what each of them does."""
+"""Half-cycles: the protocol steps of a history, with their kind."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from heterode.results.sample import Floats
 Kind = Literal["charge", "discharge", "hold", "rest"]
 
 PER_AH_M2 = 0.1  # 1 A h m^-2 = 0.1 mA h cm^-2, the field's unit
-_HOLD_V = 1e-3  # a step whose voltage keeps within this is a hold
+_HOLD_V = 1e-3  # a step whose voltage varies by less than this is a hold
 _WHOLE = 0.8
 
 
 @dataclass(frozen=True)
 class HalfCycle:
-    """One protocol step of the history.
+    """A protocol step of the history.
 
     Attributes:
-        kind: what it does.
-        cycle: its cycle, from 0.
+        kind: charge, discharge, hold or rest.
+        cycle: the cycle's number, from 0.
         time_s, voltage_V, current_A_m2, capacity_Ah_m2: (T,) as in history.csv.
     """
 
@@ -36,7 +36,7 @@ class HalfCycle:
 
 
 def half_cycles(history: pd.DataFrame) -> list[HalfCycle]:
-    """The protocol steps of a history, in order of time."""
+    """Return the protocol steps of a history, in order of time."""
     keys = history[["cycle", "step"]].to_numpy()
     starts = 1 + np.flatnonzero((keys[1:] != keys[:-1]).any(axis=1))
     parts = np.split(np.arange(len(history)), starts)
@@ -58,10 +58,9 @@ def _half_cycle(rows: pd.DataFrame) -> HalfCycle:
 
 
 def first_half_cycle(history: pd.DataFrame) -> HalfCycle | None:
-    """The first whole charge or discharge: it passes at least _WHOLE of what any passes.
+    """Return the first whole charge or discharge, or None if there is none.
 
-    Returns:
-        None without one of at least two rows.
+    It has at least two rows, and passes at least the share _WHOLE of the largest charge passed.
     """
     steps = [
         step

@@ -1,7 +1,7 @@
 """The four panels of a heterogeneity report.
 
 A   maps: density of the value, and its local mean
-B   correlation of particle pairs by their distance, beside random marks
+B   correlation of particle pairs by their distance, compared with random marks
 C   cluster means by the clusters' size, with the band that defines L*
 D   the same by the number of particles in a cluster
 """
@@ -27,19 +27,19 @@ from heterode.heterogeneity.scale import Scale
 from heterode.viewing import style
 from heterode.viewing.legends import lay_out
 
-_SIDE_BY_SIDE = 1.5  # width over height of a field up to which its two maps stand side by side
-_MANY = 3000  # dots beyond which they are drawn fainter, and as pixels in vector formats
+_SIDE_BY_SIDE = 1.5  # width over height of a field below which its two maps stand side by side
+_MANY = 3000  # number of dots beyond which they are drawn fainter, and as pixels in vector formats
 
 
 @dataclass(frozen=True)
 class Captions:
-    """Words of a figure.
+    """The texts of a figure.
 
     Attributes:
-        title: what was looked at, and when.
-        value: what the particles carry, such as "lithium fraction".
+        title: what was analysed, and at which moment.
+        value: the quantity that the particles carry, such as "lithium fraction".
         axes: names of the map's two directions.
-        counted: how particles count in the means of clusters.
+        counted: how particles are weighted in the means of clusters.
     """
 
     title: str
@@ -49,7 +49,7 @@ class Captions:
 
     @property
     def direction(self) -> str:
-        """What the colours of the value mean."""
+        """The meaning of the colours of the value."""
         return style.DIRECTION if self.value == "lithium fraction" else "yellow: more"
 
 
@@ -59,9 +59,9 @@ def heterogeneity_figure(
     """Draw the panels.
 
     Args:
-        result: of one or more fields, pooled; the maps show the one in the middle of the list.
+        result: statistics of one or more fields, pooled; the maps show the middle one of the list.
         captions: title and names.
-        by_field: correlograms of each field alone, for their range; none draws no range.
+        by_field: correlograms of each field alone, whose range is drawn; none draws no range.
     """
     shown = result.density[len(result.density) // 2]
     width, height = float(np.ptp(shown.x_um)), float(np.ptp(shown.y_um))
@@ -92,9 +92,9 @@ def _draw_maps(
 ) -> None:
     middle = len(result.fields) // 2
     shown, points = result.density[middle], result.fields[middle]
-    # The longer side lies: pages are wide.
+    # The longer side lies horizontally, since pages are wide.
     turned = bool(np.ptp(shown.y_um) > _SIDE_BY_SIDE * np.ptp(shown.x_um))
-    # The colours of the particles themselves, where they are drawn.
+    # Where particles are drawn, the colours are those of the particles themselves.
     values = points.value if points.dimension == 2 else shown.ratio
     density, exponent = _scaled(shown.value_density)
     power, space = ("2", "area") if points.dimension == 2 else ("3", "volume")
@@ -152,13 +152,13 @@ def _draw_map(
 
 
 def _ends(centres: Floats) -> tuple[float, float]:
-    """Outer bounds of evenly spaced cells."""
+    """Return the outer bounds of evenly spaced cells."""
     half = 0.5 * (centres[1] - centres[0]) if len(centres) > 1 else 0.5
     return float(centres[0] - half), float(centres[-1] + half)
 
 
 def _draw_particles(axes: Any, points: MarkedPoints, image: Any, turned: bool) -> None:
-    """Each particle in the colour of its own value, in its size where that is known."""
+    """Draw each particle in the colour of its own value, and in its own size if that is known."""
     if points.dimension == 3:
         return
     places = points.positions_um[:, ::-1] if turned else points.positions_um
@@ -174,7 +174,7 @@ def _draw_particles(axes: Any, points: MarkedPoints, image: Any, turned: bool) -
 
 
 def _scaled(values: Floats) -> tuple[Floats, int]:
-    """Values over a power of ten such that the greatest is from 1 up, and that power."""
+    """Return values over the largest one's power of ten (1 from 0.1 to 999), and the exponent."""
     top = float(np.nanmax(np.abs(values)))
     exponent = int(np.floor(np.log10(top))) if top > 0.0 else 0
     exponent = 0 if -1 <= exponent <= 2 else exponent
@@ -213,7 +213,7 @@ def _draw_correlogram(axes: Any, result: Heterogeneity, by_field: Sequence[Corre
     axes.set_xlim(0.0, float(edges[filled[-1] + 1]) if filled.size else float(edges[-1]))
     axes.set_xlabel("distance of the pair / µm")
     axes.set_ylabel("correlation coefficient")
-    # Room for the legend above everything that is drawn.
+    # The legend needs room above everything that is drawn.
     low, high = axes.get_ylim()
     axes.set_ylim(low, high + 0.42 * (high - low))
     axes.legend(loc="upper right")
@@ -226,7 +226,7 @@ def _draw_correlogram(axes: Any, result: Heterogeneity, by_field: Sequence[Corre
 
 
 def _chance(found: Correlogram) -> str:
-    """p of the rank correlation; where there is none, the panel says why."""
+    """Return p of the rank correlation as text, or the reason why there is none."""
     if np.isfinite(found.spearman.p_value):
         return f"$p$ = {found.spearman.p_value:.2g}"
     if not found.spearman.permutations:
@@ -235,14 +235,14 @@ def _chance(found: Correlogram) -> str:
 
 
 def _fill_bins(axes: Any, edges: Floats, low: Floats, high: Floats, **look: Any) -> None:
-    """Fill between two values per bin, over the whole of each bin."""
+    """Fill the area between two values in each bin, over the whole width of the bin."""
     axes.fill_between(
         edges, np.r_[low, low[-1]], np.r_[high, high[-1]], step="post", linewidth=0, **look
     )
 
 
 def _range(curves: Sequence[Floats]) -> tuple[Floats, Floats]:
-    """Least and greatest of each bin, NaN where every curve has none."""
+    """Return the smallest and largest value in each bin; NaN if no curve has one."""
     stacked = np.array(curves)
     empty = np.isnan(stacked).all(axis=0)
     low = np.where(empty, np.nan, np.fmin.reduce(stacked))
@@ -336,7 +336,7 @@ def _draw_clusters(axes: Any, result: Heterogeneity, captions: Captions, *, by_s
 
 
 def _draw_fields(axes: Any, result: Heterogeneity) -> None:
-    """Mean and standard deviation of each field alone, as thin lines."""
+    """Draw mean and standard deviation of each field alone, as thin lines."""
     curve = result.curve
     if curve.fields < 2:
         return
@@ -357,19 +357,19 @@ _SIGNS = {"below": "≤", "ok": "=", "above": ">"}
 
 
 def scale_text(scale: Scale) -> str:
-    """L* as a figure or a sentence shows it."""
+    """Return L* as text for a figure or a sentence."""
     note = ", not converged" if scale.flag == "above" else ""
     return f"L* {_SIGNS[scale.flag]} {scale.scale_um:.3g} µm{note}"
 
 
 def _mark_scale(axes: Any, scale: Scale, dimension: int, *, by_size: bool) -> str:
-    """L* as a line, and where it lies for shuffled values as a bar along the bottom; in words."""
+    """Mark L* by a line, and its range for shuffled values by a bar; returns a text."""
     at = scale.scale_um if by_size else scale.scale_particles
     dashes = "-" if scale.flag == "ok" else (0, (3, 2))
     look = {"color": style.VERMILLION, "linewidth": 1.2, "zorder": 2.5, "label": "$L$*"}
     axes.axvline(at, linestyle=dashes, **look)
     low, _, high = scale.null_quantiles_um
-    # Where no shuffling converges, the bar would have no length.
+    # If no shuffling converges, the bar would have no length.
     if np.isfinite(low) and high > low:
         per_um = scale.scale_particles / scale.scale_um**dimension
         ends = np.array([low, high]) if by_size else per_um * np.array([low, high]) ** dimension

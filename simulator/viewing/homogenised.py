@@ -1,4 +1,4 @@
-"""report/twin.png: a run beside its homogenised twin."""
+"""report/twin.png: a run beside its homogenised counterpart."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from heterode.viewing.legends import lay_out
 
 
 def counterpart_figure(table: pd.DataFrame, title: str, finding: str) -> Figure:
-    """Voltage of both, their difference, and the lithium of both, over time.
+    """Draw the voltage of both, their difference, and the lithium of both, over time.
 
     Args:
-        table: twin.csv.
-        title: of the run.
-        finding: a line under it.
+        table: the content of twin.csv.
+        title: the run's title.
+        finding: a line below the title.
     """
     with style.style():
         figure = style.new_figure(style.DOUBLE_COLUMN_IN, 5.4)
@@ -34,7 +34,7 @@ def counterpart_figure(table: pd.DataFrame, title: str, finding: str) -> Figure:
         top.set_title(f"{title}\n{finding}".strip(), loc="left")
         middle.axhline(0.0, color=style.NEUTRAL, linewidth=0.5)
         middle.plot(time, 1e3 * table["difference_V"], color=style.VERMILLION)
-        middle.set_ylabel("run − twin / mV")
+        middle.set_ylabel("run − model / mV")
         mean, sd = table["lithium_fraction_mean"], table["lithium_fraction_sd"]
         label = "particles: mean ± s.d., by volume"
         bottom.fill_between(
@@ -60,7 +60,7 @@ def _both(axes: Any, time: pd.Series, table: pd.DataFrame, name: str) -> None:
         color=style.INK,
         linestyle=(0, (3, 2)),
         linewidth=1.0,
-        label="homogenised twin (DFN)",
+        label="homogenised model (DFN)",
     )
 
 
@@ -68,7 +68,7 @@ def draw_counterpart(path: Path, table: pd.DataFrame, title: str, finding: str) 
     """Write the figure.
 
     Raises:
-        OutputError: it cannot be written.
+        OutputError: the file cannot be written.
     """
     figure = counterpart_figure(table, title, finding)
     with style.style():

@@ -1,4 +1,4 @@
-"""Legends that lie on nothing that is drawn: where no corner is free, the axis grows upwards."""
+"""Legends that do not cover data; if no corner is free, the axis is extended upwards."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from heterode.results.sample import Floats
 
 _CORNERS = ("upper right", "upper left", "lower left", "lower right")
 _LINE_PX = 2.0
-_AIR = 0.02  # between the data and a legend above them, as a share of the axes' height
+_AIR = 0.02  # gap between the data and a legend above them, as a share of the axes' height
 
 
 def lay_out(figure: Figure) -> None:
-    """Lay the figure out, and move each legend that covers data; the figure's last step."""
+    """Lay out a figure and move each legend that covers data; the last step of a figure."""
     figure.draw_without_rendering()
     moved = [axes for axes in figure.axes if _clear(axes)]
     if moved:
@@ -26,13 +26,13 @@ def lay_out(figure: Figure) -> None:
 
 
 def clear_legend(axes: Any) -> None:
-    """Move the legend of one plot, if it covers data; for a plot in the caller's figure."""
+    """Move the legend of one plot if it covers data, for a plot in the caller's figure."""
     axes.figure.draw_without_rendering()
     _clear(axes)
 
 
 def _clear(axes: Any) -> bool:
-    """Whether the legend had to be moved; the figure has been laid out."""
+    """Move the legend if necessary, after the layout; returns whether it was moved."""
     legend = axes.get_legend()
     if legend is None or not legend.get_visible():
         return False
@@ -49,7 +49,7 @@ def _clear(axes: Any) -> bool:
 
 
 def _box(legend: Any) -> Bbox:
-    """The legend and as much about it as lines are wide."""
+    """Return the box of the legend, enlarged by the width of lines."""
     box: Bbox = legend.get_window_extent().padded(_LINE_PX)
     return box
 
@@ -68,10 +68,10 @@ def _make_room(axes: Any, box: Bbox, shapes: list[tuple[Floats, bool]]) -> None:
 
 
 def _shapes(axes: Any) -> Iterator[tuple[Floats, bool]]:
-    """What stands for data: points in pixels, and whether they bound an area.
+    """Yield the shapes that represent data: points in pixels, and whether they bound an area.
 
-    Lines and areas in other coordinates than the data's (a zero line, a shaded span) reach through
-    the whole panel and count for nothing.
+    Lines and areas in coordinates other than the data's (a zero line, a shaded span) extend through
+    the whole panel and are ignored.
     """
     for line in axes.lines:
         if line.get_visible() and line.get_transform() == axes.transData:
@@ -89,7 +89,7 @@ def _shapes(axes: Any) -> Iterator[tuple[Floats, bool]]:
 
 
 def _drawn(line: Any) -> Floats:
-    """(N, 2) the points of a line, the corners of its steps included."""
+    """Return the points (N, 2) of a line, including the corners of its steps."""
     points = np.asarray(line.get_xydata(), dtype=np.float64)
     if line.get_drawstyle() != "steps-post" or len(points) < 2:
         return points
@@ -98,7 +98,7 @@ def _drawn(line: Any) -> Floats:
 
 
 def _apart(points: Any) -> Floats:
-    """Dots as a line that is broken between them."""
+    """Return dots as a line that is broken between them."""
     dots = np.asarray(points, dtype=np.float64)
     return np.stack([dots, dots, np.full_like(dots, np.nan)], axis=1).reshape(-1, 2)
 
@@ -114,11 +114,11 @@ def _covers(box: Bbox, shapes: list[tuple[Floats, bool]]) -> bool:
 
 
 def _meets(box: Bbox, points: Floats) -> bool:
-    """Whether a line through points (N, 2) passes a box; lines break where a number is missing."""
+    """Whether a line through points (N, 2) passes a box; a missing number breaks the line."""
     if len(points) == 1:
         points = np.repeat(points, 2, axis=0)
     begin, step = points[:-1], np.diff(points, axis=0)
-    # The part of each segment, 0 to 1, that lies between the box's sides in both directions.
+    # This is the part of each segment, 0 to 1, between the sides of the box in both directions.
     enter: Floats = np.zeros(len(begin))
     leave: Floats = np.ones(len(begin))
     inside = np.isfinite(step).all(axis=1)
@@ -133,5 +133,5 @@ def _meets(box: Bbox, points: Floats) -> bool:
 
 
 def _holds(polygon: Floats, corners: Floats) -> bool:
-    """Whether a corner lies within a polygon."""
+    """Whether a polygon contains any of the corners."""
     return bool(Path(polygon).contains_points(corners).any())

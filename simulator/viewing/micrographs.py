@@ -21,20 +21,21 @@ CHANNEL_LOOKS: Mapping[str, dict[str, Any]] = {
     "green": {"color": style.GREEN, "linestyle": "--"},
     "blue": {"color": style.BLUE, "linestyle": ":"},
 }
-"""Each channel in a colour near its own that all eyes tell from the others, and a line style."""
+"""A line style for each channel, and a colour like its own that suits the colour-blind."""
 _MARKS = {"red": "s", "green": "o", "blue": "^"}
 
 
 @dataclass(frozen=True)
 class State:
-    """One picture of a series.
+    """A picture of a series.
 
     Attributes:
-        name: what it is called.
-        place: voltage or lithium fraction; NaN where neither is known.
-        mean, sd: red, green, blue of the particles: ratios, or brightness where there are none.
-        values: (N,) of the particles.
-        colours: (N, 3) of the particles, as mean and sd.
+        name: the name of the picture.
+        place: voltage or lithium fraction; NaN if neither is known.
+        mean, sd: red, green and blue of the particles: ratios, or brightness if there are no
+            ratios.
+        values: (N,) values of the particles.
+        colours: (N, 3) colours of the particles, of the same kind as mean and sd.
     """
 
     name: str
@@ -46,13 +47,13 @@ class State:
 
 
 def series_figure(states: Sequence[State], along: str, brightness: str, value: str) -> Figure:
-    """Mean brightness of the channels over the states, and the particles' values.
+    """Draw the mean brightness of the channels over the states, and the particles' values.
 
     Args:
         states: at least one.
-        along: what `place` is, with its unit; "" lists the pictures by name.
-        brightness: what mean and sd are.
-        value: what values are.
+        along: the quantity `place` with its unit; "" lists the pictures by name.
+        brightness: the quantity of mean and sd.
+        value: the quantity of the values.
     """
     with style.style():
         figure = style.new_figure(style.DOUBLE_COLUMN_IN, 2.9)
@@ -89,7 +90,7 @@ def series_figure(states: Sequence[State], along: str, brightness: str, value: s
 
 
 def _draw_distributions(left: Any, right: Any, state: State, brightness: str, value: str) -> None:
-    """How many particles have which brightness, and which value: there is no series to draw."""
+    """Draw the distributions of brightness and value for one picture, which makes no series."""
     for index, (channel, look) in enumerate(CHANNEL_LOOKS.items()):
         found = state.colours[:, index]
         label = f"{channel}, {state.mean[index]:.3f} ± {state.sd[index]:.3f}"
@@ -104,7 +105,7 @@ def _draw_distributions(left: Any, right: Any, state: State, brightness: str, va
 
 
 def _draw_values(axes: Any, states: Sequence[State], x: Floats, along: str) -> None:
-    """Quartiles and range between the 5th and 95th percentile of the particles, a bar a state."""
+    """Draw the particles' quartiles, and the range from 5th to 95th percentile, as bars."""
     gap = float(np.diff(np.sort(x)).min()) if len(x) > 1 else 1.0
     width = 0.5 * (gap if gap > 0 else 1.0)
     for place, state in zip(x, states, strict=True):

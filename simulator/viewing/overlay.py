@@ -21,8 +21,11 @@ COLOURS: Mapping[str, tuple[int, int, int]] = {
     "unmatched": (140, 20, 20),
     "pristine_unfit": (60, 60, 230),
 }
-"""Outline by the reason for which a particle was refused; "" is one that counts. All eyes tell
-them apart; besides, only the outlines of particles that count are unbroken."""
+"""Colour of an outline by the reason for which the particle was refused; "" is one that counts.
+
+The colour-blind can tell the colours apart, and only the outlines of particles that count are
+unbroken.
+"""
 
 _DASH_PX, _GAP_PX = 6, 4
 
@@ -34,19 +37,19 @@ def overlay(
     labels: npt.NDArray[np.int32],
     refused: npt.NDArray[np.str_],
 ) -> npt.NDArray[np.uint8]:
-    """The picture, brightened, with an outline round each particle.
+    """Return the brightened picture with an outline round each particle.
 
     Args:
         intensity: (H, W, 3) shares of full scale.
-        labels: (H, W) particles 1 .. N.
-        refused: (N,) a key of `COLOURS` each.
+        labels: (H, W) particle numbers 1 .. N.
+        refused: (N,) a key of `COLOURS` for each particle.
 
     Returns:
-        (H', W', 3), shrunk where the picture is longer than 4,096 pixels.
+        (H', W', 3), reduced if a side of the picture is longer than 4,096 pixels.
     """
     step = int(np.ceil(max(labels.shape) / _LONGEST_PX))
     picture, small = intensity[::step, ::step], labels[::step, ::step]
-    # Particles in middle grey, against which the outlines show.
+    # Particles are shown in middle grey, against which the outlines stand out.
     white = max(float(np.percentile(picture[::4, ::4], 99.0)), 1e-3) / 0.75
     shown = np.clip(picture / white, 0.0, 1.0) * 255.0
     rgb = shown.astype(np.uint8)
@@ -63,12 +66,12 @@ def overlay(
 def _unbroken(
     labels: npt.NDArray[np.int32], edge: npt.NDArray[np.bool_], refused: npt.NDArray[np.str_]
 ) -> npt.NDArray[np.bool_]:
-    """Where outlines are drawn: all round a particle that counts, in dashes round the others.
+    """Return where outlines are drawn: whole round particles that count, dashed round others.
 
-    Dashes are counted along the way round the particle's centre of mass.
+    Dashes are counted by the angle round the particle's centre of mass.
 
     Args:
-        labels: (H, W) particles 1 .. N.
+        labels: (H, W) particle numbers 1 .. N.
         edge: (H, W) the outlines.
         refused: (N,) "" for a particle that counts.
     """

@@ -1,19 +1,19 @@
-r"""report/currents.png: who reacts when, over the first whole charge or discharge.
+r"""report/currents.png: which particles react when, over the first whole charge or discharge.
 
-    left    reaction current density of each particle against the mean lithium fraction, its mean
-            over all surfaces in black
-    right   how fast each particle loses lithium, over the mean of the electrode, a row per
-            particle, those that react first at the bottom; above it the share of the material at
-            work,
+    left    reaction current density of each particle against the mean lithium fraction, with its
+            mean over all surfaces in black
+    right   how fast each particle loses lithium relative to the mean of the electrode, a row for
+            each particle, with those that react first at the bottom; above it the active share
+            of the material,
 
                 P = (sum V_i r_i)^2 / (sum V_i  sum V_i r_i^2),   r_i = j_i a_i / V_i,
 
-            j_i the current density, a_i the surface and V_i the volume of particle i: 1 where all
-            react alike, k/N where k of N equal particles carry the whole current (the
+            with j_i the current density, a_i the surface and V_i the volume of particle i: 1 if
+            all react alike, k/N if k of N equal particles carry the whole current (the
             participation ratio).
 
-Particles that react alike leave the right panel plain. Where they react one after another, the
-bright places climb from the left to the right, as rows are ordered by when they react.
+If particles react alike, the right panel is uniform. If they react one after another, bright places
+climb from left to right, as the rows are ordered by the time of reaction.
 """
 
 from __future__ import annotations
@@ -42,19 +42,19 @@ _COLUMNS = 240
 
 
 def rates(run: ParticleRun) -> Floats:
-    """r, (T, N): current per volume of each particle, positive when lithium leaves, any unit."""
+    """Return r, (T, N): current per volume in any unit, positive when lithium leaves."""
     return np.asarray(run.series.current_A_m2 * (run.table.surface_um2 / run.table.volume_um3))
 
 
 def participation(volume: Floats, rate: Floats) -> Floats:
-    """P, (T,): the share of the material at work.
+    """Return P, (T,): the active share of the material.
 
     Args:
-        volume: (N,) of the particles.
+        volume: (N,) volumes of the particles.
         rate: (T, N) current per volume.
 
     Returns:
-        values between 0 and 1; NaN where nothing flows.
+        values between 0 and 1; NaN if no current flows.
     """
     total = rate @ volume
     square = volume.sum() * (rate**2 @ volume)
@@ -62,20 +62,20 @@ def participation(volume: Floats, rate: Floats) -> Floats:
 
 
 def over_their_mean(volume: Floats, rate: Floats) -> Floats:
-    """(T, N) rates over their mean by volume; NaN where that is zero."""
+    """Return rates (T, N) divided by their volume-weighted mean; NaN where that is zero."""
     mean = (rate @ volume / volume.sum())[:, None]
     return np.asarray(np.divide(rate, mean, out=np.full(rate.shape, np.nan), where=mean != 0))
 
 
 def order_of_reaction(mean: Floats, current: Floats) -> Floats:
-    """(N,) where in the change of the mean lithium fraction each particle reacts, on average.
+    """Return, (N,), the mean lithium fraction of the electrode at which each particle reacts.
 
     Args:
         mean: (T,) mean lithium fraction.
         current: (T, N) current densities.
 
     Returns:
-        the mean fraction, weighted by the magnitude of the particle's current.
+        the mean lithium fraction, averaged with the magnitude of the particle's current as weight.
     """
     step = np.abs(np.gradient(mean))[:, None] if len(mean) > 1 else np.ones((1, 1))
     weight = np.abs(current) * step
@@ -87,7 +87,7 @@ def order_of_reaction(mean: Floats, current: Floats) -> Floats:
 
 
 def stretch_of(run: ParticleRun) -> ParticleRun | None:
-    """The samples of the first whole charge or discharge; None without three under current."""
+    """Return the samples of the first whole charge or discharge; None if there are too few."""
     step = first_half_cycle(run.history)
     if step is None or not np.any(step.current_A_m2 != 0):
         return None
@@ -101,10 +101,10 @@ def stretch_of(run: ParticleRun) -> ParticleRun | None:
 
 
 def plot_currents(axes: Any, run: ParticleRun, *, by: ColourBy = "penalty") -> Any:
-    """Current densities against the mean lithium fraction; time runs to the right.
+    """Draw current densities against the mean lithium fraction; time runs to the right.
 
     Returns:
-        what a colour bar needs.
+        the artist from which a colour bar is made.
     """
     current, surface = run.series.current_A_m2, run.table.surface_um2
     lines = plot_lines(axes, run.mean, current, run.table, by)
@@ -114,7 +114,7 @@ def plot_currents(axes: Any, run: ParticleRun, *, by: ColourBy = "penalty") -> A
     axes.set_xlim(run.mean[0], run.mean[-1])
     low, high = np.percentile(current[len(current) // 20 :], [0, 100])
     room = 0.05 * (high - low or 1.0)
-    # Space for the legend above.
+    # The legend needs room above.
     axes.set_ylim(min(low, 0.0) - room, max(high, 0.0) + 3.0 * room)
     axes.set_xlabel("mean lithium fraction, by volume")
     axes.set_ylabel("reaction current / A m$^{-2}$ of particle surface")
@@ -124,13 +124,13 @@ def plot_currents(axes: Any, run: ParticleRun, *, by: ColourBy = "penalty") -> A
 
 
 def plot_synchrony(axes: Any, run: ParticleRun) -> Any:
-    """How fast each particle loses lithium, as a row of colours; time runs to the right.
+    """Draw how fast each particle loses lithium, as a row of colours; time runs to the right.
 
     Returns:
-        what a colour bar needs.
+        the artist from which a colour bar is made.
     """
     rate = rates(run)
-    # Those that react first go to the bottom.
+    # The particles that react first are at the bottom.
     centre = order_of_reaction(run.mean, rate) * np.sign(run.mean[0] - run.mean[-1] or 1.0)
     rows = np.argsort(-centre, kind="stable")
     share = over_their_mean(run.table.volume_um3, rate)[:, rows]
@@ -140,7 +140,7 @@ def plot_synchrony(axes: Any, run: ParticleRun) -> Any:
     known = at[np.isfinite(at)]
     low, high = np.percentile(known, [1, 99]) if known.size else (0.0, 1.0)
     low, high = min(float(low), 0.0), max(float(high), 1.0)
-    # A hundredth of the values may lie beyond the colours: the bar's ends are arrows then.
+    # A hundredth of the values may lie beyond the colours; the ends of the bar are arrows then.
     colours: Any = colormaps[style.DENSITY_COLOURS].copy()
     colours.colorbar_extend = style.beyond(known, low, high)
     image = axes.imshow(
@@ -159,7 +159,7 @@ def plot_synchrony(axes: Any, run: ParticleRun) -> Any:
 
 
 def currents_figure(run: ParticleRun, by: ColourBy = "penalty") -> Figure:
-    """Both panels for the samples of one charge or discharge."""
+    """Draw both panels for the samples of one charge or discharge."""
     with style.style():
         figure = style.new_figure(style.DOUBLE_COLUMN_IN, 3.3)
         grid = figure.add_gridspec(2, 2, height_ratios=[1, 3.2])
@@ -185,10 +185,10 @@ def draw_currents(folder: Path | str) -> Path | None:
     """Draw report/currents.png from the results folder alone.
 
     Returns:
-        the path of the picture; None where no charge or discharge has enough samples.
+        the path of the picture; None if no charge or discharge has enough samples.
 
     Raises:
-        InputError: no readable particles there.
+        InputError: the folder has no readable particles.
         OutputError: the picture cannot be written.
     """
     results = ResultsFolder(folder)

@@ -1,4 +1,4 @@
-"""report/particles.png: the lithium fraction of every particle over time, a line each."""
+"""report/particles.png: the lithium fraction of every particle over time, with a line for each."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ from heterode.viewing.particle_run import (
 
 
 def plot_particles(axes: Any, run: ParticleRun, *, by: ColourBy = "penalty") -> Any:
-    """Lithium fractions over time, coloured by penalty factor or radius; their mean in black.
+    """Draw lithium fractions over time, coloured by penalty factor or radius; the mean in black.
 
     Returns:
-        what a colour bar needs.
+        the artist from which a colour bar is made.
     """
     unit = style.time_unit(float(run.series.time_s[-1]))
     time: Floats = np.asarray(run.series.time_s / unit.seconds, dtype=np.float64)
@@ -42,7 +42,7 @@ def plot_particles(axes: Any, run: ParticleRun, *, by: ColourBy = "penalty") -> 
 
 
 def particles_figure(run: ParticleRun, colours: Sequence[ColourBy] = COLOUR_BY) -> Figure:
-    """A panel per colouring, side by side."""
+    """Draw a panel for each colouring, side by side."""
     with style.style():
         figure = style.new_figure(style.DOUBLE_COLUMN_IN * (0.1 + 0.45 * len(colours)), 2.9)
         places = figure.subplots(1, len(colours), sharey=True, squeeze=False)[0]
@@ -60,7 +60,7 @@ def draw_particles(folder: Path | str) -> Path:
     """Draw report/particles.png from the results folder alone.
 
     Raises:
-        InputError: no readable particles there.
+        InputError: the folder has no readable particles.
         OutputError: the picture cannot be written.
     """
     results = ResultsFolder(folder)

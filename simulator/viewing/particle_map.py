@@ -42,7 +42,7 @@ class Panel:
     """One map.
 
     Attributes:
-        title: what moment it shows.
+        title: the moment that it shows.
         lithium_fraction: (P,) at the points of the particles' grid.
     """
 
@@ -51,16 +51,16 @@ class Panel:
 
 
 def passed_at(history: pd.DataFrame, times_s: Floats) -> Floats:
-    """(T,) charge passed until times, A h m^-2; charge and discharge alike count."""
+    """Return the charge passed by given times, (T,), A h m^-2; its sign is ignored."""
     passed = np.r_[0.0, np.cumsum(np.abs(np.diff(history["capacity_Ah_m2"])))]
     return np.interp(times_s, history["time_s"], passed).astype(np.float64)
 
 
 def chosen_samples(history: pd.DataFrame, times_s: Floats) -> list[int]:
-    """Indices into `times_s` of the start, of half the charge passed, and of the end.
+    """Return indices into `times_s` of the start, of half the charge passed, and of the end.
 
-    Where fields are written more rarely than the history, the nearest one in charge stands for the
-    middle; fewer than three times give fewer indices.
+    Fields are written more rarely than the history, so that the middle is the sample nearest in
+    charge; with fewer than three times there are fewer indices.
     """
     at_fields = passed_at(history, times_s)
     half = (at_fields[0] + at_fields[-1]) / 2
@@ -69,7 +69,7 @@ def chosen_samples(history: pd.DataFrame, times_s: Floats) -> list[int]:
 
 
 def map_figure(grid: FieldGrid, panels: Sequence[Panel], layout: Layout) -> Figure:
-    """The panels side by side with one colour bar over the range of all of them."""
+    """Draw the panels side by side with one colour bar over the range of all of them."""
     norm = _common_range([panel.lithium_fraction for panel in panels])
     with style.style():
         figure, places = map_canvas(layout, len(panels))
@@ -103,16 +103,17 @@ def plot_map(
     """Draw a field over a planar grid in its place in the cell.
 
     Args:
-        axes: matplotlib's.
-        grid: 2D, thickness first.
+        axes: matplotlib axes.
+        grid: a 2D grid, thickness first.
         values: (P,) at its points.
         layout: the cell's layers.
-        norm: range of the colours; None: that of the values.
+        norm: range of the colours; None takes that of the values.
         colours: name of the colour map.
-        background: the field is that between the particles: no outlines, no names upon it.
+        background: whether the field lies between the particles: without outlines, and without
+            names on it.
 
     Returns:
-        what a colour bar needs.
+        the artist from which a colour bar is made.
     """
     draw_layers(axes, layout, named=not background)
     points = layout.placed(grid.points_um)
@@ -136,7 +137,7 @@ def draw_particle_map(folder: Path | str) -> Path:
         the path of the picture.
 
     Raises:
-        InputError: no readable fields or history there.
+        InputError: the folder has no readable fields or history.
         OutputError: the picture cannot be written.
     """
     results = ResultsFolder(folder)
@@ -164,7 +165,7 @@ def _named(chosen: Sequence[int]) -> list[tuple[int, str]]:
 
 
 def row_at(history: pd.DataFrame, time_s: float) -> pd.Series:
-    """The last row at a time: it is the state after a change of the protocol's step."""
+    """Return the last row at a given time, which is the state after a change of protocol step."""
     row: pd.Series = history.iloc[-1 - np.abs(history["time_s"].to_numpy() - time_s)[::-1].argmin()]
     return row
 

@@ -1,4 +1,4 @@
-"""The particles of a run over time, and their colours: what the figures of particles share."""
+"""The particles of a run over time and their colours, which the figures of particles share."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ColourBy = Literal["penalty", "radius"]
 COLOUR_BY: tuple[ColourBy, ...] = ("penalty", "radius")
 
 _MOST_SAMPLES = 400
-"""A line needs no more points than the page has."""
+"""Largest number of samples in a line; a page cannot show more points."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class ParticleRun:
     Attributes:
         table: the N particles.
         series: their samples.
-        history: of the cell; its rows may be more than the samples.
+        history: the history of the cell, which may have more rows than there are samples.
     """
 
     table: ParticleTable
@@ -54,19 +54,19 @@ class ParticleRun:
 
     @cached_property
     def mean(self) -> Floats:
-        """(T,) volume-weighted mean lithium fraction."""
+        """Volume-weighted mean lithium fraction, (T,)."""
         share = self.table.volume_um3 / self.table.volume_um3.sum()
         return np.asarray(self.series.lithium_fraction @ share)
 
     @cached_property
     def spread(self) -> Floats:
-        """(T,) volume-weighted standard deviation of the particles' lithium fractions."""
+        """Volume-weighted standard deviation of the particles' lithium fractions, (T,)."""
         share = self.table.volume_um3 / self.table.volume_um3.sum()
         deviation = self.series.lithium_fraction - self.mean[:, None]
         return np.asarray(np.sqrt(deviation**2 @ share))
 
     def between(self, begin_s: float, end_s: float) -> ParticleRun:
-        """The samples of an interval of time, its ends included."""
+        """Return the samples of an interval of time, including its ends."""
         slack = 1e-9 * max(abs(end_s), 1.0)
         time = self.series.time_s
         chosen = (time >= begin_s - slack) & (time <= end_s + slack)
@@ -77,22 +77,22 @@ class ParticleRun:
 
 
 def read_particle_run(folder: Path) -> ParticleRun:
-    """The particles of a results folder.
+    """Return the particles of a results folder.
 
     Raises:
-        InputError: files are missing, damaged, or without samples.
+        InputError: files are missing or damaged, or have no samples.
     """
     table = ParticleTable.read_csv(folder / "particles.csv")
     return ParticleRun(table, read_particle_series(folder), read_history(folder))
 
 
 def particle_colours(table: ParticleTable, by: ColourBy) -> tuple[Floats, Normalize]:
-    """What colours the particles: (N,) values, and their range.
+    """Return the values (N,) by which particles are coloured, and their range.
 
     Penalties are coloured by their logarithm.
 
     Raises:
-        ArgumentError: neither "penalty" nor "radius".
+        ArgumentError: `by` is neither "penalty" nor "radius".
     """
     if by not in COLOUR_BY:
         raise ArgumentError(f"{{by}} is not known (allowed: {', '.join(COLOUR_BY)})", by=by)
@@ -104,27 +104,27 @@ def particle_colours(table: ParticleTable, by: ColourBy) -> tuple[Floats, Normal
 
 
 def colour_map() -> Colormap:
-    """The colour map of lines on white: the palest end is left out."""
+    """Return the colour map for lines on white, without its palest end."""
     return style.trimmed("plasma", high=0.9)
 
 
 def plot_lines(
     axes: Any, abscissa: Floats, values: Floats, table: ParticleTable, by: ColourBy
 ) -> LineCollection:
-    """A line per particle.
+    """Draw a line for each particle.
 
     Args:
-        axes: matplotlib's.
-        abscissa: (T,).
-        values: (T, N).
+        axes: matplotlib axes.
+        abscissa: (T,) abscissa.
+        values: (T, N) values.
         table: N particles.
-        by: what colours them.
+        by: the quantity that colours them.
 
     Returns:
-        what a colour bar needs.
+        the artist from which a colour bar is made.
     """
     every = max(1, len(abscissa) // _MOST_SAMPLES)
-    # The last sample is kept, whatever its number.
+    # The last sample is always kept.
     chosen = np.unique(np.r_[np.arange(0, len(abscissa), every), len(abscissa) - 1])
     x = np.broadcast_to(abscissa[chosen], (values.shape[1], len(chosen)))
     lines = LineCollection(
@@ -141,9 +141,9 @@ def plot_lines(
 
 
 def particle_bar(lines: Any, axes: Any, by: ColourBy) -> None:
-    """The colour bar of `plot_lines`, beside the axes."""
+    """Draw the colour bar of `plot_lines` beside the axes."""
     label = "penalty factor" if by == "penalty" else "radius / µm"
-    # Penalties lie within two decades: powers of ten alone would leave one number.
+    # Penalties lie within two decades, where powers of ten alone would leave a single number.
     ticks = LogLocator(subs=(1.0, 2.0, 5.0)) if by == "penalty" else None
     numbers = "%g" if by == "penalty" else None
     bar = axes.figure.colorbar(lines, ax=axes, pad=0.02, label=label, ticks=ticks, format=numbers)

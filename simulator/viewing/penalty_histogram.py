@@ -1,7 +1,8 @@
-r"""report/penalties.png: the penalty factors drawn, beside the distribution they were drawn from.
+r"""report/penalties.png: the penalty factors drawn, beside the law that they were drawn from.
 
-The distribution is that of equation (15) under the restriction in force, as its cumulative function
-(`heterode.distributions.penalty_law`), so that what lies exactly at an end is counted there.
+The law is that of equation (15) under the restriction in force. Its cumulative distribution
+function (`heterode.distributions.penalty_law`) is used, so that factors exactly at an end are
+counted there.
 """
 
 from __future__ import annotations
@@ -30,11 +31,11 @@ _BINS = 20
 
 @dataclass(frozen=True)
 class PenaltyLaw:
-    """The law that penalties were drawn from, and what a legend says of it.
+    """The law that penalties were drawn from, and its description for a legend.
 
     Attributes:
-        law: of independent factors.
-        correlation_length_um: 0 where factors are independent.
+        law: the law of independent factors.
+        correlation_length_um: correlation length, um; 0 if factors are independent.
     """
 
     law: RestrictedWeibull
@@ -42,7 +43,7 @@ class PenaltyLaw:
 
     @property
     def text(self) -> str:
-        """For a legend."""
+        """The text for a legend."""
         law = self.law
         how = {"truncate": "truncated", "clip": "clipped", "rescale": "rescaled"}[law.restriction]
         text = f"Weibull, $k$ = {law.shape:g}, $λ$ = {law.scale:g}, {how}"
@@ -52,7 +53,7 @@ class PenaltyLaw:
 
 
 def law_of(manifest: Mapping[str, Any]) -> PenaltyLaw | None:
-    """The law in a manifest's parameters; None where penalties were given, or none drawn."""
+    """Return the law in a manifest's parameters; None if penalties were given, or none drawn."""
     given = manifest.get("parameters", {}).get("penalty", {})
     if given.get("distribution") != "weibull":
         return None
@@ -61,7 +62,7 @@ def law_of(manifest: Mapping[str, Any]) -> PenaltyLaw | None:
 
 
 def plot_penalties(axes: Any, penalty: Floats, law: PenaltyLaw | None) -> None:
-    """Histogram of factors, and how many the law makes one expect in each bin."""
+    """Draw a histogram of the factors, and the number that the law predicts for each bin."""
     edges: Floats = np.linspace(0.0, 1.0, _BINS + 1, dtype=np.float64)
     axes.hist(
         penalty,
@@ -83,7 +84,7 @@ def plot_penalties(axes: Any, penalty: Floats, law: PenaltyLaw | None) -> None:
 
 
 def plot_cumulative(axes: Any, penalty: Floats, law: PenaltyLaw | None) -> None:
-    """Share of particles with a factor up to a value, on a logarithmic axis."""
+    """Draw the share of particles with a factor up to a value, on a logarithmic axis."""
     axes.ecdf(penalty, color=style.CHARGE, label="drawn")
     low = 0.7 * float(penalty.min())
     if law is not None:
@@ -99,7 +100,7 @@ def plot_cumulative(axes: Any, penalty: Floats, law: PenaltyLaw | None) -> None:
 
 
 def penalties_figure(penalty: Floats, law: PenaltyLaw | None) -> Figure:
-    """Histogram and cumulative share, side by side."""
+    """Draw histogram and cumulative share side by side."""
     with style.style():
         figure = style.new_figure(style.DOUBLE_COLUMN_IN, 2.7)
         left, right = figure.subplots(1, 2)
@@ -113,10 +114,10 @@ def draw_penalties(folder: Path | str) -> Path | None:
     """Draw report/penalties.png from the results folder alone.
 
     Returns:
-        the path of the picture; None where all particles have one factor.
+        the path of the picture; None if all particles have the same factor.
 
     Raises:
-        InputError: no readable particles there.
+        InputError: the folder has no readable particles.
         OutputError: the picture cannot be written.
     """
     results = ResultsFolder(folder)

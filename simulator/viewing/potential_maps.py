@@ -1,6 +1,6 @@
 """report/potentials.png: electrolyte potential, carbon potential and salt, over the cell.
 
-They are shown under current, as near as the samples allow to half the charge passed. A 3D run is
+They are shown under current, as close as the samples allow to half the charge passed. A 3D run is
 shown in the plane half-way across, y = const.
 """
 
@@ -30,8 +30,8 @@ class FieldMap:
     """One map.
 
     Attributes:
-        title: of the map; the unit is in it.
-        grid: 2D, thickness first.
+        title: the title of the map, with the unit.
+        grid: a 2D grid, thickness first.
         values: (P,) at its points.
         colours: name of the colour map.
     """
@@ -43,9 +43,9 @@ class FieldMap:
 
 
 def moment_under_current(history: pd.DataFrame, times_s: Floats) -> int:
-    """Index of the time under current that is nearest to half the charge passed.
+    """Return the index of the time under current that is nearest to half the charge passed.
 
-    Without current at any of the times: nearest of all.
+    If no time is under current, it is the nearest of all.
     """
     passed = passed_at(history, times_s)
     distance = np.abs(passed - (passed[0] + passed[-1]) / 2)
@@ -58,13 +58,13 @@ def moment_under_current(history: pd.DataFrame, times_s: Floats) -> int:
 def potential_figure(
     maps: Sequence[FieldMap], particles: FieldGrid, layout: Layout, title: str
 ) -> Figure:
-    """Maps side by side, each with a colour bar of its own.
+    """Draw maps side by side, each with a colour bar of its own.
 
     Args:
         maps: at least one.
-        particles: their planar grid, for the outlines.
+        particles: the particles' planar grid, for the outlines.
         layout: the cell's layers.
-        title: of all.
+        title: the title of the figure.
     """
     with style.style():
         figure, places = map_canvas(layout, len(maps))
@@ -90,7 +90,7 @@ def draw_potentials(folder: Path | str) -> Path:
         the path of the picture.
 
     Raises:
-        InputError: no readable fields or history there.
+        InputError: the folder has no readable fields or history.
         OutputError: the picture cannot be written.
     """
     results = ResultsFolder(folder)
@@ -103,7 +103,7 @@ def draw_potentials(folder: Path | str) -> Path:
     row = row_at(history, time)
 
     def field(domain: str, name: str) -> Floats:
-        # The domains' files may differ by a sample while a run goes on.
+        # The files of the domains may differ by a sample while a run goes on.
         at = min(index, len(series[domain].times_s) - 1)
         return sections[domain].values(series[domain].load(at)[name])
 
@@ -128,5 +128,5 @@ def draw_potentials(folder: Path | str) -> Path:
 
 
 def _in_small_volts(volts: Floats) -> tuple[Floats, str]:
-    """Values in the unit that suits their range, and the unit."""
+    """Return values in the unit that suits their range, and the unit."""
     return (1e6 * volts, "µV") if np.ptp(volts) < 1e-3 else (1e3 * volts, "mV")

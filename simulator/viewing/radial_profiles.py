@@ -1,7 +1,8 @@
 """report/profiles.png: lithium from the centre to the surface of chosen particles, over time.
 
-The profile of a particle is the mean over its mesh points at like distances from its centroid,
-with the band between least and largest: in a sphere fed from one side alone the band is wide.
+The profile of a particle is the mean over its mesh points at similar distances from its centroid,
+with a band between the smallest and largest value; in a sphere fed from one side only, the band is
+wide.
 """
 
 from __future__ import annotations
@@ -29,18 +30,18 @@ from heterode.viewing.legends import lay_out
 from heterode.viewing.particle_map import passed_at, row_at
 
 _SHELLS = 14
-_ROUND = 1.15  # largest distance from the centroid over the radius of what counts as whole
+_ROUND = 1.15  # a whole particle reaches at most this many radii from its centroid
 _MOMENTS = 6
 _PALEST = 0.92
-"""Share of the colour map that lines on white use: full particles would be lost beyond it."""
+"""Share of the colour map that lines on white use; paler lines would be lost."""
 
 
 @dataclass(frozen=True)
 class Profile:
-    """One particle at one time, S shells that hold mesh points.
+    """The profile of a particle at one time, over S shells that hold mesh points.
 
     Attributes:
-        radius_um: (S,) mean distance of a shell's points from the centroid.
+        radius_um: (S,) mean distance of a shell's points from the centroid, um.
         mean, least, largest: (S,) lithium fraction.
     """
 
@@ -51,10 +52,10 @@ class Profile:
 
 
 def points_of(grid: FieldGrid, particle: int) -> Integers:
-    """(Q,) indices of a particle's points.
+    """Return the indices (Q,) of a particle's points.
 
     Raises:
-        ArgumentError: no such particle.
+        ArgumentError: there is no such particle.
     """
     cells = grid.cells[grid.cell_data["particle"] == particle]
     if len(cells) == 0:
@@ -66,12 +67,12 @@ def points_of(grid: FieldGrid, particle: int) -> Integers:
 
 
 def radial_profile(distance_um: Floats, values: Floats, shells: int = _SHELLS) -> Profile:
-    """Values by distance.
+    """Return values by distance.
 
     Args:
-        distance_um: (Q,) from the centroid.
-        values: (Q,) there.
-        shells: of equal thickness; empty ones are left out.
+        distance_um: (Q,) distances from the centroid, um.
+        values: (Q,) values there.
+        shells: number of shells of equal thickness; empty ones are left out.
     """
     outermost = float(distance_um.max()) or 1.0
     shell = np.minimum((distance_um / outermost * shells).astype(np.int64), shells - 1)
@@ -88,16 +89,16 @@ def radial_profile(distance_um: Floats, values: Floats, shells: int = _SHELLS) -
 def particle_profile(
     grid: FieldGrid, table: ParticleTable, particle: int, field: Floats
 ) -> Profile:
-    """The profile of a particle.
+    """Return the profile of a particle.
 
     Args:
-        grid: of the particles.
+        grid: the particles' grid.
         table: N particles.
-        particle: its number.
-        field: (P,) at the points of the grid.
+        particle: the particle's number.
+        field: (P,) values at the points of the grid.
 
     Raises:
-        ArgumentError: no such particle.
+        ArgumentError: there is no such particle.
     """
     points = points_of(grid, particle)
     centre = np.array([table.x_um[particle], table.y_um[particle], table.z_um[particle]])
@@ -108,15 +109,15 @@ def particle_profile(
 def telling_particles(
     table: ParticleTable, spread_at: Floats, reach_um: Floats | None = None
 ) -> list[int]:
-    """Three particles: of least, median and most lithium at a moment of large spread.
+    """Choose the particles with least, median and most lithium at a moment of large spread.
 
-    Where there is a choice, those of the smallest tenth by radius are passed over, as few mesh
-    points tell of them, and those that a wall cuts, whose centroid is no centre.
+    If possible, the smallest tenth by radius is passed over, since few mesh points resolve those,
+    and also the particles that a wall cuts, whose centroid is not their centre.
 
     Args:
         table: N particles.
-        spread_at: (N,) their lithium fractions then.
-        reach_um: (N,) largest distance of their points from the centroid.
+        spread_at: (N,) their lithium fractions at that moment.
+        reach_um: (N,) largest distance of their points from the centroid, um.
     """
     fit = table.radius_um >= np.quantile(table.radius_um, 0.1)
     if reach_um is not None and np.sum(fit & (reach_um < _ROUND * table.radius_um)) >= 3:
@@ -127,7 +128,7 @@ def telling_particles(
 
 
 def moments(history: pd.DataFrame, times_s: Floats, count: int = _MOMENTS) -> list[int]:
-    """Indices of times, evenly in the charge passed, the first and the last among them."""
+    """Return indices of times spaced evenly in charge passed, including the first and last."""
     passed = passed_at(history, times_s)
     goals = np.linspace(passed[0], passed[-1], count)
     return sorted({0, len(times_s) - 1, *(int(np.abs(passed - goal).argmin()) for goal in goals)})
@@ -135,12 +136,13 @@ def moments(history: pd.DataFrame, times_s: Floats, count: int = _MOMENTS) -> li
 
 @dataclass(frozen=True)
 class Look:
-    """How the profiles of moments are drawn: coloured by the electrode's lithium, as maps are.
+    """How profiles at several moments are drawn: coloured by the electrode's lithium, like maps.
 
     Attributes:
-        shades: what a colour bar needs.
-        colours: of each moment, yellow where the electrode holds most lithium.
-        dashes: line style of each: dashed where it has more lithium than at the moment before.
+        shades: the mappable from which a colour bar is made.
+        colours: the colour of each moment, yellow where the electrode holds most lithium.
+        dashes: line style of each moment: dashed if there is more lithium than at the moment
+            before.
     """
 
     shades: ScalarMappable
@@ -149,7 +151,7 @@ class Look:
 
 
 def looks(means: Sequence[float]) -> Look:
-    """Colours and dashes of moments in the order of time, from mean lithium fractions."""
+    """Return colours and dashes of moments in order of time, from mean lithium fractions."""
     low, high = min(means), max(means)
     shades = ScalarMappable(
         Normalize(low, max(high, low + 1e-3)), style.trimmed(style.FRACTION_COLOURS, high=_PALEST)
@@ -162,7 +164,7 @@ def looks(means: Sequence[float]) -> Look:
 def plot_profile(
     axes: Any, profile: Profile, colour: Any, label: str = "", dashes: Any = "-"
 ) -> None:
-    """One particle at one time: mean and band over the distance from the centroid."""
+    """Draw a particle at one time: mean and band over the distance from the centroid."""
     axes.fill_between(
         profile.radius_um, profile.least, profile.largest, color=colour, alpha=0.18, linewidth=0
     )
@@ -175,16 +177,16 @@ def profiles_figure(
     table: ParticleTable,
     particles: Sequence[int] | None = None,
 ) -> Figure:
-    """A panel per particle, a line per moment in the colour of the electrode's lithium.
+    """Draw a panel for each particle and a line for each moment, coloured by the mean lithium.
 
     Args:
         series: fields of the particles.
-        history: of the cell.
+        history: history of the cell.
         table: N particles.
-        particles: their numbers; None chooses, see `telling_particles`.
+        particles: numbers of the particles shown; None chooses, see `telling_particles`.
 
     Raises:
-        ArgumentError: no such particle.
+        ArgumentError: there is no such particle.
     """
     chosen = moments(history, series.times_s)
     fields = [series.load(index)["lithium_fraction"] for index in chosen]
@@ -216,7 +218,7 @@ def profiles_figure(
 
 
 def _key(figure: Figure, places: Any, means: Sequence[float], look: Look) -> None:
-    """A bar of the colours with a tick at each moment, and what dashes are."""
+    """Draw a colour bar with a tick at each moment, and explain the dashes."""
     bar = figure.colorbar(look.shades, ax=places, pad=0.01, fraction=0.03)
     reach = max(max(means) - min(means), 1e-3)
     shown: list[float] = []
@@ -237,14 +239,14 @@ def _key(figure: Figure, places: Any, means: Sequence[float], look: Look) -> Non
 
 
 def _owners(grid: FieldGrid) -> Integers:
-    """(P,) particle of each point."""
+    """Return the particle of each point, (P,)."""
     owner = np.zeros(len(grid.points_um), dtype=np.int64)
     owner[grid.cells] = np.asarray(grid.cell_data["particle"], dtype=np.int64)[:, None]
     return owner
 
 
 def _reach(grid: FieldGrid, owner: Integers, table: ParticleTable) -> Floats:
-    """(N,) largest distance of each particle's points from its centroid, um."""
+    """Return the largest distance of each particle's points from its centroid, (N,), um."""
     centres = np.column_stack([table.x_um, table.y_um, table.z_um])[:, : grid.dimension]
     reach = np.zeros(len(table))
     np.maximum.at(reach, owner, np.linalg.norm(grid.points_um - centres[owner], axis=1))
@@ -252,7 +254,7 @@ def _reach(grid: FieldGrid, owner: Integers, table: ParticleTable) -> Floats:
 
 
 def _means_when_apart(owner: Integers, fields: Sequence[Floats], count: int) -> Floats:
-    """(N,) means over each particle's points at the moment at which they differ most."""
+    """Return means over each particle's points, (N,), at the moment at which they differ most."""
     points = np.maximum(np.bincount(owner, minlength=count), 1)
     means = [np.bincount(owner, field, count) / points for field in fields]
     return np.asarray(max(means, key=lambda mean: float(np.std(mean))))
@@ -262,11 +264,11 @@ def draw_profiles(folder: Path | str, particles: Sequence[int] | None = None) ->
     """Draw report/profiles.png from the results folder alone.
 
     Args:
-        folder: of the results.
-        particles: their numbers; None chooses three that differ.
+        folder: the results folder.
+        particles: numbers of the particles shown; None chooses three that differ.
 
     Raises:
-        InputError: no readable fields there, or no such particle.
+        InputError: the folder has no readable fields, or there is no such particle.
         OutputError: the picture cannot be written.
     """
     results = ResultsFolder(folder)

@@ -13,13 +13,14 @@ from heterode.results.sample import FieldGrid, Floats, Integers
 
 @dataclass(frozen=True)
 class Section:
-    """Triangles in a plane, and how values at the grid's points become values at theirs.
+    """Triangles in a plane, and the interpolation from the grid's points to theirs.
 
     Attributes:
-        grid: 2D; first coordinate along the thickness. Cell data are those of the cells cut.
+        grid: a 2D grid with the thickness as first coordinate; cell data are those of the cells
+            cut.
         ends: (Q, 2) points of the original grid between which each point lies.
-        weight: (Q,) of the second of them.
-        across_um: position of the plane along y; None where the grid is planar itself.
+        weight: (Q,) weight of the second of them.
+        across_um: position of the plane along y, um; None if the grid itself is planar.
     """
 
     grid: FieldGrid
@@ -28,7 +29,7 @@ class Section:
     across_um: float | None
 
     def values(self, field: Floats) -> Floats:
-        """(Q,) values at the section's points from (P,) values at the grid's."""
+        """Return values at the section's points, (Q,), from values at the grid's points, (P,)."""
         first, second = field[self.ends].T
         return np.asarray(first + self.weight * (second - first))
 
@@ -37,7 +38,7 @@ def mid_section(grid: FieldGrid, across_um: float | None = None) -> Section:
     """Cut a grid in the plane y = across_um (in the middle by default), drawn over z and x.
 
     Args:
-        grid: 2D (returned whole) or 3D.
+        grid: a 2D grid, which is returned whole, or a 3D grid.
         across_um: position of the plane, um.
     """
     if grid.dimension == 2:

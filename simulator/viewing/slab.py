@@ -17,16 +17,16 @@ from heterode.results.slab_box import slab_box
 from heterode.viewing import style
 from heterode.viewing.section import Section
 
-_LYING_FROM = 2.2  # width over thickness from which the layers lie flat and the panels are stacked
+_LYING_FROM = 2.2  # width / thickness from which layers lie flat and panels are stacked
 _BAR = 0.025  # thickness of collector and lithium metal, as a share of the cell's
 
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the cell's layers lie, um: collector at 0, coating, separator, lithium metal.
+    """The places of the cell's layers, um: collector at 0, coating, separator, lithium metal.
 
-    `names` label the axes along the thickness and across it; `flat` says how the layers lie where
-    the aspect alone should not decide it.
+    `names` label the axes along the thickness and across it; `flat` decides how the layers lie if
+    the aspect ratio alone should not.
     """
 
     coating_um: float
@@ -38,17 +38,17 @@ class Layout:
 
     @property
     def aspect(self) -> float:
-        """Width over thickness."""
+        """Ratio of width to thickness."""
         return (self.top_um - self.bottom_um) / self.cell_um
 
     @property
     def lying(self) -> bool:
-        """Whether the layers are drawn flat, the collector below."""
+        """Whether the layers are drawn flat, with the collector below."""
         return self.aspect > _LYING_FROM if self.flat is None else self.flat
 
     @property
     def limits(self) -> tuple[tuple[float, float], tuple[float, float]]:
-        """The limits of the two axes as drawn, um: the bars outside the cell included."""
+        """The limits of the two axes as drawn, um, including the bars outside the cell."""
         bar = _BAR * self.cell_um
         along, across = (-bar, self.cell_um + bar), (self.bottom_um, self.top_um)
         return (across, along) if self.lying else (along, across)
@@ -59,12 +59,12 @@ class Layout:
         return (self.names[1], self.names[0]) if self.lying else self.names
 
     def placed(self, points_um: Floats) -> Floats:
-        """Points (P, 2), thickness first, as they are drawn."""
+        """Return points (P, 2), given with the thickness first, as they are drawn."""
         return points_um[:, ::-1] if self.lying else points_um
 
 
 def layout_of(folder: Path, section: Section) -> Layout:
-    """Layers from the slab's bounds."""
+    """Return the layers from the bounds of the slab."""
     box, planar = slab_box(folder), section.across_um is None
     bottom, top = (float(bound) for bound in box.cell[1 if planar else 0])
     layout = Layout(box.coating_um, float(box.cell[box.axis, 1]), bottom, top)
@@ -74,13 +74,13 @@ def layout_of(folder: Path, section: Section) -> Layout:
 
 
 def map_canvas(layout: Layout, count: int) -> tuple[Figure, list[Any]]:
-    """A figure of the right height, and its axes: side by side, or stacked if the cell is wide."""
+    """Return a figure of the right height and its axes, which are stacked if the cell is wide."""
     if layout.lying:
         height = (style.DOUBLE_COLUMN_IN - 1.2) / layout.aspect + 0.45
         figure = style.new_figure(style.DOUBLE_COLUMN_IN, count * height + 0.3, "compressed")
         places = list(figure.subplots(count, 1, sharex=True, squeeze=False)[:, 0])
     else:
-        # Three panels share the page less the colour bar and the axis labels.
+        # Three panels share the page, except for the colour bar and the axis labels.
         height = (style.DOUBLE_COLUMN_IN - 1.35) / 3 * layout.aspect + 0.85
         figure = style.new_figure(style.DOUBLE_COLUMN_IN, max(height, 1.9), "compressed")
         places = list(figure.subplots(1, count, sharey=True, squeeze=False)[0])
@@ -93,12 +93,12 @@ def map_canvas(layout: Layout, count: int) -> tuple[Figure, list[Any]]:
 
 
 def draw_layers(axes: Any, layout: Layout, *, named: bool = True) -> None:
-    """Carbon binder and separator as background, collector and lithium metal as bars outside.
+    """Draw carbon binder and separator as background, collector and lithium metal as bars outside.
 
     Args:
-        axes: matplotlib's.
+        axes: matplotlib axes.
         layout: the layers.
-        named: whether the separator is named, where there is room.
+        named: whether the separator is named, if there is room.
     """
     height = layout.top_um - layout.bottom_um
     bar = _BAR * layout.cell_um
@@ -131,7 +131,7 @@ def draw_layers(axes: Any, layout: Layout, *, named: bool = True) -> None:
 
 
 def rims(grid: FieldGrid) -> Integers:
-    """(E, 2) edges of the particles' outlines: those of one triangle only in their particle."""
+    """Return the edges (E, 2) of the outlines: those of only one triangle in their particle."""
     edges = np.sort(grid.cells[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
     owner = np.repeat(grid.cell_data.get("particle", np.zeros(len(grid.cells), dtype=int)), 3)
     keys = np.column_stack([owner, edges])
@@ -140,6 +140,6 @@ def rims(grid: FieldGrid) -> Integers:
 
 
 def outlines(layout: Layout, grid: FieldGrid, *, width: float = 0.25) -> LineCollection:
-    """The particles' outlines, to be added to axes."""
+    """Return the particles' outlines, to be added to axes."""
     lines: Sequence[Floats] = list(layout.placed(grid.points_um)[rims(grid)])
     return LineCollection(lines, colors=style.INK, linewidths=width, zorder=3)

@@ -1,9 +1,9 @@
-"""report/spread.png: how far the particles differ along a run.
+"""report/spread.png: how much the particles differ in the course of a run.
 
 left    the standard deviation of the particles' lithium fractions over their mean, both
-        weighted by volume, from history.csv: a curve per charge and discharge, a colour per
-        cycle. Where the reaction is asynchronous in one cycle and not in the next, the curves
-        part.
+        weighted by volume, from history.csv: a curve for each charge and discharge, a colour for
+        each cycle. If the reaction is asynchronous in one cycle and not in the next, the curves
+        separate.
 right   quantiles by volume over time: median, middle half, and all but the outer twentieths
 """
 
@@ -36,13 +36,13 @@ _QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 
 
 def spread_curves(history: pd.DataFrame) -> list[Curve]:
-    """Cycle, direction (1 charge, -1 discharge), mean and standard deviation, in order of time.
+    """Return cycle, direction (1 charge, -1 discharge), mean and standard deviation, in order.
 
-    Steps that follow one another in one direction, and the rests and holds between them, are one
-    curve. A curve begins where the one before it ends.
+    Consecutive steps in one direction, and the rests and holds between them, make one curve. A
+    curve begins where the one before it ends.
 
     Args:
-        history: as read from history.csv.
+        history: the content of history.csv.
     """
     mean, spread = (history[f"lithium_fraction_{name}"].to_numpy() for name in ("mean", "sd"))
     curves: list[tuple[int, int, list[int]]] = []
@@ -61,15 +61,15 @@ def spread_curves(history: pd.DataFrame) -> list[Curve]:
 
 
 def weighted_quantiles(values: Floats, weight: Floats, levels: tuple[float, ...]) -> Floats:
-    """Quantiles of N values that count as their weights do.
+    """Return quantiles of N values that count in proportion to their weights.
 
     Args:
-        values: (T, N).
-        weight: (N,) positive.
-        levels: (L,) between 0 and 1.
+        values: (T, N) values.
+        weight: (N,) positive weights.
+        levels: (L,) levels between 0 and 1.
 
     Returns:
-        (L, T); between two values, linear in the weight up to their middles.
+        (L, T) quantiles, linear in the weight between the middles of neighbouring values.
     """
     order = np.argsort(values, axis=1)
     ordered, weights = np.take_along_axis(values, order, axis=1), weight[order]
@@ -79,7 +79,7 @@ def weighted_quantiles(values: Floats, weight: Floats, levels: tuple[float, ...]
 
 
 def plot_spread(axes: Any, curves: list[Curve]) -> None:
-    """Standard deviation over mean, for at least one curve of `spread_curves`."""
+    """Draw standard deviation over mean, for at least one curve of `spread_curves`."""
     cycles = 1 + max(cycle for cycle, *_ in curves)
     for cycle, direction, mean, spread in curves:
         axes.plot(
@@ -90,7 +90,7 @@ def plot_spread(axes: Any, curves: list[Curve]) -> None:
     axes.margins(x=0.03)
     axes.set_ylim(bottom=0)
     style.finish(axes)
-    # Time runs to the right as in a plot against capacity on charge.
+    # Time runs to the right, as in a plot against capacity on charge.
     axes.invert_xaxis()
     _name(axes, curves, cycles)
 
@@ -112,7 +112,7 @@ def _name(axes: Any, curves: list[Curve], cycles: int) -> None:
 
 
 def plot_quantiles(axes: Any, run: ParticleRun) -> None:
-    """Quantiles of the particles' lithium fractions, by volume, over time."""
+    """Draw quantiles of the particles' lithium fractions, by volume, over time."""
     unit = style.time_unit(float(run.series.time_s[-1]))
     time = run.series.time_s / unit.seconds
     low, quarter, median, three, high = weighted_quantiles(
@@ -135,7 +135,7 @@ def plot_quantiles(axes: Any, run: ParticleRun) -> None:
 
 
 def spread_figure(run: ParticleRun) -> Figure | None:
-    """Both panels; None where the mean hardly changes."""
+    """Draw both panels; None if the mean hardly changes."""
     curves = spread_curves(run.history)
     if not curves:
         return None
@@ -152,10 +152,10 @@ def draw_spread(folder: Path | str) -> Path | None:
     """Draw report/spread.png from the results folder alone.
 
     Returns:
-        the path of the picture; None where the mean lithium fraction hardly changes.
+        the path of the picture; None if the mean lithium fraction hardly changes.
 
     Raises:
-        InputError: no readable particles or history there.
+        InputError: the folder has no readable particles or history.
         OutputError: the picture cannot be written.
     """
     results = ResultsFolder(folder)

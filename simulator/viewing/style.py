@@ -1,4 +1,4 @@
-"""The look that all figures share: sizes for print, quiet axes, colours all eyes can tell."""
+"""The look that all figures share: sizes for print, quiet axes, colours for the colour-blind."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ SEPARATOR = "#f4f3f0"
 COLLECTOR = "#6f7378"
 LITHIUM_METAL = "#b9bec4"
 
-# Okabe and Ito's, which all eyes can tell.
+# The palette of Okabe and Ito, whose colours the colour-blind can tell apart.
 BLUE, SKY, GREEN = "#0072b2", "#56b4e9", "#009e73"
 ORANGE, VERMILLION, PURPLE = "#e69f00", "#d55e00", "#cc79a7"
 GREY, PALE, BAND = "#c9c9c4", "#e6e6e2", "#f3e6b3"
 
-FRACTION_COLOURS = "viridis"  # perceptually uniform, readable in grey and by the colour-blind
+FRACTION_COLOURS = "viridis"  # a perceptually uniform map, readable in grey and by the colour-blind
 DENSITY_COLOURS = "cividis"
 CYCLE_COLOURS = "plasma"
 DIRECTION = "yellow: more lithium"
-"""What every colour bar of lithium says: one direction in all pictures, movies and ParaView."""
+"""Text of every colour bar of lithium; pictures, movies and ParaView share the direction."""
 LITHIUM_LABEL = f"lithium fraction\n({DIRECTION})"
 
 _RC: Mapping[str, Any] = MappingProxyType(
@@ -82,9 +82,9 @@ _RC: Mapping[str, Any] = MappingProxyType(
 
 @contextmanager
 def style() -> Iterator[None]:
-    """Draw inside this context to get the shared look; the caller's settings come back after it.
+    """Context that sets the shared look; afterwards the caller's settings are restored.
 
-    What a matplotlibrc of the user, or of the working folder, says otherwise is left aside.
+    Settings of a matplotlibrc of the user, or in the working folder, are ignored inside.
     """
     with mpl.rc_context():
         mpl.rcdefaults()
@@ -93,7 +93,7 @@ def style() -> Iterator[None]:
 
 
 def new_figure(width_in: float, height_in: float, layout: Layout | None = "constrained") -> Figure:
-    """A figure with a canvas of its own: no display, no state shared with the caller's plots."""
+    """Return a figure with its own canvas: no display, no state shared with the caller's plots."""
     figure = Figure(figsize=(width_in, height_in), layout=layout)
     FigureCanvasAgg(figure)
     return figure
@@ -105,12 +105,12 @@ def _cycle_scale(cycles: int) -> Normalize:
 
 
 def cycle_colour(cycle: int, cycles: int) -> Any:
-    """The colour of a cycle, from 0, among so many."""
+    """Return the colour of a cycle, from 0, among a number of cycles."""
     return colormaps[CYCLE_COLOURS](_cycle_scale(cycles)(cycle))
 
 
 def cycle_bar(figure: Figure, axes: Any, cycles: int) -> None:
-    """A bar of the colours of cycles, where they are too many to name."""
+    """Draw a bar of the colours of cycles, if they are too many to name."""
     shades = ScalarMappable(_cycle_scale(cycles), colormaps[CYCLE_COLOURS])
     figure.colorbar(shades, ax=axes, label="cycle").ax.set_ylim(0, cycles - 1)
 
@@ -119,7 +119,7 @@ def save(figure: Figure, path: Path) -> None:
     """Write the figure in the format of the file's ending, whole or not at all.
 
     Raises:
-        InputError: a file is in the way that is not heterode's own.
+        InputError: a file that is not heterode's own is in the way.
         OutputError: the file cannot be written.
     """
     mark_altered(figure)
@@ -129,7 +129,7 @@ def save(figure: Figure, path: Path) -> None:
 
 
 def mark_altered(figure: Figure) -> None:
-    """Say on a figure that it shows altered results, where it does."""
+    """Write on a figure that it shows altered results, if it does."""
     mark = short_mark()
     if mark and all(text.get_text() != mark for text in figure.texts):
         figure.text(
@@ -146,24 +146,24 @@ def mark_altered(figure: Figure) -> None:
 
 
 def few_ticks() -> MaxNLocator:
-    """Round numbers, at most five: for small panels and colour bars."""
+    """Return a locator with round numbers, at most five, for small panels and colour bars."""
     return MaxNLocator(nbins=4, steps=[1, 2, 2.5, 5, 10])
 
 
 def finish(axes: Any) -> None:
-    """Ticks on all four sides, with one minor tick between two major ones."""
+    """Draw ticks on all four sides, with one minor tick between two major ones."""
     axes.tick_params(which="both", top=True, right=True)
     axes.xaxis.set_minor_locator(AutoMinorLocator(2))
     axes.yaxis.set_minor_locator(AutoMinorLocator(2))
 
 
 def letter(axes: Any, name: str, title: str) -> None:
-    """A panel's bold letter and what it shows, above its upper left corner."""
+    """Write a panel's bold letter and what it shows, above its upper left corner."""
     axes.set_title(rf"$\bf{{{name}}}$  {title}", loc="left")
 
 
 def spoken_time(seconds: float) -> str:
-    """A time in the unit a reader would choose: "45 s", "12.5 min", "7.03 h"."""
+    """Return a time in the unit that a reader would choose: "45 s", "12.5 min", "7.03 h"."""
     if abs(seconds) < 120:
         return f"{seconds:.3g} s"
     if abs(seconds) < 7200:
@@ -177,27 +177,27 @@ class TimeUnit:
 
     Attributes:
         seconds: its length, s.
-        name: such as "h".
+        name: its name, such as "h".
     """
 
     seconds: float
     name: str
 
     def said(self, seconds: float) -> str:
-        """A time in this unit, such as "0.02 h"."""
+        """Return a time in this unit as text, such as "0.02 h"."""
         value = seconds / self.seconds
         return f"{value:.3g} {self.name}" if abs(value) < 999.5 else f"{value:.0f} {self.name}"
 
 
 def time_unit(longest_s: float) -> TimeUnit:
-    """The unit for a picture whose times end at `longest_s`."""
+    """Return the unit for a picture whose times end at `longest_s`."""
     if longest_s < 300:
         return TimeUnit(1.0, "s")
     return TimeUnit(60.0, "min") if longest_s < 7200 else TimeUnit(3600.0, "h")
 
 
 def beyond(values: Floats, low: float, high: float) -> Literal["neither", "min", "max", "both"]:
-    """At which ends of a colour bar values lie beyond it: those ends are drawn as arrows."""
+    """Return at which ends values lie beyond a colour bar; those ends are drawn as arrows."""
     finite = values[np.isfinite(values)]
     under, over = bool(np.any(finite < low)), bool(np.any(finite > high))
     if under and over:
@@ -206,12 +206,12 @@ def beyond(values: Floats, low: float, high: float) -> Literal["neither", "min",
 
 
 def trimmed(name: str, *, low: float = 0.0, high: float = 1.0) -> Colormap:
-    """A part of a named colour map."""
+    """Return a part of a named colour map."""
     return ListedColormap(colormaps[name](np.linspace(low, high, 256)), f"{name}-trimmed")
 
 
 def notebook_axes() -> Any:
-    """Axes of a new figure of pyplot's, which notebooks show by themselves."""
+    """Return the axes of a new pyplot figure, which notebooks show by themselves."""
     import matplotlib.pyplot as plt
 
     with style():

@@ -22,7 +22,7 @@ from heterode.viewing.legends import lay_out
 
 
 def voltage_figure(history: pd.DataFrame) -> Figure:
-    """Both panels for a history; see `draw_voltage`.
+    """Draw both panels for a history; see `draw_voltage`.
 
     Raises:
         InputError: the history has no rows.
@@ -37,17 +37,18 @@ def voltage_figure(history: pd.DataFrame) -> Figure:
         plot_voltage(left, history)
         _draw_differential(right, differential_curves(history), cycles)
         _finish(right)
-        # Laid out while the style holds: tick labels come into being only now.
+        # The figure is laid out inside the style's context, because tick labels are created only
+        # now.
         lay_out(figure)
     return figure
 
 
 def plot_voltage(axes: Any, history: pd.DataFrame, *, fraction_axis: bool = True) -> None:
-    """Voltage against areal capacity; above it the mean lithium fraction, where there is room.
+    """Draw voltage against areal capacity, with the mean lithium fraction above if it fits.
 
     Args:
-        axes: matplotlib's.
-        history: at least one row.
+        axes: matplotlib axes.
+        history: a history with at least one row.
         fraction_axis: whether the axis of the mean lithium fraction is drawn.
     """
     steps = half_cycles(history)
@@ -70,7 +71,7 @@ def draw_voltage(folder: Path | str) -> Path:
         the path of the picture.
 
     Raises:
-        InputError: no readable history there, or an empty one.
+        InputError: the folder has no readable history, or an empty one.
         OutputError: the picture cannot be written.
     """
     results = ResultsFolder(folder)
@@ -82,13 +83,14 @@ def draw_voltage(folder: Path | str) -> Path:
 
 
 def _draw_voltage(axes: Any, steps: Sequence[HalfCycle], cycles: int) -> None:
-    # Named in order of appearance, shown in the full colour of the last cycle.
+    # Entries are named in order of appearance and shown in the full colour of the last cycle.
     handles: dict[str, Any] = {}
     end: tuple[float, float] | None = None
     for step in steps:
         charge, voltage = PER_AH_M2 * step.capacity_Ah_m2, step.voltage_V
         if end is not None:
-            # From the last point of the step before, so that the jump in voltage is seen.
+            # The line starts at the last point of the step before, so that the jump in voltage is
+            # visible.
             charge, voltage = np.r_[end[0], charge], np.r_[end[1], voltage]
         end = (charge[-1], voltage[-1])
         (handles[step.kind],) = axes.plot(charge, voltage, **_line(step.kind, step.cycle, cycles))
@@ -99,7 +101,7 @@ def _draw_voltage(axes: Any, steps: Sequence[HalfCycle], cycles: int) -> None:
 
 
 def _draw_fraction_axis(axes: Any, history: pd.DataFrame) -> None:
-    """The mean lithium fraction along the top; it is linear in the charge passed."""
+    """Draw the mean lithium fraction along the top; it is linear in the charge passed."""
     charge = PER_AH_M2 * history["capacity_Ah_m2"].to_numpy()
     fraction = history["lithium_fraction_mean"].to_numpy()
     if len(charge) < 2 or np.ptp(charge) == 0 or np.ptp(fraction) < 1e-6:
@@ -131,7 +133,7 @@ def _draw_differential(axes: Any, curves: Sequence[Differential], cycles: int) -
 
 
 def _line(kind: Kind, cycle: int, cycles: int) -> dict[str, Any]:
-    """Colour by kind, paler for earlier cycles."""
+    """Return a line's colour by kind, paler for earlier cycles."""
     base = {"charge": style.CHARGE, "discharge": style.DISCHARGE, "hold": style.CHARGE}
     colour = np.array(to_rgb(base.get(kind, style.NEUTRAL)))
     pale = 0.65 * (1 - (cycle + 1) / cycles)

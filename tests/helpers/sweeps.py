@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from helpers.paths import FIVE_DISCS, PRESET
-from heterode.sweep.plan import Plan, lay_out, read_sweep
+from heterode.sweep.plan import SweepPlan, lay_out, read_sweep
 
 
 def sweep_file(folder: Path, text: str, base: Path = PRESET) -> Path:
@@ -15,7 +15,7 @@ def sweep_file(folder: Path, text: str, base: Path = PRESET) -> Path:
     return file
 
 
-def plan(folder: Path, text: str, base: Path = PRESET) -> Plan:
+def plan(folder: Path, text: str, base: Path = PRESET) -> SweepPlan:
     return lay_out(read_sweep(sweep_file(folder, text, base)))
 
 

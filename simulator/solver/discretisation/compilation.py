@@ -28,6 +28,7 @@ from dolfinx import fem, jit
 from ffcx.options import FFCX_DEFAULT_OPTIONS
 from mpi4py import MPI
 
+from heterode.base import cache_folder as heterode_cache
 from heterode.base.cache_folder import own_folder, refuse_others, remove_entry
 from heterode.base.digests import file_digest
 from heterode.base.errors import CompileError, InputError
@@ -57,8 +58,8 @@ DIGEST = ".sha256"
 
 
 def cache_folder() -> Path:
-    """Where compiled forms are kept: below DOLFINx's own cache folder."""
-    return Path(str(jit.DOLFINX_DEFAULT_JIT_OPTIONS["cache_dir"][0])) / "heterode"
+    """Where compiled forms are kept: beside the meshes, not in DOLFINx's own cache folder."""
+    return heterode_cache.cache_folder() / "equations"
 
 
 def _jit_options(folder: Path) -> dict[str, Any]:
@@ -121,8 +122,9 @@ def _refuse_unsafe_cache() -> None:
         CompileError: somebody else can write to the folder.
     """
     try:
-        if cache_folder().is_dir():
-            refuse_others(cache_folder())
+        for folder in (cache_folder().parent, cache_folder()):
+            if folder.is_dir():
+                refuse_others(folder)
     except (InputError, OSError) as error:
         raise CompileError(f"the equations cannot be compiled: {error}") from error
 
@@ -149,6 +151,7 @@ def _make(folder: Path) -> None:
     if folder.parent.is_dir() and not folder.is_dir():
         with suppress(FileNotFoundError):
             folder.unlink()
+    own_folder(folder.parent.parent)
     own_folder(folder.parent)
     folder.mkdir(exist_ok=True)
 

@@ -10,25 +10,27 @@ import ufl
 from dolfinx import fem
 
 from heterode.geometry import tags
-from heterode.parameters import Parameters
+from heterode.physics.active_material import ActivePhase
 from heterode.physics.balances import Balance, Table
-from heterode.physics.weak_form import DOMAINS, Domain, Region
+from heterode.physics.weak_form import DOMAINS, Domain, Floats, Region
 from heterode.solver.discretisation.electrode_mesh import ElectrodeMesh
 from heterode.solver.discretisation.restriction import ParticleRestriction
 from heterode.solver.discretisation.spaces import Spaces
 from heterode.solver.equations.volume import Block, WeakForms
-
-_REGIONS: Mapping[int, Region] = {tags.CBD: "binder", tags.SEPARATOR: "separator"}
 
 
 class CellContext:
     """What the weak forms of one cell are written with: a `heterode.physics.weak_form.Context`.
 
     Args:
-        mesh, parameters, spaces: of the cell.
+        mesh, spaces: of the cell.
+        material: of its particles.
         inner: phi_s on the particles, where their conductivity is a function of s.
 
     Attributes:
+        parameters: of the cell.
+        T: temperature, K.
+        material: of the particles.
         u, v: unknowns and test functions.
         dx, flux_dx: measures.
     """
@@ -36,11 +38,12 @@ class CellContext:
     def __init__(
         self,
         mesh: ElectrodeMesh,
-        parameters: Parameters,
+        material: ActivePhase,
         spaces: Spaces,
         inner: ParticleRestriction | None = None,
     ) -> None:
-        self._mesh, self.parameters = mesh, parameters
+        self._mesh, self.material, self.parameters = mesh, material, material.parameters
+        self.T = self.parameters.temperature
         self.u: dict[str, Any] = dict(spaces.functions)
         if inner is not None:
             self.u[inner.name] = inner.function
@@ -54,20 +57,24 @@ class CellContext:
         """A number on a domain."""
         return fem.Constant(self._mesh.domain(domain).mesh, np.float64(value))
 
-    def by_region(self, domain: Domain, values: Mapping[Region, float]) -> fem.Function:
+    def by_region(self, domain: Domain, values: Mapping[Region, float | Floats]) -> fem.Function:
         """A property that is constant in each region of a domain; the same one if asked again."""
-        key = (domain, *sorted(values.items()))
+        key = (domain, *sorted((region, np.asarray(v).tobytes()) for region, v in values.items()))
         if key not in self._properties:
             self._properties[key] = self._piecewise(domain, values)
         return self._properties[key]
 
-    def _piecewise(self, domain: Domain, values: Mapping[Region, float]) -> fem.Function:
+    def _piecewise(self, domain: Domain, values: Mapping[Region, float | Floats]) -> fem.Function:
         part = self._mesh.domain(domain)
         function = fem.Function(fem.functionspace(part.mesh, ("DG", 0)))
         cells = np.asarray(function.function_space.dofmap.list).ravel()
-        by_cell = np.full(part.cell_tags.size, values.get("particles", np.nan))
-        for tag, region in _REGIONS.items():
+        by_cell = np.full(part.cell_tags.size, np.nan)
+        for tag, region in tags.REGIONS.items():
             by_cell[part.cell_tags == tag] = values.get(region, np.nan)
+        particle = part.cell_tags - tags.PARTICLE_OFFSET
+        inside = particle >= 0
+        of_particles = np.asarray(values.get("particles", np.nan))
+        by_cell[inside] = of_particles if of_particles.ndim == 0 else of_particles[particle[inside]]
         if np.isnan(by_cell).any():
             raise ValueError(f"a property of the domain {domain} lacks one of its regions")
         function.x.array[cells] = by_cell

@@ -1,9 +1,10 @@
 """report/movie.mp4 and report/movie.gif: the particles over a run, in the form of a Movie S1.
 
-    history, particle series, fields -> Timeline -> moments
-    a moment -> Stage (page) + PlaneScene or SpaceScene (the cell) -> frame -> video
+    history, particle series, fields -> Timeline -> frames
+    a frame -> Stage (page) + PlaneScene or SpaceScene (the cell) -> picture -> video
 
-From the results folder alone, also of a run that goes on or was killed; no display is needed.
+The movie is made from the results folder alone, possibly of a run that is going on or was killed;
+it needs no display.
 """
 
 from heterode.viewing.movie.animate import MOVIE, Movie, animate, outputs_of

@@ -1,4 +1,4 @@
-"""From a results folder to the files of a movie."""
+"""The making of a movie from a results folder."""
 
 from __future__ import annotations
 
@@ -47,15 +47,15 @@ class Scene(Protocol):
 
 @dataclass(frozen=True)
 class Movie:
-    """What was made.
+    """A movie that was made.
 
     Attributes:
         paths: the files.
-        frames: how many.
-        cells: of the particles' mesh.
-        size: width and height in pixels.
+        frames: the number of frames.
+        cells: the number of cells of the particles' mesh.
+        size: width and height, pixels.
         prepare_s: wall time until the first frame, s.
-        per_frame_s: wall time of a frame, its encoding included, s.
+        per_frame_s: wall time of a frame including its encoding, s.
         gif_s: wall time of the GIF, s.
     """
 
@@ -69,7 +69,7 @@ class Movie:
 
 
 def outputs_of(folder: Path | str, view: View) -> list[Path]:
-    """The files that `animate` makes."""
+    """Return the files that `animate` makes."""
     report = ResultsFolder(folder).report
     return [report / f"{MOVIE}.{ending}" for ending in ("mp4", "gif") if ending in view.formats]
 
@@ -80,13 +80,13 @@ def animate(
     """Make the movie of a results folder.
 
     Args:
-        folder: of the results.
-        view: how it looks; None: as by default.
-        tell: is called with the number of frames done and that of all, after each.
+        folder: the results folder.
+        view: how the movie looks; None takes the default.
+        tell: called after each frame with the number of frames done and that of all frames.
 
     Raises:
-        InputError: no readable results there, no samples yet, the view does not fit them, or a file
-            in the way is not heterode's own.
+        InputError: the folder has no readable results or no samples yet, the view does not fit
+            them, or a file that is not heterode's own is in the way.
         OutputError: the files cannot be written.
     """
     view = View() if view is None else view
@@ -100,9 +100,9 @@ def animate(
 
     def frames() -> Iterator[Picture]:
         for number in range(len(timeline)):
-            moment = timeline.moment(number)
-            page = stage.frame(moment)
-            scene.paint(page, view.shown(fields.lithium_fraction(moment)), moment.share)
+            frame = timeline.frame(number)
+            page = stage.draw(frame)
+            scene.paint(page, view.shown(fields.lithium_fraction(frame)), frame.share)
             yield page
             if tell is not None:
                 tell(number + 1, len(timeline))
@@ -113,7 +113,7 @@ def animate(
         ending.callback(scene.close)
         written = report / f"{MOVIE}.mp4"
         if written not in paths:
-            # A GIF is made from the MP4, which then goes.
+            # A GIF is made from the MP4, which is removed afterwards.
             made = TemporaryDirectory(prefix=f".{MOVIE}-", dir=report)
             written = Path(ending.enter_context(made)) / written.name
         count = write_mp4(written, frames(), view.size, view.fps)
@@ -138,7 +138,7 @@ def _stage(results: ResultsFolder, series: FieldSeries, view: View) -> tuple[Sta
     samples = _looked_at(len(series.times_s))
     fields = [series.load(sample)["lithium_fraction"] for sample in samples]
     limits = view.range(particles.lithium_fraction, particles.surface_lithium_fraction, *fields)
-    # Where not all of the fields were looked at, the rest may reach beyond the colours.
+    # If only some of the fields were read, the others may exceed the range of the colours.
     extend: Extend = "neither" if len(samples) == len(series.times_s) else "both"
     with content_of(results.manifest):
         title = heading(read_manifest(results.manifest), results.path)
@@ -147,7 +147,7 @@ def _stage(results: ResultsFolder, series: FieldSeries, view: View) -> tuple[Sta
 
 
 def _looked_at(count: int) -> list[int]:
-    """Samples whose fields set the range of the colours: all, or so many of them, evenly."""
+    """Return the samples whose fields set the range of the colours: all, or some spaced evenly."""
     return sorted({round(k) for k in np.linspace(0, count - 1, min(count, _SAMPLES))})
 
 
@@ -170,6 +170,6 @@ def _scene(folder: Path, stage: Stage, series: FieldSeries, view: View) -> Scene
         )
     layout = layout_of(folder, section)
     width, height = stage.map.get_window_extent().size
-    # The layers lie as lets them be drawn larger.
+    # The layers lie in the direction that allows them to be drawn larger.
     flat = min(width / layout.aspect, height) > min(width, height / layout.aspect)
     return PlaneScene(stage, section, replace(layout, flat=bool(flat)))

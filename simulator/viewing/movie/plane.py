@@ -1,4 +1,4 @@
-"""A cell in 2D, or a plane of one in 3D: particles painted pixel by pixel."""
+"""A cell in 2D, or a plane of one in 3D, with particles painted pixel by pixel."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class PlaneScene:
     """Paints a planar grid into the map's axes.
 
     Args:
-        stage: of the movie; its map's axes are filled here.
-        section: the grid, and how fields become values at its points.
+        stage: the stage of the movie, whose map axes are filled here.
+        section: the grid, and the interpolation of fields to its points.
         layout: the cell's layers.
     """
 
@@ -43,9 +43,9 @@ class PlaneScene:
         """Paint the particles into a page.
 
         Args:
-            page: (height, width, 3), changed.
-            shown: (P,) what is coloured, at the points of the original grid.
-            share: how far into the movie; a plane does not move.
+            page: (height, width, 3), which is changed.
+            shown: (P,) values that are coloured, at the points of the original grid.
+            share: elapsed share of the movie; a plane does not move.
         """
         place = self._place
         picture = page[place.top : place.bottom, place.left : place.right]
@@ -59,13 +59,13 @@ class PlaneScene:
         picture[rows, columns] = np.round(below + cover * (ink - below)).astype(np.uint8)
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing, since no resources are held."""
 
 
 def _rim_pixels(
     stage: Stage, layout: Layout, grid: FieldGrid, place: Rectangle
 ) -> tuple[tuple[Integers, Integers], tuple[Floats, Floats]]:
-    """The particles' outlines as pixels: (rows, columns), and their colour and cover (M, 3)."""
+    """Return the outlines as pixels: (rows, columns), and their colour and opacity (M, 3)."""
     width, height = stage.figure.get_size_inches()
     page = style.new_figure(width, height, None)
     page.set_dpi(stage.figure.get_dpi())

@@ -1,4 +1,4 @@
-"""Triangles to pixels, once: afterwards a frame costs a weighted sum per pixel, however fine."""
+"""Rasterisation of triangles, done once; afterwards a frame costs a weighted sum for each pixel."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ _MOST_AT_ONCE = 4_000_000
 
 @dataclass(frozen=True)
 class Raster:
-    """The pixels whose centres lie in a triangle; M of them.
+    """The M pixels whose centres lie in a triangle.
 
     Attributes:
-        row, column: (M,) place in the picture, row 0 at the top.
+        row, column: (M,) place in the picture, with row 0 at the top.
         corner: (M, 3) points of the triangle.
         weight: (M, 3) barycentric coordinates of the pixel's centre.
     """
@@ -27,7 +27,7 @@ class Raster:
     weight: Floats
 
     def values(self, field: Floats) -> Floats:
-        """(M,) values at the pixels from (P,) values at the points."""
+        """Return values at the pixels, (M,), from values at the points, (P,)."""
         return np.asarray(np.einsum("mk,mk->m", field[self.corner], self.weight))
 
 
@@ -35,12 +35,12 @@ def rasterise(points: Floats, cells: Integers, height: int, width: int) -> Raste
     """Find the pixels of triangles.
 
     Args:
-        points: (P, 2) in pixels, from the top left corner of the picture to the right and down.
+        points: (P, 2) in pixels from the top left corner of the picture, to the right and down.
         cells: (T, 3) corners.
-        height, width: of the picture; what lies outside is left out.
+        height, width: size of the picture; anything outside is left out.
 
     Returns:
-        each pixel once, with the last triangle that holds its centre.
+        each pixel once, with the last triangle that contains its centre.
     """
     corners = points[cells]
     # Pixel k covers k to k + 1; its centre lies half-way.
@@ -51,7 +51,7 @@ def rasterise(points: Floats, cells: Integers, height: int, width: int) -> Raste
     size = high - low + 1
     kept = np.flatnonzero((size > 0).all(axis=1))
     found: list[tuple[Integers, Integers, Integers, Floats]] = []
-    # Triangles of one size in pixels at a time, so that all is done on whole arrays.
+    # Triangles of the same size in pixels are processed together, as whole arrays.
     kinds, kind_of = np.unique(size[kept], axis=0, return_inverse=True)
     for kind, (columns, rows) in enumerate(kinds):
         alike = kept[kind_of.ravel() == kind]
@@ -71,7 +71,10 @@ def rasterise(points: Floats, cells: Integers, height: int, width: int) -> Raste
 def _inside(
     corners: Floats, low: Integers, rows: int, columns: int, cell: Integers
 ) -> tuple[Integers, Integers, Integers, Floats]:
-    """Pixels of triangles whose boxes all are rows x columns large: row, column, cell, weights."""
+    """Return the pixels of triangles whose boxes all are rows x columns large.
+
+    They are given as row, column, cell and barycentric weights.
+    """
     down, across = (a.ravel() for a in np.mgrid[:rows, :columns])
     x = low[:, :1] + across + 0.5
     y = low[:, 1:] + down + 0.5

@@ -1,7 +1,7 @@
-"""A cell in 3D, cut open, seen by a camera that goes round it: pyvista, without a display.
+"""A cell in 3D, cut open and seen by a camera that orbits it: pyvista, without a display.
 
-The surface of what is left after the cut is found once, with the tetrahedron and the barycentric
-coordinates of each of its points: a frame then costs four products per point, and the rendering.
+The surface left by the cut is found once, with the tetrahedron and the barycentric coordinates of
+each of its points. A frame then costs four products for each point, and the rendering.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from heterode.viewing.movie.stage import Stage
 from heterode.viewing.movie.video import Picture
 from heterode.viewing.movie.view import Cut, View
 
-_SEEN_FROM_DEG = -45.0  # the camera's middle place: opposite the corner that is cut away
+_SEEN_FROM_DEG = -45.0  # the middle of the camera's path, opposite the corner that is cut away
 _ELEVATION_DEG = 24.0
-_ROOM = 1.06  # for the collector plate, and some air
-_CREASE_DEG = 35.0  # sharper edges stay edges: those of the cut
+_ROOM = 1.06  # room for the collector plate, and a margin
+_CREASE_DEG = 35.0  # sharper edges, namely those of the cut, stay edges
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,9 @@ class Surface:
     """The surface of particles that were cut open.
 
     Attributes:
-        mesh: pyvista's, Q points.
-        corner: (Q, 4) points of the original grid round each.
-        weight: (Q, 4) of these.
+        mesh: the pyvista mesh, with Q points.
+        corner: (Q, 4) points of the original grid round each point.
+        weight: (Q, 4) their weights.
     """
 
     mesh: Any
@@ -41,7 +41,7 @@ class Surface:
     weight: Floats
 
     def values(self, field: Floats) -> Floats:
-        """(Q,) values from (P,) values at the grid's points."""
+        """Return values on the surface, (Q,), from values at the grid's points, (P,)."""
         return np.asarray(np.einsum("qk,qk->q", field[self.corner], self.weight))
 
 
@@ -49,8 +49,8 @@ def cut_surface(grid: FieldGrid, cut: Cut) -> Surface:
     """Cut a grid open, and find its surface.
 
     Args:
-        grid: 3D.
-        cut: what is taken away.
+        grid: a 3D grid.
+        cut: what is removed.
 
     Raises:
         ArgumentError: the cut leaves nothing.
@@ -66,7 +66,7 @@ def cut_surface(grid: FieldGrid, cut: Cut) -> Surface:
     faces = [part.extract_surface(algorithm="dataset_surface").triangulate() for part in left]
     mesh = faces[0] if len(faces) == 1 else faces[0].append_polydata(*faces[1:])
     mesh.clear_data()
-    # Points at the edges of the cut are doubled there, so that they shade as edges.
+    # Points at the edges of the cut are doubled, so that the edges are shaded as edges.
     mesh = mesh.compute_normals(
         cell_normals=False, split_vertices=True, feature_angle=_CREASE_DEG, consistent_normals=False
     )
@@ -75,7 +75,7 @@ def cut_surface(grid: FieldGrid, cut: Cut) -> Surface:
 
 
 def _cut_open(solid: Any, cut: Cut) -> list[Any]:
-    """What is left, in one or two pieces."""
+    """Return the rest after the cut, in one or two pieces."""
     bounds = np.asarray(solid.bounds).reshape(3, 2)
     middle = bounds.mean(axis=1)
     if cut.kind == "none":
@@ -84,7 +84,7 @@ def _cut_open(solid: Any, cut: Cut) -> list[Any]:
         place = middle.copy()
         if cut.place_um is not None:
             place[cut.axis] = cut.place_um
-        # The camera stands at large x, small y and large z: that side goes.
+        # The camera stands at large x, small y and large z, so that side is removed.
         normal = np.zeros(3)
         normal[cut.axis] = 1.0
         return [solid.clip(normal, origin=place, invert=cut.axis != 1)]
@@ -94,14 +94,14 @@ def _cut_open(solid: Any, cut: Cut) -> list[Any]:
 
 
 def _inside(solid: Any, grid: FieldGrid, points: Floats) -> tuple[Integers, Floats]:
-    """The tetrahedron (Q, 4) round each point, and the point's barycentric coordinates in it."""
+    """Return the tetrahedron (Q, 4) round each point, and the point's barycentric coordinates."""
     found = np.atleast_1d(solid.find_closest_cell(points))
     corner = grid.cells[found]
     a, b, c, d = (grid.points_um[corner[:, k]] for k in range(4))
     edges = np.stack([b - a, c - a, d - a], axis=2)
     others = np.linalg.solve(edges, (points - a)[..., None])[..., 0]
     weight = np.column_stack([1.0 - others.sum(axis=1), others])
-    # A point on the outside may lie outside by a rounding error.
+    # A point on the surface may lie outside by a rounding error.
     weight = np.clip(weight, 0.0, 1.0)
     return corner, np.asarray(weight / weight.sum(axis=1, keepdims=True))
 
@@ -110,9 +110,9 @@ class SpaceScene:
     """Renders the particles into the map's axes.
 
     Args:
-        stage: of the movie; its map's axes are left empty.
-        grid: 3D, of the particles.
-        coating_um: thickness of the coating.
+        stage: the stage of the movie, whose map axes are left empty.
+        grid: the particles' 3D grid.
+        coating_um: thickness of the coating, um.
         view: how the movie looks.
     """
 
@@ -140,7 +140,7 @@ class SpaceScene:
             )
 
     def _scene(self, limits: tuple[float, float]) -> Any:
-        # VTK warns that there is no display, and goes on without: that is what is wanted.
+        # VTK warns that there is no display and continues without one, which is what is wanted.
         vtkLogger.SetStderrVerbosity(vtkLogger.VERBOSITY_ERROR)
         plotter: Any = pv.Plotter(off_screen=True, window_size=list(self._place.size))
         plotter.set_background("white")
@@ -168,18 +168,18 @@ class SpaceScene:
         box = pv.Box(np.column_stack([self._low, self._high]).ravel())
         plotter.add_mesh(box.extract_feature_edges(30), color=style.NEUTRAL, line_width=1.5)
         plotter.enable_anti_aliasing("ssaa")
-        # Before this nothing is rendered anew.
+        # Before this call nothing is rendered again.
         plotter.show(auto_close=False, interactive=False)
         return plotter
 
     def _way(self, share: float) -> Floats:
-        """(3,) from the box to the camera, of length 1, at a share of the path."""
+        """Return the unit vector (3,) from the box to the camera, at a share of the path."""
         turn = np.radians(_SEEN_FROM_DEG + self._view.orbit_deg * (share - 0.5))
         rise = np.radians(_ELEVATION_DEG)
         return np.array([np.cos(rise) * np.cos(turn), np.cos(rise) * np.sin(turn), np.sin(rise)])
 
     def _far_enough(self) -> float:
-        """The least distance from which the box fits the picture all along the path, um."""
+        """Return the smallest distance, um, at which the box fits the picture on the whole path."""
         up = np.tan(np.radians(self._plotter.camera.view_angle / 2))
         width, height = self._place.size
         least = 0.0
@@ -189,15 +189,15 @@ class SpaceScene:
             way = self._way(share)
             right = np.cross([0.0, 0.0, 1.0], way)
             right /= np.linalg.norm(right)
-            # A corner c is seen within the picture from a distance d on if
-            # |c . right| <= tan(angle) (d - c . way), and the same upwards.
+            # A corner c is within the picture from a distance d if |c . right| <= tan(angle) (d - c
+            # . way), and the same upwards.
             across = np.abs(corners @ right) / (up * width / height)
             upright = np.abs(corners @ np.cross(way, right)) / up
             least = max(least, float((np.maximum(across, upright) + corners @ way).max()))
         return _ROOM * least
 
     def _aim(self, share: float) -> None:
-        """Put the camera in its place on the path."""
+        """Move the camera to its place on the path."""
         centre = (self._low + self._high) / 2
         camera = self._plotter.camera
         camera.focal_point = centre
@@ -209,9 +209,9 @@ class SpaceScene:
         """Paint the particles into a page.
 
         Args:
-            page: (height, width, 3), changed.
-            shown: (P,) what is coloured, at the points of the grid.
-            share: how far into the movie, 0 to 1: where the camera stands.
+            page: (height, width, 3), which is changed.
+            shown: (P,) values that are coloured, at the points of the grid.
+            share: elapsed share of the movie, 0 to 1, which places the camera.
         """
         self._drawn["shown"][:] = self._surface.values(shown)
         self._drawn.GetPointData().GetArray("shown").Modified()
@@ -222,5 +222,5 @@ class SpaceScene:
         page[place.top : place.bottom, place.left : place.right] = picture[..., :3]
 
     def close(self) -> None:
-        """Let go of the window."""
+        """Release the window."""
         self._plotter.close()

@@ -1,7 +1,7 @@
 """The page of a movie: the cell on the left, voltage, spread and histogram on the right.
 
-What stands still is drawn once. A frame then costs a handful of artists and the picture of the
-cell, which a scene paints into the rectangle left for it.
+The fixed parts are drawn once. A frame then costs a few artists and the picture of the cell, which
+a scene paints into the rectangle left for it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from matplotlib.ticker import AutoMinorLocator, MaxNLocator
 from heterode.results.sample import Floats
 from heterode.viewing import style
 from heterode.viewing.half_cycles import PER_AH_M2
-from heterode.viewing.movie.timeline import Moment, Timeline
+from heterode.viewing.movie.timeline import Frame, Timeline
 from heterode.viewing.movie.video import Picture
 from heterode.viewing.movie.view import View
 
@@ -36,7 +36,7 @@ Extend = Literal["neither", "min", "max", "both"]
 
 @dataclass(frozen=True)
 class Rectangle:
-    """Pixels of the page: rows from the top, columns from the left; the ends are outside."""
+    """A rectangle of pixels: rows from the top, columns from the left, without the end values."""
 
     top: int
     bottom: int
@@ -50,15 +50,15 @@ class Rectangle:
 
 
 class Stage:
-    """Draws frames; see the module's text.
+    """Draws frames; see the module's docstring.
 
     Args:
         view: how the movie looks.
-        timeline: its moments.
-        history: of the cell.
-        limits: of the colours.
-        title: of the run.
-        extend: at which ends of the colours values may lie beyond them.
+        timeline: the frames of the movie.
+        history: history of the cell.
+        limits: range of the colours.
+        title: the run's title.
+        extend: at which ends values may lie beyond the colours.
     """
 
     def __init__(
@@ -76,12 +76,12 @@ class Stage:
         width, height = view.size
         self._dpi = height / _HEIGHT_IN
         with style.style():
-            # A hair more than whole, as the canvas rounds down.
+            # A little more than a whole number, since the canvas rounds down.
             self.figure = style.new_figure(
                 (width + 0.01) / self._dpi, (height + 0.01) / self._dpi, None
             )
             self.figure.set_dpi(self._dpi)
-            # An Agg canvas: it hands out its pixels.
+            # An Agg canvas gives access to its pixels.
             self._canvas: Any = self.figure.canvas
             self.map = self.figure.add_axes(_MAP)
             self._colour_bar()
@@ -92,7 +92,7 @@ class Stage:
             self.figure.text(_MAP[0], 0.962, _fitting(title), fontsize=11, weight="bold")
         self._background: Any = None
 
-    # -- what stands still ------------------------------------------------------------------
+    # -- fixed parts -------------------------------------------------------------------------
 
     def _colour_bar(self) -> None:
         low, high = self.limits
@@ -107,7 +107,7 @@ class Stage:
             self.figure.add_axes((_RIGHT[0], bottom, _RIGHT[1], height))
             for bottom, height in _PANELS
         )
-        # What was recorded after the last fields is not in the movie.
+        # The movie leaves out what was recorded after the last fields.
         shown = history[history["time_s"] <= timeline.times_s[-1]]
         self._rows = shown
         if self._view.steps == "time":
@@ -157,7 +157,7 @@ class Stage:
         self._bar_axes = axes
         axes.set_xlim(self.limits)
         axes.set_ylim(0, self._tallest(timeline))
-        # A bar is taller where all particles are alike: its height is then written above it.
+        # If all particles are alike a bar exceeds the axis, and its height is written above it.
         self._tall = axes.text(
             0.5, 1.03, "", transform=axes.transAxes, ha="center", fontsize=8.5, animated=True
         )
@@ -165,22 +165,22 @@ class Stage:
         axes.set_ylabel("share of particles, by number")
 
     def _tallest(self, timeline: Timeline) -> float:
-        """The tallest bar while particles differ: at the start and the end all stand in one bar."""
-        moments = [timeline.moment(k) for k in _some(len(timeline), 60)]
-        widest = max(moment.spread for moment in moments)
-        apart = [m for m in moments if m.spread >= 0.4 * widest] or moments
-        tallest = max(float(self._counts(moment.lithium_fraction).max()) for moment in apart)
+        """Return the height of the tallest bar at times when the particles differ clearly."""
+        frames = [timeline.frame(k) for k in _some(len(timeline), 60)]
+        widest = max(frame.spread for frame in frames)
+        apart = [m for m in frames if m.spread >= 0.4 * widest] or frames
+        tallest = max(float(self._counts(frame.lithium_fraction).max()) for frame in apart)
         return min(1.02, 1.15 * tallest)
 
     def _counts(self, lithium_fraction: Floats) -> Floats:
-        """(B,) share of particles in each bin; those beyond the ends count in the outermost."""
+        """Return the share of particles in each bin, (B,); the outermost bins are open-ended."""
         shown = np.clip(self._view.shown(lithium_fraction), *self.limits)
         return np.histogram(shown, self._edges)[0] / shown.size
 
     # -- frames -----------------------------------------------------------------------------
 
     def prepare(self) -> Rectangle:
-        """Draw what stands still; to be called once all is in place.
+        """Draw the fixed parts; to be called once everything is in place.
 
         Returns:
             the rectangle of the map's axes.
@@ -195,28 +195,28 @@ class Stage:
         )
 
     def to_pixels(self, points: Floats, rectangle: Rectangle) -> Floats:
-        """Points (P, 2) of the map's axes to pixels from the rectangle's top left corner."""
+        """Convert points (P, 2) of the map's axes to pixels from the rectangle's upper left."""
         placed = self.map.transData.transform(points)
         x, y = placed[:, 0] - rectangle.left, self._view.height - placed[:, 1] - rectangle.top
         return np.column_stack([x, y])
 
-    def frame(self, moment: Moment) -> Picture:
-        """The page at a moment, (height, width, 3), without the picture of the cell."""
+    def draw(self, frame: Frame) -> Picture:
+        """Return the page for a frame, (height, width, 3), without the picture of the cell."""
         canvas = self._canvas
         canvas.restore_region(self._background)
         here = (
-            moment.time_s / self._unit.seconds
+            frame.time_s / self._unit.seconds
             if self._view.steps == "time"
-            else PER_AH_M2 * moment.capacity_Ah_m2
+            else PER_AH_M2 * frame.capacity_Ah_m2
         )
-        until = int(np.searchsorted(self._rows["time_s"], moment.time_s, side="right"))
-        now = (moment.voltage_V, moment.spread)
+        until = int(np.searchsorted(self._rows["time_s"], frame.time_s, side="right"))
+        now = (frame.voltage_V, frame.spread)
         for (axes, values, past, mark), value in zip(self._curves, now, strict=True):
             past.set_data(np.r_[self._abscissa[:until], here], np.r_[values[:until], value])
             mark.set_data([here], [value])
             axes.draw_artist(past)
             axes.draw_artist(mark)
-        counts = self._counts(moment.lithium_fraction)
+        counts = self._counts(frame.lithium_fraction)
         for bar, count in zip(self._bars, counts, strict=True):
             bar.set_height(count)
             self._bar_axes.draw_artist(bar)
@@ -224,24 +224,24 @@ class Stage:
         beyond = tallest > self._bar_axes.get_ylim()[1]
         self._tall.set_text(f"tallest bar: {tallest:.2f}" if beyond else "")
         self._bar_axes.draw_artist(self._tall)
-        mean = float(self._view.shown(np.array([moment.mean]))[0])
+        mean = float(self._view.shown(np.array([frame.mean]))[0])
         self._mean_line.set_xdata([mean, mean])
         self._bar_axes.draw_artist(self._mean_line)
-        self._words.set_text(self._said(moment, mean))
+        self._words.set_text(self._said(frame, mean))
         self.figure.draw_artist(self._words)
         return np.array(canvas.buffer_rgba())[: self._view.height, : self._view.size[0], :3]
 
-    def _said(self, moment: Moment, mean: float) -> str:
-        words = f"{self._unit.said(moment.time_s):<8}  {moment.voltage_V:.3f} V"
-        of_all = f"mean {self._view.symbol} = {mean:.3f}, s.d. {moment.spread:.3f}, by volume"
+    def _said(self, frame: Frame, mean: float) -> str:
+        words = f"{self._unit.said(frame.time_s):<8}  {frame.voltage_V:.3f} V"
+        of_all = f"mean {self._view.symbol} = {mean:.3f}, s.d. {frame.spread:.3f}, by volume"
         return f"{words}  {of_all}"
 
 
 def _fitting(title: str) -> str:
-    """A title that ends before the panels on the right begin."""
+    """Return a title that ends before the panels on the right begin."""
     return title if len(title) <= _LONGEST_TITLE else f"{title[: _LONGEST_TITLE - 1]}…"
 
 
 def _some(count: int, most: int) -> Sequence[int]:
-    """At most `most` of the numbers below `count`, evenly."""
+    """Return at most `most` of the numbers below `count`, spaced evenly."""
     return sorted({round(k) for k in np.linspace(0, count - 1, min(count, most))})

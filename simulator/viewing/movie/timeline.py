@@ -1,6 +1,6 @@
-"""When the frames of a movie are, and what the cell is like then: equal steps in time or charge.
+"""The times of a movie's frames, in equal steps of time or charge, and the cell's state at each.
 
-Between two samples everything is taken as a straight line in time, so that a movie runs evenly
+Between two samples everything is interpolated linearly in time, so that a movie runs evenly
 whatever the time steps of the run were.
 """
 
@@ -23,17 +23,17 @@ STEPS: tuple[Steps, ...] = ("charge", "time")
 
 
 @dataclass(frozen=True)
-class Moment:
-    """What a frame shows; N particles.
+class Frame:
+    """The state that a frame shows, with N particles.
 
     Attributes:
-        share: how far into the movie, 0 to 1.
+        share: elapsed share of the movie, 0 to 1.
         time_s: simulated time, s.
         voltage_V, current_A_m2, capacity_Ah_m2: of the cell, as in history.csv.
         mean, spread: mean and standard deviation of the particles' lithium fractions, by volume.
-        lithium_fraction: (N,) of the particles.
-        sample: number of the sample of the fields that is not after it.
-        weight: of the sample behind that one, 0 to 1.
+        lithium_fraction: (N,) lithium fractions of the particles.
+        sample: index of the last sample of the fields that is not after this time.
+        weight: weight of the sample after that one, 0 to 1.
     """
 
     share: float
@@ -49,15 +49,15 @@ class Moment:
 
 
 class Timeline:
-    """The moments of a movie.
+    """The frames of a movie.
 
     Args:
-        history: of the cell.
-        series: of the particles; where it ends early (a run that goes on) its last sample stays.
-        field_times_s: (F,) times for which fields exist.
-        frames: how many are wanted; one sample alone gives one frame.
-        steps: what is equal between neighbouring frames: the charge passed, charge and discharge
-            alike (a rest takes no frames), or time. Where no charge passed, it is time.
+        history: history of the cell.
+        series: the particles; if it ends early, in a run that is going on, its last sample stays.
+        field_times_s: (F,) times for which fields exist, s.
+        frames: the number of frames wanted; a single sample gives one frame.
+        steps: what is equal between neighbouring frames: time, or the charge passed, to which
+            charge and discharge both add (a rest takes no frames). If no charge passed, it is time.
 
     Raises:
         InputError: there are no samples yet.
@@ -82,8 +82,8 @@ class Timeline:
     def __len__(self) -> int:
         return len(self.times_s)
 
-    def moment(self, number: int) -> Moment:
-        """The moment of a frame, counted from 0."""
+    def frame(self, number: int) -> Frame:
+        """Return a frame by its number, counted from 0."""
         time = float(self.times_s[number])
         rows = self._history["time_s"].to_numpy()
 
@@ -94,7 +94,7 @@ class Timeline:
         fractions = self._series.lithium_fraction
         after = min(before + 1, len(fractions) - 1)
         sample, weight = bracket(self._fields, time)
-        return Moment(
+        return Frame(
             number / max(len(self) - 1, 1),
             time,
             cell("voltage_V"),
@@ -109,8 +109,10 @@ class Timeline:
 
 
 def bracket(times: Floats, time: float) -> tuple[int, float]:
-    """Number of the last of increasing times that is not after `time`, and the share of the way
-    to the next; the ends stay where they are."""
+    """Return the index of the last of increasing times not after `time`, and the share beyond.
+
+    The share is that of the way to the next time; before the first and after the last it is 0.
+    """
     before = int(np.clip(np.searchsorted(times, time, side="right") - 1, 0, len(times) - 1))
     if before == len(times) - 1:
         return before, 0.0
@@ -130,7 +132,7 @@ def _times(history: pd.DataFrame, begin: float, end: float, frames: int, steps: 
     if passed[-1] <= passed[0]:
         return even
     goals = np.linspace(passed[0], passed[-1], frames)
-    # Through a rest the charge stays: no goal lies strictly inside one.
+    # The charge does not change in a rest, so no goal lies strictly inside one.
     times = np.interp(goals, passed, inside)
     times[-1] = end
     return np.asarray(times, dtype=np.float64)
@@ -140,20 +142,20 @@ class Fields:
     """Fields between samples; each file is read once while a movie runs forwards.
 
     Args:
-        series: of the particles' domain.
+        series: fields of the particles' domain.
     """
 
     def __init__(self, series: FieldSeries) -> None:
         self._series = series
         self._kept: dict[int, Floats] = {}
 
-    def lithium_fraction(self, moment: Moment) -> Floats:
-        """(P,) at the points of the grid."""
-        first = self._sample(moment.sample)
-        if moment.weight == 0.0:
+    def lithium_fraction(self, frame: Frame) -> Floats:
+        """Return lithium fractions at the points of the grid, (P,)."""
+        first = self._sample(frame.sample)
+        if frame.weight == 0.0:
             return first
-        second = self._sample(moment.sample + 1)
-        return np.asarray(first + moment.weight * (second - first))
+        second = self._sample(frame.sample + 1)
+        return np.asarray(first + frame.weight * (second - first))
 
     def _sample(self, index: int) -> Floats:
         if index not in self._kept:

@@ -1,4 +1,4 @@
-"""Frames to MP4 and GIF, by the ffmpeg that imageio-ffmpeg brings along."""
+"""MP4 and GIF files from frames, by the ffmpeg that imageio-ffmpeg supplies."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ Picture = NDArray[np.uint8]
 
 _GIF_WIDTH = 960
 _GIF_FPS = 12.5
-"""A GIF counts hundredths of a second: 12.5 a second are 8 of them."""
+"""Frame rate of a GIF; its unit of time is a hundredth of a second, and a frame lasts 8 of them."""
 
 
 def write_mp4(path: Path, frames: Iterable[Picture], size: tuple[int, int], fps: float) -> int:
-    """Write frames as H.264 in the colours that every player takes (yuv420p).
+    """Write frames as H.264 in the colours that every player accepts (yuv420p).
 
     Args:
-        path: ends in .mp4; appears when it is whole.
+        path: a path ending in .mp4; the file appears when it is complete.
         frames: (height, width, 3) each.
         size: width and height, both even.
         fps: frames per second.
 
     Returns:
-        how many there were.
+        the number of frames.
 
     Raises:
         OutputError: the file cannot be written.
     """
     try:
-        # ffmpeg knows the kind by the ending.
+        # ffmpeg chooses the format by the ending.
         with new_beside(path, path.suffix) as partial:
             count = _encode(partial, frames, size, fps)
             put_output(partial, path)
@@ -71,12 +71,12 @@ def _encode(path: Path, frames: Iterable[Picture], size: tuple[int, int], fps: f
 
 
 def write_gif(path: Path, movie: Path, *, width: int = _GIF_WIDTH) -> None:
-    """Write a movie as GIF, with colours chosen for it.
+    """Write a movie as GIF, with a palette chosen for it.
 
     Args:
-        path: ends in .gif; appears when it is whole.
+        path: a path ending in .gif; the file appears when it is complete.
         movie: the MP4 file.
-        width: of the GIF in pixels; a narrower movie keeps its own.
+        width: width of the GIF, pixels; a narrower movie keeps its own.
 
     Raises:
         OutputError: the file cannot be written.

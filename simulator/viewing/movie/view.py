@@ -1,4 +1,4 @@
-"""What a movie shows, and how: the choices a user has."""
+"""The user's choices for a movie: what it shows, and how."""
 
 from __future__ import annotations
 
@@ -26,12 +26,13 @@ _LEAST_HEIGHT, _LARGEST_HEIGHT = 240, 2160
 
 @dataclass(frozen=True)
 class Cut:
-    """What is taken away of a cell in 3D, so that one sees inside.
+    """What is removed from a cell in 3D to show its inside.
 
     Attributes:
-        kind: "corner": the quarter nearest to the camera; "plane": all on its near side; "none".
-        axis: 0, 1 or 2 for x, y or z, of a plane.
-        place_um: where the plane lies, um; None: in the middle.
+        kind: "corner" removes the quarter nearest to the camera, "plane" all on its near side,
+            "none" nothing.
+        axis: normal of a plane: 0, 1 or 2 for x, y or z.
+        place_um: position of the plane, um; None places it in the middle.
     """
 
     kind: Literal["corner", "plane", "none"] = "corner"
@@ -40,10 +41,10 @@ class Cut:
 
 
 def read_cut(text: str) -> Cut:
-    """A cut as commands take it: "corner", "none", "y" or "y=11.5".
+    """Read a cut in the form that commands take: "corner", "none", "y" or "y=11.5".
 
     Raises:
-        ArgumentError: none of these.
+        ArgumentError: the text has none of these forms.
     """
     if text in ("corner", "none"):
         return Cut(kind="corner" if text == "corner" else "none")
@@ -69,16 +70,17 @@ class View:
     """How a movie looks.
 
     Attributes:
-        quantity: what colours the particles: the lithium fraction x, or what was extracted, 1 - x.
+        quantity: what colours the particles: the lithium fraction x, or the extracted share 1 - x.
         steps: what is equal between frames.
-        frames: how many.
-        fps: of them per second.
-        height: of the picture in pixels; the width is 16/9 of it.
-        cut: in 3D, what is taken away.
-        orbit_deg: in 3D, how far the camera goes round the cell, degrees.
-        section: show the plane y = const of a cell in 3D, as a cell in 2D is shown.
-        section_um: where that plane lies, um; None: in the middle.
-        formats: of the files.
+        frames: the number of frames.
+        fps: frames per second.
+        height: height of the picture, pixels; the width is 16/9 of it.
+        cut: what is removed from a cell in 3D.
+        orbit_deg: angle through which the camera orbits a cell in 3D, degrees.
+        section: whether to show the plane y = const of a cell in 3D in the same way as a cell in
+            2D.
+        section_um: position of that plane, um; None places it in the middle.
+        formats: formats of the files.
     """
 
     quantity: Quantity = "lithium_fraction"
@@ -122,29 +124,29 @@ class View:
         return 2 * round(self.height * 8 / 9), self.height
 
     def shown(self, lithium_fraction: Floats) -> Floats:
-        """What is coloured, from lithium fractions."""
+        """Return the values that are coloured, from lithium fractions."""
         return 1.0 - lithium_fraction if self.quantity == "extracted" else lithium_fraction
 
     @property
     def label(self) -> str:
-        """What is coloured, for axes."""
+        """The coloured quantity, for axes."""
         if self.quantity == "extracted":
             return "extracted lithium $1 - x$"
         return "lithium fraction $x$"
 
     @property
     def symbol(self) -> str:
-        """What is coloured, for a line of text."""
+        """The coloured quantity, for a line of text."""
         return "1 - x" if self.quantity == "extracted" else "x"
 
     @property
     def colours(self) -> Colormap:
-        """Yellow is full, whichever of the two numbers is shown."""
+        """The colour map, in which yellow is full whichever of the two quantities is shown."""
         name = style.FRACTION_COLOURS
         return colormaps[f"{name}_r" if self.quantity == "extracted" else name]
 
     def range(self, *lithium_fractions: Floats) -> tuple[float, float]:
-        """The range of the colours: least and largest value, rounded outwards to hundredths."""
+        """Return the range of the colours: the values' range, rounded outwards to hundredths."""
         shown = [self.shown(values) for values in lithium_fractions]
         low = np.floor(100 * min(float(values.min()) for values in shown) + 1e-9) / 100
         high = np.ceil(100 * max(float(values.max()) for values in shown) - 1e-9) / 100

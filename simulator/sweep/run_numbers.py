@@ -1,4 +1,4 @@
-"""The numbers a run adds to the table of its sweep, read from its results folder."""
+"""The numbers that a run contributes to the table of its sweep, read from its results folder."""
 
 from __future__ import annotations
 
@@ -23,16 +23,22 @@ from heterode.sweep.validity import codes_of
 Numbers = dict[str, Any]
 
 _SEED = 1
-"""Seed of k-means and permutations, one for all runs: they differ by their particles alone."""
+"""Seed of k-means and permutations; all runs share it, so that only their particles differ."""
 
 
-def measure(
+def numbers_of_run(
     path: Path, wanted: WantedInstant, settings: Settings, voltage_at: Sequence[str] = ()
 ) -> Numbers:
-    """Cost, voltages, spread and heterogeneity of a run that is complete.
+    """Return the cost, voltages, spread and heterogeneity of a complete run, by column.
+
+    Args:
+        path: the results folder.
+        wanted: the moment at which heterogeneity is analysed.
+        settings: the settings of the estimators.
+        voltage_at: set points at which the voltage is reported; see `heterode.sweep.set_points`.
 
     Raises:
-        InputError: its files are missing or damaged.
+        InputError: the run's files are missing or damaged.
     """
     begin = time.perf_counter()
     folder = ResultsFolder(path)
@@ -49,13 +55,13 @@ def measure(
     try:
         numbers |= heterogeneity(run, wanted, settings)
     except InputError as error:
-        # Too few particles or all alike: the other numbers stand.
+        # If there are too few particles or all are alike, the other numbers are still valid.
         numbers["remark"] = str(error)
     return numbers | {"measure_s": time.perf_counter() - begin}
 
 
 def cost(manifest: Mapping[str, Any]) -> Numbers:
-    """What a run took."""
+    """Return what a run cost, from its manifest."""
     wall = manifest["wall_s"]
     return {
         "particles": manifest["particles"],
@@ -73,7 +79,10 @@ def cost(manifest: Mapping[str, Any]) -> Numbers:
 
 
 def voltages(history: pd.DataFrame, points: Sequence[SetPoint]) -> Numbers:
-    """The voltage when each set point is first passed, linear between rows; nan where it is not."""
+    """Return the voltage where each set point is first passed; nan if it is not passed.
+
+    Between rows of the history the voltage is interpolated linearly.
+    """
     found: Numbers = {}
     for point in points:
         away = history[point.column].to_numpy() - point.value
@@ -89,10 +98,10 @@ def voltages(history: pd.DataFrame, points: Sequence[SetPoint]) -> Numbers:
 
 
 def heterogeneity(run: RunParticles, wanted: WantedInstant, settings: Settings) -> Numbers:
-    """L* with its null, and the correlation length, at a moment of a run.
+    """Return L* with its null distribution and the correlation length at a moment of a run.
 
     Raises:
-        InputError: too few particles, all alike, or the run never gets to the moment.
+        InputError: there are too few particles, all are alike, or the run never reaches the moment.
     """
     points = run.points(find_instant(run, wanted).index)
     request = with_bins(Request(settings), [points])
@@ -100,7 +109,7 @@ def heterogeneity(run: RunParticles, wanted: WantedInstant, settings: Settings) 
 
 
 def of_analysis(found: Heterogeneity) -> Numbers:
-    """The numbers of the table among all those of an analysis."""
+    """Return those numbers of an analysis that enter the table."""
     scale, fit = found.scale, found.variogram
     low, middle, high = (float(q) for q in scale.null_quantiles_um)
     return {

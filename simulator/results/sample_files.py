@@ -1,4 +1,4 @@
-"""One observer that keeps history, particle series and fields of a run in step."""
+"""Writer that keeps the history, particle series and fields of a run consistent."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from heterode.results.storage import make_durable
 
 @dataclass(frozen=True)
 class Written:
-    """How much of a run is in its files.
+    """How much of a run its files hold.
 
     Attributes:
-        rows: of the history.
-        particles: samples of the particle series.
-        fields: samples of the fields.
-        stops: tables of the particles at voltage stops.
-        digests: of this much of each file that grows, by its name within the folder; empty where
-            an earlier version kept none.
+        rows: the number of rows of the history.
+        particles: the number of samples of the particle series.
+        fields: the number of samples of the fields.
+        stops: the number of particle tables at voltage stops.
+        digests: digests of this part of each file that grows, by its name within the folder; empty
+            if an earlier version kept none.
     """
 
     rows: int
@@ -40,24 +40,25 @@ class Written:
 
     @classmethod
     def from_dict(cls, entry: Mapping[str, Any]) -> Self:
-        """What `dataclasses.asdict` made of it."""
+        """Return the record that `dataclasses.asdict` turned into a dictionary."""
         digests = {name: PrefixDigest(**one) for name, one in entry.get("digests", {}).items()}
         return cls(**{**entry, "digests": digests})
 
 
-class Recorder:
-    """Writes each sample to the results folder; used on rank 0 alone.
+class SampleFiles:
+    """Writes each sample to the results folder; used on rank 0 only.
 
     Args:
-        folder: a folder just created, or an earlier run's.
-        particles: N.
-        grids: the domains' grids, for the fields.
-        keep: what to go on from in an earlier run's files; the rest is cut off. None starts anew.
+        folder: a folder that was just created, or that of an earlier run.
+        particles: the number of particles, N.
+        grids: the grids of the domains, for the fields.
+        keep: how much to keep of an earlier run's files, the rest being cut off; None starts new
+            ones.
         table: the particles, for the tables at voltage stops.
-        accepted: the earlier run's files were altered, and are gone on with as they are.
+        accepted: whether the earlier run's files were altered and are continued as they are.
 
     Attributes:
-        written: what the samples recorded amount to, those of `complete` left out.
+        written: how much is recorded, without what `complete` added.
 
     Raises:
         OutputError: the folder cannot be written.
@@ -79,7 +80,8 @@ class Recorder:
             rows, samples, kept, stopped = keep.rows, keep.particles, keep.fields, keep.stops
             lines = keep.digests[SUMS].count if keep.digests else None
         self._folder = folder
-        # Before the files that it lists: what a kill leaves behind it is not relied on.
+        # The list is cut back before the files that it names, since entries after a kill are not
+        # used.
         self._sums = DigestList(folder.sums, keep=lines)
         self._fields = FieldWriter(
             folder.fields,
@@ -111,13 +113,20 @@ class Recorder:
         particles: bool = True,
         stop: float | None = None,
     ) -> None:
-        """Write a sample: with `fields` if it has them, to the series if `particles`, and with a
-        table of its own at a voltage stop (V).
+        """Write a sample to the history, and as requested to the other files.
+
+        Args:
+            sample: the sample.
+            fields: its fields, if they are to be written.
+            particles: whether it enters the particle series.
+            stop: the voltage of the stop that it reached, V, for a table of its own; None for no
+                stop.
 
         Raises:
-            OutputError: disk full or folder gone; the samples before are intact.
+            OutputError: the disk is full or the folder gone; the earlier samples are intact.
         """
-        # The history's row comes last: once it is there, so is the rest of the sample.
+        # The row of the history is written last, so that the rest of the sample exists if the row
+        # does.
         if fields is not None:
             self._fields.write(sample.time_s, fields)
         if particles:
@@ -129,12 +138,12 @@ class Recorder:
         self._last = (fields is not None, particles)
 
     def complete(self, sample: Sample, fields: FieldValues) -> None:
-        """Write what `record` was not given of the last sample, which ends the files for now.
+        """Write what `record` was not given of the last sample, which completes the files for now.
 
-        A run that goes on from `written` cuts it off again.
+        A run that resumes from `written` cuts this off again.
 
         Args:
-            sample: the last one recorded.
+            sample: the last sample that was recorded.
             fields: its fields.
 
         Raises:
@@ -164,10 +173,10 @@ class Recorder:
         self._series.close()
 
     def list_finished(self) -> Mapping[str, PrefixDigest]:
-        """Add the files that grew until now to the list of digests, as the run has ended.
+        """Add the files that have grown to the list of digests, now that the run has ended.
 
         Returns:
-            digests of all of every file that grew, the list among them.
+            the digest of every file that grew, including the list, each over the whole file.
 
         Raises:
             OutputError: as in `record`.
@@ -197,7 +206,7 @@ class Recorder:
         }
 
     def _present(self) -> list[tuple[str, str]]:
-        """The files written once that are there: their names and digests."""
+        """Return the names and digests of the existing files that are written once."""
         folder = self._folder
         paths = [folder.particles, *self._fields.files, *self._stops.files]
         there = (path for path in paths if path.is_file())

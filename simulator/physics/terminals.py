@@ -1,0 +1,39 @@
+"""The currents through the cell's terminals, as the parameters ask for them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from heterode.materials import arrhenius, lithium_metal_exchange_current
+from heterode.parameters import Parameters
+from heterode.physics.kinetics import Contact, LithiumMetal, SurfaceCurrent, UniformCollector
+
+IDEAL_CONTACT = 1e-10
+"""Contact resistance of the ideal reference phi_l = 0, ohm m^2: 1 nV at 10 A m^-2."""
+
+
+def lithium_metal(p: Parameters) -> SurfaceCurrent:
+    """The current that deposits lithium, or that of an ideal reference in its place."""
+    metal = p.lithium_metal
+    if metal.kinetics == "ideal":
+        return Contact("phi_l", IDEAL_CONTACT)
+    scale = lithium_metal_exchange_current(
+        np.float64(p.electrolyte.initial_concentration),
+        rate_constant=metal.rate_constant
+        * arrhenius(metal.rate_constant_activation_energy, p.temperature),
+        lithium_concentration=metal.lithium_concentration,
+        anodic_transfer=metal.anodic_transfer,
+    )
+    return LithiumMetal(float(scale), metal.anodic_transfer, metal.symmetry, p.temperature)
+
+
+def collector(p: Parameters, area: float) -> SurfaceCurrent:
+    """The current out of the carbon through a contact, or one that is the same everywhere.
+
+    Args:
+        p: of the cell.
+        area: of the contact, m^2 (2D: m).
+    """
+    if p.collector.connection == "uniform_flux":
+        return UniformCollector(area)
+    return Contact("phi_s", p.collector.contact_resistance)
