@@ -221,8 +221,8 @@ def newest(
     if short:
         raise InputError(
             f"{folder.path}: its files hold less than its checkpoints count on "
-            f"({'; '.join(damaged)}). Nothing was changed. Restore them from a copy, or start again "
-            "with another --out"
+            f"({'; '.join(damaged)}). Nothing was changed. Restore them from a copy, or start "
+            "again with another --out"
         )
     raise ResumeError(
         f"{folder.path}: no checkpoint is usable ({'; '.join(damaged)}). Nothing was changed. "
