@@ -37,16 +37,6 @@ class Balances:
         self.charge = 0.0
         self._errors = dict.fromkeys(self._start, 0.0)
 
-    @property
-    def lithium(self) -> float:
-        """The error of the particles' lithium."""
-        return self._lithium(self._errors)
-
-    @property
-    def salt(self) -> float:
-        """The error of the electrolyte's salt."""
-        return self._errors["salt"]
-
     def _lithium(self, by_name: Mapping[str, float]) -> float:
         return by_name[self._table.lithium.conserved]
 
