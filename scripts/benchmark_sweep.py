@@ -119,7 +119,8 @@ def loop(sweep: Path, folder: Path, count: int, first: int) -> None:
 
     from heterode.heterogeneity.compiled import limit_threads
     from heterode.parameters import load_parameters
-    from heterode.runs.stages import Simulation
+    from heterode.runs.recorder import Recorder
+    from heterode.runs.whole import lay_out, observed_by, run_through
     from heterode.sweep.folder import SweepFolder
     from heterode.sweep.run_numbers import numbers_of_run
 
@@ -129,7 +130,8 @@ def loop(sweep: Path, folder: Path, count: int, first: int) -> None:
     for run in plan.unique()[first::count]:
         place = folder / run.id
         parameters = load_parameters(plan.base, run.overrides)
-        Simulation(parameters, place, MPI.COMM_SELF, quiet=True).run()
+        observers = observed_by(Recorder(place), parameters, quiet=True)
+        run_through(*lay_out(parameters, observers, MPI.COMM_SELF))
         numbers = numbers_of_run(place, asked.wanted, asked.settings, asked.voltage_at)
         seconds = float(str(numbers["wall_s"])) + float(str(numbers["measure_s"]))
         (folder / f"{run.id}.seconds").write_text(f"{seconds}", encoding="utf-8")

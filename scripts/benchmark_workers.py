@@ -20,7 +20,7 @@ from petsc4py import PETSc
 from heterode.base.ranks import on_root
 from heterode.geometry.cache import mesh_for
 from heterode.parameters import load_parameters
-from heterode.runs.stages import penalty_factors
+from heterode.particles.drawn_penalties import penalty_factors
 from heterode.solver.algebra.linear import LinearSolver
 from heterode.solver.discretisation.electrode_mesh import distribute
 from heterode.solver.model import CellModel

@@ -1,4 +1,21 @@
-"""heterode: heterogeneity of battery electrodes, simulated and measured with one ruler."""
+"""heterode: heterogeneity of battery electrodes, simulated and measured with one ruler.
+
+    import heterode
+
+    parameters = heterode.Parameters.load("params/quickstart.toml")
+    results = heterode.run(parameters.with_values({"geometry.particles": 10}), "results/ten")
+
+    with heterode.prepare(parameters) as cell:
+        for step in cell:
+            print(step.sample.time_s, step.sample.voltage_V)
+
+Parameters      an input file, or tables; `with_values`, `toml`
+run, Results    the command `heterode run`, and what it wrote; `load` reads an earlier run's
+prepare         a cell for a loop of your own; a `Prepared`, which yields a `Step` at a time
+Observer        whoever watches a run: `Recorder`, `Progress`, `Balances`, `Checkpoint`, or yours
+
+All names load what they need when they are first used.
+"""
 
 from __future__ import annotations
 
@@ -6,27 +23,75 @@ if __name__ != "heterode":
     # A second copy of every class, unequal to the first, would be loaded.
     raise ImportError("the package is called heterode: import heterode, not simulator")
 
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from heterode.runs.loaded import Results
+    from heterode.base.errors import CompileError, InputError, ResumeError, SolveError
+    from heterode.base.signals import StoppedError
+    from heterode.parameters.model import Parameters
+    from heterode.results.sample import FieldGrid, Sample
+    from heterode.results.storage import AlteredError, OutputError
+    from heterode.runs.loaded import Results, load
+    from heterode.runs.observer import Coming, Ending, Kept, Observer, Start, Step, Wants
+    from heterode.runs.observers import Balances, Checkpoint, Progress
+    from heterode.runs.prepared import Prepared
+    from heterode.runs.recorder import Recorder
+    from heterode.runs.whole import prepare, run
 
 __version__ = "0.1.0"
 
+__all__ = [
+    "AlteredError",
+    "Balances",
+    "Checkpoint",
+    "Coming",
+    "CompileError",
+    "Ending",
+    "FieldGrid",
+    "InputError",
+    "Kept",
+    "Observer",
+    "OutputError",
+    "Parameters",
+    "Prepared",
+    "Progress",
+    "Recorder",
+    "Results",
+    "ResumeError",
+    "Sample",
+    "SolveError",
+    "Start",
+    "Step",
+    "StoppedError",
+    "Wants",
+    "load",
+    "prepare",
+    "run",
+]
 
-def load(folder: Path | str, *, accept_altered: bool = False) -> Results:
-    """The results of a run, as tables and plots: see `heterode.runs.loaded`.
+_HOMES = {
+    "base.errors": ("CompileError", "InputError", "ResumeError", "SolveError"),
+    "base.signals": ("StoppedError",),
+    "parameters.model": ("Parameters",),
+    "results.sample": ("FieldGrid", "Sample"),
+    "results.storage": ("AlteredError", "OutputError"),
+    "runs.loaded": ("Results", "load"),
+    "runs.observer": ("Coming", "Ending", "Kept", "Observer", "Start", "Step", "Wants"),
+    "runs.observers": ("Balances", "Checkpoint", "Progress"),
+    "runs.prepared": ("Prepared",),
+    "runs.recorder": ("Recorder",),
+    "runs.whole": ("prepare", "run"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
-    Args:
-        folder: results folder, also of a run that goes on or was broken off.
-        accept_altered: go on with files that are not as the run wrote them.
 
-    Raises:
-        InputError: no such folder, it is not a results folder, or its files were altered.
-    """
-    # Imported when it is called: the command line starts without pandas and matplotlib.
-    from heterode.runs import loaded
+def __getattr__(name: str) -> Any:
+    """Load what is asked for: the command line starts without NumPy, pandas and DOLFINx."""
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)
 
-    return loaded.load(folder, accept_altered=accept_altered)
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

@@ -23,7 +23,7 @@ from helpers.refusals import one_line
 from helpers.synthetic import SyntheticRun, synthetic_run
 from heterode.base.errors import InputError
 from heterode.parameters import Parameters, load_parameters
-from heterode.results import Manifest, OutputError, Recorder, ResultsFolder, read_manifest
+from heterode.results import Manifest, OutputError, ResultsFolder, SampleFiles, read_manifest
 from heterode.results.checkpoint import (
     Checkpoint,
     Checkpoints,
@@ -153,7 +153,7 @@ def test_full_disk_keeps_the_one_before(tmp_path: Path) -> None:
 # -- cutting results back ---------------------------------------------------------------------
 
 
-def record(recorder: Recorder, run: SyntheticRun, samples: range) -> None:
+def record(recorder: SampleFiles, run: SyntheticRun, samples: range) -> None:
     for i in samples:
         sample, fields = run.samples[i]
         recorder.record(sample, fields if i % 3 == 0 else None, particles=i % 2 == 0)
@@ -183,9 +183,9 @@ def test_results_go_on_as_if_they_had_not_been_broken(
 ) -> None:
     count = len(run.samples)
     whole, broken = (ResultsFolder.create(tmp_path / name) for name in ("whole", "broken"))
-    with Recorder(whole, len(run.discs), run.grids) as recorder:
+    with SampleFiles(whole, len(run.discs), run.grids) as recorder:
         record(recorder, run, range(count))
-    with Recorder(broken, len(run.discs), run.grids) as recorder:
+    with SampleFiles(broken, len(run.discs), run.grids) as recorder:
         record(recorder, run, range(at))
         written = recorder.written
         # Killed some samples later, one of them complete only in part; then a torn row.
@@ -194,7 +194,7 @@ def test_results_go_on_as_if_they_had_not_been_broken(
     with broken.history.open("ab") as file:
         file.write(b"1234.5,3.9")
     for _ in range(2):  # also when cutting back is itself interrupted and repeated
-        recorder = Recorder(broken, len(run.discs), run.grids, keep=written)
+        recorder = SampleFiles(broken, len(run.discs), run.grids, keep=written)
     assert recorder.written == written
     record(recorder, run, range(at, count))
     recorder.close()
@@ -203,7 +203,7 @@ def test_results_go_on_as_if_they_had_not_been_broken(
 
 def test_the_rest_of_the_last_sample_is_written_once(tmp_path: Path, run: SyntheticRun) -> None:
     folder = ResultsFolder.create(tmp_path / "out")
-    with Recorder(folder, len(run.discs), run.grids) as recorder:
+    with SampleFiles(folder, len(run.discs), run.grids) as recorder:
         record(recorder, run, range(6))
         written = recorder.written
         for _ in range(2):
@@ -224,7 +224,7 @@ def under_way(tmp_path: Path, run: SyntheticRun, parameters: Parameters) -> Resu
     folder.start_manifest(parameters=parameters.to_si_dict())
     run.discs.write_csv(folder.particles)
     checkpoints = Checkpoints(folder.checkpoint)
-    with Recorder(folder, len(run.discs), run.grids) as recorder:
+    with SampleFiles(folder, len(run.discs), run.grids) as recorder:
         for part in (range(3), range(3, 6)):
             record(recorder, run, part)
             recorder.make_durable()

@@ -30,7 +30,7 @@ from heterode.results.fields import FieldWriter
 from heterode.results.manifest import Manifest
 from heterode.results.stops import StopTables
 from heterode.results.written import RECORD, write_output
-from heterode.runs import stages
+from heterode.runs import prepared
 from heterode.viewing.figures import Drawing, draw_figures
 
 LEFTOVER = ".heterode-0a1b2c3d.partial"
@@ -327,7 +327,7 @@ def test_results_stay_until_there_is_something_new(
     def fails(*given: object) -> None:
         raise error
 
-    monkeypatch.setattr(stages, "build_cell", fails)
+    monkeypatch.setattr(prepared, "build_cell", fails)
     words = [*short_run("charge at C/2 for 1 min"), "--quiet", "--out", str(out), how]
     assert main(words) == 3
     assert {name: (out / name).read_bytes() for name in names(out)} == before

@@ -202,7 +202,7 @@ def test_fault_in_the_program(ranks: int, faulty: list[int], tmp_path: Path) -> 
     where = f"on rank {faulty[0]} of 2: " if ranks else ""
     for part in (
         f"heterode: failed: {where}a fault of the program (ZeroDivisionError: a fault nobody "
-        "foresaw, at simulation.py:",
+        "foresaw, at runs/prepared.py:",
         "HETERODE_TRACEBACK=1",
         "Results so far: out; --resume goes on from the last checkpoint",
     ):

@@ -138,7 +138,7 @@ WRONG = {
     ],
     "solver.time.march": [
         "from heterode.results.history import History",
-        "import heterode.runs.stages",
+        "import heterode.runs.prepared",
         "from heterode.solver.model import CellModel",
         "import gmsh",
         "print('step accepted')",
@@ -150,7 +150,7 @@ WRONG = {
     "heterogeneity.analysis": ["from heterode.points.run import PointsOfRun", "import gmsh"],
     "base.errors": ["from heterode.materials import arrhenius"],
     "viewing.movie.space": ["import jinja2", "from heterode.reporting import page"],
-    "reporting.page": ["import matplotlib.pyplot", "import heterode.runs.stages"],
+    "reporting.page": ["import matplotlib.pyplot", "import heterode.runs.prepared"],
     "viewing.style": ["import sys\nname = sys.argv[1]", "from mpi4py import MPI"],
     "nowhere.at_all": ["x = 1"],
     "loose": ["x = 1"],
@@ -223,7 +223,7 @@ def test_workers_of_a_sweep_load_no_pictures() -> None:
 
 
 def test_heavy_libraries_would_be_noticed() -> None:
-    assert {"dolfinx", "mpi4py"} <= loaded_after("import heterode.runs.stages") & HEAVY
+    assert {"dolfinx", "mpi4py"} <= loaded_after("import heterode.runs.prepared") & HEAVY
 
 
 # -- tests and scripts ------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from heterode.progress import Journey, Progress, progress_line, simulated_time, wall_time
+from heterode.progress import Display, Journey, progress_line, simulated_time, wall_time
 from heterode.progress.panel import course
 from heterode.protocol import Group, parse_item, parse_steps
 from heterode.results import Sample
@@ -58,7 +58,7 @@ def last_panel(stream: io.StringIO) -> str:
 def drive(stream: io.StringIO, updates: int, seconds: float, quiet: bool = False) -> str:
     """A run of `updates` equal steps, `seconds` of wall time each."""
     clock = Clock()
-    progress = Progress(stream, quiet=quiet, clock=clock)
+    progress = Display(stream, quiet=quiet, clock=clock)
     for i in range(updates + 1):
         progress.update(SAMPLE, 312.0, i / updates)
         clock.now += seconds
@@ -119,7 +119,7 @@ def test_a_panel_never_wraps(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_what_is_said_stands_above_the_panel() -> None:
     stream, clock = Terminal(), Clock()
-    progress = Progress(stream, clock=clock, title="My run")
+    progress = Display(stream, clock=clock, title="My run")
     progress.update(SAMPLE, 312.0, 0.1)
     clock.now += 1.0
     progress.say("'charge at C/2' met its voltage [4.5 V]")
@@ -167,7 +167,7 @@ def test_quiet_is_silent(stream: io.StringIO) -> None:
 
 def test_remaining_time_follows_a_steady_pace() -> None:
     clock, stream = Clock(), Terminal()
-    progress = Progress(stream, clock=clock)
+    progress = Display(stream, clock=clock)
     for i in range(51):
         progress.update(SAMPLE, 1.0, i / 100)
         clock.now += 2.0
@@ -176,7 +176,7 @@ def test_remaining_time_follows_a_steady_pace() -> None:
 
 def test_remaining_time_forgets_a_slow_start() -> None:
     clock, stream = Clock(), Terminal()
-    progress = Progress(stream, clock=clock)
+    progress = Display(stream, clock=clock)
     # The first hundredth takes a minute, each later one a second.
     for i in range(51):
         progress.update(SAMPLE, 1.0, i / 100)
@@ -186,17 +186,17 @@ def test_remaining_time_forgets_a_slow_start() -> None:
 
 def test_the_hint_stands_in_for_the_fraction() -> None:
     stream = Terminal()
-    Progress(stream, 2 * SAMPLE.time_s, clock=Clock()).update(SAMPLE, 1.0)
+    Display(stream, 2 * SAMPLE.time_s, clock=Clock()).update(SAMPLE, 1.0)
     assert " 50 %" in stream.getvalue()
     stream = Terminal()
-    Progress(stream, clock=Clock()).update(replace(SAMPLE, time_s=0.0), 1.0)
+    Display(stream, clock=Clock()).update(replace(SAMPLE, time_s=0.0), 1.0)
     assert "%" not in stream.getvalue()
     assert "left" not in stream.getvalue()
 
 
 def test_a_closed_stream_does_not_stop_the_run() -> None:
     stream = Terminal()
-    progress = Progress(stream, clock=Clock())
+    progress = Display(stream, clock=Clock())
     stream.close()
     progress.update(SAMPLE, 1.0, 0.5)
     progress.close()
@@ -204,7 +204,7 @@ def test_a_closed_stream_does_not_stop_the_run() -> None:
 
 def test_nothing_to_say_prints_nothing() -> None:
     stream = Terminal()
-    Progress(stream, clock=Clock()).close()
+    Display(stream, clock=Clock()).close()
     assert stream.getvalue() == ""
 
 

@@ -38,6 +38,7 @@ def test_every_command_does_what_it_says(copied: Path) -> None:
         assert (report / "lithium_fraction.png").stat().st_size > 10_000
     assert (copied / "quickstart.msh").is_file()
 
+    said = []
     for number, program in enumerate(blocks(README, "python")):
         path = copied / f"example_{number}.py"
         path.write_text(program)
@@ -45,7 +46,15 @@ def test_every_command_does_what_it_says(copied: Path) -> None:
             [sys.executable, path], cwd=copied, capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stderr
-        assert len(done.stdout.splitlines()) == 21  # a heading and 20 particles
+        said.append(done.stdout)
+    table, run, loop, optimum = said
+    assert len(table.splitlines()) == 21  # a heading and 20 particles
+    assert len(run.splitlines()) == 4
+    assert (copied / "results" / "python" / "history.csv").is_file()
+    assert re.fullmatch(r"\d+ s, 3\.\d\d\d V: particle [0-4]\n", loop)
+    # C/2 of this cell is some 3 A/m^2: 10 mV take tens of ohm cm^2.
+    (resistance,) = re.findall(r"resistance: ([0-9.]+) ohm", optimum)
+    assert 10 < float(resistance) < 100
 
 
 def test_its_protocol_is_one(tmp_path: Path) -> None:

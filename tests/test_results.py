@@ -25,8 +25,8 @@ from heterode.results import (
     Manifest,
     OutputError,
     ParticleSeries,
-    Recorder,
     ResultsFolder,
+    SampleFiles,
     collect_versions,
     particle_series,
     read_fields,
@@ -332,7 +332,7 @@ def test_recorder_flushes_the_series_when_the_run_breaks(tmp_path: Path, run: Sy
     folder = ResultsFolder.create(tmp_path / "out")
 
     def broken_run() -> None:
-        with Recorder(folder, len(run.discs), run.grids) as recorder:
+        with SampleFiles(folder, len(run.discs), run.grids) as recorder:
             for sample, fields in run.samples[:5]:
                 recorder.record(sample, fields if sample.accepted % 2 == 0 else None)
             raise RuntimeError("the solve failed")

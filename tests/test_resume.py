@@ -32,7 +32,7 @@ from helpers.surroundings import PATIENCE
 from heterode.cli import main
 from heterode.results import read_history, read_manifest
 from heterode.results.checkpoint import list_checkpoints
-from heterode.runs.stages import Simulation
+from heterode.runs.observers import Checkpoint
 from heterode.solver.algebra.bordered import BorderedSolver
 from heterode.solver.time.stepper import Stepper
 
@@ -184,13 +184,13 @@ def test_spheres_by_fieldsplit(tmp_path: Path) -> None:
 
 def test_checkpoints_by_the_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     written: dict[str, list[int]] = {}
-    save = Simulation._save
+    save = Checkpoint._save
 
-    def saving(self):
-        save(self)
-        written[every].append(self._cell.stepper.steps)
+    def saving(self, kept, accepted):
+        save(self, kept, accepted)
+        written[every].append(accepted)
 
-    monkeypatch.setattr(Simulation, "_save", saving)
+    monkeypatch.setattr(Checkpoint, "_save", saving)
     for every in ("0 s", "1 ms", "10 min"):
         written[every] = []
         words = short_run("charge at C/2 for 1 min", "rest for 1 min")
@@ -345,9 +345,9 @@ def test_memory_is_that_of_the_largest_piece(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     out = tmp_path / "out"
-    monkeypatch.setattr("heterode.runs.stages.peak_memory", lambda: 7_000_000_000)
+    monkeypatch.setattr("heterode.runs.prepared.peak_memory", lambda: 7_000_000_000)
     broken_at(2, out, arguments())
-    monkeypatch.setattr("heterode.runs.stages.peak_memory", lambda: 1_000_000_000)
+    monkeypatch.setattr("heterode.runs.prepared.peak_memory", lambda: 1_000_000_000)
     assert main([*arguments(), "--out", str(out), "--resume"]) == 0
     assert read_manifest(out / "manifest.json")["peak_memory_bytes"] == 7_000_000_000
 

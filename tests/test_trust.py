@@ -25,7 +25,9 @@ from heterode.results.json_record import record_text
 from heterode.results.manifest import INDENT
 from heterode.results.marks import NOTE
 from heterode.results.written import write_output
-from heterode.runs.stages import Simulation
+from heterode.runs.observers import Checkpoint
+from heterode.runs.prepared import Prepared
+from heterode.runs.recorder import Recorder
 
 STEPS = ("charge at C/2 for 40 s", "rest for 20 s")
 CHECKPOINTS = (4, 8)
@@ -44,16 +46,16 @@ class KilledError(BaseException):
 def killed(out: Path) -> None:
     """A run that is gone at an accepted step, some steps after its last checkpoint."""
     with pytest.MonkeyPatch.context() as patch:
-        record = Simulation._record
+        observed = Prepared._observed
 
-        def recording(self, *arguments, **more):
-            if self._cell.stepper.steps == KILLED_AT:
+        def observing(self, marched):
+            if self.cell.stepper.steps == KILLED_AT:
                 raise KilledError
-            return record(self, *arguments, **more)
+            return observed(self, marched)
 
-        patch.setattr(Simulation, "_record", recording)
-        patch.setattr(Simulation, "_abandon", lambda self, error: None)
-        patch.setattr(Simulation, "_due", lambda self: self._cell.stepper.steps in CHECKPOINTS)
+        patch.setattr(Prepared, "_observed", observing)
+        patch.setattr(Prepared, "_leave", lambda self, error: None)
+        patch.setattr(Checkpoint, "_is_due", lambda self, coming: coming.accepted in CHECKPOINTS)
         with pytest.raises(KilledError):
             main([*words(), "--out", str(out)])
 
@@ -177,16 +179,15 @@ def test_checkpoints_and_report_are_looked_at(
 
 def test_a_run_can_be_read_at_every_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
-    record = Simulation._record
+    observe = Recorder.observe
 
-    def recording(self, *arguments, **more):
-        sample = record(self, *arguments, **more)
-        found = examine(self._claimed.folder)
+    def observing(self, step):
+        observe(self, step)
+        found = examine(self.claimed.claim.folder)
         seen.append((found.covers, found.problems))
-        return sample
 
-    monkeypatch.setattr(Simulation, "_record", recording)
-    monkeypatch.setattr(Simulation, "_due", lambda self: True)
+    monkeypatch.setattr(Recorder, "observe", observing)
+    monkeypatch.setattr(Checkpoint, "_is_due", lambda self, coming: coming.accepted > 0)
     assert main([*words(), "--out", str(tmp_path / "out")]) == 0
     assert len(seen) > 10
     assert set(seen) == {("prefix", ())}

@@ -294,7 +294,7 @@ def test_compared_with_what_the_other_program_says(
 ) -> None:
     program = stand_in(tmp_path, "a remark", "# PyBaMM 1.2, ", *answer(results, voltage=-1e-3))
     assert main(["twin", str(results), "--python", str(program)]) == 0
-    assert "run less twin: 1.00 mV rms, 1.00 mV at most" in capsys.readouterr().out
+    assert "run minus DFN: 1.00 mV rms, 1.00 mV at most" in capsys.readouterr().out
     twin = json.loads((results / "report" / "twin.json").read_text())
     assert twin["comparison"]["rms voltage difference [mV]"] == pytest.approx(1.0)
     assert twin["versions"]["pybamm"] == "1.2"
@@ -313,7 +313,7 @@ def test_a_twin_that_ends_early_is_compared_as_far(
 ) -> None:
     program = stand_in(tmp_path, "# PyBaMM 1.2, ended early: event: empty", *answer(results, 5))
     assert main(["twin", str(results), "--python", str(program)]) == 0
-    assert "the twin ended at " in capsys.readouterr().out
+    assert "the DFN ended at " in capsys.readouterr().out
     table = pd.read_csv(results / "report" / "twin.csv")
     assert table["twin_voltage_V"].notna().sum() == 5
 

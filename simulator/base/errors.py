@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
 
 LONGEST_LINE = 560
 """Longest message, characters; the file names and values in a message can be of any length."""
@@ -110,6 +112,11 @@ class SolveError(Exception):
         self.time_s = time_s
         self.step_s = step_s
         self.voltage_V = voltage_V
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """How it is sent to other ranks."""
+        numbers = {"time_s": self.time_s, "step_s": self.step_s, "voltage_V": self.voltage_V}
+        return partial(type(self), self.reason, **numbers), ()
 
 
 class CompileError(LineError):

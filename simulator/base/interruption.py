@@ -21,11 +21,18 @@ class Interruption(Noted):
 
     def agreed(self) -> int:
         """The signal any rank has received, 0 for none. Collective."""
-        return self.agreed_with(False)[0]
+        return self.agreed_with()[0]
 
-    def agreed_with(self, wish: bool) -> tuple[int, bool]:
-        """The signal any rank has received, and whether any rank has this wish. Collective."""
-        local = np.array([self.number, int(wish)], dtype=np.int64)
+    def is_agreed(self) -> bool:
+        """Whether any rank has received a signal. Collective."""
+        return self.agreed() != 0
+
+    def agreed_with(self, *wishes: bool) -> tuple[int, list[bool]]:
+        """The signal any rank has received, and for each wish whether any rank has it. Collective.
+
+        It is one exchange, however many wishes there are.
+        """
+        local = np.array([self.number, *wishes], dtype=np.int64)
         found = np.empty_like(local)
         self._comm.Allreduce(local, found, op=MPI.MAX)
-        return int(found[0]), bool(found[1])
+        return int(found[0]), [bool(wish) for wish in found[1:]]

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import os
 import pickle
+import sys
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 Result = TypeVar("Result")
+Raised = TypeVar("Raised", bound=BaseException)
 
 _SIZE_VARIABLES = ("OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "PMIX_SIZE", "MPI_LOCALNRANKS")
 _RANK_VARIABLES = (
@@ -88,12 +91,17 @@ def is_agreed(error: BaseException) -> bool:
     return bool(getattr(error, _AGREED, False))
 
 
+def as_agreed(error: Raised) -> Raised:
+    """Mark an error that every rank raises at this moment."""
+    setattr(error, _AGREED, True)
+    return error
+
+
 def _raise(own: Exception | None, others: Exception | None) -> None:
     """Raise this rank's own error, or else that of another rank."""
     error = own if own is not None else others
     if error is not None:
-        setattr(error, _AGREED, True)
-        raise error
+        raise as_agreed(error)
 
 
 def _portable(error: Exception | None) -> Exception | None:
@@ -111,3 +119,43 @@ def _portable(error: Exception | None) -> Exception | None:
         return type(error)(str(error))
     except Exception:
         return RuntimeError(f"{type(error).__name__}: {error}")
+
+
+FORWARDING_S = 0.5
+"""Time for a launcher to pass on what a rank said last, on a machine under load."""
+
+
+def end_all(comm: Any, code: int) -> None:
+    """End all ranks: the others may be waiting for this one, and would for ever."""
+    if comm.size > 1:
+        # A launcher drops what ranks said a moment before it ends them.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        time.sleep(FORWARDING_S)
+        comm.Abort(code)
+
+
+def end_all_if_uncaught(comm: Any) -> None:
+    """From now on an exception that nobody catches, on any rank, ends all ranks.
+
+    What all ranks raise alike is shown by rank 0 alone.
+    """
+    shown = sys.excepthook
+    if comm.size == 1 or isinstance(shown, _EndingAll):
+        return
+    sys.excepthook = _EndingAll(shown, comm)
+
+
+class _EndingAll:
+    """Shows an exception, and ends all ranks."""
+
+    def __init__(self, shown: Callable[..., Any], comm: Any) -> None:
+        self._shown, self._comm = shown, comm
+
+    def __call__(self, kind: Any, error: BaseException, trace: Any) -> None:
+        if self._comm.rank == 0 or not is_agreed(error):
+            self._shown(kind, error, trace)
+        else:
+            # Rank 0 is to speak first.
+            time.sleep(FORWARDING_S)
+        end_all(self._comm, 1)

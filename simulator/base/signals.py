@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 import time
 from types import FrameType, TracebackType
 from typing import Any, Self
@@ -22,6 +23,20 @@ forwards the signals it receives to the program inside.
 """
 
 
+class StoppedError(KeyboardInterrupt):
+    """A signal ended a run in order, on every rank.
+
+    It is a KeyboardInterrupt, so that a loop over runs ends with it as well.
+
+    Args:
+        number: of the signal.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"stopped by signal {number}")
+        self.number = number
+
+
 class Noted:
     """Context manager that records the arrival of any of `SIGNALS`.
 
@@ -39,7 +54,9 @@ class Noted:
         self._first_at: dict[int, float] = {}
 
     def __enter__(self) -> Self:
-        for number in SIGNALS:
+        # Python lets the main thread alone decide on signals: in others they are not noted.
+        main = threading.current_thread() is threading.main_thread()
+        for number in SIGNALS if main else ():
             self._before[number] = signal.signal(number, self._note)
         return self
 
@@ -57,5 +74,6 @@ class Noted:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        for number, handler in self._before.items():
+        before, self._before = self._before, {}
+        for number, handler in before.items():
             signal.signal(number, handler)

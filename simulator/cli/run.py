@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,6 @@ from heterode.cli.results_folder import add_accept_altered, mind
 
 if TYPE_CHECKING:
     from heterode.parameters import Parameters
-    from heterode.runs.stages import Simulation
 
 
 def add(commands: Any) -> None:
@@ -53,35 +53,38 @@ def _run(options: argparse.Namespace, comm: Any) -> int:
         if comm.rank == 0 and not options.quiet:
             print(f"completed already\nresults: {folder}")
         return DONE
-    simulation_of = together(comm, _solver)
-    simulation = simulation_of(
-        parameters,
+    together(comm, _load_solver)
+    from heterode.runs.recorder import Recorder
+    from heterode.runs.whole import lay_out, observed_by, run_through
+
+    recorder = Recorder(
         folder,
-        quiet=options.quiet,
         overwrite=options.overwrite,
         resume=options.resume,
         accept_altered=options.accept_altered,
     )
+    observers = observed_by(recorder, parameters, quiet=options.quiet)
+    setting, crew = lay_out(parameters, observers)
     if comm.rank == 0 and not options.quiet:
         if renamed and not options.resume:
             text = f"{_first_folder(parameters)} is there already: this run goes to {folder}"
             print(f"heterode: {text}", file=sys.stderr, flush=True)
         from heterode.runs.description import describe_regimes
 
-        print("\n".join(["Regimes", *describe_regimes(parameters, simulation.summary)]), flush=True)
+        print("\n".join(["Regimes", *describe_regimes(parameters, setting.summary)]), flush=True)
     try:
-        outcome = simulation.run()
+        outcome = run_through(setting, crew)
     except (InputError, ResumeError):
         raise
     except Exception as error:
         return _fault(error, folder, comm)
     if comm.rank == 0:
         place = f"Results so far: {folder}"
-        if not outcome.begun:
+        if not recorder.begun:
             place = f"The earlier results in {folder} are as they were"
         if outcome.status == "failed":
             print(f"heterode: failed: {outcome.reason}. {place}", file=sys.stderr)
-        elif not outcome.begun:
+        elif not recorder.begun:
             print(f"heterode: {outcome.reason}. {place}", file=sys.stderr)
         elif not options.quiet:
             print(f"{outcome.status}: {outcome.reason}\nresults: {folder}")
@@ -104,11 +107,9 @@ def _say_page(folder: Path) -> None:
         print(f"page: {page}")
 
 
-def _solver() -> type[Simulation]:
+def _load_solver() -> None:
     # All ranks have to learn if a rank lacks one of the heavy libraries that are loaded here.
-    from heterode.runs.stages import Simulation
-
-    return Simulation
+    import_module("heterode.runs.whole")
 
 
 def _fault(error: Exception, folder: Path, comm: Any) -> int:
@@ -149,16 +150,6 @@ def _default_folder(parameters: Parameters, comm: Any, *, latest: bool) -> Path:
 
 
 def _is_completed(folder: Path, parameters: Parameters, comm: Any, accept_altered: bool) -> bool:
-    from heterode.base.ranks import on_root
-    from heterode.runs.resuming import stage
+    from heterode.runs.resuming import is_completed
 
-    def look() -> bool:
-        if stage(folder, parameters) != "completed":
-            return False
-        from heterode.results.trust import check_whole
-
-        check_whole(folder, mind, accept_altered=accept_altered)
-        return True
-
-    completed = on_root(comm, look)
-    return bool(comm.bcast(completed, root=0))
+    return is_completed(folder, parameters, comm, mind=mind, accept_altered=accept_altered)

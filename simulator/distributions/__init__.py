@@ -1,1 +1,1 @@
-"""The laws that particles are drawn from: diameters, penalty factors, Gaussian random fields."""
+"""The laws from which particles are drawn: diameters, penalty factors, Gaussian random fields."""

@@ -7,7 +7,7 @@ r"""Gaussian random fields at scattered points, and the correlation functions of
     spherical    rho(u) = 1 - 1.5 u + 0.5 u^3, 0 beyond u = 1
 
 All three are correlation functions in 2D and 3D (Chiles and Delfiner, Geostatistics, 2nd ed., 2012,
-section 2.5). Distances are straight lines: a periodic distance would need another rho.
+section 2.5). Distances are along straight lines; a periodic distance would need another rho.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ Floats = npt.NDArray[np.float64]
 Correlation = Literal["exponential", "spherical", "gaussian"]
 
 MOST_POINTS = 10_000
-"""Above this the matrix of all pairs (0.8 GB here) and its factor (about a minute) are too much."""
+"""Most points: here the matrix of all pairs takes 0.8 GB, and its factorisation about a minute."""
 
 NUGGET = 1e-9
-"""Added to C's diagonal: the matrix of a smooth rho is singular to rounding."""
+"""Number added to C's diagonal, since the matrix of a smooth rho is singular to rounding."""
 
 
 def _exponential(u: Floats) -> Floats:
@@ -45,7 +45,7 @@ CORRELATIONS: dict[Correlation, Callable[[Floats], Floats]] = {
     "spherical": _spherical,
     "gaussian": _gaussian,
 }
-"""rho(u) of u = distance / length."""
+"""Correlation functions rho(u) of u = distance / length."""
 
 
 def gaussian_field(
@@ -55,19 +55,19 @@ def gaussian_field(
     length: float,
     correlation: Correlation = "exponential",
 ) -> Floats:
-    """Draw a field of mean 0 and variance 1, exactly: by the Cholesky factor of C.
+    """Draw a field of mean 0 and variance 1 exactly, by the Cholesky factor of C.
 
     Args:
-        points: (N, d), N up to MOST_POINTS.
-        rng: generator of this purpose alone; N normal numbers are drawn from it.
-        length: l, in the unit of the points; 0: values at different points are independent.
-        correlation: rho.
+        points: (N, d) positions, with N up to MOST_POINTS.
+        rng: generator for this purpose alone; N normal numbers are drawn from it.
+        length: l in the unit of the points; with 0, values at different points are independent.
+        correlation: name of rho.
 
     Returns:
-        (N,) values; the same for the same generator to rounding, whatever the number of ranks.
+        (N,) values, which depend on the generator alone (to rounding), not on the number of ranks.
 
     Raises:
-        ValueError: too many points.
+        ValueError: there are too many points.
     """
     count = len(points)
     white: Floats = rng.standard_normal(count)
@@ -75,7 +75,7 @@ def gaussian_field(
         return white
     if count > MOST_POINTS:
         raise ValueError(f"{count} points, more than {MOST_POINTS}")
-    # Imported where it is needed: the schema of the input file knows this module.
+    # Imported only here, since the schema of the input file imports this module.
     from scipy.spatial.distance import cdist
 
     covariance = CORRELATIONS[correlation](cdist(points, points) / length)

@@ -1,14 +1,15 @@
 """The law of particle diameters: one definition for packing, regime numbers, estimates and checks.
 
-Lognormal: ln d is normal about ln(median) with standard deviation sigma, cut at both ends: what
-falls outside [minimum, maximum] is drawn again (truncation, not clipping: no heap of particles at
-the bounds). Table: each diameter with its share of the particles. Monodisperse: one diameter.
+In a lognormal law, ln d is normal about ln(median) with standard deviation sigma and truncated at
+both ends: diameters outside [minimum, maximum] are drawn again (they are not clipped, so particles
+do not accumulate at the bounds). A table has the share of the particles with each diameter, and in
+a monodisperse law all have the same diameter.
 
-A law counts particles. A measured table may weigh by volume instead, as laser diffraction does;
-its weights are then divided by d^3, the volume of a sphere, in 2D as well: the sample that was
-measured consists of spheres.
+A law counts particles. A measured table may have weights by volume instead, as laser diffraction
+gives. Its weights are then divided by d^3, the volume of a sphere, also in 2D, since the measured
+powder consists of spheres.
 
-Lengths carry whatever unit the law was made with.
+Lengths have the unit with which the law was made.
 """
 
 from __future__ import annotations
@@ -26,18 +27,18 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 LEAST_SHARE = 1e-3
-"""Least share of a lognormal that must fall inside its bounds to be drawn from."""
+"""Least share of a lognormal law inside its bounds for which diameters can be drawn."""
 
 FARTHEST = 9.0
-"""Standard deviations from the median beyond which a normal law holds nothing (1e-19)."""
+"""Standard deviations from the median beyond which almost nothing (1e-19) of a normal law lies."""
 
 NODES = 200
-"""Nodes of Gauss' quadrature over a lognormal: moments come out to rounding error."""
+"""Number of Gauss nodes over a lognormal law; moments are then exact to rounding."""
 
 
 def _below(z: Floats) -> Floats:
-    """Share of the standard normal law below each z."""
-    # Not SciPy's: it takes as long to load as all the rest of reading a parameter file.
+    """Return the share of the standard normal law below each z."""
+    # SciPy's function is not used: loading it takes as long as reading a parameter file.
     return np.array([0.5 * math.erfc(-one / math.sqrt(2.0)) for one in z])
 
 
@@ -47,46 +48,50 @@ class SizeLaw(ABC):
     @property
     @abstractmethod
     def bounds(self) -> tuple[float, float]:
-        """Least and greatest diameter that can be drawn."""
+        """Return the least and the greatest diameter that can be drawn."""
 
     @property
     @abstractmethod
     def nodes(self) -> tuple[Floats, Floats]:
-        """(B,) diameters and (B,) shares of the particles that sum to 1: sums over them are means
-        over the law."""
+        """Return (B,) diameters and (B,) shares of the particles, which sum to 1.
+
+        Sums over them, weighted by the shares, are means over the law.
+        """
 
     @property
     @abstractmethod
     def median(self) -> float:
-        """Diameter that half of the particles do not exceed."""
+        """Return the diameter that half of the particles do not exceed."""
 
     @abstractmethod
     def sampler(self, random: np.random.Generator) -> Callable[[int], Floats]:
-        """A function that draws as many diameters as it is asked for, from one random stream."""
+        """Return a function that draws a given number of diameters from one random stream."""
 
     def moment(self, power: float) -> float:
-        """Mean of diameter**power over the particles."""
+        """Return the mean of diameter**power over the particles."""
         diameter, share = self.nodes
         return float(np.sum(share * diameter**power))
 
     def surface_radius(self, dimension: int) -> float:
-        """Radius of the ball with the same volume per surface as all particles together:
-        dimension * volume / surface, which is 3 V/A of spheres and 2 A/P of discs."""
+        """Return the radius of the ball with the particles' ratio of total volume to surface.
+
+        It is dimension * volume / surface: 3 V/A for spheres and 2 A/P for discs.
+        """
         return 0.5 * self.moment(dimension) / self.moment(dimension - 1)
 
     def mean_volume(self, dimension: int) -> float:
-        """Mean area of a disc (2D) or volume of a sphere (3D)."""
+        """Return the mean area of a disc (2D) or volume of a sphere (3D)."""
         factor = math.pi / 4.0 if dimension == 2 else math.pi / 6.0
         return factor * self.moment(dimension)
 
 
 @dataclass(frozen=True, eq=False)
 class Discrete(SizeLaw):
-    """Some diameters only.
+    """A law with a finite number of diameters.
 
     Attributes:
-        diameter: (B,), all different or not.
-        share: (B,) of the particles, sum 1; a share of 0 is never drawn.
+        diameter: (B,) diameters, which may recur.
+        share: (B,) shares of the particles, which sum to 1; with a share of 0 none is drawn.
     """
 
     diameter: Floats
@@ -94,8 +99,8 @@ class Discrete(SizeLaw):
 
     @classmethod
     def measured(cls, diameter: Floats, weight: Floats, *, by_volume: bool) -> Discrete:
-        """The law of a measured table with weights (B,) that count particles or their volume."""
-        # Relative to the largest, so that no power of a length in metres underflows.
+        """Return the law of a measured table; weights (B,) count particles or their volume."""
+        # Diameters are relative to the largest, so that no power of metres underflows.
         number = weight / (diameter / diameter.max()) ** 3 if by_volume else weight
         return cls(diameter, number / number.sum())
 
@@ -112,7 +117,7 @@ class Discrete(SizeLaw):
     def median(self) -> float:
         order = np.argsort(self.diameter)
         below = np.cumsum(self.share[order])
-        # 1e-12: shares that sum to one half but for rounding.
+        # The 1e-12 allows for rounding where shares sum to one half.
         first = int(np.searchsorted(below, 0.5 - 1e-12))
         return float(self.diameter[order][min(first, below.size - 1)])
 
@@ -124,12 +129,12 @@ class Discrete(SizeLaw):
 
 @dataclass(frozen=True)
 class Lognormal(SizeLaw):
-    """A lognormal law cut at both ends.
+    """A lognormal law that is truncated at both ends.
 
     Attributes:
-        location: exp of the mean of ln d, the median before the cut.
+        location: exp of the mean of ln d, which is the median before truncation.
         sigma: standard deviation of ln d.
-        minimum, maximum: where it is cut.
+        minimum, maximum: bounds of the diameters.
     """
 
     location: float
@@ -143,15 +148,15 @@ class Lognormal(SizeLaw):
 
     @cached_property
     def cut(self) -> Floats:
-        """(2,) the bounds in standard deviations from the median."""
+        """Bounds in standard deviations from the median, (2,)."""
         ratio = np.array([self.minimum, self.maximum]) / self.location
-        # The bounds of a law that is all but one diameter are infinitely far from it.
+        # If sigma is almost zero, the bounds are infinitely many standard deviations away.
         with np.errstate(over="ignore"):
             return np.asarray(np.log(ratio) / self.sigma, dtype=np.float64)
 
     @property
     def share_inside(self) -> float:
-        """Share of the uncut law that lies within the bounds."""
+        """Share of the law before truncation that lies within the bounds."""
         return float(np.diff(_below(self.cut))[0])
 
     @cached_property
@@ -166,7 +171,7 @@ class Lognormal(SizeLaw):
     def median(self) -> float:
         middle = float(np.mean(_below(self.cut)))
         if not 0.0 < middle < 1.0:
-            # Bounds so far out that all of the law lies beyond one of them: it ends there.
+            # All of the law lies beyond one of the bounds, so it ends at that bound.
             return float(np.clip(self.location, self.minimum, self.maximum))
         return self.location * math.exp(self.sigma * NormalDist().inv_cdf(middle))
 

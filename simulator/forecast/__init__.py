@@ -1,1 +1,1 @@
-"""What is known of a run before it is run: its regimes, its size, its time and memory."""
+"""Forecasts for a run: its regime numbers, its size, and the time and memory that it will take."""

@@ -1,12 +1,13 @@
-"""Regime numbers: what will limit a run, known before it is run.
+"""Regime numbers, which show what will limit a run before it starts.
 
-Reference state: lithium fraction x = 0.7, where |dU/dx| of NMC is near its least and the spread
-between particles near its greatest; salt at its initial concentration; the median penalty.
+The reference state has a lithium fraction of x = 0.7, where |dU/dx| of NMC is near its minimum and
+the spread between particles near its maximum, the initial salt concentration, and the median
+penalty. Its quantities are
 
     R     surface-equivalent radius, dim * volume / surface of all particles (3 V/A, in 2D 2 A/P)
-    i0    exchange current by the law in force (heterode.physics.exchange), without penalty
+    i0    exchange current of the chosen law (heterode.physics.exchange), without penalty
     I     current density of the fastest step, per collector area; t = capacity / I
-    i     I / (a L), the mean current density on particle surfaces, a = dim * eps_AM / R
+    i     I / (a L), the mean current density on particle surfaces, with a = dim * eps_AM / R
 """
 
 from __future__ import annotations
@@ -45,13 +46,13 @@ class Regime:
 
 @dataclass(frozen=True)
 class MeshSummary:
-    """What a mesh measures, for numbers that otherwise come from the nominal geometry.
+    """Measured dimensions of a mesh, which replace those of the nominal geometry.
 
     Attributes:
         particles: number of particles.
-        active_fraction: particle volume over cathode volume.
-        specific_surface: particle surface over cathode volume, m^-1.
-        coating_thickness, separator_thickness: m.
+        active_fraction: ratio of particle volume to cathode volume.
+        specific_surface: ratio of particle surface to cathode volume, m^-1.
+        coating_thickness, separator_thickness: thicknesses, m.
     """
 
     particles: int
@@ -62,7 +63,7 @@ class MeshSummary:
 
 
 def effective_radius(parameters: Parameters, mesh: MeshSummary | None = None) -> float:
-    """dim * volume / surface of all particles, m."""
+    """Return dim * volume / surface of all particles, m."""
     dimension = parameters.geometry.dimension
     if mesh is not None:
         return dimension * mesh.active_fraction / mesh.specific_surface
@@ -70,9 +71,9 @@ def effective_radius(parameters: Parameters, mesh: MeshSummary | None = None) ->
 
 
 def areal_capacity(parameters: Parameters, mesh: MeshSummary | None = None) -> float:
-    """Capacity between the ends of the voltage window per collector area, C m^-2.
+    """Return the capacity of the voltage window per collector area, C m^-2.
 
-    F c_max (x_low - x_high) eps_AM L. Divided by 3600 s it is the 1C current density, A m^-2.
+    It is F c_max (x_low - x_high) eps_AM L, and 3600 s times the 1C current density, A m^-2.
     """
     material, geometry = parameters.active_material, parameters.geometry
     least, most = material.lithium_fraction_window
@@ -82,14 +83,14 @@ def areal_capacity(parameters: Parameters, mesh: MeshSummary | None = None) -> f
 
 
 def _thicknesses(p: Parameters, mesh: MeshSummary | None) -> tuple[float, float]:
-    """The thicknesses of coating and separator, m."""
+    """Return the thicknesses of coating and separator, m."""
     if mesh is not None:
         return mesh.coating_thickness, mesh.separator_thickness
     return p.geometry.coating_thickness, p.geometry.separator_thickness
 
 
 def fastest_current(parameters: Parameters, mesh: MeshSummary | None = None) -> float | None:
-    """Largest current density that any step names, A m^-2; None without one."""
+    """Return the largest current density of any step, A m^-2; None if no step has one."""
     one_C = areal_capacity(parameters, mesh) / 3600.0
     potential = parameters.active_material.mean_potential
     steps = each_step(parameters.protocol.steps)
@@ -98,10 +99,10 @@ def fastest_current(parameters: Parameters, mesh: MeshSummary | None = None) -> 
 
 
 def median_penalty(parameters: Parameters, mesh: MeshSummary | None = None) -> float:
-    """Median of the penalty factors that will be drawn (of the table, when one is given).
+    """Return the median of the penalty factors that will be drawn, or of the given table.
 
-    Correlated factors that are rescaled by their largest lie a little higher, since so many are
-    fewer independent ones.
+    Correlated factors that are rescaled by their largest are a little higher, since they correspond
+    to fewer independent ones.
     """
     penalty = parameters.penalty
     if penalty.distribution == "none":
@@ -113,7 +114,7 @@ def median_penalty(parameters: Parameters, mesh: MeshSummary | None = None) -> f
 
 
 def exchange_current(parameters: Parameters, lithium_fraction: float) -> float:
-    """i0 at the initial salt concentration and the cell's temperature, without penalty, A m^-2."""
+    """Return i0 at the initial salt concentration, the cell's temperature and penalty 1, A m^-2."""
     law = exchange_law(
         parameters.active_material,
         salt_concentration=parameters.electrolyte.initial_concentration,
@@ -124,7 +125,7 @@ def exchange_current(parameters: Parameters, lithium_fraction: float) -> float:
 
 @dataclass(frozen=True)
 class _State:
-    """The quantities of the module's docstring, SI."""
+    """The quantities of the module's docstring in SI units."""
 
     L: float
     R: float
@@ -162,10 +163,11 @@ def _state(p: Parameters, mesh: MeshSummary | None) -> _State:
 
 
 def regime_numbers(parameters: Parameters, mesh: MeshSummary | None = None) -> list[Regime]:
-    """The numbers a user should see before a run, in the order in which they are read.
+    """Return the numbers that a user should see before a run, in the order of reading.
 
     Args:
-        mesh: measured active fraction and surface; without it the nominal geometry counts.
+        parameters: parameters of the run.
+        mesh: measured active fraction and surface; without it the nominal geometry is used.
     """
     s = _state(parameters, mesh)
     current = fastest_current(parameters, mesh)
@@ -181,7 +183,7 @@ def regime_numbers(parameters: Parameters, mesh: MeshSummary | None = None) -> l
 def _of_current(
     p: Parameters, s: _State, current: float, capacity: float, mesh: MeshSummary | None
 ) -> list[Regime]:
-    # A current beyond all bounds still has a time.
+    # Even a current beyond all bounds has a time.
     time = max(capacity / current, 1e-200)
     diffusion = s.R**2 / (s.D * time)
     ratio = current / (s.a * s.L) / (2.0 * s.pen * s.i0)
@@ -229,9 +231,9 @@ def _of_current(
 
 
 def _salt_drop(p: Parameters, current: float, mesh: MeshSummary | None) -> float:
-    """I (1 - t+)/F (L_sep/D_sep + L/(2 D_cathode)), mol m^-3.
+    """Return I (1 - t+)/F (L_sep/D_sep + L/(2 D_cathode)), mol m^-3.
 
-    Here the way around the particles counts too: (1 - eps_AM)^1.5, Bruggeman's estimate.
+    This includes the detour around the particles by Bruggeman's estimate (1 - eps_AM)^1.5.
     """
     c, T = p.electrolyte.initial_concentration, p.temperature
     functions, binder, separator = p.electrolyte.functions, p.carbon_binder, p.separator
@@ -315,7 +317,7 @@ def _read(value: float, *bands: tuple[float, str]) -> str:
 
 
 def expected_width(parameters: Parameters) -> float:
-    """Lateral width, m: the file's, or the one that holds its number of particles."""
+    """Return the width, m: that in the file, or the one that holds the file's particles."""
     geometry = parameters.geometry
     if geometry.width is not None:
         return geometry.width
@@ -326,7 +328,7 @@ def expected_width(parameters: Parameters) -> float:
 
 
 def expected_particles(parameters: Parameters) -> int:
-    """Number of particles: the file's, or as many as fill the width."""
+    """Return the number of particles: that in the file, or as many as fill the width."""
     geometry = parameters.geometry
     if geometry.particles is not None:
         return geometry.particles

@@ -1,13 +1,13 @@
-"""The ruler: heterogeneity of a value over particles, from whatever source they come.
+"""Estimators of the heterogeneity of a value over particles, whatever their source.
 
-Positions and values go in (MarkedPoints), four views come out (`analyse`):
+Given positions and values (MarkedPoints), `analyse` returns four views:
 
 A. density map        where the value is high or low
-B. correlogram        how alike particles are at a distance, against random marks
+B. correlogram        how similar particles are at a distance, compared with random marks
 C. cluster curve      mean and spread of the value over clusters of neighbours, by their size
 D. the same against the number of particles in a cluster
 
-and from C the scale of heterogeneity L*, always beside its null distribution, the fitted
+and, from C, the scale of heterogeneity L*, always together with its null distribution, the fitted
 correlation length and the size of the field.
 """
 

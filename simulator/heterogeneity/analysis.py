@@ -1,4 +1,4 @@
-"""All estimators together: one call from particles to numbers and tables."""
+"""All estimators together: one call turns particles into numbers and tables."""
 
 from __future__ import annotations
 
@@ -19,35 +19,35 @@ from heterode.heterogeneity.marks import Floats, MarkedPoints, checked
 from heterode.heterogeneity.scale import Scale, scale_of_heterogeneity
 from heterode.heterogeneity.variogram import VariogramFit, fit_variogram
 
-# Distances up to which pairs are shown where the field is larger, um.
+# Largest distance of the pairs shown if the field is larger, um.
 _FARTHEST_UM = 100.0
 
-# Each bin of each permutation is a number kept for every coefficient.
+# One number is kept for each bin of each permutation and each coefficient.
 _MOST_BINS = 2000
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What can be chosen; lengths in micrometres.
+    """Settings of the analysis; lengths are in micrometres.
 
     Attributes:
         bin_um: width of the distance bins.
-        max_um: largest distance; None for 100 um or half the longest side, whichever is less.
-        permutations: of the marks, for all null distributions; 0 for none.
-        level: of the envelopes.
+        max_um: largest distance; None for the lesser of 100 um and half the longest side.
+        permutations: permutations of the marks for all null distributions; 0 for none.
+        level: level of the envelopes.
         min_pairs: bins with fewer pairs hold NaN.
-        rank_pairs_cap: pairs per bin for Kendall's coefficient.
+        rank_pairs_cap: most pairs in a bin for Kendall's coefficient.
         ladder: numbers of clusters; None for 24 sizes.
-        seeds: k-means starts per size.
-        weighted: cluster means weighted by area or volume.
-        band: half-width of the band for L*, fraction of the range.
-        value_range: in place of the particles' own range.
-        bandwidth_um: of the density maps; None for twice the mean spacing.
+        seeds: k-means starts for each size.
+        weighted: whether cluster means are weighted by area or volume.
+        band: half-width of the band for L*, as a fraction of the range of values.
+        value_range: range used instead of the particles' own.
+        bandwidth_um: bandwidth of the density maps; None for twice the mean spacing.
         grid: cells along a map's longer side.
-        model: of the variogram.
+        model: model of the variogram.
 
     Raises:
-        InputError: a width, a distance or a number that is not above 0, or an unknown model.
+        InputError: a width, a distance or a number is not above 0, or the model is unknown.
     """
 
     bin_um: float = 10.0
@@ -79,7 +79,7 @@ class Settings:
             raise InputError(f"model = {self.model!r}; allowed are {', '.join(models)}.")
 
     def edges_um(self, fields: Sequence[MarkedPoints]) -> Floats:
-        """(B+1,) edges of the distance bins."""
+        """Return (B+1,) edges of the distance bins."""
         longest = max(float(field.sides_um.max()) for field in fields)
         reach = min(_FARTHEST_UM, 0.5 * longest) if self.max_um is None else self.max_um
         if reach / self.bin_um > _MOST_BINS:
@@ -97,11 +97,11 @@ class Heterogeneity:
     """Result of `analyse`.
 
     Attributes:
-        fields: as analysed.
-        settings: as used.
-        correlogram, variogram, curve, scale: of all fields pooled.
-        density: one map per field.
-        warnings: sentences a reader must see.
+        fields: the fields that were analysed.
+        settings: the settings that were used.
+        correlogram, variogram, curve, scale: the results for all fields pooled.
+        density: one map for each field.
+        warnings: sentences that a reader must see.
     """
 
     fields: tuple[MarkedPoints, ...]
@@ -114,9 +114,9 @@ class Heterogeneity:
     warnings: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """Every number, ready for JSON (NaN as None); units in the key names.
+        """Return every number, ready for JSON (with NaN as None) and with units in the keys.
 
-        Without the maps' pixels and the single permutations, which are given by quantiles.
+        The maps' pixels are left out, and quantiles replace the single permutations.
         """
         return {
             "fields": [export.field_dict(field) for field in self.fields],
@@ -130,10 +130,10 @@ class Heterogeneity:
         }
 
     def tables(self) -> dict[str, pd.DataFrame]:
-        """The curves as tables.
+        """Return the curves as tables.
 
-        "correlogram" has a row per distance bin, "variogram" per bin of the fit, "clusters" per
-        cluster size, "cluster_means" per cluster.
+        "correlogram" has a row for each distance bin, "variogram" for each bin of the fit,
+        "clusters" for each cluster size, and "cluster_means" for each cluster.
         """
         return {
             "correlogram": export.correlogram_table(self.correlogram),
@@ -148,15 +148,15 @@ def analyse(
     settings: Settings,
     rng: np.random.Generator,
 ) -> Heterogeneity:
-    """All estimators on one or more fields of view of the same kind, pooled.
+    """Apply all estimators to one or more fields of view of the same kind, pooled.
 
     Args:
-        fields: at least one, all of the same dimension.
-        settings: see there.
-        rng: one child of it goes to each purpose.
+        fields: at least one field; all have the same dimension.
+        settings: see `Settings`.
+        rng: generator; each purpose gets a child of its own.
 
     Raises:
-        InputError: no field, fields of different dimension, or settings that they do not allow.
+        InputError: there is no field, dimensions differ, or the fields do not allow the settings.
     """
     listed = checked(fields)
     pairs, clusters = rng.spawn(2)
@@ -169,7 +169,7 @@ def analyse(
         min_pairs=settings.min_pairs,
         rank_pairs_cap=settings.rank_pairs_cap,
     )
-    # Without permutations, or without pairs enough, the fit stands for itself.
+    # Without permutations, or with too few pairs, no test supports the fit.
     p_value = of_pairs.pearson.p_value
     variogram = fit_variogram(
         listed, model=settings.model, p_value=p_value if np.isfinite(p_value) else None
@@ -202,7 +202,7 @@ def analyse(
 
 
 def _warnings(of_pairs: Correlogram, variogram: VariogramFit, scale: Scale) -> list[str]:
-    """What a reader of L* and the curves must know."""
+    """Return sentences that a reader of L* and the curves must know."""
     found = []
     if scale.flag == "above":
         found.append(

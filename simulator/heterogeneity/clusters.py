@@ -1,4 +1,4 @@
-r"""Means of the value over clusters of neighbouring particles, by the clusters' size.
+r"""Means of the value over clusters of neighbouring particles, as a function of cluster size.
 
 The centres of the particles are partitioned by k-means into K clusters, for a ladder of K; a
 cluster's size is L = (A/K)^(1/2) in a field of area A, (V/K)^(1/3) in a volume V. With m_c the mean
@@ -6,11 +6,12 @@ over the n_c particles of cluster c,
 
     mean = sum_c m_c / K,    s_K^2 = sum_c (m_c - mean)^2 / (K - 1)
 
-Under random marks of variance S^2, E[s_K^2] = S^2 mean(1/n_c) for any partition, exactly; weighted
-by areas or volumes w, 1/n_c becomes sum w^2 / (sum w)^2. k-means itself weights all centres alike.
+Under random marks of variance S^2, E[s_K^2] = S^2 mean(1/n_c) holds exactly for any partition. With
+areas or volumes w as weights, 1/n_c becomes sum w^2 / (sum w)^2. k-means itself weights all centres
+equally.
 
-Several fields share out K by their areas; marks are permuted over all of them, so that a
-difference between fields counts as heterogeneity on a scale beyond a field's size.
+The K clusters are divided among several fields by their areas. Marks are permuted over all fields,
+so that a difference between fields counts as heterogeneity on a scale beyond a field's size.
 """
 
 from __future__ import annotations
@@ -28,38 +29,38 @@ from heterode.heterogeneity.lloyd import kmeans
 from heterode.heterogeneity.marks import Floats, Ints, MarkedPoints, checked
 from heterode.heterogeneity.pairs import PairGrid
 
-# Sizes of the ladder, and the fewest clusters whose spread says anything.
+# Number of cluster sizes in the ladder, and the fewest clusters with a meaningful spread.
 _SIZES = 24
 _FEWEST = 4
 
-# Permutations whose cluster means are kept in memory at a time.
+# Number of permutations whose cluster means are in memory at a time.
 _AT_ONCE = 32
 
 
 @dataclass(frozen=True, eq=False)
 class ClusterCurve:
-    """Cluster means for a ladder of S cluster sizes, one or more fields pooled.
+    """Cluster means for a ladder of S cluster sizes, with one or more fields pooled.
 
-    Sizes increase along the ladder, numbers of clusters decrease.
+    Sizes increase along the ladder, and numbers of clusters decrease.
 
     Attributes:
-        clusters: (S,) K, over all fields.
-        size_um: (S,) L = (extent / K)^(1/d).
-        particles_per_cluster: (S,) N / K.
-        cluster_means: S arrays of (K,) means, of the first k-means seed.
+        clusters: (S,) number K of clusters over all fields.
+        size_um: (S,) size L = (extent / K)^(1/d).
+        particles_per_cluster: (S,) mean number N / K.
+        cluster_means: S arrays of (K,) means for the first k-means seed.
         mean: (S,) mean over clusters (and seeds).
         sd: (S,) standard deviation over clusters (ddof 1), root mean square over seeds.
-        mean_by_seed, sd_by_seed: (seeds, S).
-        global_mean: of all particles.
+        mean_by_seed, sd_by_seed: (seeds, S) the same for each k-means seed.
+        global_mean: mean over all particles.
         value_sd: S, standard deviation of the particles' values (ddof 1).
         value_range: largest minus smallest value.
-        expected_sd: (S,) sqrt(S^2 mean(1/n_c)): random marks, exact.
+        expected_sd: (S,) sqrt(S^2 mean(1/n_c)), the exact value for random marks.
         null_mean, null_sd: (permutations, S) the same curve for permuted marks.
-        jackknife_mean, jackknife_sd: (blocks, S) without the clusters of one block (a sub-field);
+        jackknife_mean, jackknife_sd: (blocks, S) without the clusters in one block (a sub-field);
             NaN where fewer than two clusters are left.
-        field_size_um, field_mean, field_sd: (fields, S) of each field alone; NaN where it has
+        field_size_um, field_mean, field_sd: (fields, S) for each field alone; NaN where it has
             fewer than two clusters.
-        field_global_mean: (fields,) of all particles of each field.
+        field_global_mean: (fields,) mean over all particles of each field.
         weighted: whether means are weighted by the particles' weight.
         dimension, particles, fields: d, N and the number of fields.
         extent: sum of the windows' areas (um^2) or volumes (um^3).
@@ -104,15 +105,15 @@ def cluster_curve(
     """Cluster the centres by k-means for a ladder of K and average the values in each cluster.
 
     Args:
-        ladder: numbers of clusters over all fields, shared out by area; 24 of them from 4 (at
-            least one per field) to N/2 by default.
+        ladder: numbers of clusters, which are divided among the fields by area; by default 24
+            numbers from 4 (at least one for each field) to N/2.
         seeds: k-means starts for each K.
-        permutations: of the marks over all fields; 0 for none.
-        weighted: means weighted by area or volume.
-        rng: for k-means and permutations.
+        permutations: permutations of the marks over all fields; 0 for none.
+        weighted: whether means are weighted by area or volume.
+        rng: generator for k-means and permutations.
 
     Raises:
-        InputError: fields that cannot be pooled, or a ladder outside what they allow.
+        InputError: the fields cannot be pooled, or they do not allow the ladder.
     """
     listed = checked(fields)
     if seeds < 1 or permutations < 0:
@@ -163,7 +164,7 @@ def cluster_curve(
 
 
 class _PooledParticles:
-    """Particles of all fields in one row, each field's sorted by place."""
+    """The particles of all fields, one field after another, each sorted by place."""
 
     def __init__(self, fields: tuple[MarkedPoints, ...], weighted: bool) -> None:
         self.fields = fields
@@ -177,13 +178,13 @@ class _PooledParticles:
         self.blocks = SubFields(fields)
 
     def field_means(self) -> Floats:
-        """(fields,) mean of each field."""
+        """Return (fields,) the mean of each field."""
         ends = np.cumsum([len(field) for field in self.fields])[:-1]
         parts = zip(np.split(self.value, ends), np.split(self.weight, ends), strict=True)
         return np.array([np.average(value, weights=weight) for value, weight in parts])
 
     def permuted(self, permutations: int, rng: np.random.Generator) -> Floats:
-        """(N, M) deviations from the global mean, permuted over all fields."""
+        """Return (N, M) deviations from the global mean, permuted over all fields."""
         found = np.empty((self.value.size, permutations))
         for m in range(permutations):
             found[:, m] = rng.permutation(self.value - self.global_mean)
@@ -192,7 +193,7 @@ class _PooledParticles:
 
 @dataclass(frozen=True, eq=False)
 class _ClusterCount:
-    """One K: arrays (seeds, ...) as in ClusterCurve, without the last axis."""
+    """Results for one K: arrays (seeds, ...) as in ClusterCurve, without the last axis."""
 
     cluster_means: Floats
     mean: Floats
@@ -209,7 +210,7 @@ class _ClusterCount:
 def _at_count(
     pooled: _PooledParticles, clusters: int, permuted: Floats, rngs: Sequence[np.random.Generator]
 ) -> _ClusterCount:
-    """All that is kept of one number of clusters."""
+    """Compute all results for one number of clusters."""
     shares = _shares(clusters, pooled.fields)
     partitions = on_threads(lambda rng: _partition(pooled, shares, rng), rngs)
     done = [
@@ -222,7 +223,7 @@ def _at_count(
 
 
 def _partition(pooled: _PooledParticles, shares: Ints, rng: np.random.Generator) -> Ints:
-    """(N,) clusters, numbered through over the fields."""
+    """Return (N,) cluster numbers, which continue from field to field."""
     first = np.cumsum([0, *shares])
     parts = [
         first[f] + kmeans(positions, int(shares[f]), rng)[0]
@@ -234,7 +235,7 @@ def _partition(pooled: _PooledParticles, shares: Ints, rng: np.random.Generator)
 def _partition_statistics(
     pooled: _PooledParticles, labels: Ints, clusters: int, shares: Ints, permuted: Floats
 ) -> dict[str, Any]:
-    """Means over one partition's clusters, observed and permuted."""
+    """Return statistics of the means over one partition's clusters, observed and permuted."""
     held = np.bincount(labels, weights=pooled.weight, minlength=clusters)
     share = pooled.weight / held[labels]
     deviation: Floats = np.asarray(
@@ -267,7 +268,7 @@ def _partition_statistics(
 
 @compiled
 def spread(labels: Any, share: Any, marks: Any, clusters: int, begin: int, end: int) -> Any:
-    """(2, end - begin) mean and standard deviation over clusters for columns of (N, M) marks."""
+    """Return (2, end - begin) mean and deviation over clusters for columns of (N, M) marks."""
     sets = end - begin
     means = np.zeros((clusters, sets))
     for i in range(len(labels)):
@@ -286,7 +287,7 @@ def spread(labels: Any, share: Any, marks: Any, clusters: int, begin: int, end: 
 
 
 def _blocks_of_clusters(pooled: _PooledParticles, labels: Ints, shares: Ints) -> Ints:
-    """(K,) the sub-field in which each cluster's centre lies."""
+    """Return (K,) the sub-field in which each cluster's centre lies."""
     first = np.cumsum([0, *shares])
     offset = np.cumsum([0, *(len(p) for p in pooled.positions)])
     found = []
@@ -299,18 +300,18 @@ def _blocks_of_clusters(pooled: _PooledParticles, labels: Ints, shares: Ints) ->
 
 
 def _grouped(values: Floats, group: Ints, groups: int) -> tuple[Floats, Floats]:
-    """(groups,) mean and standard deviation of each group; NaN with fewer than two."""
+    """Return (groups,) mean and standard deviation of each group; NaN with fewer than two."""
     return _mean_and_sd(*_power_sums(values, group, groups))
 
 
 def _left_out(values: Floats, group: Ints, groups: int) -> tuple[Floats, Floats]:
-    """(groups,) mean and standard deviation of all but each group."""
+    """Return (groups,) mean and standard deviation without each group."""
     sums = _power_sums(values, group, groups)
     return _mean_and_sd(*(sums.sum(axis=1, keepdims=True) - sums))
 
 
 def _power_sums(values: Floats, group: Ints, groups: int) -> Floats:
-    """(3, groups) number, sum and sum of squares of each group."""
+    """Return (3, groups) number, sum and sum of squares of each group."""
     return np.array([np.bincount(group, values**power, groups) for power in (0, 1, 2)])
 
 
@@ -320,7 +321,7 @@ def _mean_and_sd(n: Floats, s: Floats, q: Floats) -> tuple[Floats, Floats]:
 
 
 def _ladder(given: Sequence[int] | None, fields: tuple[MarkedPoints, ...]) -> Ints:
-    """(S,) decreasing numbers of clusters."""
+    """Return (S,) decreasing numbers of clusters."""
     particles = sum(len(field) for field in fields)
     if given is None:
         steps = np.geomspace(max(_FEWEST, len(fields)), particles // 2, _SIZES)
@@ -336,13 +337,13 @@ def _ladder(given: Sequence[int] | None, fields: tuple[MarkedPoints, ...]) -> In
 
 
 def _shares(clusters: int, fields: tuple[MarkedPoints, ...]) -> Ints:
-    """(fields,) clusters of each field: by area, at least one, at most one per particle."""
+    """Divide clusters among the fields by area, at least one and at most one for each particle."""
     extents = np.array([field.extent for field in fields])
     most = np.array([len(field) for field in fields])
     wanted = clusters * extents / extents.sum()
     shares: Ints = np.clip(np.floor(wanted), 1, most).astype(np.int64)
     while shares.sum() != clusters:
-        # The field farthest from its due gives or takes one.
+        # The field whose number is farthest from its share gains or loses one.
         lack = wanted - shares
         if shares.sum() < clusters:
             shares[np.argmax(np.where(shares < most, lack, -np.inf))] += 1

@@ -1,8 +1,8 @@
-"""Two or more samples side by side: by the ranks of their values first, then by the values.
+"""Comparison of two or more data sets, first by the ranks of their values, then by the values.
 
-An optical intensity follows the lithium fraction monotonically at best, so ranks are what both
-have in common. Each particle's value is replaced by its normalised midrank (r - 1/2) / N over all
-fields of its sample: every sample then has the same distribution, and what differs is the pattern.
+An optical intensity follows the lithium fraction at best monotonically, so the two only have ranks
+in common. Each particle's value is replaced by its normalised midrank (r - 1/2) / N over all fields
+of its data set. Every data set then has the same distribution, and only the patterns differ.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from heterode.heterogeneity.marks import Floats, MarkedPoints
 
 @dataclass(frozen=True)
 class ComparedDataset:
-    """One of the samples compared.
+    """One of the data sets that are compared.
 
     Attributes:
-        name: as figures and tables show it.
-        values: its statistics.
-        ranks: the same of its normalised midranks.
+        name: name in figures and tables.
+        values: statistics of the values.
+        ranks: statistics of the normalised midranks.
     """
 
     name: str
@@ -37,7 +37,7 @@ class ComparedDataset:
 
 
 def normalised_ranks(fields: Sequence[MarkedPoints]) -> list[MarkedPoints]:
-    """The fields with midranks (r - 1/2) / N over all of them in place of the values."""
+    """Return the fields with midranks (r - 1/2) / N over all of them instead of the values."""
     pooled = np.concatenate([field.value for field in fields])
     ranks = (rankdata(pooled) - 0.5) / len(pooled)
     ends = np.cumsum([len(field) for field in fields])[:-1]
@@ -46,11 +46,11 @@ def normalised_ranks(fields: Sequence[MarkedPoints]) -> list[MarkedPoints]:
 
 
 def comparable(dimensions: Sequence[int], names: Sequence[str]) -> None:
-    """Refuse samples whose sizes mean different things.
+    """Refuse data sets whose cluster sizes cannot be compared.
 
     Args:
-        dimensions: 2 or 3, of each sample.
-        names: of the samples.
+        dimensions: number of dimensions of each data set, 2 or 3.
+        names: names of the data sets.
 
     Raises:
         InputError: some are 2D and others 3D.
@@ -69,45 +69,45 @@ def with_rank_statistics(
     """Add the statistics of the ranks to those of the values.
 
     Args:
-        values: statistics of each sample.
-        names: of the samples.
-        settings: as for the values; a fixed range of values does not hold for ranks.
-        seed: of the clusters and permutations.
+        values: statistics of each data set.
+        names: names of the data sets.
+        settings: settings of the values' statistics; their fixed range is not used for ranks.
+        seed: seed of the clusters and permutations.
 
     Raises:
         InputError: some are 2D and others 3D.
     """
     comparable([result.curve.dimension for result in values], names)
     plain = replace(settings, value_range=None)
-    samples = []
+    datasets = []
     for name, result in zip(names, values, strict=True):
         rng = np.random.default_rng(seed)
         ranks = analyse(normalised_ranks(result.fields), plain, rng)
-        samples.append(ComparedDataset(name, result, ranks))
-    return samples
+        datasets.append(ComparedDataset(name, result, ranks))
+    return datasets
 
 
 def excursion(result: Heterogeneity) -> Floats:
-    """(S,) how far mean and bar of the cluster curve reach from the global mean, in the range.
+    """Return (S,) the distance of mean plus bar from the global mean, in units of the range.
 
-    L* is where this falls below the half-width of the band for good.
+    From L* on, it stays below the half-width of the band.
     """
     curve, scale = result.curve, result.scale
     reach = np.abs(curve.mean - curve.global_mean) + curve.sd
     return np.asarray(reach / scale.value_range)
 
 
-def agreement(samples: Sequence[ComparedDataset]) -> list[dict[str, Any]]:
-    """Numbers for each pair of neighbours in the list, and the first with the last.
+def agreement(datasets: Sequence[ComparedDataset]) -> list[dict[str, Any]]:
+    """Compare each data set with the next one, and the first with the last.
 
     Returns:
-        dicts with the names, the root-mean-square difference of the rank correlations over the
-        distance bins both have, and L* of each by ranks and by values with their difference in
+        Dictionaries with the names, the root-mean-square difference of the rank correlations over
+        the common distance bins, and L* of each by ranks and by values, with their difference in
         units of its standard error (None where one is not converged).
     """
-    pairs = list(pairwise(samples))
-    if len(samples) > 2:
-        pairs.append((samples[0], samples[-1]))
+    pairs = list(pairwise(datasets))
+    if len(datasets) > 2:
+        pairs.append((datasets[0], datasets[-1]))
     return [
         {
             "samples": [a.name, b.name],
@@ -142,27 +142,29 @@ def _scales(a: Heterogeneity, b: Heterogeneity) -> dict[str, Any]:
     }
 
 
-def comparison_table(samples: Sequence[ComparedDataset]) -> pd.DataFrame:
-    """Every curve compared, in long form: sample, view, curve, x, unit of x, y, error of y."""
+def comparison_table(datasets: Sequence[ComparedDataset]) -> pd.DataFrame:
+    """Return every curve in long form, with columns sample, view, curve, x_um, y and sd."""
     parts = []
-    for sample in samples:
-        for view, result in (("ranks", sample.ranks), ("values", sample.values)):
+    for dataset in datasets:
+        for view, result in (("ranks", dataset.ranks), ("values", dataset.values)):
             found, curve = result.correlogram, result.curve
             for name in ("spearman", "kendall", "pearson", "moran"):
                 statistic = found.statistics[name]
                 parts.append(
-                    _part(sample.name, view, name, found.distance_um, statistic.value, statistic.sd)
+                    _part(
+                        dataset.name, view, name, found.distance_um, statistic.value, statistic.sd
+                    )
                 )
             size = curve.size_um
-            parts.append(_part(sample.name, view, "cluster_mean", size, curve.mean, curve.sd))
+            parts.append(_part(dataset.name, view, "cluster_mean", size, curve.mean, curve.sd))
             reach, none = excursion(result), np.full(len(size), np.nan)
-            parts.append(_part(sample.name, view, "cluster_excursion", size, reach, none))
+            parts.append(_part(dataset.name, view, "cluster_excursion", size, reach, none))
     return pd.concat(parts, ignore_index=True)
 
 
 def _part(
-    sample: str, view: str, curve: str, x_um: Floats, y: Floats, error: Floats
+    dataset: str, view: str, curve: str, x_um: Floats, y: Floats, error: Floats
 ) -> pd.DataFrame:
     return pd.DataFrame(
-        {"sample": sample, "view": view, "curve": curve, "x_um": x_um, "y": y, "sd": error}
+        {"sample": dataset, "view": view, "curve": curve, "x_um": x_um, "y": y, "sd": error}
     )

@@ -1,4 +1,4 @@
-"""Compiled loops, and the threads they run on."""
+"""Compiled loops, and the threads on which they run."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ F = TypeVar("F", bound=Callable[..., object])
 T = TypeVar("T")
 R = TypeVar("R")
 
-# A .numba_config.yaml of the working folder could name another folder to load machine code from. It
-# has been read by now, and its settings are taken back; $NUMBA_... still counts.
+# A .numba_config.yaml in the working folder could name another folder from which to load machine
+# code. numba has read it by now, so its settings are undone here; $NUMBA_... still counts.
 numba.core.config._config_fname = os.devnull
 _read_again: Callable[[], None] = numba.core.config.reload_config
 _read_again()
 
-# More threads than this were not measured.
+# Larger numbers of threads were not timed.
 MOST_THREADS = 4
 
 _limit = MOST_THREADS
 
 
 def limit_threads(count: int) -> None:
-    """Use no more than that many, where several such processes share the cores."""
+    """Limit the number of threads if several such processes share the cores."""
     global _limit
     _limit = count
 
 
 def compiled(function: F) -> F:
-    """Compile on the first call, without holding the interpreter's lock.
+    """Compile a function on its first call; it runs without holding the interpreter's lock.
 
-    The machine code is kept beside the module or in the user's cache folder; where neither can be
-    written to, each process compiles anew.
+    The machine code is kept beside the module or in the user's cache folder; if neither can be
+    written, each process compiles the function again.
     """
     try:
         kept = numba.njit(cache=True, nogil=True)(function)
@@ -50,12 +50,12 @@ def compiled(function: F) -> F:
 
 
 def threads() -> int:
-    """Cores that this process may keep busy, four at most; see `limit_threads`."""
+    """Return the number of cores that this process may use, at most four; see `limit_threads`."""
     return max(1, min(usable_cores(), MOST_THREADS, _limit))
 
 
 def on_threads(work: Callable[..., R], parts: Iterable[T]) -> list[R]:
-    """Results of the parts, in their order, so that they do not depend on the threads."""
+    """Return the results of the parts in their order, so they do not depend on the threads."""
     listed = list(parts)
     if threads() == 1 or len(listed) < 2:
         return [work(part) for part in listed]

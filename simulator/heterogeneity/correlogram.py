@@ -1,8 +1,9 @@
-r"""Correlation of the values of particle pairs by their distance.
+r"""Correlation of the values of particle pairs as a function of their distance.
 
-All pairs i < j of a field with edges[b] <= distance < edges[b+1] form bin b; each counts in both
-orders, so that nothing depends on the order of rows. With P pairs, their sums s1 = sum(v_i + v_j),
-s2 = sum(v_i^2 + v_j^2), s11 = sum v_i v_j, and mean M and variance S^2 of all N particles:
+All pairs i < j of a field with edges[b] <= distance < edges[b+1] form bin b. Each pair counts in
+both orders, so that nothing depends on the order of rows. With P pairs, their sums
+s1 = sum(v_i + v_j), s2 = sum(v_i^2 + v_j^2) and s11 = sum v_i v_j, and the mean M and the variance
+S^2 of all N particles, the statistics are
 
     m_b = s1 / 2P,   s_b^2 = s2 / 2P - m_b^2        over the bin's pairs
     pearson           r_b = (s11 / P - m_b^2) / s_b^2
@@ -13,8 +14,8 @@ s2 = sum(v_i^2 + v_j^2), s11 = sum v_i v_j, and mean M and variance S^2 of all N
     spearman          Pearson's coefficient of midranks among the bin's 2P ordered pairs
     kendall           tau-b of the 2P ordered pairs
 
-Every particle counts alike: weights (areas, volumes) do not enter here. Marks are permuted within
-each field, so that a difference between fields (of their illumination, say) is no structure.
+Every particle counts equally, whatever its weight (area, volume). Marks are permuted within each
+field, so that a difference between fields (in their illumination, say) does not count as structure.
 """
 
 from __future__ import annotations
@@ -57,11 +58,11 @@ class BinnedStatistic:
         value: (B,); NaN in bins with fewer than `min_pairs` pairs.
         expected: (B,) mean of the permutations.
         sd: (B,) standard deviation of the permutations.
-        envelope: (2, B) pointwise: each bin's value lies outside by chance with 1 - level.
-        band: (2, B) simultaneous: any bin lies outside by chance with 1 - level.
-        p_value: of the largest studentised deviation over all bins (the global test).
-        permutations: how many the null distribution rests on.
-        note: what was approximated, or "".
+        envelope: (2, B) pointwise bounds, which each bin leaves by chance with 1 - level.
+        band: (2, B) simultaneous bounds, which any bin leaves by chance with 1 - level.
+        p_value: p value of the largest studentised deviation over all bins (the global test).
+        permutations: number of permutations behind the null distribution.
+        note: sentence on an approximation, or "".
     """
 
     name: str
@@ -77,19 +78,19 @@ class BinnedStatistic:
 
 @dataclass(frozen=True, eq=False)
 class Correlogram:
-    """All coefficients of one or more fields, pooled, in B distance bins.
+    """All coefficients of one or more pooled fields in B distance bins.
 
     Attributes:
-        edges_um: (B+1,).
-        pairs: (B,) unordered pairs i < j per bin.
+        edges_um: (B+1,) edges of the bins.
+        pairs: (B,) number of unordered pairs i < j in each bin.
         distance_um: (B,) mean distance of the bin's pairs; NaN where there are none.
         bin_mean, bin_sd: (B,) mean and standard deviation of the values over the bin's pairs,
             each pair in both orders: gamma_b = bin_sd^2 (1 - r_b).
-        pearson ... mark_correlation: see the module's text.
-        kendall_pairs: (B,) pairs that Kendall's coefficient rests on (capped, drawn at random).
-        level: of the envelopes.
+        pearson ... mark_correlation: the coefficients in the module's docstring.
+        kendall_pairs: (B,) number of pairs for Kendall's coefficient (capped, drawn at random).
+        level: level of the envelopes.
         min_pairs: bins with fewer pairs hold NaN.
-        particles, fields: counts.
+        particles, fields: their numbers.
     """
 
     edges_um: Floats
@@ -112,7 +113,7 @@ class Correlogram:
 
     @property
     def chance(self) -> str:
-        """The p value of the rank correlation, in words; or why there is none."""
+        """Return the p value of the rank correlation in words, or why there is none."""
         found = self.spearman
         if np.isfinite(found.p_value):
             return f"p = {found.p_value:.2g}"
@@ -122,7 +123,7 @@ class Correlogram:
 
     @property
     def statistics(self) -> dict[str, BinnedStatistic]:
-        """By name, in the order of STATISTICS."""
+        """Return the statistics by name, in the order of STATISTICS."""
         return {name: getattr(self, name) for name in STATISTICS}
 
 
@@ -136,20 +137,21 @@ def correlogram(
     min_pairs: int = 30,
     rank_pairs_cap: int = 2_000_000,
 ) -> Correlogram:
-    """Correlate the values of particle pairs, binned by distance, pooled over fields.
+    """Correlate the values of particle pairs by their distance, pooled over fields.
 
     Args:
         fields: pairs are formed within a field only; marks are permuted within a field.
-        edges_um: (B+1,) increasing; pairs with edges[b] <= distance < edges[b+1] fall in bin b.
-        permutations: of the marks, for envelopes and global tests; 0 for none. Fewer are made
-            where they would take minutes, which the statistics' notes say.
-        rng: for the permutations and for drawing pairs above the cap.
-        level: of the envelopes.
+        edges_um: (B+1,) increasing; pairs with edges[b] <= distance < edges[b+1] form bin b.
+        permutations: permutations of the marks for envelopes and tests; 0 for none. Fewer are
+            made if they would take minutes, which the statistics' notes mention.
+        rng: generator for the permutations and for drawing pairs above the cap.
+        level: level of the envelopes.
         min_pairs: bins with fewer pairs hold NaN.
-        rank_pairs_cap: Kendall's coefficient uses at most this many pairs per bin.
+        rank_pairs_cap: Kendall's coefficient uses at most this many pairs in each bin.
 
     Raises:
-        InputError: fields that cannot be pooled, wrong edges, or too few permutations.
+        InputError: the fields cannot be pooled, the edges are wrong, or there are too few
+            permutations.
     """
     checked_permutations(permutations, level)
     pooled = Pooled(checked(fields), checked_edges(edges_um), rng, rank_pairs_cap)

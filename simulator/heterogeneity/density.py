@@ -1,15 +1,15 @@
-r"""Maps of the value over the field: where it is high, and where there are particles at all.
+r"""Maps of the value over the field, and of the density of the particles.
 
     value_density     sum_i v_i K_h(x - x_i) / sum_i v_i      as published; mostly shows particles
     particle_density  sum_i K_h(x - x_i) / E(x)
     ratio             sum_i v_i K_h(x - x_i) / sum_i K_h(x - x_i)      the local mean value
 
-K_h is a Gaussian of standard deviation h, E(x) its mass inside the window. The ratio needs no edge
-correction: E(x) cancels. Particles are shared out to the nearest grid points linearly and smoothed
-by convolution.
+K_h is a Gaussian of standard deviation h, and E(x) is its mass inside the window. The ratio needs
+no edge correction, since E(x) cancels. Particles are distributed linearly over the nearest grid
+points and smoothed by convolution.
 
-In 3D the maps show a plane, with the third direction in the kernel, as a polished section does; a
-projection would average over the thickness what is to be seen.
+In 3D the maps show a plane, as a polished section does, and the kernel includes the third
+direction. A projection would average the structure over the thickness.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from scipy.special import ndtr
 from heterode.base.errors import InputError
 from heterode.heterogeneity.marks import Floats, Ints, MarkedPoints
 
-# Standard deviations after which the kernel ends.
+# Reach of the kernel, in standard deviations.
 _TRUNCATE = 5.0
 
-# Cells per bandwidth at least: coarser, the cells themselves would smooth.
+# Least number of cells in a bandwidth: larger cells would smooth the map themselves.
 _CELLS_PER_BANDWIDTH = 2.0
 
-# Along the longer side: 17 million cells of a square.
+# Most cells along the longer side: 17 million cells in a square.
 _MOST_CELLS = 4096
 
-# Where fewer than this many particles per bandwidth squared are near, a local mean means nothing.
+# Least number of particles per squared bandwidth for which a local mean is meaningful.
 _FAINT = 1e-9
 
 
@@ -41,14 +41,14 @@ class DensityMap:
     """Smoothed maps on a regular grid.
 
     Attributes:
-        name: of the field.
+        name: name of the field.
         x_um, y_um: (nx,), (ny,) cell centres along the map's two directions.
         axes: names of these directions, such as ("x", "z").
         particle_density: (ny, nx) sum K / E, um^-2 (um^-3 in 3D).
         value_density: (ny, nx) sum v K / sum v, um^-2 (um^-3), as published, not edge-corrected;
             NaN if the values add up to 0.
         ratio: (ny, nx) sum v K / sum K, the local mean value; NaN where no particle is near.
-        edge: (ny, nx) E, mass of the kernel inside the window, in (0, 1].
+        edge: (ny, nx) mass E of the kernel inside the window, in (0, 1].
         bandwidth_um: standard deviation of the Gaussian kernel.
         plane_um: position of the map's plane along the third direction (3D), or None.
     """
@@ -73,17 +73,19 @@ def density_map(
     normal: int = 1,
     plane_um: float | None = None,
 ) -> DensityMap:
-    """Kernel maps of one field.
+    """Compute the kernel maps of one field.
 
     Args:
-        bandwidth_um: twice the mean spacing by default: some fifty particles weigh in, whatever
-            the size of the field (Scott's rule would widen with it).
-        grid: cells along the longer side; more where the bandwidth needs them.
-        normal: 3D: direction the map's plane is normal to (0, 1, 2).
-        plane_um: 3D: where it cuts; half-way by default.
+        points: the particles of the field.
+        bandwidth_um: twice the mean spacing by default, so that about fifty particles contribute
+            whatever the size of the field (with Scott's rule it would depend on that size).
+        grid: number of cells along the longer side; more where the bandwidth requires them.
+        normal: direction normal to the map's plane in 3D (0, 1, 2).
+        plane_um: position of the plane in 3D; half-way by default.
 
     Raises:
-        InputError: a bandwidth that is not above 0, fewer than 2 cells, a plane outside.
+        InputError: the bandwidth is not above 0, there are fewer than 2 cells, or the plane is
+            outside the field.
     """
     h = 2 * points.spacing_um if bandwidth_um is None else float(bandwidth_um)
     if not (h > 0 and np.isfinite(h)) or grid < 2:
@@ -131,7 +133,7 @@ def density_map(
 def _plane(
     points: MarkedPoints, h: float, normal: int, plane_um: float | None
 ) -> tuple[list[int], Floats, float, float | None]:
-    """The map's directions; in 3D each particle's kernel in the third and its mass inside."""
+    """Return the map's directions, and in 3D each particle's kernel along the third direction."""
     if points.dimension == 2:
         return [0, 1], np.ones(len(points)), 1.0, None
     if normal not in (0, 1, 2):
@@ -149,9 +151,9 @@ def _plane(
 
 
 def _shared_out(place: Floats, weight: Floats, cells: Ints) -> Floats:
-    """(ny, nx) weights of (N, 2) points in units of cells, shared among the four nearest centres.
+    """Distribute the weights of (N, 2) points, in units of cells, to the four nearest centres.
 
-    What falls beyond the outermost centres stays with them.
+    Weights beyond the outermost centres go to these centres. The result has the shape (ny, nx).
     """
     found = np.zeros(int(np.prod(cells)))
     low = np.floor(place).astype(int)
@@ -166,5 +168,5 @@ def _shared_out(place: Floats, weight: Floats, cells: Ints) -> Floats:
 
 
 def _mass(x: Floats, bounds: Floats, h: float) -> Floats:
-    """(n,) mass of the kernel around each x between two bounds."""
+    """Return (n,) the mass of the kernel round each x between two bounds."""
     return np.asarray(ndtr((bounds[1] - x) / h) - ndtr((bounds[0] - x) / h))

@@ -17,7 +17,7 @@ _QUANTILES = (0.025, 0.5, 0.975)
 
 
 def jsonable(value: Any) -> Any:
-    """Arrays as lists, NaN and infinities as None, NumPy's numbers as Python's; any nesting."""
+    """Turn nested arrays into lists, NaN and infinity into None, NumPy's numbers into Python's."""
     if isinstance(value, dict):
         return {key: jsonable(item) for key, item in value.items()}
     if isinstance(value, np.ndarray):
@@ -32,12 +32,12 @@ def jsonable(value: Any) -> Any:
 
 
 def extent_key(dimension: int) -> str:
-    """Key of an area or a volume."""
+    """Return the key of an area or a volume."""
     return f"extent_um{dimension}"
 
 
 def field_dict(field: MarkedPoints) -> dict[str, Any]:
-    """A field of view."""
+    """Return the numbers of a field of view."""
     found = {
         "name": field.name,
         "particles": len(field),
@@ -54,7 +54,7 @@ def field_dict(field: MarkedPoints) -> dict[str, Any]:
 
 
 def correlogram_dict(found: Correlogram) -> dict[str, Any]:
-    """All coefficients by name, and what they share."""
+    """Return all coefficients by name, and the numbers that they share."""
     shared = ("edges_um", "pairs", "distance_um", "bin_mean", "bin_sd", "kendall_pairs")
     plain = ("level", "min_pairs", "particles", "fields")
     numbers = {key: jsonable(getattr(found, key)) for key in shared + plain}
@@ -84,7 +84,7 @@ def _statistic_columns(found: BinnedStatistic) -> dict[str, Floats]:
 
 
 def variogram_dict(found: VariogramFit, dimension: int) -> dict[str, Any]:
-    """The fit and the curve it was made to."""
+    """Return the fit and the curve to which it was made."""
     numbers = {
         "model": found.model,
         "nugget": found.nugget,
@@ -106,7 +106,7 @@ def variogram_dict(found: VariogramFit, dimension: int) -> dict[str, Any]:
 
 
 def curve_dict(found: ClusterCurve) -> dict[str, Any]:
-    """The cluster curve; permutations by their quantiles."""
+    """Return the cluster curve, with quantiles of the permutations."""
     keys = (
         "clusters",
         "size_um",
@@ -139,7 +139,7 @@ def curve_dict(found: ClusterCurve) -> dict[str, Any]:
 
 
 def _null_columns(found: ClusterCurve) -> dict[str, Floats]:
-    """(S,) lower, median and upper standard deviation over clusters under permuted marks."""
+    """Return (S,) quantiles of the standard deviation over clusters under permuted marks."""
     if len(found.null_sd):
         columns = np.quantile(found.null_sd, _QUANTILES, axis=0)
     else:
@@ -148,7 +148,7 @@ def _null_columns(found: ClusterCurve) -> dict[str, Floats]:
 
 
 def density_dict(found: DensityMap) -> dict[str, Any]:
-    """What was mapped, and the extremes of the local mean value with their places."""
+    """Return what was mapped, and the extremes of the local mean value with their places."""
     low = np.unravel_index(np.nanargmin(found.ratio), found.ratio.shape)
     high = np.unravel_index(np.nanargmax(found.ratio), found.ratio.shape)
     numbers = {
@@ -166,7 +166,7 @@ def density_dict(found: DensityMap) -> dict[str, Any]:
 
 
 def correlogram_table(found: Correlogram) -> pd.DataFrame:
-    """A row per distance bin; a coefficient's columns are NAME, NAME_expected and so on."""
+    """Return a row for each distance bin, with columns NAME, NAME_expected and so on."""
     columns: dict[str, Any] = {
         "lower_um": found.edges_um[:-1],
         "upper_um": found.edges_um[1:],
@@ -183,7 +183,7 @@ def correlogram_table(found: Correlogram) -> pd.DataFrame:
 
 
 def variogram_table(found: VariogramFit) -> pd.DataFrame:
-    """A row per bin of the fit."""
+    """Return a row for each bin of the fit."""
     return pd.DataFrame(
         {
             "distance_um": found.distance_um,
@@ -195,7 +195,7 @@ def variogram_table(found: VariogramFit) -> pd.DataFrame:
 
 
 def clusters_table(found: ClusterCurve) -> pd.DataFrame:
-    """A row per cluster size."""
+    """Return a row for each cluster size."""
     columns: dict[str, Any] = {
         "clusters": found.clusters,
         "size_um": found.size_um,
@@ -209,7 +209,7 @@ def clusters_table(found: ClusterCurve) -> pd.DataFrame:
 
 
 def cluster_means_table(found: ClusterCurve) -> pd.DataFrame:
-    """A row per cluster of every size, of the first k-means seed."""
+    """Return a row for each cluster of every size, for the first k-means seed."""
     return pd.DataFrame(
         {
             "size_um": np.repeat(found.size_um, found.clusters),

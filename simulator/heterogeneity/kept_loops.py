@@ -1,9 +1,10 @@
-"""Machine code of compiled loops on disk, each file with a digest of what it holds.
+"""Machine code of compiled loops on disk, each file with a digest of its content.
 
-numba keeps code beside the module or in the user's cache folder and trusts what lies there: a file
-that was cut ends the program, and a flipped bit in it may compute anything. This takes the place of
-numba's index and data files: one file for each signature, whose first bytes are the SHA-256 of
-the rest. What does not match is compiled again, and so is what other source or another numba made.
+numba keeps code beside the module or in the user's cache folder and trusts these files: a truncated
+file ends the program, and a flipped bit in one may compute anything. This module replaces numba's
+index and data files with one file for each signature, whose first bytes are the SHA-256 of the
+rest. If this does not match, or if other source code or another numba made the file, the function
+is compiled again.
 """
 
 from __future__ import annotations
@@ -23,18 +24,18 @@ from numba.core import serialize
 from heterode.base.cache_folder import remove_entry
 
 _serialize: Any = serialize
-"""numba's own pickling, which knows its types; numba is not typed."""
+"""numba's own pickling, which supports its types. It is Any because numba has no annotations."""
 
 SIZE = hashlib.sha256().digest_size
 
 
 class KeptLoops:
-    """What numba asks of a cache: load, save and flush.
+    """The operations that numba requires of a cache: load, save and flush.
 
     Args:
-        folder: where files are kept.
-        base: how their names begin, one for each function.
-        stamp: of the function's source.
+        folder: folder of the files.
+        base: beginning of their names, different for each function.
+        stamp: stamp of the function's source.
     """
 
     def __init__(self, folder: Path, base: str, stamp: object) -> None:
@@ -43,9 +44,9 @@ class KeptLoops:
         self._version = _short(f"{numba.__version__} {stamp!r}")
 
     def load(self, key: object) -> Any:
-        """What was kept for a signature, None where there is nothing or something damaged.
+        """Return the code kept for a signature, or None if it is missing or damaged.
 
-        What another user put there is code of theirs, and is not loaded either.
+        Files of another user could hold any code, and are not loaded either.
         """
         try:
             with open(self._path(key), "rb") as file:
@@ -58,10 +59,10 @@ class KeptLoops:
         return pickle.loads(data) if hashlib.sha256(data).digest() == digest else None
 
     def save(self, key: object, data: Any) -> None:
-        """Keep the code of a signature; what other source has left goes."""
+        """Keep the code of a signature, and remove what another source version has left."""
         path = self._path(key)
         kept = _serialize.dumps(data)
-        # A cache that cannot be written costs time in the next process, nothing else.
+        # A cache that cannot be written only costs time in the next process.
         with suppress(OSError):
             for other in self._folder.glob(f"{self._base}.*.loop"):
                 if not other.name.startswith(f"{self._base}.{self._version}."):
@@ -90,7 +91,7 @@ def _is_own(found: os.stat_result) -> bool:
 
 
 def keep_with_digests(dispatcher: Any) -> None:
-    """Let a function of numba's that is kept on disk be kept with digests."""
+    """Make numba keep a function's code on disk with digests."""
     cache = dispatcher._cache
     implementation = cache._impl
     cache._cache_file = KeptLoops(

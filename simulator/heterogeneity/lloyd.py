@@ -1,9 +1,10 @@
 """k-means for many clusters: a balanced start, a cell list of centres, moves of single points.
 
-The classical iteration costs particles times clusters; with the centres in a grid of cells it
-costs particles alone. The start splits the particles in halves along their longest side, again and
-again, so that all clusters begin compact and about equally filled: no centre is wasted, which
-random starts need many iterations to mend. A random rotation makes starts differ.
+The cost of the classical iteration is proportional to particles times clusters; with the centres in
+a grid of cells it is proportional to the particles alone. The start repeatedly halves the particles
+along their longest side, so that all clusters are compact and about equally full at first. Random
+starts waste some centres and need many iterations to recover. A random rotation makes starts
+differ.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ from heterode.heterogeneity.pair_loops import distance2
 
 Array = Any
 
-# Relative gain of an iteration below which Lloyd's iteration hands over (a smaller one improves the
+# Relative gain of an iteration below which Lloyd's iteration stops (going on would improve the
 # result by less than 0.2 %), and the most iterations.
 _GAIN = 1e-3
 _ITERATIONS = 100
 
-# Sweeps of moves of single points.
+# Most sweeps of moves of single points.
 _SWEEPS = 20
 
 
@@ -31,13 +32,13 @@ def kmeans(positions_um: Floats, clusters: int, rng: np.random.Generator) -> tup
     """Partition points into compact clusters.
 
     Args:
-        positions_um: (N, d), best sorted by place.
-        clusters: K, at most N.
-        rng: for the start.
+        positions_um: (N, d) positions, preferably sorted by place.
+        clusters: number K of clusters, at most N.
+        rng: generator for the start.
 
     Returns:
-        (N,) labels 0 .. K-1, each used, and the inertia: the sum of squared distances to the
-        clusters' centres.
+        (N,) labels 0 .. K-1, all of which occur, and the inertia, which is the sum of squared
+        distances to the clusters' centres.
     """
     size, d = positions_um.shape
     padded = np.zeros((size, 3))
@@ -49,7 +50,7 @@ def kmeans(positions_um: Floats, clusters: int, rng: np.random.Generator) -> tup
 
 
 def _rotation(d: int, rng: np.random.Generator) -> Floats:
-    """(d, d) orthogonal matrix, uniform."""
+    """Draw a (d, d) orthogonal matrix from the uniform distribution."""
     q, r = np.linalg.qr(rng.standard_normal((d, d)))
     return np.asarray(q * np.sign(np.diag(r)))
 
@@ -80,7 +81,7 @@ def select(index: Array, key: Array, low: int, high: int, place: int) -> None:
 
 @compiled
 def balanced_start(x: Array, clusters: int) -> Array:
-    """(N,) labels from halving (N, d) points along their longest side until each has its share."""
+    """Return (N,) labels from halving (N, d) points along their longest side again and again."""
     size, d = x.shape
     index = np.arange(size)
     labels = np.empty(size, np.int64)
@@ -134,7 +135,7 @@ def centres_of(p: Array, labels: Array, clusters: int, centre: Array, count: Arr
 
 @compiled
 def sort_centres(centre: Array, low: Array, cell: float, shape: Array) -> tuple[Array, Array]:
-    """First entry of each cell and the centres in the order of their cells."""
+    """Return the first entry of each cell, and the centres in the order of their cells."""
     clusters = len(centre)
     number = np.empty(clusters, np.int64)
     start = np.zeros(shape[0] * shape[1] * shape[2] + 1, np.int64)
@@ -156,7 +157,7 @@ def sort_centres(centre: Array, low: Array, cell: float, shape: Array) -> tuple[
 
 @compiled
 def cell_range(x: float, reach: float, low: float, cell: float, cells: int) -> tuple[int, int]:
-    """First and last cell that x - reach .. x + reach touches along one direction."""
+    """Return the first and the last cell that x - reach .. x + reach touches in one direction."""
     a = min(max(int(np.floor((x - reach - low) / cell)), 0), cells - 1)
     b = min(max(int(np.floor((x + reach - low) / cell)), 0), cells - 1)
     return a, b
@@ -190,7 +191,7 @@ def to_nearest(
 
 @compiled
 def fill_empty(p: Array, labels: Array, centre: Array, count: Array) -> bool:
-    """Move the point farthest from its centre into each empty cluster; whether there was one."""
+    """Move the point farthest from its centre into each empty cluster; return if one was empty."""
     filled = False
     for c in range(len(count)):
         if count[c] == 0:
@@ -212,7 +213,7 @@ def fill_empty(p: Array, labels: Array, centre: Array, count: Array) -> bool:
 def move_single_points(
     p: Array, labels: Array, centre: Array, count: Array, low: Array, cell: float, shape: Array
 ) -> float:
-    """One sweep of moves of single points that lower the inertia; return by how much.
+    """Do one sweep of moves of single points that lower the inertia; return by how much.
 
     A point that leaves cluster a (n_a points) for b lowers the inertia by
     n_a / (n_a - 1) d_a^2 - n_b / (n_b + 1) d_b^2. Where clusters hold few points these factors
@@ -225,7 +226,7 @@ def move_single_points(
         if count[a] < 2:
             continue
         loss = count[a] / (count[a] - 1.0) * distance2(p, i, centre, a)
-        # n_b / (n_b + 1) is at least 1/2: no centre farther than this can gain.
+        # n_b / (n_b + 1) is at least 1/2, so no centre farther than this can gain.
         reach = np.sqrt(2.0 * loss)
         best, least = a, loss * (1.0 - 1e-12)
         a0, b0 = cell_range(p[i, 0], reach, low[0], cell, shape[0])

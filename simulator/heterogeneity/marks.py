@@ -1,4 +1,4 @@
-"""MarkedPoints: positions with a value each, the one input of every estimator here."""
+"""MarkedPoints: positions with values, the common input of all estimators here."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ Ints = npt.NDArray[np.int64]
 
 FEWEST = 10
 
-# Of the numbers of a particle: their fourth powers, which statistics take, are numbers still.
+# Largest number of a particle: statistics use fourth powers, which must not overflow.
 _LARGEST = 1e50
 
-# Of places and radii, um.
+# Largest place and radius, um.
 _FARTHEST_UM = 1e12
 
-# Values closer together than this, relative to their size, cannot be told apart from rounding.
+# Relative difference below which values cannot be distinguished from rounding.
 _ROUNDING = 1e-12
 
 
@@ -31,14 +31,14 @@ def _unset() -> Floats:
 
 
 def check_spread(where: str, value: Floats) -> None:
-    """Refuse values that cannot be told apart.
+    """Refuse values that differ by no more than rounding.
 
     Args:
-        where: they stand, for the message.
+        where: where the values are from, for the message.
         value: (N,) finite numbers.
 
     Raises:
-        InputError: all are equal, or they differ by so little that their variance is rounding.
+        InputError: all values are equal, or so close that their variance is rounding.
     """
     differ = float(np.ptp(value))
     if differ == 0.0:
@@ -58,22 +58,22 @@ def check_spread(where: str, value: Floats) -> None:
 
 @dataclass(frozen=True, eq=False)
 class MarkedPoints:
-    """N particles of one field of view, each with a value; lengths in micrometres.
+    """N particles of one field of view, each with a value; lengths are in micrometres.
 
     Attributes:
-        name: of the field, as messages and tables show it.
-        positions_um: (N, d) centres, d = 2 or 3.
+        name: name of the field in messages and tables.
+        positions_um: (N, d) centres with d = 2 or 3.
         value: (N,) the mark, such as a lithium fraction.
-        weight: (N,) area or volume, positive; ones where left out.
-        radius_um: (N,) or None.
-        window_um: (d, 2) lower and upper bound of the field in each direction. Where left out,
-            the bounding box of the centres grown by the mean radius on every side, or without
-            radii by half the mean spacing (extent / N)^(1/d): the box of the centres alone is
-            smaller than the field that holds the particles.
+        weight: (N,) positive areas or volumes; ones by default.
+        radius_um: (N,) radii, or None.
+        window_um: (d, 2) lower and upper bound of the field in each direction. The default is the
+            bounding box of the centres, extended on every side by the mean radius, or without
+            radii by half the mean spacing (extent / N)^(1/d), since the box of the centres alone
+            is smaller than the field that holds the particles.
 
     Raises:
-        InputError: wrong shapes, values that are not finite, two particles at one position, all
-            values equal, fewer than 10 particles, particles outside the window.
+        InputError: shapes are wrong, values are not finite or all equal, two particles have one
+            position, there are fewer than 10 particles, or some are outside the window.
     """
 
     name: str
@@ -112,12 +112,12 @@ class MarkedPoints:
 
     @property
     def dimension(self) -> int:
-        """d, 2 or 3."""
+        """Number d of dimensions, 2 or 3."""
         return int(self.positions_um.shape[1])
 
     @property
     def sides_um(self) -> Floats:
-        """(d,) lengths of the window's sides."""
+        """Lengths of the window's sides, (d,)."""
         return self.window_um[:, 1] - self.window_um[:, 0]
 
     @property
@@ -131,18 +131,18 @@ class MarkedPoints:
         return float((self.extent / len(self)) ** (1 / self.dimension))
 
     def with_values(self, value: npt.ArrayLike) -> MarkedPoints:
-        """The same particles with other values, shape (N,)."""
+        """Return the same particles with other values (N,)."""
         return replace(self, value=np.asarray(value, dtype=np.float64))
 
     def chosen(self, mask: npt.ArrayLike) -> MarkedPoints:
-        """Particles where the (N,) mask is true, in the same window."""
+        """Return the particles where the (N,) mask is true, in the same window."""
         return self._subset(np.asarray(mask, dtype=bool), self.window_um)
 
     def larger_than(self, radius_um: float) -> MarkedPoints:
-        """Particles of at least this radius, in the same window.
+        """Return the particles of at least this radius, in the same window.
 
         Raises:
-            InputError: the particles have no radius, or too few are left.
+            InputError: the particles have no radii, or too few are left.
         """
         if self.radius_um is None:
             raise InputError(
@@ -151,10 +151,10 @@ class MarkedPoints:
         return self.chosen(self.radius_um >= radius_um)
 
     def without_margin(self, margin_um: float) -> MarkedPoints:
-        """Particles whose centre lies this far inside the window; the window shrinks likewise.
+        """Return particles with centres this far inside the window, which shrinks by as much.
 
         Raises:
-            InputError: nothing of the window is left, or too few particles.
+            InputError: no window is left, or too few particles are.
         """
         window = self.window_um + np.array([margin_um, -margin_um])
         if margin_um < 0 or np.any(window[:, 1] <= window[:, 0]):
@@ -195,7 +195,7 @@ class MarkedPoints:
             columns["radius_um"] = self.radius_um
         for key, column in columns.items():
             largest = _LARGEST if key in ("value", "weight") else _FARTHEST_UM
-            small = np.abs(column.reshape(len(self), -1)) <= largest  # nan is not either
+            small = np.abs(column.reshape(len(self), -1)) <= largest  # False for NaN as well
             wrong = np.flatnonzero(~small.all(axis=1))
             if wrong.size:
                 raise InputError(
@@ -255,10 +255,10 @@ class MarkedPoints:
 
 
 def checked(fields: Sequence[MarkedPoints]) -> tuple[MarkedPoints, ...]:
-    """The fields, if they can be pooled.
+    """Return the fields, if they can be pooled.
 
     Raises:
-        InputError: no field, or fields of different dimension.
+        InputError: there is no field, or their dimensions differ.
     """
     listed = tuple(fields)
     if not listed:

@@ -1,8 +1,8 @@
-"""What random marks would give: envelopes and tests from permutations.
+"""Envelopes and tests under random marks, from permutations.
 
 Under permutation of the marks the observed curve is one of M + 1 that are equally likely, whatever
-the arrangement of the particles. So the level of an envelope and a p value counted among them is
-exact, where the textbook's formulas, which take pairs for independent, are not.
+the arrangement of the particles. The level of an envelope and a p value counted among these curves
+are therefore exact, unlike the textbook formulas, which assume that pairs are independent.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from heterode.heterogeneity.marks import Floats
 
 
 def checked_permutations(permutations: int, level: float) -> None:
-    """Whether so many permutations can carry an envelope of this level.
+    """Refuse a number of permutations that is too small for an envelope of this level.
 
     Raises:
-        InputError: too few for the level, or a level outside (0, 1).
+        InputError: there are too few for the level, or the level is outside (0, 1).
     """
     if not 0 < level < 1:
         raise InputError(f"level = {level:g} of the envelope is outside (0, 1).")
@@ -31,7 +31,7 @@ def checked_permutations(permutations: int, level: float) -> None:
 
 
 def pointwise_envelope(null: Floats, level: float) -> Floats:
-    """(2, B) bounds that each of (M, B) curves leaves with probability 1 - level, bin by bin."""
+    """Return (2, B) bounds that (M, B) curves leave with probability 1 - level in each bin."""
     count, bins = null.shape
     tail = int((1 - level) / 2 * (count + 1) + 1e-9)
     if tail < 1:
@@ -41,7 +41,7 @@ def pointwise_envelope(null: Floats, level: float) -> Floats:
 
 
 def simultaneous_band(null: Floats, level: float) -> Floats:
-    """(2, B) bounds that a curve of (M, B) leaves anywhere with probability 1 - level."""
+    """Return (2, B) bounds that (M, B) curves leave in any bin with probability 1 - level."""
     count = len(null)
     if count < 2:
         return np.full((2, null.shape[1]), np.nan)
@@ -52,27 +52,27 @@ def simultaneous_band(null: Floats, level: float) -> Floats:
 
 
 def global_p_value(value: Floats, null: Floats) -> float:
-    """Probability of so large a studentised deviation in any bin, under random marks.
+    """Return the probability of such a large studentised deviation in any bin under random marks.
 
-    Mean and standard deviation are taken over the observed curve and the permutations together:
-    only so are all M + 1 curves on a par.
+    Mean and standard deviation are those of the observed curve and the permutations together, as
+    only then all M + 1 curves are treated equally.
 
     Args:
-        value: (B,) observed; bins with NaN are left out.
-        null: (M, B).
+        value: (B,) observed curve; bins with NaN are left out.
+        null: (M, B) curves of the permutations.
     """
     used = np.isfinite(value) & np.isfinite(null).all(axis=0)
     if len(null) == 0 or not used.any():
         return float("nan")
     curves = np.vstack([value, null])[:, used]
     largest = _largest_deviation(curves, curves.mean(axis=0), curves.std(axis=0))
-    # Permutations that give the same curve differ by rounding only.
+    # Permutations that give the same curve only differ by rounding.
     as_large = largest[1:] >= largest[0] * (1 - 1e-9)
     return float((1 + np.count_nonzero(as_large)) / len(curves))
 
 
 def _largest_deviation(curves: Floats, mean: Floats, sd: Floats) -> Floats:
-    """(M,) largest of |curve - mean| / sd over the bins where it is defined."""
+    """Return (M,) the largest |curve - mean| / sd over the bins where it is defined."""
     used: NDArray[np.bool_] = np.isfinite(curves).all(axis=0) & (sd > 0)
     if not used.any():
         return np.zeros(len(curves))
@@ -81,10 +81,10 @@ def _largest_deviation(curves: Floats, mean: Floats, sd: Floats) -> Floats:
 
 
 def mean_of(null: Floats) -> Floats:
-    """(B,) mean of (M, B) curves; NaN without any."""
+    """Return (B,) the mean of (M, B) curves; NaN without any."""
     return null.mean(axis=0) if len(null) else np.full(null.shape[1], np.nan)
 
 
 def sd_of(null: Floats) -> Floats:
-    """(B,) standard deviation of (M, B) curves; NaN with fewer than two."""
+    """Return (B,) the standard deviation of (M, B) curves; NaN with fewer than two."""
     return null.std(axis=0, ddof=1) if len(null) > 1 else np.full(null.shape[1], np.nan)

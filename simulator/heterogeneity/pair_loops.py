@@ -1,7 +1,7 @@
-"""The compiled loops of `pairs`: each walks the pairs i < j of sorted particles within a distance.
+"""The compiled loops of `pairs`: each visits the pairs i < j of sorted particles within a distance.
 
-First arguments of all: positions (N, 3), start, shape, low, cell of the cell list; squared edges
-(B+1,); `first` and `scale`, a table from distance to the first bin it may fall in.
+All have the same first arguments: positions (N, 3); start, shape, low and cell of the cell list;
+squared edges (B+1,); and `first` and `scale`, a table from distance to the first possible bin.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ Array = Any
 
 @compiled
 def distance2(p: Array, i: int, centre: Array, c: int) -> float:
-    """Squared distance of a point and a centre."""
+    """Return the squared distance between a point and a centre."""
     x, y, z = p[i, 0] - centre[c, 0], p[i, 1] - centre[c, 1], p[i, 2] - centre[c, 2]
     d2: float = x * x + y * y + z * z
     return d2
@@ -27,7 +27,7 @@ def distance2(p: Array, i: int, centre: Array, c: int) -> float:
 def rows(
     i: int, p: Array, start: Array, shape: Array, low: Array, cell: float, reach2: float, out: Array
 ) -> int:
-    """Fill out (n, 2) with runs of sorted rows that may hold partners of i; return their number."""
+    """Fill `out` (n, 2) with runs of sorted rows that may have partners of i; return the number."""
     reach = np.sqrt(reach2)
     a, b, c = np.empty(3, np.int64), np.empty(3, np.int64), np.empty(3, np.int64)
     for k in range(3):
@@ -35,7 +35,7 @@ def rows(
         b[k] = min(max(int(np.floor((p[i, k] + reach - low[k]) / cell)), 0), shape[k] - 1)
         c[k] = min(max(int((p[i, k] - low[k]) / cell), 0), shape[k] - 1)
     found = 0
-    # Cells before the particle's own hold smaller rows only: their pairs were met from there.
+    # Cells before the particle's own only hold smaller rows, from which these pairs were visited.
     for x in range(c[0], b[0] + 1):
         for y in range(a[1] if x > c[0] else c[1], b[1] + 1):
             line = (x * shape[1] + y) * shape[2]
@@ -50,7 +50,7 @@ def rows(
 
 @compiled
 def bin_of(d2: float, edges2: Array, first: Array, scale: float) -> int:
-    """Bin of a squared distance, or -1."""
+    """Return the bin of a squared distance, or -1."""
     last = edges2.size - 1
     if d2 >= edges2[last] or d2 < edges2[0]:
         return -1
@@ -62,7 +62,7 @@ def bin_of(d2: float, edges2: Array, first: Array, scale: float) -> int:
 
 @compiled
 def most_rows(shape: Array, cell: float, reach2: float) -> int:
-    """Upper bound of the runs that `rows` finds."""
+    """Return an upper bound of the number of runs that `rows` finds."""
     span = 2 * int(np.ceil(np.sqrt(reach2) / cell)) + 3
     most: int = min(span, shape[0]) * min(span, shape[1])
     return most
@@ -84,7 +84,7 @@ def moments(
     begin: int,
     end: int,
 ) -> Array:
-    """(5, G, G, B) sums over the pairs whose first particle is in begin .. end-1."""
+    """Return (5, G, G, B) sums over the pairs whose first particle is in begin .. end-1."""
     sums = np.zeros((5, blocks, blocks, edges2.size - 1))
     reach2 = edges2[-1]
     runs = np.empty((most_rows(shape, cell, reach2), 2), np.int64)
@@ -114,7 +114,7 @@ def counts(
     first: Array,
     scale: float,
 ) -> Array:
-    """(N, B) pairs of each particle."""
+    """Return (N, B) the number of pairs of each particle."""
     found = np.zeros((len(p), edges2.size - 1), np.int32)
     reach2 = edges2[-1]
     runs = np.empty((most_rows(shape, cell, reach2), 2), np.int64)
@@ -143,10 +143,10 @@ def products(
     begin: int,
     end: int,
 ) -> Array:
-    """(B, M) sums of v_i v_j over the pairs whose first particle is in begin .. end-1."""
+    """Return (B, M) sums of v_i v_j over the pairs whose first particle is in begin .. end-1."""
     bins, sets = edges2.size - 1, marks.shape[1]
     sums = np.zeros((bins, sets))
-    # The partners' values are added up first: one product per particle and bin, not per pair.
+    # The partners' values are summed first, for one product per particle and bin, not per pair.
     partners = np.zeros((bins, sets), marks.dtype)
     touched = np.zeros(bins, np.bool_)
     reach2 = edges2[-1]
@@ -181,7 +181,7 @@ def listed(
     scale: float,
     wanted: Array,
 ) -> Array:
-    """(2, P) the wanted pairs, by the numbers in which they are met."""
+    """Return (2, P) the wanted pairs, which are given by their numbers in order of visits."""
     found = np.empty((2, wanted.size), np.int32)
     met, taken = 0, 0
     reach2 = edges2[-1]

@@ -1,7 +1,7 @@
-"""Pairs of particles within a distance, enumerated with a cell list; moments per distance bin.
+"""Pairs of particles within a distance, visited with a cell list, and moments per distance bin.
 
-Particles are sorted by the cells of a grid, so that those near a particle lie in a few runs of
-consecutive rows. Every pair i < j of sorted rows is met once; nothing is stored per pair.
+Particles are sorted by the cells of a grid, so that the neighbours of a particle are in a few runs
+of consecutive rows. Every pair i < j of sorted rows is visited once, and no pair is stored.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from heterode.heterogeneity.marks import Floats, Ints, MarkedPoints
 Integers32 = npt.NDArray[np.int32]
 Floats32 = npt.NDArray[np.float32]
 
-# Parts of the particles that threads take, and the fewest particles of a part: whatever the
-# machine, so that sums do not depend on it.
+# Parts into which particles are divided for threads, and the fewest particles of a part: the
+# same on every machine, so that sums do not depend on it.
 _PARTS = 16
 _PART = 500
 
-# Entries of the table that gives the first bin a distance may fall in.
+# Entries of the table that gives the first bin in which a distance may be.
 _LOOKUP = 4096
 
 
 def checked_edges(edges_um: npt.ArrayLike) -> Floats:
-    """(B+1,) distances.
+    """Return (B+1,) edges of distance bins, if they are valid.
 
     Raises:
-        InputError: fewer than two, negative, not finite or not increasing.
+        InputError: there are fewer than two, or some are negative, not finite or not increasing.
     """
     edges = np.array(edges_um, dtype=np.float64)
     if edges.ndim != 1 or edges.size < 2 or not np.isfinite(edges).all():
@@ -50,7 +50,7 @@ class PairMoments:
     """Sums over the pairs of each of B bins, for G blocks of particles.
 
     Attributes:
-        edges_um: (B+1,).
+        edges_um: (B+1,) edges of the bins.
         sums: (5, G, G, B) number of pairs, and sums of distance, v_i + v_j, v_i^2 + v_j^2, v_i v_j,
             by the blocks of the first and the second particle.
     """
@@ -62,11 +62,11 @@ class PairMoments:
         return PairMoments(self.edges_um, self.sums + other.sums)
 
     def total(self) -> Floats:
-        """(5, B) over all blocks."""
+        """Return the sums (5, B) over all blocks."""
         return np.asarray(self.sums.sum(axis=(1, 2)))
 
     def without(self, block: int) -> Floats:
-        """(5, B) of the pairs with neither particle in a block."""
+        """Return the sums (5, B) over the pairs with neither particle in a block."""
         kept = np.arange(self.sums.shape[1]) != block
         return np.asarray(self.sums[:, kept][:, :, kept].sum(axis=(1, 2)))
 
@@ -76,12 +76,12 @@ class PairGrid:
     """Particles of one field sorted by cells, for pairs up to a distance.
 
     Attributes:
-        order: (N,) row of each sorted particle in the field.
-        positions: (N, 3) sorted, um; 2D has zeros in the first column, so that the cells of the
-            last direction, which are consecutive, are many in 2D as well.
+        order: (N,) row in the field of each sorted particle.
+        positions: (N, 3) sorted positions, um; in 2D the first column is zero, so that there are
+            many cells along the last direction, which are consecutive.
         start: (cells + 1,) first sorted row of each cell.
         shape: (3,) cells in each direction.
-        low: (3,) the grid's corner, um.
+        low: (3,) lower corner of the grid, um.
         cell_um: side of a cell.
         max_um: largest distance of pairs.
     """
@@ -100,7 +100,7 @@ class PairGrid:
         padded = np.zeros((len(points), 3))
         padded[:, 3 - points.dimension :] = points.positions_um
         low, high = padded.min(axis=0), padded.max(axis=0)
-        # Smaller cells waste fewer distances, until they hold less than a particle.
+        # Smaller cells waste fewer distances, as long as they hold a particle each.
         cell = max(max_um / 3, points.spacing_um)
         shape = np.maximum(1, np.ceil((high - low) / cell)).astype(np.int64)
         place = np.clip(((padded - low) / cell).astype(np.int64), 0, shape - 1)
@@ -120,13 +120,13 @@ class PairGrid:
     def moments(
         self, value: Floats, edges_um: Floats, block: Ints | None = None, blocks: int = 1
     ) -> PairMoments:
-        """Sums over pairs.
+        """Compute the sums over pairs.
 
         Args:
-            value: (N,) in the order of the sorted particles.
-            edges_um: (B+1,), up to max_um.
-            block: (N,) of the sorted particles, 0 .. blocks-1.
-            blocks: G.
+            value: (N,) values in the order of the sorted particles.
+            edges_um: (B+1,) edges of the bins, up to max_um.
+            block: (N,) block of each sorted particle, 0 .. blocks-1.
+            blocks: number G of blocks.
         """
         of = np.zeros(len(value), dtype=np.int64) if block is None else block
         parts = on_threads(
@@ -136,14 +136,14 @@ class PairGrid:
         return PairMoments(edges_um, np.sum(parts, axis=0))
 
     def counts(self, edges_um: Floats) -> Integers32:
-        """(N, B) pairs that each sorted particle takes part in."""
+        """Return (N, B) the number of pairs of each sorted particle."""
         return np.asarray(self._over(pair_loops.counts, edges_um))
 
     def products(self, marks: Floats | Floats32, edges_um: Floats) -> Floats:
-        """(B, M) sums of v_i v_j over pairs for M sets of values at once.
+        """Return (B, M) sums of v_i v_j over pairs for M sets of values at once.
 
         Args:
-            marks: (N, M) in the order of the sorted particles.
+            marks: (N, M) values in the order of the sorted particles.
         """
         parts = on_threads(
             lambda part: self._over(pair_loops.products, edges_um, marks, *part), self._parts()
@@ -151,10 +151,10 @@ class PairGrid:
         return np.asarray(np.sum(parts, axis=0))
 
     def listed(self, lower_um: float, upper_um: float, wanted: Ints) -> Integers32:
-        """(2, P) sorted rows of chosen pairs with lower_um <= distance < upper_um.
+        """Return (2, P) sorted rows of chosen pairs with lower_um <= distance < upper_um.
 
         Args:
-            wanted: (P,) increasing numbers of pairs, in the order they are met.
+            wanted: (P,) increasing numbers of pairs in the order of visits.
         """
         edges = np.array([lower_um, upper_um])
         return np.asarray(self._over(pair_loops.listed, edges, wanted))
@@ -165,16 +165,16 @@ class PairGrid:
         return [(int(a), int(b)) for a, b in pairwise(bounds)]
 
     def _over(self, loop: Callable[..., Any], edges_um: Floats, *arguments: Any) -> Any:
-        """Call one of the loops; the first arguments of all are the same."""
+        """Call one of the loops, which all have the same first arguments."""
         lookup = np.searchsorted(edges_um, np.linspace(0, edges_um[-1], _LOOKUP + 1), "right") - 1
-        # A step back: rounding may put a distance into the entry above its own.
+        # One step back, since rounding may put a distance into the entry above its own.
         first = np.clip(np.concatenate([[0], lookup[:-1]]), 0, None).astype(np.int64)
         cells = (self.positions, self.start, self.shape, self.low, self.cell_um)
         return loop(*cells, edges_um**2, first, _LOOKUP / float(edges_um[-1]), *arguments)
 
 
 def drawn(pairs: int, cap: int, rng: np.random.Generator) -> Ints:
-    """Numbers of at most `cap` of some pairs, increasing: one at random from each equal share."""
+    """Draw increasing numbers of at most `cap` pairs, one at random from each equal share."""
     if pairs <= cap:
         return np.arange(pairs, dtype=np.int64)
     bounds = np.arange(cap + 1, dtype=np.int64) * pairs // cap

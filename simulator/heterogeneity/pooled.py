@@ -1,4 +1,4 @@
-"""The sums over pairs behind a correlogram: observed, and for permuted marks many at a time."""
+"""The sums over pairs behind a correlogram, for observed marks and many permutations at a time."""
 
 from __future__ import annotations
 
@@ -14,35 +14,35 @@ from heterode.heterogeneity.compiled import on_threads
 from heterode.heterogeneity.marks import Floats, Ints, MarkedPoints
 from heterode.heterogeneity.pairs import Floats32, Integers32, PairGrid, drawn
 
-# Permutations done at once: one row of values fits a few cache lines, the rest stays small.
+# Permutations done at once: a row of values then fits into a few cache lines.
 _AT_ONCE = 64
 
-# Pairs times permutations beyond which fewer permutations are made (about a minute of work).
+# Product of pairs and permutations above which fewer permutations are made (about a minute).
 MOST_VISITS = 2e10
 
-# Numbers up to which threads are not worth starting.
+# Numbers of items up to which it is not worth starting threads.
 _FEW_PAIRS = 20_000
 _FEW_PARTICLES = 5_000
 
-# Permuted marks enter Kendall's coefficient by so many grades: the standard deviation under the
-# null stays the same to 1e-3, and a table of grades needs no sorting.
+# Number of grades into which permuted marks are divided for Kendall's coefficient: the standard
+# deviation under the null stays the same to 1e-3, and a table of grades needs no sorting.
 GRADES = 128
 
 Curves = dict[str, Floats]
 
 
 class Pooled:
-    """Particles of all fields in one row, sorted field by field for the search of pairs.
+    """The particles of all fields, one field after another, sorted for the search of pairs.
 
     Attributes:
-        edges_um: (B+1,).
-        grids: cell list of each field; rows offsets[f] .. offsets[f+1]-1 are field f's.
-        mean, sd: of all values.
-        z: (N,) standardised values: sums of products keep their digits.
+        edges_um: (B+1,) edges of the bins.
+        grids: cell list of each field; field f has the rows offsets[f] .. offsets[f+1]-1.
+        mean, sd: mean and standard deviation of all values.
+        z: (N,) standardised values, whose sums of products keep their digits.
         levels: (N,) dense ranks of the values.
-        moments: (5, B), see PairMoments.
-        counts: (N, B) pairs of each particle.
-        kendall_pairs: for each bin (2, P) rows, capped.
+        moments: (5, B) sums; see PairMoments.
+        counts: (N, B) number of pairs of each particle.
+        kendall_pairs: rows (2, P) of the pairs in each bin, at most the cap.
     """
 
     def __init__(
@@ -74,23 +74,23 @@ class Pooled:
 
     @property
     def pairs(self) -> Ints:
-        """(B,) pairs i < j."""
+        """Number of pairs i < j, (B,)."""
         return np.asarray(self.pairs_by_field.sum(axis=0))
 
     @property
     def distance_um(self) -> Floats:
-        """(B,) mean distance."""
+        """Mean distance of pairs, (B,)."""
         with np.errstate(invalid="ignore"):
             return np.asarray(self.moments[1] / self.moments[0])
 
     def affordable(self, permutations: int, level: float) -> int:
-        """As many permutations as asked for, or fewer where the pairs are too many."""
+        """Return the number of permutations, lowered if there are too many pairs."""
         fewest = int(np.ceil(2 / (1 - level) - 1e-9)) - 1
         most = int(MOST_VISITS / max(1, int(self.pairs.sum())))
         return min(permutations, max(most, fewest))
 
     def notes(self, asked: int, made: int) -> dict[str, str]:
-        """By statistic, what was approximated."""
+        """Return notes on approximations by the name of the statistic."""
         fewer = f"{made} permutations instead of {asked}: {self.pairs.sum():,} pairs"
         every = [fewer] if made < asked else []
         kendall = list(every)
@@ -101,7 +101,7 @@ class Pooled:
         return {"": "; ".join(every), "kendall": "; ".join(kendall)}
 
     def observed(self) -> Curves:
-        """(B,) of each statistic, and of bin_mean and bin_sd of the standardised values."""
+        """Return (B,) each statistic, and bin_mean and bin_sd of the standardised values."""
         count, _, s1, s2, s11 = self.moments
         curves = self._from_sums(count, s1, s2, s11)
         curves["spearman"] = self._spearman(self.levels[None], np.float64)[:, 0]
@@ -112,7 +112,7 @@ class Pooled:
         return curves | {"kendall": np.array(tau)}
 
     def permuted(self, permutations: int, rng: np.random.Generator) -> Curves:
-        """(M, B) of each statistic, for marks permuted within each field."""
+        """Return (M, B) each statistic for marks permuted within each field."""
         done: list[Curves] = []
         for drawn_rows in self._permutations(permutations, rng):
             marks = np.ascontiguousarray(self.z[drawn_rows].T, dtype=np.float32)
@@ -132,7 +132,7 @@ class Pooled:
         return [slice(a, b) for a, b in zip(self.offsets[:-1], self.offsets[1:], strict=True)]
 
     def _permutations(self, number: int, rng: np.random.Generator) -> Iterator[Integers32]:
-        """Blocks of (M, N) rows that the particles take their value from."""
+        """Yield blocks (M, N) of rows from which the particles take their values."""
         for begin in range(0, number, _AT_ONCE):
             size = min(_AT_ONCE, number - begin)
             block = np.tile(np.arange(self.z.size, dtype=np.int32), (size, 1))
@@ -141,13 +141,13 @@ class Pooled:
             yield block
 
     def _products(self, marks: Floats | Floats32, edges_um: Floats) -> Floats:
-        """(B, M) sums of products over the pairs of all fields."""
+        """Return (B, M) sums of products over the pairs of all fields."""
         fields = zip(self.grids, self._rows(), strict=True)
         sums = [grid.products(marks[rows], edges_um) for grid, rows in fields]
         return np.asarray(np.sum(sums, axis=0))
 
     def _spearman(self, levels: Integers32, kind: type[np.floating[Any]]) -> Floats:
-        """(B, M) coefficients of M sets of levels, shape (M, N)."""
+        """Return (B, M) coefficients of M sets of levels (M, N)."""
         sets = len(levels)
         ranks: npt.NDArray[Any] = np.empty((self.z.size, sets), dtype=kind)
         step = 16 if self.z.size > _FEW_PARTICLES else sets
@@ -161,7 +161,7 @@ class Pooled:
         return found
 
     def _kendall_by_table(self, levels: Integers32) -> Floats:
-        """(B, M) coefficients of M sets of levels, shape (M, N)."""
+        """Return (B, M) coefficients of M sets of levels (M, N)."""
         number = min(self.distinct, GRADES)
         grade = self._grade_of_level(number)
         found = np.full((self.pairs.size, len(levels)), np.nan)
@@ -176,7 +176,7 @@ class Pooled:
         return found
 
     def _grade_of_level(self, number: int) -> npt.NDArray[np.uint8]:
-        """(levels,) grade of each level, with about as many particles in each grade."""
+        """Return (levels,) the grade of each level; grades have about equally many particles."""
         if self.distinct <= number:
             return np.arange(self.distinct, dtype=np.uint8)
         held = np.bincount(self.levels, minlength=self.distinct)
@@ -184,7 +184,7 @@ class Pooled:
         return (middle * (number / self.z.size)).astype(np.uint8)
 
     def _listed(self, b: int, rng: np.random.Generator) -> Integers32:
-        """(2, P) rows of a bin's pairs, at most the cap."""
+        """Return (2, P) rows of a bin's pairs, at most the cap."""
         wanted = drawn(int(self.pairs[b]), self.cap, rng)
         met = np.cumsum([0, *self.pairs_by_field[:, b]])
         lower, upper = self.edges_um[b : b + 2]
@@ -195,14 +195,14 @@ class Pooled:
         return np.concatenate(parts, axis=1)
 
     def _from_sums(self, count: Floats, s1: Floats, s2: Floats, s11: Floats) -> Curves:
-        """The statistics that follow from the pair sums of standardised values."""
+        """Return the statistics that follow from the pair sums of standardised values."""
         size = self.z.size
         with np.errstate(invalid="ignore", divide="ignore"):
             mean = s1 / (2 * count)
             variance = s2 / (2 * count) - mean**2
             half_square = (s2 - 2 * s11) / (2 * count)
             product = s11 / count
-            # A ratio to the squared mean says nothing about marks of either sign.
+            # A ratio to the squared mean is meaningless for marks of either sign.
             ratio = self.sd / self.mean if self.positive else np.nan
             return {
                 "pearson": (product - mean**2) / variance,

@@ -1,6 +1,6 @@
-"""Compiled loops for rank coefficients over symmetrised pairs: each pair counts in both orders.
+"""Compiled loops for rank coefficients over symmetrised pairs, which count in both orders.
 
-The values enter as levels: 0 for the least value, 1 for the next larger, equal for ties.
+Values are given as levels: 0 for the least value, 1 for the next larger one, equal for ties.
 """
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ Array = Any
 
 @compiled
 def midranks(levels: Array, count: Array, distinct: int, out: Array, begin: int, end: int) -> None:
-    """Standardised midranks of the particles in the symmetrised pairs of one bin.
+    """Compute standardised midranks of the particles in the symmetrised pairs of one bin.
 
-    A particle stands in as many ordered pairs as `count` says, so no pair needs sorting: the
-    ranks' weights are the counts. Spearman's coefficient is then sum over pairs R_i R_j / P.
+    Since `count` has the number of ordered pairs of each particle, no pair needs sorting: the
+    counts are the weights of the ranks. Spearman's coefficient is then the sum of R_i R_j / P over
+    pairs.
 
     Args:
-        levels: (M, N) of M sets of values.
-        count: (N,) pairs of each particle in the bin.
+        levels: (M, N) levels of M sets of values.
+        count: (N,) number of pairs of each particle in the bin.
         distinct: number of levels.
-        out: (N, M), columns begin .. end-1 are filled, with mean 0 and variance 1 over the ordered
+        out: (N, M); columns begin .. end-1 are filled, with mean 0 and variance 1 over the ordered
             pairs; NaN where all values of the bin are tied.
     """
     size = count.size
@@ -50,7 +51,7 @@ def midranks(levels: Array, count: Array, distinct: int, out: Array, begin: int,
 
 @compiled
 def kendall(first: Array, second: Array, distinct: int) -> float:
-    """tau-b = (C - D) / (n_0 - n_tie) of P pairs of levels, symmetrised, with a Fenwick tree.
+    """Compute tau-b = (C - D) / (n_0 - n_tie) of P symmetrised pairs with a Fenwick tree.
 
     Args:
         first, second: (P,) levels of the pairs' particles.
@@ -106,18 +107,18 @@ def kendall_by_table(
     begin: int,
     end: int,
 ) -> Array:
-    """tau-b of the same pairs for many sets of values, C - D from a table of few grades.
+    """Compute tau-b of the same pairs for many sets of values, with C - D from a table of grades.
 
     Pairs of pairs within one grade are left out of C - D, where they hardly differ, but not of
     n_0 - n_tie: without that the coefficient would be too large by one part in `number`.
 
     Args:
-        first, second: (P,) particles of the pairs.
-        levels: (M, N) of each set.
+        first, second: (P,) numbers of the pairs' particles.
+        levels: (M, N) levels of each set.
         distinct: number of levels.
-        grade: (distinct,) of each level.
-        number: of grades.
-        begin, end: sets to do.
+        grade: (distinct,) grade of each level.
+        number: number of grades.
+        begin, end: range of the sets.
 
     Returns:
         (end - begin,) coefficients.

@@ -1,8 +1,8 @@
-"""The same particles in two tables: simulated in the microstructure of a picture, and as pictured.
+"""Finds particles in two tables, such as a picture and a simulation in its microstructure.
 
-Two tables hold the same particles where most centroids of the one lie close to one of the other.
-A shift between them is allowed, smaller than the distance between neighbours: a mesh of an image is
-wider than the image by a margin.
+Two tables have the same particles if most centroids of one are close to a centroid of the other. A
+shift smaller than the distance between neighbours is allowed, since a mesh of an image is wider
+than the image by a margin.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from scipy.stats import kendalltau, spearmanr
 from heterode.heterogeneity.marks import FEWEST, Floats, Ints, MarkedPoints
 
 CLOSE = 0.3
-"""Farthest that centroids of one particle lie apart, in median distances between neighbours: of
-places at random a quarter has one of the other table so near."""
+"""Largest distance between the centroids of one particle, in median distances between neighbours.
+A quarter of random places would have a centroid of the other table within this distance."""
 
 SHARE = 0.7
-"""Least share of the smaller table that must be found in the other."""
+"""Least share of the smaller table's particles that must be in the other table."""
 
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """M particles that two tables have in common.
+    """The M particles that two tables have in common.
 
     Attributes:
-        first, second: (M,) their rows in either.
-        spearman, kendall: rank correlation of their values.
+        first, second: (M,) their rows in either table.
+        spearman, kendall: rank correlations of their values.
         rms_difference: root mean square difference of their values.
     """
 
@@ -44,7 +44,7 @@ class Pairs:
 
 
 def same_particles(first: MarkedPoints, second: MarkedPoints) -> Pairs | None:
-    """Pair the particles of two tables; None where they do not show the same ones."""
+    """Pair the particles of two tables; None if they are not the same particles."""
     least = SHARE * min(len(first), len(second))
     if first.dimension != second.dimension or min(len(first), len(second)) < FEWEST:
         return None
@@ -72,7 +72,7 @@ def same_particles(first: MarkedPoints, second: MarkedPoints) -> Pairs | None:
 
 
 def paired(names: Sequence[str], fields: Sequence[MarkedPoints]) -> dict[tuple[str, str], Pairs]:
-    """All pairs of tables that hold the same particles."""
+    """Return all pairs of tables that have the same particles."""
     found = {}
     for (a, first), (b, second) in combinations(zip(names, fields, strict=True), 2):
         pairs = same_particles(first, second)
@@ -84,7 +84,7 @@ def paired(names: Sequence[str], fields: Sequence[MarkedPoints]) -> dict[tuple[s
 def pair_table(
     found: dict[tuple[str, str], Pairs], names: Sequence[str], fields: Sequence[MarkedPoints]
 ) -> pd.DataFrame:
-    """A row for each particle that two tables share: where it is in the first, and its values."""
+    """Return a row with place and values for each particle that two tables have in common."""
     by_name = dict(zip(names, fields, strict=True))
     parts = []
     for (a, b), pairs in found.items():
@@ -99,7 +99,7 @@ def pair_table(
 
 
 def _mutual(tree: cKDTree, places: Floats, reach: float) -> tuple[Ints, Ints]:
-    """Rows of the tree and of the places that are each other's nearest, within reach."""
+    """Return rows of the tree and of the places that are mutually nearest, within reach."""
     distance, near = tree.query(places, distance_upper_bound=reach)
     found = np.flatnonzero(np.isfinite(distance))
     back = cKDTree(places).query(tree.data[near[found]])[1]

@@ -1,19 +1,19 @@
 r"""The scale of heterogeneity L*, read off the cluster curve.
 
 L* is the least size such that at all larger sizes mean +- sd over clusters stay inside the global
-mean +- delta, delta = band * range of the values. Between the last size outside and the next one
-of the ladder, the distance |mean - global mean| + sd is interpolated along a power law of the size,
-which is exact for random marks (sd proportional to L^(-d/2)).
+mean +- delta, with delta = band * range of the values. Between the last size outside and the next
+one of the ladder, the distance |mean - global mean| + sd is interpolated by a power law of the
+size, which is exact for random marks (sd proportional to L^(-d/2)).
 
-L* is not a correlation length: independent marks of standard deviation sigma, lambda particles per
-area, have the finite L* = (sigma / delta) sqrt(1 / lambda); correlated ones
-(sigma / delta) sqrt(1 / lambda + A_int), A_int the integral of the correlation function. In 3D both
-are the cube root of the same expression squared.
+L* is not a correlation length. Independent marks of standard deviation sigma, with lambda particles
+per area, have the finite L* = (sigma / delta) sqrt(1 / lambda), and correlated marks have
+(sigma / delta) sqrt(1 / lambda + A_int), where A_int is the integral of the correlation function.
+In 3D both are the cube root of the same expression squared.
 
-The error is a block jackknife over sub-fields together with the k-means starts. For independent
-marks it agrees with the spread over repeated fields (6.0 um for a true 5.9 at L* = 57 um in a field
-of 324 um). Where L* exceeds about a quarter of the field it is too small, by a third on average and
-twofold and more in single fields: then only more fields tell.
+The error combines a block jackknife over sub-fields with the k-means starts. For independent marks
+it agrees with the spread over repeated fields (6.0 um instead of the true 5.9 at L* = 57 um in a
+field of 324 um). Where L* exceeds about a quarter of the field the error is too small, by a third
+on average and by a factor of two or more in single fields; then only more fields help.
 """
 
 from __future__ import annotations
@@ -34,29 +34,29 @@ Flag = Literal["below", "ok", "above"]
 
 @dataclass(frozen=True, eq=False)
 class Scale:
-    """L* with all that is needed to judge it; lengths in micrometres.
+    """L* with all that is needed to judge it; lengths are in micrometres.
 
     Attributes:
-        scale_um: L*; with flag "below" the smallest size of the ladder (L* is at most that), with
-            "above" the largest (not converged: L* is at least that).
+        scale_um: L*. With the flag "below" it is the smallest size of the ladder (L* is at most
+            that), with "above" the largest (not converged: L* is at least that).
         flag: "below", "ok" or "above".
         scale_particles: L* in particles per cluster.
         band, value_range, half_band: half_band = band * value_range (delta).
-        null_quantiles_um: (3,) 2.5, 50 and 97.5 % of L* under permuted marks, not converged ones
-            at the largest size; NaN without any.
+        null_quantiles_um: (3,) 2.5, 50 and 97.5 % quantiles of L* under permuted marks, where
+            permutations without convergence have the largest size; NaN without permutations.
         null_above: fraction of permutations that did not converge.
-        p_value: fraction of the permutations and the observed with L* at least as large.
-        seed_sd_um: standard deviation of L* over k-means seeds.
-        jackknife_error_um: standard error over sub-fields; NaN where L* is not converged with one
-            of them left out.
-        error_um: both together (seeds by their mean); NaN where either is.
-        by_field_um: (fields,) L* of each field alone, in the same band; NaN where not converged or
-            too few clusters.
-        field_sd_um: their standard deviation; NaN below two.
+        p_value: fraction of permutations and observation with an L* at least as large.
+        seed_sd_um: standard deviation of L* over the k-means seeds.
+        jackknife_error_um: standard error over sub-fields; NaN where L* is not converged if one of
+            them is left out.
+        error_um: both together (with the error of the mean over seeds); NaN where either is NaN.
+        by_field_um: (fields,) L* of each field alone, in the same band; NaN where it is not
+            converged or there are too few clusters.
+        field_sd_um: standard deviation over fields; NaN with fewer than two.
         field_um: (extent / fields)^(1/d), the size of a mean field.
-        particles: N.
-        independent_um: analytic, independent marks.
-        correlated_um: the same with the fitted correlation; NaN without an identified one.
+        particles: number N of particles.
+        independent_um: analytic L* of independent marks.
+        correlated_um: analytic L* with the fitted correlation; NaN where none is identified.
     """
 
     scale_um: float
@@ -86,15 +86,15 @@ def scale_of_heterogeneity(
     value_range: float | None = None,
     variogram: VariogramFit | None = None,
 ) -> Scale:
-    """L*: the least size such that at all larger ones mean +- sd stay inside the band.
+    """Find L*, the least size such that at all larger ones mean +- sd stay inside the band.
 
     Args:
         band: half-width of the band as a fraction of the range of values.
-        value_range: in place of the particles' own range.
-        variogram: for the analytic L* of correlated marks.
+        value_range: range used instead of the particles' own.
+        variogram: fit used for the analytic L* of correlated marks.
 
     Raises:
-        InputError: a band or range that is not above 0.
+        InputError: the band or the range is not above 0.
     """
     width = curve.value_range if value_range is None else float(value_range)
     if not band > 0 or not width > 0:
@@ -142,11 +142,11 @@ def scale_of_heterogeneity(
 def read_scale(
     size_um: Floats, mean: Floats, sd: Floats, global_mean: float, half_band: float
 ) -> tuple[float, Flag]:
-    """L* of one curve and its flag.
+    """Find L* of one curve, and its flag.
 
     Args:
-        size_um: (S,) increasing.
-        mean, sd: (S,) over clusters.
+        size_um: (S,) increasing sizes.
+        mean, sd: (S,) mean and standard deviation over clusters.
     """
     excess = (np.abs(mean - global_mean) + sd) / half_band
     outside = np.flatnonzero(excess > 1)
@@ -174,14 +174,14 @@ def _fraction(hits: list[bool]) -> float:
 
 
 def _p_value(scale: float, null_um: Floats) -> float:
-    """The observed curve is one of M + 1 that are equally likely under random marks."""
+    """Return the p value: the observed curve is one of M + 1 equally likely under random marks."""
     if null_um.size == 0:
         return float("nan")
     return float((1 + np.count_nonzero(null_um >= scale)) / (null_um.size + 1))
 
 
 def _jackknife(curve: ClusterCurve, delta: float) -> float:
-    """Standard error of L* over sub-fields."""
+    """Return the standard error of L* over sub-fields."""
     read = []
     for mean, sd in _rows(curve.jackknife_mean, curve.jackknife_sd):
         used = np.isfinite(sd)
@@ -195,12 +195,12 @@ def _jackknife(curve: ClusterCurve, delta: float) -> float:
 
 
 def _of_field(curve: ClusterCurve, field: int, delta: float) -> float:
-    """L* of one field alone, about its own mean."""
+    """Return L* of one field alone, about its own mean."""
     size, mean, sd = curve.field_size_um[field], curve.field_mean[field], curve.field_sd[field]
     used = np.isfinite(sd)
     if np.count_nonzero(used) < 2:
         return float("nan")
-    # Shares of K are rounded: two cluster counts may give a small field the same clusters.
+    # Shares of K are rounded, so two cluster counts may give a small field the same clusters.
     order = np.argsort(size[used], kind="stable")
     size, mean, sd = (column[used][order] for column in (size, mean, sd))
     length, flag = read_scale(size, mean, sd, float(curve.field_global_mean[field]), delta)

@@ -1,14 +1,14 @@
-r"""Nugget, sill and range fitted to the variogram.
+r"""Fit of nugget, sill and range to the variogram.
 
     gamma(h) = nugget + (sill - nugget) (1 - rho(h / l))
 
 rho is one of the functions of heterode.distributions.gaussian_field; 95 % of the structured part
 is gone at 3 l (exponential), 1.73 l (Gaussian) or 0.811 l (spherical).
 
-The variogram is taken in bins that widen with the distance, and fitted by least squares with
-weights (pairs / distance^2), which keep the many, strongly dependent pairs of large distances from
-deciding the fit at short ones (Pebesma, Computers & Geosciences 30, 2004). The uncertainty comes
-from leaving out one sub-field at a time. Every particle counts alike.
+The variogram is computed in bins that widen with the distance, and fitted by least squares with
+weights (pairs / distance^2), which keep the many, strongly dependent pairs at large distances from
+dominating the fit at short ones (Pebesma, Computers & Geosciences 30, 2004). The uncertainty comes
+from leaving out one sub-field at a time. Every particle counts equally.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from heterode.heterogeneity.pairs import PairGrid
 
 @dataclass(frozen=True)
 class _Shape:
-    """A correlation function of u = h / l: itself, u where 5 % is left, its integrals in 2D, 3D."""
+    """A correlation function of u = h / l, the u where 5 % is left, and integrals in 2D and 3D."""
 
     rho: Callable[[Floats], Floats]
     practical: float
@@ -46,39 +46,39 @@ MODELS: dict[Correlation, _Shape] = {
     ),
 }
 
-# Particles of a field beyond which pairs at large distances are taken from a thinned sample.
+# Particles of a field above which pairs at large distances come from a subset of them.
 _DENSE = 5_000
 
-# Pairs per particle that are always taken, however many particles.
+# Pairs of each particle that are always used, however many particles there are.
 _NEAR = 200
 
-# Bins per factor e in distance, fine against any of the models.
+# Bins in a factor e of distance, which are narrow compared with any of the models.
 _BINS_PER_E = 8
 
-# Part of the sill that must be structured before a length means anything.
+# Least structured part of the sill for which a length is meaningful.
 _LEAST_STRUCTURED = 0.05
 
 
 @dataclass(frozen=True, eq=False)
 class VariogramFit:
-    """gamma(h) = nugget + (sill - nugget) (1 - rho(h / length)).
+    """The fit gamma(h) = nugget + (sill - nugget) (1 - rho(h / length)).
 
     Attributes:
         model: "exponential" rho = exp(-h/l), "gaussian" exp(-(h/l)^2), "spherical"
             1 - 1.5 h/l + 0.5 (h/l)^3.
-        nugget, sill: in squared units of the value.
-        length_um: l.
+        nugget, sill: values in squared units of the value.
+        length_um: length l.
         length_error_um: standard error by the block jackknife; NaN where it fails.
         practical_um: distance at which 5 % of the structured part is left (3 l exponential,
             1.73 l Gaussian, 0.811 l spherical).
         structured: (sill - nugget) / sill.
-        integral: structured times the integral of rho over the plane (um^2) or space (um^3):
-            A_int; 0 where there is no structure.
+        integral: A_int: structured times the integral of rho over the plane (um^2) or space (um^3);
+            0 where there is no structure.
         identified: whether length_um can be trusted.
-        reason: why not, or "".
+        reason: why it cannot be trusted, or "".
         distance_um, gamma, pairs: (M,) the binned variogram that was fitted.
-        weighted_residual: root mean square relative to the sill, of each model tried.
-        blocks: of the jackknife.
+        weighted_residual: root mean square, relative to the sill, of each model tried.
+        blocks: number of blocks of the jackknife.
     """
 
     model: Correlation
@@ -98,7 +98,7 @@ class VariogramFit:
     blocks: int
 
     def __call__(self, distance_um: npt.ArrayLike) -> Floats:
-        """The fitted gamma at some distances."""
+        """Return the fitted gamma at the given distances."""
         u: Floats = np.asarray(np.asarray(distance_um, dtype=np.float64) / self.length_um)
         return np.asarray(self.sill - (self.sill - self.nugget) * MODELS[self.model].rho(u))
 
@@ -118,15 +118,15 @@ def fit_variogram(
     max_um: float | None = None,
     p_value: float | None = None,
 ) -> VariogramFit:
-    """Fit a model to the variogram of one or more fields, pooled.
+    """Fit a model to the variogram of one or more pooled fields.
 
     Args:
-        model: one of the three, or the one with the least weighted residual.
+        model: one of the three models, or "best" for the least weighted residual.
         max_um: largest distance used; half the size (extent)^(1/d) of the largest field by default.
-        p_value: of the correlogram's global test: above 0.05 nothing is identified.
+        p_value: p value of the correlogram's global test; above 0.05 nothing is identified.
 
     Raises:
-        InputError: fields that cannot be pooled, or too few pairs up to max_um.
+        InputError: the fields cannot be pooled, or there are too few pairs up to max_um.
     """
     listed = checked(fields)
     largest = max(field.extent ** (1 / field.dimension) for field in listed)
@@ -171,7 +171,7 @@ def fit_variogram(
 
 
 class _Binned:
-    """Pair sums in widening bins, by the sub-fields of both particles."""
+    """Sums over pairs in widening bins, by the sub-fields of both particles."""
 
     def __init__(self, fields: tuple[MarkedPoints, ...], reach_um: float) -> None:
         spacing = min(field.spacing_um for field in fields)
@@ -185,11 +185,11 @@ class _Binned:
         self.lengths: Floats = np.geomspace(0.25 * spacing, 2 * reach_um, 80).astype(np.float64)
 
     def kept(self) -> list[int]:
-        """Blocks without which enough bins are left to fit."""
+        """Return the blocks without which enough bins are left to fit."""
         return [g for g in range(len(self._blocks)) if self.curve(g)[0].size >= 4]
 
     def curve(self, without: int | None) -> tuple[Floats, Floats, Floats]:
-        """Mean distance, gamma and pairs of the bins that hold pairs, without a block."""
+        """Return mean distance, gamma and pairs of the bins that hold pairs, without a block."""
         sums = self._sums
         if without is not None:
             left = np.arange(sums.shape[1]) != without
@@ -201,7 +201,7 @@ class _Binned:
         return distance[held] / n, gamma, n
 
     def _of(self, number: int, field: MarkedPoints, edges: Floats) -> Floats:
-        """(5, G, G, B) sums of one field; far pairs of many particles from every k-th particle."""
+        """Return sums (5, G, G, B) of one field; far pairs may come from every k-th particle."""
         if len(field) <= _DENSE:
             return self._sum(number, field, slice(None), edges)
         ball = np.pi if field.dimension == 2 else 4 * np.pi / 3
@@ -216,7 +216,7 @@ class _Binned:
 
     def _sum(self, number: int, field: MarkedPoints, rows: slice, edges: Floats) -> Floats:
         mask = np.zeros(len(field), dtype=bool)
-        # In the order of rows a table may be sorted by position or value: every k-th is no sample.
+        # Rows may be sorted by position or value, so every k-th row would not be representative.
         mask[np.random.default_rng(0).permutation(len(field))[rows]] = True
         part = field.chosen(mask)
         grid = PairGrid.of(part, float(edges[-1]))
@@ -228,11 +228,11 @@ class _Binned:
 def _fit(
     name: Correlation, h: Floats, gamma: Floats, pairs: Floats, lengths: Floats
 ) -> _Parameters:
-    """Least squares over the length; nugget and partial sill follow from it linearly."""
+    """Fit the length by least squares; nugget and partial sill follow from it linearly."""
     weight = pairs / h**2
     weight = weight / weight.sum()
 
-    # Between the best of the scan's lengths and its neighbours, twice more.
+    # Two more scans, each between the neighbours of the best length.
     for _ in range(3):
         rise = 1 - MODELS[name].rho(h / lengths[:, None])
         nugget, partial = _non_negative(rise, gamma, weight)
@@ -248,11 +248,11 @@ def _fit(
 
 
 def _non_negative(rise: Floats, gamma: Floats, weight: Floats) -> tuple[Floats, Floats]:
-    """Nugget and partial sill, neither below 0, that fit nugget + partial * rise best.
+    """Return the nugget and partial sill of 0 or above with the best nugget + partial * rise.
 
     Args:
-        rise: (n, M) one row for each length tried.
-        gamma, weight: (M,), the weights adding up to 1.
+        rise: (n, M); one row for each length tried.
+        gamma, weight: (M,); the weights sum to 1.
     """
     mean_rise, mean_gamma = rise @ weight, float(gamma @ weight)
     spread = (rise - mean_rise[:, None]) ** 2 @ weight
@@ -273,7 +273,7 @@ def _doubt(
     lengths: Floats,
     p_value: float | None,
 ) -> str:
-    """Why the length cannot be trusted, or nothing."""
+    """Return why the length cannot be trusted, or ""."""
     if p_value is not None and not p_value <= 0.05:
         return f"no structure beyond that of random marks (p = {p_value:.2g})"
     if structured < _LEAST_STRUCTURED:

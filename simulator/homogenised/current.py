@@ -1,13 +1,13 @@
-"""The current that a run followed, as points that a DFN can follow too.
+"""The current that a run followed, as points for a DFN.
 
-A history has the current at the end of each time step and the charge dQ passed in it. The current
-of a step begins where its charge says,
+A history has the current at the end of each time step and the charge dQ that passed in it. The
+charge determines the current at which a step begins,
 
     I_begin = 2 dQ / dt - I_end,
 
-at I_end itself under a constant current, after a jump as well. Along a hold that is the end value
-of the step before up to the time scheme's error: then that value is taken, so that the current
-stays continuous, and a point in the middle keeps the charge.
+which is I_end under a constant current, also after a jump. During a hold it equals the end value of
+the step before, apart from the time scheme's error. That value is then used, so that the current
+stays continuous, and a point in the middle preserves the charge.
 """
 
 from __future__ import annotations
@@ -31,12 +31,12 @@ RISE = 1e-4
 
 @dataclass(frozen=True)
 class FollowedCurrent:
-    """Linear between M points.
+    """A current that is linear between M points.
 
     Attributes:
-        time_s: (M,) increasing.
-        current_A_m2: (M,) per collector area, positive on charge.
-        jumps_s: times at which it jumps: before and after each rise.
+        time_s: (M,) increasing times.
+        current_A_m2: (M,) currents per collector area, positive on charge.
+        jumps_s: times before and after each rise, at which the current jumps.
     """
 
     time_s: Floats
@@ -47,7 +47,7 @@ class FollowedCurrent:
 def followed_current(
     time_s: Floats, current_A_m2: Floats, capacity_Ah_m2: Floats
 ) -> FollowedCurrent:
-    """From the columns of a history, (T,) each, T at least 2."""
+    """Compute the current from the columns of a history, (T,) each, with T of at least 2."""
     rounding = ROUNDING * float(np.abs(current_A_m2).max())
     points: list[tuple[float, float]] = []
     jumps: list[float] = []
@@ -72,13 +72,13 @@ def followed_current(
 
 
 def _beginning(begin: float, before: float | None, end: float, rounding: float) -> float:
-    """The time at which a step's current begins, without what the time scheme leaves of it.
+    """Return the current at which a step begins, without the time scheme's error.
 
     Args:
-        begin: as its charge has it.
-        before: at the end of the step before; None in the first.
-        end: at its own end.
-        rounding: of currents.
+        begin: the value that follows from its charge.
+        before: current at the end of the step before; None in the first one.
+        end: current at its own end.
+        rounding: rounding error of currents.
     """
     slack = rounding + NEAR * abs(end - (end if before is None else before))
     if before is not None and abs(begin - before) <= slack:
@@ -87,7 +87,7 @@ def _beginning(begin: float, before: float | None, end: float, rounding: float) 
 
 
 def _corners(currents: Floats) -> npt.NDArray[np.bool_]:
-    """Points that are not in the middle of a constant stretch."""
+    """Mark the points that are not in the middle of a constant stretch."""
     changes = np.diff(currents) != 0
     kept = np.ones(currents.size, dtype=bool)
     kept[1:-1] = changes[:-1] | changes[1:]

@@ -1,4 +1,4 @@
-r"""What the DFN is told about a run's electrode, in PyBaMM's names and SI.
+r"""Parameters of the DFN for a run's electrode, with PyBaMM's names and in SI units.
 
     active fraction   V / (A_c L)                        V, A: volume and reacting surface of all
     particle radius   3 V / A                            particles; A_c, L: the coating
@@ -7,19 +7,19 @@ r"""What the DFN is told about a run's electrode, in PyBaMM's names and SI.
                                                          binder as in equations (7)-(9)
     exchange current  <pen> i0(x, c_l)
 
-A DFN's particles are spheres. With R = 3V/A they have the run's volume and surface, so that
-capacity and the current density of the reaction are the run's. In 2D the particles are discs, that
-is cylinders, of radius R_d = 2V/A: R is 1.5 R_d. Under a steady flux j the surface of a cylinder
-differs from its mean by j R_d / (4 D), that of a sphere by j R / (5 D), which is the same where the
-sphere's D is 1.2 times the cylinder's: so the DFN gets 1.2 D in 2D. (Just after a change of the
-flux, while lithium diffuses as from a plane, its surface then follows by 9 % too little.)
+A DFN's particles are spheres. With R = 3V/A they have the run's volume and surface, and therefore
+its capacity and current density of the reaction. In 2D the particles are discs, that is cylinders,
+of radius R_d = 2V/A, so R is 1.5 R_d. Under a steady flux j, the surface of a cylinder differs from
+its mean by j R_d / (4 D) and that of a sphere by j R / (5 D). These are equal if the sphere's D is
+1.2 times the cylinder's, so the DFN has 1.2 D in 2D. (Just after a change of the flux, while
+lithium diffuses as from a plane, its surface responds 9 % too little.)
 
-Around particles the way is longer: by differential effective-medium theory (Bruggeman, Ann. Phys.
-416, 636 (1935)) transport falls as (1 - eps)^1.5 for spheres and as (1 - eps)^2 for discs.
+The detour around particles lowers transport by (1 - eps)^1.5 for spheres and (1 - eps)^2 for discs,
+according to differential effective-medium theory (Bruggeman, Ann. Phys. 416, 636 (1935)).
 
-<pen> is the mean of the penalty factors weighted by surface ("mean"): where all particles are at
-one state and potential, they carry the current of as many that have this factor each. "harmonic" is
-the mean of the resistances, right where all carry the same current density. "none" leaves
+<pen> is the mean of the penalty factors weighted by surface ("mean"): if all particles are at one
+state and potential, they carry the same current as particles that all have this factor. "harmonic"
+is the mean of the resistances, which is right if all carry the same current density. "none" leaves
 penalties out.
 """
 
@@ -46,7 +46,7 @@ Floats = npt.NDArray[np.float64]
 Weighting = Literal["mean", "harmonic", "none"]
 
 CYLINDER = 1.2
-"""Factor on the diffusivity that makes a sphere's steady difference that of a cylinder."""
+"""Factor on the diffusivity with which a sphere's steady difference is that of a cylinder."""
 
 IDEAL_EXCHANGE = 1e6
 """Exchange current density of an ideal lithium metal, A m^-2: it needs 0.3 nV at 10 A m^-2."""
@@ -54,20 +54,20 @@ IDEAL_EXCHANGE = 1e6
 MESH_POINTS = {"x_n": 20, "x_s": 30, "x_p": 40, "r_n": 20, "r_p": 80}
 
 _FRACTIONS: Floats = 0.5 * (1.0 - np.cos(np.pi * np.linspace(0.0, 1.0, 801, dtype=np.float64)))
-"""Dense at both ends, where exchange currents go as square roots."""
+"""Lithium fractions, dense at both ends, where exchange currents are like square roots."""
 
 _SALT: Floats = np.linspace(1.0, 6000.0, 501, dtype=np.float64)
 
 
 @dataclass(frozen=True)
 class MeshedElectrode:
-    """A run's electrode as it was meshed, SI; in 2D per metre of depth.
+    """A run's electrode as it was meshed, in SI units, and in 2D per metre of depth.
 
     Attributes:
-        volume, surface: of all particles together, m^3 and m^2.
-        area: of the collector, m^2.
-        penalty: <pen>.
-        coating, separator: their thickness, m; None where it is that of the parameters.
+        volume, surface: total volume and surface of all particles, m^3 and m^2.
+        area: area of the collector, m^2.
+        penalty: mean factor <pen>.
+        coating, separator: their thicknesses, m; None for those in the parameters.
     """
 
     volume: float
@@ -81,14 +81,14 @@ class MeshedElectrode:
 def meshed_electrode(
     folder: Path, particles: ParticleTable, dimension: int, weighting: Weighting
 ) -> MeshedElectrode:
-    """From particles and the extents of the fields' grid.
+    """Collect the dimensions from the particles and the extents of the fields' grid.
 
     Raises:
         InputError: the folder has no fields.
     """
     box = slab_box(folder, whole=True)
     scale = 1e-6 ** (dimension - 1)
-    # In 2D tables count volumes per micrometre of depth.
+    # In 2D, volumes in tables are per micrometre of depth.
     depth = 1e-6 if dimension == 2 else 1.0
     return MeshedElectrode(
         volume=float(particles.volume_um3.sum()) * 1e-18 / depth,
@@ -101,7 +101,7 @@ def meshed_electrode(
 
 
 def mean_penalty(particles: ParticleTable, weighting: Weighting) -> float:
-    """<pen>, weighted by surface."""
+    """Return the mean factor <pen>, weighted by surface."""
     weights = particles.surface_um2 / particles.surface_um2.sum()
     if weighting == "none":
         return 1.0
@@ -111,7 +111,7 @@ def mean_penalty(particles: ParticleTable, weighting: Weighting) -> float:
 
 
 def describe_electrode(p: Parameters, m: MeshedElectrode) -> dict[str, Any]:
-    """Model options, parameters (numbers) and functions (tables) of the DFN.
+    """Return model options, parameters (numbers) and functions (tables) of the DFN.
 
     Raises:
         InputError: the particles fill the whole coating.
@@ -136,7 +136,7 @@ def describe_electrode(p: Parameters, m: MeshedElectrode) -> dict[str, Any]:
 
 
 def not_represented(p: Parameters) -> list[str]:
-    """What of a run a DFN knows nothing of, a line each."""
+    """Return a line for each property of a run that a DFN does not have."""
     lines, material = [], p.active_material
     if material.double_layer_capacitance > 0:
         lines.append("the double layer of the particles is left out")
@@ -175,7 +175,9 @@ def _geometry(p: Parameters, m: MeshedElectrode) -> dict[str, float]:
     separator = geometry.separator_thickness if m.separator is None else m.separator
     active = m.volume / (m.area * coating)
     if not 0.0 < active < 1.0:
-        raise InputError(f"the particles fill {active:.2f} of the coating, so there is no twin.")
+        raise InputError(
+            f"the particles fill {active:.2f} of the coating, which leaves a DFN no pores"
+        )
     dimension = geometry.dimension
     around = (1.0 - active) ** (dimension / (dimension - 1))
     porosity = (1.0 - active) * binder.electrolyte_fraction
@@ -197,7 +199,7 @@ def _geometry(p: Parameters, m: MeshedElectrode) -> dict[str, float]:
         "Positive electrode conductivity [S.m-1]": binder.conductivity * carbon,
         # The conductivity above is the effective one.
         "Positive electrode Bruggeman coefficient (electrode)": 0.0,
-        # Of the lithium metal; 1e-11 ohm m^2, so nothing.
+        # The lithium metal has a negligible resistance of 1e-11 ohm m^2.
         "Negative electrode thickness [m]": 1e-4,
         "Negative electrode conductivity [S.m-1]": 1e7,
         "Lithium metal partial molar volume [m3.mol-1]": 1.0
@@ -209,7 +211,7 @@ def _geometry(p: Parameters, m: MeshedElectrode) -> dict[str, float]:
 
 
 def _conditions(p: Parameters) -> dict[str, float]:
-    """Temperatures, what the DFN starts from, and limits that never end it."""
+    """Return temperatures, initial values of the DFN, and limits that never end it."""
     material = p.active_material
     return {
         "Ambient temperature [K]": p.temperature,
@@ -240,7 +242,7 @@ def _particles(p: Parameters, m: MeshedElectrode) -> dict[str, Any]:
     }
     potentials = np.linspace(4.99, 2.5, 1246, dtype=np.float64)
     fractions = curve.lithium_fraction(potentials)
-    # Near x = 1 the curve falls so steeply that its points would lie on one another.
+    # Near x = 1 the curve is so steep that its points would coincide.
     apart = np.r_[True, np.diff(fractions) > 1e-7]
     x = fractions[apart]
     return {
@@ -290,7 +292,7 @@ def _electrolyte(p: Parameters) -> dict[str, Any]:
 
 
 def _function(argument: str, x: Floats, function: Callable[[Floats], Any]) -> Any:
-    """A number where the function is constant, otherwise its table."""
+    """Return a number if the function is constant, otherwise its table."""
     y = np.broadcast_to(np.asarray(function(x), dtype=np.float64), x.shape)
     return float(y[0]) if np.ptp(y) == 0.0 else _table(argument, x, y)
 

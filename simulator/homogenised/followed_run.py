@@ -1,4 +1,4 @@
-"""What of a results folder its twin is made from."""
+"""The parts of a results folder from which its homogenised counterpart is made."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ from heterode.results.manifest import read_manifest
 
 @dataclass(frozen=True)
 class FollowedRun:
-    """A run, also one that goes on or ended early.
+    """A run, which may be in progress or have ended early.
 
     Attributes:
-        path: the folder.
-        parameters: as far as an electrode has them: without its protocol and its penalties' law.
+        path: path of the folder.
+        parameters: parameters of the electrode, without its protocol and its penalties' law.
         conditioned: whether penalties changed from cycle to cycle.
-        particles: with the penalties of the first cycle.
-        history: at least two rows.
-        title: what it is called, see `heterode.results.heading`.
-        status, reason: of the manifest.
+        particles: table of the particles with the penalties of the first cycle.
+        history: history of at least two rows.
+        title: title of the run; see `heterode.results.heading`.
+        status, reason: status and reason in the manifest.
     """
 
     path: Path
@@ -50,7 +50,8 @@ def read_followed_run(folder: Path) -> FollowedRun:
     """Open a results folder.
 
     Raises:
-        InputError: it is none, has no time step, or was written by a version that kept no input.
+        InputError: it is not a results folder, has no time step, or lacks the input (from a
+            version that did not keep it).
     """
     results = ResultsFolder.open(folder)
     manifest = read_manifest(results.manifest)
@@ -78,14 +79,14 @@ def read_followed_run(folder: Path) -> FollowedRun:
 
 
 def _parameters(manifest: dict[str, Any], results: ResultsFolder) -> Parameters:
-    """Without need of the files the input named: they may be gone."""
+    """Make the parameters without the files that the input named, which may be missing."""
     tables = copy.deepcopy(manifest.get("input") or {})
     if not {"geometry", "active_material", "penalty"} <= set(tables):
         raise InputError(
             f"{results.manifest}: keeps no input, so there is no electrode to make a twin of "
             "(needed: a run of heterode 0.1.0 or later). Run it anew"
         )
-    # A mesh is there already: nothing has to fit together any more. The file is not read.
+    # The mesh exists already, so sizes need not be consistent, and no mesh file is read.
     tables["geometry"] |= {
         "mesh_file": str(results.manifest.absolute()),
         "particle_size": {"distribution": "monodisperse", "diameter": "1 um"},

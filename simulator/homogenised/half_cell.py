@@ -15,7 +15,7 @@ Function = Callable[..., Any]
 
 
 def table(entry: dict[str, Any]) -> Function:
-    """A function of one symbol: a cubic spline through the points of a table."""
+    """Return a function of one symbol: a cubic spline through the points of a table."""
     x, y = np.array(entry["x"]), np.array(entry["y"])
 
     def value(symbol: Any) -> Any:
@@ -25,10 +25,10 @@ def table(entry: dict[str, Any]) -> Function:
 
 
 def parameter_values(twin: dict[str, Any]) -> Any:
-    """PyBaMM's parameter values: the numbers, and a function for each table.
+    """Return PyBaMM's parameter values: the numbers, and a function for each table.
 
     Args:
-        twin: content of twin.json.
+        twin: the content of twin.json.
     """
     values = dict(twin["parameters"])
     tables = {name: table(entry) for name, entry in twin["functions"].items()}
@@ -53,7 +53,7 @@ def parameter_values(twin: dict[str, Any]) -> Any:
 
 
 def current(entry: dict[str, Any]) -> Any:
-    """The current over time, positive on discharge: linear between the points of a table."""
+    """Return the current over time, positive on discharge, linear between a table's points."""
     time, amperes = np.array(entry["time_s"]), np.array(entry["current_A"])
     if np.ptp(amperes) == 0:
         return float(amperes[0])
@@ -64,7 +64,7 @@ def solve(twin: dict[str, Any]) -> tuple[dict[str, Any], str]:
     """Follow the current of twin.json.
 
     Returns:
-        columns by name: times (s) up to which the DFN could be solved, voltage (V), mean lithium
+        Columns by name: times (s) up to which the DFN could be solved, voltage (V), mean lithium
         fraction of the positive electrode; and why it ended early, or "".
     """
     model = pybamm.lithium_ion.DFN(twin["model options"])
@@ -75,7 +75,7 @@ def solve(twin: dict[str, Any]) -> tuple[dict[str, Any], str]:
         solver=pybamm.IDAKLUSolver(rtol=1e-7, atol=1e-8),
     )
     times = np.array(twin["output times [s]"])
-    # The solver begins anew where the current jumps.
+    # The solver restarts where the current jumps.
     stops = np.unique([0.0, *twin["current"]["jumps_s"], times[-1]])
     solution = simulation.solve(stops, t_interp=times)
     reached = times[times <= solution.t[-1]]

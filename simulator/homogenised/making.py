@@ -1,4 +1,4 @@
-"""Write the twin of a run, run it where PyBaMM is, and compare."""
+"""Writes the homogenised counterpart of a run, solves it with PyBaMM, and compares the two."""
 
 from __future__ import annotations
 
@@ -44,8 +44,7 @@ Floats = npt.NDArray[np.float64]
 Say = Callable[[str], None]
 
 PYBAMM = Path(__file__).with_name("pybamm.lock")
-"""PyBaMM and what it needs, with digests."""
-"""What the virtual environment of --install holds; the release the twin was tried with."""
+"""Lock file of PyBaMM and its dependencies, with digests, for the environment of --install."""
 
 _MAIN = """
 
@@ -63,16 +62,16 @@ if __name__ == "__main__":
 
 @dataclass(frozen=True)
 class Comparison:
-    """Run and twin.
+    """Comparison of a run with its homogenised counterpart.
 
     Attributes:
-        table: a row per time step of the run: twin.csv.
-        rms_mV: of the voltage, run less twin, over time.
-        largest_mV: of its absolute value.
-        at_s: when that is.
-        reached_s: until when the twin could be solved.
-        ended_early: why not to the end, or "".
-        version: PyBaMM's.
+        table: the content of twin.csv, with a row for each time step of the run.
+        rms_mV: root mean square, over time, of the difference in voltage.
+        largest_mV: largest absolute difference.
+        at_s: time of the largest difference.
+        reached_s: time up to which the counterpart could be solved.
+        ended_early: why it could not be solved to the end, or "".
+        version: version of PyBaMM.
     """
 
     table: pd.DataFrame
@@ -84,10 +83,10 @@ class Comparison:
     version: str
 
     def lines(self) -> list[str]:
-        """What a user should read."""
+        """Return lines for the user."""
         table = self.table
         lines = [
-            f"run less twin: {self.rms_mV:.2f} mV rms, {self.largest_mV:.2f} mV at most "
+            f"run minus DFN: {self.rms_mV:.2f} mV rms, {self.largest_mV:.2f} mV at most "
             f"({self._unit.said(self.at_s)})",
         ]
         away = (table["lithium_fraction_mean"] - table["twin_lithium_fraction_mean"]).abs().max()
@@ -97,22 +96,22 @@ class Comparison:
             f"to {spread:.3g} (standard deviation, by volume)"
         )
         if self.ended_early:
-            lines.append(f"the twin ended at {self._unit.said(self.reached_s)}: {self.ended_early}")
+            lines.append(f"the DFN ended at {self._unit.said(self.reached_s)}: {self.ended_early}")
         return lines
 
     @property
     def _unit(self) -> TimeUnit:
-        """The figure's."""
+        """Time unit of the figure."""
         return time_unit(float(self.table["time_s"].iloc[-1]))
 
 
 def pybamm_python(chosen: Path | None, install: bool, say: Say) -> Path | None:
-    """A Python that has PyBaMM: the one chosen, this one, or one in a venv; None without.
+    """Return a Python that has PyBaMM: the chosen one, this one, or one in a venv; else None.
 
     Args:
-        chosen: by the user.
-        install: make the venv where it is missing.
-        say: is told when something is installed.
+        chosen: path that the user chose, or None.
+        install: whether to make the venv if it is missing.
+        say: called with a line when something is installed.
 
     Raises:
         InputError: there is no such Python, or PyBaMM cannot be installed.
@@ -135,7 +134,7 @@ def pybamm_python(chosen: Path | None, install: bool, say: Say) -> Path | None:
 
 
 def outputs_of(place: Path, *, run: bool) -> list[Path]:
-    """The files that `make_counterpart` writes; `run`: with a Python that has PyBaMM."""
+    """Return the files that `make_counterpart` writes, with results if PyBaMM is to `run`."""
     names = ("twin.json", "twin.py", "twin.csv", "twin.png") if run else ("twin.json", "twin.py")
     return [place / name for name in names]
 
@@ -146,18 +145,18 @@ def make_counterpart(
     """Write twin.json and twin.py; with a Python that has PyBaMM also twin.csv and twin.png.
 
     Args:
-        folder: results of a run.
-        place: folder of the files; None: report/ in the results.
-        weighting: of the penalty factors.
-        python: that has PyBaMM; None: the twin is written, and not run.
-        say: is told what goes on.
+        folder: results folder of a run.
+        place: folder of the files; None for report/ in the results.
+        weighting: weighting of the penalty factors.
+        python: a Python that has PyBaMM; with None the counterpart is written but not solved.
+        say: called with lines on the progress.
 
     Returns:
-        The comparison; None where nothing was run.
+        The comparison, or None if nothing was solved.
 
     Raises:
-        InputError: no run there, or the place cannot be written.
-        ScriptError: PyBaMM is missing in that Python, or could not solve.
+        InputError: the folder is not a run, or the place cannot be written.
+        ScriptError: PyBaMM is missing in that Python, or could not solve the DFN.
     """
     run = read_followed_run(folder)
     twin = counterpart_of(run, weighting)
@@ -176,16 +175,16 @@ def make_counterpart(
 
 
 def counterpart_of(run: FollowedRun, weighting: Weighting) -> dict[str, Any]:
-    """Content of twin.json before it is run."""
+    """Return the content of twin.json before it is solved."""
     p = run.parameters
     electrode = meshed_electrode(run.path, run.particles, p.geometry.dimension, weighting)
     columns = ("time_s", "current_A_m2", "capacity_Ah_m2")
     followed = followed_current(*(run.history[name].to_numpy(np.float64) for name in columns))
     notes = not_represented(p)
     if run.conditioned:
-        notes.insert(0, "penalties change after each cycle; the twin keeps those of the first")
+        notes.insert(0, "penalties change after each cycle; the DFN keeps those of the first")
     if run.status != "completed":
-        notes.insert(0, f"the run is not complete ({run.status}): the twin follows what there is")
+        notes.insert(0, f"the run is not complete ({run.status}): the DFN follows what there is")
     return {
         "what": "half-cell DFN of a run of heterode, for PyBaMM; see twin.py",
         "run": str(run.path),
@@ -194,7 +193,7 @@ def counterpart_of(run: FollowedRun, weighting: Weighting) -> dict[str, Any]:
         "penalty": {"weighting": weighting, "factor on the exchange current": electrode.penalty},
         "current": {
             "time_s": followed.time_s.tolist(),
-            # Of an electrode of 1 m^2; PyBaMM counts discharge as positive.
+            # The electrode has 1 m^2, and PyBaMM's current is positive on discharge.
             "current_A": (0.0 - followed.current_A_m2).tolist(),
             "jumps_s": followed.jumps_s.tolist(),
         },
@@ -204,14 +203,14 @@ def counterpart_of(run: FollowedRun, weighting: Weighting) -> dict[str, Any]:
 
 
 def write_files(twin: dict[str, Any], place: Path) -> Path:
-    """twin.json and twin.py; returns the script.
+    """Write twin.json and twin.py, and return the path of the script.
 
     Raises:
         OutputError: the place cannot be written.
     """
     source = Path(__file__).with_name("half_cell.py").read_text(encoding="utf-8")
     make_folder(place)
-    # A table a line: 300 kB in all.
+    # Each table is on one line, which makes 300 kB in all.
     text = json.dumps(marked(twin), indent=1, allow_nan=False)
     text = re.sub(r"\[\s+([^\[\]]*?)\s+\]", lambda m: f"[{' '.join(m[1].split())}]", text)
     write_output(place / "twin.json", text.encode() + b"\n")
@@ -220,14 +219,14 @@ def write_files(twin: dict[str, Any], place: Path) -> Path:
 
 
 def compare_voltages(history: pd.DataFrame, answer: str) -> Comparison:
-    """Run beside the twin.
+    """Compare a run with its homogenised counterpart.
 
     Args:
-        history: of the run.
-        answer: what twin.py printed.
+        history: history of the run.
+        answer: text that twin.py printed.
 
     Raises:
-        ScriptError: that is no table.
+        ScriptError: the text has no table, or the table has no time step.
     """
     head, version, rest = answer.partition("# PyBaMM ")
     if not version:
@@ -258,7 +257,7 @@ def compare_voltages(history: pd.DataFrame, answer: str) -> Comparison:
 
 
 def _side_by_side(history: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
-    """The run's rows but the first, at which no current flows yet; empty where there is no twin."""
+    """Join the run's rows, except the first, with the DFN's, which may be empty at the end."""
     names = ["time_s", "current_A_m2", "capacity_Ah_m2", "voltage_V"]
     names += ["lithium_fraction_mean", "lithium_fraction_sd"]
     table = history[names].iloc[1:].reset_index(drop=True)

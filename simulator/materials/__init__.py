@@ -1,4 +1,4 @@
-"""Cited functions of stoichiometry, concentration and temperature."""
+"""Cited functions of lithium fraction, concentration and temperature."""
 
 from heterode.materials.arrhenius import arrhenius
 from heterode.materials.electrolytes import Electrolyte, electrolyte

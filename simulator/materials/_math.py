@@ -1,7 +1,7 @@
-"""exp, sqrt, min and max that fit their argument: NumPy for arrays, UFL for expressions.
+"""exp, sqrt, min and max for NumPy arrays and for UFL expressions.
 
-UFL is never imported here: an argument can only be a UFL expression once somebody else has
-imported it, so NumPy users never wait for FEniCS.
+UFL is never imported here: an argument can only be a UFL expression if other code has imported UFL
+already, so users of NumPy never wait for FEniCS.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ import numpy as np
 
 
 def is_expression(*arguments: Any) -> bool:
-    """True when one of the arguments is a UFL expression (coefficients and constants included)."""
+    """Return True if one of the arguments is a UFL expression, coefficient or constant."""
     module = sys.modules.get("ufl.core.expr")
     return module is not None and any(isinstance(a, module.Expr) for a in arguments)
 
 
 def exp(value: Any) -> Any:
-    """exp of an array, a number or a UFL expression."""
+    """Return exp of an array, a number or a UFL expression."""
     if is_expression(value):
         import ufl
 
@@ -29,7 +29,7 @@ def exp(value: Any) -> Any:
 
 
 def sqrt(value: Any) -> Any:
-    """Square root of an array, a number or a UFL expression."""
+    """Return the square root of an array, a number or a UFL expression."""
     if is_expression(value):
         import ufl
 
@@ -38,12 +38,12 @@ def sqrt(value: Any) -> Any:
 
 
 def power_of_ten(value: Any) -> Any:
-    """10**value, written as exp so that UFL differentiates it without a variable exponent."""
+    """Return 10**value, written as exp so that UFL can differentiate it."""
     return exp(math.log(10.0) * value)
 
 
 def clamp(value: Any, low: float, high: float) -> Any:
-    """`value` held inside [low, high]; the derivative is 1 inside and 0 outside."""
+    """Return `value` limited to [low, high]; its derivative is 1 inside and 0 outside."""
     if is_expression(value):
         import ufl
 

@@ -1,4 +1,4 @@
-"""Arrhenius' factor: how a number given at 298.15 K changes with temperature.
+"""Arrhenius factor, by which a number given at 298.15 K changes with temperature.
 
 k(T) = k(T_ref) exp(-(E / R) (1/T - 1/T_ref)),    T_ref = 298.15 K
 """
@@ -14,11 +14,11 @@ REFERENCE_TEMPERATURE = 298.15
 
 
 def arrhenius(activation_energy: float, temperature: float) -> float:
-    """k(T) / k(T_ref); exactly 1 at T_ref and without activation energy.
+    """Return k(T) / k(T_ref), which is exactly 1 at T_ref and without activation energy.
 
     Args:
-        activation_energy: E, J/mol.
-        temperature: T, K.
+        activation_energy: activation energy E, J/mol.
+        temperature: temperature T, K.
     """
     inverse = 1.0 / temperature - 1.0 / REFERENCE_TEMPERATURE
     return math.exp(-activation_energy / GAS_CONSTANT * inverse)

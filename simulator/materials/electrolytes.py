@@ -8,20 +8,21 @@
 | valoen_reimers | PC:EC:DMC 10:27:63 v/v | to 3.9 M, 263-333 K | Valoen & Reimers, J. Electrochem. Soc. 152, A882 (2005), as in PyBaMM and MPET; the range is recalled, not re-read |
 | constant | - | any | the numbers of the input file |
 
-Concentrations are mol m^-3 outside and mol l^-1 inside the formulas. Outside the range of a fit
-the concentration is held at the end of the range, so that no Newton iterate meets a polynomial
-that has turned; only the conductivity goes on falling in proportion to c towards depletion, since
-a solution without salt does not conduct. D, kappa and TDF are positive for every argument; t+ of
-Landesfeind is the apparent one and its fit turns negative by itself in concentrated cold solution.
+Concentrations are in mol m^-3 outside and in mol l^-1 inside the formulas. Outside the range of a
+fit the concentration is held at the end of the range, so that no Newton iterate reaches the part of
+a polynomial where it bends the wrong way. Only the conductivity continues to fall in proportion to
+c towards depletion, since a solution without salt does not conduct. D, kappa and TDF are positive
+for every argument; t+ of Landesfeind is the apparent one, and its fit becomes negative in cold
+concentrated solutions.
 
-nyman: (1 - t+) TDF = 0.28687 c^2 + 0.74678 c + 0.44103, sign corrected: codes print -0.74678 c,
-which is negative from 0.906 to 1.698 M, where the solution would unmix; the paper was not re-read.
-At infinite dilution this gives TDF = 0.80 in place of 1, below the range of the fit, where TDF
-stays at its value at 0.2 M, 0.956.
+nyman: (1 - t+) TDF = 0.28687 c^2 + 0.74678 c + 0.44103 with a corrected sign. Codes have
+-0.74678 c, which makes it negative from 0.906 to 1.698 M, where the solution would separate; the
+paper was not re-read. At infinite dilution this gives TDF = 0.80 instead of 1. That is below the
+range of the fit, where TDF stays at its value at 0.2 M, 0.956.
 
 lundgren: t+ falls with c and would be negative from 1.73 M on (-0.18 at 2 M), hence the range. The
-temperature dependence that is known makes D negative in the cold (from -10 degC on at 1.5 M), so it
-is left out and other temperatures are refused.
+known temperature dependence makes D negative in the cold (below -10 degC at 1.5 M), so it is left
+out and other temperatures are refused.
 """  # noqa: E501  (a table with its sources reads best on one line each)
 
 from __future__ import annotations
@@ -37,17 +38,17 @@ from heterode.materials.arrhenius import REFERENCE_TEMPERATURE
 Property = Callable[[Any, Any], Any]
 
 DEPLETED = 1e-3
-"""mol/l: conductivity stops falling here, so that the matrix never becomes singular."""
+"""Concentration, mol/l, below which conductivity is constant, so no matrix becomes singular."""
 
 
 @dataclass(frozen=True)
 class Electrolyte:
-    """One electrolyte; every property takes (c in mol m^-3, T in K), NumPy or UFL.
+    """One electrolyte, whose properties are functions of c, mol m^-3, and T, K, in NumPy or UFL.
 
     Attributes:
-        range: concentrations of the fit, mol m^-3.
-        temperature_range: temperatures of the fit, K.
-        constant_transference: t+ when it is one number (and `transference_number` returns a
+        range: least and greatest concentration of the fit, mol m^-3.
+        temperature_range: least and greatest temperature of the fit, K.
+        constant_transference: t+ if it is one number (`transference_number` then returns a
             Python float), otherwise None.
     """
 
@@ -65,11 +66,11 @@ class Electrolyte:
         return clamp(c / 1000.0, self.range[0] / 1000.0, self.range[1] / 1000.0)
 
     def diffusivity(self, c: Any, T: Any) -> Any:
-        """D_l, m^2/s."""
+        """Return the diffusivity D_l, m^2/s."""
         return self._diffusivity(self._molar(c), T)
 
     def conductivity(self, c: Any, T: Any) -> Any:
-        """kappa, S/m."""
+        """Return the ionic conductivity kappa, S/m."""
         low = self.range[0] / 1000.0
         value = self._conductivity(self._molar(c), T)
         if self.name == "constant":
@@ -77,18 +78,18 @@ class Electrolyte:
         return value * clamp(c / 1000.0, DEPLETED, low) / low
 
     def transference_number(self, c: Any, T: Any) -> Any:
-        """t+, dimensionless; a Python float when it is constant."""
+        """Return the dimensionless transference number t+, a Python float if it is constant."""
         if self.constant_transference is not None:
             return self.constant_transference
         return self._transference(self._molar(c), T)
 
     def thermodynamic_factor(self, c: Any, T: Any) -> Any:
-        """TDF = 1 + dln f/dln c, dimensionless."""
+        """Return the dimensionless thermodynamic factor TDF = 1 + dln f/dln c."""
         return self._thermodynamic(self._molar(c), T)
 
 
 class ElectrolyteChoice(Protocol):
-    """What `electrolyte` reads from the input file's section."""
+    """The values that `electrolyte` reads from the input file's section."""
 
     @property
     def model(self) -> str: ...
@@ -126,7 +127,7 @@ _LANDESFEIND_TDF = (25.7, -45.1, -0.177, 1.94, 0.295, 3.08e-4, 0.259, -9.46e-3, 
 
 
 NYMAN_ACTIVATION_ENERGY = 17.1e3
-"""Activation energy of D and kappa, J/mol: BPX's examples by About:Energy, which have Nyman's
+"""Activation energy of D and kappa, J/mol, from the BPX examples by About:Energy with Nyman's
 electrolyte."""
 
 
@@ -231,7 +232,7 @@ ELECTROLYTES: dict[str, Electrolyte] = {
 }
 
 MODELS = (*ELECTROLYTES, "constant")
-"""Names accepted by `electrolyte.model` in an input file."""
+"""Names that `electrolyte.model` may have in an input file."""
 
 
 def constant_electrolyte(
@@ -241,7 +242,7 @@ def constant_electrolyte(
     transference_number: float,
     thermodynamic_factor: float,
 ) -> Electrolyte:
-    """An electrolyte whose properties are four numbers (m^2/s, S/m, -, -)."""
+    """Return an electrolyte whose properties are four numbers (m^2/s, S/m, -, -)."""
     return Electrolyte(
         name="constant",
         range=(DEPLETED * 1000.0, 1e5),
@@ -256,11 +257,11 @@ def constant_electrolyte(
 
 
 def electrolyte(choice: str | ElectrolyteChoice) -> Electrolyte:
-    """The electrolyte of a name, or of the input file's `[electrolyte]` section.
+    """Return the electrolyte with a name, or that of the input file's `[electrolyte]` section.
 
     Raises:
-        KeyError: no such name.
-        ValueError: a constant electrolyte without its four numbers.
+        KeyError: there is no such name.
+        ValueError: a constant electrolyte lacks one of its four numbers.
     """
     if isinstance(choice, str):
         return ELECTROLYTES[choice]

@@ -17,7 +17,7 @@ from heterode.base.constants import FARADAY
 from heterode.materials._math import is_expression
 
 RATE_CONSTANT = 3.5e-8
-"""k, m/s."""
+"""Rate constant k, m/s."""
 LITHIUM_CONCENTRATION = 76923.0
 """Concentration of lithium in the metal, mol m^-3 (molar volume 1.3e-5 m^3/mol)."""
 SALT_EXPONENT = 0.3
@@ -31,7 +31,7 @@ def lithium_metal_exchange_current(
     lithium_concentration: float = LITHIUM_CONCENTRATION,
     anodic_transfer: float = SALT_EXPONENT,
 ) -> Any:
-    """i0 of lithium metal, A m^-2, the shape of `c_l` (mol m^-3; below 0 counts as 0)."""
+    """Return i0 of lithium metal, A m^-2, in the shape of `c_l`, mol m^-3; negative c_l is 0."""
     if is_expression(c_l):
         import ufl
 

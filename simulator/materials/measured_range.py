@@ -1,4 +1,4 @@
-"""Between which lithium fractions a function of the material was measured, and by whom."""
+"""The range of lithium fractions in which a function of the material was measured, and by whom."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class MeasuredRange:
-    """What a function rests on; beyond it the function is extrapolated or held.
+    """The measured range of a function, outside which it is extrapolated or held constant.
 
     Attributes:
         low, high: lithium fractions on the theoretical scale (LiMO2 = 1).
-        source: of the measurement.
+        source: source of the measurement.
     """
 
     low: float

@@ -3,8 +3,8 @@
     x(U) = 1 - b [1 - sum_j X_j / (1 + exp(F (U - U_j) / (R T0 w_j)))],    T0 = 298.15 K
 
 x is the lithium fraction on the theoretical scale (LiMO2 = 1). x(U) is analytic, smooth and
-strictly falling; U(x) is its inverse, tabulated once. T0 stays 298.15 K at every cell
-temperature: the coefficients hold for it alone.
+strictly decreasing; U(x) is its inverse, which is tabulated once. T0 is 298.15 K at every cell
+temperature, since the coefficients are only valid for it.
 
 Sources
     NMC532: 6 galleries fitted to the open-circuit table of NREL's batmods-lite (BSD-3, commit
@@ -38,10 +38,10 @@ FIT_TEMPERATURE = 298.15
 """Temperature of the gallery fits, K."""
 
 CELLS = 2**16
-"""Equal parts of the lithium fraction by which a point's piece of the curve is looked up."""
+"""Number of equal cells of the lithium fraction for looking up the piece of the curve."""
 
 VOLTAGE_RANGE = (2.8, 4.6)
-"""Potentials for which the curves are offered as cut-offs, V: monotone and checked there."""
+"""Potentials that may be cut-offs, V; the curves are monotone and checked between them."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +57,7 @@ class Galleries:
     source: str
 
     def lithium_fraction_and_slope(self, potential: Array) -> tuple[Array, Array]:
-        """x(U) and dx/dU (V^-1), both of the shape of `potential` (V)."""
+        """Return x(U) and dx/dU, V^-1, both in the shape of `potential`, V."""
         thermal = GAS_CONSTANT * FIT_TEMPERATURE / FARADAY
         empty = np.full_like(potential, 1.0 - sum(self.fractions))
         slope = np.zeros_like(potential)
@@ -65,8 +65,8 @@ class Galleries:
             self.potentials, self.fractions, self.widths, strict=True
         ):
             argument = (potential - centre) / (thermal * width)
-            # Summing what has left each gallery keeps full relative accuracy near x = 1,
-            # where the table's nodes would otherwise fall together.
+            # Summing the lithium that has left each gallery keeps full relative accuracy near
+            # x = 1, where the table's nodes would otherwise coincide.
             gone = 0.5 * (1.0 + np.tanh(0.5 * argument))
             empty += fraction * gone
             slope -= fraction * gone * (1.0 - gone) / (thermal * width)
@@ -149,14 +149,14 @@ GALLERIES = {
 class OpenCircuitPotential:
     """U(x) and dU/dx of one material, once continuously differentiable and strictly falling.
 
-    Cubic Hermite pieces through (x(U_k), U_k, 1/x'(U_k)) at `spacing` volts between 2.0 and
-    5.2 V, continued linearly beyond: a Newton iterate outside gets a finite answer that drives
-    it back. Within 2.0-5.2 V the piecewise cubic differs from the analytic inverse by < 1 uV.
+    It consists of cubic Hermite pieces through (x(U_k), U_k, 1/x'(U_k)) every `spacing` volts
+    between 2.0 and 5.2 V, and is linear beyond, so that a Newton iterate outside gets a finite
+    value that drives it back. Within 2.0-5.2 V it differs from the analytic inverse by < 1 uV.
 
     Attributes:
         name: "NMC532", "NMC622" or "NMC811".
         source: where the coefficients come from.
-        voltage_range: potentials offered as cut-offs, V.
+        voltage_range: least and greatest potential that may be a cut-off, V.
         measured_range: (x_min, x_max) between which the curve was measured.
     """
 
@@ -167,7 +167,7 @@ class OpenCircuitPotential:
         self.voltage_range = VOLTAGE_RANGE
         low, high = 2.0, 5.2
         count = round((high - low) / spacing) + 1
-        # From high to low, so that x increases along the table.
+        # Potentials go from high to low, so that x increases along the table.
         self._U: Array = np.linspace(high, low, count, dtype=np.float64)
         self._x, dxdU = galleries.lithium_fraction_and_slope(self._U)
         step, slope, dU = np.diff(self._x), 1.0 / dxdU, np.diff(self._U)
@@ -176,31 +176,31 @@ class OpenCircuitPotential:
         self._pieces = np.stack(
             [self._x[:-1], 1 / step, self._U[:-1], m0, 3 * dU - 2 * m0 - m1, m0 + m1 - 2 * dU]
         )
-        # The piece at the left end of each of many equal cells: nearly always that of a point.
+        # The piece at the left end of each of many equal cells, nearly always right for its points.
         self._per_cell = CELLS / (self._x[-1] - self._x[0])
         self._first = self._searched(np.linspace(self._x[0], self._x[-1], CELLS + 1))
 
     @property
     def measured_range(self) -> tuple[float, float]:
-        """(x_min, x_max) of the measured part of the curve."""
+        """Ends (x_min, x_max) of the measured part of the curve."""
         low, high = self.galleries.measured_voltage
         return float(self.lithium_fraction(high)), float(self.lithium_fraction(low))
 
     def lithium_fraction(self, potential: Array | float) -> Array:
-        """Analytic x(U), the shape of `potential` (V)."""
+        """Return the analytic x(U) in the shape of `potential`, V."""
         value = np.asarray(potential, dtype=np.float64)
         return self.galleries.lithium_fraction_and_slope(value)[0]
 
     def potential(self, lithium_fraction: Array | float) -> Array:
-        """U(x), V, the shape of the argument."""
+        """Return U(x), V, in the shape of the argument."""
         return self.potential_and_slope(lithium_fraction)[0]
 
     def slope(self, lithium_fraction: Array | float) -> Array:
-        """dU/dx, V, the shape of the argument; negative everywhere."""
+        """Return dU/dx, V, in the shape of the argument; it is negative everywhere."""
         return self.potential_and_slope(lithium_fraction)[1]
 
     def potential_and_slope(self, lithium_fraction: Array | float) -> tuple[Array, Array]:
-        """U(x) and its exact derivative dU/dx, V, both of the shape of the argument."""
+        """Return U(x) and its exact derivative dU/dx, V, both in the shape of the argument."""
         x = np.asarray(lithium_fraction, dtype=np.float64)
         inside = np.clip(x, self._x[0], self._x[-1])
         x_k, per_step, u0, m0, a, b = np.take(self._pieces, self._piece(inside), axis=1)
@@ -210,10 +210,10 @@ class OpenCircuitPotential:
         return value, slope
 
     def _piece(self, inside: Array) -> NDArray[np.int32]:
-        """Number of the piece that holds each x of the table's range."""
+        """Return the number of the piece that holds each x in the table's range."""
         with np.errstate(invalid="ignore"):
             cell = ((inside - self._x[0]) * self._per_cell).astype(np.int32)
-        # What is no number, in a Newton iterate gone astray, has no cell and stays no number.
+        # NaN, as in a diverging Newton iterate, has no cell and stays NaN.
         piece = np.array(np.take(self._first, cell, mode="clip"))
         # Comparing with the next piece costs less than searching for every point.
         beyond = inside >= np.take(self._x, piece + 1)
@@ -228,9 +228,9 @@ class OpenCircuitPotential:
 
 @lru_cache(maxsize=8)
 def open_circuit_potential(name: str) -> OpenCircuitPotential:
-    """The curve of a named material (built once per process).
+    """Return the curve of a named material, which is built once in a process.
 
     Raises:
-        KeyError: no such material; the names are the keys of `GALLERIES`.
+        KeyError: there is no such material; the names are the keys of `GALLERIES`.
     """
     return OpenCircuitPotential(GALLERIES[name])

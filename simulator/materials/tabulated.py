@@ -1,8 +1,8 @@
-"""Positive functions of the lithium fraction between given points, smooth and without wiggles.
+"""Positive, smooth functions of the lithium fraction through points, without oscillations.
 
-ln f is a piecewise cubic through the points (Fritsch and Carlson's slopes as in SciPy's PCHIP):
-f is positive, once continuously differentiable, and rises or falls only where the points do. Two
-points give a straight line in ln f. Beyond the ends f levels off within LEVELLING:
+ln f is a piecewise cubic through the points (with Fritsch and Carlson's slopes as in SciPy's
+PCHIP), so f is positive, once continuously differentiable, and rises or falls only where the points
+do. Two points give a straight line in ln f. Beyond the ends, f becomes constant within LEVELLING:
 
     ln f = ln f_end + slope w tanh((x - x_end) / w),    w = LEVELLING
 """
@@ -20,19 +20,19 @@ from heterode.materials._math import clamp, is_expression
 Array = NDArray[np.float64]
 
 LEVELLING = 0.05
-"""Distance beyond the ends over which the function becomes constant, lithium fraction."""
+"""Distance beyond the ends within which the function becomes constant, as a lithium fraction."""
 
 
 class TabulatedFunction:
-    """f(x) > 0 through K points, for NumPy arrays and UFL expressions.
+    """A function f(x) > 0 through K points, for NumPy arrays and UFL expressions.
 
     Args:
-        fractions: (K,) increasing, K at least 2.
-        values: (K,) above 0.
+        fractions: (K,) increasing lithium fractions; K is at least 2.
+        values: (K,) values above 0.
     """
 
     def __init__(self, fractions: Sequence[float], values: Sequence[float]) -> None:
-        # Imported where it is needed: commands that read no table need no SciPy.
+        # Imported only here, since commands that read no table need no SciPy.
         from scipy.interpolate import PchipInterpolator
 
         self._x: Array = np.asarray(fractions, dtype=np.float64)
@@ -43,13 +43,13 @@ class TabulatedFunction:
         self._end_slopes = (float(slopes[0]), float(slopes[1]))
 
     def __call__(self, x: Any) -> Any:
-        """f(x), the shape of the argument."""
+        """Return f(x) in the shape of the argument."""
         if is_expression(x):
             return self._in_ufl(x)
         return self.value_and_slope(np.asarray(x, dtype=np.float64))[0]
 
     def value_and_slope(self, x: Array) -> tuple[Array, Array]:
-        """f(x) and its exact derivative, both of the shape of the argument."""
+        """Return f(x) and its exact derivative, both in the shape of the argument."""
         last = self._x.size - 2
         inside = np.clip(x, self._x[0], self._x[-1])
         k = np.clip(np.searchsorted(self._x, inside, side="right") - 1, 0, last)

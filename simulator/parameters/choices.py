@@ -1,5 +1,5 @@
-"""Values of the input file that are chosen: a name from a list, a number or a named function, a
-table over the lithium fraction."""
+"""Values of the input file that offer a choice: a name from a list, a number or a named function,
+or a table of a function of the lithium fraction."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from heterode.parameters.tables import FractionTable, read_fraction_table
 
 
 def nearest(word: str, names: Collection[str]) -> str:
-    """', did you mean 'x'?' for the nearest of `names`, or an empty text."""
+    """Return ", did you mean 'x'?" for the nearest of `names`, or an empty text."""
     near = difflib.get_close_matches(word, list(names), 1, 0.4)
     return f"Did you mean '{near[0]}'?" if near else ""
 
 
 def number_or_function(physical: Physical, names: Collection[str], what: str) -> BeforeValidator:
-    """Validator of a constant with its unit, or the name of a function of the lithium fraction."""
+    """Return the validator of a number with its unit, or of the name of a function."""
 
     def read(value: Any) -> float | str:
         if isinstance(value, str) and value[:1].isalpha() and value.isidentifier():
@@ -38,7 +38,7 @@ def number_or_function(physical: Physical, names: Collection[str], what: str) ->
 
 
 def named(names: Collection[str], what: str) -> BeforeValidator:
-    """Validator that refuses a text outside `names` and offers the nearest one."""
+    """Return a validator that refuses a text outside `names` and suggests the nearest one."""
 
     def check(value: Any) -> Any:
         if isinstance(value, str) and value not in names:
@@ -53,11 +53,11 @@ def named(names: Collection[str], what: str) -> BeforeValidator:
 
 
 def table_of(column: str, largest: float) -> PlainValidator:
-    """Validator of a path to a table over the lithium fraction.
+    """Return the validator of the path to a table of a function of the lithium fraction.
 
     Args:
-        column: of the values.
-        largest: allowed among them.
+        column: name of the column of values.
+        largest: largest value that is allowed.
     """
 
     def read(value: Any) -> FractionTable:

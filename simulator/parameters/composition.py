@@ -1,14 +1,15 @@
-"""[composition]: active fraction and electrolyte fraction from what was weighed.
+"""[composition]: active fraction and electrolyte fraction from masses and densities.
 
-A coating of areal mass m (kg m^-2) and thickness L holds of each component i the volume fraction
+In a coating of areal mass m (kg m^-2) and thickness L, each component i has the volume fraction
 
-    eps_i = m w_i / (rho_i L),        w_i its mass fraction, rho_i its density.
+    eps_i = m w_i / (rho_i L)        with its mass fraction w_i and density rho_i.
 
-NMC is resolved as particles: geometry.active_fraction = eps_NMC. Carbon, binder and the pores
-between are one homogenised domain, of which the electrolyte takes
+NMC is resolved as particles, so geometry.active_fraction = eps_NMC. Carbon, binder and the pores
+between them are one homogenised domain, in which the electrolyte has the fraction
 carbon_binder.electrolyte_fraction = (1 - eps_NMC - eps_C - eps_B) / (1 - eps_NMC).
 
-So changing geometry.coating_thickness alone gives a coating of the same mass, calendered less.
+A change of geometry.coating_thickness alone thus gives a coating of the same mass with another
+degree of calendering.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ Density = Annotated[
 
 
 class Composition(Section):
-    """Areal mass, mass fractions (sum 1) and densities of the dry coating."""
+    """Areal mass, mass fractions (which sum to 1) and densities of the dry coating."""
 
     areal_mass: ArealMass
     active_mass_fraction: Fraction
@@ -51,7 +52,7 @@ class Composition(Section):
         return self
 
     def fractions(self, coating_thickness: float) -> tuple[float, float]:
-        """(active fraction, electrolyte fraction of the rest) of a coating this thick (m).
+        """Return active fraction and electrolyte fraction of the rest for a thickness, m.
 
         Raises:
             MistakeError: the solids do not fit into the thickness.

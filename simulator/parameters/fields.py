@@ -1,8 +1,8 @@
-"""Field types of the schema: a text with a unit becomes a float in SI, bounds are checked.
+"""Field types of the schema: a text with a unit becomes a float in SI, and bounds are checked.
 
-`Annotated[float, Physical("m", shown="um", above=0)]` reads "46 um" to 4.6e-5; a dimensionless
-`Annotated[float, Physical(above=0, up_to=1)]` wants a bare number. Bounds are written in the unit
-users think in (`shown`), which is also the unit of messages and of `heterode check`.
+`Annotated[float, Physical("m", shown="um", above=0)]` reads "46 um" as 4.6e-5; a dimensionless
+`Annotated[float, Physical(above=0, up_to=1)]` requires a bare number. Bounds are given in the unit
+that users commonly use (`shown`), which is also the unit of messages and of `heterode check`.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ class MistakeError(ValueError):
     """A mistake in the input file, as the parts of its one-line message.
 
     Args:
-        problem: reads on after the value: "is not above zero".
-        allowed: the range or the choices, without parentheses.
-        remedy: what to do, a sentence.
+        problem: continuation of the sentence after the value, such as "is not above zero".
+        allowed: the allowed range or choices, without parentheses.
+        remedy: sentence on what to do.
         key: path of the key at fault relative to the section that raises, when it is not the
             field itself.
     """
@@ -39,7 +39,7 @@ class MistakeError(ValueError):
 
 
 class Section(BaseModel):
-    """A table of the input file: frozen, unknown keys refused."""
+    """A table of the input file, which is frozen and has no unknown keys."""
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, validate_default=False, allow_inf_nan=False
@@ -48,7 +48,7 @@ class Section(BaseModel):
 
 @dataclass(frozen=True)
 class Physical:
-    """A number with a unit (or without, `unit=""`), and its bounds in the unit `shown`."""
+    """A number with a unit (or without one, `unit=""`), and its bounds in the unit `shown`."""
 
     unit: str = ""
     shown: str = ""
@@ -64,11 +64,11 @@ class Physical:
         return self.shown or self.unit
 
     def display(self, value: float) -> float:
-        """SI value to the display unit."""
+        """Convert an SI value to the display unit."""
         return convert(value, self.unit, self.display_unit) if self.unit else value
 
     def allowed(self) -> str:
-        """The bounds in words: 'above 0, up to 1000 um'."""
+        """Return the bounds in words, as in 'above 0, up to 1000 um'."""
         parts = []
         if self.above is not None:
             parts.append(f"above {self.above:g}")
@@ -82,7 +82,7 @@ class Physical:
         return (", ".join(parts) + unit) if parts else f"any number{unit}"
 
     def remedy(self) -> str:
-        """How such a value is written."""
+        """Return a sentence on how such a value is written."""
         if not self.unit:
             return f"Write a plain number like {self.example or '0.5'}, without quotes."
         return f'Write a number and its unit in quotes, like "{self.example or self._example()}".'
@@ -94,7 +94,7 @@ class Physical:
         """Validate one value of the input file.
 
         Raises:
-            MistakeError: not a number of this kind, or outside the bounds.
+            MistakeError: the value is not a number of this kind, or is outside the bounds.
         """
         try:
             number = quantity(value, self.unit) if self.unit else _plain(value)
@@ -106,7 +106,7 @@ class Physical:
         return number
 
     def _inside(self, shown: float) -> bool:
-        # A bound that was meant to be met exactly must not fail by the rounding of a conversion.
+        # A value exactly at a bound must not fail because of rounding in the conversion.
         slack = 1e-12 * abs(shown)
         return (
             (self.above is None or shown > self.above)
@@ -123,7 +123,7 @@ class Physical:
 
 @dataclass(frozen=True)
 class Shown:
-    """Marks a field that validates by itself with the unit and bounds it is listed with."""
+    """Gives a field with its own validation the unit and bounds with which it is listed."""
 
     physical: Physical
 
@@ -151,7 +151,7 @@ Order = Annotated[Literal[1, 2], BeforeValidator(_order)]
 """Polynomial order."""
 
 Fraction = Annotated[float, Physical(at_least=1e-6, up_to=1 - 1e-6)]
-"""Between 0 and 1, and far enough from both for its powers, logarithms and 1 - x to be numbers."""
+"""A fraction so far from 0 and 1 that its powers, logarithms and 1 - x are finite numbers."""
 
 Temperature = Annotated[float, Physical("K", at_least=263.15, up_to=333.15, example="298.15 K")]
 
@@ -178,7 +178,7 @@ Conductivity = Annotated[float, Physical("S/m", at_least=1e-9, up_to=1e8, exampl
 ActivationEnergy = Annotated[
     float, Physical("J/mol", shown="kJ/mol", at_least=0, up_to=150, example="30 kJ/mol")
 ]
-"""Arrhenius' activation energy, J/mol: values hold at 298.15 K, and rise with temperature."""
+"""Arrhenius activation energy, J/mol; values are given at 298.15 K and rise with temperature."""
 
 ExchangeDensity = Annotated[float, Physical("A/m^2", at_least=1e-9, up_to=1e6, example="2 A/m^2")]
 """An exchange current density, A m^-2."""

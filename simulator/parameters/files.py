@@ -1,4 +1,4 @@
-"""The files that a run reads: the parameter file, and all that it names."""
+"""The files that a run reads: the parameter file and all files that it names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from heterode.parameters.model import Parameters
 
 
 def files_of(parameters: Parameters) -> list[Path]:
-    """The parameter file, and the mesh and tables that it names, wherever in it they stand."""
+    """Return the parameter file, and the mesh and tables that it names anywhere."""
     folder = parameters.output.directory
     return [path for path in (parameters.source_file, *_paths(parameters)) if path != folder]
 

@@ -1,4 +1,4 @@
-"""[geometry]: the slab, its particles and the mesh. Lengths in metres."""
+"""[geometry]: the slab, its particles and the mesh. Lengths are in metres."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ ElementSize = Annotated[
 Factor = Annotated[float, Physical(at_least=0.05, up_to=1.5, example="0.35")]
 
 PACKING_LIMIT = 0.65
-"""Largest area fraction that the packing promises to reach with a gap."""
+"""Largest area fraction, gaps included, that the packing always reaches."""
 
 
 class MeshSettings(Section):
-    """[geometry.mesh]: element sizes. h at a particle's surface = surface_size_factor * radius.
+    """[geometry.mesh]: element sizes; at a particle's surface h = surface_size_factor * radius.
 
-    In 3D edges are straight (`order` is 1 there by default), and each particle has its exact volume
-    all the same; `gap_elements` is for 2D.
+    In 3D edges are straight (`order` is 1 by default), but each particle has its exact volume;
+    `gap_elements` only matters in 2D.
     """
 
     surface_size_factor: Factor = 0.35
@@ -43,8 +43,9 @@ class MeshSettings(Section):
     separator_size: ElementSize = 4e-6
     """Edge in the separator, m."""
     gap_elements: Annotated[float, Physical(at_least=0, up_to=10, example="1")] = 1.0
-    """Refinement at gaps: 4 times this many edges along sqrt(2 R g), over which a gap of width g
-    between particles of radius R doubles; 0 leaves only what curved cells need to stay valid."""
+    """Refinement at gaps: there are 4 times this many edges along sqrt(2 R g), the length over
+    which a gap of width g between particles of radius R doubles. With 0, the refinement is only
+    what curved cells need to stay valid."""
     order: Order = 2
 
     @model_validator(mode="after")
@@ -76,17 +77,17 @@ OF_THE_MESH = (
     "particle_size",
     "mesh",
 )
-"""Keys that say nothing where a mesh file is given."""
+"""Keys without effect if a mesh file is given."""
 
 
 class Geometry(Section):
-    """The slab: cathode of `coating_thickness`, then the separator; `width` is lateral.
+    """The slab: a cathode of `coating_thickness` and the separator; `width` is lateral.
 
     In 3D the cross-section is a square of that width.
 
-    Exactly one of `width` and `particles` is given: with `particles`, the packing chooses the
-    width that holds that many at the wanted active fraction. With a `mesh_file` neither is, and
-    nothing else that packs and meshes.
+    Exactly one of `width` and `particles` is given: with `particles`, the packing chooses the width
+    that holds that many at the wanted active fraction. With a `mesh_file`, neither is given, nor
+    are other keys for packing and meshing.
     """
 
     dimension: int = 2
@@ -129,7 +130,7 @@ class Geometry(Section):
     @model_validator(mode="before")
     @classmethod
     def _nothing_to_pack(cls, data: Any) -> Any:
-        # A mesh brings its own; these only have the right types, and nothing reads them.
+        # A mesh has its own lengths; these values have the right types, and nothing reads them.
         if isinstance(data, dict) and data.get("mesh_file") is not None:
             return {**_OF_NO_ACCOUNT, **data}
         return data
@@ -161,7 +162,7 @@ class Geometry(Section):
 
     @property
     def size_law(self) -> SizeLaw:
-        """The law of particle diameters, m."""
+        """Return the law of particle diameters, m."""
         return size_law_of(self.particle_size)
 
     @model_validator(mode="after")
@@ -206,7 +207,7 @@ class Geometry(Section):
                 remedy="Lower the gap; 0.1 um is usual.",
                 key=("minimum_gap",),
             )
-        # A gap g around a disc of diameter d takes the room of a disc of diameter d + g.
+        # With a gap g, a disc of diameter d needs the room of a disc of diameter d + g.
         swollen = self.active_fraction * (1.0 + self.minimum_gap / typical) ** self.dimension
         if swollen > 0.80:
             raise MistakeError(

@@ -1,9 +1,9 @@
-"""Keys that a file gives and another key leaves without effect: refused, or left out with it.
+"""Keys that have no effect because of another key's value; they are refused or left out.
 
-Whatever a user writes is used or refused. A rule names a choice and the keys that it has no use
-for. Keys of the file that a `--set` makes idle by changing the choice are left out, so that
-`--set penalty.distribution=none` need not be followed by the removal of shape and scale; every
-other idle key is a mistake, in a file as well as in a `--set`.
+Whatever a user writes is used or refused. A rule names a choice and the keys that have no effect
+with it. If a `--set` changes the choice and makes keys of the file idle, these are left out, so
+that `--set penalty.distribution=none` does not require removing shape and scale. Every other idle
+key is a mistake, in a file or in a `--set`.
 """
 
 from __future__ import annotations
@@ -31,11 +31,11 @@ class Rule:
     """A choice that leaves keys without effect.
 
     Attributes:
-        choice: key that decides.
-        keys: without effect; a section stands for all that is in it.
-        idle: whether the choice is such that they are.
-        remedy: what to set to give them one.
-        also: other keys that decide with it.
+        choice: the key that decides.
+        keys: the keys without effect; a section stands for all keys in it.
+        idle: returns whether the choice leaves them without effect.
+        remedy: sentence on what gives them an effect.
+        also: other keys that decide together with it.
     """
 
     choice: Key
@@ -45,7 +45,7 @@ class Rule:
     also: tuple[Key, ...] = ()
 
     def makes_idle(self, key: Key, changed: AbstractSet[Key]) -> bool:
-        """Whether it was a `--set` of the choice that left a key of the file without effect."""
+        """Check whether a `--set` of the choice left a key of the file without effect."""
         deciding = (self.choice, *self.also)
         mine = any(choice[: len(c)] == c for choice in deciding for c in changed)
         return mine and not any(_related(key, c) for c in changed)
@@ -56,7 +56,7 @@ def _below(section: str, *names: str) -> tuple[Key, ...]:
 
 
 def _composition_gives_nothing(p: Parameters) -> bool:
-    """Whether the file gives all that follows from [composition]."""
+    """Check whether the file gives all that would follow from [composition]."""
     return p.composition is not None and not p.composition_gives
 
 
@@ -93,7 +93,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         ("geometry", "mesh_file"),
         _below("geometry", "coating_thickness"),
-        # What [composition] gives depends on it.
+        # The fractions that [composition] gives depend on it.
         lambda p: p.geometry.mesh_file is not None and not p.composition_gives,
         "The mesh has its own: remove the key, or geometry.mesh_file.",
     ),
@@ -213,11 +213,11 @@ RULES: tuple[Rule, ...] = (
 
 
 def idle_keys(parameters: Parameters, data: dict[str, Any]) -> Iterator[tuple[Key, Rule]]:
-    """Keys that were given and have no effect, each with the rule that says why.
+    """Yield keys that were given and have no effect, each with the rule that explains why.
 
     Args:
-        parameters: what became of the data.
-        data: the tables of the file with the overrides.
+        parameters: the parameters made from the data.
+        data: the tables of the file after overrides.
     """
     for rule in RULES:
         if rule.idle(parameters):
@@ -225,12 +225,12 @@ def idle_keys(parameters: Parameters, data: dict[str, Any]) -> Iterator[tuple[Ke
 
 
 def keys_without_effect(parameters: Parameters) -> set[Key]:
-    """Keys that would be refused beside these parameters, were they given."""
+    """Return the keys that would be refused beside these parameters if they were given."""
     return {key for rule in RULES if rule.idle(parameters) for key in rule.keys}
 
 
 def _fields_of_others(distribution: Any) -> tuple[Key, ...]:
-    """Keys of [geometry.particle_size] that a distribution does not have."""
+    """Return the keys of [geometry.particle_size] that a distribution does not have."""
     tables = {name: set(table.model_fields) for name, table in SIZE_TABLES.items()}
     every: set[str] = set().union(*tables.values())
     own = tables.get(distribution, every) if isinstance(distribution, str) else every
@@ -262,15 +262,15 @@ SWITCHES: dict[Key, Callable[[Any], tuple[Key, ...]]] = {
     ("penalty", "distribution"): _without_penalties,
     ("penalty", "conditioning", "rule"): _of_other_rules,
 }
-"""By choice: the keys that are wrong beside its value, as a function of the value."""
+"""For each choice, a function of its value that returns the keys that do not go with it."""
 
 
 def switched_off(data: dict[str, Any], changed: AbstractSet[Key]) -> list[Key]:
-    """Keys of a file that are wrong beside a choice that a `--set` made.
+    """Return the keys of a file that do not go with a choice made by `--set`.
 
     Args:
-        data: the tables of the file with the overrides.
-        changed: keys that were set.
+        data: the tables of the file after overrides.
+        changed: keys that `--set` gave.
     """
     found = []
     for choice, wrong in SWITCHES.items():
@@ -287,7 +287,7 @@ def _value(data: Any, key: Key) -> Any:
 
 
 def given(data: Any, key: Key) -> bool:
-    """Whether tables hold a key."""
+    """Check whether tables hold a key."""
     for part in key:
         if not isinstance(data, dict) or part not in data:
             return False
@@ -296,7 +296,7 @@ def given(data: Any, key: Key) -> bool:
 
 
 def leave_out(data: dict[str, Any], key: Key) -> None:
-    """Take a key out of tables, where they hold it."""
+    """Remove a key from tables if they hold it."""
     table: Any = data
     for part in key[:-1]:
         table = table.get(part)
@@ -306,7 +306,7 @@ def leave_out(data: dict[str, Any], key: Key) -> None:
 
 
 def mistake_of(key: Key, rule: Rule, data: dict[str, Any]) -> MistakeError:
-    """What is wrong with an idle key."""
+    """Return the mistake of giving an idle key."""
     choice = ".".join(rule.choice)
     value: Any = data
     for part in rule.choice:
@@ -323,6 +323,6 @@ def _shown(value: Any) -> str:
 
 
 def _related(one: Key, other: Key) -> bool:
-    """Whether one key lies in the other."""
+    """Check whether one key is a part of the other."""
     shorter = min(len(one), len(other))
     return one[:shorter] == other[:shorter]

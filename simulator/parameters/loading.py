@@ -1,4 +1,4 @@
-"""From a TOML file and `--set key=value` texts to `Parameters`, or one line that says why not."""
+"""From a TOML file or tables, and changes to them, to `Parameters`, or a line that says why not."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from heterode.base.errors import InputError, MistakesError
+from heterode.base.errors import InputError, MistakesError, one_line
 from heterode.parameters.idle import idle_keys, leave_out, mistake_of, switched_off
 from heterode.parameters.messages import first_line, mistake_line
 from heterode.parameters.model import Parameters
 from heterode.parameters.toml_file import MOST_PARTS, parse_toml, read_toml
+from heterode.parameters.written_values import as_written
 from heterode.protocol import resolved
 
 Key = tuple[str, ...]
@@ -43,32 +44,89 @@ _ALTERNATIVES: dict[Key, tuple[Key, ...]] = {
         ("active_material", "electronic_conductivity"),
     ),
 }
-"""Keys that stand for one another: `--set` of the first takes the others out of the file's."""
+"""Alternative keys: a `--set` of the first removes the others from those in the file."""
 
 
 def load_parameters(path: str | Path, overrides: Sequence[str] = ()) -> Parameters:
     """Read, override, validate and convert an input file.
 
     Args:
-        path: the TOML file. Files it names (particle sizes, penalties, currents, a mesh) are looked
-            for beside it; those named by an override, in the working folder.
-        overrides: texts "section.key=value", later ones win. The value is read as TOML, and as a
-            plain text when it is none, so that quotes may be left out: "geometry.width=80 um".
-            Where they change what is run, the file's title no longer holds and is left out, unless
+        path: the TOML file. Paths in it (particle sizes, penalties, currents, a mesh) are relative
+            to its folder; those in an override are relative to the working folder.
+        overrides: texts "section.key=value", of which later ones win. The value is read as TOML, or
+            as plain text if it is not TOML, so that quotes may be left out: "geometry.width=80 um".
+            If they change what is run, the file's title is no longer right and is left out, unless
             they give one.
 
     Raises:
-        InputError: one line that names file, key, value, what is allowed and the remedy.
+        InputError: the error gives file, key, value, allowed values and remedy in one line.
     """
     file = Path(path)
-    data = read_toml(file)
+    changes = [_parse_override(text) for text in overrides]
+    return _made(read_toml(file), file, file.parent, changes, "--set")
+
+
+def parameters_of(tables: Mapping[str, Any], source: str | Path) -> Parameters:
+    """Parameters from tables as a file would hold them; see `Parameters.from_dict`.
+
+    Args:
+        tables: values as in a file, plain SI numbers or pint quantities. Paths are looked for in
+            the working folder.
+        source: where they come from, for messages.
+
+    Raises:
+        InputError: as in `load_parameters`.
+    """
+    if not isinstance(tables, Mapping):
+        raise InputError(
+            f"{source}: is a {type(tables).__name__}, not a dict of sections. Give the tables of a "
+            "parameter file, such as {'geometry': {'particles': 10, ...}, ...}"
+        )
+    return _made(as_written((), tables), Path(source), Path.cwd(), [], "values")
+
+
+def with_values(parameters: Parameters, values: Mapping[str, Any]) -> Parameters:
+    """The parameters with other values of some dotted keys; see `Parameters.with_values`."""
+    file = parameters.source_file
+    changes: list[tuple[Key, Any]] = []
+    for name, value in values.items():
+        key = tuple(name.split(".")) if isinstance(name, str) else ()
+        if not key or not all(key) or len(key) > MOST_PARTS:
+            raise InputError(
+                f"{file} with values: {one_line(repr(name), 80)} is no key. Write one like "
+                "'geometry.particles'"
+            )
+        changes.append((key, as_written(key, value)))
+    folder = Path.cwd()
+    resolved_ = with_paths({".".join(key): value for key, value in changes}, folder)
+    changes = [(key, resolved_[".".join(key)]) for key, _ in changes]
+    return _made(parameters.given, file, folder, changes, "values")
+
+
+def _made(
+    data: dict[str, Any],
+    file: Path,
+    folder: Path,
+    changes: Sequence[tuple[Key, Any]],
+    how: str,
+) -> Parameters:
+    """Parameters from the tables of a file and changes to them.
+
+    Args:
+        data: the tables; they are changed.
+        file: the file they come from, for messages.
+        folder: where paths in them begin.
+        changes: keys with their new values; later ones win, and None takes a key out.
+        how: "--set" or "values": where the changes come from, for messages.
+    """
     given = copy.deepcopy(data)
-    _resolve_paths(data, file.parent)
+    _resolve_paths(data, folder)
     written = copy.deepcopy(data)
-    changed = _apply_overrides(data, overrides)
-    # Another run may be started from another folder.
-    _resolve_paths(given, file.parent.absolute())
-    _apply_overrides(given, overrides)
+    source = how if how == "--set" else f"{file} with {how}:"
+    changed = _apply(data, changes, source)
+    # The absolute path is kept, since another run may be started from another folder.
+    _resolve_paths(given, folder.absolute())
+    _apply(given, changes, source)
     for key in switched_off(data, changed):
         leave_out(data, key)
         leave_out(given, key)
@@ -76,19 +134,19 @@ def load_parameters(path: str | Path, overrides: Sequence[str] = ()) -> Paramete
     if ("title",) not in changed and _titled(written) != _titled(data):
         dropped = str(data.pop("title", ""))
         given.pop("title", None)
-    parameters = _validated(data, file, given, changed, dropped)
+    parameters = _validated(data, file, given, changed, dropped, how)
     idle = list(idle_keys(parameters, data))
     for key, rule in idle:
         if not rule.makes_idle(key, changed):
             by_set = any(key[: len(c)] == c for c in changed)
-            source = f"{file} with --set" if by_set else str(file)
-            raise InputError(mistake_line(mistake_of(key, rule, data), key, data, source))
+            where = f"{file} with {how}" if by_set else str(file)
+            raise InputError(mistake_line(mistake_of(key, rule, data), key, data, where))
     if not idle:
         return parameters
     for key, _ in idle:
         leave_out(data, key)
         leave_out(given, key)
-    return _validated(data, file, given, changed, dropped)
+    return _validated(data, file, given, changed, dropped, how)
 
 
 def _validated(
@@ -97,24 +155,25 @@ def _validated(
     given: dict[str, Any],
     changed: set[Key],
     dropped_title: str = "",
+    how: str = "--set",
 ) -> Parameters:
     try:
         return Parameters.of_file(data, file, given, dropped_title=dropped_title)
     except ValidationError as error:
-        raise MistakesError(first_line(error, data, file, changed)) from None
+        raise MistakesError(first_line(error, data, file, changed, how=how)) from None
 
 
 def _titled(data: dict[str, Any]) -> dict[str, Any]:
-    """What a title may speak of: everything but itself and how results are written."""
+    """Return all that a title may describe: everything but itself and how results are written."""
     return {key: value for key, value in data.items() if key not in ("title", "output")}
 
 
 def parameters_from(tables: dict[str, Any], file: Path) -> Parameters:
-    """Parameters from tables that were read before, such as those a manifest keeps.
+    """Make parameters from tables that were read before, such as those in a manifest.
 
     Args:
-        tables: paths in them are absolute.
-        file: where they come from, for messages.
+        tables: the tables, in which paths are absolute.
+        file: the file they come from, for messages.
 
     Raises:
         InputError: as in `load_parameters`.
@@ -137,7 +196,7 @@ def _resolve_paths(data: dict[str, Any], folder: Path) -> None:
 
 
 def with_paths(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
-    """Values of dotted keys, the paths among them made ones from `folder`."""
+    """Return values of dotted keys, with paths among them made relative to `folder`."""
     found: dict[str, Any] = {}
     for key, value in values.items():
         parts = tuple(key.split("."))
@@ -150,7 +209,7 @@ def with_paths(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
 
 
 def _resolve_steps(steps: Any, folder: Path) -> Any:
-    """Steps with the paths of their current tables made ones from `folder`."""
+    """Return steps with the paths of their current tables made relative to `folder`."""
     if isinstance(steps, str):
         return resolved(steps, folder)
     if isinstance(steps, list):
@@ -161,23 +220,25 @@ def _resolve_steps(steps: Any, folder: Path) -> Any:
 
 
 def _table(data: dict[str, Any], key: Key) -> dict[str, Any] | None:
-    """The table at `key`, or None when there is none."""
+    """Return the table at `key`, or None if there is none."""
     found: Any = data
     for part in key:
         found = found.get(part) if isinstance(found, dict) else None
     return found if isinstance(found, dict) else None
 
 
-def _apply_overrides(data: dict[str, Any], overrides: Sequence[str]) -> set[Key]:
-    """Change `data` in place; returns the keys that were set."""
-    parsed = [_parse_override(text) for text in overrides]
-    changed = {key for key, _ in parsed}
-    for key, value in parsed:
+def _apply(data: dict[str, Any], changes: Sequence[tuple[Key, Any]], source: str) -> set[Key]:
+    """Change `data` in place and return the keys that were set."""
+    changed = {key for key, _ in changes}
+    for key, value in changes:
         for other in _ALTERNATIVES.get(key, ()):
             table = _table(data, other[:-1])
             if table is not None and other not in changed:
                 table.pop(other[-1], None)
-        _set(data, key, value)
+        if value is None:
+            leave_out(data, key)
+        else:
+            _set(data, key, value, source)
     return changed
 
 
@@ -193,7 +254,7 @@ def _parse_override(text: str) -> tuple[Key, Any]:
 
 
 def _parse_value(text: str) -> Any:
-    """As TOML; a text that is no TOML value stands for itself ("60 um", weibull, C/20)."""
+    """Parse a text as TOML, or return it as it is if it is not TOML ("60 um", weibull, C/20)."""
     try:
         parsed = parse_toml(f"value = {text}")
     except ValueError:
@@ -201,14 +262,14 @@ def _parse_value(text: str) -> Any:
     return parsed["value"] if len(parsed) == 1 else text
 
 
-def _set(data: dict[str, Any], key: Key, value: Any) -> None:
+def _set(data: dict[str, Any], key: Key, value: Any, source: str) -> None:
     table = data
     for depth, part in enumerate(key[:-1]):
         below = table.setdefault(part, {})
         if not isinstance(below, dict):
             raise InputError(
-                f"--set {'.'.join(key)}: {'.'.join(key[: depth + 1])} is a value, not a section. "
-                f"Set {'.'.join(key[: depth + 1])} itself."
+                f"{source} {'.'.join(key)}: {'.'.join(key[: depth + 1])} is a value, not a "
+                f"section. Set {'.'.join(key[: depth + 1])} itself."
             )
         table = below
     table[key[-1]] = value

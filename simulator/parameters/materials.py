@@ -1,6 +1,6 @@
 """[active_material], [electrolyte], [carbon_binder], [separator], [lithium_metal].
 
-Defaults stand only where a source or the equations of the model give the number; everything
+There are defaults only where a source or the equations of the model give the number; everything
 that describes a particular electrode must be in the file.
 """
 
@@ -57,7 +57,7 @@ ELECTROLYTE_NUMBERS = (
 
 
 class VoltageWindow(Section):
-    """The two ends that define the capacity: x(high) to x(low) on the open-circuit curve."""
+    """The two voltages that define the capacity: x(high) to x(low) on the open-circuit curve."""
 
     low: Voltage
     high: Voltage
@@ -83,7 +83,7 @@ class VoltageWindow(Section):
 
 
 class ActiveMaterial(Section):
-    """NMC. The exchange current i0 follows, by `exchange_current`,
+    """The active material, NMC. Its exchange current i0 depends on `exchange_current`:
 
     power_law      F kc^aa ka^ac (c_max - c)^aa c^ac (c_l / reference_concentration)^aa
     table          f(x) (c_l / reference_concentration)^aa, f from the CSV file of
@@ -91,8 +91,8 @@ class ActiveMaterial(Section):
     autocatalytic  exchange_current_prefactor (c_l / reference_concentration)^aa
                    / (1 + exp(25 (x - 0.6)))
 
-    Diffusivity, rate constants, tables and prefactor hold at 298.15 K and change with temperature
-    by the activation energies.
+    Diffusivity, rate constants, tables and prefactor are given at 298.15 K and change with
+    temperature according to the activation energies.
     """
 
     open_circuit_potential: Annotated[str, named(GALLERIES, "material")]
@@ -107,18 +107,18 @@ class ActiveMaterial(Section):
         ]
         | None
     )
-    """m^2/s, or the name of a function of lithium fraction and temperature; None with a table."""
+    """Number in m^2/s, or name of a function of lithium fraction and temperature, or None."""
     diffusivity_table: DiffusivityTable | None = None
-    """CSV file with the columns stoichiometry, diffusivity_m2_s, in place of the key above."""
+    """CSV file with the columns stoichiometry, diffusivity_m2_s; it replaces the key above."""
     diffusivity_activation_energy: ActivationEnergy = 0.0
-    """Where the diffusivity is a number or a table, J/mol; the named functions have their own."""
+    """Activation energy of a number or table, J/mol; the named functions have their own."""
     exchange_current: Annotated[str, named(EXCHANGE_CURRENTS, "exchange current")] = "power_law"
     """The name of a law of heterode.materials.exchange_currents."""
     exchange_current_table: ExchangeTable | None = None
     exchange_current_prefactor: ExchangeDensity | None = None
     """i0 of an empty particle at the reference concentration, A m^-2."""
     rate_constant: RateConstant | None = None
-    """Sets both constants below, m/s."""
+    """Value of both constants below, m/s."""
     rate_constant_cathodic: RateConstant | None
     """k_c of equation (13), m/s."""
     rate_constant_anodic: RateConstant | None
@@ -126,8 +126,8 @@ class ActiveMaterial(Section):
     rate_constant_activation_energy: ActivationEnergy = 0.0
     """Activation energy of the exchange current, whichever its law."""
     double_layer_capacitance: Capacitance = 0.0
-    """Capacitance of the particles' reacting surface; 0 leaves the double layer out."""
-    # 0.5 and 0.5: every source of a rate constant in the project's table, but O'Regan's, uses them.
+    """Capacitance of the particles' reacting surface, F m^-2; 0 leaves the double layer out."""
+    # All sources of rate constants in the project's table use 0.5 and 0.5, except O'Regan's.
     anodic_transfer: Fraction = 0.5
     cathodic_transfer: Fraction = 0.5
     """Transfer coefficients aa and ac; they sum to 1."""
@@ -141,7 +141,7 @@ class ActiveMaterial(Section):
     ] = "amin_nmc"
     """Conductivity of the particles, S/m, or the name of a function of lithium fraction."""
     electronic_conductivity_table: ConductivityTable | None = None
-    """CSV file with the columns stoichiometry, conductivity_S_m, in place of the key above."""
+    """CSV file with the columns stoichiometry, conductivity_S_m; it replaces the key above."""
     initial_lithium_fraction: Fraction
     voltage_window: VoltageWindow
 
@@ -224,7 +224,7 @@ class ActiveMaterial(Section):
 
     @property
     def diffusivity_of_fraction(self) -> Callable[[Any, Any], Any]:
-        """D_s, m^2/s, of lithium fraction and temperature, K, for NumPy arrays and UFL."""
+        """Return the function D_s, m^2/s, of lithium fraction and temperature, K (NumPy or UFL)."""
         table = self.diffusivity_table
         given = self.diffusivity if table is None else table.function
         assert given is not None
@@ -232,7 +232,7 @@ class ActiveMaterial(Section):
 
     @property
     def electronic_conductivity_of_fraction(self) -> float | Callable[[Any], Any]:
-        """sigma of the particles, S/m: a number, or a function for NumPy arrays and UFL."""
+        """Return sigma of the particles, S/m, as a number or a function for NumPy and UFL."""
         if self.electronic_conductivity_table is not None:
             return self.electronic_conductivity_table.function
         given = self.electronic_conductivity
@@ -240,21 +240,21 @@ class ActiveMaterial(Section):
 
     @property
     def lithium_fraction_window(self) -> tuple[float, float]:
-        """(x at the upper voltage, x at the lower voltage): the ends the capacity counts."""
+        """Return x at the upper and x at the lower voltage, between which the capacity counts."""
         curve = open_circuit_potential(self.open_circuit_potential)
         window = self.voltage_window
         return float(curve.lithium_fraction(window.high)), float(curve.lithium_fraction(window.low))
 
     @property
     def mean_potential(self) -> float:
-        """Mean of U over the lithium fractions of the voltage window, V."""
+        """Return the mean of U over the lithium fractions of the voltage window, V."""
         curve = open_circuit_potential(self.open_circuit_potential)
         least, most = self.lithium_fraction_window
         return float(curve.potential(np.linspace(least, most, 1001, dtype=np.float64)).mean())
 
     @property
     def initial_potential(self) -> float:
-        """U at the initial lithium fraction, V."""
+        """Return U at the initial lithium fraction, V."""
         curve = open_circuit_potential(self.open_circuit_potential)
         return float(curve.potential(self.initial_lithium_fraction))
 
@@ -298,7 +298,7 @@ class ElectrolyteSection(Section):
 
     @property
     def functions(self) -> Electrolyte:
-        """The property functions this section names."""
+        """Return the property functions that this section names."""
         return electrolyte_of(self)
 
 
@@ -306,7 +306,7 @@ class CarbonBinder(Section):
     """[carbon_binder]: the homogenised carbon-binder domain.
 
     sigma_eff = f^bruggeman_exponent * conductivity with f = 1 - electrolyte_fraction
-    ("carbon_fraction") or f = electrolyte_fraction ("as_printed", equation 9 to the letter).
+    ("carbon_fraction") or f = electrolyte_fraction ("as_printed", as equation (9) is printed).
     """
 
     electrolyte_fraction: Fraction
@@ -316,7 +316,7 @@ class CarbonBinder(Section):
 
 
 class Separator(Section):
-    """[separator]: its pores; the thickness stands in [geometry]."""
+    """[separator]: its pores; the thickness is in [geometry]."""
 
     porosity: Annotated[float, Physical(above=0, up_to=1, example="0.39")]
     bruggeman_exponent: Exponent = 1.5
@@ -331,7 +331,7 @@ class LithiumMetal(Section):
 
     kinetics: Literal["butler_volmer", "ideal"] = "butler_volmer"
     rate_constant: RateConstant = lithium_metal.RATE_CONSTANT
-    """At 298.15 K, m/s."""
+    """Rate constant at 298.15 K, m/s."""
     rate_constant_activation_energy: ActivationEnergy = 0.0
     lithium_concentration: Annotated[
         float, Physical("mol/m^3", at_least=1, up_to=1e6, example="76923 mol/m^3")
@@ -341,7 +341,7 @@ class LithiumMetal(Section):
 
 
 class Collector(Section):
-    """[collector]: how the current enters. The contact resistance is small against everything
+    """[collector]: how the current enters. The contact resistance is small compared with everything
     else (1e-6 ohm m^2: 10 uV at 10 A/m^2); it makes the prescribed current a boundary term."""
 
     connection: Literal["equipotential", "uniform_flux"] = "equipotential"

@@ -1,4 +1,4 @@
-"""One line for pydantic's findings, in the words of the input file: the first in full.
+"""Turns pydantic's findings into one line in the words of the input file, the first in full.
 
 FILE: key.path = VALUE <what is wrong> (allowed: RANGE). <remedy> Also wrong: KEY = VALUE <what is
 wrong> (allowed: RANGE); ... Also missing: KEY, ...
@@ -26,15 +26,15 @@ Root = type[BaseModel]
 """The schema of a whole file."""
 
 _RANK = {"extra_forbidden": 0, "missing": 2}
-"""A misspelt key is usually missing as well: the spelling is the news, so it comes first."""
+"""Order of findings: a misspelt key is usually missing as well, and its spelling comes first."""
 
 _MISSING = "is missing"
 
 _MOST = 20
-"""Other mistakes that are written out; missing keys are all named."""
+"""Number of other mistakes that are written out; missing keys are all named."""
 
 _COUNTED = 100
-"""Findings of a kind whose texts are made: a file can hold a million."""
+"""Number of findings of a kind whose texts are made, since a file can have a million."""
 
 _ALIASES = {"rate_constant_cathodic": "rate_constant", "rate_constant_anodic": "rate_constant"}
 
@@ -45,16 +45,18 @@ def first_line(
     file: Path,
     changed: AbstractSet[Key] = frozenset(),
     root: Root = Parameters,
+    how: str = "--set",
 ) -> str:
-    """The message of an InputError: the first mistake in full, all others briefly.
+    """Return the message of an InputError, with the first mistake in full and all others briefly.
 
     Args:
-        data: the raw file after overrides, for the values.
+        data: the tables of the file after overrides, for the values.
         changed: keys that `--set` gave.
         root: the schema of the file.
+        how: what gave them in its place.
     """
     found = sorted(error.errors(include_url=False), key=lambda e: _RANK.get(e["type"], 1))
-    # A file can hold a million mistakes.
+    # A file can have a million mistakes.
     missing = [details for details in found if details["type"] == "missing"]
     wrong = [details for details in found if details["type"] != "missing"]
     uncounted = len(found) - len(wrong[:_COUNTED]) - len(missing[:_COUNTED])
@@ -67,14 +69,14 @@ def first_line(
     (details, mistake, key), *others = mistakes.values()
     unknown = details["type"] == "extra_forbidden"
     by_set = any(key[: len(c)] == c or (unknown and c[: len(key)] == key) for c in changed)
-    line = mistake_line(mistake, key, data, f"{file} with --set" if by_set else str(file))
+    line = mistake_line(mistake, key, data, f"{file} with {how}" if by_set else str(file))
     return line + _others([(mistake, key) for _, mistake, key in others], data, uncounted)
 
 
 def _others(
     mistakes: Sequence[tuple[MistakeError, Key]], data: dict[str, Any], uncounted: int
 ) -> str:
-    """Every other mistake of a file, on the same line; "" without any."""
+    """Return every other mistake of a file for the same line, or ""."""
     wrong = [_finding(m, key, data) for m, key in mistakes if m.problem != _MISSING]
     missing = [_name(key) for m, key in mistakes if m.problem == _MISSING]
     left = max(len(wrong) - _MOST, 0) + uncounted
@@ -91,13 +93,13 @@ def _others(
 
 
 def mistake_line(mistake: MistakeError, key: Key, data: dict[str, Any], source: str) -> str:
-    """The message of a mistake at a key of the data that were read from `source`."""
+    """Return the message of a mistake at a key of the data that were read from `source`."""
     remedy = f" {mistake.remedy}" if mistake.remedy else ""
     return _one_line(f"{source}: {_finding(mistake, key, data)}.{remedy}")
 
 
 def _finding(mistake: MistakeError, key: Key, data: dict[str, Any]) -> str:
-    """What is wrong with a key, and what is allowed."""
+    """Return what is wrong with a key, and what is allowed."""
     exists, value = _lookup(data, key)
     shown = f" = {_show(value)}" if exists and not isinstance(value, dict) else ""
     allowed = f" (allowed: {mistake.allowed})" if mistake.allowed else ""
@@ -109,12 +111,12 @@ def _name(key: Key) -> str:
 
 
 def _one_line(text: str, lead: str = "") -> str:
-    """Keys and values may hold anything TOML can quote; a message stays one printable line."""
+    """Make a text one printable line, since keys and values may hold anything TOML can quote."""
     return lead + "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
 
 
 def _written_key(loc: tuple[int | str, ...], data: dict[str, Any]) -> Key:
-    """Location without the tags pydantic adds for a choice between tables."""
+    """Return a location without the tags that pydantic adds for a choice between tables."""
     key: list[str] = []
     table: Any = data
     for position, part in enumerate(loc):
@@ -130,7 +132,7 @@ def _written_key(loc: tuple[int | str, ...], data: dict[str, Any]) -> Key:
 
 
 def _alias(key: Key, data: dict[str, Any]) -> Key:
-    """rate_constant stands for the two constants it sets, unless one of them was written."""
+    """Replace the two rate constants by rate_constant, which sets them, unless one was written."""
     if not key or key[-1] not in _ALIASES or _lookup(data, key)[0]:
         return key
     partners = [(*key[:-1], name) for name in _ALIASES if name != key[-1]]
@@ -152,7 +154,7 @@ def _lookup(data: Any, key: Key) -> tuple[bool, Any]:
 
 
 def _show(value: Any) -> str:
-    """The value as TOML would write it, on one line and not too long."""
+    """Return the value as TOML would write it, on one line and not too long."""
     try:
         text = json.dumps(value, ensure_ascii=False, default=str)
     except (TypeError, ValueError):
@@ -162,7 +164,7 @@ def _show(value: Any) -> str:
 
 
 def _shorten(text: str) -> str:
-    # Cut in the middle: the telling part of a long path is its end.
+    # It is cut in the middle, since the end of a long path matters most.
     return text if len(text) <= 70 else f"{text[:25]} ... {text[-40:]}"
 
 
@@ -183,15 +185,15 @@ def _mistake(details: ErrorDetails, key: Key, root: Root) -> MistakeError:
 
 
 def _variant(loc: tuple[int | str, ...], key: Key) -> str:
-    """The distribution by which a section was read, where it is a choice of tables, else ""."""
-    # pydantic puts it before the key, where the file has nothing.
+    """Return the distribution by which a section was read, or "" if it offers no choice."""
+    # pydantic puts it before the key, although the file has no such level.
     return str(loc[-2]) if len(loc) == len(key) + 1 else ""
 
 
 def _unknown(key: Key, root: Root, variant: str = "") -> MistakeError:
     names = _names(key[:-1], root)
     if variant:
-        # What belongs to another of the section's tables is no misspelling.
+        # A key of another of the section's tables is not misspelt.
         tables = {
             _choices(typed(table.model_fields["distribution"])): list(table.model_fields)
             for table in _tables(key[:-1], root)
@@ -293,7 +295,7 @@ def _wrong_type(kind: str, key: Key, root: Root) -> MistakeError:
 
 
 def _sections(annotation: Any) -> list[type[BaseModel]]:
-    """The section types an annotation allows (several for a choice of tables)."""
+    """Return the section types that an annotation allows (several for a choice of tables)."""
     if isinstance(annotation, type) and issubclass(annotation, Section):
         return [annotation]
     if get_origin(annotation) in (Annotated, Union, types.UnionType):
@@ -302,7 +304,7 @@ def _sections(annotation: Any) -> list[type[BaseModel]]:
 
 
 def _annotation(key: Key, root: Root) -> Any:
-    """Annotation (with its metadata) of a key, or None."""
+    """Return the annotation of a key with its metadata, or None."""
     annotation: Any = root
     for part in key:
         fields = [s.model_fields[part] for s in _sections(annotation) if part in s.model_fields]
@@ -313,7 +315,7 @@ def _annotation(key: Key, root: Root) -> Any:
 
 
 def typed(field: FieldInfo) -> Any:
-    """Annotation of a field with its metadata, which pydantic keeps apart."""
+    """Return the annotation of a field with its metadata, which pydantic stores separately."""
     annotation: Any = field.annotation
     for item in field.metadata:
         annotation = Annotated[annotation, item]
@@ -350,12 +352,12 @@ def _metadata(annotation: Any) -> list[Any]:
 
 
 def physical_of(key: str) -> Physical | None:
-    """Unit and bounds of a key of the parameter file like "penalty.shape", where it has them."""
+    """Return unit and bounds of a parameter key like "penalty.shape", or None without them."""
     return find_physical(_annotation(tuple(key.split(".")), Parameters))
 
 
 def find_physical(annotation: Any) -> Physical | None:
-    """Unit and bounds of an annotation, where it has them."""
+    """Return unit and bounds of an annotation, or None without them."""
     found = [m.physical if isinstance(m, Shown) else m for m in _metadata(annotation)]
     return next((m for m in found if isinstance(m, Physical)), None)
 

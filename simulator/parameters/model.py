@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import PrivateAttr, ValidationError, model_validator
 
+from heterode.base.toml_text import toml_text
 from heterode.distributions.gaussian_field import MOST_POINTS
 from heterode.parameters.composition import Composition
 from heterode.parameters.fields import MistakeError, Physical, Section, Temperature
@@ -26,8 +28,8 @@ from heterode.parameters.protocol_check import Known, check_protocol
 
 
 class Parameters(Section):
-    """Everything a run is made from. Floats are SI; paths are as the file gave them, made
-    absolute against the file's folder."""
+    """All parameters of a run. Floats are in SI; paths are those in the file, made absolute with
+    respect to its folder."""
 
     title: str = ""
     temperature: Temperature
@@ -57,7 +59,7 @@ class Parameters(Section):
     @model_validator(mode="after")
     def _temperature_range(self) -> Parameters:
         low, high = self.electrolyte.functions.temperature_range
-        # 1e-9: 25 degC and 298.15 K are the same, whatever the conversion rounds.
+        # The 1e-9 allows for rounding: 25 degC and 298.15 K are the same.
         if not low * (1 - 1e-9) <= self.temperature <= high * (1 + 1e-9):
             raise MistakeError(
                 f"lies outside the range of the electrolyte {self.electrolyte.model}",
@@ -86,6 +88,90 @@ class Parameters(Section):
             )
         return self
 
+    # -- for Python -------------------------------------------------------------------------
+
+    @classmethod
+    def load(cls, path: str | Path) -> Parameters:
+        """The parameters of an input file.
+
+        Args:
+            path: the TOML file. Files that it names are looked for beside it.
+
+        Raises:
+            InputError: one line that names file, key, value, what is allowed and the remedy.
+        """
+        from heterode.parameters.loading import load_parameters
+
+        return load_parameters(path)
+
+    @classmethod
+    def from_dict(
+        cls, tables: Mapping[str, Any], *, source: str | Path = "parameters"
+    ) -> Parameters:
+        """The parameters of tables as an input file would hold them.
+
+        Args:
+            tables: a dict a section. A value is a text with its unit ("46 um"), a plain number in
+                SI, or a pint quantity of any registry. Paths are looked for in the working folder.
+            source: what messages name in the place of a file.
+
+        Raises:
+            InputError: as in `load`.
+        """
+        from heterode.parameters.loading import parameters_of
+
+        return parameters_of(tables, source)
+
+    def with_values(self, values: Mapping[str, Any]) -> Parameters:
+        """These parameters with other values of some keys.
+
+        What a new value leaves without effect is left out with it, as after `--set` of the command
+        line: `{"penalty.distribution": "none"}` is enough. So is the title, where the values change
+        what is run.
+
+        Args:
+            values: by dotted key, such as "geometry.particles" or "protocol.steps". A value is a
+                text with its unit ("46 um"), a plain number in SI, or a pint quantity of any
+                registry; None takes the key out.
+
+        Raises:
+            InputError: as in `load`.
+        """
+        from heterode.parameters.loading import with_values
+
+        return with_values(self, values)
+
+    def toml(self) -> str:
+        """An input file of these parameters, as text: `load` reads it back to equal ones.
+
+        Values are as they were given, with their units; paths are absolute.
+        """
+        return toml_text(self._given)
+
+    def __eq__(self, other: object) -> bool:
+        # Where they were read from is no part of them.
+        return isinstance(other, Parameters) and self.__dict__ == other.__dict__
+
+    def __repr__(self) -> str:
+        return f"<Parameters of {self.source_file}: {self.title}>".replace(": >", ">")
+
+    def __str__(self) -> str:
+        from heterode.parameters.listing import parameter_rows
+
+        return "\n".join(f"{key} = {value}" for key, value in parameter_rows(self))
+
+    def __rich_repr__(self) -> Iterator[tuple[str, str]]:
+        from heterode.parameters.listing import parameter_rows
+
+        yield from parameter_rows(self)
+
+    def _repr_html_(self) -> str:
+        from heterode.parameters.listing import html_table
+
+        return html_table(self)
+
+    # -- where they come from ---------------------------------------------------------------
+
     @classmethod
     def of_file(
         cls,
@@ -95,13 +181,13 @@ class Parameters(Section):
         *,
         dropped_title: str = "",
     ) -> Parameters:
-        """Validate the tables read from `file`, and remember where they came from.
+        """Validate the tables that were read from `file`, and remember where they came from.
 
         Args:
-            data: the tables.
-            file: for messages.
-            given: the tables as another run should be given them; None: they hold nothing.
-            dropped_title: the file's title, where it was written for other values.
+            data: the tables to validate.
+            file: the file that messages name.
+            given: the tables from which another run can be started; None for none.
+            dropped_title: the file's title if it was written for other values.
 
         Raises:
             pydantic.ValidationError: see `heterode.parameters.messages`.
@@ -117,31 +203,31 @@ class Parameters(Section):
 
     @property
     def composition_gives(self) -> bool:
-        """Whether something follows from [composition]: a fraction that the file leaves out."""
+        """Whether a fraction that the file leaves out follows from [composition]."""
         return self._composition_gives
 
     @property
     def source_file(self) -> Path:
-        """The input file, for messages."""
+        """The input file that messages name."""
         return self._source_file
 
     @property
     def dropped_title(self) -> str:
-        """The file's title where overrides changed what it was written for; "" elsewhere."""
+        """The file's title if overrides changed what it was written for, otherwise ""."""
         return self._dropped_title
 
     @property
     def given(self) -> dict[str, Any]:
-        """The tables as they were read, units and overrides included, paths absolute."""
+        """The tables as they were read, with units, overrides and absolute paths."""
         return copy.deepcopy(self._given)
 
     def to_si_dict(self) -> dict[str, Any]:
-        """Plain numbers, texts and lists, ready for JSON; floats in SI, steps as their text."""
+        """Return numbers, texts and lists, ready for JSON; floats are in SI, steps are texts."""
         return self.model_dump(mode="json")
 
 
 def derive_fractions(data: dict[str, Any]) -> dict[str, Any]:
-    """Fill in the two fractions that follow from [composition], where the file leaves them out."""
+    """Fill in the two fractions that follow from [composition] if the file leaves them out."""
     geometry, binder = data.get("geometry"), data.get("carbon_binder")
     if "composition" not in data or not isinstance(geometry, dict) or not isinstance(binder, dict):
         return data

@@ -17,17 +17,17 @@ from heterode.protocol.records import each_step
 from heterode.protocol.sequence import length
 
 MOST_NESTED = 10
-"""Groups within groups."""
+"""Largest number of groups within one another."""
 
 MOST_STEPS = 1_000_000
-"""Protocol steps of a run, repetitions counted: with ten time steps each, which are few, a run of
-the smallest cell takes days."""
+"""Largest number of protocol steps of a run, including repetitions. With only ten time steps each,
+a run of the smallest cell would take days."""
 
 Preset = Literal["direct", "fieldsplit"]
 """The linear solvers of a run."""
 
 DEARER_IN_3D = 10
-"""Factors of 3D matrices fill in so much more that direct solvers end at a tenth of the size."""
+"""Ratio by which `direct_limit` is lower in 3D, where factors of matrices fill in much more."""
 
 Tolerance = Annotated[float, Physical(at_least=1e-14, up_to=0.1, example="1e-4")]
 Duration = Annotated[float, Physical("s", at_least=1e-12, up_to=1e9, example="10 s")]
@@ -39,13 +39,13 @@ _TABLES = "{ repeat = 3, steps = [...] } or { until = '4.5 V', steps = [...] }"
 
 
 class Protocol(Section):
-    """[protocol]: the steps, in order; texts and tables in the file, records after loading."""
+    """[protocol]: the steps in order, which are texts and tables in the file and then records."""
 
     steps: tuple[Item, ...]
     repeat: Annotated[int, Field(ge=1, le=100_000)] = 1
-    """How often the list of steps is run."""
+    """Number of times that the list of steps is run."""
     stops: tuple[float, ...] = ()
-    """Voltages, V, at which charges and discharges write a table of the particles and go on."""
+    """Voltages, V, at which charges and discharges write a table of the particles and continue."""
 
     @field_validator("steps", mode="plain")
     @classmethod
@@ -89,12 +89,12 @@ class Protocol(Section):
 
     @property
     def sequence(self) -> Group:
-        """What is run: the steps, as often as they repeat."""
+        """Return the sequence of steps, with its repetitions."""
         return Group(self.steps, self.repeat)
 
     @property
     def digests(self) -> dict[str, str]:
-        """The digest of the content of each current table, by a name for the user."""
+        """Return the digest of each current table's content, by a name for the user."""
         return {
             f"table of '{step.text}'": step.table.digest
             for step in each_step(self.steps)
@@ -115,7 +115,7 @@ def _stop(index: int, value: Any) -> float:
 
 
 def _items(value: Any, key: tuple[str, ...]) -> tuple[Item, ...]:
-    """A list of steps and groups; `key` leads to it."""
+    """Parse a list of steps and groups; `key` is its key."""
     if isinstance(value, str) or not isinstance(value, list | tuple):
         raise MistakeError(
             "is not a list of steps",
@@ -158,7 +158,7 @@ def _item(entry: Any, key: tuple[str, ...], before: Item | None) -> Item:
 
 
 def _with_table(step: Step, key: tuple[str, ...]) -> Step:
-    """A step, its current table read."""
+    """Return a step after reading its current table."""
     if step.file is None:
         return step
     try:
@@ -201,18 +201,18 @@ def _group(entry: dict[str, Any], key: tuple[str, ...]) -> Group:
 
 
 class Solver(Section):
-    """[solver]: tolerances are per time step; all have defaults."""
+    """[solver]: tolerances, which apply to each time step, and other settings with defaults."""
 
     linear_solver: Literal["auto"] | Preset = "auto"
     """`direct` factorises, `fieldsplit` iterates; `auto` chooses by size, see `preset`."""
     degree: Order = 1
     fraction_tolerance: Tolerance = 1e-4
-    """Error of the lithium fraction allowed per step."""
+    """Error of the lithium fraction that is allowed in each time step."""
     voltage_tolerance: Annotated[
         float, Physical("V", shown="mV", at_least=1e-9, up_to=100, example="0.1 mV")
     ] = 1e-4
     concentration_tolerance: Tolerance = 1e-3
-    """Error of c_l / c_l,initial allowed per step."""
+    """Error of c_l / c_l,initial that is allowed in each time step."""
     newton_tolerance: Tolerance = 1e-7
     """Error that Newton's method may leave, as a fraction of the tolerances above."""
     newton_iterations: Annotated[int, Field(ge=2, le=200)] = 20
@@ -225,16 +225,16 @@ class Solver(Section):
     maximum_step_fraction: Annotated[float, Physical(at_least=1e-5, up_to=1, example="0.0125")] = (
         1.0 / 80.0
     )
-    """Largest time step, as a fraction of the time a full charge at the step's rate takes. The
-    least makes 100 000 time steps of a full charge: the time error is far below the solver's
-    tolerances then, and a run of the smallest cell takes an hour."""
+    """Largest time step as a fraction of the duration of a full charge at the step's rate. The
+    least value makes 100 000 time steps of a full charge: the time error is then far below the
+    solver's tolerances, and a run of the smallest cell takes an hour."""
     krylov_tolerance: Tolerance = 3e-3
     """Relative tolerance of each linear solve; the nonlinear equations have their own."""
     direct_limit: Annotated[int, Field(ge=0)] = 60_000
     """`auto` solves directly up to this many degrees of freedom in 2D; see `preset`."""
 
     def preset(self, dofs: int, dimension: int) -> Preset:
-        """The linear solver of a run of this size, by `linear_solver` and `direct_limit`."""
+        """Return the linear solver of a run of this size, by `linear_solver` and `direct_limit`."""
         if self.linear_solver != "auto":
             return self.linear_solver
         limit = self.direct_limit // (1 if dimension == 2 else DEARER_IN_3D)
@@ -242,8 +242,8 @@ class Solver(Section):
 
 
 class Output(Section):
-    """[output]: the folder (None: the command chooses) and how often fields and checkpoints are
-    kept."""
+    """[output]: the folder (with None the command chooses), and how often fields and checkpoints
+    are kept."""
 
     directory: Path | None = None
     """The results folder where the command line names none; None: the command chooses."""
@@ -255,8 +255,8 @@ class Output(Section):
     checkpoint_every: Annotated[
         float, Physical("s", shown="min", at_least=0, up_to=1e5, example="10 min")
     ] = 600.0
-    """Wall-clock time between checkpoints, s; 0 leaves those at signals and at the ends of protocol
-    steps alone."""
+    """Wall-clock time between checkpoints, s; with 0, only those at signals and at the ends of
+    protocol steps remain."""
     report: bool = True
     """Whether the end of a run draws its figures and writes its page."""
 
@@ -275,7 +275,7 @@ class Output(Section):
 
 
 class Seeds(Section):
-    """[seeds]: one per purpose, so that a new packing keeps the penalties' stream and back."""
+    """[seeds]: one for each purpose, so that a new packing does not change the drawn penalties."""
 
     packing: Seed = 1
     penalty: Seed = 1

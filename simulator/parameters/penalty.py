@@ -14,9 +14,9 @@ from heterode.parameters.tables import read_penalty_table
 class Conditioning(Section):
     """[penalty.conditioning]: how the factors w of the first cycle change after each cycle.
 
-    relax    w becomes 1 - (1 - w) (1 - fraction): every penalty shrinks by that fraction
+    relax    w becomes 1 - (1 - w) (1 - fraction), so every penalty shrinks by that fraction
     redraw   new factors of the same distribution, from seeds.conditioning and the cycle's number
-    uniform  from the second cycle on all particles have one factor: `value`, or the mean of the
+    uniform  all particles have one factor from the second cycle on: `value`, or the mean of the
              first factors
     """
 
@@ -51,10 +51,10 @@ class Penalty(Section):
     truncate (inverse of the truncated distribution), clip (values above 1 become 1), rescale (by
     the largest drawn). A table is a CSV with the columns particle, penalty.
 
-    With a `correlation_length` near particles have like factors, of the same distribution: the
-    correlation of two of them falls with the distance h of their centres, to 1/e at that length. It
-    is that of a Gaussian random field beneath, mapped to the distribution (heterode.physics.
-    penalty): exp(-h/l) or exp(-(h/l)^2).
+    With a `correlation_length`, near particles have similar factors of the same distribution: the
+    correlation of two factors falls with the distance h of their centres, to 1/e at that length. A
+    Gaussian random field with exp(-h/l) or exp(-(h/l)^2) is mapped to the distribution
+    (heterode.distributions.penalty_law).
     """
 
     distribution: Literal["weibull", "none", "table"]
@@ -66,7 +66,7 @@ class Penalty(Section):
     correlation_length: Annotated[
         float, Physical("m", shown="um", at_least=0, up_to=10000, example="20 um")
     ] = 0.0
-    """Distance at which the correlation of two factors is 1/e, m; 0: they are independent."""
+    """Distance at which the correlation of two factors is 1/e, m; with 0 they are independent."""
     correlation: Literal["exponential", "gaussian"] = "exponential"
     conditioning: Conditioning | None = None
 

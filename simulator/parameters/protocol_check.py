@@ -1,4 +1,4 @@
-"""Whether a protocol fits the material: voltages on its curve, and a first step that can begin."""
+"""Checks that a protocol's voltages are on the material's curve and its first step can start."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ Key = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Known:
-    """What is known of the cell where a step begins, None where it is not.
+    """The state of the cell where a step begins, as far as it is known; otherwise None.
 
     Attributes:
-        potential: V.
+        potential: open-circuit potential, V.
         fraction: mean lithium fraction.
     """
 
@@ -30,22 +30,22 @@ UNKNOWN = Known()
 def check_protocol(group: Group, key: Key, start: Known) -> None:
     """Refuse steps outside the open-circuit curve, and a first step that begins beyond its end.
 
-    What a later step begins with depends on the run: where its end is met at once, as the end of a
-    charge is by a slower one before it or not, the run skips it and says so.
+    The state at which a later step begins depends on the run. If its end is met at once, as may
+    happen to a charge after a slower one, the run skips it and says so.
 
     Args:
         group: the protocol, or a group of it.
-        key: of its list of steps.
-        start: where it begins, at rest.
+        key: key of its list of steps.
+        start: the state at its beginning, at rest.
 
     Raises:
-        MistakeError: at the first such step.
+        MistakeError: there is such a step; the first one is named.
     """
     known = start
     for index, item in enumerate(group.steps):
         here = (*key, f"[{index}]")
         if isinstance(item, Group):
-            # Titrations are one text; their steps have no keys.
+            # A titration is one text, so its steps have no keys.
             inner = here if item.written else (*here, "steps")
             for cutoff in item.until:
                 _check_range(cutoff, here)
@@ -72,8 +72,8 @@ def check_step(step: Step, key: Key, start: Known) -> None:
 
     Args:
         step: the step.
-        key: of the step.
-        start: where it begins.
+        key: key of the step.
+        start: the state at its beginning.
     """
     if step.voltage is not None:
         _check_range(Cutoff("voltage", step.voltage), key)
@@ -81,7 +81,7 @@ def check_step(step: Step, key: Key, start: Known) -> None:
         _check_range(cutoff, key)
     if step.kind not in ("charge", "discharge"):
         return
-    # From rest a charge raises the voltage and takes lithium out, however small its current.
+    # From rest, a charge raises the voltage and extracts lithium, however small its current.
     charging = step.kind == "charge"
     low, high = VOLTAGE_RANGE
     end, at = step.cutoff("voltage"), start.potential

@@ -1,4 +1,4 @@
-"""[geometry.particle_size]: the law of particle diameters. Lengths in metres."""
+"""[geometry.particle_size]: the law of particle diameters. Lengths are in metres."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from heterode.parameters.tables import read_size_table
 
 
 class LognormalSize(Section):
-    """Diameters: ln d normal about ln(median) with standard deviation sigma, cut at both ends."""
+    """Diameters with ln d normal about ln(median), deviation sigma, truncated at both ends."""
 
     distribution: Literal["lognormal"]
     median: ParticleLength
@@ -51,14 +51,14 @@ class LognormalSize(Section):
 
 
 class MonodisperseSize(Section):
-    """One diameter for all particles."""
+    """The same diameter for all particles."""
 
     distribution: Literal["monodisperse"]
     diameter: ParticleLength
 
 
 class TableSize(Section):
-    """A measured distribution: CSV with the columns diameter_um, weight."""
+    """A measured distribution in a CSV file with the columns diameter_um, weight."""
 
     distribution: Literal["table"]
     file: Path
@@ -83,19 +83,19 @@ SIZE_TABLES: dict[str, type[Section]] = {
     "monodisperse": MonodisperseSize,
     "table": TableSize,
 }
-"""The section of each distribution."""
+"""The section for each distribution."""
 
 
 def size_law_of(particle_size: Any, scale: float = 1.0) -> SizeLaw:
-    """The law of diameters that a section names.
+    """Return the law of diameters that a section describes.
 
     Args:
-        particle_size: the section, or what has its attributes.
-        scale: on all lengths; 1 leaves them in m, 1e6 makes them um.
+        particle_size: the section, or an object with its attributes.
+        scale: factor on all lengths; 1 leaves them in m, 1e6 gives um.
 
     Raises:
-        MistakeError: a lognormal of which next to nothing lies inside its bounds, or a table that
-            cannot be read.
+        MistakeError: almost nothing of a lognormal law is inside its bounds, or a table cannot be
+            read.
     """
     kind = particle_size.distribution
     if kind == "monodisperse":

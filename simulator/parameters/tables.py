@@ -1,4 +1,4 @@
-"""The small CSV files an input file may name: sizes, penalties, a current in time, functions."""
+"""The small CSV files that an input file may name: sizes, penalties, currents, functions."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ Array = NDArray[np.float64]
 
 
 def read_size_table(path: Path) -> tuple[Array, Array]:
-    """Particle sizes: (diameters in um, weights), both (K,), from columns diameter_um, weight.
+    """Read particle diameters, um, and weights, (K,) each, from columns diameter_um, weight.
 
     Raises:
-        MistakeError: no such file, other columns, no rows, or a value outside its range.
+        MistakeError: the file is missing, has other columns or no rows, or a value is out of range.
     """
     rows = _columns(path, ("diameter_um", "weight"))
     for line, diameter, weight in rows:
@@ -44,11 +44,11 @@ def read_size_table(path: Path) -> tuple[Array, Array]:
 
 
 def read_penalty_table(path: Path) -> Array:
-    """Penalty factors (N,), sorted by particle, from columns particle, penalty.
+    """Read penalty factors (N,), sorted by particle, from columns particle, penalty.
 
     Raises:
-        MistakeError: no such file, other columns, numbers that are not 0..N-1 once each, or a
-            penalty outside (0, 1].
+        MistakeError: the file is missing or has other columns, the numbers are not 0..N-1 once
+            each, or a penalty is outside (0, 1].
     """
     rows = _columns(path, ("particle", "penalty"))
     for line, particle, penalty in rows:
@@ -66,28 +66,28 @@ def read_penalty_table(path: Path) -> Array:
 CURRENT_COLUMNS = ("time_s", "current_A_m2")
 
 CELL_COLUMNS = ("Time [s]", "Current [A]")
-"""Of a drive cycle as PyBaMM has it, in any case of letters: positive on discharge."""
+"""Columns of PyBaMM's drive cycles, in upper or lower case; current is positive on discharge."""
 
 LARGEST_CURRENT = 1e6
 """The largest current of a current table, A m^-2."""
 
 LEAST_PEAK = 1e-6
-"""Largest current of a table, A m^-2, below which it is a rest in all but name: what it passes is
-lost in the last digits of the lithium that a cell holds. A table of zeros is one that says so."""
+"""Least peak of a current table, A m^-2. A smaller current is practically a rest, since its charge
+is lost in the last digits of a cell's lithium; a table of zeros is an explicit rest."""
 
 
 def read_current_table(path: Path, *, stepwise: bool, area: float | None = None) -> CurrentTable:
-    """A current in time, from columns time_s, current_A_m2 (positive on charge).
+    """Read a current over time from columns time_s, current_A_m2 (positive on charge).
 
     Args:
         path: the file.
-        stepwise: each current holds up to the next row; else it is linear between rows.
-        area: m^2; the columns are then Time [s], Current [A] (positive on discharge), and the
-            current is divided by it.
+        stepwise: whether each current holds up to the next row; else it is linear between rows.
+        area: electrode area, m^2, by which the current is divided if the columns are Time [s] and
+            Current [A] (positive on discharge).
 
     Raises:
-        MistakeError: no such file, other columns, fewer than two rows, times that do not increase
-            from 0, or a current out of range.
+        MistakeError: the file is missing, has other columns or fewer than two rows, times do not
+            increase from 0, or a current is out of range.
     """
     rows = _current_rows(path) if area is None else _rows_of_a_cell(path, area)
     time_s, current_A_m2 = CURRENT_COLUMNS if area is None else (CELL_COLUMNS[0], "Current / area")
@@ -116,7 +116,7 @@ def read_current_table(path: Path, *, stepwise: bool, area: float | None = None)
 
 
 def _jump(before: float, time: float, stepwise: bool) -> str:
-    """How to write what two rows of one time are meant to say."""
+    """Return a remedy that says how to write the jump that two rows at one time mean."""
     if time != before:
         return "Correct the table."
     if stepwise:
@@ -128,7 +128,7 @@ def _jump(before: float, time: float, stepwise: bool) -> str:
 
 
 def _current_rows(path: Path) -> list[tuple[int, float, float]]:
-    """Lines, times and currents, or how to make them of another program's columns."""
+    """Read line numbers, times and currents; an error explains other programs' columns."""
     try:
         return _columns(path, CURRENT_COLUMNS)
     except MistakeError as mistake:
@@ -149,7 +149,7 @@ def _current_rows(path: Path) -> list[tuple[int, float, float]]:
 
 
 def _rows_of_a_cell(path: Path, area: float) -> list[tuple[int, float, float]]:
-    """Lines, times, s, and currents, A m^-2 positive on charge, of a cell's current in A."""
+    """Read line numbers, times, s, and a cell's current in A, converted to A m^-2 on charge."""
     with _of_the_input_file():
         table = CsvTable(**vars(read_cells(path, with_columns(CELL_COLUMNS))))
     by_name = {" ".join(name.lower().split()): name for name in table.columns}
@@ -164,7 +164,7 @@ def _rows_of_a_cell(path: Path, area: float) -> list[tuple[int, float, float]]:
             else "Rename the columns, and change the sign where charge is positive.",
         )
     times, currents = (_numbers(table, name) for name in names if name is not None)
-    # The sum keeps a rest from becoming -0.
+    # Adding 0 keeps a rest from becoming -0.
     return [
         (line, time, 0.0 - current / area)
         for line, time, current in zip(table.lines, times, currents, strict=True)
@@ -173,13 +173,13 @@ def _rows_of_a_cell(path: Path, area: float) -> list[tuple[int, float, float]]:
 
 @dataclass(frozen=True)
 class FractionTable:
-    """A positive function of the lithium fraction, as a file gives it.
+    """A positive function of the lithium fraction, tabulated in a file.
 
     Attributes:
-        file: where it stands.
-        column: what is tabulated, with its unit.
-        fractions: (K,) increasing.
-        values: (K,) above 0.
+        file: the file.
+        column: name of the tabulated quantity, with its unit.
+        fractions: (K,) increasing lithium fractions.
+        values: (K,) values above 0.
     """
 
     file: Path
@@ -189,16 +189,16 @@ class FractionTable:
 
     @cached_property
     def function(self) -> TabulatedFunction:
-        """The smooth function through the points."""
+        """Return the smooth function through the points."""
         return TabulatedFunction(self.fractions, self.values)
 
     @property
     def text(self) -> str:
-        """For listings."""
+        """Text for listings."""
         return f"{self.file} ({counted(len(self.values), 'point')})"
 
     def as_dict(self) -> dict[str, Any]:
-        """For the manifest: the numbers themselves, since files change."""
+        """Return the numbers for the manifest, since the file may change."""
         return {
             "file": str(self.file),
             "stoichiometry": list(self.fractions),
@@ -207,16 +207,16 @@ class FractionTable:
 
 
 def read_fraction_table(path: Path, column: str, largest: float) -> FractionTable:
-    """A function of the lithium fraction, from columns stoichiometry and `column`.
+    """Read a function of the lithium fraction from the columns stoichiometry and `column`.
 
     Args:
         path: the file.
         column: name of the second column.
-        largest: allowed in it.
+        largest: largest value that is allowed in it.
 
     Raises:
-        MistakeError: no such file, other columns, fewer than two rows, a stoichiometry outside
-            [0, 1] or twice, or a value that is not above 0 and up to `largest`.
+        MistakeError: the file is missing, has other columns or fewer than two rows, a lithium
+            fraction is outside [0, 1] or occurs twice, or a value is not in (0, largest].
     """
     rows = sorted(_columns(path, ("stoichiometry", column)), key=lambda row: row[1])
     before = -1.0
@@ -241,7 +241,7 @@ def _bad(
 
 
 def _columns(path: Path, names: tuple[str, str]) -> list[tuple[int, float, float]]:
-    """(line number, first, second) of every row; the two columns may be anywhere."""
+    """Return (line number, first, second) of every row; the two columns may be anywhere."""
     with _of_the_input_file():
         table = read_csv_table(path, names)
     first, second = (_numbers(table, name) for name in names)
@@ -255,7 +255,7 @@ def _numbers(table: CsvTable, name: str) -> list[float]:
 
 @contextmanager
 def _of_the_input_file() -> Iterator[None]:
-    """What is wrong with a table, as a mistake of the key that names it."""
+    """Turn an error in a table into a mistake of the key that names it."""
     try:
         yield
     except TableError as error:

@@ -1,8 +1,8 @@
-"""TOML of any origin to tables: bounded in size, depth and length of keys.
+"""Reads TOML of any origin into tables, with bounds on size, depth and length of keys.
 
-The parser of the standard library takes time that grows with the square of the number of parts of a
-dotted key, and what is nested deeply costs every later reader its stack. No file written for
-this program comes near these bounds.
+The time of the standard library's parser grows with the square of the number of parts of a dotted
+key, and deeply nested tables would exhaust the stack of later readers. No file written for this
+program comes near these bounds.
 """
 
 from __future__ import annotations
@@ -16,29 +16,29 @@ from heterode.base.errors import InputError
 from heterode.base.reading import read_regular
 
 LARGEST_FILE = 5_000_000
-"""Bytes."""
+"""Largest size of a file, bytes."""
 
 MOST_PARTS = 32
-"""The most parts of a dotted key."""
+"""Largest number of parts of a dotted key."""
 
 DEEPEST = 32
-"""Tables and lists in one another."""
+"""Largest depth of tables and lists within one another."""
 
 MOST_BITS = 14_000
-"""The most bits of a whole number: Python writes no more than 4300 digits, as in a message."""
+"""Largest number of bits of an integer: Python writes no more than 4300 digits in a message."""
 
 _PART = r"""(?:"(?:[^"\\\n]|\\.)*+"|'[^'\n]*+'|[A-Za-z0-9_-]++)"""
-# Possessive, and anchored where a key can begin: the time is proportional to the text.
+# Possessive and anchored where a key can begin, so that the time is proportional to the text.
 _LONG_KEY = re.compile(
     rf"(?:^|[\[{{,])[ \t]*+{_PART}(?:[ \t]*+\.[ \t]*+{_PART}){{{MOST_PARTS}}}", re.MULTILINE
 )
 
 
 def read_toml(file: Path) -> dict[str, Any]:
-    """The tables of a TOML file.
+    """Read the tables of a TOML file.
 
     Raises:
-        InputError: it cannot be read, in one line.
+        InputError: the file cannot be read; the error takes one line.
     """
     try:
         text = read_regular(file, LARGEST_FILE).decode("utf-8")
@@ -59,10 +59,10 @@ def read_toml(file: Path) -> dict[str, Any]:
 
 
 def parse_toml(text: str) -> dict[str, Any]:
-    """The tables of a TOML text.
+    """Parse the tables of a TOML text.
 
     Raises:
-        ValueError: it is no TOML, or beyond the bounds; the message says why, without the text.
+        ValueError: the text is not TOML, or exceeds the bounds; the message leaves out the text.
     """
     long = _LONG_KEY.search(text)
     if long is not None:
@@ -77,7 +77,7 @@ def parse_toml(text: str) -> dict[str, Any]:
 
 
 def _check_values(tables: dict[str, Any]) -> None:
-    """Refuse what is nested too deeply, and whole numbers that TOML does not have."""
+    """Refuse tables and lists that are nested too deeply, and integers that TOML does not allow."""
     level: list[Any] = [tables]
     for _ in range(DEEPEST + 1):
         values = [

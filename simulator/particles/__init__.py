@@ -1,1 +1,1 @@
-"""The particles of an electrode: their table, and what is drawn for each of them."""
+"""The particles of an electrode: their table, and the sizes and penalty factors drawn for them."""

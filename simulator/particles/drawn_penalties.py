@@ -1,4 +1,4 @@
-"""The particles' penalty factors of a run, and of each of its cycles."""
+"""The particles' penalty factors in a run and in each of its cycles."""
 
 from __future__ import annotations
 
@@ -24,14 +24,15 @@ Floats = npt.NDArray[np.float64]
 
 
 def penalty_factors(parameters: Parameters, particles: ParticleTable) -> Floats:
-    """(N,) factors as the parameters ask for: drawn from their own seed, given, or all 1.
+    """Return (N,) factors: drawn from their own seed, given in the parameters, or all 1.
 
     Args:
-        parameters: of the run.
-        particles: N; their own penalties do not count.
+        parameters: parameters of the run.
+        particles: table of N particles, whose penalties are ignored.
 
     Raises:
-        InputError: a table for another number of particles, or too many to be correlated.
+        InputError: a table is for another number of particles, or there are too many particles
+            for correlated penalties.
     """
     penalty, count = parameters.penalty, len(particles)
     if penalty.distribution == "none":
@@ -45,17 +46,17 @@ def penalty_factors(parameters: Parameters, particles: ParticleTable) -> Floats:
 
 
 def check_penalty_table(parameters: Parameters, particles: int | None = None) -> None:
-    """Refuse a table of penalties for another number of particles, where that is known.
+    """Refuse a table of penalties for another number of particles, if that is known.
 
     Args:
-        parameters: of the run.
-        particles: of its mesh; None before there is one.
+        parameters: parameters of the run.
+        particles: number of particles in its mesh; None before there is a mesh.
 
     Raises:
-        InputError: it has more or fewer rows.
+        InputError: the table has more or fewer rows.
     """
     geometry, file = parameters.geometry, parameters.penalty.file
-    # What side walls cut counts as several.
+    # A particle that side walls cut counts as several.
     count = geometry.particles if particles is None and geometry.walls == "inside" else particles
     if file is not None and count is not None:
         _require_rows(parameters, read_penalty_table(file).size, count)
@@ -72,14 +73,14 @@ def _require_rows(parameters: Parameters, rows: int, count: int) -> None:
 
 
 def factors_of_cycle(parameters: Parameters, particles: ParticleTable, cycle: int) -> Floats:
-    """(N,) factors of a cycle, by the rule of [penalty.conditioning]; the first without one.
+    """Return (N,) factors of a cycle by the rule in [penalty.conditioning], if there is one.
 
-    They depend on the cycle's number alone, not on the way there, so that a run that is resumed
-    in the middle of a cycle finds the same.
+    They depend on the cycle's number alone, not on the history, so that a run that is resumed in
+    the middle of a cycle has the same factors.
 
     Args:
-        parameters: of the run.
-        particles: N, with the factors of cycle 0.
+        parameters: parameters of the run.
+        particles: table of N particles with the factors of cycle 0.
         cycle: number of the cycle, from 0.
     """
     first, conditioning = particles.penalty, parameters.penalty.conditioning
@@ -87,7 +88,7 @@ def factors_of_cycle(parameters: Parameters, particles: ParticleTable, cycle: in
         return first
 
     def draw(number: int) -> Floats:
-        # A stream of its own for every cycle.
+        # Every cycle has its own random stream.
         rng = np.random.default_rng([parameters.seeds.conditioning, number])
         return _draw(parameters, particles, rng)
 
@@ -102,14 +103,14 @@ def factors_of_cycle(parameters: Parameters, particles: ParticleTable, cycle: in
 
 
 def penalty_law(penalty: Penalty) -> RestrictedWeibull:
-    """The distribution that a [penalty] of weibull names."""
+    """Return the distribution that a [penalty] section with weibull describes."""
     assert penalty.shape is not None
     assert penalty.scale is not None
     return RestrictedWeibull(penalty.shape, penalty.scale, penalty.minimum, penalty.restriction)
 
 
 def gaussian_length(penalty: Penalty) -> float:
-    """Length of the Gaussian field under correlated penalties, m."""
+    """Return the length of the Gaussian field under correlated penalties, m."""
     return field_length(penalty.correlation_length, penalty.correlation, penalty_law(penalty))
 
 

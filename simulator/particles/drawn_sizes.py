@@ -9,14 +9,14 @@ from heterode.parameters.sizes import ParticleSize, size_law_of
 
 
 def size_law(particle_size: ParticleSize) -> SizeLaw:
-    """The law of diameters in um.
+    """Return the law of diameters in um.
 
     Args:
-        particle_size: section geometry.particle_size of the parameters (lengths in m).
+        particle_size: section geometry.particle_size of the parameters, with lengths in m.
 
     Raises:
-        InputError: a distribution that leaves nothing inside its bounds, or a table that has become
-            a bad one since the parameters were read.
+        InputError: the distribution has almost nothing inside its bounds, or a table has become
+            invalid since the parameters were read.
     """
     try:
         return size_law_of(particle_size, 1e6)

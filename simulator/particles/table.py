@@ -1,4 +1,4 @@
-"""ParticleTable: the one currency between geometry, simulation, micrograph and statistics."""
+"""ParticleTable, which geometry, simulation, micrographs and statistics have in common."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class ParticleTable:
-    """N particles, one row each; every array has shape (N,). Lengths in micrometres.
+    """N particles with one row each; every array has shape (N,), and lengths are in micrometres.
 
     Attributes:
-        particle: 0 .. N-1 in order.
-        x_um, y_um, z_um: centroid of the meshed particle (of the piece inside the slab where the
+        particle: numbers 0 .. N-1 in order.
+        x_um, y_um, z_um: centroid of the meshed particle (of the piece inside the slab if the
             side walls cut it); z_um is 0 in 2D.
         radius_um: radius of the disc (2D) or sphere (3D) of the same area or volume.
         volume_um3: volume; in 2D area times 1 um of depth.
@@ -74,11 +74,11 @@ class ParticleTable:
     __hash__ = None  # type: ignore[assignment]
 
     def with_penalty(self, penalty: npt.ArrayLike) -> ParticleTable:
-        """The same particles with the given penalty factors, shape (N,)."""
+        """Return the same particles with the given penalty factors (N,)."""
         return replace(self, penalty=np.asarray(penalty, dtype=np.float64))
 
     def write_csv(self, path: Path | str) -> None:
-        """Write one row per particle; floats in their shortest exact form."""
+        """Write one row for each particle, with floats in their shortest exact form."""
         columns: list[list[Any]] = [getattr(self, name).tolist() for name in COLUMNS]
         with Path(path).open("w", newline="", encoding="utf-8") as stream:
             writer = csv.writer(stream, lineterminator="\n")
@@ -87,10 +87,10 @@ class ParticleTable:
 
     @classmethod
     def read_csv(cls, path: Path | str) -> ParticleTable:
-        """Read what `write_csv` wrote; columns may stand in any order, others are ignored.
+        """Read what `write_csv` wrote; columns may be in any order, and others are ignored.
 
         Raises:
-            InputError: no such file, a column missing, or a value that is not a number.
+            InputError: the file or a column is missing, or a value is not a number.
         """
         try:
             table = read_csv_table(path)

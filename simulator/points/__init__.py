@@ -1,1 +1,1 @@
-"""Marked points for the statistics: out of CSV tables, runs, virtual sections and cycles."""
+"""Marked points for the statistics, from CSV tables, runs, virtual sections and cycles."""

@@ -1,7 +1,7 @@
-"""What the columns of a table are called: roles and length units told from the header.
+"""Roles and length units of a table's columns, recognised from their headers.
 
-`x_um`, `X (µm)`, `centroid-1 [px]` and plain `x` are all an x; the unit stands behind the name or
-comes from the caller.
+`x_um`, `X (µm)`, `centroid-1 [px]` and plain `x` all mean x; the unit follows the name or comes
+from the caller.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from heterode.base.errors import ArgumentError
 UNITS_UM: Mapping[str, float] = MappingProxyType(
     {"nm": 1e-3, "um": 1.0, "mm": 1e3, "cm": 1e4, "m": 1e6}
 )
-"""Micrometres in each unit of length; "px" is the caller's."""
+"""Micrometres in each unit of length; the caller gives the size of "px"."""
 
 _SPELLINGS = {
     "micron": "um",
@@ -62,11 +62,11 @@ POWER: Mapping[str, int] = MappingProxyType(
 
 @dataclass(frozen=True)
 class Column:
-    """A column found.
+    """A column that has a role.
 
     Attributes:
-        header: as the table has it.
-        unit: of length, as the header says ("um", "px", ...); None where it says nothing.
+        header: header in the table.
+        unit: unit of length in the header ("um", "px", ...); None if there is none.
     """
 
     header: str
@@ -74,15 +74,15 @@ class Column:
 
 
 def find_columns(headers: Sequence[str], path: object, value: str | None) -> dict[str, Column]:
-    """The columns that have a role.
+    """Find the columns that have a role.
 
     Args:
-        headers: the table's.
-        path: of the table, for messages.
-        value: header of the values, where the caller names it.
+        headers: headers of the table.
+        path: file of the table, for messages.
+        value: header of the values if the caller names it, otherwise None.
 
     Returns:
-        role -> column; x, y and value are always there.
+        The column of each role; x, y and value are always present.
 
     Raises:
         InputError: one of these three is missing.
@@ -91,7 +91,7 @@ def find_columns(headers: Sequence[str], path: object, value: str | None) -> dic
     found = {}
     for role, names in ROLES.items():
         for name in names:
-            # One that says its unit is surer: beside x_um a bare x may be a lithium fraction.
+            # A header with a unit is preferred: beside x_um, a bare x may be a lithium fraction.
             fitting = [c for c in known if c[1] == name and _fits(role, c[2])]
             match = min(fitting, key=lambda c: not c[2], default=None)
             if match is not None:
@@ -112,7 +112,7 @@ def find_columns(headers: Sequence[str], path: object, value: str | None) -> dic
 
 
 def _name_and_unit(header: str) -> tuple[str, str]:
-    """A header in lower case without its unit, and the unit with its power ("", "um", "px2")."""
+    """Return a header in lower case without its unit, and the unit as "", "um" or "px2"."""
     text = header.strip().lower().replace("µ", "u").replace("μ", "u").replace("^", "")
     words = [word for word in re.split(r"[\s_\-/.,:;()\[\]{}]+", text) if word]
     if len(words) > 1 and re.fullmatch(_UNIT, words[-1]):
@@ -124,7 +124,7 @@ _UNIT = rf"({'|'.join([*UNITS_UM, 'px', *_SPELLINGS])})([23]?)"
 
 
 def _fits(role: str, unit: str) -> bool:
-    """Whether a column in such a unit can have that role: x_um2 is no place."""
+    """Check whether a column in this unit can have the role: x_um2 is not a place."""
     if not unit or role not in POWER:
         return not unit
     power = unit[-1] if unit[-1] in "23" else "1"

@@ -1,4 +1,4 @@
-"""Any CSV table with x, y [, z] and a value becomes MarkedPoints, or one line says why not."""
+"""MarkedPoints from any CSV table with x, y [, z] and a value; one line explains a failure."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from heterode.heterogeneity.marks import FEWEST, Floats, MarkedPoints, check_spr
 from heterode.points.columns import POWER, UNITS_UM, Column, find_columns
 
 LEAST_EXTENT_UM, LARGEST_EXTENT_UM = 1.0, 1e5
-"""What lies outside was read in the wrong unit: no electrode is below 1 um or above 10 cm."""
+"""Bounds of a table's extent: no electrode is below 1 um or above 10 cm, except in a wrong unit."""
 
 
 @dataclass(frozen=True)
 class Reading:
-    """How a table is to be read.
+    """Options for reading a table.
 
     Attributes:
-        value: header of the values; None finds it by its usual names.
-        unit: "nm", "um", "mm", "cm", "m" or "px" for columns that do not say; None is "um".
+        value: header of the values; None looks for its usual names.
+        unit: "nm", "um", "mm", "cm", "m" or "px" for columns without a unit; None means "um".
         pixel_um: size of a pixel, for lengths in pixels.
         window_um: (d, 2) bounds of the field; None leaves them to MarkedPoints.
-        drop_missing: leave out rows without a number instead of refusing the table.
+        drop_missing: whether to leave out rows without a number instead of refusing the table.
     """
 
     value: str | None = None
@@ -41,15 +41,15 @@ class Reading:
 
 @dataclass(frozen=True)
 class Table:
-    """What a table held.
+    """The content of a table.
 
     Attributes:
-        path: of the file.
-        fields: one for each image of the field column, or one.
-        columns: role -> header read, such as {"x": "x_um"}.
-        units: role -> unit of length it was read in.
-        rows: in the file, rows left out included.
-        dropped: rows left out.
+        path: path of the file.
+        fields: one field for each image in the field column, or a single one.
+        columns: the header that was read for each role, such as {"x": "x_um"}.
+        units: the unit of length in which each role was read.
+        rows: number of rows in the file, including those left out.
+        dropped: number of rows left out.
     """
 
     path: Path
@@ -61,11 +61,11 @@ class Table:
 
 
 def read_table(path: Path | str, reading: Reading | None = None) -> Table:
-    """Read a CSV table as any program writes it, see heterode.base.csv_table.
+    """Read a CSV table from any program; see heterode.base.csv_table.
 
     Raises:
-        InputError: not a table, empty, a column missing, a number missing, two particles at one
-            place, all values equal, fewer than 10 particles, an implausible extent.
+        InputError: the file is not a table or empty, lacks a column or a number, has two particles
+            at one place, fewer than 10 particles or equal values only, or an implausible extent.
     """
     path, reading = Path(path), reading or Reading()
     table = read_csv_table(path)
@@ -97,9 +97,9 @@ def read_table(path: Path | str, reading: Reading | None = None) -> Table:
 def _scales(
     path: Path, columns: Mapping[str, Column], reading: Reading
 ) -> tuple[dict[str, float], dict[str, str]]:
-    """Factors to micrometres (and their powers), and the units they stand for."""
+    """Return factors to micrometres (and their powers), and the units for which they are."""
     scales, units = {}, {}
-    # A radius that does not say its unit has that of the place beside it.
+    # A radius without a unit has that of the place beside it.
     fallback = columns["x"].unit or reading.unit or "um"
     for role, power in POWER.items():
         column = columns.get(role)
@@ -122,7 +122,7 @@ def _scales(
 
 
 def _numbers(table: CsvTable, column: str, reading: Reading) -> Floats:
-    """A column as numbers; NaN where there is none and rows may be dropped."""
+    """Return a column as numbers, with NaN for missing ones if rows may be dropped."""
     numbers = table.numbers_or_nan(column)
     bad = np.flatnonzero(~np.isfinite(numbers))
     if bad.size and not reading.drop_missing:
@@ -150,11 +150,11 @@ def _rows_by_field(names: Any, whole: Any) -> Iterator[tuple[str, Any]]:
 def _field(
     path: Path, name: str, numbers: dict[str, Floats], rows: Any, reading: Reading
 ) -> MarkedPoints:
-    """One field of view from the complete rows of it."""
+    """Make one field of view from its complete rows."""
     where = f"{path}" if name == path.stem else f"{path}, field {name}"
     axes = [axis for axis in ("x", "y", "z") if axis in numbers]
     if "z" in axes and np.ptp(numbers["z"]) == 0.0:
-        # Tables of 2D runs carry z = 0.
+        # Tables of 2D runs have z = 0.
         axes.remove("z")
     positions = np.column_stack([numbers[axis] for axis in axes])
     check_particles(where, positions, numbers["value"], rows)
@@ -170,16 +170,16 @@ def _field(
 
 
 def check_particles(where: str, positions: Floats, value: Floats, rows: Any) -> None:
-    """Refuse what no statistic can be had of, naming the rows.
+    """Refuse particles on which no statistics are possible, and name their rows.
 
     Args:
-        where: file and field, for the message.
-        positions: (N, d) um.
-        value: (N,).
+        where: file and field for the message.
+        positions: (N, d) positions, um.
+        value: (N,) values.
         rows: (N,) numbers by which the user finds the particles.
 
     Raises:
-        InputError: fewer than 10 particles, two at one place, all values equal.
+        InputError: there are fewer than 10 particles, two at one place, or equal values only.
     """
     if len(value) < FEWEST:
         raise InputError(

@@ -1,9 +1,9 @@
-"""Heterogeneity over a whole run: a row per moment, from spread to L*.
+"""Heterogeneity over a whole run, from spread to L*, with a row for each of several instants.
 
-The spread over particles grows where some react faster than others, whether all at the same time
-or one after another: it does not tell these apart (`heterode.viewing.particle_currents` does).
-Beside it stand the scale of that spread (L*, the correlation length) and whether neighbours share
-it (Moran's I of the nearest bins).
+The spread over particles grows if some react faster than others, whether all at the same time or
+one after another; `heterode.viewing.particle_currents` distinguishes these cases. The table also
+has the scale of that spread (L* and the correlation length) and the similarity of neighbours
+(Moran's I in the nearest bins).
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from heterode.points.run import LEAST_SPREAD, RunParticles
 INSTANTS = 40
 NEAREST_BINS = 3
 _SIZES = 16
-_PERMUTATIONS = 39  # the fewest that can tell a correlation length from chance at 5 %
+_PERMUTATIONS = 39  # the fewest that can distinguish a correlation length from chance at 5 %
 
 
 def evenly_charged(run: RunParticles, count: int = INSTANTS) -> Ints:
-    """Samples at about equal steps of the charge passed, charge and discharge alike.
+    """Choose samples at about equal steps of the charge passed, in charge and discharge.
 
     Args:
-        run: of T samples.
-        count: at most this many.
+        run: a run of T samples.
+        count: largest number of samples.
 
     Returns:
-        (M,) numbers of samples, increasing, the first and the last among them.
+        (M,) increasing numbers of samples, including the first and the last.
     """
     passed = np.r_[0.0, np.cumsum(np.abs(np.diff(run.mean)))]
     wanted = np.linspace(0.0, passed[-1], count)
@@ -49,16 +49,16 @@ def evenly_charged(run: RunParticles, count: int = INSTANTS) -> Ints:
 def evolution(
     run: RunParticles, settings: Settings, seed: int, count: int = INSTANTS
 ) -> pd.DataFrame:
-    """Spread, L*, correlation length and Moran's I at moments of a run.
+    """Compute spread, L*, correlation length and Moran's I at several instants of a run.
 
     Args:
-        run: of T samples.
-        settings: as for one moment, with fewer permutations, cluster sizes and k-means starts.
-        seed: the same clusters at every moment, so that only the values differ.
-        count: of moments, at most.
+        run: a run of T samples.
+        settings: settings for one instant, of which some numbers are lowered to save time.
+        seed: seed of the clusters, which are the same at every instant.
+        count: largest number of instants.
 
     Returns:
-        A row per moment with time_s, voltage_V, current_A_m2, cycle, step,
+        A row for each instant with time_s, voltage_V, current_A_m2, cycle, step,
         lithium_fraction_mean, lithium_fraction_sd (both weighted by volume), value_range,
         scale_um, scale_flag, correlation_length_um (NaN where none is identified), and
         moran_A_B_um for the nearest distance bins, with the standard deviation of the nearest one
@@ -66,7 +66,7 @@ def evolution(
         are NaN and the flag is "".
 
     Raises:
-        InputError: fewer than 10 particles.
+        InputError: there are fewer than 10 particles.
     """
     rows = []
     for index in evenly_charged(run, count):
@@ -93,7 +93,7 @@ def evolution(
 
 
 def moran_columns(settings: Settings) -> list[str]:
-    """Names of the columns of Moran's I, nearest bin first."""
+    """Return the names of the columns of Moran's I, with the nearest bin first."""
     edges = settings.bin_um * np.arange(NEAREST_BINS + 1)
     return [f"moran_{a:g}_{b:g}_um" for a, b in pairwise(edges)]
 
@@ -131,6 +131,6 @@ def _statistics(points: MarkedPoints, settings: Settings, seed: int) -> dict[str
 
 
 def _ladder(particles: int) -> tuple[int, ...]:
-    """Numbers of clusters from 4 to half the particles: fewer sizes than for a single moment."""
+    """Return numbers of clusters from 4 to half the particles, fewer than for a single instant."""
     sizes = np.geomspace(4, max(particles // 2, 5), _SIZES).round().astype(int)
     return tuple(int(k) for k in np.unique(sizes))

@@ -1,12 +1,12 @@
-"""The particles of a run at one moment, as MarkedPoints.
+"""The particles of a run at one instant, as MarkedPoints.
 
-A moment is asked for as
+An instant is requested as
 
     spread        where the volume-weighted standard deviation over particles is largest
     end, start    the last sample, the first
     2 h           the sample nearest to that time
     4.2 V         the first time that the voltage is passed, the nearer of both samples
-    x = 0.6       likewise the volume-weighted mean lithium fraction
+    x = 0.6       the same for the volume-weighted mean lithium fraction
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ Kind = Literal["spread", "end", "start", "time", "voltage", "lithium_fraction"]
 
 FORMS = "spread, end, start, '2 h', '4.2 V' or 'x=0.6'"
 LEAST_SPREAD = 1e-9
-"""Standard deviation over particles below which they are equal but for rounding."""
+"""Standard deviation over particles below which they are equal apart from rounding."""
 
 _PREFIX = re.compile(r"(?:(\w+)\s*=\s*)?(.+)", re.DOTALL)
 _PREFIXES: Mapping[str, Kind] = {
@@ -51,7 +51,7 @@ _PREFIXES: Mapping[str, Kind] = {
 
 @dataclass(frozen=True)
 class WantedInstant:
-    """A moment asked for: its kind, and the number it goes with (s, V or a fraction)."""
+    """An instant that is requested: its kind, and its number in s, V or as a fraction."""
 
     kind: Kind
     number: float = float("nan")
@@ -59,13 +59,14 @@ class WantedInstant:
 
 @dataclass(frozen=True)
 class Instant:
-    """A sample of a run.
+    """An instant at which a run was sampled.
 
     Attributes:
-        index: into particles.h5.
-        time_s, voltage_V: of the sample.
-        lithium_fraction_mean, lithium_fraction_sd: over particles, weighted by volume.
-        cycle, step: from 0.
+        index: index of the sample in particles.h5.
+        time_s, voltage_V: time and voltage of the sample.
+        lithium_fraction_mean, lithium_fraction_sd: mean and standard deviation over particles,
+            weighted by volume.
+        cycle, step: numbers counted from 0.
     """
 
     index: int
@@ -79,12 +80,12 @@ class Instant:
 
 @dataclass(frozen=True)
 class RunParticles:
-    """What a results folder says of its particles, read once.
+    """The particles in a results folder.
 
     Attributes:
-        path: the folder.
-        table: the particles.
-        series: their samples.
+        path: path of the folder.
+        table: table of the particles.
+        series: samples of the particles.
         history: the row of each sample in history.csv.
         window_um: (d, 2) the coating; d is 2 or 3.
     """
@@ -97,24 +98,24 @@ class RunParticles:
 
     @property
     def dimension(self) -> int:
-        """2 or 3."""
+        """Number of spatial dimensions, 2 or 3."""
         return len(self.window_um)
 
     @property
     def spread(self) -> Floats:
-        """(T,) volume-weighted standard deviation of the lithium fraction over particles."""
+        """Volume-weighted standard deviation of the lithium fraction over particles, (T,)."""
         x, weight = self.series.lithium_fraction, self.table.volume_um3
         deviation = x - np.average(x, axis=1, weights=weight)[:, None]
         return np.asarray(np.sqrt(np.average(deviation**2, axis=1, weights=weight)))
 
     @property
     def mean(self) -> Floats:
-        """(T,) volume-weighted mean of the lithium fraction over particles."""
+        """Volume-weighted mean of the lithium fraction over particles, (T,)."""
         x = self.series.lithium_fraction
         return np.asarray(np.average(x, axis=1, weights=self.table.volume_um3))
 
     def instant(self, index: int) -> Instant:
-        """A sample by its number."""
+        """Return the instant of a sample, given its number."""
         row = self.history.iloc[index]
         return Instant(
             index=index,
@@ -127,10 +128,10 @@ class RunParticles:
         )
 
     def points(self, index: int) -> MarkedPoints:
-        """The particles with their mean lithium fractions of a sample.
+        """Return the particles with their mean lithium fractions in a sample.
 
         Raises:
-            InputError: fewer than 10 particles, or all equal.
+            InputError: there are fewer than 10 particles, or all are equal.
         """
         value = self.series.lithium_fraction[index]
         table, name = self.table, self.path.resolve().name
@@ -149,10 +150,10 @@ class RunParticles:
 
 
 def parse_instant(text: str) -> WantedInstant:
-    """A moment as the command line has it; see the module's text.
+    """Parse an instant from the command line; see the module's docstring.
 
     Raises:
-        InputError: it is none.
+        InputError: the text is not an instant.
     """
     word = text.strip().lower()
     plain: tuple[Kind, ...] = ("spread", "end", "start")
@@ -180,10 +181,10 @@ def parse_instant(text: str) -> WantedInstant:
 
 
 def read_run_particles(path: Path | str) -> RunParticles:
-    """Particles and their samples; also of a run that goes on or was killed.
+    """Read particles and their samples, even of a run that is in progress or was killed.
 
     Raises:
-        InputError: no results folder, or its files are missing, damaged or do not fit together.
+        InputError: it is not a results folder, or files are missing, damaged or inconsistent.
     """
     folder = ResultsFolder.open(path)
     table = ParticleTable.read_csv(folder.particles)
@@ -197,17 +198,17 @@ def read_run_particles(path: Path | str) -> RunParticles:
         )
     if not len(series.time_s) or not len(history):
         raise InputError(f"{folder.path}: has no sample yet. Wait for the first time step")
-    # The last row at a time: it is the state after a change of the protocol's step.
+    # The last row at each time is used: it is the state after a change of the protocol's step.
     row = np.searchsorted(history["time_s"].to_numpy(), series.time_s, side="right") - 1
     rows = history.iloc[np.clip(row, 0, len(history) - 1)].reset_index(drop=True)
     return RunParticles(folder.path, table, series, rows, slab_box(folder.path, table).coating)
 
 
 def find_instant(run: RunParticles, wanted: WantedInstant) -> Instant:
-    """The sample that is asked for.
+    """Find the sample that is requested.
 
     Raises:
-        InputError: the run never gets there; the message says how far it goes.
+        InputError: the run never gets there; the message gives its range.
     """
     last = len(run.series.time_s) - 1
     if wanted.kind in ("start", "end"):
@@ -236,7 +237,7 @@ def _beyond(run: RunParticles, shown: str, values: Floats, unit: str) -> InputEr
 
 
 def _first_passage(values: Floats, target: float) -> int | None:
-    """The nearer of the first two neighbours between which the target lies."""
+    """Return the nearer of the first two neighbours with the target between them."""
     away = values - target
     passed = np.flatnonzero(away[:-1] * away[1:] <= 0.0)
     if not passed.size:

@@ -1,10 +1,10 @@
-"""Virtual polishing: what a plane through a 3D electrode shows of its particles.
+"""Virtual polishing: the sections of particles in a plane through a 3D electrode.
 
-A microscope sees sections. The disc that a plane cuts from a particle has the area of the cut, the
-radius of the circle of that area, and the mean of the lithium fraction over the cut: the field is
-linear in each tetrahedron, so the mean of a triangle's corners, weighted by area, is exact. Neither
-is the particle's own radius or mean: a plane rarely passes through a centre, and lithium enters
-from the surface.
+A microscope shows sections. The disc that a plane cuts from a particle has the area of the cut, the
+radius of the circle of that area, and the mean of the lithium fraction over the cut. The field is
+linear in each tetrahedron, so the mean of the triangles' corners, weighted by area, is exact. These
+differ from the particle's own radius and mean, since a plane rarely passes through a centre, and
+lithium enters from the surface.
 """
 
 from __future__ import annotations
@@ -25,17 +25,16 @@ from heterode.results.sample import FieldGrid
 
 AXES = ("x", "y", "z")
 ACROSS = 1
-"""Direction that planes are normal to where none is asked for: z is the thickness, and a
-cross-section shows all of it."""
+"""Default direction normal to planes: z is the thickness, and a cross-section shows all of it."""
 
 
 @dataclass(frozen=True)
 class Plane:
-    """The plane where one coordinate has a value.
+    """A plane on which one coordinate is constant.
 
     Attributes:
-        axis: 0, 1 or 2.
-        position_um: the value, um.
+        axis: number of the coordinate, 0, 1 or 2.
+        position_um: its value, um.
     """
 
     axis: int
@@ -43,29 +42,29 @@ class Plane:
 
     @property
     def name(self) -> str:
-        """As in "y = 12.5 um"."""
+        """Name of the plane, as in "y = 12.5 um"."""
         return f"{AXES[self.axis]} = {self.position_um:.4g} um"
 
     @property
     def within(self) -> tuple[int, int]:
-        """The two other axes, which span it."""
+        """The two other axes, which span the plane."""
         first, second = (axis for axis in range(3) if axis != self.axis)
         return first, second
 
 
 @dataclass(frozen=True)
 class Planes:
-    """Planes asked for: given ones, or `count` evenly spaced ones normal to an axis."""
+    """Requested planes: given ones, and `count` evenly spaced ones normal to an axis."""
 
     given: tuple[Plane, ...] = ()
     count: int = 0
     axis: int = ACROSS
 
     def within(self, window_um: Floats) -> list[Plane]:
-        """All of them, for a field with such (3, 2) bounds.
+        """Return all planes for a field with the bounds (3, 2).
 
         Raises:
-            InputError: one lies outside.
+            InputError: a plane is outside.
         """
         for plane in self.given:
             low, high = window_um[plane.axis]
@@ -81,13 +80,13 @@ class Planes:
 
 @dataclass(frozen=True)
 class Discs:
-    """S sections of particles.
+    """The S sections of particles.
 
     Attributes:
-        particle: (S,) the particle each belongs to.
+        particle: (S,) number of the particle.
         centre_um: (S, 3) centroid.
-        area_um2: (S,).
-        radius_um: (S,) of the circle of that area.
+        area_um2: (S,) area.
+        radius_um: (S,) radius of the circle of that area.
         value: (S,) mean of the field over the section.
     """
 
@@ -99,10 +98,10 @@ class Discs:
 
 
 def parse_plane(text: str) -> Plane:
-    """A plane as in "z=10um"; a number alone is in um.
+    """Parse a plane as in "z=10um"; a number alone is in um.
 
     Raises:
-        InputError: it is none.
+        InputError: the text is not a plane.
     """
     match = re.fullmatch(r"\s*([xyzXYZ])\s*=\s*(.+?)\s*", text)
     if match is None:
@@ -116,10 +115,10 @@ def parse_plane(text: str) -> Plane:
 
 
 def parse_count(text: str) -> tuple[int, int]:
-    """How many planes and across which axis, as in "20" (across y) or "20,x".
+    """Parse a number of planes and the axis normal to them, as in "20" (for y) or "20,x".
 
     Raises:
-        InputError: it is neither.
+        InputError: the text has another form.
     """
     match = re.fullmatch(r"\s*(\d{1,9})\s*(?:,\s*([xyz])\s*)?", text)
     if match is None or not 1 <= int(match[1]) <= 1000:
@@ -130,12 +129,12 @@ def parse_count(text: str) -> tuple[int, int]:
 
 
 def section_discs(grid: FieldGrid, field: Floats, plane: Plane) -> Discs:
-    """The sections that a plane cuts from particles.
+    """Compute the sections that a plane cuts from particles.
 
     Args:
         grid: tetrahedra with the cell data "particle".
         field: (P,) values at its points.
-        plane: where to cut.
+        plane: plane of the cut.
     """
     cut = cut_tetrahedra(grid.cells, grid.points_um[:, plane.axis] - plane.position_um)
     corners = cut.values(grid.points_um)[cut.triangles]
@@ -158,20 +157,20 @@ def section_discs(grid: FieldGrid, field: Floats, plane: Plane) -> Discs:
 def polish(
     folder: Path | str, time_s: float, planes: Planes, window_um: Floats
 ) -> tuple[list[MarkedPoints], float, list[str]]:
-    """What planes through a run show, as one field of view each.
+    """Cut a run by planes, each of which makes one field of view.
 
     Args:
         folder: results folder of a 3D run.
-        time_s: the sample of the fields nearest to it is taken.
-        planes: where to cut.
+        time_s: time to which the nearest sample of the fields is used.
+        planes: planes of the cuts.
         window_um: (3, 2) bounds of the coating.
 
     Returns:
-        the fields of view, the time of the sample, and sentences: for each plane left out, and on
+        The fields of view, the time of the sample, and sentences on planes left out and on
         particles that several planes cut.
 
     Raises:
-        InputError: no fields, a 2D run, or no plane that cuts 10 particles.
+        InputError: there are no fields, the run is 2D, or no plane cuts 10 particles.
     """
     series = read_fields(folder, "particles")
     if series.grid.dimension != 3:

@@ -2,6 +2,6 @@
 
 from heterode.progress.course import Journey
 from heterode.progress.lines import progress_line, simulated_time, wall_time
-from heterode.progress.shown import Progress
+from heterode.progress.shown import Display
 
-__all__ = ["Journey", "Progress", "progress_line", "simulated_time", "wall_time"]
+__all__ = ["Display", "Journey", "progress_line", "simulated_time", "wall_time"]

@@ -19,7 +19,7 @@ _PLAIN_S = 10.0  # ... but at least this long after the previous one, except for
 _FORGET = 0.3
 
 
-class Progress:
+class Display:
     """Shows the progress of a run; used on rank 0 only.
 
     On a terminal a panel is redrawn in place. Otherwise (a file, a pipe, a batch job's log, a

@@ -1,4 +1,4 @@
-"""Reading the texts; the forms are in the package's docstring."""
+"""Parses the texts of a protocol, whose forms are in the package's docstring."""
 
 from __future__ import annotations
 
@@ -31,21 +31,21 @@ FORMS = (
 """Examples of every form, for messages."""
 
 LONGEST_TEXT = 5000
-"""Characters of a step: those of a path, and some."""
+"""Largest number of characters of a step, which may contain a path."""
 
 MOST_REPETITIONS = 100_000
-"""The most repetitions of a group; at a minute each it would take months of simulated time."""
+"""Largest number of repetitions of a group; with a minute each they would take months."""
 
-# From the least to the largest value that a step may ask for. Times are known to 1e-7 s after 1e9
-# s, 30 years, and within 1 ms what is stored changes by little more than its last digits. A full
-# charge takes 0.4 s at 1e4 C and a century at C/1e6; 1e6 A/m^2 melt any cell.
+# The least and the largest value that a step may have. Times are known to 1e-7 s after 1e9 s
+# (30 years), and within 1 ms stored values change by little more than their last digits. A full
+# charge takes 0.4 s at 1e4 C and a century at C/1e6; 1e6 A/m^2 would melt any cell.
 _DURATION = (1e-3, 1e9, "s")
 _C_RATE = (1e-6, 1e4, "C")
 _CURRENT = (1e-6, 1e6, "A/m^2")
 _POWER = (1e-6, 1e7, "W/m^2")
 _CAPACITY = (1e-3, 1e9, "A s/m^2")
 _LITHIUM = (1e-6, 1 - 1e-6, "")
-# From a microelectrode of 0.1 mm to the electrodes of a thousand large cells.
+# Electrode areas from a microelectrode of 0.1 mm to the electrodes of a thousand large cells.
 _AREA = (1e-8, 1e4, "m^2")
 
 _NUMBER = r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
@@ -72,7 +72,7 @@ _ALLOWED: dict[Kind, tuple[Quantity, ...]] = {
     "follow": ("voltage", "time", "capacity", "lithium fraction"),
 }
 
-# The side on which a cut-off lies where the step moves one way only.
+# The side on which a cut-off lies if the step only moves in one direction.
 _NATURAL: dict[tuple[Kind, Quantity], Side] = {
     ("charge", "voltage"): "above",
     ("charge", "lithium fraction"): "below",
@@ -82,18 +82,18 @@ _NATURAL: dict[tuple[Kind, Quantity], Side] = {
 
 
 class _RangeError(StepError):
-    """A value of the right kind, outside its bounds."""
+    """A value of the right kind is outside its bounds."""
 
 
 def parse_item(text: str, before: Item | None = None) -> Item:
     """Read one text: a step, or the pulses and rests of a titration (GITT).
 
     Args:
-        text: what is written.
-        before: what comes before it in its list.
+        text: the text.
+        before: the preceding item of its list, if any.
 
     Raises:
-        StepError: none of the forms.
+        StepError: the text has none of the forms.
     """
     clean = _clean(text)
     if not clean.startswith("gitt"):
@@ -109,16 +109,16 @@ def parse_item(text: str, before: Item | None = None) -> Item:
         ends = end.removeprefix("until").strip()
         return Group(steps, None, group_ends(ends, steps), ends, clean)
     digits = end.split()[0].lstrip("0")
-    # Python reads no number of thousands of digits.
+    # Python does not parse numbers of thousands of digits.
     count = int(digits or "0") if len(digits) <= 20 else 10**20
     return Group(steps, parse_repeat(count), (), "", clean)
 
 
 def parse_repeat(count: int) -> int:
-    """A number of repetitions.
+    """Return a number of repetitions after checking it.
 
     Raises:
-        StepError: not 1 to 100 000.
+        StepError: the number is not from 1 to 100 000.
     """
     if not 1 <= count <= MOST_REPETITIONS:
         asked = f"{count}" if abs(count) < 10**15 else "far too many"
@@ -128,16 +128,16 @@ def parse_repeat(count: int) -> int:
 
 
 def _within(value: float, bounds: tuple[float, float, str], what: str, text: str) -> float:
-    """A value that a step asks for.
+    """Return a value of a step after checking its bounds.
 
     Args:
-        value: in the unit of `bounds`.
-        bounds: least, largest, unit.
-        what: it is, with an article, for the message.
-        text: as it was written.
+        value: value in the unit of `bounds`.
+        bounds: least value, largest value and unit.
+        what: name of the quantity with an article, for the message.
+        text: the value as it was written.
 
     Raises:
-        StepError: outside the bounds.
+        StepError: the value is outside the bounds.
     """
     least, largest, unit = bounds
     if not least <= value <= largest:
@@ -148,15 +148,15 @@ def _within(value: float, bounds: tuple[float, float, str], what: str, text: str
 
 
 def _cut(text: str) -> str:
-    """A part of a step for a message: its beginning."""
+    """Return the beginning of a part of a step, for a message."""
     return text if len(text) <= 40 else f"{text[:37]}..."
 
 
 def _clean(text: str) -> str:
-    """With single spaces and a small first letter; `GITT` may be written as it is spoken.
+    """Return a text with single spaces and a lower-case first letter or `GITT`.
 
     Raises:
-        StepError: it is too long for a step.
+        StepError: the text is too long for a step.
     """
     if len(text) > LONGEST_TEXT:
         raise StepError(f"is {len(text)} characters long: a step has {LONGEST_TEXT} at most")
@@ -169,11 +169,11 @@ def parse_step(text: str, before: Item | None = None) -> Step:
     """Read one step.
 
     Args:
-        text: what is written.
-        before: what comes before it in its list.
+        text: the text.
+        before: the preceding item of its list, if any.
 
     Raises:
-        StepError: not one of the forms.
+        StepError: the text has none of the forms.
     """
     clean = _clean(text)
     if clean.startswith("follow "):
@@ -201,10 +201,10 @@ def parse_step(text: str, before: Item | None = None) -> Step:
 
 
 def _voltage_held(before: Item | None) -> float:
-    """What `hold until C/100` holds: the voltage at which the step before it ends, V.
+    """Return the voltage that `hold until C/100` holds, V: that at which the step before it ends.
 
     Raises:
-        StepError: there is none, or that step may end otherwise.
+        StepError: there is no such step, or it may end in another way.
     """
     while isinstance(before, Group) and before.repeat is not None:
         before = before.steps[-1]
@@ -231,7 +231,7 @@ def parse_rate(text: str) -> Rate:
     """Read "C/20", "2C", "0.5 A/m^2", "0.05 mA/cm^2".
 
     Raises:
-        StepError: neither form, or not above zero.
+        StepError: the text has another form, or the rate is not above zero.
     """
     clean = text.strip()
     over, times = _RATE_OVER.match(clean), _RATE_TIMES.match(clean)
@@ -251,7 +251,7 @@ def parse_rate(text: str) -> Rate:
 
 
 def _power(text: str) -> float | None:
-    """W m^-2, or None where it is no power."""
+    """Return a power in W m^-2, or None if the text is not a power."""
     try:
         value = quantity(text, "W/m^2")
     except UnitError:
@@ -277,19 +277,19 @@ def _follow(clean: str) -> Step:
     cutoffs = () if ends is None else _cutoffs("follow", "until", ends)
     if match["area"] is not None:
         _area(match["area"])
-    # Where a file lies is no part of the protocol: its content is.
+    # The content of a file is part of the protocol, but its folder is not.
     text = clean.replace(match["file"], file.name, 1)
     return Step("follow", None, None, cutoffs, text, file=file)
 
 
 def is_stepwise(step: Step) -> bool:
-    """Whether the table of a `follow` holds each current up to the next row."""
+    """Check whether the table of a `follow` holds each current up to the next row."""
     match = _FOLLOW.match(step.text)
     return match is not None and bool(match["stepwise"] or match["stepwise_behind"])
 
 
 def area_of(step: Step) -> float | None:
-    """Electrode area, m^2, by which a `follow` divides a cell's current in A; None without one."""
+    """Return the area, m^2, by which a `follow` divides a cell's current in A, or None."""
     match = _FOLLOW.match(step.text)
     return None if match is None or match["area"] is None else _area(match["area"])
 
@@ -304,7 +304,7 @@ def _area(text: str) -> float:
 
 
 def resolved(text: str, folder: Path) -> str:
-    """A text with the path of its current table made one from `folder`; others as they are."""
+    """Return a text with the path of its current table, if any, made relative to `folder`."""
     match = _FOLLOW.match(text) if len(text) <= LONGEST_TEXT else None
     if match is None:
         return text
@@ -330,7 +330,7 @@ def _cutoffs(kind: Kind, link: str, text: str) -> tuple[Cutoff, ...]:
 
 
 def _sided(kind: Kind, cutoff: Cutoff) -> Cutoff:
-    """The cut-off with the side that is to be watched, "" where the kind of step says it."""
+    """Return the cut-off with the side to watch, which is "" if the kind of step implies it."""
     if cutoff.quantity not in ("voltage", "lithium fraction"):
         if cutoff.side:
             raise StepError(
@@ -351,14 +351,14 @@ def _sided(kind: Kind, cutoff: Cutoff) -> Cutoff:
 
 
 def group_ends(text: str, items: Sequence[Item]) -> tuple[Cutoff, ...]:
-    """The cut-offs of a group that repeats until one of them is met.
+    """Parse the cut-offs of a group that repeats until one of them is met.
 
     Args:
-        text: as it stands behind "until".
-        items: of the group.
+        text: the text after "until".
+        items: the items of the group.
 
     Raises:
-        StepError: none that a group can have, or they do not say enough.
+        StepError: a group cannot have such a cut-off, or it is ambiguous.
     """
     found = tuple(_cutoff(part) for part in re.split(r"\s+or\s+", text))
     kinds = {step.kind for step in each_step(items)}
@@ -383,7 +383,7 @@ def group_ends(text: str, items: Sequence[Item]) -> tuple[Cutoff, ...]:
 
 
 def _cutoff(text: str) -> Cutoff:
-    """Told apart by the unit, or by the x before it."""
+    """Parse a cut-off, which its unit, or the x before it, identifies."""
     fraction = _FRACTION.match(text)
     if fraction is not None:
         word = fraction[1].strip()

@@ -1,7 +1,7 @@
-"""Which step comes next: repeats and groups, walked without being written out.
+"""The order of steps, with repeats and groups that are never expanded in full.
 
-A place is the path to a step, from the outermost sequence inwards: at each level the index of the
-item and how many times that level has been run through already. The empty place is the end.
+A place is the path to a step from the outermost sequence inwards: at each level it has the index of
+the item and the number of passes of that level that are complete. The empty place is the end.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Place = tuple[tuple[int, int], ...]
 END: Place = ()
 
 MOST_PASSES = 10_000
-"""Passes of a group that repeats until something happens before that counts as never."""
+"""Passes of a group that repeats until something happens, after which this counts as never."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class Task:
 
     Attributes:
         step: the step.
-        place: where it stands.
-        endings: cut-offs of the groups around it that the step may meet, with the level of the
-            group each ends.
+        place: the place of the step.
+        endings: cut-offs of the groups around the step that it may meet, each with the level of the
+            group that it ends.
     """
 
     step: Step
@@ -36,17 +36,17 @@ class Task:
 
 
 def whole(protocol: Group | Sequence[Item]) -> Group:
-    """A list of items as the sequence that runs once."""
+    """Return a list of items as a sequence that runs once."""
     return protocol if isinstance(protocol, Group) else Group(tuple(protocol))
 
 
 def first_place(root: Group) -> Place:
-    """The place of the first step."""
+    """Return the place of the first step."""
     return _opened(root, ((0, 0),))
 
 
 def task_at(root: Group, place: Place) -> Task:
-    """The step at a place."""
+    """Return the step at a place."""
     levels = _levels(root, place)
     item = levels[-1].steps[place[-1][0]]
     assert isinstance(item, Step)
@@ -60,7 +60,7 @@ def task_at(root: Group, place: Place) -> Task:
 
 
 def following(root: Group, place: Place, leaving: int | None = None) -> Place:
-    """The place after a step, or after the group at a level; `END` where nothing is left."""
+    """Return the place after a step, or after the group at a level; `END` if nothing is left."""
     if leaving is not None:
         place = place[:leaving]
     while place:
@@ -75,39 +75,39 @@ def following(root: Group, place: Place, leaving: int | None = None) -> Place:
 
 
 def open_passes(root: Group, place: Place) -> int:
-    """The most often that a group without a number of repetitions has been run through already."""
+    """Return the largest number of complete passes of a group without a number of repetitions."""
     levels = _levels(root, place)
     pairs = zip(levels, place, strict=True)
     return max((passed for group, (_, passed) in pairs if group.repeat is None), default=0)
 
 
 def group_at(root: Group, place: Place, level: int) -> Group:
-    """The group at a level around a place, 0 the outermost."""
+    """Return the group at a level around a place; level 0 is the outermost."""
     return _levels(root, place)[level]
 
 
 def is_inside(place: Place, outside: Place, level: int) -> bool:
-    """Whether a place lies in the group at a level, of which `outside` is the place."""
+    """Check whether a place lies in the group at a level that contains the place `outside`."""
     return len(place) > level and place[:level] == outside
 
 
 def counted(group: Group) -> bool:
-    """Whether the group and all groups in it have a number of repetitions."""
+    """Check whether the group and all groups in it have a number of repetitions."""
     inner = [item for item in group.steps if isinstance(item, Group)]
     return group.repeat is not None and all(counted(item) for item in inner)
 
 
 def passed_idly(root: Group, place: Place, then: Place, moved: Place | None) -> int | None:
-    """Level of the group of which a whole pass ended without a time step, before its next one.
+    """Return the level of a group if a whole pass of it has just ended without a time step.
 
     Args:
         root: the protocol.
-        place: of the step that just ended.
-        then: of the step that comes after it.
-        moved: of the step that took the last time step; None before any.
+        place: place of the step that just ended.
+        then: place of the step that comes after it.
+        moved: place of the step that took the last time step; None before any.
 
     Returns:
-        None where the step that comes after it is of no new pass, or something moved in the last.
+        The level, or None if no new pass begins or the last pass had a time step.
     """
     for level, (_, passed) in enumerate(place):
         if is_inside(then, place[:level], level) and then[level][1] > passed:
@@ -118,7 +118,7 @@ def passed_idly(root: Group, place: Place, then: Place, moved: Place | None) -> 
 
 
 def _levels(root: Group, place: Place) -> list[Group]:
-    """The groups around a place, outermost first."""
+    """Return the groups around a place, outermost first."""
     levels = [root]
     for index, _ in place[:-1]:
         inner = levels[-1].steps[index]
@@ -128,7 +128,7 @@ def _levels(root: Group, place: Place) -> list[Group]:
 
 
 def _opened(root: Group, place: Place) -> Place:
-    """The place of the first step of what stands at a place."""
+    """Return the place of the first step of the item at a place."""
     while isinstance(_levels(root, place)[-1].steps[place[-1][0]], Group):
         place = (*place, (0, 0))
     return place
@@ -138,7 +138,7 @@ def _opened(root: Group, place: Place) -> Place:
 
 
 def length(item: Item) -> int:
-    """Steps that an item runs, a group that repeats until something happens counted as one."""
+    """Return the number of steps in an item; a group without a number of passes counts as 1."""
     if isinstance(item, Step):
         return 1
     once = sum(length(inner) for inner in item.steps)
@@ -146,10 +146,10 @@ def length(item: Item) -> int:
 
 
 def unit_at(root: Group, place: Place) -> tuple[Item, Place, float, float]:
-    """The step at a place, or the outermost group around it whose end only the cell decides.
+    """Find the step at a place, or the outermost group around it whose end depends on the cell.
 
     Returns:
-        it, its place, the share of the protocol before it, and its own share.
+        The item, its place, the share of the protocol before it, and its own share.
     """
     group, before, share = root, 0.0, 1.0
     for level, (index, passed) in enumerate(place):

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
         ParticleSeries,
         read_particle_series,
     )
-    from heterode.results.recorder import Recorder
     from heterode.results.sample import FieldGrid, FieldValues, Sample
+    from heterode.results.sample_files import SampleFiles
     from heterode.results.storage import AlteredError, OutputError
 
 _HOMES = {
@@ -35,7 +35,7 @@ _HOMES = {
     "OutputError": "storage",
     "ParticleHistory": "particle_series",
     "ParticleSeries": "particle_series",
-    "Recorder": "recorder",
+    "SampleFiles": "sample_files",
     "ResultsFolder": "folder",
     "Sample": "sample",
     "collect_versions": "manifest",
@@ -56,9 +56,9 @@ __all__ = [
     "OutputError",
     "ParticleHistory",
     "ParticleSeries",
-    "Recorder",
     "ResultsFolder",
     "Sample",
+    "SampleFiles",
     "collect_versions",
     "read_fields",
     "read_history",

@@ -80,13 +80,11 @@ class Outcome:
         status: completed, stopped (by a signal) or failed.
         reason: the reason, in words.
         signal: the number of the signal that stopped the run, 0 if none did.
-        begun: whether the run wrote or deleted anything.
     """
 
     status: Status
     reason: str
     signal: int = 0
-    begun: bool = True
 
 
 def stopped_by(signal: int) -> Outcome:

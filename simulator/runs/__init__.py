@@ -1,1 +1,1 @@
-"""A run: its stages, its resumption, its records, and its results once loaded."""
+"""A run: laid out, prepared, observed, recorded, continued; and its results once loaded."""

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
-
-from pydantic import BaseModel
 
 from heterode.base.words import counted
 from heterode.forecast.estimate import Limits, expected_unknowns, forecast
@@ -21,11 +18,9 @@ from heterode.forecast.regimes import (
     regime_numbers,
 )
 from heterode.materials import open_circuit_potential
-from heterode.parameters.geometry import OF_THE_MESH, Geometry
-from heterode.parameters.messages import find_physical, typed
+from heterode.parameters.listing import parameter_rows
 from heterode.parameters.model import Parameters
 from heterode.parameters.penalty import Penalty
-from heterode.parameters.tables import FractionTable
 from heterode.particles.drawn_penalties import gaussian_length
 from heterode.protocol import Group, Item
 from heterode.protocol.records import each_step
@@ -56,11 +51,6 @@ def describe(
     return [*lines, "", "Size", *describe_size(parameters, mesh, dofs=dofs, ranks=ranks)]
 
 
-def parameter_rows(parameters: Parameters) -> list[tuple[str, str]]:
-    """('section.key', 'value unit') of every key that has a value."""
-    return _rows(parameters, ())
-
-
 def record_of(parameters: Parameters, mesh: MeshSummary | None = None) -> dict[str, Any]:
     """What a manifest keeps for those who read the results without the input file.
 
@@ -84,34 +74,6 @@ def describe_parameters(parameters: Parameters) -> list[str]:
     rows = parameter_rows(parameters)
     pad = max(len(name) for name, _ in rows)
     return [f"{name:<{pad}}  {value}" for name, value in rows]
-
-
-def _rows(section: BaseModel, above: tuple[str, ...]) -> list[tuple[str, str]]:
-    rows: list[tuple[str, str]] = []
-    for name, field in type(section).model_fields.items():
-        value = getattr(section, name)
-        if field.exclude or value is None or value == "":
-            continue
-        if isinstance(section, Geometry) and section.mesh_file is not None and name in OF_THE_MESH:
-            continue
-        if isinstance(value, BaseModel):
-            rows += _rows(value, (*above, name))
-            continue
-        rows.append((".".join((*above, name)), _text(value, typed(field))))
-    return rows
-
-
-def _text(value: Any, annotation: Any) -> str:
-    physical = find_physical(annotation)
-    if physical is not None and isinstance(value, float):
-        return f"{physical.display(value):.6g} {physical.display_unit}".rstrip()
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, tuple):
-        return "; ".join(getattr(item, "text", str(item)) for item in value) or "none"
-    if isinstance(value, FractionTable):
-        return value.text
-    return str(value) if isinstance(value, str | int | Path) else f"{value:g}"
 
 
 def describe_protocol(parameters: Parameters, mesh: MeshSummary | None = None) -> list[str]:

@@ -7,56 +7,33 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from heterode.base.digests import text_digest
-from heterode.forecast.regimes import MeshSummary
-from heterode.parameters import Parameters
 from heterode.particles.table import ParticleTable
 from heterode.results.clearing import clear
 from heterode.results.manifest import Manifest, collect_versions
-from heterode.results.recorder import Recorder
 from heterode.results.sample import FieldGrid
+from heterode.results.sample_files import SampleFiles
 from heterode.results.trust import altered_warning, earlier_alterations
 from heterode.results.written import writing
 from heterode.runs.description import record_of
 from heterode.runs.resuming import Claim
+from heterode.runs.setting import Setting
 from heterode.solver.cell import Cell
-from heterode.solver.discretisation.electrode_mesh import ElectrodeMesh
 
 
-def given_entries(
-    parameters: Parameters, mesh: ElectrodeMesh, ranks: int, summary: MeshSummary | None
-) -> dict[str, Any]:
-    """Known before the first time step.
-
-    Args:
-        parameters, mesh, ranks: of the run.
-        summary: of geometry.mesh_file.
-    """
+def given_entries(setting: Setting) -> dict[str, Any]:
+    """Known before the first time step."""
+    parameters = setting.parameters
     return {
         "title": parameters.title,
         "parameters": parameters.to_si_dict(),
         "parameter_file": str(parameters.source_file),
         "input": parameters.given,
-        "described": record_of(parameters, summary),
+        "described": record_of(parameters, setting.summary),
         "seeds": parameters.seeds.model_dump(),
         "versions": collect_versions(),
-        "mesh_hash": mesh.mesh_hash,
-        "ranks": ranks,
-        "particles": len(mesh.particle_table),
-    }
-
-
-def input_hashes(
-    parameters: Parameters, mesh: ElectrodeMesh, particles: ParticleTable
-) -> dict[str, str]:
-    """What must be the same for a run to be gone on with, beside its parameters."""
-    penalties = np.ascontiguousarray(particles.penalty).tobytes()
-    return {
-        "mesh": mesh.mesh_hash,
-        "penalty": text_digest(penalties),
-        **parameters.protocol.digests,
+        "mesh_hash": setting.mesh.mesh_hash,
+        "ranks": setting.comm.size,
+        "particles": len(setting.particles),
     }
 
 
@@ -92,16 +69,16 @@ def begin_manifest(claim: Claim, particles: ParticleTable, entries: Mapping[str,
     return manifest
 
 
-def open_recorder(
+def open_files(
     claim: Claim, particles: ParticleTable, grids: Sequence[FieldGrid], manifest: Manifest
-) -> Recorder:
+) -> SampleFiles:
     """What writes the samples of a run; its manifest knows from now on what the files hold.
 
     Raises:
         OutputError: the folder cannot be written.
     """
     found = claim.found
-    recorder = Recorder(
+    files = SampleFiles(
         claim.folder,
         len(particles),
         grids,
@@ -109,8 +86,8 @@ def open_recorder(
         table=particles,
         accepted=found is not None and bool(found.altered),
     )
-    manifest.seal("prefix", recorder.written.digests)
-    return recorder
+    manifest.seal("prefix", files.written.digests)
+    return files
 
 
 def draw_report(folder: Path, *, overwrite: bool) -> str:
@@ -133,10 +110,8 @@ def draw_report(folder: Path, *, overwrite: bool) -> str:
     return finished.finding
 
 
-def numbers_of(cell: Cell | None) -> dict[str, Any]:
-    """Unknowns, steps, iterations and balances so far; empty without a cell."""
-    if cell is None:
-        return {}
+def numbers_of(cell: Cell) -> dict[str, Any]:
+    """Unknowns, steps, iterations and balances so far."""
     model, stepper = cell.model, cell.stepper
     return {
         "dofs": model.layout.total,

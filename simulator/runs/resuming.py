@@ -6,8 +6,8 @@ What may differ between the pieces of one run is [output], the title, and where 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -15,6 +15,7 @@ from typing import Any, Literal
 from heterode import __version__
 from heterode.base.digests import PrefixDigest, file_digest
 from heterode.base.errors import InputError, ResumeError
+from heterode.base.ranks import on_root
 from heterode.base.temporary import remove_leftovers
 from heterode.parameters import Parameters
 from heterode.parameters.files import files_of
@@ -33,11 +34,11 @@ from heterode.results.integrity import Finding, files_against
 from heterode.results.json_record import record_problem
 from heterode.results.lock import FolderLock
 from heterode.results.manifest import INDENT, read_manifest
-from heterode.results.recorder import Written
 from heterode.results.run_files import FOLDERS, earlier_files
+from heterode.results.sample_files import Written
 from heterode.results.stops import first_files
 from heterode.results.storage import TruncatedError
-from heterode.results.trust import altered_error, told
+from heterode.results.trust import altered_error, check_whole, told
 
 Stage = Literal["unborn", "begun", "under way", "completed"]
 
@@ -91,6 +92,34 @@ def stage(folder: Path, parameters: Parameters) -> Stage:
         # Checkpoints go last: a run killed while it drew its figures draws them again.
         return "under way"
     return "completed" if manifest["status"] == "completed" else "begun"
+
+
+def is_completed(
+    folder: Path,
+    parameters: Parameters,
+    comm: Any,
+    *,
+    mind: Callable[[str], None] = lambda line: None,
+    accept_altered: bool = False,
+) -> bool:
+    """Whether a folder holds the whole run of these parameters, as it was written. Collective.
+
+    Args:
+        folder, parameters, comm: of the run.
+        mind, accept_altered: see `heterode.results.trust.check_whole`.
+
+    Raises:
+        InputError: it is another run's folder, or none at all.
+        AlteredError: its files are not as the run wrote them.
+    """
+
+    def look() -> bool:
+        if stage(folder, parameters) != "completed":
+            return False
+        check_whole(folder, mind, accept_altered=accept_altered)
+        return True
+
+    return bool(comm.bcast(on_root(comm, look), root=0))
 
 
 def compare(folder: Path, earlier: Mapping[str, Any], parameters: Parameters) -> None:
@@ -271,10 +300,9 @@ class Claim:
     replaces: bool = False
 
     @property
-    def warnings(self) -> list[dict[str, Any]]:
-        """What the run met up to the checkpoint."""
-        header = {} if self.found is None else self.found.checkpoint.header
-        return list(header.get("warnings", []))
+    def without_found(self) -> Claim:
+        """The claim without its checkpoint."""
+        return replace(self, found=None)
 
     def release(self) -> None:
         """Let other runs in."""

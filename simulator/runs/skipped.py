@@ -13,7 +13,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from heterode.base.words import counted
-from heterode.results.manifest import Manifest
 from heterode.solver.time.march import Marched
 
 MOST_LISTED = 1000
@@ -119,44 +118,47 @@ def told(marched: Marched) -> list[str]:
     return [*lines, ended]
 
 
+@dataclass(frozen=True)
 class SkippedSteps:
-    """All that a run skipped so far; used on rank 0 alone."""
+    """All that a run skipped so far.
 
-    def __init__(self) -> None:
-        self._listed: list[dict[str, Any]] = []
-        self._count = 0
-        self._stops: list[dict[str, Any]] = []
-        self._stop_count = 0
+    Attributes:
+        steps, stops: entries of the manifest, the first `MOST_LISTED` of each.
+        step_count, stop_count: of all.
+    """
 
-    def note(self, marched: Marched, manifest: Manifest | None) -> None:
-        """Take one more into account, also in the manifest.
+    steps: tuple[Mapping[str, Any], ...] = ()
+    step_count: int = 0
+    stops: tuple[Mapping[str, Any], ...] = ()
+    stop_count: int = 0
 
-        Raises:
-            OutputError: the manifest cannot be written.
-        """
+    def with_those_of(self, marched: Marched) -> SkippedSteps:
+        """These and what a piece of the march skipped."""
         skipped, stops = skipped_step(marched), left_out_stops(marched)
-        if skipped is not None:
-            if len(self._listed) < MOST_LISTED:
-                self._listed.append(asdict(skipped))
-            self._count += skipped.steps
-        self._stops += [asdict(stop) for stop in stops][: MOST_LISTED - len(self._stops)]
-        self._stop_count += len(stops)
-        if manifest is not None and (skipped is not None or stops):
-            manifest.update(**self.entries)
+        more = () if skipped is None else (asdict(skipped),)
+        return SkippedSteps(
+            (*self.steps, *more)[:MOST_LISTED],
+            self.step_count + (0 if skipped is None else skipped.steps),
+            (*self.stops, *map(asdict, stops))[:MOST_LISTED],
+            self.stop_count + len(stops),
+        )
 
     @property
     def entries(self) -> dict[str, Any]:
         """For manifest and checkpoint."""
         return {
-            "skipped_steps": list(self._listed),
-            "skipped_step_count": self._count,
-            "left_out_stops": list(self._stops),
-            "left_out_stop_count": self._stop_count,
+            "skipped_steps": list(self.steps),
+            "skipped_step_count": self.step_count,
+            "left_out_stops": list(self.stops),
+            "left_out_stop_count": self.stop_count,
         }
 
-    def recall(self, entries: Mapping[str, Any]) -> None:
-        """Go on from what a checkpoint kept; one of an older version kept nothing."""
-        self._listed = list(entries.get("skipped_steps", ()))
-        self._count = int(entries.get("skipped_step_count", 0))
-        self._stops = list(entries.get("left_out_stops", ()))
-        self._stop_count = int(entries.get("left_out_stop_count", 0))
+    @classmethod
+    def of_entries(cls, entries: Mapping[str, Any]) -> SkippedSteps:
+        """Those that a checkpoint kept; one of an older version kept none."""
+        return cls(
+            tuple(entries.get("skipped_steps", ())),
+            int(entries.get("skipped_step_count", 0)),
+            tuple(entries.get("left_out_stops", ())),
+            int(entries.get("left_out_stop_count", 0)),
+        )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from petsc4py import PETSc
 
 from heterode.parameters import Parameters
 from heterode.physics.balances import CELL, Table
@@ -45,9 +48,27 @@ def build_cell(
         abandon: whether to give up the step at hand.
         table: the balances.
     """
+    _BUILT.append(True)
     model = CellModel(mesh, parameters, penalty, table=table)
     start = model.start()
     balances = Balances(model.system, start)
     stepper = model.stepper(start, abandon)
     snapshots = Snapshots(model, stepper, balances)
     return Cell(model, stepper, balances, model.viewer(), snapshots)
+
+
+_BUILT: list[bool] = []
+"""An entry for each cell of this process."""
+
+
+def free_earlier(comm: Any) -> None:
+    """Free what earlier cells of this process held and nobody can reach any more. Collective.
+
+    Meshes, forms and functions of DOLFINx refer to one another in rings. Python's collector finds
+    these by the number of its own objects, and knows nothing of the megabytes behind them; and
+    where it frees some on one rank, PETSc keeps the objects of all ranks until all of them agree.
+    """
+    if _BUILT:
+        _BUILT.clear()
+        gc.collect()
+        PETSc.garbage_cleanup(comm)

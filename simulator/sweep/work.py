@@ -10,9 +10,9 @@ from heterode.base.errors import ArgumentError, InputError, ResumeError
 from heterode.base.ranks import on_root
 from heterode.parameters import Parameters, load_parameters
 from heterode.results.manifest import Outcome
-from heterode.results.trust import check_whole
-from heterode.runs.resuming import stage
-from heterode.runs.stages import Simulation
+from heterode.runs.recorder import Recorder
+from heterode.runs.resuming import is_completed
+from heterode.runs.whole import lay_out, observed_by, run_through
 from heterode.sweep.folder import Ended, Status, SweepFolder
 from heterode.sweep.plan import PlannedRun, SweepPlan, fingerprint
 from heterode.sweep.run_numbers import numbers_of_run
@@ -82,28 +82,15 @@ def _simulate(
 ) -> Outcome:
     parameters = parameters_of(plan, run)
 
-    def is_complete() -> bool:
-        if stage(path, parameters) != "completed":
-            return False
-        # The numbers are about to be computed from files that others could have changed in the
-        # meantime.
-        check_whole(path)
-        return True
-
-    if not again and comm.bcast(on_root(comm, is_complete), root=0):
+    # The numbers are about to be computed from files that others could have changed meanwhile.
+    if not again and is_completed(path, parameters, comm):
         return Outcome("completed", "completed before")
-    simulation = Simulation(
-        parameters,
-        path,
-        comm,
-        stream=stream,
-        quiet=stream is None,
-        overwrite=again,
-        resume=not again,
-    )
+    recorder = Recorder(path, overwrite=again, resume=not again)
+    observers = observed_by(recorder, parameters, stream=stream, quiet=stream is None)
+    setting, crew = lay_out(parameters, observers, comm)
     if asked_to_stop():
         return Outcome("stopped", "stopped before it began")
-    return simulation.run()
+    return run_through(setting, crew)
 
 
 def _measured(plan: SweepPlan, path: Path) -> dict[str, Any]:

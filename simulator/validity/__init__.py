@@ -1,12 +1,12 @@
-"""What leaves the range in which a run's numbers mean something, before it runs and while it does.
+"""Warnings about a run whose numbers leave the range in which they are meaningful.
 
-ranges   between which values each function of the material was measured
-ledger   all of a run's warnings: said, counted, in its manifest
-watch    counts the accepted time steps that leave them
+ranges   the ranges in which each function of the material was measured
+ledger   all warnings of a run: shown, counted, and kept in its manifest
+watch    counts the accepted time steps that leave the ranges
 salt     the salt's steady profile and the limiting current, from the parameters alone
-losses   voltages, salt and diffusion that leave a protocol no room, likewise
-visited  the lithium fractions that a protocol leads to
-input    all that is known before a run: temperature, lengths, exponents, losses, what is foreseen
+losses   voltages, salt and diffusion that leave a protocol no room, from the parameters alone
+visited  the lithium fractions that a protocol reaches
+input    all that is known before a run: temperature, lengths, exponents, losses, forecasts
 mesh     the worst elements
 """
 

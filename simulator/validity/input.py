@@ -1,4 +1,4 @@
-"""All that an input file, and the mesh if there is one, tell before a run."""
+"""All warnings that an input file, and the mesh if there is one, give before a run."""
 
 from __future__ import annotations
 
@@ -17,32 +17,33 @@ from heterode.validity.slab import Slab, slab_of
 from heterode.validity.visited import visited_fractions
 
 SAME_TEMPERATURE = 1.0
-"""K: activation energies of 20 to 40 kJ/mol change a number by 3 to 6 % over this."""
+"""Temperature difference, K, over which 20 to 40 kJ/mol change a number by 3 to 6 %."""
 
 CURVE_TEMPERATURE = 10.0
-"""K: an open-circuit curve moves by some 0.1 mV a kelvin, which the model leaves out."""
+"""Temperature difference, K, for open-circuit curves, which change by about 0.1 mV/K."""
 
 SEPARATOR = (3e-6, 1e-3)
-"""m: from the thinnest ceramic-coated films to glass fibre."""
+"""Thickness of separators, m, from the thinnest ceramic-coated films to glass fibre."""
 
 COATING = (1e-6, 1e-3)
-"""m: from thin films to the thickest printed electrodes."""
+"""Thickness of coatings, m, from thin films to the thickest printed electrodes."""
 
 BRUGGEMAN = (1.0, 4.0)
-"""Below 1 the pores would conduct better than straight channels of the same porosity, which
-nothing does (Wiener's upper bound); above 4 tortuosities exceed those of any measured layer."""
+"""Bruggeman exponents. Below 1 the pores would conduct better than straight channels of the same
+porosity, which is impossible (Wiener's upper bound); above 4 tortuosities exceed all measured ones.
+"""
 
 NMC_CONCENTRATION = (35_000.0, 64_000.0)
-"""mol m^-3: published for NMC are 35 380 (Mohtat et al. 2020) to 63 104 (Chen et al. 2020)."""
+"""Concentrations, mol m^-3; for NMC 35 380 (Mohtat et al. 2020) to 63 104 (Chen et al. 2020)."""
 
 
 @dataclass(frozen=True)
 class Before:
-    """What is known before a run.
+    """The warnings before a run.
 
     Attributes:
-        holding: true of the whole run, whatever happens in it.
-        foreseen: what the run is likely to leave on its way; it is watched for these itself.
+        holding: warnings that apply to the whole run, whatever happens in it.
+        foreseen: ranges that the run will probably leave, for which it is watched as well.
     """
 
     holding: tuple[RunWarning, ...]
@@ -50,11 +51,11 @@ class Before:
 
 
 def before_run(p: Parameters, facts: MeshFacts | None = None) -> Before:
-    """Everything, most basic first.
+    """Return all warnings, with the most basic ones first.
 
     Args:
-        p: of the run.
-        facts: of its mesh, where there is one.
+        p: parameters of the run.
+        facts: facts about its mesh, if there is one.
     """
     found = [*_temperature(p), *_sizes(p, facts), *protocol_warnings(p)]
     if facts is not None:
@@ -185,7 +186,7 @@ def _outside(
 
 def _foreseen(p: Parameters, slab: Slab, estimates: Sequence[SaltEstimate]) -> Iterator[RunWarning]:
     fractions = visited_fractions(p, slab.capacity)
-    # Where salt runs out, that is said by itself.
+    # If the salt runs out, there is a separate warning.
     ends = [end for e in estimates if not e.depleted for end in (e.least, e.most)]
     ends.append(p.electrolyte.initial_concentration)
     for valid in valid_ranges(p):

@@ -1,11 +1,11 @@
-"""All warnings of one run: said when they come up and at its end, and kept in its manifest."""
+"""All warnings of one run: said when they come up, and counted."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from heterode.results.manifest import Manifest
+from heterode.base.run_warnings import RunWarning
 from heterode.results.sample import Extremes
 from heterode.validity.input import Before
 from heterode.validity.losses import likely_cause
@@ -13,15 +13,15 @@ from heterode.validity.ranges import ValidRange
 from heterode.validity.watch import Watch
 
 Locate = Callable[[str, bool], Mapping[str, Any]]
-"""Quantity of `Extremes` and whether its largest value is meant -> where it lies. Collective."""
+"""Returns where the largest (True) or least value of a quantity of `Extremes` is. Collective."""
 
 
 class Ledger:
-    """Every rank keeps its own, and all are equal; what is given to `say` is for rank 0.
+    """The warnings of a run; every rank keeps an equal ledger, and only rank 0 shows lines.
 
     Args:
-        before: what was known before the run.
-        ranges: to watch the run for.
+        before: the warnings from before the run.
+        ranges: the ranges for which the run is watched.
         say: shows a line to the user.
     """
 
@@ -29,32 +29,24 @@ class Ledger:
         self, before: Before, ranges: Sequence[ValidRange], say: Callable[[str], None]
     ) -> None:
         self._before, self._watch, self._say = before, Watch(ranges), say
-        self._manifest: Manifest | None = None
 
-    def open(self, manifest: Manifest | None, memory: Sequence[Mapping[str, Any]] = ()) -> None:
-        """Begin, or go on from the memory of a checkpoint.
+    def open(self, memory: Sequence[Mapping[str, Any]] = ()) -> None:
+        """Begin, or continue from the memory of a checkpoint.
 
         Args:
-            manifest: of the run, on rank 0.
-            memory: of the pieces before.
+            memory: memory of the earlier parts of the run.
         """
-        self._manifest = manifest
         self._watch.recall(memory)
         for warning in self._before.holding:
             self._say(f"warning: {warning.text}")
-        if manifest is not None:
-            # What was met after the checkpoint is not part of the run any more.
-            kept = [e for e in manifest.content["warnings"] if e.get("first_time_s") is None]
-            manifest.update(warnings=kept)
-            manifest.warn(*self._before.holding, *self._watch.warnings)
 
     def look(self, extremes: Extremes | None, time_s: float, locate: Locate) -> None:
         """Take an accepted time step into account. Collective.
 
         Args:
-            extremes: of the fields, the same on every rank.
-            time_s: at its end.
-            locate: tells where.
+            extremes: extremes of the fields, which are the same on every rank.
+            time_s: time at its end, s.
+            locate: finds the places of extremes.
         """
         if extremes is None:
             return
@@ -63,24 +55,18 @@ class Ledger:
                 self._watch.place(left.range.code, locate(left.range.quantity, left.largest))
             if left.first:
                 self._say(f"warning: at t = {time_s:.6g} s {left.range.message(left.value)}")
-                self._write()
 
-    def close(self) -> None:
-        """Say once more what the run left, and how often; bring the manifest up to date."""
-        for warning in self._watch.warnings:
-            self._say(f"warning: {warning.text}")
-        self._write()
+    @property
+    def met(self) -> tuple[RunWarning, ...]:
+        """What the run left so far, an entry a kind."""
+        return tuple(self._watch.warnings)
 
     @property
     def memory(self) -> list[dict[str, Any]]:
-        """For a checkpoint."""
+        """Return the memory for a checkpoint."""
         return self._watch.memory
 
     def explained(self, reason: str) -> str:
-        """The reason why a solve failed, with its likely cause where the parameters tell one."""
+        """Return why a solve failed, with the likely cause if the parameters suggest one."""
         cause = likely_cause(self._before.holding)
         return f"{reason}; {cause}" if cause else reason
-
-    def _write(self) -> None:
-        if self._manifest is not None:
-            self._manifest.warn(*self._watch.warnings)

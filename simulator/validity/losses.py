@@ -1,4 +1,4 @@
-"""What stands in the way of a current, from the parameters alone: voltages, salt, diffusion.
+"""Losses that limit a current, from the parameters alone: voltages, salt and diffusion.
 
     separator         I L_sep / kappa_sep
     electrolyte       I L / (2 kappa_coating)        where the reaction is uniform in depth
@@ -6,16 +6,17 @@
     contact           I R_contact
     lithium metal     (2 RT/F) asinh(I / (2 i0_Li))
     interface         (2 RT/F) asinh(i / (2 pen i0)),      i = I / (a L)
-    particles         i R / (dim sigma_particle)     where electrons flow through them
+    particles         i R / (dim sigma_particle)     if electrons flow through them
 
-I is the current density of a step. A loss above half of the voltage window leaves the step no room:
-it ends at its cut-off at once, or the equations have no solution that Newton's method finds.
+I is the current density of a step. A loss above half of the voltage window leaves no room for the
+step: it meets its cut-off at once, or Newton's method finds no solution of the equations.
 
     salt          heterode.validity.salt
-    diffusion     in a sphere the surface runs ahead of the mean by R^2/(15 D) dx/dt, in a disc by
-                  R^2/(8 D) dx/dt, in a short step by 1.13 (R/dim) dx/dt sqrt(t/D)
-    elements      sqrt(D t), how far lithium comes within a step, against the edge of an element
-    double layer  C a L dV over the capacity: what never reaches the particles; C RT / (pen i0 F)
+    diffusion     the surface of a sphere is ahead of the mean by R^2/(15 D) dx/dt, that of a disc
+                  by R^2/(8 D) dx/dt, in a short step by 1.13 (R/dim) dx/dt sqrt(t/D)
+    elements      diffusion length sqrt(D t) of lithium in a step, against the edge of an element
+    double layer  charge C a L dV that never enters the particles, relative to the capacity; time
+                  constant C RT / (pen i0 F)
 """
 
 from __future__ import annotations
@@ -39,22 +40,22 @@ from heterode.validity.salt import SaltEstimate, depletion
 from heterode.validity.slab import MOST, Drive, Slab, sized
 
 UNIFORM = {2: 8.0, 3: 15.0}
-"""R^2 dx/dt / D over what a surface runs ahead of the mean, by dimension."""
+"""Ratio of R^2 dx/dt / D to the lead of the surface over the mean, by dimension."""
 
 FELT = 0.01
-"""Lithium fraction by which a surface must run ahead for its profile to matter."""
+"""Lithium fraction by which a surface must be ahead for the profile to matter."""
 
 STORED = 0.05
 """Share of the capacity that the double layer may take up."""
 
 LIMITING = ("loss_", "salt_depletion", "diffusion_limit")
-"""Codes of what can make a solve fail."""
+"""Codes of warnings about causes that can make a solve fail."""
 
 
 def loss_warnings(
     p: Parameters, slab: Slab, salt: Sequence[SaltEstimate], facts: MeshFacts | None = None
 ) -> list[RunWarning]:
-    """All that leaves the protocol no room; of the step that is worst for each."""
+    """Return warnings about losses that leave the protocol no room, each for its worst step."""
     if not slab.drives:
         return []
     summary = None if facts is None else facts.summary
@@ -66,7 +67,7 @@ def loss_warnings(
 
 
 def likely_cause(warnings: Sequence[RunWarning]) -> str:
-    """The likely cause of a failed solve: what leaves its bound by most; "" where nothing does."""
+    """Return the likely cause of a failed solve, which exceeds its bound by most, or ""."""
     limiting = [w for w in warnings if w.code.startswith(LIMITING)]
     worst = max(limiting, key=_factor, default=None)
     return "" if worst is None else f"likely cause: {worst.message}"
@@ -84,7 +85,7 @@ def _factor(warning: RunWarning) -> float:
 def _losses(
     p: Parameters, slab: Slab, current: float, summary: MeshSummary | None
 ) -> Iterator[tuple[str, str, float, str]]:
-    """(code, what, V, keys) of each."""
+    """Yield (code, name, loss in V, keys) of each loss."""
     material, metal = p.active_material, p.lithium_metal
     separator = "separator.porosity, separator.bruggeman_exponent"
     coating = "carbon_binder.electrolyte_fraction, carbon_binder.bruggeman_exponent"
@@ -168,7 +169,7 @@ def _loss(
 
 
 def _lead(p: Parameters, slab: Slab, drive: Drive) -> float:
-    """How far surfaces run ahead of the particles' mean in a step, lithium fraction."""
+    """Return the lithium fraction by which surfaces are ahead of the particles' mean in a step."""
     rate = slab.fractions * drive.current / slab.capacity
     steady = slab.R / slab.D * slab.R * rate / UNIFORM[p.geometry.dimension]
     begin = 1.13 * slab.R / p.geometry.dimension * rate * math.sqrt(drive.duration / slab.D)

@@ -1,4 +1,4 @@
-"""What a mesh says of a run's validity: its own lengths, and its worst elements."""
+"""A mesh's influence on the validity of a run: its lengths and its worst elements."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from heterode.geometry.mesh_data import MeshData
 from heterode.geometry.quality import WorstCells, worst_cells
 
 LEAST_ANGLE = {2: 10.0, 3: 3.0}
-"""Degrees, by dimension: of a triangle, and between the faces of a tetrahedron. The error that an
-element leaves grows as 1 / sin of its angle: a triangle of 10 degrees leaves five times that of an
-equilateral one. `heterode mesh` makes none below these."""
+"""Least angle in degrees, by dimension: of a triangle, and between the faces of a tetrahedron. The
+error of an element grows as 1 / sin of its angle: that of a triangle with 10 degrees is five times
+that of an equilateral one. `heterode mesh` makes no smaller angles."""
 
 LEAST_JACOBIAN = 0.05
-"""The least scaled Jacobian of a curved element; at 0 it begins to fold over."""
+"""Least scaled Jacobian of a curved element; at 0 the element starts to fold."""
 
 
 @dataclass(frozen=True)
 class MeshFacts:
-    """What of a mesh the estimates need.
+    """The facts about a mesh that the estimates need.
 
     Attributes:
-        element_size: typical edge inside the particles, m.
-        domains: their worst elements.
-        dimension: 2 or 3.
-        summary: for the regime numbers.
+        element_size: typical edge length inside the particles, m.
+        domains: the worst elements of each domain.
+        dimension: number of spatial dimensions, 2 or 3.
+        summary: dimensions of the mesh for the regime numbers.
     """
 
     element_size: float
@@ -40,7 +40,7 @@ class MeshFacts:
     summary: MeshSummary
 
     def warnings(self) -> list[RunWarning]:
-        """At most one: the worst element of all domains."""
+        """Return at most one warning, about the worst element of all domains."""
         least = LEAST_ANGLE[self.dimension]
         worst = min(self.domains, key=lambda domain: domain.angle_min_deg)
         if worst.angle_min_deg < least:
@@ -68,10 +68,10 @@ def _bad_element(domain: str, what: str, value: float, least: float, unit: str) 
 
 
 def facts_of(mesh: MeshData) -> MeshFacts:
-    """Measure a mesh; two seconds for a million elements."""
+    """Collect the facts about a mesh, which takes two seconds for a million elements."""
     inside = int(np.sum(mesh.cell_tags >= tags.PARTICLE_OFFSET))
     volume = float(mesh.particles.volume_um3.sum()) / inside
-    # Of an equilateral triangle, of a regular tetrahedron.
+    # These are the values of an equilateral triangle and a regular tetrahedron.
     edge = math.sqrt(4.0 / math.sqrt(3.0) * volume)
     if mesh.dimension == 3:
         edge = (6.0 * math.sqrt(2.0) * volume) ** (1.0 / 3.0)

@@ -1,4 +1,4 @@
-"""What a file asks for and its protocol never comes to: cycles after the first, voltage stops."""
+"""Warnings about requests that a protocol never reaches: second cycles and voltage stops."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from heterode.parameters import Parameters
 from heterode.protocol.records import Cutoff, Group, Item, Step
 
 Bounded = tuple[Step, tuple[Cutoff, ...]]
-"""A step, with its cut-offs and those of the groups around it."""
+"""A step, with its own cut-offs and those of the groups around it."""
 
 
 def protocol_warnings(p: Parameters) -> Iterator[RunWarning]:
-    """Warnings of conditioning without a second cycle, and of stops that no step can reach."""
+    """Yield warnings about conditioning without a second cycle and stops that no step reaches."""
     root = p.protocol.sequence
     if p.penalty.conditioning is not None and not _has_second_cycle(root):
         yield RunWarning(
@@ -40,7 +40,7 @@ def protocol_warnings(p: Parameters) -> Iterator[RunWarning]:
 
 
 def _has_second_cycle(root: Group) -> bool:
-    """Whether a second cycle may begin: a pass of the protocol, or a charge after a discharge."""
+    """Check whether a second cycle may begin, by a further pass or a charge after a discharge."""
     if root.repeat != 1:
         return True
     kinds = [step.kind for step, _ in _walk(root.steps) if step.kind in ("charge", "discharge")]
@@ -48,7 +48,7 @@ def _has_second_cycle(root: Group) -> bool:
 
 
 def _walk(items: Sequence[Item], around: tuple[Cutoff, ...] = ()) -> Iterator[Bounded]:
-    """Every step in its order; groups that repeat are opened twice, since all passes are alike."""
+    """Yield every step in order; groups that repeat occur twice, since further passes are equal."""
     for item in items:
         if isinstance(item, Step):
             yield item, (*around, *item.cutoffs)
@@ -58,10 +58,10 @@ def _walk(items: Sequence[Item], around: tuple[Cutoff, ...] = ()) -> Iterator[Bo
 
 
 def _reach(p: Parameters) -> tuple[float, float]:
-    """Least and greatest voltage that charges and discharges can come to, V.
+    """Return the least and greatest voltage that charges and discharges can reach, V.
 
-    Above its start and the voltages it is held at only a charge takes a cell, to where that ends;
-    a rest takes it nowhere that it has not been. The reverse holds below.
+    Only a charge takes a cell above its start and the voltages at which it is held, up to the end
+    of that charge; a rest reaches no new voltage. The reverse holds for discharges.
     """
     lowest = highest = p.active_material.initial_potential
     for step, ends in _walk(p.protocol.sequence.steps):
@@ -75,8 +75,8 @@ def _reach(p: Parameters) -> tuple[float, float]:
 
 
 def _volts(ends: Sequence[Cutoff], side: str, kind: str) -> list[float]:
-    """Voltages that end a step on one side."""
-    # Where a step moves one way only, its cut-offs have no side of their own.
+    """Return the voltages that end a step on one side."""
+    # If a step only moves in one direction, its cut-offs have no side.
     sides = (side,) if kind == "follow" else ("", side)
     found = [c.value for c in ends if c.quantity == "voltage" and c.side in sides]
     return [value for value in found if isinstance(value, float)]

@@ -1,4 +1,4 @@
-"""The ranges in which the functions of a run were measured; the run is watched for leaving them."""
+"""The ranges in which a run's functions were measured, and for which the run is watched."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from heterode.parameters.tables import FractionTable
 from heterode.physics.balances import CELL
 
 ROUNDING = 1e-9
-"""Share of its width by which a range may be left."""
+"""Share of its width by which a range may be exceeded."""
 
 INSIDE, SURFACE, SALT = "lithium_fraction", "surface_lithium_fraction", "salt_ratio"
 """Quantities that the table of balances watches."""
@@ -24,17 +24,17 @@ INSIDE, SURFACE, SALT = "lithium_fraction", "surface_lithium_fraction", "salt_ra
 
 @dataclass(frozen=True)
 class ValidRange:
-    """Between which values a quantity must stay.
+    """The range in which a quantity must stay.
 
     Attributes:
-        code: of the warning.
+        code: code of the warning.
         quantity: that the table of balances watches.
-        low, high: in `unit`.
-        subject: what leaves the range, for the message.
-        reason: why the range ends there, and what happens beyond.
-        key: of the input file.
-        unit: of the values.
-        scale: from the quantity's own value to `unit`.
+        low, high: bounds in `unit`.
+        subject: name of what leaves the range, for the message.
+        reason: why the range ends there, and what happens outside.
+        key: key in the input file.
+        unit: unit of the values.
+        scale: factor from the quantity's own value to `unit`.
     """
 
     code: str
@@ -54,12 +54,12 @@ class ValidRange:
         return row.domain if row.written is None else f"{row.domain}.{row.written.name}"
 
     def excess(self, value: float) -> float:
-        """How far a value, in `unit`, lies outside, as a share of the width; 0 inside."""
+        """Return how far a value, in `unit`, is outside, as a share of the width; 0 inside."""
         beyond = max(self.low - value, value - self.high) / (self.high - self.low)
         return beyond if beyond > ROUNDING else 0.0
 
     def message(self, value: float, verb: str = "reaches") -> str:
-        """For a value outside."""
+        """Return the message for a value outside."""
         unit = f" {self.unit}" if self.unit else ""
         return (
             f"{self.subject} {verb} {value:.4g}{unit}, outside {self.low:.4g} to "
@@ -67,7 +67,7 @@ class ValidRange:
         )
 
     def warning(self, value: float, verb: str = "reaches") -> RunWarning:
-        """The warning of a value outside, before times and places are known."""
+        """Return the warning for a value outside, before times and places are known."""
         return RunWarning(
             self.code,
             self.message(value, verb),
@@ -80,7 +80,7 @@ class ValidRange:
 
 
 def valid_ranges(parameters: Parameters) -> list[ValidRange]:
-    """All that a run with these parameters must stay within, each code once."""
+    """Return all ranges in which a run with these parameters must stay, each code once."""
     found = [_physical(parameters), _of_electrolyte(parameters), _of_curve(parameters)]
     material = parameters.active_material
     found += _of_function(
@@ -103,7 +103,7 @@ def valid_ranges(parameters: Parameters) -> list[ValidRange]:
 
 
 def refined_by(parameters: Parameters) -> tuple[str, str]:
-    """What makes elements smaller: as part of a sentence, and as keys."""
+    """Return what makes elements smaller, as a part of a sentence and as keys."""
     if parameters.geometry.mesh_file is not None:
         return "Make a finer mesh (geometry.mesh_file)", "geometry.mesh_file"
     keys = "geometry.mesh.surface_size_factor", "geometry.mesh.maximum_size"
@@ -129,7 +129,7 @@ def _of_electrolyte(parameters: Parameters) -> ValidRange:
     low, high = functions.range
     reason = f"the measurement ends there ({functions.source}), and properties are held at its end"
     if section.model == "constant":
-        # No solution that is offered by name was measured beyond.
+        # No named electrolyte was measured beyond this concentration.
         low = min(each.range[0] for each in ELECTROLYTES.values())
         high = max(each.range[1] for each in ELECTROLYTES.values())
         reason = "no electrolyte known here was measured there; constants hold near one of them"
@@ -170,7 +170,7 @@ def _of_function(
     given: str | float | None,
     known: dict[str, MeasuredRange],
 ) -> list[ValidRange]:
-    """The ranges of a table or a named function of [active_material]; a number has none."""
+    """Return the ranges of a table or named function in [active_material]; a number has none."""
     if table is not None:
         key = f"{key}_table"
         measured = MeasuredRange(table.fractions[0], table.fractions[-1], table.file.name)

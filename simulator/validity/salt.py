@@ -1,13 +1,13 @@
-"""Salt across the cell in a step, from the steady profile of one dimension.
+"""Salt concentrations across the cell in a step, from the steady profile in one dimension.
 
     D(c) dc/dz = (1 - t+(c)) I(z) / (F p(z))
 
-z runs from the lithium face to the collector, I(z) is the whole current in the separator and falls
-to 0 evenly through the coating, p is the Bruggeman factor there. With the potential
-K(c) = integral of D / (1 - t+) the profile is K(c(z)) = K(c(0)) + (I/F) integral of dz/p, and the
-salt in the pores tells c(0). A step of duration t shorter than the diffusion time tau reaches
-1.13 sqrt(t/tau) of it, as at constant flux into a half space. Charging raises the salt at the
-collector, discharging lowers it.
+z runs from the lithium face to the collector. I(z) is the whole current in the separator and falls
+linearly to 0 through the coating; p is the Bruggeman factor. With the potential
+K(c) = integral of D / (1 - t+), the profile is K(c(z)) = K(c(0)) + (I/F) integral of dz/p, and the
+amount of salt in the pores determines c(0). A step of duration t shorter than the diffusion time
+tau reaches 1.13 sqrt(t/tau) of it, as with constant flux into a half space. Charging raises the
+salt concentration at the collector, and discharging lowers it.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ from heterode.validity.slab import MOST, Drive, Slab
 Floats = NDArray[np.float64]
 
 POINTS = 101
-"""Points across each layer."""
+"""Number of points across each layer."""
 
 CONCENTRATIONS = np.concatenate([[0.0], np.geomspace(1e-3, 1e6, 4000)])
-"""mol m^-3, of the table of K; 1e6 stands for any more."""
+"""Concentrations in the table of K, mol m^-3; 1e6 stands for any larger one."""
 
 
 @dataclass(frozen=True)
 class SaltEstimate:
-    """Salt at the two ends of the cell in a step.
+    """Salt concentrations at the two ends of the cell in a step.
 
     Attributes:
         drive: the step.
-        least, most: mol m^-3; 0 and NaN where there is not enough.
-        limiting_current: at which the least is 0, A m^-2.
+        least, most: least and greatest concentration, mol m^-3; 0 and NaN if salt runs out.
+        limiting_current: current density at which the least one is 0, A m^-2.
     """
 
     drive: Drive
@@ -56,31 +56,31 @@ class SaltEstimate:
 
 
 class SaltProfile:
-    """The steady profile of a cell at any current."""
+    """Computes the steady profile of a cell for any current."""
 
     def __init__(self, p: Parameters, slab: Slab) -> None:
         functions, c, T = p.electrolyte.functions, CONCENTRATIONS, p.temperature
         self._initial = p.electrolyte.initial_concentration
         D = np.broadcast_to(functions.diffusivity(c, T), c.shape)
         t_plus = np.broadcast_to(functions.transference_number(c, T), c.shape)
-        # K must rise, whatever a fit does where it holds no more.
+        # K must increase, whatever a fit does outside its range.
         D = np.maximum(D, 1e-18) / np.maximum(1.0 - t_plus, 1e-6)
         self._K = np.concatenate([[0.0], np.cumsum(0.5 * (D[1:] + D[:-1]) * np.diff(c))])
         depth = np.linspace(0.0, 1.0, POINTS)
         at_first = float(functions.diffusivity(self._initial, T))
         behind = slab.L_separator * at_first / slab.D_separator
         before = 0.5 * slab.L * at_first / slab.D_coating
-        # Integral of dz/p from the lithium face, m.
+        # This is the integral of dz/p from the lithium face, m.
         self._path = np.concatenate([behind * depth, behind + before * (2.0 - depth) * depth])
         held = [slab.pores_separator * slab.L_separator, slab.pores_coating * slab.L]
         weight = np.concatenate([np.full(POINTS, each) for each in held])
-        # The trapezoidal rule in each layer.
+        # These are weights of the trapezoidal rule in each layer.
         weight[[0, POINTS - 1, POINTS, -1]] *= 0.5
         self._weight = weight / weight.sum()
         self._tau = sum(held) * (behind + 2.0 * before) / at_first
 
     def estimate(self, drive: Drive) -> SaltEstimate:
-        """The estimate of a step; of a table's current both directions, the worse of each."""
+        """Return the estimate of a step; for a current table, the worse one of both directions."""
         ways = [True, False] if drive.charging is None else [drive.charging]
         found = [self._one_way(drive, charging) for charging in ways]
         return SaltEstimate(
@@ -98,7 +98,7 @@ class SaltProfile:
         highest = float(self._K[-1] / path.max())
 
         def too_much(part: float) -> float:
-            """Mean salt of a profile that begins at 0, over what there is."""
+            """Return the mean salt in a profile that begins at 0, relative to the initial one."""
             return float(self._weight @ self._at(part * highest * path)) - self._initial
 
         limit = highest * brentq(too_much, 0.0, 1.0) if too_much(1.0) > 0.0 else MOST
@@ -111,7 +111,7 @@ class SaltProfile:
         def excess(part: float) -> float:
             return float(self._weight @ self._at(part * even + rise)) - self._initial
 
-        # Beyond 1 by more than the table rounds.
+        # The ratio exceeds 1 by more than the table's rounding.
         ends = self._at(brentq(excess, 0.0, 1.001) * even + rise[[0, -1]])
         return SaltEstimate(drive, float(ends.min()), float(ends.max()), limit)
 
@@ -120,13 +120,13 @@ class SaltProfile:
 
 
 def salt_estimates(p: Parameters, slab: Slab) -> list[SaltEstimate]:
-    """The estimates of all steps that name a current."""
+    """Return the estimates of all steps that have a current."""
     profile = SaltProfile(p, slab)
     return [profile.estimate(drive) for drive in slab.drives]
 
 
 def depletion(estimates: Sequence[SaltEstimate]) -> RunWarning | None:
-    """A step that needs more salt than there is; the one that is farthest from having it."""
+    """Return a warning about the step that exceeds the available salt by most, or None."""
     depleted = [estimate for estimate in estimates if estimate.depleted]
     if not depleted:
         return None

@@ -1,6 +1,6 @@
-"""A cell's parameters made into what estimates need: effective properties, currents of the steps.
+"""Effective properties and currents of a cell, computed from its parameters for estimates.
 
-The way around the particles counts too, by Bruggeman's estimate (1 - eps_AM)^1.5.
+They include the detour around the particles by Bruggeman's estimate (1 - eps_AM)^1.5.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from heterode.protocol.records import Step, each_step
 from heterode.validity.mesh import MeshFacts
 
 LEAST, MOST = 1e-200, 1e200
-"""Where sizes are cut off, so that quotients and products of them stay numbers."""
+"""Bounds of quantities, so that their quotients and products stay finite."""
 
 
 @dataclass(frozen=True)
 class Drive:
-    """A step with a current of its own.
+    """A step that has a current.
 
     Attributes:
-        text: as it was written.
-        current: largest size of its current density, A m^-2.
-        duration: for which it can flow, s.
-        charging: None where a table says so row by row.
+        text: the text as it was written.
+        current: largest magnitude of its current density, A m^-2.
+        duration: time for which it can flow, s.
+        charging: whether it charges; None if a table decides in each row.
     """
 
     text: str
@@ -37,18 +37,18 @@ class Drive:
 
 @dataclass(frozen=True)
 class Slab:
-    """Parameters made into quantities, SI, none of them 0 or infinite.
+    """Quantities computed from the parameters, in SI units; none of them is 0 or infinite.
 
     Attributes:
         L, L_separator: thicknesses.
-        R, a: surface-equivalent radius; particle surface over the volume of the coating.
-        capacity: C m^-2.
-        window, fractions: V, and as a range of lithium fractions.
-        f: F/RT.
-        D: of lithium in the particles at the reference fraction.
-        D_coating, D_separator, kappa_coating, kappa_separator, sigma_coating: effective.
-        pores_coating, pores_separator: electrolyte over volume.
-        drives: steps with a current; without any, holds at a hundredth of 1C.
+        R, a: surface-equivalent radius, and ratio of particle surface to the coating's volume.
+        capacity: capacity, C m^-2.
+        window, fractions: the voltage window in V, and as a range of lithium fractions.
+        f: F/RT, V^-1.
+        D: diffusivity of lithium in the particles at the reference fraction.
+        D_coating, D_separator, kappa_coating, kappa_separator, sigma_coating: effective properties.
+        pores_coating, pores_separator: volume fractions of the electrolyte.
+        drives: steps with a current; if there are none, holds at a hundredth of 1C.
     """
 
     L: float
@@ -71,7 +71,7 @@ class Slab:
 
 
 def slab_of(p: Parameters, facts: MeshFacts | None = None) -> Slab:
-    """The quantities of a cell, of its mesh where there is one."""
+    """Return the quantities of a cell, which are those of its mesh if there is one."""
     summary = None if facts is None else facts.summary
     geometry, binder, separator = p.geometry, p.carbon_binder, p.separator
     active = geometry.active_fraction if summary is None else summary.active_fraction
@@ -80,7 +80,7 @@ def slab_of(p: Parameters, facts: MeshFacts | None = None) -> Slab:
     R, c, T = effective_radius(p, summary), p.electrolyte.initial_concentration, p.temperature
     capacity = areal_capacity(p, summary)
     pores = bruggeman(binder.electrolyte_fraction, binder.bruggeman_exponent)
-    # The way around the particles, by Bruggeman's estimate.
+    # This is Bruggeman's estimate of the detour around the particles.
     around = (1.0 - active) ** 1.5
     carbon = carbon_factor(
         binder.electrolyte_fraction, binder.bruggeman_exponent, binder.bruggeman_carbon
@@ -111,7 +111,7 @@ def slab_of(p: Parameters, facts: MeshFacts | None = None) -> Slab:
 
 
 def sized(value: float) -> float:
-    """A size that quotients and products can be made of."""
+    """Limit a value so that its quotients and products stay finite."""
     return min(max(value, LEAST), MOST)
 
 
@@ -121,7 +121,7 @@ def _drives(p: Parameters, capacity: float) -> list[Drive]:
     found = [drive for drive in named if drive is not None]
     if found:
         return found
-    # A hold names no current, but is to pass some: a hundredth of 1C is the least that is asked.
+    # A hold has no given current, but must pass some: at least a hundredth of 1C is assumed.
     small = sized(capacity / 3600.0 / 100.0)
     holds = [step for step in steps if step.kind == "hold"]
     return [Drive(s.text, small, _duration(s, small, capacity), None) for s in holds]
@@ -139,7 +139,7 @@ def _drive(p: Parameters, step: Step, capacity: float) -> Drive | None:
 def _duration(step: Step, current: float, capacity: float) -> float:
     lasts = [capacity / current]
     if step.table is not None:
-        # As if all its charge flowed at the largest current.
+        # The duration is that of all its charge at the largest current.
         lasts.append(sum(abs(charge) for _, charge in step.table.charges()) / current)
     time = step.cutoff("time")
     if isinstance(time, float):

@@ -1,4 +1,4 @@
-"""Which lithium fractions a protocol leads to, along the open-circuit curve."""
+"""The lithium fractions that a protocol reaches, along the open-circuit curve."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ Fractions = tuple[float, float]
 
 
 def visited_fractions(p: Parameters, capacity: float) -> Fractions:
-    """Least and largest mean lithium fraction, the start among them, as at a slow rate.
+    """Return the least and largest mean lithium fraction at a slow rate, including the start.
 
     Args:
-        p: of the run.
-        capacity: between the ends of the voltage window, C m^-2.
+        p: parameters of the run.
+        capacity: capacity between the ends of the voltage window, C m^-2.
     """
     walk = _Walk(p, capacity)
     walk.through(p.protocol.steps, p.protocol.repeat)
@@ -35,7 +35,7 @@ class _Walk:
         self.seen = [self._x]
 
     def through(self, items: Sequence[Item], repeat: int | None) -> None:
-        # A second time starts elsewhere than the first; later ones add little.
+        # A second pass starts elsewhere than the first; later ones add little.
         for _ in range(2 if repeat is None else min(repeat, 2)):
             for item in items:
                 if isinstance(item, Group):
@@ -68,7 +68,7 @@ class _Walk:
                 self._at(min(ahead, key=lambda x: abs(x - self._x)))
 
     def _goals(self, cutoffs: Sequence[Cutoff]) -> Iterator[float]:
-        """Lithium fractions at which cut-offs lie."""
+        """Yield the lithium fractions of the cut-offs."""
         for cutoff in cutoffs:
             if not isinstance(cutoff.value, float):
                 continue
@@ -78,7 +78,7 @@ class _Walk:
                 yield cutoff.value
 
     def _moved(self, step: Step, sign: float) -> Iterator[float]:
-        """Where time and capacity end a step."""
+        """Yield the lithium fractions at which time and capacity end a step."""
         current = step.current_density(self._one_C, self._potential) or 0.0
         time, charge = step.cutoff("time"), step.cutoff("capacity")
         if isinstance(time, float):

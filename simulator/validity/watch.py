@@ -13,14 +13,14 @@ from heterode.validity.ranges import ValidRange
 
 @dataclass(frozen=True)
 class Left:
-    """A range that a time step left.
+    """A range that a time step has left.
 
     Attributes:
-        range: which.
-        value: the one farther outside, in the range's unit.
-        largest: whether that is the largest one, or the least.
-        first: whether no time step left it before.
-        worst: whether none left it by more.
+        range: the range.
+        value: the extreme that is farther outside, in the range's unit.
+        largest: whether that is the largest value, rather than the least.
+        first: whether no earlier time step left it.
+        worst: whether no earlier time step left it by more.
     """
 
     range: ValidRange
@@ -31,12 +31,12 @@ class Left:
 
 
 class Watch:
-    """Looks at the fields' extremes after each accepted time step.
+    """Checks the fields' extremes after each accepted time step.
 
-    Extremes are the same on every rank, and so is all that follows: every rank may keep its own.
+    Since the extremes are the same on every rank, every rank may keep its own watch.
 
     Args:
-        ranges: to stay within.
+        ranges: the ranges in which quantities must stay.
     """
 
     def __init__(self, ranges: Sequence[ValidRange]) -> None:
@@ -45,16 +45,16 @@ class Watch:
 
     @property
     def warnings(self) -> list[RunWarning]:
-        """So far, in the order in which they came up."""
+        """Return the warnings so far, in the order in which they arose."""
         return list(self._found.values())
 
     @property
     def memory(self) -> list[dict[str, Any]]:
-        """All that `look` depends on, ready for JSON."""
+        """Return all that `look` depends on, ready for JSON."""
         return [warning.as_dict() for warning in self.warnings]
 
     def recall(self, memory: Sequence[Mapping[str, Any]]) -> None:
-        """Go on from the memory of another run's watch."""
+        """Continue from the memory of another run's watch."""
         found = [RunWarning.from_dict(entry) for entry in memory]
         self._found = {warning.code: warning for warning in found}
 
@@ -62,7 +62,7 @@ class Watch:
         """Count a time step that ended at `time_s`.
 
         Returns:
-            What it left. `place` is to be told where, if it is the worst so far.
+            The ranges that it left. Call `place` with the place if one is the worst so far.
         """
         left = []
         for valid in self._ranges:
@@ -88,6 +88,6 @@ class Watch:
         return Left(valid, value, largest, before is None, worst)
 
     def place(self, code: str, place: Mapping[str, Any]) -> None:
-        """Note where the worst value of a code lies."""
+        """Note where the worst value of a code is."""
         warning = self._found[code]
         self._found[code] = replace(warning, where={**warning.where, **place})

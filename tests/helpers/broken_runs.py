@@ -11,7 +11,7 @@ import pytest
 
 from heterode.cli import main
 from heterode.results import read_manifest
-from heterode.runs.stages import Simulation
+from heterode.runs.prepared import Prepared
 
 Patch = Callable[[pytest.MonkeyPatch], None]
 
@@ -22,14 +22,14 @@ def steps_of(folder: Path) -> int:
 
 def signal_at(step: int, patch: pytest.MonkeyPatch, number: int = signal.SIGUSR1) -> None:
     """Have the signal arrive while the given accepted time step is recorded."""
-    record = Simulation._record
+    observed = Prepared._observed
 
-    def recording(self, *arguments, **more):
-        if self._cell.stepper.steps == step:
+    def observing(self, marched):
+        if self.cell.stepper.steps == step:
             os.kill(os.getpid(), number)
-        return record(self, *arguments, **more)
+        return observed(self, marched)
 
-    patch.setattr(Simulation, "_record", recording)
+    patch.setattr(Prepared, "_observed", observing)
 
 
 def broken_at(step: int, out: Path, words: list[str]) -> None:

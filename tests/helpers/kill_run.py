@@ -25,7 +25,7 @@ from heterode.cli import main
 from heterode.parameters import load_parameters
 from heterode.results import read_history, read_manifest, read_particle_series
 from heterode.results.checkpoint import list_checkpoints, read_checkpoint
-from heterode.runs import stages
+from heterode.runs.prepared import Prepared
 from heterode.runs.resuming import stage
 
 
@@ -60,21 +60,21 @@ def die_after(life: int, delay: float) -> None:
 
     It does not come further than one time step meanwhile.
     """
-    record, recorded = stages.Simulation._record, [0]
+    observed, recorded = Prepared._observed, [0]
 
     def die() -> None:
         time.sleep(delay)
         os.kill(os.getpid(), signal.SIGKILL)
 
-    def recording(self, *words, **more):
+    def observing(self, marched):
         if recorded[0] == life > 0:
             threading.Thread(target=die, daemon=True).start()
         if recorded[0] > life:
             signal.pause()
         recorded[0] += 1
-        return record(self, *words, **more)
+        return observed(self, marched)
 
-    stages.Simulation._record = recording
+    Prepared._observed = observing
     if life == 0:
         threading.Thread(target=die, daemon=True).start()
 

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.spatial import Delaunay
 
 from heterode.particles.table import ParticleTable
-from heterode.results import FieldGrid, Recorder, ResultsFolder, Sample
+from heterode.results import FieldGrid, ResultsFolder, Sample, SampleFiles
 
 SIDE_UM = 200.0
 BOX_UM = 48.0
@@ -121,7 +121,7 @@ def write_spheres(path: Path, packing: Spheres, field: np.ndarray) -> ResultsFol
     owner = np.zeros(len(field), dtype=int)
     owner[packing.grid.cells] = packing.grid.cell_data["particle"][:, None]
     means = np.bincount(owner, field) / np.bincount(owner)
-    with Recorder(folder, len(volume), [packing.grid]) as recorder:
+    with SampleFiles(folder, len(volume), [packing.grid]) as recorder:
         for index, (values, fraction) in enumerate(
             [(np.full_like(field, 0.9), np.full_like(means, 0.9)), (field, means)]
         ):

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial import Delaunay
 
-from heterode.results import FieldGrid, FieldValues, Recorder, ResultsFolder, Sample
+from heterode.results import FieldGrid, FieldValues, ResultsFolder, Sample, SampleFiles
 
 COATING_UM = 46.0
 SEPARATOR_UM = 15.0
@@ -66,7 +66,7 @@ def write_run(path: Path, run: SyntheticRun, *, fields_every: int = 1) -> Result
     folder = ResultsFolder.create(path)
     manifest = folder.start_manifest(particles=len(run.discs), seeds={"packing": 1, "penalty": 1})
     folder.write_particles(run.discs)
-    with Recorder(folder, len(run.discs), run.grids) as recorder:
+    with SampleFiles(folder, len(run.discs), run.grids) as recorder:
         for sample, fields in run.samples:
             last = sample is run.samples[-1][0]
             wanted = sample.accepted % fields_every == 0 or last

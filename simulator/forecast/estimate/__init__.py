@@ -1,4 +1,4 @@
-"""How large a run will be, what it will take, and whether that is there: before it is run."""
+"""Estimates of a run's size, time and memory, and whether the machine offers that much."""
 
 from heterode.forecast.estimate.cost import Cost, expected_cost
 from heterode.forecast.estimate.limits import Limits, forecast, present_limits, warnings

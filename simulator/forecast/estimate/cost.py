@@ -1,17 +1,17 @@
 r"""Time and memory of a run, from measured runs (simulator/forecast/measured/performance.csv).
 
-Each measured run gives the work of a time step (ranks times seconds), that of everything else, and
-the memory beyond the MEMORY_OF_A_RANK that every rank takes for the interpreter and its libraries.
-All three are read off at the unknowns and ranks wanted:
+Each measured run gives the work of a time step (ranks times seconds), the work of everything else,
+and the memory beyond the MEMORY_OF_A_RANK that every rank takes for the interpreter and its
+libraries. All three are interpolated for the wanted unknowns and ranks:
 
     work(dofs, ranks) = work(dofs, 1) growth(dofs, ranks)
 
-work(dofs, 1) is interpolated between the measured runs in the logarithms of both. growth is what
-communication and shared memory bandwidth cost, measured where the same mesh was run on 1 and more
-ranks, and interpolated in the logarithms of ranks and dofs. On a measured run the estimate is that
-run. Beyond the least and greatest dofs measured work follows a power of dofs: that between the two
-nearest runs, within the bounds below. Beyond the most ranks measured growth stays, up to
-RANKS_BEYOND times as many ranks, and from there on the time does not fall any more.
+work(dofs, 1) is interpolated between the measured runs in the logarithms of both. growth is the
+cost of communication and shared memory bandwidth. It was measured by running the same mesh on 1 and
+more ranks, and is interpolated in the logarithms of ranks and dofs. For a measured run the estimate
+is the measurement. Outside the measured dofs, work follows a power of dofs: that between the two
+nearest runs, within the bounds below. Beyond the largest measured number of ranks, growth is
+constant up to RANKS_BEYOND times as many ranks, and with more ranks the time stays the same.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ MEMORY_OF_A_RANK = 1.6e8
 """Bytes that a rank takes before it has a mesh."""
 
 RANKS_BEYOND = 16
-"""Ranks over the most measured ones up to which more of them count as faster."""
+"""Ratio to the largest measured number of ranks up to which more ranks count as faster."""
 
 Case = tuple[int, Preset]
 
@@ -51,15 +51,15 @@ MEMORY_EXPONENTS: dict[Case, tuple[float, float]] = {
     (3, "direct"): (4.0 / 3.0, 1.5),  # fill-in of nested dissection: George, SINUM 10, 345 (1973)
     (3, "fieldsplit"): (0.9, 1.1),
 }
-"""Least and greatest power of dofs used above what was measured; their mean where one run was."""
+"""Least and greatest power of dofs for extrapolation; with a single run their mean is used."""
 
 BEYOND = 1.25
-"""Ratio to the nearest run measured from which an estimate counts as extrapolated."""
+"""Ratio to the nearest measured run from which an estimate counts as extrapolated."""
 
 
 @dataclass(frozen=True)
 class MeasuredRun:
-    """A row of the table: one run, from start to end."""
+    """A row of the table: one run from start to end."""
 
     dimension: int
     linear_solver: Preset
@@ -76,14 +76,14 @@ class MeasuredRun:
 
 @dataclass(frozen=True)
 class Cost:
-    """What a run takes.
+    """The expected cost of a run.
 
     Attributes:
-        steps: time steps.
-        seconds: wall time.
-        memory_bytes: of all ranks.
-        beyond: in words, what was extrapolated; "" where measured runs lie on both sides.
-        machine: what the runs were measured on.
+        steps: number of time steps.
+        seconds: wall time, s.
+        memory_bytes: memory of all ranks together.
+        beyond: text on an extrapolation; "" if measured runs lie on both sides.
+        machine: machine on which the runs were measured.
     """
 
     steps: int
@@ -95,20 +95,20 @@ class Cost:
 
 @cache
 def measured_runs() -> tuple[MeasuredRun, ...]:
-    """The table that comes with heterode."""
+    """Return the table that comes with heterode."""
     table = resources.files("heterode.forecast.measured") / "performance.csv"
     text = table.read_text("utf-8")
     return parse_measured_runs(text)
 
 
 def parse_measured_runs(text: str) -> tuple[MeasuredRun, ...]:
-    """The rows of a table.
+    """Parse the rows of a table.
 
     Args:
         text: CSV with the fields of `MeasuredRun` as its columns.
 
     Raises:
-        ValueError: a number that is none, or two rows for the same case.
+        ValueError: an entry is not a number, or two rows have the same case.
     """
     rows = tuple(
         MeasuredRun(
@@ -147,16 +147,17 @@ def expected_cost(
     solver: Preset | None = None,
     runs: Sequence[MeasuredRun] | None = None,
 ) -> Cost | None:
-    """Time and memory of the run that the parameters describe.
+    """Estimate the time and memory of the run that the parameters describe.
 
     Args:
-        dofs: its unknowns.
-        ranks: that share them.
-        solver: None: as a run would choose.
-        runs: None: the table that comes with heterode.
+        parameters: parameters of the run.
+        dofs: number of its unknowns.
+        ranks: number of ranks that share them.
+        solver: the linear solver; None for the one that a run would choose.
+        runs: measured runs; None for the table that comes with heterode.
 
     Returns:
-        None where no run of this dimension and solver was measured.
+        The cost, or None if no run of this dimension and solver was measured.
     """
     dimension = parameters.geometry.dimension
     case: Case = (dimension, solver or parameters.solver.preset(dofs, dimension))
@@ -181,7 +182,7 @@ def expected_cost(
 
 
 def _other_seconds(run: MeasuredRun) -> float:
-    """Meshing, set-up, output and figures."""
+    """Return the time of meshing, set-up, output and figures, s."""
     return max(run.seconds_total - run.seconds_solve, 1e-3)
 
 
@@ -204,11 +205,11 @@ def _beyond(runs: Sequence[MeasuredRun], dofs: int, ranks: int) -> str:
 
 @dataclass(frozen=True)
 class Work:
-    """Something that grows with dofs and ranks; see the module's docstring.
+    """An amount that grows with dofs and ranks; see the module's docstring.
 
     Attributes:
-        alone: (log dofs, log of the amount on 1 rank), increasing dofs.
-        growth: by ranks above 1 (log dofs, log of the growth), increasing dofs.
+        alone: (log dofs, log of the amount on 1 rank), with increasing dofs.
+        growth: (log dofs, log of the growth) with increasing dofs, by numbers of ranks above 1.
     """
 
     alone: list[tuple[float, float]]
@@ -216,14 +217,14 @@ class Work:
 
     @classmethod
     def of(cls, points: Sequence[tuple[int, int, float]]) -> Work:
-        """From points (dofs, ranks, amount), no two of the same dofs and ranks."""
+        """Make it from points (dofs, ranks, amount), which differ in dofs or ranks."""
         logs = [(math.log(dofs), ranks, math.log(amount)) for dofs, ranks, amount in points]
         alone = {x: amount for x, ranks, amount in logs if ranks == 1}
         growth: dict[int, list[tuple[float, float]]] = {}
         for x, ranks, amount in sorted(logs):
             if ranks > 1 and x in alone:
                 growth.setdefault(ranks, []).append((x, amount - alone[x]))
-        # What was run on several ranks only is brought to one rank by the growth known so far.
+        # Runs on several ranks only are converted to one rank by the growth known so far.
         measured_alone = set(alone)
         known = {ranks: list(pairs) for ranks, pairs in growth.items()}
         for x, ranks, amount in sorted(logs):
@@ -233,7 +234,7 @@ class Work:
         return cls(sorted(alone.items()), {r: sorted(pairs) for r, pairs in growth.items()})
 
     def at(self, dofs: int, ranks: int, exponents: tuple[float, float]) -> float:
-        """The amount; `exponents` bound the power of dofs beyond what was measured."""
+        """Return the amount; `exponents` bound the power of dofs in an extrapolation."""
         x = math.log(dofs)
         places, values = zip(*self.alone, strict=True)
         amount = float(np.interp(x, places, values)) + _grown(self.growth, x, ranks)
@@ -244,7 +245,7 @@ class Work:
         return math.exp(amount)
 
     def _slope(self, first: int, bounds: tuple[float, float]) -> float:
-        """The power of dofs between two neighbouring points, within bounds."""
+        """Return the power of dofs between two neighbouring points, within bounds."""
         if len(self.alone) < 2:
             return 0.5 * sum(bounds)
         (x0, y0), (x1, y1) = self.alone[first], self.alone[first + 1]
@@ -252,7 +253,7 @@ class Work:
 
 
 def _grown(growth: dict[int, list[tuple[float, float]]], x: float, ranks: int) -> float:
-    """Logarithm of the growth at log dofs x."""
+    """Return the logarithm of the growth at log dofs x."""
     places, values = [0.0], [0.0]
     for count in sorted(growth):
         sizes, logs = zip(*growth[count], strict=True)

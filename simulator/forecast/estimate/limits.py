@@ -1,7 +1,7 @@
-"""What a machine or a batch job offers, and the warnings where an estimate does not fit.
+"""The resources of a machine or a batch job, and warnings if an estimate exceeds them.
 
-Memory is the least of what the kernel says is available, of the control group's limit (version 1
-and 2) and of what Slurm gave the job; time is what is left of a Slurm job. Bytes and seconds.
+Memory is the least of the kernel's available memory, the control group's limit (version 1 and 2)
+and the memory that Slurm gave the job; time is the rest of a Slurm job. Units are bytes and s.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ ROOM = 0.9
 """Share of the memory that an estimate may take without a warning."""
 
 LARGE_FOR_DIRECT = 30_000
-"""Unknowns in 3D from which a direct solver is warned of."""
+"""Number of unknowns in 3D from which there is a warning about a direct solver."""
 
 MANY_STEPS = 100_000
-"""Time steps from which a run is warned of: with the 10 ms that one of the smallest cell takes,
-an hour or more."""
+"""Number of time steps from which there is a warning: with 10 ms for each, as in the smallest cell,
+they take a quarter of an hour or more."""
 
 UNLIMITED = 1 << 60
-"""Version 1 of the control groups writes a number this large for no limit."""
+"""Numbers from this on mean no limit in version 1 of the control groups."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What a run may use.
+    """The resources that a run may use.
 
     Attributes:
-        memory_bytes: on all nodes; None if nothing tells.
-        seconds: None without a limit.
-        source: what sets the memory, as in "on this machine".
+        memory_bytes: memory on all nodes; None if it is unknown.
+        seconds: time, s; None without a limit.
+        source: what limits the memory, as in "on this machine".
     """
 
     memory_bytes: float | None
@@ -51,12 +51,12 @@ class Limits:
 def present_limits(
     environment: Mapping[str, str] = os.environ, root: Path = Path("/"), now: float | None = None
 ) -> Limits:
-    """Those of this machine, or of the Slurm job that this process belongs to.
+    """Return the limits of this machine, or of the Slurm job to which this process belongs.
 
     Args:
-        environment: variables.
-        root: where /proc and /sys are.
-        now: seconds since 1970; None asks the clock.
+        environment: environment variables.
+        root: folder in which /proc and /sys are.
+        now: seconds since 1970; None reads the clock.
     """
     nodes = _number(environment, "SLURM_JOB_NUM_NODES") or 1
     here = [(size, "on this machine") for size in _available(root)]
@@ -88,7 +88,7 @@ def _available(root: Path) -> Iterator[int]:
 
 
 def _control_group(root: Path) -> Iterator[int]:
-    """Limits of the memory of the group of this process and of all above it."""
+    """Yield the memory limits of this process's control group and of all groups above it."""
     for group, version in control_groups(root, "memory"):
         with suppress(OSError, ValueError):
             name = "memory.max" if version == 2 else "memory.limit_in_bytes"
@@ -100,7 +100,7 @@ def _control_group(root: Path) -> Iterator[int]:
 def warnings(
     parameters: Parameters, dofs: int, ranks: int, solver: Preset, cost: Cost | None, limits: Limits
 ) -> list[str]:
-    """One line for each thing that does not fit, naming what to change."""
+    """Return one line for each resource that does not suffice, which says what to change."""
     found = []
     if solver == "direct" and parameters.geometry.dimension == 3 and dofs > LARGE_FOR_DIRECT:
         found.append(
@@ -147,10 +147,10 @@ def _smaller(parameters: Parameters, solver: Preset) -> str:
 def forecast(
     parameters: Parameters, dofs: int, ranks: int, solver: Preset, limits: Limits | None = None
 ) -> list[str]:
-    """What is expected of a run, in one line, and a line for each thing that does not fit.
+    """Return one line on the expected cost, and one for each resource that does not suffice.
 
     Args:
-        limits: None: those of this machine or job.
+        limits: the available resources; None for those of this machine or job.
     """
     cost = expected_cost(parameters, dofs, ranks, solver=solver)
     lines = []
@@ -166,17 +166,17 @@ def forecast(
 
 
 def ranks_text(ranks: int) -> str:
-    """ "1 rank", "2 ranks"."""
+    """Return a text like "1 rank" or "2 ranks"."""
     return f"{ranks} rank{'s' if ranks > 1 else ''}"
 
 
 def gigabytes(size: float) -> str:
-    """ "3.1 GB"."""
+    """Return a text like "3.1 GB"."""
     return f"{size / 1e9:.2g} GB" if size < 1e10 else f"{size / 1e9:.0f} GB"
 
 
 def duration(seconds: float) -> str:
-    """As precise as an estimate is: "40 s", "12 min", "3.5 h", "4 days"."""
+    """Return a text as precise as an estimate: "40 s", "12 min", "3.5 h", "4 days"."""
     for unit, length, most in (("s", 1.0, 90.0), ("min", 60.0, 5400.0), ("h", 3600.0, 172800.0)):
         if seconds < most:
             return f"{max(seconds / length, 1):.2g} {unit}"

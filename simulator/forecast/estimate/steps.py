@@ -1,8 +1,8 @@
-"""How many time steps a protocol takes.
+"""Estimates how many time steps a protocol takes.
 
-Steps grow by GROWTH from the first on to solver.maximum_step_fraction of a full charge, and keep
-that length to the end of the protocol step; in a current table they begin anew at each row. How
-long a protocol step lasts follows from its current and the open-circuit curve.
+Time steps grow by GROWTH from the first one to solver.maximum_step_fraction of a full charge, and
+keep that length until the protocol step ends; in a current table they start small again at each
+row. The duration of a protocol step follows from its current and the open-circuit curve.
 """
 
 from __future__ import annotations
@@ -18,28 +18,28 @@ from heterode.protocol import Cutoff, Rate, Step
 from heterode.protocol.sequence import first_place, following, length, open_passes, task_at
 
 GROWTH = 1.2
-"""Ratio of one time step to the one before, as measured while they grow."""
+"""Measured ratio of a time step to the one before while they grow."""
 
 HOLDING = 0.1
-"""Time constant of the current's decay at constant voltage, in full charges: a rough one."""
+"""Rough time constant of the current's decay at constant voltage, in durations of a full charge."""
 
 MOST_PASSES = 1000
-"""Passes of a group without a number of repetitions after which no more are counted."""
+"""Largest number of passes that are counted of a group without a number of repetitions."""
 
 MOST_STEPS = 20_000
-"""Protocol steps that are walked one by one; the rest counts as these on average."""
+"""Number of protocol steps that are examined one by one; the rest has the same average."""
 
 
 @dataclass
 class _Walk:
-    """What is known of the cell on the way.
+    """The state of the cell during the protocol, as far as it is known.
 
     Attributes:
         parameters: of the run.
-        one_C: A m^-2.
-        width: lithium fraction that a full charge takes out.
+        one_C: current density of 1C, A m^-2.
+        width: lithium fraction that a full charge extracts.
         fraction: mean lithium fraction.
-        current: last one named, A m^-2.
+        current: current density of the last step that has one, A m^-2.
     """
 
     parameters: Parameters
@@ -49,7 +49,7 @@ class _Walk:
     current: float
 
     def step(self, step: Step, endings: Sequence[tuple[Cutoff, int]]) -> tuple[int, int | None]:
-        """Time steps of a protocol step, and the level of the group that ends with it, or None."""
+        """Return the time steps of a protocol step, and the level of a group that ends with it."""
         material = self.parameters.active_material
         previous = self.current
         self.current = step.current_density(self.one_C, material.mean_potential) or previous
@@ -72,7 +72,7 @@ class _Walk:
         return duration if isinstance(duration, float) else math.inf
 
     def _until(self, cutoff: Cutoff, sign: float, full: float, previous: float) -> float:
-        """Time to a cut-off, s; infinite where it is not on the way."""
+        """Return the time to a cut-off, s; it is infinite if the step moves away from it."""
         value = cutoff.value
         if isinstance(value, Rate):
             ratio = max(previous / value.current_density(self.one_C), 1.0)
@@ -88,13 +88,13 @@ class _Walk:
         return max(sign * (self.fraction - goal), 0.0) / self.width * full
 
     def _along(self, step: Step, full: float) -> int:
-        """Time steps along a current table, each stretch with a beginning of its own."""
+        """Return the time steps along a current table, each stretch of which starts afresh."""
         assert step.table is not None
         count, left = 0, self._given(step)
         for row, (lasts, charge) in enumerate(step.table.charges()):
             if left <= 0.0:
                 break
-            # Where the current changes, two time steps lead from row to row at least.
+            # If the current changes, there are at least two time steps from row to row.
             least = 1 if step.table.along(row)[1] == 0.0 else 2
             count += max(self._count(step, full, min(lasts, left)), least)
             left -= lasts
@@ -102,7 +102,7 @@ class _Walk:
         return count
 
     def _count(self, step: Step, full: float, lasts: float) -> int:
-        """Steps that grow from the first one to the largest, then keep that length."""
+        """Return the number of steps that grow from the first to the largest, and stay there."""
         solver = self.parameters.solver
         if not math.isfinite(lasts):
             lasts = full
@@ -120,9 +120,9 @@ class _Walk:
 
 
 def _by_tolerances(parameters: Parameters) -> float:
-    """How many times as many steps tighter tolerances than the default ones ask for, 1 at least.
+    """Return the factor (1 or more) by which tighter tolerances increase the number of steps.
 
-    The local error of the scheme of order two goes with the third power of the step: a charge at
+    The local error of the second-order scheme is proportional to the cube of the step: a charge at
     C/2 took 39, 84 and 170 steps at tolerances of 1e-4, 1e-6 and 1e-7.
     """
     solver, fields = parameters.solver, type(parameters.solver).model_fields
@@ -132,7 +132,7 @@ def _by_tolerances(parameters: Parameters) -> float:
 
 
 def expected_steps(parameters: Parameters) -> int:
-    """Time steps that the protocol takes."""
+    """Return the number of time steps that the protocol takes."""
     material, root = parameters.active_material, parameters.protocol.sequence
     one_C = areal_capacity(parameters) / 3600.0
     least, most = material.lithium_fraction_window

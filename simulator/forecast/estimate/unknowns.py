@@ -1,12 +1,13 @@
-r"""How many unknowns a run has, before anything is packed or meshed; or exactly, of a mesh.
+r"""The number of unknowns of a run, estimated before packing and meshing, or exact for a mesh.
 
-Unknowns of degree 1: every field of the table of balances on the vertices of its domain: particles;
-carbon binder and separator; carbon binder, and the particles where they conduct.
+With degree 1, every field in the table of balances has an unknown on each vertex of its domain:
+particles; carbon binder and separator; carbon binder, and the particles if they conduct.
 
-Vertices follow from the edge length h on particle surfaces. With n nodes on a particle of radius r,
-h = 2 pi r / n in 2D; 4 pi r^2 = (sqrt(3)/2) n h^2 in 3D. n is the greater of what
-geometry.mesh.surface_size_factor asks for (a) and what gaps and the mesher need at least (b), with
-a smooth passage between them: n = (a^p + b^p)^(1/p), p = 3.5. Inside, with N nodes on surfaces:
+The number of vertices follows from the edge length h on particle surfaces. With n nodes on a
+particle of radius r, h = 2 pi r / n in 2D and 4 pi r^2 = (sqrt(3)/2) n h^2 in 3D. n is the greater
+of the numbers that geometry.mesh.surface_size_factor requires (a) and that gaps and the mesher need
+(b), with a smooth transition: n = (a^p + b^p)^(1/p), p = 3.5. With N nodes on surfaces, the numbers
+of vertices are
 
     2D  particles  n^2 / 10.9 + n / 2 + 13 each         (10.9 = 2 pi sqrt(3))
         binder     0.85 A / (sqrt(3)/2 h^2) + N / 2     A: area beside the particles
@@ -15,9 +16,9 @@ a smooth passage between them: n = (a^p + b^p)^(1/p), p = 3.5. Inside, with N no
         binder     N + 0.31 V/h^3 - 0.13 N + 0.72 A/h^2   A: of the planes round the coating
         separator  A times the integral of 1 / (0.73 h^3), h growing by 0.3 per length
 
-The factors are fitted to 55 meshes of 12 to 1000 particles with surface_size_factor from 0.15 to
-1, active fractions from 0.24 to 0.6, both kinds of walls and sizes capped by maximum_size. Those
-of all presets come out within 4 %, all of the 55 within 12 %.
+The factors are fitted to 55 meshes of 12 to 1000 particles with surface_size_factor from 0.15 to 1,
+active fractions from 0.24 to 0.6, both kinds of walls, and sizes limited by maximum_size. The
+numbers are right within 4 % for all presets, and within 12 % for all 55 meshes.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 TRIANGLE = math.sqrt(3.0) / 2.0
-"""Area per vertex over h^2 where triangles are equilateral."""
+"""Ratio of the area per vertex to h^2 for equilateral triangles."""
 
 BLEND = 3.5
 
@@ -49,21 +50,21 @@ NEAR_2D, NEAR_3D = 1.4e-6, 1.5e-6
 """Edge length where coating and separator meet, m."""
 
 SECOND_DEGREE = {2: 4.0, 3: 6.3}
-"""Unknowns of degree 2 (vertices and edges) over those of degree 1, by dimension."""
+"""Ratio of unknowns of degree 2 (on vertices and edges) to those of degree 1, by dimension."""
 
 
 MOST_UNKNOWNS = 200_000_000
-"""A mesh for more takes the one core that makes it hours and tens of GB, and a solve a TB."""
+"""Largest number of unknowns: making its mesh takes hours and tens of GB, and a solve a TB."""
 
 
 @dataclass(frozen=True)
 class Vertices:
-    """Vertices by the parts of the cell they lie in.
+    """Numbers of vertices in the parts of the cell.
 
     Attributes:
-        particles, binder: each with those on the particles' surfaces.
-        separator: beyond those of the binder.
-        surfaces: of the particles, in both of the first two.
+        particles, binder: vertices in each, including those on the particles' surfaces.
+        separator: vertices beyond those of the binder.
+        surfaces: vertices on the particles' surfaces, which are in both of the first two.
     """
 
     particles: float
@@ -72,7 +73,7 @@ class Vertices:
     surfaces: float
 
     def unknowns(self, *, particles_conduct: bool) -> float:
-        """The number of unknowns of all fields."""
+        """Return the number of unknowns of all fields."""
         inside = self.particles - self.surfaces if particles_conduct else 0.0
         vertices: dict[Domain, float] = {
             "particles": self.particles,
@@ -83,7 +84,7 @@ class Vertices:
 
 
 def expected_unknowns(parameters: Parameters) -> int:
-    """Unknowns of the packing and mesh that the parameters ask for; within 25 %."""
+    """Estimate the unknowns of the mesh that the parameters describe, within 25 %."""
     dimension = parameters.geometry.dimension
     vertices = _planar(parameters) if dimension == 2 else _spatial(parameters)
     degree = SECOND_DEGREE[dimension] if parameters.solver.degree == 2 else 1.0
@@ -92,10 +93,10 @@ def expected_unknowns(parameters: Parameters) -> int:
 
 
 def refuse_endless(parameters: Parameters) -> None:
-    """Refuse a mesh that nobody could wait for; those of files are there already.
+    """Refuse to make a mesh that would take too long; a mesh from a file exists already.
 
     Raises:
-        InputError: it would have more than MOST_UNKNOWNS.
+        InputError: the mesh would have more than MOST_UNKNOWNS.
     """
     if parameters.geometry.mesh_file is not None:
         return
@@ -110,17 +111,17 @@ def refuse_endless(parameters: Parameters) -> None:
 
 
 def count_unknowns(mesh: MeshData, degree: int, *, particles_conduct: bool = False) -> int:
-    """Unknowns of a mesh, exactly.
+    """Return the exact number of unknowns on a mesh.
 
     Args:
-        mesh: of either dimension and order.
-        degree: of the fields, 1 or 2.
-        particles_conduct: electrons flow through particles too.
+        mesh: a mesh of either dimension and order.
+        degree: degree of the fields, 1 or 2.
+        particles_conduct: whether electrons flow through particles too.
     """
     corners = mesh.cells[:, : mesh.dimension + 1]
     binder, separator = mesh.cell_tags == tags.CBD, mesh.cell_tags == tags.SEPARATOR
     particles = ~(binder | separator)
-    # Each particle has cells of its own, and particles share no vertex.
+    # Each particle has its own cells, and particles share no vertex.
     domains: dict[Domain, npt.NDArray[np.bool_]] = {
         "particles": particles,
         "electrolyte": binder | separator,
@@ -133,9 +134,9 @@ def count_unknowns(mesh: MeshData, degree: int, *, particles_conduct: bool = Fal
 
 
 def summarise(mesh: MeshData) -> MeshSummary:
-    """What a mesh measures, for the regime numbers."""
+    """Return the dimensions of a mesh for the regime numbers."""
     cathode = 1e-6 * mesh.coating_thickness_um * math.prod(1e-6 * w for w in mesh.width_um)
-    # In 2D the table's volumes and surfaces are those of 1 um of depth.
+    # In 2D the table's volumes and surfaces are for 1 um of depth.
     depth = 1e-6 if mesh.dimension == 2 else 1.0
     volume, surface = mesh.particles.volume_um3.sum(), mesh.particles.surface_um2.sum()
     return MeshSummary(
@@ -148,7 +149,7 @@ def summarise(mesh: MeshData) -> MeshSummary:
 
 
 def _places(corners: Ints, dimension: int, degree: int) -> int:
-    """Vertices of cells, with degree 2 their edges as well."""
+    """Count the vertices of cells, and with degree 2 their edges as well."""
     count = len(np.unique(corners))
     if degree == 2:
         pairs = np.sort(corners[:, np.array(EDGES[dimension])].reshape(-1, 2), axis=1)
@@ -168,7 +169,7 @@ def _planar(parameters: Parameters) -> Vertices:
     diameter, share = geometry.size_law.nodes
     radius = 0.5 * diameter
     count, width = expected_particles(parameters), expected_width(parameters)
-    # Curved cells need what 0.42 gap elements would give.
+    # Curved cells need a refinement that corresponds to 0.42 gap elements.
     gaps = max(mesh.gap_elements, 0.42) ** 0.43
     narrow = (max(geometry.minimum_gap, 1e-8) / 0.1e-6) ** -0.1
     crowded = (geometry.active_fraction / 0.465) ** 0.9
@@ -204,7 +205,7 @@ def _spatial(parameters: Parameters) -> Vertices:
     planes = 2.0 * width**2 + walls - cut
     near = min(mesh.maximum_size, NEAR_3D)
     far = max(mesh.separator_size, near)
-    # From 1/near^3 down to 1/far^3 over the length that growing takes, then constant.
+    # It falls from 1/near^3 to 1/far^3 over the length of the growth, and is then constant.
     growing = min((far - near) / 0.3, geometry.separator_thickness)
     reached = near + 0.3 * growing
     layers = (1.0 / near**2 - 1.0 / reached**2) / 0.6

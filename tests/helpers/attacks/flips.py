@@ -18,7 +18,7 @@ from helpers.breaking import flip_bit
 from helpers.same_run import TOLERANCE, difference
 from heterode.cli import main
 from heterode.results import read_history
-from heterode.runs.stages import Simulation
+from heterode.runs.prepared import Prepared
 
 KINDS = {
     "manifest.json": ("manifest.json",),
@@ -39,16 +39,16 @@ class KilledError(BaseException):
 
 def killed_run(out: Path, after: int) -> None:
     """A run that is gone after some time steps, with checkpoints before."""
-    record = Simulation._record
+    observed = Prepared._observed
 
-    def recording(self, *words, **more):
-        if self._cell.stepper.steps == after:
+    def observing(self, marched):
+        if self.cell.stepper.steps == after:
             raise KilledError
-        return record(self, *words, **more)
+        return observed(self, marched)
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Simulation, "_record", recording)
-        patch.setattr(Simulation, "_abandon", lambda self, error: None)
+        patch.setattr(Prepared, "_observed", observing)
+        patch.setattr(Prepared, "_leave", lambda self, error: None)
         with pytest.raises(KilledError):
             main([*arguments(output__checkpoint_every="1 us"), "--out", str(out)])
 

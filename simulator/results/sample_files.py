@@ -1,4 +1,4 @@
-"""An observer that keeps the history, particle series and fields of a run consistent."""
+"""Writer that keeps the history, particle series and fields of a run consistent."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Written:
         return cls(**{**entry, "digests": digests})
 
 
-class Recorder:
+class SampleFiles:
     """Writes each sample to the results folder; used on rank 0 only.
 
     Args:

@@ -1,0 +1,57 @@
+"""Parameters as people read them: dotted keys, and values with their units."""
+
+from __future__ import annotations
+
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from heterode.parameters.geometry import OF_THE_MESH, Geometry
+from heterode.parameters.messages import find_physical, typed
+from heterode.parameters.model import Parameters
+from heterode.parameters.tables import FractionTable
+
+
+def parameter_rows(parameters: Parameters) -> list[tuple[str, str]]:
+    """('section.key', 'value unit') of every key that has a value."""
+    return _rows(parameters, ())
+
+
+def html_table(parameters: Parameters) -> str:
+    """All keys that have a value as a table in HTML, for notebooks."""
+    rows = "".join(
+        f"<tr><td>{escape(key)}</td><td>{escape(value)}</td></tr>"
+        for key, value in parameter_rows(parameters)
+    )
+    heading = escape(f"{parameters.source_file}: {parameters.title}".rstrip(": "))
+    return f"<table><caption>{heading}</caption><tbody>{rows}</tbody></table>"
+
+
+def _rows(section: BaseModel, above: tuple[str, ...]) -> list[tuple[str, str]]:
+    rows: list[tuple[str, str]] = []
+    for name, field in type(section).model_fields.items():
+        value = getattr(section, name)
+        if field.exclude or value is None or value == "":
+            continue
+        if isinstance(section, Geometry) and section.mesh_file is not None and name in OF_THE_MESH:
+            continue
+        if isinstance(value, BaseModel):
+            rows += _rows(value, (*above, name))
+            continue
+        rows.append((".".join((*above, name)), _text(value, typed(field))))
+    return rows
+
+
+def _text(value: Any, annotation: Any) -> str:
+    physical = find_physical(annotation)
+    if physical is not None and isinstance(value, float):
+        return f"{physical.display(value):.6g} {physical.display_unit}".rstrip()
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, tuple):
+        return "; ".join(getattr(item, "text", str(item)) for item in value) or "none"
+    if isinstance(value, FractionTable):
+        return value.text
+    return str(value) if isinstance(value, str | int | Path) else f"{value:g}"

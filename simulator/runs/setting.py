@@ -1,0 +1,74 @@
+"""What a run is made from, on every rank: parameters, mesh and particles, checked and drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import cast
+
+import numpy as np
+from mpi4py import MPI
+
+from heterode.base.accounting import Phases
+from heterode.base.digests import text_digest
+from heterode.base.ranks import from_root, on_root
+from heterode.forecast.regimes import MeshSummary
+from heterode.geometry.cache import mesh_for
+from heterode.geometry.mesh_data import MeshData
+from heterode.parameters import Parameters
+from heterode.particles.drawn_penalties import penalty_factors
+from heterode.particles.table import ParticleTable
+from heterode.solver.discretisation.electrode_mesh import ElectrodeMesh, distribute
+from heterode.validity import Before, MeshFacts, before_run, facts_of
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What a run is made from.
+
+    Attributes:
+        parameters: validated.
+        comm: the ranks.
+        mesh: across the ranks.
+        summary: what the mesh measures, where it is geometry.mesh_file; else None.
+        before: warnings that are known before the first step.
+        particles: with their penalty factors.
+        phases: seconds of the run's phases so far.
+    """
+
+    parameters: Parameters
+    comm: MPI.Comm
+    mesh: ElectrodeMesh
+    summary: MeshSummary | None
+    before: Before
+    particles: ParticleTable
+    phases: Phases
+
+    @cached_property
+    def hashes(self) -> Mapping[str, str]:
+        """What must be the same for a run to be gone on with, beside its parameters."""
+        penalties = np.ascontiguousarray(self.particles.penalty).tobytes()
+        return {
+            "mesh": self.mesh.mesh_hash,
+            "penalty": text_digest(penalties),
+            **self.parameters.protocol.digests,
+        }
+
+
+def set_out(parameters: Parameters, comm: MPI.Comm) -> Setting:
+    """Pack, mesh and draw penalties; rank 0's are everyone's. Collective.
+
+    Raises:
+        InputError: the mesh or the penalties cannot be had; on every rank.
+    """
+    phases = Phases()
+    with phases.timed("mesh"):
+        data = on_root(comm, lambda: mesh_for(parameters))
+        facts: MeshFacts = from_root(comm, lambda: facts_of(cast(MeshData, data)))
+        mesh = distribute(comm, data)
+    summary = None if parameters.geometry.mesh_file is None else facts.summary
+    before = before_run(parameters, facts)
+    table = mesh.particle_table
+    factors = from_root(comm, lambda: penalty_factors(parameters, table))
+    return Setting(parameters, comm, mesh, summary, before, table.with_penalty(factors), phases)
