@@ -97,7 +97,7 @@ def test_every_damage_is_detected(tmp_path: Path) -> None:
 
 
 def test_hdf5_alone_does_not_notice() -> None:
-    """The negative twin: without the checksum, changed numbers would be read as if right."""
+    """The negative control: without the checksum, changed numbers would be read as if right."""
     body = bytearray(encode(small())[512:])
     place = bytes(body).rindex(np.float64(49.0).tobytes())
     body[place + 6] ^= 4

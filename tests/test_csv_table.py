@@ -244,7 +244,7 @@ def test_the_heading_may_be_a_comment_above_decimal_commas(tmp_path: Path) -> No
 
 
 def test_decimals_that_cannot_be_thousands_are_taken(tmp_path: Path) -> None:
-    """The negative twin of the refusals."""
+    """The negative control of the refusals."""
     path = tmp_path / "t.csv"
     for text, first in (
         ("a\tb\n1,234\t2\n0,500\t3\n", [1.234, 0.5]),
@@ -369,7 +369,7 @@ def test_no_message_shows_more_than_a_little_of_the_first_line(
 
 
 def test_the_columns_a_user_gave_are_shown_up_to_a_length(tmp_path: Path) -> None:
-    """The negative twin: what is no secret helps."""
+    """The negative control: what is no secret helps."""
     path = tmp_path / "t.csv"
     path.write_text("a;bc;" + "d" * 100 + "\n1;2;3\n")
     with pytest.raises(TableError) as caught:

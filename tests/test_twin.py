@@ -74,7 +74,7 @@ def test_jumps_are_steep_and_known_to_the_solver() -> None:
         0,
         -3,
     ]
-    # Twin: straight lines through the rows pass another charge.
+    # Negative control: straight lines through the rows pass another charge.
     assert abs(np.trapezoid(columns[1], times) - 20) > 10
 
 
@@ -305,7 +305,7 @@ def test_compared_with_what_the_other_program_says(
     )
     assert (results / "report" / "twin.png").stat().st_size > 20_000
     texts = [axes.get_ylabel() for axes in counterpart_figure(table, "a", "b").axes]
-    assert texts == ["voltage / V", "run − twin / mV", "lithium fraction"]
+    assert texts == ["voltage / V", "run − model / mV", "lithium fraction"]
 
 
 def test_a_twin_that_ends_early_is_compared_as_far(
