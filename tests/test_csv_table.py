@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from helpers.commands import environment
+from helpers.surroundings import PATIENCE
 from heterode.base.csv_table import read_csv_table
 from heterode.base.csv_text import LONGEST_LINE, SHOWN, TableError
 from heterode.base.errors import InputError
@@ -323,7 +324,7 @@ def test_a_pipe_is_not_waited_for_by_a_command(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.csv")
     words = [sys.executable, "-m", "heterode", "dielectric", "pipe.csv", "--out", "out"]
     done = subprocess.run(
-        words, env=environment(), cwd=tmp_path, capture_output=True, text=True, timeout=120
+        words, env=environment(), cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE
     )
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1

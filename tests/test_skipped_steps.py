@@ -14,6 +14,7 @@ from helpers.broken_runs import broken_at
 from helpers.commands import command, environment, short_run
 from helpers.marched import Run, run
 from helpers.same_run import difference
+from helpers.surroundings import PATIENCE
 from heterode.base.errors import InputError, SolveError
 from heterode.cli import main
 from heterode.protocol import Group, parse_item
@@ -416,7 +417,7 @@ def test_on_three_ranks_by_the_iterative_solver(tmp_path: Path) -> None:
         env=environment(),
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stderr

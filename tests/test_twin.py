@@ -18,6 +18,7 @@ from scipy.interpolate import CubicSpline
 from helpers.cells import parameters
 from helpers.commands import Ended, command, environment, settings, short_run
 from helpers.paths import FIVE_DISCS, ROOT
+from helpers.surroundings import PATIENCE
 from heterode.base.errors import InputError
 from heterode.base.own_python import ScriptError
 from heterode.cli import main
@@ -405,9 +406,9 @@ def test_equal_spheres_are_what_their_twin_says(tmp_path: Path, heterode: Hetero
     options = [part for text in (*SPHERES, steps) for part in ("--set", text)]
     options += settings(penalty__distribution="none", output__report="false")
     preset = ROOT / "params" / "cube_50.toml"
-    done = heterode("run", preset, *options, "--out", tmp_path / "run", "--quiet", timeout=900)
+    done = heterode("run", preset, *options, "--out", tmp_path / "run", "--quiet", timeout=PATIENCE)
     assert done.code == 0, done.err
-    twin = heterode("twin", tmp_path / "run", "--install", timeout=900)
+    twin = heterode("twin", tmp_path / "run", "--install", timeout=PATIENCE)
     assert twin.code == 0, twin.err
     found = json.loads((tmp_path / "run" / "report" / "twin.json").read_text())
     rms = found["comparison"]["rms voltage difference [mV]"]
@@ -440,9 +441,11 @@ def test_equal_discs_are_near_their_twin_and_penalties_lead_away(
             output__report="false",
         )
         preset = ROOT / "params" / "quickstart.toml"
-        done = heterode("run", preset, *options, "--out", tmp_path / name, "--quiet", timeout=900)
+        done = heterode(
+            "run", preset, *options, "--out", tmp_path / name, "--quiet", timeout=PATIENCE
+        )
         assert done.code == 0, done.err
-        twin = heterode("twin", tmp_path / name, "--install", timeout=900)
+        twin = heterode("twin", tmp_path / name, "--install", timeout=PATIENCE)
         assert twin.code == 0, twin.err
         found = json.loads((tmp_path / name / "report" / "twin.json").read_text())
         rms[name] = found["comparison"]["rms voltage difference [mV]"]
