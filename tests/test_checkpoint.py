@@ -335,7 +335,7 @@ def test_stages(tmp_path: Path, under_way: ResultsFolder, parameters: Parameters
 def test_results_whose_checkpoints_are_gone_are_not_replaced(
     status: Literal["stopped", "running"], under_way: ResultsFolder, parameters: Parameters
 ) -> None:
-    """A run that was killed before its first checkpoint begins anew; no other does."""
+    """A run that was killed before its first checkpoint starts again; no other does."""
     Manifest(under_way.manifest, read_manifest(under_way.manifest)).finish(status, "")
     shutil.rmtree(under_way.checkpoint)
     before = contents(under_way.path)
