@@ -1,9 +1,9 @@
-"""Draws the rooms of simulator/ and who imports whom, and writes their table: scripts/architecture.
+"""Draws the rooms of simulator/ with their imports, and writes their table: scripts/architecture.
 
-Both are made from the imports as they are, for docs/developing/architecture.md. A room stands above
-all that it imports. Of the arrows those are drawn that no longer way down replaces: where A imports
-B and B imports C, there is no arrow from A to C. The digest of all imports is in the picture, by
-which tests/test_developing.py notices that it is out of date.
+Both are made from the actual imports, for docs/developing/architecture.md. A room stands above all
+rooms that it imports. An arrow is left out if a longer path replaces it: where A imports B and B
+imports C, there is no arrow from A to C. The picture holds the digest of all imports, by which
+tests/test_developing.py notices that it is out of date.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from matplotlib.path import Path as Curve
 
-# `helpers` lies there.
+# The folder holds `helpers`.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from helpers.room_table import PAGE, PICTURE, table, with_table
 from helpers.rooms import Imports, digest, imports_of_rooms, package_texts
 
 SHOWN = {"__init__": "import heterode", "__main__": "python -m heterode"}
-WIDTH, HEIGHT, PITCH = 2.05, 0.62, 1.08  # of boxes, and from row to row, inches
+WIDTH, HEIGHT, PITCH = 2.05, 0.62, 1.08  # size of boxes, and distance between rows, inches
 TRIALS = 60
-APART = {True: 2.3, False: 0.36}  # between the middles of boxes, and of an arrow and its neighbour
+APART = {True: 2.3, False: 0.36}  # between middles of boxes, and between an arrow and its neighbour
 SOLVER, OTHER, EDGE, TEXT = "#cfe3f5", "#f4f1ea", "#5b6770", "#17202a"
 
 Node = tuple[str, str, int]
-"""A room (its name, "", its row), or an arrow on its way through a row (from, to, row)."""
+"""A room (its name, "", its row), or the point where an arrow crosses a row (from, to, row)."""
 
 
 def reduced(arrows: Mapping[str, frozenset[str]]) -> list[tuple[str, str]]:
-    """The arrows that no longer way replaces."""
+    """Return the arrows that no longer path replaces."""
 
     def below(room: str) -> set[str]:
         return set(arrows[room]).union(*(below(other) for other in arrows[room]))
@@ -53,7 +53,7 @@ def reduced(arrows: Mapping[str, frozenset[str]]) -> list[tuple[str, str]]:
 
 
 def heights(arrows: Mapping[str, frozenset[str]]) -> dict[str, int]:
-    """The row of each room, 0 at the bottom: one above the highest of what it imports."""
+    """Return the row of each room, 0 at the bottom: one above the highest room that it imports."""
 
     def height(room: str) -> int:
         return 1 + max((height(other) for other in arrows[room]), default=-1)
@@ -62,7 +62,7 @@ def heights(arrows: Mapping[str, frozenset[str]]) -> dict[str, int]:
 
 
 def ways(links: Sequence[tuple[str, str]], rows: Mapping[str, int]) -> list[list[Node]]:
-    """The nodes that each arrow passes, one a row."""
+    """Return the nodes that each arrow passes, one in each row."""
     return [
         [
             (upper, "", rows[upper]),
@@ -74,18 +74,22 @@ def ways(links: Sequence[tuple[str, str]], rows: Mapping[str, int]) -> list[list
 
 
 def placed(paths: Sequence[Sequence[Node]], rows: Mapping[str, int]) -> dict[Node, float]:
-    """Where each node lies in its row: near what it is joined to, and apart from its neighbours."""
+    """Return the place of each node in its row, close to the nodes that it is joined to."""
     joined: dict[Node, set[Node]] = {(room, "", row): set() for room, row in rows.items()}
     for path in paths:
         for upper, lower in pairwise(path):
             joined.setdefault(upper, set()).add(lower)
             joined.setdefault(lower, set()).add(upper)
-    trials = (_settled(joined, np.random.default_rng(seed)) for seed in range(TRIALS))
-    return min(trials, key=lambda x: (_crossings(joined, x), _length(joined, x)))
+    # In an order of their own, so that the same imports make the same picture.
+    neighbours = {node: sorted(joined[node]) for node in sorted(joined)}
+    trials = (_settled(neighbours, np.random.default_rng(seed)) for seed in range(TRIALS))
+    return min(trials, key=lambda x: (_crossings(neighbours, x), _length(neighbours, x)))
 
 
-def _settled(joined: Mapping[Node, set[Node]], chance: np.random.Generator) -> dict[Node, float]:
-    """Places that follow from a shuffled start, after some sweeps down and up the rows."""
+def _settled(
+    joined: Mapping[Node, Sequence[Node]], chance: np.random.Generator
+) -> dict[Node, float]:
+    """Return the places reached from a shuffled start after sweeps down and up the rows."""
     last = max(row for _, _, row in joined)
     order = [sorted(n for n in joined if n[2] == row) for row in range(1 + last)]
     x: dict[Node, float] = {}
@@ -99,25 +103,25 @@ def _settled(joined: Mapping[Node, set[Node]], chance: np.random.Generator) -> d
     return x
 
 
-def _crossings(joined: Mapping[Node, set[Node]], x: Mapping[Node, float]) -> int:
-    """How many pairs of arrows cross between two rows."""
+def _crossings(joined: Mapping[Node, Sequence[Node]], x: Mapping[Node, float]) -> int:
+    """Return the number of pairs of arrows that cross between two rows."""
     steps = [(a, b) for a in joined for b in joined[a] if a[2] > b[2]]
     pairs = ((p, q) for i, p in enumerate(steps) for q in steps[:i] if p[0][2] == q[0][2])
     return sum((x[a] - x[c]) * (x[b] - x[d]) < 0 for (a, b), (c, d) in pairs)
 
 
-def _length(joined: Mapping[Node, set[Node]], x: Mapping[Node, float]) -> float:
-    """How far all arrows go sideways."""
+def _length(joined: Mapping[Node, Sequence[Node]], x: Mapping[Node, float]) -> float:
+    """Return the total sideways extent of all arrows."""
     return sum(abs(x[a] - x[b]) for a in joined for b in joined[a])
 
 
 def _spread(nodes: Sequence[Node], wish: Mapping[Node, float]) -> dict[Node, float]:
-    """Places in the given order, at least so far apart as they must be, near those wished for."""
+    """Return places in the given order, sufficiently apart and close to those wished for."""
     offsets = np.zeros(len(nodes))
     for i in range(1, len(nodes)):
         both = not nodes[i][1], not nodes[i - 1][1]
         offsets[i] = offsets[i - 1] + sum(APART[box] for box in both) / 2
-    # The closest ascending numbers to wishes less offsets: pool adjacent violators.
+    # The closest ascending numbers to the wishes less offsets: pool adjacent violators.
     groups: list[list[float]] = []
     for node, offset in zip(nodes, offsets, strict=True):
         groups.append([wish[node] - offset])
@@ -129,7 +133,7 @@ def _spread(nodes: Sequence[Node], wish: Mapping[Node, float]) -> dict[Node, flo
 
 
 def draw(found: Mapping[str, Imports]) -> Figure:
-    """The picture: rooms as boxes, a row above another where it imports from there."""
+    """Draw the rooms as boxes; a room is in a row above those that it imports."""
     arrows = {room: imports.rooms for room, imports in found.items()}
     rows = heights(arrows)
     paths = ways(reduced(arrows), rows)
@@ -162,9 +166,9 @@ def _label(axes: matplotlib.axes.Axes, x: float, y: float, room: str, libraries:
 
 
 def _arrow(points: Sequence[tuple[float, float]]) -> FancyArrowPatch:
-    """A curve from the bottom of a box through the rows between to the top of another."""
+    """Return a curve from the bottom of a box, through the rows between, to the top of another."""
     (x0, y0), *between, (x1, y1) = points
-    # Straight down between the boxes of a row, and sideways between rows alone.
+    # Curves run straight down between the boxes of a row, and sideways only between rows.
     passed = [(x, y + half) for x, y in between for half in (HEIGHT / 2, -HEIGHT / 2)]
     stations = [(x0, y0 - HEIGHT / 2), *passed, (x1, y1 + HEIGHT / 2)]
     vertices, codes = [stations[0]], [Curve.MOVETO]
@@ -178,7 +182,7 @@ def _arrow(points: Sequence[tuple[float, float]]) -> FancyArrowPatch:
 
 
 def main() -> int:
-    """Draw the picture and write the table; the exit code."""
+    """Draw the picture and write the table; returns the exit code."""
     texts = package_texts()
     found = imports_of_rooms(texts)
     draw(found).savefig(PICTURE, dpi=110, metadata={"Imports": digest(found), "Software": None})

@@ -1,15 +1,15 @@
-"""Measures the solver, a table for each question: scripts/benchmark [TABLE ...] [--write].
+"""Measures the solver, with a table for each question: scripts/benchmark [TABLE ...] [--write].
 
     runs         full charges from 5e4 to 2e6 unknowns in 3D, and in 2D: time by phase,
                  iterations, memory, growth; a minute of charge by the direct solver in 3D
     direct       the iterative solver against MUMPS on one matrix of 64k unknowns
     agreement    voltages of the iterative and the direct solver, and of 1, 2 and 3 ranks
-    ranks        what 2 ranks gain, beside two runs of 1 rank at once: more the machine cannot give
+    ranks        the gain from 2 ranks, beside two simultaneous runs of 1 rank, the machine's limit
     profile      where the time of a solve goes, and what bounds it, beside a STREAM triad
 
-Without names all of them, in about an hour on 2 cores. --write puts them into docs/performance.md,
-and the runs into the table that `heterode check` estimates from. Seconds are wall-clock: the
-machine must be idle otherwise.
+Without names all tables are made, in about an hour on 2 cores. --write puts them into
+docs/performance.md, and the runs into the table from which `heterode check` estimates. Seconds are
+wall-clock, so the machine must otherwise be idle.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ Table = list[list[str]]
 
 @dataclass(frozen=True)
 class Case:
-    """A run: a preset, what is changed of it, and the ranks."""
+    """A run: a preset, the changes to it, and the number of ranks."""
 
     preset: str
     changes: tuple[str, ...]
@@ -48,7 +48,7 @@ class Case:
 
 
 def thousand(size_factor: float, ranks: int) -> Case:
-    """1,000 spheres, with edges of `size_factor` radii."""
+    """Return a case of 1,000 spheres, with edges of `size_factor` radii."""
     return Case("cube_1000", (f"geometry.mesh.surface_size_factor={size_factor}",), ranks)
 
 
@@ -70,18 +70,18 @@ TWO_DIMENSIONS = (
     ),
 )
 ONE_MINUTE = 'protocol.steps=["charge at C/2 for 1 min"]'
-"""What a direct solver in 3D gets through in a reasonable time: some 15 time steps."""
+"""What a direct solver in 3D can do in a reasonable time: about 15 time steps."""
 
 DIRECT_IN_3D = tuple(
     Case("cube_50", (*size, "solver.linear_solver=direct", ONE_MINUTE), 1)
     for size in (("geometry.particles=12",), ())
 )
 SPARSE = ("geometry.particles=91",)
-"""For cube_50: 64k unknowns."""
+"""Changes of cube_50 that give 64k unknowns."""
 
 
 def launched(ranks: int, command: Sequence[str], environment: dict[str, str]) -> str:
-    """Standard output of a command on some ranks."""
+    """Return the standard output of a command on a number of ranks."""
     prefix = ["mpirun", "-n", str(ranks)] if ranks > 1 else []
     done = subprocess.run(
         [*prefix, *command], env={**os.environ, **environment}, stdout=subprocess.PIPE, text=True
@@ -92,27 +92,27 @@ def launched(ranks: int, command: Sequence[str], environment: dict[str, str]) ->
 
 
 def run(case: Case, folder: Path) -> dict[str, Any]:
-    """Run heterode and return its manifest. Meshes are made anew, equations compiled before."""
+    """Run heterode with a new mesh and compiled equations, and return its manifest."""
     changes = [part for change in case.changes for part in ("--set", change)]
     preset = str(PROJECT / "params" / f"{case.preset}.toml")
     command = [sys.executable, "-m", "heterode", "run", preset]
-    # Figures and statistics of the end are no part of the question.
+    # Figures and statistics at the end of a run are not measured here.
     command += ["--out", str(folder), "--quiet", "--set", "output.report=false"]
-    # A mesh kept from another row would make this one look cheaper.
+    # A mesh kept from another row would make this run look cheaper.
     shutil.rmtree(Path(os.environ["HETERODE_CACHE"]) / "meshes", ignore_errors=True)
     launched(case.ranks, [*command, *changes], {"PYTHONPATH": str(PACKAGE_PATH)})
     return dict(json.loads((folder / "manifest.json").read_text(encoding="utf-8")))
 
 
 def worker(name: str, *arguments: str, ranks: int = 1) -> dict[str, Any]:
-    """What a function of benchmark_workers.py found."""
+    """Return the result of a function of benchmark_workers.py."""
     command = [sys.executable, str(WORKERS), name, *arguments]
     lines = launched(ranks, command, {"PYTHONPATH": str(PACKAGE_PATH)}).splitlines()
     return dict(json.loads(lines[-1]))
 
 
 def workers_at_once(count: int, name: str, *arguments: str) -> list[dict[str, Any]]:
-    """The same on 1 rank, several times at once."""
+    """Return the results of several simultaneous processes of 1 rank."""
     with ThreadPoolExecutor(count) as pool:
         return list(pool.map(lambda _: worker(name, *arguments), range(count)))
 
@@ -121,7 +121,7 @@ def workers_at_once(count: int, name: str, *arguments: str) -> list[dict[str, An
 
 
 def runs(note: Callable[[dict[str, Any]], None]) -> Table:
-    """A row a run; the exponents are against the nearest smaller run on as many ranks."""
+    """Return a row for each run; exponents refer to the nearest smaller run on as many ranks."""
     table = [
         [
             *("preset", "solver", "DOFs", "ranks", "steps"),
@@ -162,7 +162,7 @@ def runs(note: Callable[[dict[str, Any]], None]) -> Table:
 
 
 def direct() -> Table:
-    """One matrix, two solvers, in one go."""
+    """Compare two solvers on one matrix in the same process."""
     table = [
         ["solver", "DOFs", "set-up s", "two solves s", "per Newton iteration s", "GB", "error"]
     ]
@@ -180,7 +180,7 @@ def direct() -> Table:
 
 
 def agreement() -> Table:
-    """Largest differences of the voltage over a full charge, V."""
+    """Return the largest differences of the voltage over a full charge, V."""
     cases = {
         "1 rank": Case("cube_50", (), 1),
         "2 ranks": Case("cube_50", (), 2),

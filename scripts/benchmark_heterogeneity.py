@@ -1,9 +1,9 @@
 """Time the heterogeneity statistics: python3 scripts/benchmark_heterogeneity.py [PARTICLES ...].
 
-Jittered lattices with a smooth value and noise, 0.019 particles per um^2, pairs up to 100 um, 199
-permutations, 24 cluster sizes, 5 seeds. Compilation is done before the clock starts. Seconds are
-wall-clock: say on what machine, and that it was idle, beside any number that is kept; `cpu` adds up
-the threads.
+The cases are jittered lattices with a smooth value and noise, 0.019 particles per um^2, pairs up to
+100 um, 199 permutations, 24 cluster sizes and 5 seeds. Compilation is done before the clock starts.
+Seconds are wall-clock, so any number that is kept needs a note of the machine, which must be idle;
+`cpu` adds up the threads.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ PHASES = ("correlogram", "variogram", "clusters", "density", "all", "all, cpu")
 
 
 def random_field(particles: int) -> MarkedPoints:
-    """A field with waves of 200 um and noise."""
+    """Return a field with waves of 200 um and noise."""
     rng = np.random.default_rng(particles)
     side = int(np.sqrt(particles))
     spacing = 1 / np.sqrt(DENSITY)
@@ -42,7 +42,7 @@ def random_field(particles: int) -> MarkedPoints:
 
 
 def row(particles: int) -> str:
-    """One line of the table."""
+    """Return one line of the table."""
     points, settings = random_field(particles), Settings()
     rng = np.random.default_rng(0)
     work = (
@@ -63,7 +63,7 @@ def row(particles: int) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Print the table; GB is the process's peak so far."""
+    """Print the table; GB is the peak of the process so far."""
     analyse([random_field(200)], Settings(), np.random.default_rng(0))
     print(f"{'particles':>9}" + "".join(f"{phase + ' s':>13}" for phase in PHASES) + f"{'GB':>8}")
     for particles in [int(a) for a in arguments] or PARTICLES:

@@ -1,8 +1,8 @@
-"""Pack and mesh spheres and print what it took: python3 scripts/benchmark_mesh.py [CASE ...].
+"""Pack and mesh spheres and print the cost: python3 scripts/benchmark_mesh.py [CASE ...].
 
-A case is N:FRACTION:WALLS, as in 1000:0.53:inside, or N:FRACTION:WALLS:SIZE with the edges on a
-particle's surface in radii (default: that of heterode). Seconds are wall-clock: say on what
-machine, and that it was idle, beside any number that is kept.
+A case is N:FRACTION:WALLS, such as 1000:0.53:inside, or N:FRACTION:WALLS:SIZE with the edge length
+on a particle's surface in radii (default: that of heterode). Seconds are wall-clock, so any number
+that is kept needs a note of the machine, which must be idle.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ COLUMNS = (
 
 
 def geometry_of(case: str) -> Geometry:
-    """The slab of MESH's table: 60 um thick, diameters lognormal about 5 um, gap 0.1 um."""
+    """Return the slab of the mesh table: 60 um thick, lognormal diameters near 5 um, gap 0.1 um."""
     count, fraction, walls, *factor = case.split(":")
     size = LognormalSize.model_construct(
         distribution="lognormal", median=5e-6, sigma=0.4, minimum=1e-6, maximum=10e-6
@@ -58,7 +58,7 @@ def geometry_of(case: str) -> Geometry:
 
 
 def row(case: str) -> str:
-    """One line of the table."""
+    """Return one line of the table."""
     geometry = geometry_of(case)
     start = time.perf_counter()
     packing = pack(geometry, 1)
@@ -81,7 +81,7 @@ def row(case: str) -> str:
 
 
 def main() -> None:
-    """Print the table of the cases named, or of all."""
+    """Print the table of the named cases, or of all cases."""
     print(COLUMNS)
     for case in sys.argv[1:] or CASES:
         print(row(case), flush=True)

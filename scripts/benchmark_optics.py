@@ -1,12 +1,13 @@
 """How well particles are found and measured: python3 scripts/benchmark_optics.py [--seeds N].
 
-Synthetic micrographs of 1,024 x 1,024 pixels of 0.1 um, touching particles of 2.5 um median radius,
-on seeds that nothing was tuned on. A case passes where recall, precision and error of brightness
-reach its target in each column. Seconds are wall-clock for flat field to table, a picture.
+The synthetic micrographs have 1,024 x 1,024 pixels of 0.1 um and touching particles of 2.5 um
+median radius, drawn with seeds that were not used for tuning. A case passes if recall, precision
+and error of brightness reach its target in each column. Seconds are the wall-clock time for a
+picture, from flat field to table.
 
-A second table carries the scale of heterogeneity L* through pictures of 2,048 x 2,048 pixels of
-0.2 um, in which neighbours' brightness is correlated over some length: L* of the particles found
-beside that of all those drawn.
+A second table evaluates the scale of heterogeneity L* through pictures of 2,048 x 2,048 pixels of
+0.2 um, in which the brightness of neighbours is correlated over some length: L* of the particles
+found beside that of all those drawn.
 """
 
 from __future__ import annotations
@@ -33,16 +34,16 @@ LENGTHS_UM = (0.0, 5.0, 10.0)
 
 @dataclass(frozen=True)
 class Case:
-    """A kind of picture, how to treat it, and what is to be reached.
+    """A kind of picture, its analysis, and the target.
 
     Attributes:
-        name: of the row.
+        name: name of the row.
         target: recall, precision, error of the brightness (root mean square), correlation.
-        camera: changes of it.
+        camera: changes of the camera.
         scene: changes of the scene.
         options: changes of the analysis.
         flat: whether the flat field is used.
-        filtered: count particles in focus only.
+        filtered: whether only particles in focus are counted.
     """
 
     name: str
@@ -55,7 +56,7 @@ class Case:
 
 
 def mixed(random: np.random.Generator, count: int) -> np.ndarray:
-    """Defocus from none to 6 pixels."""
+    """Draw defocus between none and 6 pixels."""
     return random.uniform(0.0, 6.0 * CAMERA.pixel_um, count)
 
 
@@ -94,7 +95,7 @@ CASES = (
 
 @dataclass(frozen=True)
 class Row:
-    """A picture's figures."""
+    """The figures of a picture."""
 
     recall: float
     precision: float
@@ -104,7 +105,7 @@ class Row:
 
 
 def one(case: Case, seed: int) -> Row:
-    """Draw a picture and put it through the chain."""
+    """Draw a picture and analyse it."""
     random = np.random.default_rng(seed)
     camera = replace(CAMERA, **case.camera)  # type: ignore[arg-type]
     scene = random_scene(camera, random, **case.scene)
@@ -119,7 +120,7 @@ def one(case: Case, seed: int) -> Row:
     found = picture.measured.colour[pairs.found, 1]
     true = truth.scene.colour[pairs.truth, 1]
     if case.flat:
-        # The mean of a flat field is a convention: what a reference picture would be divided by.
+        # The mean of a flat field is a convention; a reference picture would be divided by it.
         found = found * true.mean() / found.mean()
     enough = found.size > 2
     return Row(
@@ -132,7 +133,7 @@ def one(case: Case, seed: int) -> Row:
 
 
 def scales(length_um: float, seed: int) -> tuple[int, int, Scale, Scale]:
-    """Numbers of particles found and drawn, and L* of either, over the same range of values."""
+    """Return the numbers of particles found and drawn, and L* of both over the same range."""
     camera = replace(CAMERA, shape=(2048, 2048), pixel_um=0.2)
     random = np.random.default_rng(seed)
     scene = random_scene(camera, random, length_um=length_um)

@@ -1,15 +1,16 @@
-"""What a sweep costs over its runs: 100 runs of about two seconds, on all cores of this machine.
+"""The overhead of a sweep over its runs: 100 runs of about two seconds, on all cores of a machine.
 
     scripts/run -- python3 scripts/benchmark_sweep.py [RUNS]
 
-Prints the table of docs/study.md. After a few runs for the caches, the same runs are done by
-`heterode sweep` and by plain loops: a process a core, each with its share of the runs, and nothing
-else. Two overheads, both from the start of the first process to the end of the last:
+Prints the table of docs/study.md. After a few runs that fill the caches, the same runs are done by
+`heterode sweep` and by plain loops: a process for each core, which does its share of the runs and
+nothing else. There are two overheads, both from the start of the first process to the end of the
+last:
 
-    over the loops   wall time over theirs: what the sweep does besides the runs
-    over the runs    core time that no run used, over what they used, for loops and sweep alike. A
-                     run's time begins with its mesh and ends with its heterogeneity, so that
-                     loading the libraries, once a worker, is in the overhead
+    over the loops   wall time relative to that of the loops: what the sweep does besides the runs
+    over the runs    core time that no run used, relative to what they used, for loops and sweep
+                     alike. A run's time begins with its mesh and ends with its heterogeneity, so
+                     that the loading of libraries, once for each worker, is in the overhead
 """
 
 from __future__ import annotations
@@ -74,24 +75,24 @@ def main(runs: int) -> None:
 
 
 def seconds_of_loops(folder: Path) -> float:
-    """Seconds that the runs of the loops took with their heterogeneity."""
+    """Return the seconds that the runs of the loops took, including their heterogeneity."""
     return sum(float(path.read_text(encoding="utf-8")) for path in folder.glob("*.seconds"))
 
 
 def seconds_of_sweep(folder: Path) -> float:
-    """Seconds that the runs of the sweep took with their heterogeneity."""
+    """Return the seconds that the runs of the sweep took, including their heterogeneity."""
     table = pd.read_csv(folder / "sweep.csv")
     assert (table["status"] == "completed").all()
     return float((table["wall_s"] + table["measure_s"]).sum())
 
 
 def swept(file: Path, folder: Path) -> float:
-    """Wall time of a whole `heterode sweep`, from its start to its table, s."""
+    """Return the wall time of a whole `heterode sweep`, from its start to its table, s."""
     return at_once([["-m", "heterode", "sweep", str(file), "--out", str(folder)]])
 
 
 def looped(sweep: Path, folder: Path) -> float:
-    """Wall time of as many loops over a sweep's runs as there are cores, s."""
+    """Return the wall time of loops over a sweep's runs, one for each core, s."""
     folder.mkdir()
     count = usable_cores()
     words = [str(Path(__file__)), "loop", str(sweep), str(folder), str(count)]
@@ -99,7 +100,7 @@ def looped(sweep: Path, folder: Path) -> float:
 
 
 def at_once(commands: list[list[str]]) -> float:
-    """Wall time of some Python commands side by side, s."""
+    """Return the wall time of some simultaneous Python commands, s."""
     environment = os.environ | {"PYTHONPATH": str(ROOT / "scripts" / "setup" / "path")}
     begin = time.perf_counter()
     started = [
@@ -114,7 +115,7 @@ def at_once(commands: list[list[str]]) -> float:
 
 
 def loop(sweep: Path, folder: Path, count: int, first: int) -> None:
-    """What one would write without `heterode sweep`: every `count`-th run, one after another."""
+    """Do every `count`-th run, one after another, as one would without `heterode sweep`."""
     from mpi4py import MPI
 
     from heterode.heterogeneity.compiled import limit_threads

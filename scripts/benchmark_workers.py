@@ -1,4 +1,4 @@
-"""What scripts/benchmark.py runs in processes of their own: prints one JSON object on rank 0.
+"""Functions that scripts/benchmark.py runs in separate processes; rank 0 prints one JSON object.
 
 python3 scripts/benchmark_workers.py FUNCTION [ARGUMENT ...]
 """
@@ -31,14 +31,14 @@ PARAMS = Path(__file__).resolve().parent.parent / "params"
 COMM = MPI.COMM_WORLD
 
 TIGHT = 1e-6
-"""Relative residual that the iterative solver must reach beside MUMPS; Newton's needs 3e-3."""
+"""Relative residual that the iterative solver must reach beside MUMPS; Newton needs only 3e-3."""
 
 TRIAD = 20_000_000
-"""Numbers in each of the triad's vectors, over all ranks: far more than caches hold."""
+"""Numbers in each vector of the triad, over all ranks: far more than the caches hold."""
 
 
 def cell(preset: str, changes: tuple[str, ...]) -> tuple[CellModel, Stepper]:
-    """A cell at rest and its stepper."""
+    """Return a cell at rest and its stepper."""
     parameters = load_parameters(PARAMS / f"{preset}.toml", changes)
     mesh = distribute(COMM, on_root(COMM, lambda: mesh_for(parameters)))
     model = CellModel(mesh, parameters, penalty_factors(parameters, mesh.particle_table))
@@ -52,14 +52,14 @@ def advanced(model: CellModel, stepper: Stepper, steps: int) -> None:
 
 
 def compile_forms() -> dict[str, Any]:
-    """Compile the equations of 2D and 3D, which no run measured should have to."""
+    """Compile the equations in 2D and 3D, so that no measured run has to."""
     for preset in ("quickstart", "cube_50"):
         cell(preset, ("geometry.particles=12",))
     return {}
 
 
 def one_matrix(name: str, *changes: str) -> dict[str, Any]:
-    """Set-up and two solves, as a Newton iteration needs them, with one of the solvers."""
+    """Time the set-up and two solves with one of the solvers, as in a Newton iteration."""
     model, stepper = cell("cube_50", (*changes, "solver.linear_solver=fieldsplit"))
     advanced(model, stepper, 6)
     state = stepper.state
@@ -72,7 +72,7 @@ def one_matrix(name: str, *changes: str) -> dict[str, Any]:
     linear = LinearSolver(model.layout, name, TIGHT)  # type: ignore[arg-type]
     linear.use(model.system.jacobian(residual.fluxes, 1.5 / 80.0))
     linear.solve(column)
-    # The second time nothing is analysed or allocated any more.
+    # In the second solve nothing has to be analysed or allocated.
     matrix = model.system.jacobian(residual.fluxes, 1.5 / 90.0)
     begin = time.perf_counter()
     linear.use(matrix)
@@ -94,14 +94,14 @@ def one_matrix(name: str, *changes: str) -> dict[str, Any]:
 
 
 def resident() -> int:
-    """Memory of this process, bytes, without what it has freed."""
+    """Return the memory of this process, bytes, without what it has freed."""
     ctypes.CDLL("libc.so.6").malloc_trim(0)
     status = Path("/proc/self/status").read_text(encoding="utf-8")
     return 1024 * int(status.split("VmRSS:")[1].split()[0])
 
 
 def triad() -> dict[str, Any]:
-    """a = b + 3 c on all ranks at once, the best of ten: McCalpin's STREAM, 24 bytes a number."""
+    """Time a = b + 3 c on all ranks at once, best of ten: McCalpin's STREAM, 24 bytes a number."""
     a, b, c = (PETSc.Vec().createMPI(TRIAD, comm=COMM) for _ in range(3))
     b.set(1.0)
     c.set(2.0)
@@ -115,7 +115,7 @@ def triad() -> dict[str, Any]:
 
 
 def parts(*changes: str) -> dict[str, Any]:
-    """Where the seconds of ten time steps go."""
+    """Return how the time of ten time steps is spent, s."""
     PETSc.Log.begin()
     model, stepper = cell("cube_1000", (*changes, "solver.initial_step='20 s'"))
     advanced(model, stepper, 2)
@@ -156,7 +156,7 @@ def parts(*changes: str) -> dict[str, Any]:
 
 
 def performance(event: str) -> tuple[int, float]:
-    """Calls and seconds of a PETSc event so far."""
+    """Return the calls and seconds of a PETSc event so far."""
     info = PETSc.Log.Event(event).getPerfInfo()
     return int(info["count"]), float(info["time"])
 

@@ -1,9 +1,9 @@
 """Tries to break heterode: scripts/break [ATTACK ...] [--thorough] [--write].
 
-Kills runs, damages files, feeds inputs that nobody foresaw, takes away disks, locks and ranks, and
-starts the tests in odd places. Prints a table of what was tried and what got through; exit code 0
-when nothing did. Quick by default, some minutes; --thorough takes hours. --write puts the table
-into docs/reliability.md.
+Kills runs, damages files, supplies inputs that nobody foresaw, takes away disks, locks and ranks,
+and starts the tests in unusual places. Prints a table of what was tried and what failed; the exit
+code is 0 if nothing did. The default takes some minutes, --thorough takes hours. --write puts the
+table into docs/reliability.md.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-# `helpers` lies there.
+# The folder holds `helpers`.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from helpers.attacks.attack import Attack, Result
@@ -34,7 +34,7 @@ HEADING = ("command", "what", "tried", "lost", "wrong accepted", "tracebacks", "
 
 
 def arguments() -> argparse.Namespace:
-    """What was asked for."""
+    """Return the parsed arguments."""
     parser = argparse.ArgumentParser(prog="scripts/break", description="Try to break heterode.")
     names = [attack.name for attack in ATTACKS]
     parser.add_argument(
@@ -50,7 +50,7 @@ def arguments() -> argparse.Namespace:
 
 
 def rows_of(attack: Attack, found: list[Result], thorough: bool) -> list[tuple[str, ...]]:
-    """The table's rows of one attack."""
+    """Return the rows of the table for one attack."""
     command = f"`scripts/break {attack.name}{' --thorough' if thorough else ''}`"
     return [
         (command, r.what, *map(str, (r.tried, r.lost, r.wrong, r.tracebacks, r.hangs)))
@@ -59,7 +59,7 @@ def rows_of(attack: Attack, found: list[Result], thorough: bool) -> list[tuple[s
 
 
 def write(attack: Attack, table: str) -> None:
-    """Put an attack's table between its marks on the page."""
+    """Put the table of an attack between its marks on the page."""
     text = PAGE.read_text(encoding="utf-8")
     marks = f"<!-- table: {attack.name} -->", f"<!-- end: {attack.name} -->"
     pattern = re.compile(f"({re.escape(marks[0])}\n).*?({re.escape(marks[1])})", re.DOTALL)
@@ -69,14 +69,14 @@ def write(attack: Attack, table: str) -> None:
 
 
 def main() -> int:
-    """Do what was asked for; the exit code."""
+    """Run the attacks and print the table; returns the exit code."""
     options, held = arguments(), True
     settle()
     for attack in ATTACKS:
         if options.attacks and attack.name not in options.attacks:
             continue
         begun = time.monotonic()
-        # Not below pytest's own folders: another user has to get there.
+        # The folder is not below pytest's own ones, since another user has to be able to enter it.
         with tempfile.TemporaryDirectory(prefix="heterode-break-") as place:
             Path(place).chmod(0o755)
             found = list(attack.run(Path(place), options.thorough))

@@ -1,10 +1,11 @@
 """Compares runs with those of another checkout: scripts/compare [COMMIT|FOLDER] [OPTION ...].
 
-Six small runs on the meshes of meshes/, one rank each: is every time, voltage, current and mean
-lithium fraction equal in all its bits, and are the steps, Newton's and the linear solver's
-iterations as many? A change that keeps the order of operations changes none of them. Without a name
-the other side is the commit before. With --pairs the runs are repeated, this side and the other in
-turn, and the median ratio of their processor times is shown. Ends with 1 if a run differs.
+There are six small runs on the meshes of meshes/, with one rank each. The script checks whether
+times, voltages, currents and mean lithium fractions are equal in all bits, and whether the numbers
+of steps and of Newton and linear iterations are equal. A change that keeps the order of operations
+changes none of them. Without a name, the other side is the commit before. With --pairs the runs are
+repeated, this side and the other in turn, and the median ratio of their processor times is shown.
+The exit code is 1 if a run differs.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ COUNTS = ("steps", "rejected_steps", "linearisations", "newton_iterations", "kry
 
 @dataclass(frozen=True)
 class Case:
-    """A run: its mesh, its protocol, and what else is changed of params/quickstart.toml."""
+    """A run: its mesh, its protocol, and further changes to params/quickstart.toml."""
 
     mesh: str
     steps: tuple[str, ...]
@@ -71,7 +72,7 @@ CASES = {
 
 @dataclass(frozen=True)
 class Ran:
-    """What a run of one side left: columns as text, counts, and processor seconds."""
+    """The results of a run of one side: columns as text, counts, and processor seconds."""
 
     columns: dict[str, list[str]]
     counts: dict[str, int]
@@ -81,7 +82,7 @@ class Ran:
 def ran(checkout: Path, case: Case, folder: Path) -> Ran:
     """Run a case with the heterode of a checkout."""
     path = checkout / "scripts" / "setup" / "path"
-    own_name = path.is_dir()  # else of a time when the package was called like its folder
+    own_name = path.is_dir()  # otherwise from a time when the package had the name of its folder
     words = [sys.executable, "-P", "-m", "heterode" if own_name else "simulator.cli", "run"]
     words += [str(PROJECT / "params" / "quickstart.toml"), "--quiet", "--out", str(folder)]
     steps = json.dumps(case.steps)
@@ -102,7 +103,7 @@ def ran(checkout: Path, case: Case, folder: Path) -> Ran:
 
 
 def difference(ours: Ran, theirs: Ran) -> str:
-    """Where two runs differ; empty where they do not."""
+    """Return where two runs differ; empty if they do not."""
     found = []
     for name in COLUMNS:
         mine, other = ours.columns[name], theirs.columns[name]
@@ -120,7 +121,7 @@ def compare_case(name: str, case: Case, other: Path, pairs: int) -> bool:
     """Print a row for a case; returns whether the two sides are equal."""
     ratios, text = [], ""
     with tempfile.TemporaryDirectory() as folder:
-        # Once more first: whoever runs first may have to compile the equations.
+        # One more run comes first, since the first run may have to compile the equations.
         for pair in range(pairs + 1 if pairs else 1):
             ours = ran(PROJECT, case, Path(folder) / f"ours{pair}")
             theirs = ran(other, case, Path(folder) / f"theirs{pair}")

@@ -1,4 +1,4 @@
-"""Tables and figures of docs/study.md from the folder of its sweep.
+"""Tables and figures of docs/study.md from the folders of its sweeps.
 
     scripts/run -- heterode sweep params/sweeps/weibull.toml --out results/weibull
     scripts/run -- heterode sweep params/sweeps/check.toml --out results/weibull-check
@@ -30,7 +30,7 @@ FACTORS = ["rate", "penalty.shape", "penalty.scale"]
 
 
 def main() -> None:
-    """Read the folders, print the tables, and keep them on request."""
+    """Read the folders, print the tables, and write them on request."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("sweep", type=Path)
     parser.add_argument("fine", type=Path, nargs="?")
@@ -54,7 +54,7 @@ def main() -> None:
 
 
 def write(name: str, text: str) -> None:
-    """Put a table between its marks in the page."""
+    """Put a table between its marks on the page."""
     page = PAGE.read_text(encoding="utf-8")
     begin, end = f"<!-- table: {name} -->\n", f"<!-- end: {name} -->"
     head, rest = page.split(begin)
@@ -62,14 +62,14 @@ def write(name: str, text: str) -> None:
 
 
 def markdown(rows: list[dict[str, str]]) -> str:
-    """Rows as a table."""
+    """Return rows as a table in Markdown."""
     frame = pd.DataFrame(rows).fillna("")
     lines = [list(frame.columns), ["---"] * len(frame.columns), *frame.to_numpy().tolist()]
     return "\n".join(f"| {' | '.join(map(str, line))} |" for line in lines)
 
 
 def cost(table: pd.DataFrame) -> str:
-    """How many runs there were, and what they took."""
+    """Return the number of runs and their cost."""
     done = completed(table)
     hours = float(done["wall_s"].sum() + done["measure_s"].sum()) / 3600
     return markdown(
@@ -89,7 +89,7 @@ def cost(table: pd.DataFrame) -> str:
 
 
 def answer(table: pd.DataFrame) -> str:
-    """Medians and bands at each point."""
+    """Return medians and bands at each point."""
     rows = []
     for _, row in summary(table, FACTORS).sort_values(FACTORS).iterrows():
         rows.append(
@@ -110,17 +110,17 @@ def answer(table: pd.DataFrame) -> str:
 
 
 def banded(row: pd.Series, name: str, form: str) -> str:
-    """ "61 (55 to > 84)"."""
+    """Format a median with its band, such as "61 (55 to > 84)"."""
 
-    def told(ending: str) -> str:
+    def number(ending: str) -> str:
         mark = "> " if row.get(f"{name}{ending}_is_bound", False) else ""
         return mark + form.format(row[name + ending])
 
-    return f"{told('')} ({told('_low')} to {told('_high')})"
+    return f"{number('')} ({number('_low')} to {number('_high')})"
 
 
 def tests(table: pd.DataFrame) -> str:
-    """How often L* and the pairs say more than chance does."""
+    """Return how often L* and the pair correlation differ from chance."""
     rows = []
     for rate, group in completed(table).groupby("rate"):
         converged = group[group["L_star_flag"] == "ok"]
@@ -142,10 +142,10 @@ def tests(table: pd.DataFrame) -> str:
 
 
 def variance(folder: Path) -> str:
-    """Shares of the variance, over all runs and within the points."""
-    told = json.loads((folder / "statistics.json").read_text(encoding="utf-8"))["variance"]
+    """Return shares of the variance, over all runs and within the points."""
+    splits = json.loads((folder / "statistics.json").read_text(encoding="utf-8"))["variance"]
     rows = []
-    for name, split in told.items():
+    for name, split in splits.items():
         row = {"number": name.replace("_", " ")}
         row |= {source: f"{share:.0%}" for source, share in split["shares"].items()}
         row |= {f"within a point: {k}": f"{share:.0%}" for k, share in split["within"].items()}
@@ -154,7 +154,7 @@ def variance(folder: Path) -> str:
 
 
 def errors(table: pd.DataFrame, fine: pd.DataFrame) -> str:
-    """The study's numbers beside those of a fine mesh and tight tolerances."""
+    """Return the study's numbers beside those of a fine mesh and tight tolerances."""
     keys = [*FACTORS, "packing_seed", "penalty_seed"]
     both = completed(table).merge(completed(fine), on=keys, suffixes=("", "_fine"))
     numbers: dict[str, Callable[[float], str]] = {

@@ -10,7 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
-# `helpers` lies there.
+# The folder holds `helpers`.
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from helpers.paths import ROOT
@@ -24,7 +24,7 @@ PAGE = ROOT / "docs" / "verification.md"
 
 
 def arguments() -> argparse.Namespace:
-    """What was asked for."""
+    """Return the parsed arguments."""
     parser = argparse.ArgumentParser(
         prog="scripts/verify", description="Measure every claim that heterode's numbers rest on."
     )
@@ -46,7 +46,7 @@ def arguments() -> argparse.Namespace:
 
 
 def chosen(names: list[str]) -> list[Claim]:
-    """The claims named, or all of them."""
+    """Return the named claims, or all of them."""
     return [claim for claim in CLAIMS if not names or claim.name in names]
 
 
@@ -55,7 +55,7 @@ def note(result: Verified) -> None:
 
 
 def main() -> int:
-    """Do what was asked for; the exit code."""
+    """Measure the claims and print the table; returns the exit code."""
     options = arguments()
     if options.list:
         for claim in CLAIMS:

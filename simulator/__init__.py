@@ -10,11 +10,11 @@
             print(step.sample.time_s, step.sample.voltage_V)
 
 Parameters      an input file, or tables; `with_values`, `toml`
-run, Results    the command `heterode run`, and what it wrote; `load` reads an earlier run's
-prepare         a cell for a loop of your own; a `Prepared`, which yields a `Step` at a time
-Observer        whoever watches a run: `Recorder`, `Progress`, `Balances`, `Checkpoint`, or yours
+run, Results    the command `heterode run`, and what it wrote; `load` reads an earlier run's results
+prepare         a cell for a loop of your own: a `Prepared`, which yields one `Step` at a time
+Observer        watches a run: `Recorder`, `Progress`, `Balances`, `Checkpoint`, or one of your own
 
-All names load what they need when they are first used.
+Each name loads what it needs when it is first used.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 
 def __getattr__(name: str) -> Any:
-    """Load what is asked for: the command line starts without NumPy, pandas and DOLFINx."""
+    """Load a name on first use; the command line starts without NumPy, pandas and DOLFINx."""
     if name not in _HOME_OF:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)

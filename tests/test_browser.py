@@ -74,7 +74,7 @@ def test_all_is_there_without_a_network(seen: dict, screen: str) -> None:
 
 
 def test_a_page_that_is_too_wide_is_noticed(page: Path, tmp_path: Path) -> None:
-    """The negative twin."""
+    """The negative control."""
     wide = tmp_path / "wide.html"
     html = page.read_text(encoding="utf-8")
     added = '<p style="white-space: nowrap">' + "far too wide " * 60 + "</p></main>"

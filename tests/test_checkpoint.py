@@ -97,7 +97,7 @@ def test_every_damage_is_detected(tmp_path: Path) -> None:
 
 
 def test_hdf5_alone_does_not_notice() -> None:
-    """The negative twin: without the checksum, changed numbers would be read as if right."""
+    """The negative control: without the checksum, changed numbers would be read as if right."""
     body = bytearray(encode(small())[512:])
     place = bytes(body).rindex(np.float64(49.0).tobytes())
     body[place + 6] ^= 4
@@ -335,7 +335,7 @@ def test_stages(tmp_path: Path, under_way: ResultsFolder, parameters: Parameters
 def test_results_whose_checkpoints_are_gone_are_not_replaced(
     status: Literal["stopped", "running"], under_way: ResultsFolder, parameters: Parameters
 ) -> None:
-    """A run that was killed before its first checkpoint begins anew; no other does."""
+    """A run that was killed before its first checkpoint starts again; no other does."""
     Manifest(under_way.manifest, read_manifest(under_way.manifest)).finish(status, "")
     shutil.rmtree(under_way.checkpoint)
     before = contents(under_way.path)

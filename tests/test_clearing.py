@@ -302,7 +302,7 @@ def test_a_whole_run_again(
     assert (out / "report" / "voltage.yours.png").read_bytes() == b"with my arrow"
     err = capsys.readouterr().err
     assert "voltage.yours.png" in err
-    assert ("begins anew" in err) == (how == "--resume")
+    assert ("starts again" in err) == (how == "--resume")
 
 
 @pytest.mark.parametrize("how", ["--overwrite", "--resume"])

@@ -249,7 +249,7 @@ def test_killed_compilation_is_repeated(ranks: int, tmp_path: Path) -> None:
     assert compile_form(tmp_path, ranks=ranks).returncode == 0
     (mark,) = tmp_path.rglob("*.c.cached")
     mark.unlink()
-    # The negative twin: DOLFINx alone waits for a result that will never come.
+    # The negative control: DOLFINx alone waits for a result that will never come.
     twin = compile_form(tmp_path, "plainly", ranks=ranks)
     assert twin.returncode != 0
     assert "JIT compilation timed out" in twin.stderr

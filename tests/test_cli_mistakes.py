@@ -224,7 +224,7 @@ def test_there_are_enough() -> None:
 def test_without_the_mistake_the_same_arguments_work(
     place: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # The negative twin of "nothing is written": the listing does notice a run.
+    # The negative control of "nothing is written": the listing does notice a run.
     before = listing(place)
     assert main([*short_run("charge at C/2 for 1 min"), "--out", "out", "--quiet"]) == 0
     assert capsys.readouterr() == ("", "")

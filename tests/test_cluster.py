@@ -163,11 +163,11 @@ def test_a_second_signal_does_not_reach_the_run(submit: Callable[..., Job]) -> N
     assert job.requeued()
 
 
-def twin(tmp_path: Path, old: str, new: str) -> Path:
+def damaged_script(tmp_path: Path, old: str, new: str) -> Path:
     """The script with one line changed, for tests that must then fail."""
     text = SBATCH.read_text()
     assert text.count(old) == 1
-    path = tmp_path / "twin.sbatch"
+    path = tmp_path / "damaged.sbatch"
     path.write_text(text.replace(old, new))
     return path
 
@@ -175,7 +175,7 @@ def twin(tmp_path: Path, old: str, new: str) -> Path:
 def test_passed_on_twice_the_signal_would_cost_the_checkpoint(
     submit: Callable[..., Job], tmp_path: Path
 ) -> None:
-    changed = twin(tmp_path, "    ((told == 0)) || return 0\n", "")
+    changed = damaged_script(tmp_path, "    ((sent == 0)) || return 0\n", "")
     job = submit(script=changed, CHECKPOINT="awaited").until("ready").signalled().until("signal")
     # It never comes to write its checkpoint: the second signal ended it.
     job.signalled().ended()
@@ -185,7 +185,7 @@ def test_passed_on_twice_the_signal_would_cost_the_checkpoint(
 def test_without_waiting_on_the_code_would_be_wrong(
     submit: Callable[..., Job], tmp_path: Path
 ) -> None:
-    changed = twin(tmp_path, "((woken)) || break", "break")
+    changed = damaged_script(tmp_path, "((woken)) || break", "break")
     job = submit(script=changed, CHECKPOINT="awaited").until("ready").signalled()
     job.process.wait(PATIENCE)
     assert job.saves().ended()[0] == 138

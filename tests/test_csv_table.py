@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from helpers.commands import environment
+from helpers.surroundings import PATIENCE
 from heterode.base.csv_table import read_csv_table
 from heterode.base.csv_text import LONGEST_LINE, SHOWN, TableError
 from heterode.base.errors import InputError
@@ -244,7 +245,7 @@ def test_the_heading_may_be_a_comment_above_decimal_commas(tmp_path: Path) -> No
 
 
 def test_decimals_that_cannot_be_thousands_are_taken(tmp_path: Path) -> None:
-    """The negative twin of the refusals."""
+    """The negative control of the refusals."""
     path = tmp_path / "t.csv"
     for text, first in (
         ("a\tb\n1,234\t2\n0,500\t3\n", [1.234, 0.5]),
@@ -323,7 +324,7 @@ def test_a_pipe_is_not_waited_for_by_a_command(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe.csv")
     words = [sys.executable, "-m", "heterode", "dielectric", "pipe.csv", "--out", "out"]
     done = subprocess.run(
-        words, env=environment(), cwd=tmp_path, capture_output=True, text=True, timeout=120
+        words, env=environment(), cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE
     )
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
@@ -369,7 +370,7 @@ def test_no_message_shows_more_than_a_little_of_the_first_line(
 
 
 def test_the_columns_a_user_gave_are_shown_up_to_a_length(tmp_path: Path) -> None:
-    """The negative twin: what is no secret helps."""
+    """The negative control: what is no secret helps."""
     path = tmp_path / "t.csv"
     path.write_text("a;bc;" + "d" * 100 + "\n1;2;3\n")
     with pytest.raises(TableError) as caught:

@@ -1,4 +1,4 @@
-"""The interface's double layer: relaxation, balances, Jacobian; each beside a twin that fails."""
+"""The interface's double layer: relaxation, balances, Jacobian; each with a control that fails."""
 
 from __future__ import annotations
 

@@ -89,7 +89,7 @@ def test_a_mesh_that_nobody_could_wait_for_is_refused(
 
 
 def test_large_meshes_are_not_refused() -> None:
-    """The negative twin: 8 million unknowns, as clusters solve."""
+    """The negative control: 8 million unknowns, as clusters solve."""
     large = load_parameters(PRESET, ["geometry.particles=30000"])
     assert expected_unknowns(large) > 5e6
     refuse_endless(large)
@@ -303,7 +303,7 @@ def test_practically_endless_runs_are_warned_of_with_their_steps(values: dict[st
     steps = expected_steps(parameters)
     assert float(told[1].replace(" ", "")) == pytest.approx(steps, rel=0.06)
     assert steps > 100_000
-    # The negative twin: the same without them.
+    # The negative control: the same without them.
     assert unfit(load(), 1000, 1, "direct", None, limits) == []
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from helpers.commands import environment, short_run
 from helpers.paths import PRESET, ROOT
+from helpers.surroundings import PATIENCE
 from heterode.base.errors import LONGEST_LINE, CompileError, InputError, ResumeError, one_line
 from heterode.base.ranks import is_agreed, on_root, together
 from heterode.base.reading import check_regular, read_regular
@@ -149,7 +150,7 @@ def without(module: str, *arguments: str | Path, cwd: Path) -> subprocess.Comple
     )
     words = [sys.executable, "-c", script, *map(str, arguments)]
     return subprocess.run(
-        words, cwd=cwd, env=environment(), capture_output=True, text=True, timeout=120
+        words, cwd=cwd, env=environment(), capture_output=True, text=True, timeout=PATIENCE
     )
 
 
@@ -183,7 +184,7 @@ def shell(line: str, cwd: Path, **env: str) -> subprocess.CompletedProcess[str]:
         capture_output=True,
         text=True,
         errors="replace",
-        timeout=120,
+        timeout=PATIENCE,
     )
 
 
@@ -302,6 +303,6 @@ def test_code_of_ranks_that_a_signal_ended(
         assert process.stdout.readline() == "ready\n"
         if number is not None:
             process.send_signal(number)
-            process.wait(timeout=60)
-        _, err = process.communicate(timeout=60)
+            process.wait(timeout=PATIENCE)
+        _, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, err) == (code, "")

@@ -131,7 +131,7 @@ def test_those_that_react_first_are_known() -> None:
     share = over_their_mean(np.ones(3), one_by_one)
     at = int(np.abs(mean - 0.8).argmin())
     assert share[at] == pytest.approx([0.0, 3.0, 0.0], abs=1e-6)
-    # The negative twin: particles that react together cannot be told apart.
+    # The negative control: particles that react together cannot be told apart.
     together = np.ones((61, 3)) * [1.0, 2.0, 3.0]
     assert np.ptp(order_of_reaction(mean, together)) < 1e-12
     assert participation(np.ones(3), np.ones((61, 3))).min() == pytest.approx(1.0)
@@ -170,7 +170,7 @@ def test_weighted_quantiles_count_weights() -> None:
     median = weighted_quantiles(values, weight, (0.5,))
     assert median.shape == (1, 1)
     assert median[0, 0] == pytest.approx(2.0, abs=1e-2)
-    # The negative twin: without weights the outlier draws it up.
+    # The negative control: without weights the outlier draws it up.
     assert weighted_quantiles(values, np.ones(4), (0.5,))[0, 0] == pytest.approx(2.5)
 
 
@@ -198,7 +198,7 @@ def test_the_law_is_that_of_the_draws(restriction: str, scale: float) -> None:
     # Kolmogorov's bound at 0.1 %. Factors of one run share their largest value, which scatters by
     # 1.28/(k ln N) = 14 %: a seventh of that is left over 40 runs.
     assert gap < 1.95 / np.sqrt(drawn.size) + (0.02 if restriction == "rescale" else 0.0)
-    # The negative twin: another shape is noticed.
+    # The negative control: another shape is noticed.
     wrong = RestrictedWeibull(2.5, scale, minimum, restriction).cumulative(at, count)
     assert np.abs(share - wrong).max() > 0.08
 
@@ -221,7 +221,7 @@ def test_a_profile_is_the_field_over_the_distance() -> None:
     profile = radial_profile(distance, 0.2 + 0.03 * distance**2)
     np.testing.assert_allclose(profile.mean, 0.2 + 0.03 * profile.radius_um**2, atol=3e-3)
     assert np.all(profile.largest - profile.least < 0.08)
-    # The negative twin: values that do not go with the distance have a wide band, no slope.
+    # The negative control: values that do not go with the distance have a wide band, no slope.
     shuffled = np.random.default_rng(4).permutation(0.2 + 0.03 * distance**2)
     flat = radial_profile(distance, shuffled)
     assert np.all((flat.largest - flat.least)[2:] > 0.3)

@@ -17,7 +17,9 @@ from helpers.heterogeneity_cases import exponential_marks, field, packing
 from helpers.surroundings import PATIENCE
 from heterode.base.errors import InputError
 from heterode.heterogeneity import Heterogeneity, MarkedPoints, Settings, analyse
+from heterode.heterogeneity.clusters import cluster_curve
 from heterode.heterogeneity.compiled import compiled
+from heterode.heterogeneity.correlogram import correlogram
 
 QUICK = Settings(permutations=39, seeds=2, ladder=(4, 10, 30, 100, 400), grid=32, max_um=30.0)
 
@@ -79,6 +81,31 @@ def test_tables_hold_the_curves() -> None:
 def test_same_numbers_from_the_same_seed() -> None:
     again = run.__wrapped__()
     assert again.as_dict() == run().as_dict()
+
+
+@pytest.mark.parametrize("exchanged", [False, True])
+def test_what_is_added_shifts_no_stream(exchanged: bool) -> None:
+    """Pairs draw from the first child of the generator and clusters from the second, for ever."""
+    found, children = run(), np.random.default_rng(0).spawn(2)
+    pairs, clusters = reversed(children) if exchanged else children
+    alone = correlogram(
+        found.fields,
+        QUICK.edges_um(found.fields),
+        permutations=QUICK.permutations,
+        rng=pairs,
+        min_pairs=QUICK.min_pairs,
+        rank_pairs_cap=QUICK.rank_pairs_cap,
+    )
+    curve = cluster_curve(
+        found.fields,
+        ladder=QUICK.ladder,
+        seeds=QUICK.seeds,
+        permutations=QUICK.permutations,
+        rng=clusters,
+    )
+    same_pairs = np.array_equal(alone.pearson.envelope, found.correlogram.pearson.envelope)
+    same_clusters = np.array_equal(curve.sd_by_seed, found.curve.sd_by_seed)
+    assert (same_pairs, same_clusters) == (not exchanged, not exchanged)
 
 
 def test_structure_and_its_absence_are_told_apart() -> None:

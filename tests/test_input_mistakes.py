@@ -507,7 +507,7 @@ def test_mistake_in_the_file(name, tmp_path):
 
 
 def test_unedited_file_loads(tmp_path):
-    """The negative twin of all the above: without an edit there is no mistake to report."""
+    """The negative control of all the above: without an edit there is no mistake to report."""
     assert load_parameters(write(tmp_path)).title.startswith("Preset")
 
 
@@ -559,7 +559,7 @@ def test_all_missing_keys_are_named_at_once(tmp_path):
     for key in keys:
         assert f".{key}" in text
     assert text.count(" missing") == 2, text
-    # The negative twin: one that is there is not named.
+    # The negative control: one that is there is not named.
     assert "separator_thickness" not in text
 
 

@@ -284,7 +284,7 @@ FILES: dict[str, tuple[Callable[[Path], Path], str]] = {
 
 
 def test_labels_scaled_to_the_nearest_number_are_taken(tmp_path: Path) -> None:
-    """The negative twin of those that were scaled with interpolation."""
+    """The negative control of those that were scaled with interpolation."""
     path = _scaled(0.5, Image.Resampling.NEAREST)(tmp_path)
     assert len(read_label_image(path, (0.2,)).numbers) == 4
 

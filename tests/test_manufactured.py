@@ -66,7 +66,7 @@ def test_voltage_at_given_current_and_current_at_given_voltage_converge() -> Non
     assert orders(current_errors)[-1] == pytest.approx(2.0, abs=0.15), current_errors
 
 
-# -- negative twins -------------------------------------------------------------------------
+# -- negative controls -------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -143,7 +143,7 @@ def test_a_table_is_followed_exactly(how: str, current, drive: Path) -> None:
 
 
 def test_without_legs_steps_lead_across_rows(drive: Path, monkeypatch) -> None:
-    """The negative twin."""
+    """The negative control."""
 
     class Interpolated:
         def __init__(self, area: float) -> None:
@@ -224,7 +224,7 @@ def test_a_titration_relaxes_between_its_pulses() -> None:
 
 
 def test_without_time_to_relax_it_does_not() -> None:
-    """The negative twin: rests of five seconds."""
+    """The negative control: rests of five seconds."""
     pulses, rests = overpotentials(run("gitt: charge at C/2 for 10 min, rest for 5 s, until 4.1 V"))
     assert not np.all(rests < RELAXED * pulses[: len(rests)])
 
@@ -276,7 +276,7 @@ def test_cut_offs_are_met(name: str) -> None:
         found = run(text)
     finally:
         marching._locate = twin
-    # The negative twin: not located, it is overshot.
+    # The negative control: not located, it is overshot.
     assert value(found.model, found.steps[-1].state) != pytest.approx(wanted, rel=1e-4)
 
 
@@ -361,6 +361,6 @@ def test_steps_stop_on_their_way_and_go_on() -> None:
     assert min(at_stops) == 3
     plain = run(*steps, overrides=(quick,))
     assert plain.ends[-1].state.time == pytest.approx(found.ends[-1].state.time, rel=1e-4)
-    # The negative twin: without stops no time step ends there.
+    # The negative control: without stops no time step ends there.
     for voltage in (3.9, 4.0):
         assert min(abs(s.state.V - voltage) for s in plain.steps) > 1e-4

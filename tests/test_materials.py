@@ -1,4 +1,4 @@
-"""Material functions against the values their sources state; beside each, a twin that must fail."""
+"""Material functions against the values in their sources, each with a control that must fail."""
 
 import numpy as np
 import pytest
@@ -109,7 +109,7 @@ def test_colclasure_at_checkpoints():
     x = np.array(list(COLCLASURE))
     D = diffusivity_of_fraction("colclasure_nmc532")(x, T0)
     np.testing.assert_allclose(D, list(COLCLASURE.values()), rtol=0.03)
-    # Twin: without the Arrhenius factor (303.15 K instead of 298.15 K) the check must fail.
+    # Negative control: without the Arrhenius factor (303.15 K, not 298.15 K) the check must fail.
     warm = diffusivity_of_fraction("colclasure_nmc532")(x, 303.15)
     assert np.abs(warm / list(COLCLASURE.values()) - 1).min() > 0.1
 
@@ -167,7 +167,7 @@ def test_electrolyte_at_one_molar(name):
 
 @pytest.mark.parametrize("name", sorted(AT_ONE_MOLAR))
 def test_checkpoint_notices_mol_per_litre(name):
-    """Twin: a concentration handed over in mol/l is three decades off and must not pass."""
+    """Negative control: a concentration given in mol/l is three decades off and must not pass."""
     wrong = properties(name, 1.0) / AT_ONE_MOLAR[name] - 1
     assert abs(wrong[0]) > 0.2
     assert abs(wrong[1]) > 0.5
@@ -256,7 +256,7 @@ def test_constant_transference_is_a_float():
 def test_lithium_metal():
     assert lithium_metal_exchange_current(1000.0) == pytest.approx(70.6, rel=1e-3)
     assert lithium_metal_exchange_current(np.array([-1.0, 0.0])).tolist() == [0.0, 0.0]
-    # Twin: with the exponents exchanged the checkpoint would miss by a factor of 5.7.
+    # Negative control: with the exponents exchanged the checkpoint would miss by a factor of 5.7.
     wrong = 3.5e-8 * FARADAY * 76923.0**0.3 * 1000.0**0.7
     assert abs(wrong / 70.6 - 1) > 0.5
 

@@ -297,7 +297,7 @@ def test_lithium_is_shown_or_what_has_left_in_the_same_colours() -> None:
         assert left.colours(1.0 - x) == pytest.approx(View().colours(x), abs=0.02)
     red, green, blue, _ = View().colours(1.0)
     assert min(red, green) > 0.85 > 0.3 > blue
-    # The negative twin: the map is not the same backwards.
+    # The negative control: the map is not the same backwards.
     assert View().colours(0.9) != pytest.approx(left.colours(0.9), abs=0.2)
 
 
@@ -341,7 +341,7 @@ def test_a_cut_surface_has_the_field_of_the_solid(spheres: FieldGrid, cut: Cut) 
     expected = 2 * points[:, 0] - points[:, 1] + 0.5 * points[:, 2]
     drawn = surface.values(2 * x - y + 0.5 * z)
     np.testing.assert_allclose(drawn, expected, atol=1e-4)
-    # The negative twin: with the weights in another order it is another field.
+    # The negative control: with the weights in another order it is another field.
     twisted = replace(surface, weight=surface.weight[:, ::-1])
     assert np.abs(twisted.values(2 * x - y + 0.5 * z) - expected).max() > 0.1
 

@@ -239,7 +239,7 @@ def test_all_bits_of_the_type_say_nothing_of_the_camera(tmp_path: Path) -> None:
 
 
 def test_full_scale_is_that_of_the_type_where_counts_show_it(tmp_path: Path) -> None:
-    """The negative twin: nothing is asked of pictures that use their bits."""
+    """The negative control: nothing is asked of pictures that use their bits."""
     found = read_micrograph(write(tmp_path / "a.tif", RGB, photometric="rgb"), 0.1)
     assert (found.bits, found.notes) == (None, ())
     np.testing.assert_allclose(found.intensity(), RGB / 65535.0, rtol=1e-6)

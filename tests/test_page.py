@@ -175,7 +175,7 @@ def test_it_says_what_a_reader_needs(drawn: ResultsFolder) -> None:
 def test_the_run_can_be_run_again_from_it(drawn: ResultsFolder) -> None:
     again = load_parameters(drawn.report / "parameters.toml")
     assert again.to_si_dict() == read_manifest(drawn.manifest)["parameters"]
-    # The negative twin: what was overridden matters.
+    # The negative control: what was overridden matters.
     assert load_parameters(PRESET).to_si_dict() != again.to_si_dict()
 
 

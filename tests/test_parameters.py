@@ -14,7 +14,7 @@ from helpers.paths import PARAMS
 from heterode.base.errors import InputError
 from heterode.parameters import Parameters, load_parameters
 from heterode.runs.description import describe, describe_parameters
-from heterode.runs.resuming import compare
+from heterode.runs.resuming import refuse_other_parameters
 
 FILES = sorted(PARAMS.glob("*.toml"))
 
@@ -193,10 +193,10 @@ def test_a_table_of_the_exchange_current_needs_no_rate_constant(tmp_path):
     assert kept["stoichiometry"] == [0.3, 0.9]
     assert kept["exchange_current_A_m2"] == [5.0, 2.0]
     assert "exchange_current_table" in "\n".join(describe_parameters(p))
-    compare(tmp_path, plain, p)
+    refuse_other_parameters(tmp_path, plain, p)
     table.write_text("exchange_current_A_m2,stoichiometry\n2,0.9\n4,0.3\n")
     with pytest.raises(InputError, match=r"exchange_current_table\.exchange_current_A_m2"):
-        compare(tmp_path, plain, load_parameters(tmp_path / "demo.toml"))
+        refuse_other_parameters(tmp_path, plain, load_parameters(tmp_path / "demo.toml"))
 
 
 def test_constant_electrolyte():
@@ -277,4 +277,4 @@ def test_a_section_that_appears_is_a_change(tmp_path):
     before = load_parameters(PARAMS / "nmc532.toml").to_si_dict()
     p = load_parameters(PARAMS / "nmc532.toml", ["penalty.conditioning.rule=uniform"])
     with pytest.raises(InputError, match=r"penalty\.conditioning = given"):
-        compare(tmp_path, before, p)
+        refuse_other_parameters(tmp_path, before, p)

@@ -1,6 +1,6 @@
 """The numbers that decide whether a result is right: analytic limits and balances.
 
-Each check stands beside a negative twin, in which one thing is wrong and the check must fail.
+Each check stands beside a negative control, in which one thing is wrong and the check must fail.
 """
 
 from __future__ import annotations

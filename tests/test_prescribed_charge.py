@@ -1,7 +1,7 @@
 """What passes is what the protocol prescribes: tables to their exact integral, steps, powers.
 
-The twins give each time step the current at its end, as the time scheme alone would have it; then
-the charge is another at any tolerance, and the balance says so.
+In the negative controls each time step has the current at its end, as the time scheme alone would
+have it. The charge is then wrong at any tolerance, and the balance shows it.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def currents_at_the_ends(patching: pytest.MonkeyPatch) -> None:
-    """The rule of the twins: of the current at the end of each step, its mean over none."""
+    """The rule of the controls: the current at the end of each step, its mean over no step."""
 
     def over(self, scheme, times) -> ConstantCurrent:
         end, short = times[0], 1e-7
@@ -117,7 +117,7 @@ def test_a_table_passes_its_integral(name: str, stepwise: bool) -> None:
 def test_with_the_currents_at_the_ends_it_does_not(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The negative twin."""
+    """The negative control."""
     currents_at_the_ends(monkeypatch)
     times, currents = TABLES[name]
     found = Followed(times, currents)
@@ -190,7 +190,7 @@ def test_constant_steps_pass_what_they_prescribe(monkeypatch: pytest.MonkeyPatch
     # All of it was compared: the charge of one step, the energy of another.
     wanted = 20 * 120 * model.mesh.collector_area
     assert balances.memory["prescribed"]["energy"] == pytest.approx(wanted, rel=1e-9)
-    # The twin: a power that is met to one part in a thousand.
+    # Negative control: a power that is met to one part in a thousand.
     call = "heterode.solver.time.terminal.ConstantPower.__call__"
     monkeypatch.setattr(call, lambda self, V, I: (V * I - 1.001 * self.power, I, V))
     assert balances_of_a_run().as_dict()["prescribed_charge"] == pytest.approx(1e-3, rel=0.01)
@@ -210,7 +210,7 @@ def test_a_voltage_held_prescribes_nothing() -> None:
 
 
 def mean_of_the_step(self, scheme, times) -> ConstantCurrent:
-    """The rule of the twin: exact charges for the scheme of order one alone."""
+    """The rule of the control: exact charges for the scheme of order one alone."""
     return ConstantCurrent(self.passed(times[1], times[0]) / (times[0] - times[1]))
 
 

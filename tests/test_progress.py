@@ -10,8 +10,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from heterode.progress import Display, Journey, progress_line, simulated_time, wall_time
-from heterode.progress.panel import course
+from heterode.progress import Course, Display, progress_line, simulated_time, wall_time
+from heterode.progress.panel import sparkline
 from heterode.protocol import Group, parse_item, parse_steps
 from heterode.results import Sample
 
@@ -142,10 +142,10 @@ def test_a_terminal_that_cannot_move_its_cursor_gets_lines(
 
 
 def test_a_course_runs_from_low_to_high() -> None:
-    assert course([1.0, 2.0, 3.0], 10) == "▁▅█"
-    assert course([5.0] * 4, 3) == "▁▁▁"
-    assert course(list(range(1000)), 8) == "▁▂▃▄▅▆▇█"
-    assert course([1.0], 8, "") == ""
+    assert sparkline([1.0, 2.0, 3.0], 10) == "▁▅█"
+    assert sparkline([5.0] * 4, 3) == "▁▁▁"
+    assert sparkline(list(range(1000)), 8) == "▁▂▃▄▅▆▇█"
+    assert sparkline([1.0], 8, "") == ""
 
 
 def test_a_log_gets_a_line_per_tenth() -> None:
@@ -223,20 +223,20 @@ def test_times_read_naturally() -> None:
     ]
 
 
-class TestJourney:
+class TestCourse:
     """Share of a protocol that is done."""
 
     STEPS = parse_steps(["charge at C/10 until 4.5 V", "rest for 1 h"])
 
-    def at(self, step, mean, of_duration=None, journey=None):
-        journey = journey or Journey(self.STEPS, lambda voltage: 0.0 * voltage + 0.25)
+    def at(self, step, mean, of_duration=None, course=None):
+        course = course or Course(self.STEPS, lambda voltage: 0.0 * voltage + 0.25)
         sample = replace(SAMPLE, step=step, lithium_fraction_mean=mean)
-        return journey, journey.fraction_done(sample, of_duration)
+        return course, course.fraction_done(sample, of_duration)
 
     def test_follows_the_lithium_fraction_to_a_voltage(self):
-        journey, begin = self.at(0, 0.85)
-        _, middle = self.at(0, 0.55, journey=journey)
-        _, end = self.at(0, 0.2, journey=journey)
+        course, begin = self.at(0, 0.85)
+        _, middle = self.at(0, 0.55, course=course)
+        _, end = self.at(0, 0.2, course=course)
         assert (begin, middle, end) == (0.0, pytest.approx(0.25), 0.5)
 
     def test_follows_the_duration_of_a_rest(self):
@@ -244,7 +244,7 @@ class TestJourney:
 
     def test_repeats_count_as_often_as_they_run(self):
         protocol = Group((*self.STEPS, Group(self.STEPS, 2)), 2)
-        journey = Journey(protocol, lambda voltage: 0.0 * voltage + 0.25)
+        course = Course(protocol, lambda voltage: 0.0 * voltage + 0.25)
         sample = replace(SAMPLE, step=9)
         for place, done in [
             (((0, 0),), 0.5),
@@ -253,18 +253,18 @@ class TestJourney:
             (((2, 0), (1, 1)), 5.5),
             (((2, 1), (1, 1)), 11.5),
         ]:
-            assert journey.fraction_done(sample, 0.5, place) == pytest.approx(done / 12)
+            assert course.fraction_done(sample, 0.5, place) == pytest.approx(done / 12)
 
     def test_a_titration_counts_its_way_as_a_whole(self):
         gitt = parse_item("gitt: charge at C/20 for 10 min, rest for 1 h, until 4.5 V")
-        journey = Journey([*self.STEPS, gitt], lambda voltage: 0.0 * voltage + 0.25)
+        course = Course([*self.STEPS, gitt], lambda voltage: 0.0 * voltage + 0.25)
         places = [((2, 0), (0, 0)), ((2, 0), (1, 7)), ((2, 0), (0, 30))]
         found = []
         for number, (place, mean) in enumerate(zip(places, (0.85, 0.55, 0.25), strict=True)):
             sample = replace(SAMPLE, step=number, lithium_fraction_mean=mean)
-            found.append(journey.fraction_done(sample, 0.9, place))
-            # What a resumed run is told of its journey.
-            journey.recall(json.loads(json.dumps(journey.memory)))
+            found.append(course.fraction_done(sample, 0.9, place))
+            # What a resumed run is told of its course.
+            course.recall(json.loads(json.dumps(course.memory)))
         assert found == pytest.approx([2 / 3, 5 / 6, 1.0])
 
     def test_is_unknown_where_nothing_tells(self):

@@ -128,7 +128,7 @@ def test_a_cell_s_current_is_said_with_sign_and_area(tmp_path: Path) -> None:
 
 
 def test_a_good_table_is_found_beside_the_file(tmp_path: Path) -> None:
-    """The negative twin, and that the path is relative to the parameter file, in groups too."""
+    """The negative control, and that the path is relative to the parameter file, in groups too."""
     steps = 'steps = ["follow drive.csv", { repeat = 2, steps = ["follow drive.csv stepwise"] }]'
     file = write(tmp_path, (line("steps"), steps))
     (tmp_path / "drive.csv").write_text(GOOD)
@@ -251,7 +251,7 @@ def test_mistake_in_a_protocol(name: str, tmp_path: Path) -> None:
 
 
 def test_the_same_without_a_mistake_loads(tmp_path: Path) -> None:
-    """The negative twin of all the above."""
+    """The negative control of all the above."""
     edit = (
         'stops = ["4.0 V", "4.2 V"]\nrepeat = 2\nsteps = ["charge at C/2 until x = 0.5", '
         '{ repeat = 2, steps = ["rest for 1 h", { repeat = 2, steps = ["rest for 1 h"] }] }, '

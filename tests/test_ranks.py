@@ -132,7 +132,7 @@ def test_a_second_run_by_the_direct_solver_is_the_same_but_for_rounding(tmp_path
 
 
 def test_another_run_is_told_apart(run_on: Callable[..., Written]) -> None:
-    """The negative twin: other penalties violate every bound."""
+    """The negative control: other penalties violate every bound."""
     one = run_on("five discs", 1)
     other = run_on("five discs", 2, "--set", "seeds.penalty=2")
     assert one.table != other.table

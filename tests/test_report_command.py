@@ -30,6 +30,8 @@ from heterode.points.csv_points import read_table
 from heterode.points.evolution import evenly_charged, evolution
 from heterode.points.run import find_instant, parse_instant, read_run_particles
 from heterode.reporting.ended import brief_heterogeneity, finish_report
+from heterode.reporting.heterogeneity import report_outputs
+from heterode.reporting.request import Request
 from heterode.results.manifest import Manifest
 from heterode.results.written import RECORD
 from heterode.viewing.evolution import evolution_figure
@@ -138,6 +140,10 @@ def test_a_results_folder(
         "evolution.png",
         *(f"heterogeneity_{name}.csv" for name in TABLES),
     }
+    # Looked at for a user's files before anything is computed.
+    assert {
+        path.name for path in report_outputs(place, Request(Settings()), evolution=True)
+    } == files - {RECORD}
     assert out.startswith("discs, ")
     assert "L*" in out
     assert all(name in out for name in files - {RECORD})

@@ -166,7 +166,7 @@ def forget_the_past(patch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_past_must_be_restored(unbroken: Path, tmp_path: Path) -> None:
-    """The negative twin: with less of it, the comparison fails."""
+    """The negative control: with less of it, the comparison fails."""
     found = difference(unbroken, resumed_at(30, tmp_path / "out", arguments(), forget_the_past))
     print(f"{found:.1e}")
     assert found > TOLERANCE

@@ -170,7 +170,7 @@ def first_capacity(rows) -> int:
 def test_the_position_must_be_restored(
     changes: dict, row: Callable, unbroken: Path, folder: Path, tmp_path: Path
 ) -> None:
-    """The negative twins: the charge it began with, the pass, and the step's length at a row."""
+    """The negative controls: the charge it began with, the pass, and the step's length at a row."""
     at, out = row(read_history(unbroken)), tmp_path / "out"
     found = difference(unbroken, resumed_at(at, out, arguments(folder), forgetting(**changes)))
     print(f"{found:.1e}")
@@ -223,7 +223,7 @@ def test_penalties_change_with_the_cycle_and_resumed_runs_find_them(tmp_path: Pa
     rows, without = read_history(whole), read_history(plain)
     first, later = rows["cycle"] == 0, rows["cycle"] == 1
     assert rows[first].equals(without[without["cycle"] == 0])
-    # The twin: without the rule the second cycle goes on as the first.
+    # Negative control: without the rule the second cycle goes on as the first.
     assert (
         abs(rows[later]["voltage_V"].iloc[3] - without[without["cycle"] == 1]["voltage_V"].iloc[3])
         > 1e-3

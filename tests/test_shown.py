@@ -288,7 +288,7 @@ def test_report_of_a_run_and_page_are_those_of_the_command(
     for part in ("correlogram", "variogram", "clusters", "scale", "seed", "settings"):
         assert own[part] == again[part], part
     assert "199 times, seed 1" in page.read_text(encoding="utf-8")
-    # The negative twin: with another seed it is another report, and the page shows it.
+    # The negative control: with another seed it is another report, and the page shows it.
     assert main([*plain, "--permutations", "39", "--seed", "4"]) == 0
     other = json.loads((made.report / "heterogeneity.json").read_text())
     assert other["clusters"]["mean"] != own["clusters"]["mean"]
@@ -324,7 +324,7 @@ def test_without_a_p_value_the_reason_is_given(
     assert not any("nan" in text for text in words)
     assert main(["report", table, "--out", str(out), "--permutations", "0"]) == 0
     assert "no values were shuffled" in capsys.readouterr().out
-    # The negative twin: with more particles there is one.
+    # The negative control: with more particles there is one.
     more = ["report", str(some_table(tmp_path)), "--out", str(out), "--permutations", "39"]
     assert main(more) == 0
     assert "pairs against chance: p = 0" in capsys.readouterr().out
@@ -393,7 +393,7 @@ def test_outlines_and_channels_differ_for_all_eyes(eyes: str) -> None:
 
 
 def test_green_and_orange_are_one_colour_to_some() -> None:
-    """The negative twin: what the outlines were."""
+    """The negative control: what the outlines were."""
     green, orange = (0.0, 220 / 255, 70 / 255), (1.0, 150 / 255, 40 / 255)
     assert distance(green, orange, "deuteranopia") < 5.0 < distance(green, orange, "all")
 
@@ -501,7 +501,7 @@ def test_legends_lie_on_nothing(folder: ResultsFolder, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("scale", ["linear", "log"])
 def test_a_legend_on_a_curve_is_noticed_and_moved(scale: str) -> None:
-    """The negative twin, and the mend."""
+    """The negative control, and the mend."""
     for mended in (False, True):
         figure = style.new_figure(3.0, 2.4)
         axes = figure.subplots()

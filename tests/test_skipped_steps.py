@@ -14,6 +14,7 @@ from helpers.broken_runs import broken_at
 from helpers.commands import command, environment, short_run
 from helpers.marched import Run, run
 from helpers.same_run import difference
+from helpers.surroundings import PATIENCE
 from heterode.base.errors import InputError, SolveError
 from heterode.cli import main
 from heterode.protocol import Group, parse_item
@@ -280,7 +281,7 @@ def test_a_jump_beyond_the_end_that_cannot_be_solved_is_skipped(monkeypatch) -> 
 
 
 def test_a_step_that_cannot_be_solved_fails_where_its_end_is_far(monkeypatch) -> None:
-    """The negative twins: an end that no jump meets, and a voltage held."""
+    """The negative controls: an end that no jump meets, and a voltage held."""
     no_first_steps(monkeypatch, 0.0)
     with pytest.raises(SolveError, match="diverged"):
         run("rest for 1 s", "charge at 1C until 4.5 V")
@@ -352,7 +353,7 @@ def test_a_stop_that_a_jump_leads_across_is_said_and_listed(
     assert entry == {**wanted, "after_V": after["voltage_V"]}
     assert manifest["left_out_stop_count"] == 1
     assert "stop at 3.54 V left out: the jump of the current where step 1" in said
-    # The negative twins: what lies on the way is met, and what lies behind is neither.
+    # The negative controls: what lies on the way is met, and what lies behind is neither.
     assert [path.name for path in (out / "stops").iterdir()] == ["01_3.95V.csv"]
     assert said.count("left out") == 1
     assert manifest["skipped_steps"] == []
@@ -416,7 +417,7 @@ def test_on_three_ranks_by_the_iterative_solver(tmp_path: Path) -> None:
         env=environment(),
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=PATIENCE,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""Where coating, separator and side walls lie: once, for figures, statistics and twins."""
+"""Where coating, separator and side walls lie: once, for figures, statistics and DFN models."""
 
 from __future__ import annotations
 

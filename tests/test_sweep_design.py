@@ -168,7 +168,7 @@ def test_a_control_without_penalties_runs_once_per_packing(tmp_path: Path) -> No
     assert len({run.id for run in found.runs}) == 8
     (remark,) = found.remarks
     assert remark.startswith("1 of 2 points (penalties = none) have 2 runs each, not 6: seeds")
-    # The negative twin: where all points have penalties there is nothing to say.
+    # The negative control: where all points have penalties there is nothing to say.
     assert plan(tmp_path, "[vary]\npenalty.shape = [1, 2]\n[seeds]\npenalty = 3").remarks == []
 
 

@@ -18,6 +18,7 @@ from scipy.interpolate import CubicSpline
 from helpers.cells import parameters
 from helpers.commands import Ended, command, environment, settings, short_run
 from helpers.paths import FIVE_DISCS, ROOT
+from helpers.surroundings import PATIENCE
 from heterode.base.errors import InputError
 from heterode.base.own_python import ScriptError
 from heterode.cli import main
@@ -74,7 +75,7 @@ def test_jumps_are_steep_and_known_to_the_solver() -> None:
         0,
         -3,
     ]
-    # Twin: straight lines through the rows pass another charge.
+    # Negative control: straight lines through the rows pass another charge.
     assert abs(np.trapezoid(columns[1], times) - 20) > 10
 
 
@@ -305,7 +306,7 @@ def test_compared_with_what_the_other_program_says(
     )
     assert (results / "report" / "twin.png").stat().st_size > 20_000
     texts = [axes.get_ylabel() for axes in counterpart_figure(table, "a", "b").axes]
-    assert texts == ["voltage / V", "run − twin / mV", "lithium fraction"]
+    assert texts == ["voltage / V", "run − model / mV", "lithium fraction"]
 
 
 def test_a_twin_that_ends_early_is_compared_as_far(
@@ -405,9 +406,9 @@ def test_equal_spheres_are_what_their_twin_says(tmp_path: Path, heterode: Hetero
     options = [part for text in (*SPHERES, steps) for part in ("--set", text)]
     options += settings(penalty__distribution="none", output__report="false")
     preset = ROOT / "params" / "cube_50.toml"
-    done = heterode("run", preset, *options, "--out", tmp_path / "run", "--quiet", timeout=900)
+    done = heterode("run", preset, *options, "--out", tmp_path / "run", "--quiet", timeout=PATIENCE)
     assert done.code == 0, done.err
-    twin = heterode("twin", tmp_path / "run", "--install", timeout=900)
+    twin = heterode("twin", tmp_path / "run", "--install", timeout=PATIENCE)
     assert twin.code == 0, twin.err
     found = json.loads((tmp_path / "run" / "report" / "twin.json").read_text())
     rms = found["comparison"]["rms voltage difference [mV]"]
@@ -440,9 +441,11 @@ def test_equal_discs_are_near_their_twin_and_penalties_lead_away(
             output__report="false",
         )
         preset = ROOT / "params" / "quickstart.toml"
-        done = heterode("run", preset, *options, "--out", tmp_path / name, "--quiet", timeout=900)
+        done = heterode(
+            "run", preset, *options, "--out", tmp_path / name, "--quiet", timeout=PATIENCE
+        )
         assert done.code == 0, done.err
-        twin = heterode("twin", tmp_path / name, "--install", timeout=900)
+        twin = heterode("twin", tmp_path / name, "--install", timeout=PATIENCE)
         assert twin.code == 0, twin.err
         found = json.loads((tmp_path / name / "report" / "twin.json").read_text())
         rms[name] = found["comparison"]["rms voltage difference [mV]"]

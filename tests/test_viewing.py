@@ -169,7 +169,7 @@ def test_the_area_is_the_charge_passed_and_needs_no_monotone_voltage() -> None:
     area = np.sum(np.diff(curve.voltage) * (curve.slope[1:] + curve.slope[:-1]) / 2)
     assert area == pytest.approx(2.0, rel=1e-4)
     assert np.abs(curve.slope - peak_slope(curve.voltage)).max() < 0.08 * peak_slope(3.8)
-    # The negative twin: difference quotients of neighbouring rows are useless here.
+    # The negative control: difference quotients of neighbouring rows are useless here.
     naive = np.diff(Q) / np.diff(V)
     assert np.abs(naive - peak_slope(V[:-1])).max() > peak_slope(3.8)
 

@@ -1,13 +1,14 @@
-"""A results folder of heterode in ParaView, ready coloured: a macro, and a script.
+"""A results folder of heterode in ParaView, readily coloured: a macro and a script.
 
-In ParaView: Macros > Import new macro, this file. Open any file of RESULTS/fields and start the
-macro: it loads the other domains, colours all of them over the whole run, and writes the time.
+In ParaView, choose Macros > Import new macro and this file. Open any file of RESULTS/fields and
+start the macro: it loads the other domains, colours all of them over the whole run, and shows the
+time.
 
     paraview --script=heterode.py           with HETERODE_RESULTS=RESULTS in the environment
     pvbatch heterode.py RESULTS [PICTURE]   a picture half-way, without a window
 
-Particles are shown by their lithium fraction; a 3D cell is cut open. Electrolyte and carbon are
-loaded, coloured by potential, and hidden: a click on the eye shows them.
+Particles are coloured by their lithium fraction; a 3D cell is cut open. Electrolyte and carbon are
+loaded, coloured by potential, and hidden; a click on the eye shows them.
 """
 
 import os
@@ -27,11 +28,11 @@ COLOURS = {
 }
 
 MOMENTS = 40
-"""How many times of a run are looked at for the range of the colours."""
+"""Number of times of a run that are read to determine the range of the colours."""
 
 
 def results_folder(arguments):
-    """The folder that the arguments, the environment or what is open in ParaView name."""
+    """Return the folder named by the arguments, the environment or what is open in ParaView."""
     if arguments:
         return arguments[0]
     if os.environ.get("HETERODE_RESULTS"):
@@ -47,7 +48,7 @@ def results_folder(arguments):
 
 
 def load(folder, domain):
-    """The reader of a domain; None where the folder has no such fields."""
+    """Return the reader of a domain; None if the folder has no such fields."""
     path = os.path.abspath(os.path.join(folder, "fields", domain + ".xdmf"))
     if not os.path.exists(path):
         return None
@@ -57,7 +58,7 @@ def load(folder, domain):
 
 
 def range_over_time(reader, field):
-    """Least and largest value of a field at points over the run, from at most MOMENTS of it."""
+    """Return smallest and largest value of a point field, from at most MOMENTS times of the run."""
     times = list(reader.TimestepValues) or [0.0]
     every = -(-len(times) // MOMENTS)
     ranges = []
@@ -72,7 +73,7 @@ def colour(source, view, domain, limits):
     field, colours, title = COLOURS[domain]
     shown = simple.Show(source, view)
     shown.SetRepresentationType("Surface")
-    # One range a field and domain: the potentials of electrolyte and carbon lie volts apart.
+    # Each domain has its own range: the potentials of electrolyte and carbon are volts apart.
     shown.UseSeparateColorMap = domain != "particles"
     simple.ColorBy(shown, ("POINTS", field), domain != "particles")
     table = simple.GetColorTransferFunction(field, shown, separate=domain != "particles")
@@ -91,7 +92,7 @@ def is_solid(source):
 
 
 def cut_open(reader):
-    """What lies behind the plane half-way across."""
+    """Return what lies behind the plane half-way across."""
     bounds = reader.GetDataInformation().GetBounds()
     clip = simple.Clip(registrationName="particles, cut open", Input=reader, ClipType="Plane")
     clip.ClipType.Origin = [(bounds[2 * k] + bounds[2 * k + 1]) / 2 for k in range(3)]
@@ -113,7 +114,7 @@ def show(folder):
         raise SystemExit(folder + " has no fields/particles.xdmf: is it a results folder?")
     scene = simple.GetAnimationScene()
     scene.UpdateAnimationUsingDataTimeSteps()
-    # Half-way particles differ most; the last time is a click away.
+    # Particles differ most half-way; the last time is a click away.
     times = list(readers["particles"].TimestepValues)
     scene.AnimationTime = times[len(times) // 2]
     for domain in ("electrolyte", "carbon", "particles"):
@@ -140,7 +141,7 @@ def show(folder):
 
 
 def place_camera(view, cell):
-    """From the front in 2D; in 3D from the side that is cut open, the collector below."""
+    """Look from the front in 2D, and in 3D at the cut with the collector below."""
     bounds = cell.GetDataInformation().GetBounds()
     centre = [(bounds[2 * k] + bounds[2 * k + 1]) / 2 for k in range(3)]
     solid = is_solid(cell)
@@ -161,7 +162,7 @@ def place_camera(view, cell):
 
 
 def main(arguments):
-    """Load what is asked for, and save a picture if one is."""
+    """Load what is asked for, and save a picture on request."""
     if len(arguments) > 1:
         simple.GetActiveViewOrCreate("RenderView").ViewSize = [1600, 1000]
     view = show(results_folder(arguments))

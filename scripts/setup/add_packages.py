@@ -1,9 +1,10 @@
-"""Add packages to the venv of this Python, by digests that are known.
+"""Add packages to the venv of this Python, with known digests only.
 
     python3 add_packages.py LOCK REQUIREMENT...
 
-What the machine has is kept; what is missing is chosen by pip at the versions of LOCK, and is
-installed only if its digest stands there. Standard library only, as the venv may be bare.
+Packages that the machine has are kept. Of those missing, pip chooses the versions in LOCK, and a
+package is installed only if its digest is listed there. The script uses the standard library only,
+as the venv may be bare.
 """
 
 import json
@@ -18,15 +19,16 @@ PIP = (sys.executable, "-m", "pip", "install", "--only-binary", ":all:")
 
 
 def name_of(text):
-    """A name as package indexes compare it."""
+    """Return a name in the form in which package indexes compare it."""
     return re.sub("[-_.]+", "-", text).lower()
 
 
 def locked(text):
-    """The entries of a lock file: {(name, version): [lines of digests]}, its pins with markers."""
+    """Return the entries of a lock file, {(name, version): [lines of digests]}, and its pins."""
     entries, pins = {}, []
     for block in re.split(r"\n(?=\S)", text):
-        # Name, version, and perhaps a marker; digests follow, on this line or on others.
+        # A pin has a name, a version and perhaps a marker; digests follow, on this line or on
+        # others.
         head = re.match(r"([\w.-]+)==([^\s;\\]+)([^\\\n]*?)\s*(?:\\|--hash|$)", block)
         if head is None:
             continue
@@ -46,7 +48,7 @@ def is_here(name):
 
 
 def chosen(requirements, pins, folder):
-    """What pip would install for the requirements: [(name, version)]."""
+    """Return what pip would install for the requirements: [(name, version)]."""
     wanted = {name_of(re.split("[<>=!~]", text)[0]) for text in requirements}
     constraints = folder / "constraints.txt"
     kept = [pin for name, pin in pins if name in wanted or not is_here(name)]
@@ -60,7 +62,7 @@ def chosen(requirements, pins, folder):
 
 
 def main(lock, *requirements):
-    """Install; returns the exit code."""
+    """Install the requirements; returns the exit code."""
     entries, pins = locked(Path(lock).read_text(encoding="utf-8"))
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)

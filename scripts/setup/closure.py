@@ -1,9 +1,9 @@
-"""Print what a venv of the userland holds and is to hold, a pinned requirement a line.
+"""Print what a venv of the userland holds and is to hold, one pinned requirement on each line.
 
     python3 closure.py REPORT
 
-REPORT is pip's, of a dry run: what it would add. The rest is what the venv around this Python has
-of its own already, the system's packages left out.
+REPORT is pip's report of a dry run, which lists what pip would add. The other lines are what the
+venv of this Python already has of its own, without the system's packages.
 """
 
 import json
@@ -12,7 +12,7 @@ from importlib.metadata import distributions
 
 
 def name_of(text):
-    """A name as package indexes compare it."""
+    """Return a name in the form in which package indexes compare it."""
     return text.lower().replace("_", "-").replace(".", "-")
 
 

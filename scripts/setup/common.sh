@@ -120,7 +120,7 @@ prepare_cache() {
     if [[ ! -e $cache ]]; then
         mkdir -p "${cache%/*}" 2>/dev/null && mkdir -m 700 "$cache" 2>/dev/null || true
     fi
-    # Programs of this folder are executed, so it is nobody else's to write to. Not by -w alone:
+    # Programs in this folder are executed, so nobody else may write to it. -w alone is no test:
     # root may write everywhere.
     if [[ -d $cache ]]; then
         [[ -O $cache && $(stat -c %u "$cache") == "$EUID" ]] ||

@@ -1,19 +1,19 @@
-"""Tell set-up what the invoking Python has: standard library only, for any Python 3.
+"""Report to set-up what the invoking Python has; standard library only, for any Python 3.
 
 Prints lines `key value`:
 
     python PATH         this interpreter
-    watch PATH          a folder whose change can change the answer
-    dolfinx VERSION     only where a DOLFINx is installed
-    problem TEXT        why that DOLFINx cannot serve
-    missing REQUIREMENT a Python package to be added, as pip spells it
+    watch PATH          a folder; a change in it can change the answer
+    dolfinx VERSION     the version of DOLFINx, if one is installed
+    problem TEXT        why that DOLFINx cannot be used
+    missing REQUIREMENT a Python package to be added, in pip's notation
 """
 
 import os
 import sys
 
-# DOLFINx 0.9 brought the mixed-domain assembly that the particle surfaces need; 0.11 is the
-# newest one tried.
+# DOLFINx 0.9 introduced the mixed-domain assembly that the particle surfaces need; 0.11 is the
+# newest version tried.
 DOLFINX_MINIMUM, DOLFINX_BELOW = (0, 9), (0, 12)
 
 
@@ -28,7 +28,7 @@ def numbers(version):
 
 
 def missing(requirements):
-    """Yield the requirements ("name>=1.2", lower bounds only) this Python does not fulfil."""
+    """Yield the requirements ("name>=1.2", lower bounds only) that this Python does not fulfil."""
     from importlib.metadata import PackageNotFoundError, version
     from importlib.util import find_spec
 
@@ -37,7 +37,7 @@ def missing(requirements):
         try:
             installed = version(name)
         except PackageNotFoundError:
-            # Debian's gmsh, for one, is a module without package metadata.
+            # Debian's gmsh, for example, is a module without package metadata.
             if find_spec(name) is None:
                 yield requirement
             continue
@@ -56,7 +56,7 @@ def main():
 
     if find_spec("dolfinx") is None:
         return
-    # From here on importing is safe to ask for: there is a DOLFINx to judge.
+    # DOLFINx is installed, so that it can be imported and checked from here on.
     try:
         import dolfinx
     except Exception as error:

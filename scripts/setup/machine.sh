@@ -94,10 +94,12 @@ machine_venv() {
 }
 
 # What mpirun needs, whichever implementation it is: as root (in containers), more ranks than
-# cores, and no pinning, or the first ranks of two runs would share a core.
+# cores, no pinning, or the first ranks of two runs would share a core, and ranks that wait make
+# room: where the machine has other work, those that they wait for would have no core to run on.
 mpi_settings=(
     OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
     PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe OMPI_MCA_rmaps_base_oversubscribe=1
     PRTE_MCA_hwloc_default_binding_policy=none OMPI_MCA_hwloc_base_binding_policy=none
+    OMPI_MCA_mpi_yield_when_idle=1
     "OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}"
 )

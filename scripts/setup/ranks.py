@@ -1,11 +1,11 @@
-"""Run mpirun, and say in heterode's own terms when one of its ranks was killed.
+"""Run mpirun, and report in heterode's own words when one of its ranks was killed.
 
     python3 ranks.py mpirun -n 2 heterode run ...
 
-A rank killed from outside (for want of memory, say) cannot speak for itself, and mpirun ends with
-128 + the signal's number. A run on one machine ends with code 3 whatever fails in it: so does this.
-Asked to end by a signal, a run ends with 128 + its number; mpirun, which kills its ranks half a
-second after SIGTERM, would say 1.
+A rank killed from outside (for lack of memory, for example) cannot report that itself, and mpirun
+ends with 128 + the signal's number. A run on one machine ends with code 3 whatever fails in it, and
+so does this program. When a signal asks it to end, a run ends with 128 + the signal's number,
+whereas mpirun, which kills its ranks half a second after SIGTERM, would return 1.
 """
 
 import ctypes
@@ -23,16 +23,16 @@ SI_KERNEL = 0x80
 
 
 def end_with_parent():
-    """In the child: it must not outlive this program, and gets its signals as usual."""
+    """Prepare the child: it must not outlive this program, and it handles signals as usual."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, PASSED_ON | {signal.SIGCHLD})
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def run(command):
-    """Its exit code and the last signal that asked it to end, 0 for none.
+    """Run a command; return its exit code and the last signal that asked it to end, or 0.
 
-    Signals are passed on to it, but ^C comes to both from the terminal.
+    Signals are forwarded to it, except ^C, which reaches both from the terminal.
     """
     asked = 0
     watched = PASSED_ON | {signal.SIGCHLD}
@@ -54,7 +54,7 @@ def main(command):
     code, asked = run(command)
     if asked and code not in OWN_CODES:
         return 128 + asked
-    # A negative code: mpirun itself was ended by that signal.
+    # A negative code means that mpirun itself was ended by that signal.
     number = -code if code < 0 else code - 128
     if number not in FATAL:
         return code if code >= 0 else 128 - code

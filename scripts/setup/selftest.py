@@ -1,7 +1,7 @@
-"""Prove that this Python can run heterode: run under `mpirun -n 2`, raises where it cannot.
+"""Prove that this Python can run heterode; run under `mpirun -n 2`, it raises an error if not.
 
-Importing DOLFINx is not proof: a missing compiler, linker or MPI start-up shows only when a form
-is compiled and assembled on two ranks. XDG_CACHE_HOME must point at an empty folder, or a form
+Importing DOLFINx proves little: a missing compiler, linker or MPI start-up shows only when a form
+is compiled and assembled on two ranks. XDG_CACHE_HOME must point to an empty folder, since a form
 compiled earlier would hide a broken compiler.
 """
 

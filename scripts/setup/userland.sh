@@ -114,7 +114,7 @@ make_tree() {
         rm -rf "$tree.debs"
 }
 
-# Begin afresh, but keep what an interrupted build has downloaded; apt checks it once more.
+# Start again, but keep what an interrupted build has downloaded; apt checks it once more.
 keep_downloads() {
     local deb
     for deb in "$tree.new"/var/cache/apt/archives/*.deb; do
@@ -125,7 +125,7 @@ keep_downloads() {
     rm -rf --one-file-system "$tree.new"
 }
 
-# What the machine's apt is told about proxies and about the dates of its mirror.
+# The settings of the machine's apt for proxies and the dates of its mirror.
 machine_apt_options() {
     type -P apt-config >/dev/null || return 0
     local line

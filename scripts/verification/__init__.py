@@ -1,5 +1,5 @@
-"""The claims that heterode's numbers rest on, each measured, bounded, and shown to be able to fail.
+"""The claims that heterode's numbers rest on, each measured, bounded, and shown to be falsifiable.
 
-`scripts/verify` measures them all; test_claims.py beside them, a part of the test suite, those that
-take seconds.
+`scripts/verify` measures all of them; test_claims.py in this folder, which is part of the test
+suite, measures those that take seconds.
 """

@@ -1,4 +1,4 @@
-"""What a claim is: a measurement, the range its figures must lie in, and damages that break it."""
+"""A claim: a measurement, the range that its figures must lie in, and damages that break it."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Verdict = Literal["pass", "FAIL", "not run"]
-"""Of a claim's figure; "not run" is never a pass."""
+"""The verdict on a claim's figure; "not run" never counts as a pass."""
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One or more numbers that must all lie in one range.
+    """One or more numbers that must all lie in the same range.
 
     Attributes:
         name: what was measured.
-        values: at least one.
-        least, most: the range, ends included; NaN lies in none.
-        unit: of values and range, "" where dimensionless.
+        values: at least one number.
+        least, most: the ends of the range, which belong to it; NaN lies in no range.
+        unit: unit of the values and the range, "" if they are dimensionless.
     """
 
     name: str
@@ -34,12 +34,12 @@ class Figure:
 
     @property
     def caught(self) -> bool:
-        """Whether a finite number lies outside: what a damage must bring about."""
+        """Whether a finite number lies outside the range, which a damage has to bring about."""
         return any(math.isfinite(v) and not self.least <= v <= self.most for v in self.values)
 
     @property
     def shown(self) -> str:
-        """The value, or least and largest of several."""
+        """The value, or the smallest and largest of several."""
         low, high = min(self.values), max(self.values)
         text = number(low) if len(self.values) == 1 else f"{number(low)} to {number(high)}"
         return f"{text} {self.unit}".strip()
@@ -57,24 +57,24 @@ class Figure:
 
 
 def number(value: float) -> str:
-    """Three digits: 0.0123, 1.98, 4.5e-09."""
+    """Format a number with three digits: 0.0123, 1.98, 4.5e-09."""
     return f"{value:.3g}"
 
 
 def at_most(name: str, value: float | Sequence[float], most: float, unit: str = "") -> Figure:
-    """A figure, or several, bounded from above; none of them is negative."""
+    """Return a figure of one or more values, none negative, that is bounded from above."""
     values = (value,) if isinstance(value, int | float) else tuple(value)
     return Figure(name, tuple(map(float, values)), most=most, unit=unit)
 
 
 def near(name: str, values: Sequence[float], middle: float, band: float) -> Figure:
-    """Figures that lie within `band` of `middle`."""
+    """Return a figure whose values lie within `band` of `middle`."""
     return Figure(name, tuple(map(float, values)), middle - band, middle + band)
 
 
 @dataclass(frozen=True)
 class Curve:
-    """x and y of equal length; `line` as a line, otherwise as marks."""
+    """x and y of equal length, drawn as a line if `line`, otherwise as marks."""
 
     label: str
     x: Sequence[float]
@@ -94,12 +94,12 @@ class Plot:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was measured.
+    """The result of a measurement.
 
     Attributes:
-        figures: all must hold.
-        plots: that show it.
-        versions: of other programs that took part.
+        figures: all of them must hold.
+        plots: plots that show the result.
+        versions: versions of other programs that took part.
     """
 
     figures: tuple[Figure, ...]
@@ -123,12 +123,12 @@ class Claim:
     """A statement about the simulator that can be measured.
 
     Attributes:
-        name: short, for the command line and file names.
+        name: a short name, for the command line and file names.
         text: the statement, in one sentence.
-        measure: returns its figures.
-        controls: damage in words -> the same measurement of the damaged program or reference, of
+        measure: function that returns the outcome.
+        controls: by damage in words, the same measurement of the damaged program or reference, in
             which a figure must fall outside its range.
-        quick: whether claim and controls together take seconds.
+        quick: whether claim and controls together take only seconds.
     """
 
     name: str
@@ -140,14 +140,14 @@ class Claim:
 
 @dataclass(frozen=True)
 class Verified:
-    """A claim or one of its controls, run.
+    """The result of measuring a claim or one of its controls.
 
     Attributes:
-        claim: which.
-        damage: of the negative control; "" for the claim itself.
-        outcome: None where it could not be run.
-        reason: why not.
-        seconds: wall time.
+        claim: the claim.
+        damage: the damage of the negative control; "" for the claim itself.
+        outcome: the outcome; None if it could not be measured.
+        reason: why it could not be measured.
+        seconds: wall time, s.
     """
 
     claim: Claim
@@ -158,7 +158,7 @@ class Verified:
 
     @property
     def verdict(self) -> Verdict:
-        """Of the claim: that it holds; of a negative control: that the damage was noticed."""
+        """Whether the claim holds or, for a negative control, whether the damage was noticed."""
         if self.outcome is None:
             return "not run"
         good = self.outcome.caught if self.damage else self.outcome.holds

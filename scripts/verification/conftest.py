@@ -1,4 +1,4 @@
-"""The state that every test starts in."""
+"""The state in which every test starts."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from helpers.surroundings import settle
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """No test may notice how the suite was started."""
+    """Ensure that the tests do not depend on how the suite was started."""
     settle()

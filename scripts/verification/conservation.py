@@ -1,4 +1,4 @@
-"""Balances of lithium, charge and salt over a full cycle, from voltage to voltage and back."""
+"""Balances of lithium, charge and salt over a full cycle between two voltage limits."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def full_cycle(spoil: Spoil | None = None) -> Outcome:
 
 
 def claims() -> tuple[Claim, ...]:
-    """Conservation over a cycle."""
+    """Return the claims on conservation over a cycle."""
     return (
         Claim(
             "balances",

@@ -1,4 +1,4 @@
-"""Where transport is fast, the spread of lithium fraction is that of separate particles."""
+"""With fast transport, the spread of the lithium fraction equals that of separate particles."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ PENALTY = (0.05, 0.9, 0.3, 0.6, 0.15)
 RATE_CONSTANT = 2e-11
 START = 0.985
 SIGNIFICANT = 0.1
-"""Spreads below this share of the largest are left out: relative errors of small numbers."""
+"""Spreads below this share of the largest are left out, since their relative errors mean little."""
 
 
 @lru_cache(maxsize=2)
 def simulated(*damages: str) -> tuple[lumped.Particles, float, float, Floats]:
-    """The particles, the current (A), the duration (s), and (M, 2) mean and spread."""
+    """Return the particles, the current (A), the duration (s), and mean and spread, (M, 2)."""
     model = cell(
         "five_discs_2d",
         (
@@ -51,12 +51,12 @@ def simulated(*damages: str) -> tuple[lumped.Particles, float, float, Floats]:
 def spread(
     *damages: str, penalty: tuple[float, ...] = PENALTY, surface_factor: float = 1.0
 ) -> Outcome:
-    """Spread against mean, simulated and by the lumped model.
+    """Compare the spread over the mean between the simulation and the lumped model.
 
     Args:
-        damages: settings of the simulator alone.
-        penalty: of the lumped model alone.
-        surface_factor: on the surfaces of the lumped model alone.
+        damages: settings of the simulator only.
+        penalty: penalty factors of the lumped model only.
+        surface_factor: factor on the surfaces of the lumped model only.
     """
     particles, current, seconds, found = simulated(*damages)
     other = lumped.Particles(
@@ -80,7 +80,7 @@ def spread(
 
 
 def claims() -> tuple[Claim, ...]:
-    """Spread without transport."""
+    """Return the claim on the spread without transport limitation."""
     return (
         Claim(
             "lumped",

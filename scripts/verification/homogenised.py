@@ -1,4 +1,4 @@
-"""Equal spheres in 3D against the homogenised half-cell (DFN) of PyBaMM."""
+"""Equal spheres in 3D compared with the homogenised half-cell model (DFN) of PyBaMM."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SCRIPT = Path(__file__).with_name("pybamm_cell.py")
 
 @lru_cache(maxsize=2)
 def spheres(rate: str) -> tuple[CellModel, tuple[Sample, ...]]:
-    """A charge of equal spheres in 3D."""
+    """Charge equal spheres in 3D."""
     steps = f'protocol.steps=["charge at {rate} until {END}"]'
     parameters = load_parameters(ROOT / "params" / "cube_50.toml", [*SPHERES, steps])
     electrode = distribute(MPI.COMM_SELF, mesh_for(parameters))
@@ -37,7 +37,7 @@ def spheres(rate: str) -> tuple[CellModel, tuple[Sample, ...]]:
 
 
 def question(model: CellModel, samples: tuple[Sample, ...]) -> dict[str, Any]:
-    """What the DFN is told: volume fraction and radius 3V/A as the mesh has them."""
+    """Return the input of the DFN, with volume fraction and radius 3V/A as the mesh has them."""
     p, area = model.parameters, model.mesh.collector_area
     volume, surface = float(model.averages.volumes.sum()), float(model.averages.surfaces.sum())
     active = volume / (area * p.geometry.coating_thickness)
@@ -68,18 +68,18 @@ def question(model: CellModel, samples: tuple[Sample, ...]) -> dict[str, Any]:
 
 
 def difference(rate: str, **damages: float) -> tuple[Figure, list[Curve], str]:
-    """Root mean square over the charge, averaged in time.
+    """Return the root mean square voltage difference over the charge, averaged in time.
 
     Args:
-        rate: of the charge.
-        damages: factors on numbers that the DFN is told.
+        rate: rate of the charge.
+        damages: factors on numbers in the input of the DFN.
     """
     python = python_with("pybamm", PYBAMM)
     model, samples = spheres(rate)
-    told = question(model, samples)
-    told |= {key: factor * told[key] for key, factor in damages.items()}
-    answer = ask(python, SCRIPT, told)
-    times, other = np.array(told["times"]), np.array(answer["voltage"])
+    asked = question(model, samples)
+    asked |= {key: factor * asked[key] for key, factor in damages.items()}
+    answer = ask(python, SCRIPT, asked)
+    times, other = np.array(asked["times"]), np.array(answer["voltage"])
     own = np.array([sample.voltage_V for sample in samples[1:]])
     mean_square = np.trapezoid((own - other) ** 2, times) / (times[-1] - times[0])
     figure = at_most(f"{rate}: rms difference of the voltage", 1e3 * mean_square**0.5, BOUND, "mV")
@@ -89,7 +89,7 @@ def difference(rate: str, **damages: float) -> tuple[Figure, list[Curve], str]:
 
 
 def against_dfn(rates: tuple[str, ...] = RATES, **damages: float) -> Outcome:
-    """Voltage of spheres in 3D beside the DFN's, for each rate."""
+    """Compare the voltage of spheres in 3D with the DFN's, for each rate."""
     figures, curves, version = [], [], ""
     for rate in rates:
         figure, more, version = difference(rate, **damages)
@@ -100,7 +100,7 @@ def against_dfn(rates: tuple[str, ...] = RATES, **damages: float) -> Outcome:
 
 
 def claims() -> tuple[Claim, ...]:
-    """The homogenised limit."""
+    """Return the claim on the homogenised limit."""
     one = partial(against_dfn, ("1C",))
     return (
         Claim(

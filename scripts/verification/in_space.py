@@ -1,6 +1,6 @@
-"""Orders of convergence in space are those of theory, coupled and block by block.
+"""Orders of convergence in space are those of theory, for coupled fields and for each block.
 
-What is measured, and the damages, stand in helpers/orders_in_space.py.
+The measurements and damages are defined in helpers/orders_in_space.py.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ BAND_3D = {1: 0.1, 2: 0.2}
 
 
 def coupled(dimension: int, meshes: Meshes, bands: Bands, damage: Damage | None = None) -> Outcome:
-    """Orders of all fields, solved together.
+    """Measure the orders of all fields, solved together.
 
     Args:
         dimension: 2 or 3.
-        meshes: degree -> cubes per micrometre, from coarse to fine.
-        bands: degree -> how near to theory an order must be.
-        damage: done to the cell before it is solved.
+        meshes: cubes per micrometre by degree, from coarse to fine.
+        bands: largest deviation of an order from theory, by degree.
+        damage: applied to the cell before it is solved.
     """
     figures: list[Figure] = []
     curves: list[Curve] = []
@@ -65,7 +65,7 @@ def coupled(dimension: int, meshes: Meshes, bands: Bands, damage: Damage | None 
 
 
 def by_block(dimension: int, meshes: Meshes, bands: Bands, damage: Damage | None = None) -> Outcome:
-    """Orders of each field, solved alone; arguments as of `coupled`."""
+    """Measure the order of each field, solved alone; arguments are those of `coupled`."""
     figures: list[Figure] = []
     curves: list[Curve] = []
     for degree, sizes in meshes.items():
@@ -87,7 +87,7 @@ def by_block(dimension: int, meshes: Meshes, bands: Bands, damage: Damage | None
 
 
 def claims() -> tuple[Claim, ...]:
-    """Manufactured solutions in 2D and 3D."""
+    """Return the claims on manufactured solutions in 2D and 3D."""
     in_plane, in_space = {1: (8, 16), 2: (8, 16)}, {1: (4, 8), 2: (3, 6)}
     return (
         Claim(

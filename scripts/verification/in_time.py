@@ -1,15 +1,16 @@
-"""Orders in time: of the differentiation formulas alone, and of the stepper on whole cells.
+"""Orders in time of the differentiation formulas alone, and of the stepper on whole cells.
 
-One equation and the small cell stand in helpers/orders_in_time.py. Beside them, a cell with
+The single equation and the small cell are defined in helpers/orders_in_time.py. In addition, a cell
+has
 
-    u(t) = u_0 + (1 + 0.3 sin(t / 25 s)) (u_exact - u_0)     at the nodes of a whole cell
+    u(t) = u_0 + (1 + 0.3 sin(t / 25 s)) (u_exact - u_0)     at all its nodes
 
-which is made a solution by loads that are the discrete equations' own residual at u(t), du/dt:
-what the stepper then errs by is its error in time alone, of all fields together. By block, one
-of the two stored fields is marched, and the others hold their exact values at each time.
+as a solution, by virtue of loads that are the residual of the discrete equations at u(t), du/dt.
+The error of the stepper is then purely that in time, of all fields together. For single blocks, one
+of the two stored fields is marched while the others keep their exact values at each time.
 
-Beside each, the formula with the weights of even steps. Their sum over many steps telescopes, so
-that order 1 is left of it, which must be seen.
+The negative control is the formula with the weights of even steps. Their sum over many steps
+telescopes, so that the order drops to 1, which must be noticed.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ Floats = npt.NDArray[np.float64]
 
 
 def formulas(scheme: Scheme = differentiation) -> Outcome:
-    """Orders of both formulas on one equation."""
+    """Measure the orders of both formulas on one equation."""
     refinements = (16, 32, 64)
     figures, curves = [], []
     for highest in (1, 2):
@@ -69,16 +70,16 @@ def formulas(scheme: Scheme = differentiation) -> Outcome:
 PERIOD, LAST_TIME = 25.0, 50.0  # s
 COUNTS = {2: (16, 32), 3: (32, 64)}
 BLOCK_COUNTS = {2: (16, 32), 3: (64, 128)}
-"""Repetitions of the pattern, by dimension: of all fields together, and of each alone."""
+"""Repetitions of the pattern by dimension, for all fields together and for each alone."""
 
 STORED = ("s", "y")
-"""The fields with a rate of change; potentials follow from them at each instant."""
+"""The fields with a rate of change; the potentials follow from them at each instant."""
 
 OFFSET = {"s": 0.6, "y": 1.0, "phi_l": 0.0, "phi_s": 0.0}
 
 
 class Swinging:
-    """A cell whose fields at the nodes are known functions of time.
+    """A cell whose nodal fields are known functions of time.
 
     Args:
         dimension: 2 or 3.
@@ -92,25 +93,26 @@ class Swinging:
         self._shape = interpolated(self.model) - self._offset
 
     def exact(self, time: float) -> Floats:
-        """(owned,) fields."""
+        """Return the exact fields, (owned,)."""
         return self._offset + (1 + 0.3 * np.sin(time / PERIOD)) * self._shape
 
     def loads(self, time: float) -> dict[str, Floats]:
-        """Of every row, those that make the fields above the solution."""
+        """Return the loads of every row that make the exact fields the solution."""
         rate = 0.3 / PERIOD * np.cos(time / PERIOD) * self._shape
         self.model.system.loads = {}
         residual = self.model.system.residual(self.exact(time), rate, V_EXACT, 0.0).vector
         return {name: residual[part].copy() for name, part in self.model.layout.slices.items()}
 
     def error(self, count: int, highest: int) -> dict[str, float]:
-        """Largest error of each field at any time and node, over its own size, at uneven steps.
+        """Return the largest relative error of each field at any time and node, with uneven steps.
 
         Args:
             count: repetitions of the pattern.
             highest: order of the scheme.
         """
         model = self.model
-        # With loads, the interface's current is not the collector's: no charge to balance.
+        # With loads the interface's current differs from the collector's, so no charge balance
+        # holds.
         tolerances = replace(model.tolerances, charge=np.inf)
         bordered = BorderedSolver(model.system, model.linear)
         newton = Newton(model.system, bordered, model.norms, tolerances, model.one_C)
@@ -126,7 +128,7 @@ class Swinging:
         return {name: float(wrong[part].max() / size[part].max()) for name, part in parts}
 
     def block_error(self, field: str, count: int, highest: int, scheme: Scheme) -> float:
-        """As `error`, of one field alone from exact past values, the others exact at all times."""
+        """Return the error of one field marched alone, with the other fields exact at all times."""
         part = self.model.layout.slices[field]
         lengths = np.tile(PATTERN, count)
         first, *rest = np.cumsum(LAST_TIME * lengths / lengths.sum())
@@ -145,7 +147,7 @@ class Swinging:
 
 
 def swinging_blocks(dimension: int, scheme: Scheme = differentiation) -> Outcome:
-    """Orders of the two fields that are stored, each marched alone, with either formula."""
+    """Measure the orders of the two stored fields, each marched alone, with either formula."""
     known, counts = Swinging(dimension), BLOCK_COUNTS[dimension]
     figures, curves = [], []
     for highest in (1, 2):
@@ -162,7 +164,7 @@ def swinging_blocks(dimension: int, scheme: Scheme = differentiation) -> Outcome
 
 
 def swinging_cell(dimension: int, scheme: Scheme = differentiation) -> Outcome:
-    """Orders of all four fields of a whole cell, with either formula."""
+    """Measure the orders of all four fields of a whole cell, with either formula."""
     known, counts = Swinging(dimension), COUNTS[dimension]
     figures, curves = [], []
     with differentiated_by(scheme):
@@ -183,10 +185,10 @@ def swinging_cell(dimension: int, scheme: Scheme = differentiation) -> Outcome:
 
 
 def whole_cell(scheme: Scheme | None = None, counts: Sequence[int] = (8, 16)) -> Outcome:
-    """Orders of the stepper on a cell, in its voltage and in a particle's lithium fraction.
+    """Measure the orders of the stepper in a cell's voltage and a particle's lithium fraction.
 
     Args:
-        scheme: used in place of the formula of order 2; the reference keeps the right one.
+        scheme: replaces the formula of order 2; the reference keeps the right one.
         counts: repetitions of the pattern.
     """
     model = small_cell()
@@ -216,7 +218,7 @@ def _errors_with(scheme: Scheme, model: CellModel, counts: Sequence[int]) -> lis
 
 
 def claims() -> tuple[Claim, ...]:
-    """Orders in time."""
+    """Return the claims on orders in time."""
     even = "weights of even steps at uneven ones"
     return (
         Claim(

@@ -1,4 +1,4 @@
-"""Limits with an exact answer: disc, sphere, slab, and the kinetics without transport."""
+"""Limits with an exact solution: disc, sphere, slab, and the kinetics without transport."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ from verification.claim import Claim, Curve, Outcome, Plot, at_most
 
 
 def disc(diffusivity: float = DISC_DIFFUSIVITY) -> Outcome:
-    """The surface of a disc under constant flux, against the series for some diffusivity."""
+    """Compare the surface of a disc under constant flux with the series for a diffusivity."""
     return _outcome(exact_limits.disc(diffusivity), 2e-3)
 
 
 def _outcome(found: AgainstSeries, bound: float) -> Outcome:
-    """The deviation from the series is below a bound."""
+    """Return the outcome that the deviation from the series is below a bound."""
     curves = (
         Curve("series", found.times, found.exact),
         Curve("simulator", found.times, found.surface, line=False),
@@ -47,7 +47,7 @@ def _outcome(found: AgainstSeries, bound: float) -> Outcome:
 
 
 def sphere(diffusivity: float = SPHERE_DIFFUSIVITY) -> Outcome:
-    """The surface of a sphere under constant flux, against the series for some diffusivity."""
+    """Compare the surface of a sphere under constant flux with the series for a diffusivity."""
     found = exact_limits.sphere(diffusivity)
     whole = _outcome(found, 5e-3)
     change = sphere_run()[0] * (START_FRACTION - found.surface[-1])
@@ -64,7 +64,8 @@ EXPONENT = 1.5
 
 SLAB_SETTINGS = (
     "electrolyte.model=constant",
-    # So fast, with so little current in the anions, that no gradient adds to the ohmic drop.
+    # Diffusion is so fast, and carries so little of the current, that no gradient adds to the ohmic
+    # drop.
     "electrolyte.diffusivity=1e-6 m^2/s",
     f"electrolyte.conductivity={KAPPA} S/m",
     "electrolyte.transference_number=0.99",
@@ -76,18 +77,18 @@ SLAB_SETTINGS = (
 
 
 def slab(*damages: str, exponent: float = EXPONENT) -> Outcome:
-    """Effective conductivities from the potentials' drop along a slab.
+    """Measure effective conductivities from the drop of the potentials along a slab.
 
     Where nothing reacts, the mean potential over the cross-section is linear along the thickness,
-    whatever the particle does to the field near it.
+    however the particle distorts the field near it.
 
     Args:
-        damages: settings of the simulator that the expectation does not know.
-        exponent: of the expectation.
+        damages: settings of the simulator that the expectation does not include.
+        exponent: Bruggeman exponent of the expectation.
     """
     model = block_cell(mapped_grid(SLAB, per_um=4, order=1), *SLAB_SETTINGS, *damages)
     state = _under_current(model)
-    density = state.I / 1e-6  # A/m^2: the slab is 1 um high
+    density = state.I / 1e-6  # A/m^2; the slab is 1 um high
     model.layout.spread(state.vector)
     drops = {
         "electrolyte in the coating": ("phi_l", 8.0, 9.5, KAPPA * IN_BINDER**exponent),
@@ -105,7 +106,7 @@ def slab(*damages: str, exponent: float = EXPONENT) -> Outcome:
 
 
 def _under_current(model: CellModel) -> State:
-    """After a second at 2C."""
+    """Return the state after a second at 2C."""
     start = model.start()
     U = float(SmoothCurve().potential_and_slope(start.vector[:1])[0][0])
     stepper = model.stepper(replace(start, V=U))
@@ -113,14 +114,14 @@ def _under_current(model: CellModel) -> State:
 
 
 def _nodes(model: CellModel, field: str) -> tuple[Floats, Floats]:
-    """(N, 2) places, um, and (N,) values of a field."""
+    """Return the places, (N, 2), um, and values, (N,), of a field at its nodes."""
     function = model.layout.functions[field]
     points = function.function_space.tabulate_dof_coordinates()[:, :2] * 1e6
     return points, function.x.array[: len(points)]
 
 
 def mean_across(model: CellModel, field: str, at_um: float) -> float:
-    """Mean of a linear field over the cross-section at a grid line."""
+    """Return the mean of a linear field over the cross-section at a grid line."""
     points, values = _nodes(model, field)
     on = np.flatnonzero(np.abs(points[:, 0] - at_um) < 1e-6)
     order = on[np.argsort(points[on, 1])]
@@ -145,7 +146,7 @@ PENALTIES = (1.0, 0.5, 0.05)
 
 
 def asinh_limit(order: float = 0.5) -> Outcome:
-    """V - U = (2RT/F) asinh(i / (2 pen i0)) for three penalty factors."""
+    """Compare V - U with (2RT/F) asinh(i / (2 pen i0)) for three penalty factors."""
     pairs = np.array([asinh_pair(penalty, order) for penalty in PENALTIES])
     differences = np.abs(pairs[:, 0] - pairs[:, 1])
     curves = (
@@ -159,11 +160,11 @@ def asinh_limit(order: float = 0.5) -> Outcome:
 
 
 LINEAR_PENALTIES = (1.0, 0.7, 0.5)
-"""At smaller factors the current is no longer small against the exchange current."""
+"""Penalty factors; at smaller ones the current is no longer small against the exchange current."""
 
 
 def linear_kinetics(order: float = 0.5, transfer: float = 1.0) -> Outcome:
-    """V - U = (RT/F) i / (pen i0) far below the exchange current.
+    """Compare V - U with (RT/F) i / (pen i0) far below the exchange current.
 
     Args:
         order: exponent of the vacancies in the expected exchange current.
@@ -184,7 +185,7 @@ def linear_kinetics(order: float = 0.5, transfer: float = 1.0) -> Outcome:
 
 
 def claims() -> tuple[Claim, ...]:
-    """The limits."""
+    """Return the claims on limits."""
     return (
         Claim(
             "disc",

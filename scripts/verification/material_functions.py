@@ -1,9 +1,9 @@
-"""Electrolyte functions against those of PyBaMM's parameter sets, which nobody here typed.
+"""Electrolyte functions compared with those of PyBaMM's parameter sets, an independent source.
 
 Sources by set: ORegan2022 holds Landesfeind's four functions; Chen2020 Nyman's D and kappa, and t+
-at 1 M; Xu2019 Valoen and Reimers' D and kappa, and their t+. PyBaMM has neither Nyman's nor
-Valoen's thermodynamic factor (it sets 1), nor lundgren: those stand on the values of
-tests/test_materials.py alone.
+at 1 M; Xu2019 Valoen and Reimers' D, kappa and t+. PyBaMM has neither Nyman's nor Valoen's
+thermodynamic factor (it sets 1), nor the electrolyte `lundgren`; those are checked only against the
+values in tests/test_materials.py.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ REQUIREMENTS = ("pybamm==26.10.1.1",)
 SCRIPT = Path(__file__).with_name("pybamm_electrolytes.py")
 
 BOUND = 1e-9
-"""Largest relative difference: the same formulas, rounded differently."""
+"""Largest relative difference; the formulas are the same but rounded differently."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where PyBaMM has the functions of an electrolyte.
+    """The place of an electrolyte's functions in PyBaMM.
 
     Attributes:
         set: PyBaMM's parameter set.
-        properties: of the electrolyte that it holds.
-        temperatures: K, at which they hold.
+        properties: the properties of the electrolyte that it holds.
+        temperatures: temperatures at which they hold, K.
     """
 
     set: str
@@ -66,13 +66,13 @@ SOURCES = {
 
 
 def concentrations(name: str) -> Floats:
-    """Over the range of the fit, 1 M among them, mol m^-3."""
+    """Return concentrations over the range of the fit, including 1 M, mol m^-3."""
     return np.unique([1000.0, *np.linspace(*ELECTROLYTES[name].range, 60)])
 
 
 @lru_cache(maxsize=1)
 def pybamm_says() -> dict[str, Any]:
-    """Every property of every electrolyte, by PyBaMM."""
+    """Return every property of every electrolyte, from PyBaMM."""
     question = {
         name: {
             "set": source.set,
@@ -85,7 +85,7 @@ def pybamm_says() -> dict[str, Any]:
 
 
 def difference(own: Electrolyte, name: str, key: str) -> float:
-    """Largest relative difference of a property; t+, which passes zero, relative to 0.1."""
+    """Return the largest relative difference of a property; t+ is compared relative to 0.1."""
     source, c = SOURCES[name], concentrations(name)
     known = np.array(pybamm_says()[name][key])
     found = np.array(
@@ -96,10 +96,10 @@ def difference(own: Electrolyte, name: str, key: str) -> float:
 
 
 def against_pybamm(damaged: Callable[[Electrolyte], Electrolyte] | None = None) -> Outcome:
-    """Each property of each electrolyte beside PyBaMM's.
+    """Compare each property of each electrolyte with PyBaMM's.
 
     Args:
-        damaged: what is done to each electrolyte of heterode before.
+        damaged: function applied to each electrolyte of heterode before the comparison.
     """
     figures: list[Figure] = []
     for name, source in SOURCES.items():
@@ -115,13 +115,13 @@ def against_pybamm(damaged: Callable[[Electrolyte], Electrolyte] | None = None) 
 
 
 def scaled(which: str, factor: float, electrolyte: Electrolyte) -> Electrolyte:
-    """An electrolyte of which one function is too large by a factor."""
+    """Return an electrolyte in which one function is too large by a factor."""
     right = getattr(electrolyte, which)
     return replace(electrolyte, **{which: lambda c, T: factor * right(c, T)})
 
 
 def claims() -> tuple[Claim, ...]:
-    """Material functions."""
+    """Return the claims on material functions."""
     functions = {
         "diffusivity": "_diffusivity",
         "conductivity": "_conductivity",

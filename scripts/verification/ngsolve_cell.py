@@ -29,7 +29,7 @@ F, R = 96485.33212331001, 8.31446261815324
 
 
 def grouped(mesh, kind):
-    """Cells of a kind and the name of each one's group."""
+    """Return the cells of one kind and the name of the group of each."""
     dimension = {"tetra": 3, "triangle": 2}[kind]
     names = {number: name for name, (number, d) in mesh.field_data.items() if d == dimension}
     pairs = zip(mesh.cells, mesh.cell_data["gmsh:physical"], strict=True)
@@ -39,7 +39,7 @@ def grouped(mesh, kind):
 
 
 def netgen_mesh(path):
-    """Tetrahedra by material; facets of the interface by particle, of collector and lithium."""
+    """Return tetrahedra by material, and facets by particle, collector and lithium metal."""
     found = meshio.read(path)
     tetrahedra, materials = grouped(found, "tetra")
     triangles, groups = grouped(found, "triangle")
@@ -73,7 +73,7 @@ def netgen_mesh(path):
 
 
 def boundary(group, beside):
-    """The name a facet gets, or None where nothing flows."""
+    """Return the name of a facet, or None if nothing flows through it."""
     if group == "interface":
         return "on_" + next(m for m in beside if m.startswith("particle"))
     wanted = {"collector": ["cbd"], "lithium": ["separator"]}
@@ -84,7 +84,7 @@ def boundary(group, beside):
 
 
 class Cell:
-    """Residual and linearisation.
+    """Residual and linearisation of the cell.
 
     Args:
         asked: the question.
@@ -131,7 +131,7 @@ class Cell:
         return form, to_V, to_collector
 
     def insertion(self, s, y, phi_l, phi_s):
-        """i on the particles, A m^-2, and di/dV."""
+        """Return i on the particles, A m^-2, and di/dV."""
         a = self.asked
         f = F / (R * a["temperature"])
         pens = {f"on_particle_{k:04d}": pen for k, pen in enumerate(a["penalty"])}
@@ -143,7 +143,7 @@ class Cell:
         return pen * i0 * (up - down), pen * i0 * 0.5 * f * (up + down)
 
     def lithium(self, y, phi_l):
-        """i_Li, A m^-2."""
+        """Return i_Li, A m^-2."""
         a = self.asked
         f, metal = F / (R * a["temperature"]), a["lithium"]
         i0 = (
@@ -155,7 +155,7 @@ class Cell:
         return i0 * (exp(0.5 * f * phi_l) - exp(-0.5 * f * phi_l))
 
     def solve(self, alpha, past, V, tolerance=1e-13):
-        """Newton's method on u and V, from where they stand; V and the iterations."""
+        """Apply Newton's method to u and V from their present values; return V and iterations."""
         self.alpha.Set(alpha)
         self.past.vec.FV().NumPy()[:] = past
         u = self.u.vec.FV().NumPy()
@@ -181,10 +181,10 @@ class Cell:
 
 
 def bordered(matrix, column, row, residual, mismatch):
-    """du, dV with A du + column dV = -residual and row du = -mismatch; unused rows stay as is."""
+    """Return du, dV with A du + column dV = -residual and row du = -mismatch; unused rows stay."""
     used = np.flatnonzero(np.asarray(abs(matrix).sum(axis=1)).ravel() > 0)
     inner = matrix[used][:, used]
-    # Rows are volumes times very different numbers.
+    # The rows are scaled, because they are volumes times numbers of very different size.
     scale = 1 / np.asarray(abs(inner).max(axis=1).todense()).ravel()
     factors = splu((sp.diags(scale) @ inner).tocsc())
     by_V = factors.solve(scale * column[used])
@@ -196,7 +196,7 @@ def bordered(matrix, column, row, residual, mismatch):
 
 
 def interface_measure(asked):
-    """ds on all particles, with the quadrature asked for."""
+    """Return ds on all particles, with the requested quadrature."""
     if not asked["interface_points"]:
         return ds("on_particle_.*", bonus_intorder=4)
     points, weights = asked["interface_points"], asked["interface_weights"]
@@ -205,7 +205,7 @@ def interface_measure(asked):
 
 
 def nyman(c):
-    """t+, TDF, D (m^2/s), kappa (S/m) of Nyman et al. (2008); c in mol/l."""
+    """Return t+, TDF, D (m^2/s), kappa (S/m) of Nyman et al. (2008); c in mol/l."""
     t_plus = -0.1287 * c**3 + 0.4106 * c**2 - 0.4717 * c + 0.4492
     return (
         t_plus,

@@ -1,4 +1,4 @@
-"""The same mesh file, weak form and time steps in NGSolve: the same voltage."""
+"""The same mesh file, weak form and time steps in NGSolve give the same voltage."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ BOUND = 1e-7  # V
 START = 0.8
 PENALTY = (0.1, 0.9, 0.3, 0.6, 0.2)
 STEPS = [60.0 * factor for factor in (0.05, 0.1, 0.2, 0.4, 0.7, 1.0, 1.5, 2.0, *12 * (2.0,))]
-"""s; 20 of them, half an hour at C/2."""
+"""Time steps, s; 20 of them make half an hour at C/2."""
 
 RULE = {
     "interface_points": [(1 / 6, 1 / 6), (1 / 6, 2 / 3), (2 / 3, 1 / 6)],
     "interface_weights": [1 / 6, 1 / 6, 1 / 6],
 }
-"""Points on the reference triangle, exact for quadratic functions: those of the simulator."""
+"""The simulator's quadrature points on the reference triangle, exact for quadratic functions."""
 
 SETTINGS = (
     "electrolyte.model=nyman",
@@ -43,7 +43,7 @@ SETTINGS = (
 
 @lru_cache(maxsize=1)
 def stepped() -> tuple[CellModel, tuple[float, ...]]:
-    """The simulator's voltages after each step."""
+    """Return the model and the simulator's voltages after each step."""
     model = cell("spheres_3d", (*SETTINGS, "solver.linear_solver=direct"), PENALTY)
     law = model.system.surfaces["interface"].law
     replace_law(model, "interface", replace(law, curve=SmoothCurve()))
@@ -55,7 +55,7 @@ def stepped() -> tuple[CellModel, tuple[float, ...]]:
 
 
 def question(model: CellModel) -> dict[str, Any]:
-    """What NGSolve is told: the mesh file and numbers, no matrix and no function."""
+    """Return the input of NGSolve: the mesh file and numbers, but no matrix and no function."""
     p = model.parameters
     return {
         "mesh": str(ROOT / "meshes" / "spheres_3d.msh"),
@@ -81,16 +81,16 @@ def question(model: CellModel) -> dict[str, Any]:
 
 
 def against_ngsolve(**damages: float) -> Outcome:
-    """Largest difference of the voltage over 20 steps.
+    """Return the largest difference of the voltage over 20 steps.
 
     Args:
-        damages: factors on numbers that NGSolve is told.
+        damages: factors on numbers in the input of NGSolve.
     """
     python = python_with("ngsolve", LOCK)
     model, own = stepped()
-    told = question(model)
-    told |= {key: factor * told[key] for key, factor in damages.items()}
-    answer = ask(python, SCRIPT, told)
+    asked = question(model)
+    asked |= {key: factor * asked[key] for key, factor in damages.items()}
+    answer = ask(python, SCRIPT, asked)
     difference = np.abs(np.array(own) - answer["voltage"])
     curve = Curve("difference", np.cumsum(STEPS) / 60, np.maximum(difference, 1e-17), line=False)
     plot = Plot("time, min", "difference of the voltages, V", (curve,), logarithmic=True)
@@ -103,7 +103,7 @@ def against_ngsolve(**damages: float) -> Outcome:
 
 
 def claims() -> tuple[Claim, ...]:
-    """The other finite-element program."""
+    """Return the claim on the other finite-element program."""
     return (
         Claim(
             "ngsolve",

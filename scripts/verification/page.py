@@ -30,12 +30,12 @@ DAMAGED = "## With one thing damaged\n"
 
 
 def write_page(found: Sequence[Verified], page: Path) -> None:
-    """Write the page, and a picture for each claim that has plots, beside it.
+    """Write the page and, beside it, a picture for each claim that has plots.
 
-    Without controls, those that the page has stay on it.
+    If no controls were run, the page keeps those that it has.
 
     Args:
-        found: claims, and controls where they were run.
+        found: claims, and controls if they were run.
         page: docs/verification.md; pictures go into the folder docs/verification.
     """
     pictures = page.with_suffix("")
@@ -55,7 +55,7 @@ def write_page(found: Sequence[Verified], page: Path) -> None:
 
 
 def _controls_on(page: Path) -> str:
-    """The table of damages that a page has; empty where it has none."""
+    """Return the table of damages that a page has; empty if it has none."""
     text = page.read_text(encoding="utf-8") if page.exists() else ""
     return text.partition(DAMAGED)[2].partition("\n## ")[0].strip()
 
@@ -88,7 +88,7 @@ def _programs(found: Sequence[Verified]) -> str:
 
 
 def draw(plots: Sequence[Plot], path: Path) -> None:
-    """Plots side by side as one picture."""
+    """Draw plots side by side as one picture."""
     with style():
         figure = new_figure(4.2 * len(plots), 2.9)
         for axes, plot in zip(figure.subplots(1, len(plots), squeeze=False)[0], plots, strict=True):
@@ -117,5 +117,5 @@ def draw(plots: Sequence[Plot], path: Path) -> None:
 
 
 def _few(plot: Plot) -> bool:
-    """Whether the plot is of a study of convergence."""
+    """Whether the plot is that of a convergence study."""
     return all(len(curve.x) <= 6 for curve in plot.curves)

@@ -1,8 +1,9 @@
-"""A half-cell DFN in PyBaMM: reads one JSON object from stdin, prints one; nothing of heterode.
+"""A half-cell DFN in PyBaMM, independent of heterode: reads one JSON object from stdin, prints one.
 
-In: lengths (m), porosities, effective conductivity, materials, current density (A m^-2, positive on
-charge), open-circuit potential as a table, times (s), a factor on the electrolyte's thermodynamic
-factor. Out: voltage (V) at those times. The electrolyte's functions are PyBaMM's own.
+Input: lengths (m), porosities, effective conductivity, materials, current density (A m^-2, positive
+on charge), open-circuit potential as a table, times (s), a factor on the electrolyte's
+thermodynamic factor. Output: voltage (V) at those times. The electrolyte's functions are PyBaMM's
+own.
 """
 
 import json
@@ -15,7 +16,7 @@ F = 96485.33212
 
 
 def parameters(asked):
-    """PyBaMM's parameters; its set Xu2019 gives what a half-cell needs beside."""
+    """Return PyBaMM's parameters; its set Xu2019 supplies the other parameters of a half-cell."""
     rate, fraction, voltage = asked["rate_constant"], *map(np.array, asked["open_circuit"])
 
     def potential(sto):
@@ -29,7 +30,7 @@ def parameters(asked):
         scale = F * metal["rate_constant"] * metal["concentration"] ** 0.7
         return scale * c_e**0.3
 
-    # LiPF6 in EC:EMC 3:7 by Landesfeind and Gasteiger, all four functions PyBaMM's own.
+    # LiPF6 in EC:EMC 3:7 by Landesfeind and Gasteiger; all four functions are PyBaMM's own.
     electrolyte = pybamm.ParameterValues("ORegan2022")
     factor = electrolyte["Thermodynamic factor"]
 

@@ -1,8 +1,8 @@
 """Electrolyte functions of PyBaMM's parameter sets: reads one JSON object from stdin, prints one.
 
-In: {name: {"set": parameter set, "temperatures": [...], "concentrations": [...]}}, K and mol m^-3.
-Out: {name: {property: [[value at each concentration] at each temperature]}}, SI; and the version.
-No function is written here: all of them are PyBaMM's.
+Input: {name: {"set": parameter set, "temperatures": [...], "concentrations": [...]}}, K and mol
+m^-3. Output: {name: {property: [[value at each concentration] at each temperature]}}, SI; and the
+version. All functions are PyBaMM's; none is written here.
 """
 
 import json
@@ -20,7 +20,7 @@ PROPERTIES = {
 
 
 def at(function, concentrations, temperature):
-    """Values of a function of PyBaMM, or of a number."""
+    """Return the values of a function of PyBaMM, or of a number."""
     c = pybamm.Vector(np.array(concentrations))
     found = function(c, pybamm.Scalar(temperature)) if callable(function) else function
     found = found.evaluate() if isinstance(found, pybamm.Symbol) else found

@@ -1,4 +1,4 @@
-"""Running claims and controls, and what becomes of one that cannot be run."""
+"""Running of claims and controls, including those that turn out not to be measurable."""
 
 from __future__ import annotations
 
@@ -29,14 +29,15 @@ def _timed(claim: Claim, damage: str, measure: Measurement) -> Verified:
     except NotRunError as problem:
         outcome, reason = None, str(problem)
     except Exception as problem:
-        # One claim's fault must not keep the others from being measured; it is no pass either.
+        # The fault of one claim must not keep others from being measured, but it does not count as
+        # a pass.
         first = (str(problem).splitlines() or [""])[0]
         outcome, reason = None, f"{type(problem).__name__}: {first}"
     return Verified(claim, damage, outcome, reason, time.perf_counter() - begin)
 
 
 def verify_all(claims: Iterable[Claim], *, controls: bool, note: Note) -> list[Verified]:
-    """Measure claims, each followed by its controls where these are wanted; `note` sees each."""
+    """Measure claims, and their controls on request; `note` is called with each result."""
     found = []
     for claim in claims:
         results = [verify(claim), *(verify_controls(claim) if controls else ())]
@@ -47,6 +48,6 @@ def verify_all(claims: Iterable[Claim], *, controls: bool, note: Note) -> list[V
 
 
 def exit_code(found: Iterable[Verified]) -> int:
-    """0 where everything passed; 1 where anything failed or was not run."""
+    """Return 0 if everything passed; 1 if anything failed or was not run."""
     results = list(found)
     return 0 if results and all(result.verdict == "pass" for result in results) else 1

@@ -13,7 +13,7 @@ Row = tuple[str, ...]
 
 
 def rows(found: Iterable[Verified]) -> list[Row]:
-    """A row per figure of each claim; controls are left out."""
+    """Return a row for each figure of each claim, without the controls."""
     table: list[Row] = []
     for result in found:
         if result.damage:
@@ -29,7 +29,7 @@ def rows(found: Iterable[Verified]) -> list[Row]:
 
 
 def control_rows(found: Iterable[Verified]) -> list[Row]:
-    """A row per negative control: the figure that left its range, or the first where none did."""
+    """Return a row for each negative control: a figure that left its range, or the first."""
     table: list[Row] = []
     for result in found:
         if not result.damage:
@@ -46,7 +46,7 @@ def control_rows(found: Iterable[Verified]) -> list[Row]:
 
 
 def markdown(heading: Row, table: Sequence[Row]) -> str:
-    """A table in Markdown, columns aligned."""
+    """Return a table in Markdown, with its columns aligned."""
     escaped = [tuple(cell.replace("|", "\\|") for cell in row) for row in (heading, *table)]
     widths = [max(len(row[k]) for row in escaped) for k in range(len(heading))]
     lines = [
@@ -58,7 +58,7 @@ def markdown(heading: Row, table: Sequence[Row]) -> str:
 
 
 def line(result: Verified) -> str:
-    """One line on a claim or negative control that has just been run."""
+    """Return one line on a claim or negative control that has just been run."""
     what = f"{result.claim.name}: {result.damage}" if result.damage else result.claim.name
     verdict = result.verdict
     if result.damage and verdict != "not run":

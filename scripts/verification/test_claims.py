@@ -42,7 +42,7 @@ TESTED_ELSEWHERE = {
 
 
 def cases(controls: bool) -> list:
-    """Claims to be run here, or pairs of a claim and a damage; long ones marked as slow."""
+    """Return the claims to run here, or pairs of claim and damage; long ones are marked slow."""
     found = []
     for claim in CLAIMS:
         if claim.name in TESTED_ELSEWHERE:
@@ -111,7 +111,7 @@ def test_verdict_of_a_claim(value: float, verdict: str) -> None:
 
 @pytest.mark.parametrize(("damaged", "verdict"), [(9.0, "pass"), (0.5, "FAIL"), (math.nan, "FAIL")])
 def test_verdict_of_a_negative_control(damaged: float, verdict: str) -> None:
-    """A damage that leaves the figures in range, or makes no number, is not noticed."""
+    """A damage that leaves the figures in range, or yields no number, is not noticed."""
     (found,) = verify_controls(claim_of(0.5, damaged))
     assert found.verdict == verdict
     assert exit_code([found]) == (0 if verdict == "pass" else 1)
@@ -147,7 +147,7 @@ def test_page_has_table_and_pictures(tmp_path: Path) -> None:
     assert "](verification/one.png)" in text
     assert (tmp_path / "verification" / "one.png").stat().st_size > 5_000
     assert not stale.exists()
-    # A run without damages has nothing to say about them, and takes nothing away.
+    # A run without damages leaves their table on the page.
     write_page(verify_all([claim_of(0.4)], controls=False, note=lambda result: None), page)
     again = page.read_text()
     assert "error: 0.4 V" in again

@@ -114,7 +114,7 @@ class SolveError(Exception):
         self.voltage_V = voltage_V
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """How it is sent to other ranks."""
+        """Support pickling, which sends the error to other ranks."""
         numbers = {"time_s": self.time_s, "step_s": self.step_s, "voltage_V": self.voltage_V}
         return partial(type(self), self.reason, **numbers), ()
 

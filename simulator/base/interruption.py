@@ -1,4 +1,4 @@
-"""Ending a run when a signal asks for it, with all ranks at the same point."""
+"""A way to end a run on a signal, with all ranks at the same point."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from heterode.base.signals import Noted
 
 
 class Interruption(Noted):
-    """Notes signals while it is entered, for all ranks to agree on later; see `Noted`.
+    """Context manager that records signals, on which all ranks can agree later; see `Noted`.
 
     Args:
-        comm: the ranks.
+        comm: the communicator.
     """
 
     def __init__(self, comm: MPI.Comm) -> None:
@@ -20,17 +20,17 @@ class Interruption(Noted):
         self._comm = comm
 
     def agreed(self) -> int:
-        """The signal any rank has received, 0 for none. Collective."""
+        """Return the signal that any rank has received, 0 for none. Collective."""
         return self.agreed_with()[0]
 
     def is_agreed(self) -> bool:
-        """Whether any rank has received a signal. Collective."""
+        """Return whether any rank has received a signal. Collective."""
         return self.agreed() != 0
 
     def agreed_with(self, *wishes: bool) -> tuple[int, list[bool]]:
-        """The signal any rank has received, and for each wish whether any rank has it. Collective.
+        """Return the signal that any rank has received, and for each wish whether any rank has it.
 
-        It is one exchange, however many wishes there are.
+        Collective, in a single exchange however many wishes there are.
         """
         local = np.array([self.number, *wishes], dtype=np.int64)
         found = np.empty_like(local)

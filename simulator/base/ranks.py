@@ -92,7 +92,7 @@ def is_agreed(error: BaseException) -> bool:
 
 
 def as_agreed(error: Raised) -> Raised:
-    """Mark an error that every rank raises at this moment."""
+    """Mark an error as one that every rank raises at this point, and return it."""
     setattr(error, _AGREED, True)
     return error
 
@@ -113,7 +113,7 @@ def _portable(error: Exception | None) -> Exception | None:
         if type(sent) is type(error) and str(sent) == str(error):
             return error
     except Exception:
-        # Its class wants other arguments than it keeps.
+        # The class takes other arguments than those that the exception stores.
         pass
     try:
         return type(error)(str(error))
@@ -122,13 +122,13 @@ def _portable(error: Exception | None) -> Exception | None:
 
 
 FORWARDING_S = 0.5
-"""Time for a launcher to pass on what a rank said last, on a machine under load."""
+"""Time that a launcher on a busy machine needs to forward the last output of a rank, s."""
 
 
 def end_all(comm: Any, code: int) -> None:
-    """End all ranks: the others may be waiting for this one, and would for ever."""
+    """End all ranks, since the others may wait for this one for ever."""
     if comm.size > 1:
-        # A launcher drops what ranks said a moment before it ends them.
+        # A launcher drops output that ranks wrote just before it ends them.
         sys.stdout.flush()
         sys.stderr.flush()
         time.sleep(FORWARDING_S)
@@ -136,9 +136,9 @@ def end_all(comm: Any, code: int) -> None:
 
 
 def end_all_if_uncaught(comm: Any) -> None:
-    """From now on an exception that nobody catches, on any rank, ends all ranks.
+    """From now on, end all ranks if an exception is not caught on any of them.
 
-    What all ranks raise alike is shown by rank 0 alone.
+    An exception that all ranks raise is shown by rank 0 only.
     """
     shown = sys.excepthook
     if comm.size == 1 or isinstance(shown, _EndingAll):
@@ -156,6 +156,6 @@ class _EndingAll:
         if self._comm.rank == 0 or not is_agreed(error):
             self._shown(kind, error, trace)
         else:
-            # Rank 0 is to speak first.
+            # Rank 0 has to print first.
             time.sleep(FORWARDING_S)
         end_all(self._comm, 1)

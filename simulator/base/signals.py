@@ -26,10 +26,10 @@ forwards the signals it receives to the program inside.
 class StoppedError(KeyboardInterrupt):
     """A signal ended a run in order, on every rank.
 
-    It is a KeyboardInterrupt, so that a loop over runs ends with it as well.
+    It is a KeyboardInterrupt, so that it also ends a loop over runs.
 
     Args:
-        number: of the signal.
+        number: the number of the signal.
     """
 
     def __init__(self, number: int) -> None:
@@ -54,7 +54,7 @@ class Noted:
         self._first_at: dict[int, float] = {}
 
     def __enter__(self) -> Self:
-        # Python lets the main thread alone decide on signals: in others they are not noted.
+        # Python handles signals in the main thread only, so they are not recorded in other threads.
         main = threading.current_thread() is threading.main_thread()
         for number in SIGNALS if main else ():
             self._before[number] = signal.signal(number, self._note)

@@ -1,4 +1,4 @@
-"""Exit codes, and a way to end all ranks at once."""
+"""Exit codes, and the end of a command on all ranks."""
 
 from __future__ import annotations
 
@@ -10,6 +10,6 @@ DONE, WRONG_INPUT, SOLVE_FAILED, INTERRUPTED = 0, 2, 3, 128 + 2
 
 
 def leave(comm: Any, code: int) -> int:
-    """End all ranks with a code; alone, a command returns it."""
+    """End all ranks with an exit code; a single process returns it instead."""
     end_all(comm, code)
     return code

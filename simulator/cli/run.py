@@ -64,7 +64,7 @@ def _run(options: argparse.Namespace, comm: Any) -> int:
         accept_altered=options.accept_altered,
     )
     observers = observed_by(recorder, parameters, quiet=options.quiet)
-    setting, crew = lay_out(parameters, observers)
+    setting, group = lay_out(parameters, observers)
     if comm.rank == 0 and not options.quiet:
         if renamed and not options.resume:
             text = f"{_first_folder(parameters)} is there already: this run goes to {folder}"
@@ -73,7 +73,7 @@ def _run(options: argparse.Namespace, comm: Any) -> int:
 
         print("\n".join(["Regimes", *describe_regimes(parameters, setting.summary)]), flush=True)
     try:
-        outcome = run_through(setting, crew)
+        outcome = run_through(setting, group)
     except (InputError, ResumeError):
         raise
     except Exception as error:

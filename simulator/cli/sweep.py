@@ -46,7 +46,7 @@ def add(commands: Any) -> None:
     )
     sweep.add_argument("--ranks", type=whole(1, 100_000), metavar="N", help="MPI ranks of each run")
     sweep.add_argument(
-        "--retry-failed", action="store_true", help="begin runs that failed before anew"
+        "--retry-failed", action="store_true", help="start runs that failed before again"
     )
     add_accept_altered(sweep)
     with_overwrite(sweep)
@@ -265,15 +265,17 @@ def _collect(plan: SweepPlan, folder: SweepFolder, options: argparse.Namespace) 
     if not options.quiet:
         written = [folder.csv, folder.parquet, *found.files]
         names = ", ".join(str(path.relative_to(folder.path)) for path in written)
-        told = warning_lines(plan.warnings, table)
-        print("\n".join([_count(table), *told, *found.lines, f"written: {folder.path}: {names}"]))
+        warnings = warning_lines(plan.warnings, table)
+        print(
+            "\n".join([_count(table), *warnings, *found.lines, f"written: {folder.path}: {names}"])
+        )
     failed = table[table["status"] == "failed"].drop_duplicates("run")
     for _, row in failed.head(_SHOWN).iterrows():
         print(f"heterode: failed: run {row['run']}: {row['reason']}", file=sys.stderr)
     if len(failed) > _SHOWN:
         print(
             f"heterode: failed: {len(failed) - _SHOWN} more, see {folder.csv}. Once the reason is "
-            "gone, --retry-failed begins them anew",
+            "gone, --retry-failed starts them again",
             file=sys.stderr,
         )
     return SOLVE_FAILED if len(failed) else DONE

@@ -19,7 +19,7 @@ def add(commands: Any) -> None:
         commands,
         "twin",
         _twin,
-        "write a run's homogenised twin, a half-cell DFN in PyBaMM, run it and compare",
+        "write a run's homogenised counterpart, a half-cell DFN in PyBaMM, run it and compare",
     )
     twin.add_argument(
         "--out", type=Path, metavar="DIR", help="where the files go (default: RESULTS/report)"
@@ -29,7 +29,7 @@ def add(commands: Any) -> None:
         "--penalty",
         choices=("mean", "harmonic", "none"),
         default="mean",
-        help="the twin's one penalty factor: the particles' mean, weighted by surface (default), "
+        help="the DFN's one penalty factor: the particles' mean, weighted by surface (default), "
         "their harmonic mean, or 1",
     )
     twin.add_argument(

@@ -94,9 +94,9 @@ class Board:
         self._count.seconds += seconds
         self._last = [*self._last, (name, going.label, status, seconds, reason)][-_LAST:]
         if self._live is None:
-            told = f": {reason}" if status == "failed" else ""
+            explained = f": {reason}" if status == "failed" else ""
             done = self._before + sum(self._count.ended.values())
-            took = f"{status} in {wall_time(seconds)} ({going.label}){told}"
+            took = f"{status} in {wall_time(seconds)} ({going.label}){explained}"
             self._print(f"{done}/{self._total} {name} {took}{self._left()}")
         self.draw()
 
@@ -157,10 +157,10 @@ class Board:
         rows.add_column("where", overflow="fold")
         rows.add_column("state", overflow="ellipsis", no_wrap=True)
         for name, label, status, seconds, reason in self._last:
-            told = reason if status == "failed" else ""
+            explained = reason if status == "failed" else ""
             colour = _COLOURS.get(status, "")
             rows.add_row(
-                name, Text(status, colour), wall_time(seconds), Text(label, "dim"), Text(told)
+                name, Text(status, colour), wall_time(seconds), Text(label, "dim"), Text(explained)
             )
         now = self._clock()
         for name, going in self._going.items():

@@ -14,7 +14,7 @@ from heterode.results.sample import Sample
 Floats = npt.NDArray[np.float64]
 
 
-class Journey:
+class Course:
     """Measures how much of a protocol is done, with all steps counted alike.
 
     Within a step it is the share of the step's duration. If a voltage or a lithium fraction ends

@@ -111,10 +111,10 @@ class LivePanel:
         )
 
     def _drawn(self, values: Sequence[float]) -> str:
-        return course(values, _COURSE, self._blocks)
+        return sparkline(values, _COURSE, self._blocks)
 
 
-def course(values: Sequence[float], width: int, blocks: str = _BLOCKS) -> str:
+def sparkline(values: Sequence[float], width: int, blocks: str = _BLOCKS) -> str:
     """Draw values as a line of blocks, the smallest value as the lowest block; "" without blocks.
 
     Args:

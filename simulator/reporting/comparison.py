@@ -121,10 +121,10 @@ def findings(samples: Sequence[ComparedDataset]) -> list[str]:
         a, b = pair["samples"]
         gap, scales = pair["spearman_rms_difference"], pair["scale_by_ranks"]
         apart = scales["difference_in_errors"]
-        told = "not both converged" if apart is None else f"{apart:.2g} standard errors apart"
+        verdict = "not both converged" if apart is None else f"{apart:.2g} standard errors apart"
         first, second = scales["scale_um"]
         lines.append(
-            f"{a} against {b}, by ranks: L* {first:.3g} and {second:.3g} um ({told})"
+            f"{a} against {b}, by ranks: L* {first:.3g} and {second:.3g} um ({verdict})"
             + ("" if gap is None else f"; rank correlations differ by {gap:.2g}")
         )
     return lines

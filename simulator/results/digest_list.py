@@ -28,7 +28,7 @@ class DigestList:
     Args:
         path: the list.
         keep: the number of lines to keep of an earlier run's list; None starts a new one.
-        anew: (name, digest) of all existing files, if an earlier run's list is not to be relied on;
+        existing: (name, digest) of all existing files, if an earlier run's list cannot be trusted;
             they take the place of its lines.
 
     Raises:
@@ -41,12 +41,12 @@ class DigestList:
         path: Path,
         *,
         keep: int | None = None,
-        anew: Sequence[tuple[str, str]] | None = None,
+        existing: Sequence[tuple[str, str]] | None = None,
     ) -> None:
         self.path = path
         content = b"" if keep is None else first_lines(path, keep)
-        if anew is not None:
-            content = b"".join(_line(*entry) for entry in anew)
+        if existing is not None:
+            content = b"".join(_line(*entry) for entry in existing)
         self.lines = content.count(b"\n")
         write_atomically(path, content)
         self._hash = hashlib.sha256(content)

@@ -128,8 +128,8 @@ def files_against(
         finding = _of_file(folder.path / name, name, digest, digest_of)
         if finding.problem and name in prefixes and name != folder.particle_series.name:
             # For a text file that grew row by row, the message can be more specific.
-            told = _of_prefix(folder, name, prefixes[name], whole=False)
-            finding = told if told.problem else finding
+            specific = _of_prefix(folder, name, prefixes[name], whole=False)
+            finding = specific if specific.problem else finding
         findings.append(finding)
     return findings
 

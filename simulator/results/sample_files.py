@@ -100,7 +100,7 @@ class SampleFiles:
         if keep is None and folder.particles.is_file():
             self._sums.note(folder.particles.name, file_digest(folder.particles))
         elif keep is not None and (accepted or lines is None):
-            self._sums = DigestList(folder.sums, anew=self._present())
+            self._sums = DigestList(folder.sums, existing=self._present())
         self.written = self._count()
         self._last = (False, False)
         self._finished = False

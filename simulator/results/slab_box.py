@@ -1,4 +1,4 @@
-"""Where a run's slab lies: bounds of coating and cell, from the grids in fields/."""
+"""The slab of a run: bounds of coating and cell, from the grids in fields/."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class SlabBox:
     """Lower and upper bounds in each direction, um; d is 2 or 3.
 
     Attributes:
-        coating: (d, 2) of particles and carbon binder, which reaches from collector to separator.
-        cell: (d, 2) with the separator; the coating's where no field shows one.
+        coating: (d, 2) bounds of particles and carbon binder, from the collector to the separator.
+        cell: (d, 2) bounds including the separator; those of the coating if no field shows one.
     """
 
     coating: Floats
@@ -33,18 +33,18 @@ class SlabBox:
 
     @property
     def sides_um(self) -> Floats:
-        """(d - 1,) widths across the thickness."""
+        """The widths across the thickness, (d - 1,), um."""
         return np.delete(self.cell[:, 1] - self.cell[:, 0], self.axis)
 
     @property
     def coating_um(self) -> float:
-        """Thickness of the coating."""
+        """The thickness of the coating, um."""
         low, high = self.coating[self.axis]
         return float(high - low)
 
     @property
     def separator_um(self) -> float:
-        """Thickness of the separator; 0 where no field shows one."""
+        """The thickness of the separator, um; 0 if no field shows one."""
         low, high = self.cell[self.axis]
         return float(high - low) - self.coating_um
 
@@ -52,15 +52,15 @@ class SlabBox:
 def slab_box(
     folder: Path, particles: ParticleTable | None = None, *, whole: bool = False
 ) -> SlabBox:
-    """The bounds of a run's slab.
+    """Return the bounds of a run's slab.
 
     Args:
-        folder: of the results.
-        particles: whose discs or spheres stand for the coating where there are no fields.
-        whole: whether the fields of all three domains have to be there.
+        folder: the results folder.
+        particles: particles whose discs or spheres define the coating if there are no fields.
+        whole: whether the fields of all three domains have to exist.
 
     Raises:
-        InputError: they are not, or there are neither fields nor particles.
+        InputError: required fields are missing, or there are neither fields nor particles.
     """
     bounds: dict[str, Floats] = {}
     missing: InputError | None = None

@@ -72,7 +72,7 @@ def check_whole(
     """
     folder = ResultsFolder(place)
     found = examine(folder)
-    lines = [told(place, problem) for problem in found.problems]
+    lines = [finding_line(place, problem) for problem in found.problems]
     if lines and not accept_altered:
         raise altered_error(place, found.problems)
     if found.covers == "nothing":
@@ -95,7 +95,7 @@ def altered_warning(lines: Sequence[str]) -> RunWarning:
     return RunWarning(CODE, message, count=len(lines))
 
 
-def told(place: Path, finding: Finding) -> str:
+def finding_line(place: Path, finding: Finding) -> str:
     """Return a finding as one line."""
     return f"{place / finding.name}: {finding.problem}"
 

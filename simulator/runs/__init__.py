@@ -1,1 +1,1 @@
-"""A run: laid out, prepared, observed, recorded, continued; and its results once loaded."""
+"""A run: set up, prepared, observed, recorded and resumed; and its results once loaded."""

@@ -1,4 +1,4 @@
-"""What `heterode check` prints: resolved parameters with units, regimes, size. Text lines only."""
+"""The text of `heterode check`: resolved parameters with units, regimes and size."""
 
 from __future__ import annotations
 
@@ -34,11 +34,13 @@ def describe(
     dofs: int | None = None,
     ranks: int = 1,
 ) -> list[str]:
-    """Every value in force, then what follows from them, the regimes and the size.
+    """Return every value in force, then what follows from them, the regimes and the size.
 
     Args:
-        mesh, dofs: of the mesh, where there is one already.
-        ranks: for which time and memory are estimated.
+        parameters: the parameters of the run.
+        mesh: a summary of the mesh, if there is one already.
+        dofs: the number of unknowns, if they have been counted.
+        ranks: the number of ranks for which time and memory are estimated.
     """
     title = parameters.title
     if parameters.dropped_title:
@@ -52,14 +54,15 @@ def describe(
 
 
 def record_of(parameters: Parameters, mesh: MeshSummary | None = None) -> dict[str, Any]:
-    """What a manifest keeps for those who read the results without the input file.
+    """Return what a manifest keeps for readers who do not have the input file.
 
     Args:
-        mesh: of geometry.mesh_file, whose own lengths and particles count.
+        parameters: the parameters of the run.
+        mesh: summary of geometry.mesh_file, whose own lengths and particles are then used.
 
     Returns:
-        parameters: name -> value with its unit; protocol, derived: lines; regimes: a mapping each,
-        as `heterode.forecast.regimes.Regime`.
+        parameters: values with their units, by name; protocol and derived: lines; regimes: a
+            mapping for each, as in `heterode.forecast.regimes.Regime`.
     """
     return {
         "parameters": dict(parameter_rows(parameters)),
@@ -70,14 +73,14 @@ def record_of(parameters: Parameters, mesh: MeshSummary | None = None) -> dict[s
 
 
 def describe_parameters(parameters: Parameters) -> list[str]:
-    """One line per key, 'section.key  value unit'; keys without a value are left out."""
+    """Return one line for each key that has a value, 'section.key  value unit'."""
     rows = parameter_rows(parameters)
     pad = max(len(name) for name, _ in rows)
     return [f"{name:<{pad}}  {value}" for name, value in rows]
 
 
 def describe_protocol(parameters: Parameters, mesh: MeshSummary | None = None) -> list[str]:
-    """A line per step, with the current that it comes to; groups indented; how cycles count."""
+    """Return a line for each step with its current, and lines on groups and cycles."""
     protocol = parameters.protocol
     lines = _described(protocol.steps, parameters, mesh, "  ")
     if protocol.repeat > 1:
@@ -89,7 +92,7 @@ def describe_protocol(parameters: Parameters, mesh: MeshSummary | None = None) -
 
 
 def describe_tables(parameters: Parameters) -> list[str]:
-    """A line per current table whose file's current was converted, each once."""
+    """Return a line for each current table whose unit of current was converted."""
     tables = [(s.text, s.table) for s in each_step(parameters.protocol.steps) if s.table]
     lines = [
         f"'{text}': {table.origin}; up to {table.peak:.4g} A/m^2"
@@ -127,7 +130,7 @@ def _described(
 
 
 def describe_derived(parameters: Parameters, mesh: MeshSummary | None = None) -> list[str]:
-    """Potentials, capacity and currents that the parameters imply."""
+    """Return the potentials, capacity and currents that the parameters imply."""
     material = parameters.active_material
     least, most = material.lithium_fraction_window
     capacity = areal_capacity(parameters, mesh)
@@ -171,7 +174,7 @@ def _correlated(penalty: Penalty) -> str:
 
 
 def describe_regimes(parameters: Parameters, mesh: MeshSummary | None = None) -> list[str]:
-    """Two lines per number: name, symbol, value, what it means; then the formula."""
+    """Return two lines for each number: name, symbol, value and meaning, then the formula."""
     lines = []
     for regime in regime_numbers(parameters, mesh):
         lines.append(
@@ -189,12 +192,14 @@ def describe_size(
     ranks: int = 1,
     limits: Limits | None = None,
 ) -> list[str]:
-    """Particles, width, unknowns, the linear solver, time and memory; what does not fit.
+    """Return particles, width, unknowns, linear solver, time and memory, and whether they fit.
 
     Args:
-        dofs: unknowns, where they have been counted.
-        ranks: that will share the run.
-        limits: None: those of this machine or job.
+        parameters: the parameters of the run.
+        mesh: a summary of the mesh, if there is one already.
+        dofs: the number of unknowns, if they have been counted.
+        ranks: the number of ranks that share the run.
+        limits: the limits of memory; None takes those of this machine or job.
     """
     about = "about " if dofs is None else ""
     particles = expected_particles(parameters) if mesh is None else mesh.particles
@@ -210,10 +215,11 @@ def describe_size(
 
 
 def describe_validity(parameters: Parameters, facts: MeshFacts | None = None) -> list[str]:
-    """A line per warning: what leaves the range in which a run's numbers mean something.
+    """Return a warning for each quantity outside the range in which a run's results are valid.
 
     Args:
-        facts: of the mesh, where there is one already.
+        parameters: the parameters of the run.
+        facts: facts about the mesh, if there is one already.
     """
     before = before_run(parameters, facts)
     found = [*before.holding, *before.foreseen]
@@ -221,5 +227,5 @@ def describe_validity(parameters: Parameters, facts: MeshFacts | None = None) ->
 
 
 def _leading_digits(count: int) -> int:
-    """Rounded to the two digits that an estimate has."""
+    """Round to two digits, the precision of an estimate."""
     return int(float(f"{count:.2g}"))

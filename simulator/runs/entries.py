@@ -1,4 +1,4 @@
-"""What the manifest of a run says of its input, and of what the solve took."""
+"""The manifest's entries on the input of a run and the cost of its solution."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from heterode.solver.cell import Cell
 
 
 def given_entries(setting: Setting) -> dict[str, Any]:
-    """Known before the first time step."""
+    """Return the entries that are known before the first time step."""
     parameters = setting.parameters
     return {
         "title": parameters.title,
@@ -38,13 +38,13 @@ def given_entries(setting: Setting) -> dict[str, Any]:
 
 
 def begin_manifest(claim: Claim, particles: ParticleTable, entries: Mapping[str, Any]) -> Manifest:
-    """The manifest of a run that begins, with particles.csv, or of one that is gone on with.
+    """Return the manifest of a new run, with particles.csv written, or of a resumed one.
 
-    An earlier run's results that are to be replaced are there up to this moment.
+    An earlier run's results that are to be replaced exist up to this moment.
 
     Args:
-        claim: the run's folder.
-        particles: with their penalties.
+        claim: the claim to the run's folder.
+        particles: the particles with their penalties.
         entries: see `given_entries`.
 
     Raises:
@@ -59,7 +59,8 @@ def begin_manifest(claim: Claim, particles: ParticleTable, entries: Mapping[str,
         begin = {"from_time_s": 0.0, "from_step": 0}
     else:
         manifest = folder.continue_manifest(**entries)
-        # Before files are cut back to the checkpoint: readers go by it.
+        # This precedes cutting the files back to the checkpoint, because readers rely on the
+        # manifest.
         manifest.seal("prefix", found.written.digests)
         if found.altered:
             earlier = earlier_alterations(manifest.content)
@@ -72,7 +73,7 @@ def begin_manifest(claim: Claim, particles: ParticleTable, entries: Mapping[str,
 def open_files(
     claim: Claim, particles: ParticleTable, grids: Sequence[FieldGrid], manifest: Manifest
 ) -> SampleFiles:
-    """What writes the samples of a run; its manifest knows from now on what the files hold.
+    """Open the files of the samples, and record in the manifest what they hold.
 
     Raises:
         OutputError: the folder cannot be written.
@@ -91,16 +92,17 @@ def open_files(
 
 
 def draw_report(folder: Path, *, overwrite: bool) -> str:
-    """Draw the figures and the page of a run that ended; what fails is a warning on stderr.
+    """Draw the figures and the page of a run that ended; failures become warnings on stderr.
 
     Args:
-        folder: of the run.
-        overwrite: whether the user's own files in report/ get another name, or stay as they are.
+        folder: the run's folder.
+        overwrite: whether the user's own files in report/ are renamed instead of being left in
+            place.
 
     Returns:
-        what is to be seen there, a line.
+        a line that says what there is to see.
     """
-    # Loads pictures and pages: half a second, that runs without a report need not wait.
+    # The module loads pictures and pages, half a second that runs without a report need not spend.
     from heterode.reporting.ended import finish_report
 
     with writing(overwrite=overwrite or None):
@@ -111,7 +113,7 @@ def draw_report(folder: Path, *, overwrite: bool) -> str:
 
 
 def numbers_of(cell: Cell) -> dict[str, Any]:
-    """Unknowns, steps, iterations and balances so far."""
+    """Return the unknowns, steps, iterations and balances so far."""
     model, stepper = cell.model, cell.stepper
     return {
         "dofs": model.layout.total,

@@ -1,4 +1,4 @@
-"""Results for a notebook: tables and series with units, and plots that return matplotlib axes.
+"""Results for notebooks: tables and series with units, and plots that return matplotlib axes.
 
     import heterode
 
@@ -7,8 +7,9 @@
     run.lithium_fraction[3]                 # of particle 3 over time
     run.plot_particles(by="radius")
 
-Everything is read from the results folder, also of a run that goes on or was killed; a file is
-read when it is first asked for. Tables carry their units in `attrs["units"]`, by column.
+Everything is read from the results folder, possibly of a run that is going on or was killed; each
+file is read when it is first needed. The tables carry the units of their columns in
+`attrs["units"]`.
 """
 
 from __future__ import annotations
@@ -46,7 +47,7 @@ from heterode.viewing.particle_lines import plot_particles
 from heterode.viewing.particle_map import passed_at, plot_map, row_at
 from heterode.viewing.particle_run import ColourBy, ParticleRun, particle_bar
 from heterode.viewing.penalty_histogram import law_of, plot_penalties
-from heterode.viewing.radial_profiles import looks, moments, particle_profile, plot_profile
+from heterode.viewing.radial_profiles import evenly_in_charge, looks, particle_profile, plot_profile
 from heterode.viewing.section import mid_section
 from heterode.viewing.slab import layout_of
 from heterode.viewing.spread import plot_spread, spread_curves
@@ -65,11 +66,11 @@ PARTICLE_UNITS = {
 
 
 class Results:
-    """A results folder, as `load` gives it.
+    """A results folder, as returned by `load`.
 
     Attributes:
         path: the folder.
-        altered: what of it is not as the run wrote it, a line each.
+        altered: a line for each file that is not as the run wrote it.
     """
 
     def __init__(self, folder: Path | str, *, accept_altered: bool = False) -> None:
@@ -87,44 +88,46 @@ class Results:
 
     @cached_property
     def manifest(self) -> dict[str, Any]:
-        """manifest.json."""
+        """The content of manifest.json."""
         return read_manifest(self.path / "manifest.json")
 
     @property
     def warnings(self) -> list[str]:
-        """What left the range in which the run's numbers mean something, a line each."""
+        """A line for each warning of the run."""
         entries = self.manifest.get("warnings") or []
         return [RunWarning.from_dict(entry).text for entry in entries]
 
     @cached_property
     def history(self) -> pd.DataFrame:
-        """A row per time step; columns and units: `HISTORY_UNITS`."""
+        """The history, with a row for each time step; columns and units are in `HISTORY_UNITS`."""
         return _with_units(read_history(self.path), HISTORY_UNITS)
 
     @cached_property
     def particles(self) -> pd.DataFrame:
-        """A row per particle, by their numbers; columns and units: `PARTICLE_UNITS`."""
+        """The particles, a row for each by number; columns and units are in `PARTICLE_UNITS`."""
         table = pd.DataFrame({name: getattr(self._table, name) for name in PARTICLE_UNITS})
         return _with_units(table, PARTICLE_UNITS)
 
     @cached_property
     def lithium_fraction(self) -> pd.DataFrame:
-        """Mean lithium fraction: a row per time (s), a column per particle."""
+        """The mean lithium fraction: a row for each time (s), a column for each particle."""
         return self._over_time(self._series.lithium_fraction, "1")
 
     @cached_property
     def surface_lithium_fraction(self) -> pd.DataFrame:
-        """Lithium fraction at the reacting surface: a row per time (s), a column per particle."""
+        """The surface lithium fraction: a row for each time (s), a column for each particle."""
         return self._over_time(self._series.surface_lithium_fraction, "1")
 
     @cached_property
     def current(self) -> pd.DataFrame:
-        """Reaction current, A m^-2 of particle surface, positive when lithium leaves: a row per
-        time (s), a column per particle."""
+        """The reaction current, A m^-2: a row for each time (s), a column for each particle.
+
+        It refers to the particle's surface and is positive when lithium leaves.
+        """
         return self._over_time(self._series.current_A_m2, "A m^-2 of particle surface")
 
     def fields(self, domain: str) -> FieldSeries:
-        """Fields over the mesh: grid, times, and a function that loads a sample.
+        """Return fields over the mesh: grid, times, and a function that loads a sample.
 
         Args:
             domain: "particles", "electrolyte" or "carbon".
@@ -136,17 +139,17 @@ class Results:
 
     @property
     def field_units(self) -> dict[str, str]:
-        """Units of the fields, by name."""
+        """The units of the fields, by name."""
         return dict(FIELD_UNITS)
 
     # -- plots ------------------------------------------------------------------------------
 
     def plot_voltage(self, axes: Any = None) -> Any:
-        """Voltage against areal capacity. Returns the axes, as all of these do."""
+        """Plot voltage against areal capacity; returns the axes, as all plots do."""
         return self._drawn(axes, lambda place: plot_voltage(place, self._some_history()))
 
     def plot_dqdv(self, axes: Any = None) -> Any:
-        """dQ/dV against voltage, a colour per cycle.
+        """Plot dQ/dV against voltage, with a colour for each cycle.
 
         Raises:
             InputError: no half-cycle covers enough voltage.
@@ -157,7 +160,7 @@ class Results:
         return self._drawn(axes, lambda place: plot_differential(place, curves))
 
     def plot_spread(self, axes: Any = None) -> Any:
-        """Standard deviation of the particles' lithium fractions against their mean.
+        """Plot the standard deviation of the particles' lithium fractions against their mean.
 
         Raises:
             InputError: the mean hardly changes.
@@ -168,13 +171,13 @@ class Results:
         return self._drawn(axes, lambda place: plot_spread(place, curves))
 
     def plot_particles(self, axes: Any = None, *, by: ColourBy = "penalty") -> Any:
-        """Lithium fraction over time, a line per particle, coloured by "penalty" or "radius"."""
+        """Plot all particles' lithium fractions over time, coloured by "penalty" or "radius"."""
         return self._drawn(
             axes, lambda place: particle_bar(plot_particles(place, self._run, by=by), place, by)
         )
 
     def plot_currents(self, axes: Any = None, *, by: ColourBy = "penalty") -> Any:
-        """Reaction currents against the mean lithium fraction, over the first whole half-cycle.
+        """Plot reaction currents against the mean lithium fraction in the first whole half-cycle.
 
         Raises:
             InputError: no charge or discharge has three samples.
@@ -187,7 +190,7 @@ class Results:
         )
 
     def plot_penalties(self, axes: Any = None) -> Any:
-        """Histogram of the penalty factors, and the law they were drawn from."""
+        """Plot a histogram of the penalty factors, and the law that they were drawn from."""
         with content_of(self.path / "manifest.json"):
             law = law_of(self.manifest)
         return self._drawn(axes, lambda place: plot_penalties(place, self._table.penalty, law))
@@ -195,16 +198,16 @@ class Results:
     def plot_profile(
         self, particle: int, axes: Any = None, *, times_s: Sequence[float] | None = None
     ) -> Any:
-        """Lithium from centre to surface of a particle.
+        """Plot the lithium in a particle from its centre to its surface.
 
         Args:
-            particle: its number.
-            axes: where; None makes new ones.
-            times_s: when, s; None: six moments, evenly in the charge passed.
+            particle: the particle's number.
+            axes: the axes; None makes new ones.
+            times_s: the times, s; None takes six moments spaced evenly in the charge passed.
         """
         series = self.fields("particles")
         chosen = [self._nearest(series, time) for time in ([] if times_s is None else times_s)]
-        chosen = chosen or moments(self.history, series.times_s)
+        chosen = chosen or evenly_in_charge(self.history, series.times_s)
 
         times = [float(series.times_s[index]) for index in chosen]
         means = [float(row_at(self.history, time)["lithium_fraction_mean"]) for time in times]
@@ -224,11 +227,11 @@ class Results:
         return self._drawn(axes, plot, f"mean of the electrode, by volume\n({style.DIRECTION})")
 
     def plot_map(self, axes: Any = None, *, time_s: float | None = None) -> Any:
-        """Lithium in the particles over the cell; in 3D in the plane half-way across.
+        """Plot the lithium in the particles over the cell; in 3D in the plane half-way across.
 
         Args:
-            axes: where; None makes new ones.
-            time_s: when, s; None: half the charge passed.
+            axes: the axes; None makes new ones.
+            time_s: the time, s; None takes half the charge passed.
         """
         series = self.fields("particles")
         if time_s is None:
@@ -284,15 +287,15 @@ class Results:
 
 
 def load(folder: Path | str, *, accept_altered: bool = False) -> Results:
-    """The results of a run.
+    """Load the results of a run.
 
     Args:
-        folder: results folder, also of a run that goes on or was broken off.
-        accept_altered: go on with files that are not as the run wrote them: a warning each, and
-            figures say so.
+        folder: the results folder, possibly of a run that is going on or was interrupted.
+        accept_altered: whether to continue with files that are not as the run wrote them; each
+            gives a warning, and figures mention them.
 
     Raises:
-        InputError: no such folder, or it is not a results folder.
+        InputError: the folder does not exist or is not a results folder.
         AlteredError: files are not as the run wrote them.
     """
     return Results(folder, accept_altered=accept_altered)
@@ -308,7 +311,7 @@ def _with_units(frame: pd.DataFrame, units: dict[str, str]) -> pd.DataFrame:
 
 
 def _drawn(axes: Any, plot: Any, bar: str = "") -> Any:
-    """Plot into axes (None: new ones), with a colour bar if it has a name; returns the axes."""
+    """Plot into axes (None for new ones), with a colour bar if it has a name; returns the axes."""
     place = style.notebook_axes() if axes is None else axes
     with style.style():
         shades = plot(place)

@@ -1,4 +1,4 @@
-"""Who watches a run: what an observer is, and all that it is handed.
+"""The interface of observers, which watch a run, and the data that they receive.
 
     class Loudest(Observer):
         def observe(self, step):
@@ -6,12 +6,12 @@
 
 The rules are the same in serial and on several ranks:
 
-- `check`, `begin`, `start`, `observe`, `say` and `end` are called on rank 0 alone, and must not
-  communicate. What one of them raises is raised on every rank, and ends the run.
-- `wants` is called on every rank, and must not communicate either: what takes all ranks to gather
-  (the fields, all that a run goes on from) is asked for there. One rank that asks is enough.
-- Observers receive, they never steer. A loop over the run may `break`: samples are equal on every
-  rank, so that all of them leave at the same step.
+- `check`, `begin`, `start`, `observe`, `say` and `end` are called on rank 0 only, and must not
+  communicate. An exception that one of them raises is raised on every rank and ends the run.
+- `wants` is called on every rank, and must not communicate either. It requests data that all
+  ranks have to gather (the fields, or what a run resumes from). One rank that asks is enough.
+- Observers receive data but do not influence the run. A loop over the run may `break`: samples are
+  equal on every rank, so that all ranks leave at the same step.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Wants:
-    """What an observer needs of the next step, and all ranks have to gather.
+    """Data of the next step that an observer needs and that all ranks have to gather.
 
     Attributes:
-        fields: `Step.fields`.
-        kept: `Step.kept`.
+        fields: whether `Step.fields` is needed.
+        kept: whether `Step.kept` is needed.
     """
 
     fields: bool = False
     kept: bool = False
 
     def __or__(self, other: Wants) -> Wants:
-        """What either needs."""
+        """Return what either of the two needs."""
         return Wants(self.fields or other.fields, self.kept or other.kept)
 
 
@@ -53,13 +53,13 @@ class Coming:
 
     Attributes:
         accepted: number of the accepted time step, 0 for the initial state.
-        time_s: at its end, s.
-        voltage_V: at its end, V.
-        cycle, step: numbers in the protocol, from 0.
-        ended_by: the end that its protocol step met, in words; "" where it goes on.
-        stop_V: the voltage, V, of a stop of the protocol that is met; None elsewhere.
-        parameters: of the run.
-        rank: this rank. Where clocks decide, rank 0's alone should: others want nothing.
+        time_s: time at the end of the step, s.
+        voltage_V: voltage at the end of the step, V.
+        cycle, step: numbers of cycle and step in the protocol, from 0.
+        ended_by: the end condition that its protocol step met, in words; "" if that step continues.
+        stop_V: the voltage of the protocol's stop that is met, V; None if none is.
+        parameters: the parameters of the run.
+        rank: this rank. A decision by the clock should be rank 0's alone; other ranks want nothing.
     """
 
     accepted: int
@@ -75,11 +75,11 @@ class Coming:
 
 @dataclass(frozen=True)
 class Kept:
-    """All that a run goes on from, on whatever number of ranks.
+    """All that a run resumes from, on any number of ranks.
 
     Attributes:
-        entries: numbers and texts, ready for JSON; the march's own under "march".
-        arrays: (unknowns,) by name, in the order of the mesh file.
+        entries: numbers and texts that JSON can hold; those of the march are under "march".
+        arrays: (unknowns,) arrays by name, in the order of the mesh file.
     """
 
     entries: Mapping[str, Any]
@@ -91,11 +91,10 @@ class Start:
     """A cell whose equations are ready.
 
     Attributes:
-        grids: points and cells that the values of `Step.fields` belong to; empty on other ranks
-            than 0.
-        unknowns: of the discretised equations, on all ranks together.
+        grids: points and cells of the values in `Step.fields`; empty on ranks other than 0.
+        unknowns: number of unknowns of the discretised equations, on all ranks together.
         linear_solver: "direct" or "fieldsplit".
-        one_C_A_m2: 1C, A m^-2 of collector, for the material that was meshed.
+        one_C_A_m2: 1C in A m^-2 of collector, for the material that was meshed.
     """
 
     grids: Sequence[FieldGrid]
@@ -108,22 +107,22 @@ class Start:
 class Step:
     """An accepted time step; the first one is the initial state.
 
-    All of it is equal on every rank, but `fields` and `kept`, which rank 0 alone holds.
+    All attributes are equal on every rank, except `fields` and `kept`, which only rank 0 holds.
 
     Attributes:
         sample: state of the cell, with the columns of history.csv and the particles' values.
-        time_step_s: its length, s; 0 of the initial state.
-        text: of its protocol step; "" of the initial state.
-        ended_by: the end that the protocol step met, in words; "" where it goes on.
-        stop_V: the voltage, V, of a stop of the protocol that was met; None elsewhere.
-        done: share of the protocol that is done, 0 to 1; None where nothing tells.
+        time_step_s: length of the time step, s; 0 for the initial state.
+        text: text of its protocol step; "" for the initial state.
+        ended_by: the end condition that the protocol step met, in words; "" if that step continues.
+        stop_V: the voltage of the protocol's stop that was met, V; None if none was.
+        done: share of the protocol that is done, 0 to 1; None if it cannot be determined.
         errors: largest relative errors of conservation so far, by "charge", "lithium", "salt" and
             "prescribed_charge".
-        warnings: what left its valid range so far, an entry a kind.
+        warnings: quantities that have left their range of validity so far, an entry for each kind.
         skipped: protocol steps that took no time so far.
-        fields: values at the points of `Start.grids`, by domain and field, where somebody wanted
+        fields: values at the points of `Start.grids`, by domain and field, if an observer wanted
             them.
-        kept: what the run goes on from here with, where somebody wanted it.
+        kept: what the run can resume from at this step, if an observer wanted it.
     """
 
     sample: Sample
@@ -144,14 +143,15 @@ class Ending:
     """How a run ended.
 
     Attributes:
-        outcome: completed, stopped (by a signal, or as its loop was left) or failed; and why.
-        fault: an exception that nobody foresaw ended it, on this rank perhaps alone.
-        last: the last accepted step once more, with its fields and with what the run goes on from,
-            where a signal or a failed solve ended it.
-        numbers: steps, iterations, balances and the like; empty where no cell came about.
-        warnings, skipped: as of `Step`.
-        peak_memory_bytes: the most memory of all ranks; None where they could not be asked.
-        say: shows a line to the user.
+        outcome: completed, stopped (by a signal, or because its loop was left) or failed; with the
+            reason.
+        fault: whether an unforeseen exception ended it, possibly on this rank alone.
+        last: the last accepted step again, with its fields and with what the run resumes from, if a
+            signal or a failed solve ended it.
+        numbers: steps, iterations, balances and the like; empty if there was no cell.
+        warnings, skipped: as in `Step`.
+        peak_memory_bytes: peak memory of all ranks together; None if they could not be asked.
+        say: function that shows a line to the user.
     """
 
     outcome: Outcome
@@ -165,40 +165,41 @@ class Ending:
 
 
 class Observer:
-    """Watches a run: inherit from it, and write the methods that you need.
+    """Watches a run; inherit from it and define the methods that you need.
 
     See `heterode.runs.observer` for the rules under MPI.
     """
 
     def check(self, parameters: Parameters) -> None:
-        """Refuse a run before anything is meshed, with an InputError. Called on rank 0."""
+        """Refuse a run by an InputError before anything is meshed. Called on rank 0."""
 
     def wants(self, coming: Coming) -> Wants:
-        """Whether the next step's fields are needed, or what the run goes on from.
+        """Return whether the next step's fields are needed, or what the run resumes from.
 
         Called on every rank, before each step's sample is taken.
         """
         return Wants()
 
     def begin(self, setting: Setting) -> Kept | None:
-        """The mesh and the particles are there, and the equations come next. Called on rank 0.
+        """Called on rank 0 when the mesh and the particles are ready, before the equations.
 
         Returns:
-            What the run is to go on from; None: it starts, unless another observer knows better.
+            What the run is to resume from; None to start it, unless another observer returns
+                something.
         """
         return None
 
     def start(self, start: Start) -> None:
-        """The equations are ready, and the first step comes next. Called on rank 0."""
+        """Called on rank 0 when the equations are ready, before the first step."""
 
     def observe(self, step: Step) -> None:
-        """A step was accepted. Called on rank 0."""
+        """Called on rank 0 after each accepted step."""
 
     def say(self, line: str) -> None:
-        """A line for the user: what the run does, and its warnings. Called on rank 0."""
+        """Called on rank 0 with a line for the user: what the run does, and its warnings."""
 
     def end(self, ending: Ending) -> None:
-        """The run ended, in whatever way. Called on rank 0, the last observer first.
+        """Called on rank 0 when the run has ended in any way, the last observer first.
 
-        Where the loop over the steps was left, the other ranks do not wait for it.
+        If the loop over the steps was left, the other ranks do not wait for it.
         """

@@ -1,4 +1,4 @@
-"""Observers beside the recorder: checkpoints, progress, balances."""
+"""Observers in addition to the recorder: checkpoints, progress, balances."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from heterode.runs.setting import Setting
 
 
 class Checkpoint(Observer):
-    """Writes what a run goes on from into the folder of a recorder.
+    """Writes checkpoints, from which a run can be resumed, into the folder of a recorder.
 
-    It does so at the end of each protocol step, whenever output.checkpoint_every has passed by the
-    clock, and where a signal or a failed solve ends the run. Where a loop is left by `break`, the
-    last checkpoint is that of the last protocol step or of the clock.
+    A checkpoint is written at the end of each protocol step, whenever output.checkpoint_every has
+    passed by the clock, and when a signal or a failed solve ends the run. If a loop is left by
+    `break`, the last checkpoint is that of the last protocol step or of the clock.
 
     Args:
-        recorder: of the run; it comes before this one in the list of observers.
+        recorder: the recorder of the run, which precedes this observer in the list of observers.
     """
 
     def __init__(self, recorder: Recorder) -> None:
@@ -34,27 +34,27 @@ class Checkpoint(Observer):
         self._wanted = False
 
     def wants(self, coming: Coming) -> Wants:
-        """What the run goes on from, where a checkpoint is due."""
+        """Want what the run resumes from, if a checkpoint is due."""
         self._wanted = bool(coming.ended_by) or self._is_due(coming)
         return Wants(kept=self._wanted)
 
     def _is_due(self, coming: Coming) -> bool:
-        """Whether the clock asks for a checkpoint; rank 0's alone counts."""
+        """Whether a checkpoint is due by the clock, which only rank 0 decides."""
         every = coming.parameters.output.checkpoint_every
         if coming.accepted == 0 or coming.rank != 0:
             return False
         return 0 < every <= time.monotonic() - self._saved_at
 
     def begin(self, setting: Setting) -> None:
-        """See that the recorder has begun.
+        """Check that the recorder has begun.
 
         Raises:
-            ArgumentError: it comes later.
+            ArgumentError: the recorder comes later in the list.
         """
         _ = self._recorder.claimed
 
     def observe(self, step: Step) -> None:
-        """Write a checkpoint where one is due.
+        """Write a checkpoint if one is due.
 
         Raises:
             OutputError: the folder cannot be written to.
@@ -63,7 +63,7 @@ class Checkpoint(Observer):
             self._save(step.kept, step.sample.accepted)
 
     def end(self, ending: Ending) -> None:
-        """Write a checkpoint of the last accepted step, where the run ended early.
+        """Write a checkpoint of the last accepted step, if the run ended early.
 
         Raises:
             OutputError: the folder cannot be written to.
@@ -74,7 +74,7 @@ class Checkpoint(Observer):
 
     def _save(self, kept: Kept, accepted: int) -> None:
         at, files = self._recorder.claimed, self._recorder.files
-        # A checkpoint counts on the samples before it.
+        # A checkpoint relies on the samples before it.
         files.make_durable()
         header = {
             "version": __version__,
@@ -85,18 +85,18 @@ class Checkpoint(Observer):
             **kept.entries,
         }
         at.claim.checkpoints.write(accepted, Content(header, kept.arrays))
-        # Afterwards: readers may know of less than there is, never of more.
+        # The manifest comes last: readers may rely on less than there is, but never on more.
         self._recorder.manifest.seal("prefix", files.written.digests)
         self._saved_at, self._saved = time.monotonic(), accepted
 
 
 class Progress(Observer):
-    """Shows how a run goes on: a panel on a terminal, a line now and then elsewhere.
+    """Shows the progress of a run: a panel on a terminal, otherwise a line from time to time.
 
     Args:
-        stream: where; None is stderr, as stdout belongs to results.
-        quiet: show nothing, and no line either.
-        title: of the panel; "" takes the parameters'.
+        stream: where it is shown; None takes stderr, as stdout belongs to results.
+        quiet: whether to show nothing at all.
+        title: the title of the panel; "" takes that of the parameters.
     """
 
     def __init__(
@@ -121,7 +121,7 @@ class Progress(Observer):
             self._display.update(step.sample, step.time_step_s, step.done)
 
     def end(self, ending: Ending) -> None:
-        """Leave the last state on the screen, and say once more what left its valid range."""
+        """Leave the last state on the screen, and repeat what left its range of validity."""
         self._display.close()
         if not ending.fault:
             for warning in ending.warnings:
@@ -129,14 +129,15 @@ class Progress(Observer):
 
 
 class Balances(Observer):
-    """Keeps the errors of conservation, and ends a run in which one grows too large.
+    """Keeps the errors of conservation, and ends a run in which one becomes too large.
 
     Args:
-        bound: largest relative error of charge, lithium, salt and prescribed charge; None: any.
+        bound: largest relative error of charge, lithium, salt and prescribed charge; None for no
+            bound.
 
     Attributes:
-        errors: the largest so far, by "charge", "lithium", "salt" and "prescribed_charge". They
-            are kept on rank 0; on every rank, `Step.errors` are the same numbers.
+        errors: the largest errors so far, by "charge", "lithium", "salt" and "prescribed_charge".
+            They are kept on rank 0; `Step.errors` has the same numbers on every rank.
     """
 
     def __init__(self, bound: float | None = None) -> None:
@@ -144,10 +145,10 @@ class Balances(Observer):
         self.errors: Mapping[str, float] = {}
 
     def observe(self, step: Step) -> None:
-        """Take a step's errors.
+        """Take the errors of a step.
 
         Raises:
-            SolveError: one is above the bound.
+            SolveError: an error exceeds the bound.
         """
         self.errors = dict(step.errors)
         for name, error in self.errors.items():

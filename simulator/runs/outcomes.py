@@ -1,4 +1,4 @@
-"""How a run ended, as an exception tells it."""
+"""The outcome of a run, derived from the exception that ended it."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ LEFT = Outcome("stopped", "the loop over its steps was left")
 
 
 class UnfinishedError(OutputError):
-    """A run came to its end, and its results cannot be completed."""
+    """A run came to its end, but its results cannot be completed."""
 
 
 def outcome_of(error: BaseException) -> Outcome:
-    """The outcome of a run that an exception ended."""
+    """Return the outcome of a run that an exception ended."""
     if isinstance(error, StoppedError):
         return stopped_by(error.number)
     if isinstance(error, (SolveError, CompileError, UnfinishedError)):

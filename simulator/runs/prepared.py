@@ -1,7 +1,7 @@
-"""A cell that is ready to run: a loop over it marches its protocol, step by step.
+"""A cell that is ready to run; a loop over it marches its protocol, step by step.
 
-Making it and looping over it are collective: every rank does so alike. Leaving the loop takes no
-word between the ranks, as one of them may have left it by an exception.
+Construction and the loop are collective: every rank does the same. Leaving the loop requires no
+communication, as a rank may have left it because of an exception.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ from heterode.base.signals import StoppedError
 from heterode.base.words import counted
 from heterode.forecast.estimate import forecast
 from heterode.particles.drawn_penalties import factors_of_cycle
-from heterode.progress import Journey
+from heterode.progress import Course
 from heterode.results.manifest import Outcome, stopped_by
 from heterode.results.sample import FieldValues, Sample
-from heterode.runs.crew import Crew
 from heterode.runs.description import describe_tables
 from heterode.runs.entries import numbers_of
 from heterode.runs.observer import Coming, Ending, Kept, Start, Step, Wants
+from heterode.runs.observer_group import ObserverGroup
 from heterode.runs.outcomes import LEFT, outcome_of
 from heterode.runs.setting import Setting
-from heterode.runs.skipped import SkippedSteps, told
+from heterode.runs.skipped import SkippedSteps, skipped_lines
 from heterode.solver.cell import build_cell
 from heterode.solver.snapshot import Snapshot
 from heterode.solver.time.march import BEGINNING, Marched, Position, march
@@ -40,27 +40,27 @@ from heterode.solver.time.newton import StepAbandonedError
 from heterode.validity import Ledger, valid_ranges
 
 _FORESEEN = (InputError, ResumeError, SolveError, CompileError)
-"""What ends a run in order; anything else is a fault of somebody's program."""
+"""Exceptions that end a run in order; any other is a fault in a program."""
 
 
 class Prepared:
     """A cell that is ready to run; `heterode.prepare` makes one.
 
-    A loop yields a `Step` for every row of history.csv, the initial state first (but not where a
-    run is gone on with). It may be left by `break` and taken up again by another loop. It ends by
-    itself when the protocol does; by a `SolveError` where a step cannot be solved; and by a
-    `StoppedError`, which is a KeyboardInterrupt, where a signal asked for an end.
+    A loop yields a `Step` for every row of history.csv, beginning with the initial state (except in
+    a resumed run). It may be left by `break` and continued by another loop. It ends when the
+    protocol does; it ends with a `SolveError` if a step cannot be solved, and with a
+    `StoppedError`, which is a KeyboardInterrupt, if a signal asks it to stop.
 
     Attributes:
-        setting: parameters, mesh, particles.
-        cell: the model, its stepper, its balances.
+        setting: parameters, mesh and particles.
+        cell: the model, its stepper and its balances.
     """
 
-    def __init__(self, setting: Setting, crew: Crew) -> None:
-        self.setting, self._crew = setting, crew
+    def __init__(self, setting: Setting, group: ObserverGroup) -> None:
+        self.setting, self._group = setting, group
         self._comm, self._phases = setting.comm, setting.phases
         parameters = setting.parameters
-        self._ledger = Ledger(setting.before, valid_ranges(parameters), crew.say)
+        self._ledger = Ledger(setting.before, valid_ranges(parameters), group.say)
         self._skipped, self._ended_by, self._peak_before = SkippedSteps(), "", 0
         self._outcome: Outcome | None = None
         self._signal, self._entered = 0, False
@@ -70,17 +70,17 @@ class Prepared:
         self._interruption.__enter__()
         try:
             with self._phases.timed("output"):
-                kept = crew.begin(setting)
+                kept = group.begin(setting)
                 entries = self._recalled(kept)
             with self._phases.timed("setup"):
-                crew.say("compiling the equations")
+                group.say("compiling the equations")
                 mesh, penalty = setting.mesh, setting.particles.penalty
                 self.cell = build_cell(mesh, parameters, penalty, self._interruption.is_agreed)
                 self._numbers = partial(numbers_of, self.cell)
                 protocol, curve = parameters.protocol.sequence, self.cell.model.curve
-                self._journey = Journey(protocol, curve.lithium_fraction)
+                self._course = Course(protocol, curve.lithium_fraction)
             with self._phases.timed("output"):
-                crew.start(self._start())
+                group.start(self._start())
             self._say_size()
             with self._phases.timed("setup"):
                 position = BEGINNING if entries is None else self._restored(entries, kept)
@@ -100,17 +100,17 @@ class Prepared:
         return self._outcome
 
     def fields(self) -> FieldValues | None:
-        """The fields now, by domain and field, at the points of `Start.grids`. Collective.
+        """Return the present fields by domain and field at the points of `Start.grids`. Collective.
 
         Returns:
-            On rank 0; None elsewhere.
+            The fields on rank 0; None elsewhere.
         """
         return self.cell.viewer.values(self.cell.stepper.state.V)
 
     # -- preparation ------------------------------------------------------------------------
 
     def _recalled(self, kept: Kept | None) -> Mapping[str, Any] | None:
-        """What a checkpoint kept, on every rank; None where the run starts. Collective."""
+        """Return a checkpoint's entries on every rank; None for a new run. Collective."""
         given = None if kept is None else dict(kept.entries)
         entries: Mapping[str, Any] | None = self._comm.bcast(given, root=0)
         if entries is None:
@@ -124,7 +124,7 @@ class Prepared:
         return entries
 
     def _start(self) -> Start:
-        """For the observers. Collective."""
+        """Return the start for the observers. Collective."""
         model = self.cell.model
         one_C = model.one_C / self.setting.mesh.collector_area
         return Start(self.cell.viewer.grids(), model.layout.total, model.preset, one_C)
@@ -132,7 +132,7 @@ class Prepared:
     def _say_size(self) -> None:
         model, ranks = self.cell.model, self._comm.size
         one_C = model.one_C / self.setting.mesh.collector_area
-        self._crew.say(
+        self._group.say(
             f"{counted(len(self.setting.particles), 'particle')}, {model.layout.total} unknowns on "
             f"{counted(ranks, 'rank')}, {model.preset} solver, "
             f"1C = {one_C:.4g} A/m^2"
@@ -140,17 +140,17 @@ class Prepared:
         parameters = self.setting.parameters
         lines = forecast(parameters, model.layout.total, ranks, model.preset)
         for line in [*describe_tables(parameters), *lines]:
-            self._crew.say(line)
+            self._group.say(line)
 
     def _restored(self, entries: Mapping[str, Any], kept: Kept | None) -> Position:
-        """Put everything where a checkpoint has it. Collective."""
+        """Restore the state of a checkpoint. Collective."""
         if self.setting.parameters.penalty.conditioning is not None:
             self._begin_cycle(entries["march"]["position"]["cycle"])
         snapshot = None if kept is None else Snapshot(kept.entries["march"], kept.arrays)
         position = self.cell.snapshots.restore(snapshot)
-        self._journey.recall(entries["journey"])
+        self._course.recall(entries["journey"])
         state = self.cell.stepper.state
-        self._crew.say(f"going on from t = {state.time:.6g} s, V = {state.V:.4f} V")
+        self._group.say(f"going on from t = {state.time:.6g} s, V = {state.V:.4f} V")
         return position
 
     # -- the loop ---------------------------------------------------------------------------
@@ -163,7 +163,7 @@ class Prepared:
         return self
 
     def __next__(self) -> Step:
-        """The next accepted step, once all observers have seen it. Collective."""
+        """Return the next accepted step, once all observers have seen it. Collective."""
         if self._outcome is not None:
             raise StopIteration
         try:
@@ -178,7 +178,7 @@ class Prepared:
         return step
 
     def _next(self) -> Step | None:
-        """The next step; None where the protocol is done, and the run has ended. Collective."""
+        """Return the next step; None when the protocol is done and the run over. Collective."""
         if self._signal:
             raise StoppedError(self._signal)
         if self._is_new:
@@ -186,8 +186,8 @@ class Prepared:
             return self._observed(None)
         while (marched := self._marched()) is not None:
             self._ended_by = marched.ended_by or self._ended_by
-            for line in told(marched):
-                self._crew.say(line)
+            for line in skipped_lines(marched):
+                self._group.say(line)
             self._skipped = self._skipped.with_those_of(marched)
             if marched.time_step > 0.0:
                 return self._observed(marched)
@@ -196,7 +196,7 @@ class Prepared:
         return None
 
     def _marched(self) -> Marched | None:
-        """The next piece of the march, accounted for; None at its end. Collective."""
+        """Return the next piece of the march, and record its cost; None at the end. Collective."""
         cell = self.cell
         with self._phases.timed("solve"):
             marched = next(self._marching, None)
@@ -218,20 +218,20 @@ class Prepared:
         self.cell.model.set_penalty(factors)
 
     def _observed(self, marched: Marched | None) -> Step:
-        """A step that all observers have seen; of None, the initial state. Collective."""
+        """Return a step that all observers have seen; None gives the initial state. Collective."""
         model, stepper = self.cell.model, self.cell.stepper
         with self._phases.timed("output"):
             number, cycle = (0, 0) if marched is None else (marched.protocol_step, marched.cycle)
             sample = model.sample(stepper.state, step=number, accepted=stepper.steps, cycle=cycle)
             done: float | None = 0.0
             if marched is not None:
-                done = self._journey.fraction_done(sample, marched.progress, marched.place)
+                done = self._course.fraction_done(sample, marched.progress, marched.place)
             coming = self._coming(sample, marched)
-            signal, wants = self._crew.agree(self._interruption, coming)
+            signal, wants = self._group.agree(self._interruption, coming)
             if signal and marched is not None:
                 self._signal, wants = signal, Wants(fields=True, kept=True)
             step = self._step(sample, marched, done, wants)
-            self._crew.observe(step)
+            self._group.observe(step)
         if self._signal:
             self._last = step
         return step
@@ -252,7 +252,7 @@ class Prepared:
     def _step(
         self, sample: Sample, marched: Marched | None, done: float | None, wants: Wants
     ) -> Step:
-        """What observers see of the present state. Collective."""
+        """Return the present state as observers see it. Collective."""
         return Step(
             sample=sample,
             time_step_s=0.0 if marched is None else marched.time_step,
@@ -268,7 +268,7 @@ class Prepared:
         )
 
     def _kept(self) -> Kept | None:
-        """What the run goes on from, on rank 0. Collective."""
+        """Return what the run can resume from, on rank 0. Collective."""
         snapshot, peak = self.cell.snapshots.take(), self._peak()
         if snapshot is None:
             return None
@@ -277,14 +277,14 @@ class Prepared:
             "peak_memory_bytes": peak,
             "ended": self._ended_by,
             "warnings": self._ledger.memory,
-            "journey": self._journey.memory,
+            "journey": self._course.memory,
             **self._skipped.entries,
             "march": snapshot.entries,
         }
         return Kept(entries, snapshot.arrays)
 
     def _peak(self) -> int:
-        """The most memory of all ranks together, of any piece of the run. Collective."""
+        """Return the peak memory of all ranks together, of any piece of the run. Collective."""
         return max(int(self._comm.allreduce(peak_memory(), op=MPI.SUM)), self._peak_before)
 
     # -- the end ----------------------------------------------------------------------------
@@ -295,10 +295,10 @@ class Prepared:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """End the run where it stands, without a word to the other ranks.
+        """End the run where it stands, without communication with the other ranks.
 
         Raises:
-            StoppedError: a signal had come.
+            StoppedError: a signal had arrived.
         """
         self._entered = False
         left = self._outcome is None
@@ -310,32 +310,32 @@ class Prepared:
             if self._signal:
                 raise as_agreed(StoppedError(self._signal))
             if noted:
-                # Nobody heeded it yet.
+                # The signal has not been acted on yet.
                 signal.raise_signal(noted)
 
     def _leave(self, error: BaseException | None) -> None:
-        """End a run whose loop was left, by an exception or not."""
+        """End a run whose loop was left, by an exception or otherwise."""
         outcome = LEFT if error is None else outcome_of(error)
         if error is None and self._signal:
             outcome = stopped_by(self._signal)
         self._outcome = outcome
         with nullcontext() if error is None else suppress(Exception):
-            self._crew.end_here(self._ending(outcome, fault=error is not None, last=self._last))
+            self._group.end_here(self._ending(outcome, fault=error is not None, last=self._last))
 
     def _failed(self, error: BaseException, *, marching: bool = True) -> BaseException:
-        """End the run because of what was raised; returns what to raise in its place.
+        """End the run because of an exception; returns the exception to raise in its place.
 
-        Collective where the ranks raised it together.
+        Collective if the ranks raised it together.
 
         Args:
-            error: what was raised.
+            error: the exception.
             marching: whether there is a last accepted step.
         """
         if self._outcome is not None:
             return error
         raised, last = error, self._last
         if isinstance(error, CompileError):
-            # A compiler that was interrupted at the keyboard fails, too.
+            # A compiler that is interrupted from the keyboard fails as well.
             signal = self._interruption.agreed()
             raised = StoppedError(signal) if signal else error
         elif isinstance(error, StepAbandonedError):
@@ -351,7 +351,7 @@ class Prepared:
         try:
             self._end(outcome, fault=fault, last=last)
         except Exception as worse:
-            # The first failure is the telling one.
+            # The first failure is the informative one.
             if outcome.status != "failed":
                 return worse
         return as_agreed(raised)
@@ -362,23 +362,23 @@ class Prepared:
         return SolveError(reason, **where)
 
     def _again(self) -> Step:
-        """The last accepted step with all there is of it. Collective."""
+        """Return the last accepted step with all its data. Collective."""
         with self._phases.timed("output"):
             model, stepper = self.cell.model, self.cell.stepper
-            # Its row is there already: the number of the protocol step goes nowhere.
+            # The row of this step exists already, so the number of its protocol step is not used.
             sample = model.sample(stepper.state, step=0, accepted=stepper.steps)
             return self._step(sample, None, None, Wants(fields=True, kept=True))
 
     def _end(self, outcome: Outcome, *, fault: bool = False, last: Step | None = None) -> None:
-        """Let the observers end. Collective.
+        """End all observers. Collective.
 
         Raises:
-            Exception: what one of them raised, on every rank.
+            Exception: an exception that an observer raised, on every rank.
         """
         peak = self._peak()
         self._outcome = outcome
         try:
-            self._crew.end(self._ending(outcome, fault=fault, last=last, peak=peak))
+            self._group.end(self._ending(outcome, fault=fault, last=last, peak=peak))
         except Exception as error:
             if outcome.status != "failed":
                 self._outcome = outcome_of(error)
@@ -397,10 +397,10 @@ class Prepared:
             warnings=self._ledger.met,
             skipped=self._skipped,
             peak_memory_bytes=peak,
-            say=self._crew.say,
+            say=self._group.say,
         )
 
     def _let_signals(self) -> None:
-        """Signals have their usual effect again, where no `with` has to come to its end first."""
+        """Give signals their usual effect again, unless a `with` block has to end first."""
         if not self._entered:
             self._interruption.__exit__(None, None, None)

@@ -23,12 +23,12 @@ from heterode.runs.skipped import SkippedSteps
 
 @dataclass(frozen=True)
 class Claimed:
-    """A folder that is a run's to write to.
+    """A folder that a run may write to.
 
     Attributes:
-        setting: of the run.
-        claim: of the folder.
-        kept: what the run goes on from; None where it starts.
+        setting: the setting of the run.
+        claim: the claim to the folder.
+        kept: what the run resumes from; None for a new run.
     """
 
     setting: Setting
@@ -40,15 +40,16 @@ class Recorder(Observer):
     """Writes the results folder of a run: manifest, history, particles, fields, report.
 
     Args:
-        out: the folder; missing or empty, or an earlier run's with `overwrite` or `resume`.
-        overwrite: replace an earlier run's results; files of the user's stay, those that were
-            changed since under another name.
-        resume: go on with the run that is in the folder, if there is one, from its last
-            checkpoint; see `heterode.Checkpoint`.
-        accept_altered: also where its files are not as it wrote them; the manifest says so.
+        out: a folder that is missing or empty, or an earlier run's with `overwrite` or `resume`.
+        overwrite: whether to replace an earlier run's results; the user's files stay, and files
+            that were changed since are kept under another name.
+        resume: whether to resume the run in the folder, if there is one, from its last checkpoint;
+            see `heterode.Checkpoint`.
+        accept_altered: whether to resume even if its files are not as it wrote them, which the
+            manifest then records.
 
     Raises:
-        ArgumentError: these do not go together.
+        ArgumentError: these arguments exclude each other.
     """
 
     def __init__(
@@ -85,7 +86,7 @@ class Recorder(Observer):
 
     @property
     def claimed(self) -> Claimed:
-        """The folder, from `begin` on.
+        """The claimed folder, from `begin` onwards.
 
         Raises:
             ArgumentError: the run has not begun.
@@ -98,7 +99,7 @@ class Recorder(Observer):
 
     @property
     def manifest(self) -> Manifest:
-        """The manifest of the run, from its first file on.
+        """The manifest of the run, from its first file onwards.
 
         Raises:
             ArgumentError: the run has not begun to write.
@@ -109,12 +110,12 @@ class Recorder(Observer):
 
     @property
     def begun(self) -> bool:
-        """Whether anything in the folder was written, or cleared away; told by rank 0 alone."""
+        """Whether anything in the folder was written or deleted; known on rank 0 only."""
         return self._begun
 
     @property
     def files(self) -> SampleFiles:
-        """The files of the samples, from `start` on.
+        """The files of the samples, from `start` onwards.
 
         Raises:
             ArgumentError: the run has not started.
@@ -126,26 +127,26 @@ class Recorder(Observer):
     # -- as an observer ---------------------------------------------------------------------
 
     def check(self, parameters: Parameters) -> None:
-        """Refuse a folder that cannot be this run's, changing nothing.
+        """Refuse a folder that cannot be this run's, without changing anything.
 
         Raises:
-            InputError: it holds something else, or cannot be written to.
+            InputError: the folder holds something else, or cannot be written to.
         """
         self._intent(parameters).check()
 
     def wants(self, coming: Coming) -> Wants:
-        """The fields of samples that are written with them."""
+        """Want the fields for samples that are written with them."""
         every = coming.parameters.output.fields_every
-        whole = _is_told(coming.ended_by, coming.stop_V)
+        whole = _is_kept_whole(coming.ended_by, coming.stop_V)
         return Wants(fields=whole or coming.accepted % every == 0)
 
     def begin(self, setting: Setting) -> Kept | None:
         """Claim the folder, and write the manifest.
 
         Raises:
-            InputError: the folder cannot be had, and nothing was written.
-            ResumeError: its checkpoints are damaged; likewise.
-            OutputError: it cannot be written to.
+            InputError: the folder cannot be claimed, and nothing was written.
+            ResumeError: its checkpoints are damaged, and nothing was written.
+            OutputError: the folder cannot be written to.
         """
         try:
             claim = self._intent(setting.parameters).claim(setting.hashes)
@@ -168,17 +169,17 @@ class Recorder(Observer):
         return kept
 
     def _write_manifest(self, at: Claimed) -> None:
-        """The run's first file, with what a checkpoint knows of warnings and skipped steps."""
+        """Write the run's first file, with the warnings and skipped steps of a checkpoint."""
         self._begun = True
         entries = given_entries(at.setting)
         met: list[RunWarning] = []
         if at.kept is not None:
-            # Steps skipped after the checkpoint are yet to come.
+            # Steps that were skipped after the checkpoint will be met again.
             self._skipped = SkippedSteps.of_entries(at.kept.entries)
             entries |= self._skipped.entries
             met = [RunWarning.from_dict(entry) for entry in at.kept.entries.get("warnings", [])]
         manifest = begin_manifest(at.claim, at.setting.particles, entries)
-        # What was met after the checkpoint is not part of the run any more.
+        # Warnings that occurred after the checkpoint are no longer part of the run.
         before = [e for e in manifest.content["warnings"] if e.get("first_time_s") is None]
         manifest.update(warnings=before)
         manifest.warn(*at.setting.before.holding, *met)
@@ -192,17 +193,17 @@ class Recorder(Observer):
         """
         at = self.claimed
         if at.claim.replaces:
-            # Had the equations not compiled, the earlier results would still be all there is.
+            # If the equations had failed to compile, the earlier results would still be intact.
             self._write_manifest(at)
         self._files = open_files(at.claim, at.setting.particles, start.grids, self.manifest)
         # The arrays of a checkpoint are as large as the cell's whole state.
         self._claimed = Claimed(at.setting, at.claim.without_found, None)
 
     def observe(self, step: Step) -> None:
-        """Write a sample, at a stop with its table of the particles.
+        """Write a sample, and at a stop also its table of the particles.
 
         Raises:
-            OutputError: the disk is full or the folder gone; the samples before are intact.
+            OutputError: the disk is full or the folder gone; the earlier samples are intact.
         """
         manifest, output = self.manifest, self.claimed.setting.parameters.output
         codes = [warning.code for warning in step.warnings]
@@ -212,7 +213,7 @@ class Recorder(Observer):
         if step.skipped != self._skipped:
             manifest.update(**step.skipped.entries)
             self._skipped = step.skipped
-        whole, accepted = _is_told(step.ended_by, step.stop_V), step.sample.accepted
+        whole, accepted = _is_kept_whole(step.ended_by, step.stop_V), step.sample.accepted
         self.files.record(
             step.sample,
             step.fields if whole or accepted % output.fields_every == 0 else None,
@@ -221,10 +222,10 @@ class Recorder(Observer):
         )
 
     def end(self, ending: Ending) -> None:
-        """Close the files, say how the run ended, draw.
+        """Close the files, record how the run ended, and draw the report.
 
         Raises:
-            OutputError: the disk is full or the folder gone; the samples before are intact.
+            OutputError: the disk is full or the folder gone; the earlier samples are intact.
             UnfinishedError: a run that was completed cannot be finished.
         """
         at = self.claimed
@@ -245,7 +246,7 @@ class Recorder(Observer):
         try:
             self._complete(ending)
         except OutputError as error:
-            # The first failure is the telling one.
+            # The first failure is the informative one.
             if outcome.status != "failed":
                 problem, outcome = error, outcome_of(error)
         try:
@@ -265,7 +266,7 @@ class Recorder(Observer):
             raise problem
 
     def _complete(self, ending: Ending) -> None:
-        """Write what output.*_every skipped of the last sample."""
+        """Write the parts of the last sample that output.*_every skipped."""
         last = ending.last
         if self._files is not None and last is not None and last.fields is not None:
             self._files.complete(last.sample, last.fields)
@@ -276,7 +277,7 @@ class Recorder(Observer):
                 self._files.close()
                 manifest.seal("whole", self._files.list_finished())
         finally:
-            # Figures that fail, or take long, must not leave a run that seems to go on.
+            # If figures fail or take long, the run must not appear to be still going on.
             manifest.warn(*ending.warnings)
             entries = {**ending.numbers, **ending.skipped.entries}
             if ending.peak_memory_bytes is not None:
@@ -299,6 +300,6 @@ class Recorder(Observer):
             manifest.finish(ending.outcome.status, ending.outcome.reason, **ending.numbers)
 
 
-def _is_told(ended_by: str, stop_V: float | None) -> bool:
-    """Whether a sample is written with all there is: at the end of a protocol step, or a stop."""
+def _is_kept_whole(ended_by: str, stop_V: float | None) -> bool:
+    """Whether a sample is written completely: at the end of a protocol step, or at a stop."""
     return bool(ended_by) or stop_V is not None

@@ -1,6 +1,6 @@
-"""Going on with a run that ended early: whether it can be, and from which checkpoint.
+"""Resuming of a run that ended early: whether it is possible, and from which checkpoint.
 
-What may differ between the pieces of one run is [output], the title, and where files lie.
+The pieces of a run may differ in [output], the title, and the places of files.
 """
 
 from __future__ import annotations
@@ -38,27 +38,27 @@ from heterode.results.run_files import FOLDERS, earlier_files
 from heterode.results.sample_files import Written
 from heterode.results.stops import first_files
 from heterode.results.storage import TruncatedError
-from heterode.results.trust import altered_error, check_whole, told
+from heterode.results.trust import altered_error, check_whole, finding_line
 
 Stage = Literal["unborn", "begun", "under way", "completed"]
 
 _FREE_SECTIONS = {"title", "output"}
 _FREE_KEYS = {"file", "mesh_file"}
-"""Paths: the mesh and the penalties are compared themselves."""
+"""Keys that hold paths; the mesh and the penalties themselves are compared instead."""
 
-_ANEW = "Start anew with another --out"
+_NEW_RUN = "Start a new run with another --out"
 
 
 @dataclass(frozen=True)
 class Found:
-    """A checkpoint to go on from.
+    """A checkpoint to resume from.
 
     Attributes:
-        path: its file.
+        path: the checkpoint file.
         checkpoint: its content.
-        written: what the results files held then.
-        remarks: for the user: damaged checkpoints passed over, another program version.
-        altered: files gone on with though they are not as the run wrote them, a line each.
+        written: what the results files held at that time.
+        remarks: remarks for the user on damaged checkpoints or another version of the program.
+        altered: a line for each file that is used although it is not as the run wrote it.
     """
 
     path: Path
@@ -69,13 +69,13 @@ class Found:
 
 
 def stage(folder: Path, parameters: Parameters) -> Stage:
-    """How far the run in a folder came.
+    """Return how far the run in a folder has come.
 
     Returns:
-        "unborn": there is none; "begun": none of its checkpoints; "under way"; or "completed".
+        "unborn" if there is no run, "begun" if it has no checkpoint, "under way", or "completed".
 
     Raises:
-        InputError: it is another run's folder, or none at all.
+        InputError: the folder belongs to another run, or is not a results folder.
     """
     if is_unborn(folder):
         return "unborn"
@@ -87,9 +87,10 @@ def stage(folder: Path, parameters: Parameters) -> Stage:
         raise InputError(
             f"{folder}: not a results folder, so --resume finds no run there. Choose another --out"
         ) from error
-    compare(folder, manifest["parameters"], parameters)
+    refuse_other_parameters(folder, manifest["parameters"], parameters)
     if list_checkpoints(ResultsFolder(folder).checkpoint):
-        # Checkpoints go last: a run killed while it drew its figures draws them again.
+        # Checkpoints are removed last, so that a run killed while drawing its figures draws them
+        # again.
         return "under way"
     return "completed" if manifest["status"] == "completed" else "begun"
 
@@ -105,12 +106,12 @@ def is_completed(
     """Whether a folder holds the whole run of these parameters, as it was written. Collective.
 
     Args:
-        folder, parameters, comm: of the run.
+        folder, parameters, comm: the folder, the parameters of the run and the communicator.
         mind, accept_altered: see `heterode.results.trust.check_whole`.
 
     Raises:
-        InputError: it is another run's folder, or none at all.
-        AlteredError: its files are not as the run wrote them.
+        InputError: the folder belongs to another run, or is not a results folder.
+        AlteredError: files are not as the run wrote them.
     """
 
     def look() -> bool:
@@ -122,16 +123,18 @@ def is_completed(
     return bool(comm.bcast(on_root(comm, look), root=0))
 
 
-def compare(folder: Path, earlier: Mapping[str, Any], parameters: Parameters) -> None:
-    """Refuse to go on with other parameters.
+def refuse_other_parameters(
+    folder: Path, earlier: Mapping[str, Any], parameters: Parameters
+) -> None:
+    """Refuse to resume a run with other parameters than its own.
 
     Args:
-        folder: for the message.
+        folder: the folder, for the message.
         earlier: parameters of the run so far, from its manifest or checkpoint.
-        parameters: those given now.
+        parameters: the present parameters.
 
     Raises:
-        InputError: the first key that differs, with both values.
+        InputError: the parameters differ; the message names the first such key with both values.
     """
     now = dict(_leaves(parameters.to_si_dict()))
     # Keys that the earlier run's version did not have yet keep their defaults.
@@ -140,7 +143,7 @@ def compare(folder: Path, earlier: Mapping[str, Any], parameters: Parameters) ->
             raise InputError(
                 f"{parameters.source_file}: {key} = {_shown(now.get(key))}, but the run in "
                 f"{folder} has {_shown(before)} (SI units; allowed: changes in [output]). "
-                f"Give the same value. {_ANEW}"
+                f"Give the same value. {_NEW_RUN}"
             )
 
 
@@ -149,7 +152,7 @@ def _leaves(table: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, An
         if (not above and name in _FREE_SECTIONS) or name in _FREE_KEYS:
             continue
         if isinstance(value, Mapping):
-            # A section, or a table, that one run has and the other has not.
+            # A section or table that exists in one run only.
             yield above + name, "given"
             yield from _leaves(value, f"{above}{name}.")
         else:
@@ -167,24 +170,25 @@ def newest(
     *,
     accept_altered: bool = False,
 ) -> Found:
-    """The newest checkpoint that is whole, with the results files it counts on.
+    """Return the newest intact checkpoint whose results files are intact as well.
 
     Args:
-        folder: a run under way.
-        parameters: those given now.
-        hashes: by name ("mesh", "penalty"), of what the parameters lead to now.
-        accept_altered: go on with files that are not as the run wrote them.
+        folder: the folder of a run under way.
+        parameters: the present parameters.
+        hashes: hashes of the mesh and penalties that the parameters lead to now, by "mesh" and
+            "penalty".
+        accept_altered: whether to continue with files that are not as the run wrote them.
 
     Raises:
-        InputError: the checkpoint is of other parameters, another mesh or other penalties; or the
-            results files hold less than every checkpoint counts on.
+        InputError: the checkpoint belongs to other parameters, another mesh or other penalties; or
+            the results files hold less than every checkpoint relies on.
         AlteredError: the results files are not as the run wrote them.
-        ResumeError: no checkpoint is whole.
+        ResumeError: no checkpoint is intact.
     """
     damaged: list[str] = []
     short: list[Finding] = []
     manifest = _manifest_finding(folder)
-    # One file may be looked at for two checkpoints.
+    # One file may be examined for two checkpoints.
     digest_of = cache(file_digest)
     for path in list_checkpoints(folder.checkpoint):
         try:
@@ -198,31 +202,31 @@ def newest(
         short = [finding for finding in findings if finding.gone]
         if short:
             # What is missing is computed again from the checkpoint before.
-            damaged += [told(folder.path, finding) for finding in short]
+            damaged += [finding_line(folder.path, finding) for finding in short]
             continue
         altered = [*manifest, *(finding for finding in findings if finding.problem)]
         if altered and not accept_altered:
             raise altered_error(folder.path, tuple(altered))
         header = checkpoint.header
-        compare(folder.path, header["parameters"], parameters)
+        refuse_other_parameters(folder.path, header["parameters"], parameters)
         _compare_hashes(folder, header["hashes"], hashes)
         remarks = [f"{problem}; going on from {path}" for problem in damaged]
         if header["version"] != __version__:
             remarks.append(f"{path} was written by heterode {header['version']}")
         if not written.digests:
             remarks.append(f"{path} has no digests (an earlier version's): changes would not show")
-        lines = tuple(told(folder.path, finding) for finding in altered)
+        lines = tuple(finding_line(folder.path, finding) for finding in altered)
         remarks += [f"{line}; accepted" for line in lines]
         return Found(path, checkpoint, written, tuple(remarks), lines)
     if short:
         raise InputError(
             f"{folder.path}: its files hold less than its checkpoints count on "
-            f"({'; '.join(damaged)}). Nothing was changed. Restore them from a copy, or start anew "
-            "with another --out"
+            f"({'; '.join(damaged)}). Nothing was changed. Restore them from a copy, or start "
+            "again with another --out"
         )
     raise ResumeError(
         f"{folder.path}: no checkpoint is usable ({'; '.join(damaged)}). Nothing was changed. "
-        f"{_ANEW}"
+        f"{_NEW_RUN}"
     )
 
 
@@ -237,7 +241,7 @@ def _compare_hashes(
             raise InputError(
                 f"{folder.path}: its {name} has the hash {before}, but the "
                 f"parameters now lead to {value}. Use the same files and the gmsh of the first "
-                f"run, or give its mesh as geometry.mesh_file. {_ANEW}"
+                f"run, or give its mesh as geometry.mesh_file. {_NEW_RUN}"
             )
 
 
@@ -247,7 +251,7 @@ def _manifest_finding(folder: ResultsFolder) -> list[Finding]:
 
 
 def _unlisted(folder: ResultsFolder, written: Written) -> Iterator[Finding]:
-    """Files that are missing, where an earlier version kept no list of them."""
+    """Yield files that are missing, for a run of an earlier version that kept no list of them."""
     try:
         first_files(folder.stops, written.stops)
         for domain in DOMAINS:
@@ -257,7 +261,7 @@ def _unlisted(folder: ResultsFolder, written: Written) -> Iterator[Finding]:
 
 
 def expected(written: Written) -> Mapping[str, PrefixDigest]:
-    """How much each file must hold that grows, with its digest where there is one."""
+    """Return how much each growing file must hold, with its digest if there is one."""
     if written.digests:
         return written.digests
     counts = {"history.csv": written.rows, "particles.h5": written.particles}
@@ -266,12 +270,13 @@ def expected(written: Written) -> Mapping[str, PrefixDigest]:
 
 
 def _refuse_lost(folder: ResultsFolder) -> None:
-    """Refuse to begin anew in the place of a run whose checkpoints were there, and are gone.
+    """Refuse to start again in place of a run whose checkpoints existed and are lost.
 
-    A run that is stopped writes one: without any, what it computed is all there is of it.
+    A run that is stopped writes a checkpoint. Without one, what it has computed cannot be computed
+    further.
 
     Raises:
-        InputError: it was stopped, and has results.
+        InputError: the run was stopped, and has results.
     """
     stopped = read_manifest(folder.manifest)["status"] == "stopped"
     if stopped and len(read_history(folder.path)) > 1:
@@ -283,14 +288,14 @@ def _refuse_lost(folder: ResultsFolder) -> None:
 
 @dataclass(frozen=True)
 class Claim:
-    """A folder that is this run's to write to.
+    """A folder that this run may write to.
 
     Attributes:
         folder: the folder.
         lock: keeps other runs out.
-        checkpoints: its checkpoints.
-        found: the checkpoint to go on from; None where the run starts.
-        replaces: an earlier run's results are there, to be cleared before the first file.
+        checkpoints: the checkpoints of the folder.
+        found: the checkpoint to resume from; None for a new run.
+        replaces: whether there are earlier results, to be deleted before the first file is written.
     """
 
     folder: ResultsFolder
@@ -301,24 +306,24 @@ class Claim:
 
     @property
     def without_found(self) -> Claim:
-        """The claim without its checkpoint."""
+        """Return the claim without its checkpoint."""
         return replace(self, found=None)
 
     def release(self) -> None:
-        """Let other runs in."""
+        """Release the folder for other runs."""
         self.lock.release()
 
 
 @dataclass(frozen=True)
 class Intent:
-    """What a run wants with its folder.
+    """What a run intends to do with its folder.
 
     Attributes:
         path: the folder.
-        parameters: of the run.
-        overwrite: replace an earlier run's results.
-        resume: go on with the run that is there, if there is one.
-        accept_altered: also where its files are not as it wrote them.
+        parameters: the parameters of the run.
+        overwrite: whether to replace an earlier run's results.
+        resume: whether to resume the run that is there, if there is one.
+        accept_altered: whether to resume even if its files are not as it wrote them.
     """
 
     path: Path
@@ -328,7 +333,7 @@ class Intent:
     accept_altered: bool = False
 
     def check(self) -> None:
-        """Refuse early what `claim` would refuse, changing nothing.
+        """Refuse what `claim` would refuse, without changing anything.
 
         Raises:
             InputError: as in `claim`.
@@ -362,14 +367,14 @@ class Intent:
                     )
 
     def claim(self, hashes: Mapping[str, str | None]) -> Claim:
-        """Take the folder for this run, and find the checkpoint to go on from.
+        """Claim the folder for this run, and find the checkpoint to resume from.
 
         Args:
             hashes: see `newest`.
 
         Raises:
-            InputError: the folder is another run's or cannot be written; it is as before.
-            ResumeError: no checkpoint is usable; likewise.
+            InputError: the folder belongs to another run or cannot be written; it is unchanged.
+            ResumeError: no checkpoint is usable; the folder is unchanged.
         """
         folder = ResultsFolder(self.path)
         lock = FolderLock(folder) if self.path.is_dir() else None
@@ -381,8 +386,8 @@ class Intent:
             else:
                 if reached == "begun":
                     _refuse_lost(folder)
-                    told = f"{self.path}: the run there has no checkpoint yet, and begins anew"
-                    print(f"heterode: note: {told}", file=sys.stderr, flush=True)
+                    note = f"{self.path}: the run there has no checkpoint yet, and starts again"
+                    print(f"heterode: note: {note}", file=sys.stderr, flush=True)
                 overwrite = self.overwrite or reached == "begun"
                 replaces = overwrite and not is_unborn(self.path)
                 folder = ResultsFolder.create(self.path, overwrite=overwrite)

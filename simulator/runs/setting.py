@@ -1,4 +1,4 @@
-"""What a run is made from, on every rank: parameters, mesh and particles, checked and drawn."""
+"""What a run starts from, on every rank: parameters, mesh and particles, checked and drawn."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ from heterode.validity import Before, MeshFacts, before_run, facts_of
 
 @dataclass(frozen=True)
 class Setting:
-    """What a run is made from.
+    """What a run starts from.
 
     Attributes:
-        parameters: validated.
-        comm: the ranks.
-        mesh: across the ranks.
-        summary: what the mesh measures, where it is geometry.mesh_file; else None.
+        parameters: the validated parameters.
+        comm: the communicator.
+        mesh: the mesh, distributed over the ranks.
+        summary: dimensions of the mesh if it is geometry.mesh_file; otherwise None.
         before: warnings that are known before the first step.
-        particles: with their penalty factors.
+        particles: the particles with their penalty factors.
         phases: seconds of the run's phases so far.
     """
 
@@ -47,7 +47,7 @@ class Setting:
 
     @cached_property
     def hashes(self) -> Mapping[str, str]:
-        """What must be the same for a run to be gone on with, beside its parameters."""
+        """Hashes that must be the same for a run to be resumed, in addition to its parameters."""
         penalties = np.ascontiguousarray(self.particles.penalty).tobytes()
         return {
             "mesh": self.mesh.mesh_hash,
@@ -57,10 +57,10 @@ class Setting:
 
 
 def set_out(parameters: Parameters, comm: MPI.Comm) -> Setting:
-    """Pack, mesh and draw penalties; rank 0's are everyone's. Collective.
+    """Pack, mesh and draw penalties; all ranks take those of rank 0. Collective.
 
     Raises:
-        InputError: the mesh or the penalties cannot be had; on every rank.
+        InputError: the mesh or the penalties cannot be made; raised on every rank.
     """
     phases = Phases()
     with phases.timed("mesh"):

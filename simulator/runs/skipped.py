@@ -1,9 +1,9 @@
-"""What of a protocol a run skipped: steps whose ends were met where they began, and stops.
+"""Parts of a protocol that a run skipped: steps whose end was met at their beginning, and stops.
 
-A stop is left out where the jump of the voltage with the current, at a step's beginning, leads
-across it; the manifest lists these under `left_out_stops`. No time passes in a step that is
-skipped, and the manifest lists it under `skipped_steps`. history.csv has no row of a skipped step,
-and its number is missing there: steps and cycles are counted as the protocol has them.
+A stop is left out if the voltage jumps across it with the current at the beginning of a step; the
+manifest lists these stops under `left_out_stops`. A skipped step takes no time, and the manifest
+lists it under `skipped_steps`. history.csv has no row for a skipped step, whose number is missing
+there, because steps and cycles are counted as in the protocol.
 """
 
 from __future__ import annotations
@@ -16,8 +16,7 @@ from heterode.base.words import counted
 from heterode.solver.time.march import Marched
 
 MOST_LISTED = 1000
-"""Entries of a list; what is skipped beyond them is counted alone, so that a manifest stays
-small."""
+"""Largest number of entries in a list; further ones are only counted, to keep manifests small."""
 
 
 @dataclass(frozen=True)
@@ -25,12 +24,12 @@ class SkippedStep:
     """A step that was skipped.
 
     Attributes:
-        cycle, step: its numbers, as in history.csv.
-        text: of the step.
-        reason: the end that was met.
-        time_s, voltage_V: where it would have begun.
-        steps: protocol steps that this entry stands for: more than one where all steps of a pass
-            of a group were skipped, and the passes after it were not tried.
+        cycle, step: the numbers of cycle and step, as in history.csv.
+        text: the text of the step.
+        reason: the end condition that was met.
+        time_s, voltage_V: time, s, and voltage, V, at which the step would have begun.
+        steps: number of protocol steps that this entry stands for; more than one if all steps in a
+            pass of a group were skipped, so that later passes were not tried.
     """
 
     cycle: int
@@ -43,7 +42,7 @@ class SkippedStep:
 
     @property
     def line(self) -> str:
-        """For the log."""
+        """The entry as a line for the log."""
         more = (
             f", and {counted(self.steps - 1, 'step')} of the passes after it"
             if self.steps > 1
@@ -57,14 +56,14 @@ class SkippedStep:
 
 @dataclass(frozen=True)
 class LeftOutStop:
-    """A stop of which no table was written.
+    """A stop for which no table was written.
 
     Attributes:
-        cycle, step: of the step whose beginning led across it, as in history.csv.
-        text: of the step.
-        stop_V: its voltage.
-        time_s: when.
-        before_V, after_V: between which the voltage jumped.
+        cycle, step: numbers of the step that began with the jump, as in history.csv.
+        text: the text of the step.
+        stop_V: the voltage of the stop, V.
+        time_s: the time of the jump, s.
+        before_V, after_V: the voltages before and after the jump, V.
     """
 
     cycle: int
@@ -77,7 +76,7 @@ class LeftOutStop:
 
     @property
     def line(self) -> str:
-        """For the log."""
+        """The entry as a line for the log."""
         return (
             f"stop at {self.stop_V:g} V left out: the jump of the current where step {self.step} "
             f"'{self.text}' begins leads across it, from {self.before_V:.4f} V to "
@@ -86,7 +85,7 @@ class LeftOutStop:
 
 
 def left_out_stops(marched: Marched) -> list[LeftOutStop]:
-    """The stops that a time step's jump led across."""
+    """Return the stops that the voltage jumped across in a time step."""
     jump, where = marched.jump, (marched.cycle, marched.protocol_step, marched.text)
     if jump is None:
         return []
@@ -94,7 +93,7 @@ def left_out_stops(marched: Marched) -> list[LeftOutStop]:
 
 
 def skipped_step(marched: Marched) -> SkippedStep | None:
-    """What a march skipped; None where a step took some time before it ended."""
+    """Return the step that a march skipped; None if the step took some time before it ended."""
     if not marched.skipped:
         return None
     return SkippedStep(
@@ -108,8 +107,8 @@ def skipped_step(marched: Marched) -> SkippedStep | None:
     )
 
 
-def told(marched: Marched) -> list[str]:
-    """For the log: a step that took no time, or no more of it; stops that are left out."""
+def skipped_lines(marched: Marched) -> list[str]:
+    """Return lines for the log on steps that took no (further) time, and on stops left out."""
     lines = [stop.line for stop in left_out_stops(marched)]
     if marched.time_step > 0.0:
         return lines
@@ -120,11 +119,11 @@ def told(marched: Marched) -> list[str]:
 
 @dataclass(frozen=True)
 class SkippedSteps:
-    """All that a run skipped so far.
+    """All that a run has skipped so far.
 
     Attributes:
         steps, stops: entries of the manifest, the first `MOST_LISTED` of each.
-        step_count, stop_count: of all.
+        step_count, stop_count: the number of all of them.
     """
 
     steps: tuple[Mapping[str, Any], ...] = ()
@@ -133,7 +132,7 @@ class SkippedSteps:
     stop_count: int = 0
 
     def with_those_of(self, marched: Marched) -> SkippedSteps:
-        """These and what a piece of the march skipped."""
+        """Return these and those that a piece of the march skipped."""
         skipped, stops = skipped_step(marched), left_out_stops(marched)
         more = () if skipped is None else (asdict(skipped),)
         return SkippedSteps(
@@ -145,7 +144,7 @@ class SkippedSteps:
 
     @property
     def entries(self) -> dict[str, Any]:
-        """For manifest and checkpoint."""
+        """The entries for manifest and checkpoint."""
         return {
             "skipped_steps": list(self.steps),
             "skipped_step_count": self.step_count,
@@ -155,7 +154,7 @@ class SkippedSteps:
 
     @classmethod
     def of_entries(cls, entries: Mapping[str, Any]) -> SkippedSteps:
-        """Those that a checkpoint kept; one of an older version kept none."""
+        """Return what a checkpoint kept; one of an older version kept nothing."""
         return cls(
             tuple(entries.get("skipped_steps", ())),
             int(entries.get("skipped_step_count", 0)),

@@ -1,4 +1,4 @@
-"""Runs as a whole: prepared for a loop, or led through to their end.
+"""Whole runs: prepared for a loop, or carried through to their end.
 
 with prepare(parameters, observers=[Recorder("results/mine"), Progress()]) as cell:
     for step in cell:
@@ -21,8 +21,8 @@ from heterode.forecast.estimate import refuse_endless
 from heterode.parameters import Parameters
 from heterode.results.manifest import Outcome
 from heterode.results.storage import OutputError
-from heterode.runs.crew import Crew
 from heterode.runs.observer import Observer
+from heterode.runs.observer_group import ObserverGroup
 from heterode.runs.observers import Checkpoint, Progress
 from heterode.runs.outcomes import outcome_of
 from heterode.runs.prepared import Prepared
@@ -37,14 +37,14 @@ if TYPE_CHECKING:
 
 def lay_out(
     parameters: Parameters, observers: Sequence[Observer], comm: MPI.Comm | None = None
-) -> tuple[Setting, Crew]:
-    """Check and mesh, before anything is written or compiled. Collective.
+) -> tuple[Setting, ObserverGroup]:
+    """Check the input and mesh, before anything is written or compiled. Collective.
 
     Args:
         parameters, observers, comm: see `prepare`.
 
     Raises:
-        InputError: something is wrong with the input, on every rank.
+        InputError: the input is wrong; raised on every rank.
     """
     if not isinstance(parameters, Parameters):
         raise ArgumentError(
@@ -53,32 +53,33 @@ def lay_out(
         )
     ranks = MPI.COMM_WORLD if comm is None else comm
     free_earlier(ranks)
-    crew = Crew(observers, ranks)
-    crew.check(parameters)
+    group = ObserverGroup(observers, ranks)
+    group.check(parameters)
     on_root(ranks, lambda: refuse_endless(parameters))
-    return set_out(parameters, ranks), crew
+    return set_out(parameters, ranks), group
 
 
 def prepare(
     parameters: Parameters, observers: Sequence[Observer] = (), *, comm: MPI.Comm | None = None
 ) -> Prepared:
-    """Check, pack, mesh and compile: afterwards the cell is ready to run. Collective.
+    """Check, pack, mesh and compile; afterwards the cell is ready to run. Collective.
 
     Args:
-        parameters: of the run.
-        observers: who watches it, in the order in which they are called; see `Observer`.
-        comm: the ranks; None: all of them.
+        parameters: the parameters of the run.
+        observers: observers in the order in which they are called; see `Observer`.
+        comm: the communicator; None takes all ranks.
 
     Returns:
-        The cell, for `with` and a loop. Signals that ask for an end (SIGINT, SIGTERM, SIGUSR1) are
-        noted from now on until the `with` is left, and end the loop after the step at hand.
+        The cell, for a `with` block and a loop. Signals that ask for an end (SIGINT, SIGTERM,
+            SIGUSR1) are recorded from now until the `with` block is left, and end the loop after
+            the current step.
 
     Raises:
-        InputError: something is wrong with the input, or the folder of a recorder cannot be had;
-            on every rank, and nothing has been written.
-        ResumeError: the checkpoints of a run to go on with are damaged; nothing has been changed.
+        InputError: the input is wrong, or the folder of a recorder cannot be claimed; raised on
+            every rank, and nothing has been written.
+        ResumeError: the checkpoints of a run to be resumed are damaged; nothing has been changed.
         CompileError: the equations cannot be compiled on this machine.
-        StoppedError: a signal came.
+        StoppedError: a signal arrived.
     """
     end_all_if_uncaught(MPI.COMM_WORLD if comm is None else comm)
     return Prepared(*lay_out(parameters, observers, comm))
@@ -92,30 +93,31 @@ def observed_by(
     stream: TextIO | None = None,
     quiet: bool = False,
 ) -> list[Observer]:
-    """Who watches a run of the command `heterode run`.
+    """Return the observers of a run of the command `heterode run`.
 
     Args:
-        recorder: writes its folder.
-        parameters: of the run.
-        more: observers beside these.
+        recorder: the recorder of its folder.
+        parameters: the parameters of the run.
+        more: observers in addition to these.
         stream, quiet: see `Progress`.
     """
     title = parameters.title or recorder.out.name
     return [recorder, Progress(stream, quiet=quiet, title=title), *more, Checkpoint(recorder)]
 
 
-def run_through(setting: Setting, crew: Crew) -> Outcome:
+def run_through(setting: Setting, group: ObserverGroup) -> Outcome:
     """Run a protocol to its end. Collective.
 
     Returns:
-        How it ended; a failed solve is an outcome, not an exception.
+        How the run ended; a failed solve is an outcome, not an exception.
 
     Raises:
-        InputError: the folder cannot be had; on every rank, and nothing has been written.
-        ResumeError: its checkpoints are damaged; nothing has been changed.
+        InputError: the folder cannot be claimed; raised on every rank, and nothing has been
+            written.
+        ResumeError: the checkpoints are damaged; nothing has been changed.
     """
     try:
-        with Prepared(setting, crew) as cell:
+        with Prepared(setting, group) as cell:
             for _ in cell:
                 pass
     except (SolveError, CompileError, OutputError, StoppedError) as error:
@@ -138,26 +140,28 @@ def run(
     """Run a protocol to its end, as the command `heterode run` does. Collective.
 
     Args:
-        parameters: of the run.
-        out: the results folder; missing or empty, or an earlier run's with `overwrite` or `resume`.
-        observers: who watches it beside those that write and show it; see `Observer`.
-        overwrite: replace an earlier run's results; files of the user's stay.
-        resume: go on with the run in the folder, or start it if there is none.
-        accept_altered: with `resume`: also where its files are not as it wrote them.
-        quiet: show no progress.
-        comm: the ranks; None: all of them.
+        parameters: the parameters of the run.
+        out: a results folder that is missing or empty, or an earlier run's with `overwrite` or
+            `resume`.
+        observers: observers in addition to those that write and show the run; see `Observer`.
+        overwrite: whether to replace an earlier run's results; the user's files stay.
+        resume: whether to resume the run in the folder, or start it if there is none.
+        accept_altered: whether to resume even if its files are not as it wrote them.
+        quiet: whether to show no progress.
+        comm: the communicator; None takes all ranks.
 
     Returns:
-        The results, as `heterode.load` reads them.
+        The results, as `heterode.load` returns them.
 
     Raises:
-        InputError: something is wrong with the input, or the folder cannot be had; on every rank,
-            and nothing has been written.
-        ResumeError: the checkpoints of a run to go on with are damaged; nothing has been changed.
+        InputError: the input is wrong, or the folder cannot be claimed; raised on every rank, and
+            nothing has been written.
+        ResumeError: the checkpoints of a run to be resumed are damaged; nothing has been changed.
         CompileError: the equations cannot be compiled on this machine.
         SolveError: a step cannot be solved; what was computed is in the folder.
-        OutputError: the disk is full or the folder gone; likewise.
-        StoppedError: a signal ended the run (it is a KeyboardInterrupt); likewise.
+        OutputError: the disk is full or the folder gone; what was written before is intact.
+        StoppedError: a signal ended the run (it is a KeyboardInterrupt); what was computed is in
+            the folder.
     """
     ranks = MPI.COMM_WORLD if comm is None else comm
     recorder = Recorder(out, overwrite=overwrite, resume=resume, accept_altered=accept_altered)
@@ -166,7 +170,7 @@ def run(
         with prepare(parameters, watching, comm=ranks) as cell:
             for _ in cell:
                 pass
-    # Loads tables and pictures.
+    # This loads tables and pictures.
     from heterode.runs.loaded import load
 
     return load(out, accept_altered=accept_altered)

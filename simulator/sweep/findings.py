@@ -109,8 +109,8 @@ def _spoken(splits: dict[str, Split | str]) -> list[str]:
             lines.append(f"variance of the {_SPOKEN[name]}: not split, {split}")
             continue
         shares = sorted(split.shares.items(), key=lambda item: -item[1])
-        told = ", ".join(f"{source} {share:.0%}" for source, share in shares if share >= 0.005)
-        lines.append(f"variance of the {_SPOKEN[name]}: {told}")
+        listed = ", ".join(f"{source} {share:.0%}" for source, share in shares if share >= 0.005)
+        lines.append(f"variance of the {_SPOKEN[name]}: {listed}")
     return lines
 
 

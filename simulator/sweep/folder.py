@@ -64,7 +64,7 @@ class Ended:
 
 _OUTCOME = ("status", "reason", "numbers", "asked")
 _MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError)
-_PLAN_REMEDY = "Give the sweep file (TOML) again, which writes it anew"
+_PLAN_REMEDY = "Give the sweep file (TOML) again, which writes it again"
 _OUTCOME_REMEDY = (
     "Restore it from a copy, or move it away: the same sweep then measures this run again"
 )

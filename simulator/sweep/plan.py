@@ -307,8 +307,8 @@ def fingerprint(parameters: Parameters) -> str:
     """
     si = parameters.to_si_dict()
     kept = {name: value for name, value in si.items() if name not in ("title", "output")}
-    told = [_by_content(kept), parameters.protocol.digests]
-    text = json.dumps(told, sort_keys=True, default=str)
+    content = [_by_content(kept), parameters.protocol.digests]
+    text = json.dumps(content, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 

@@ -225,7 +225,7 @@ class Measure(Section):
     clusterings: Annotated[int, Field(ge=1, le=100)] = 3
     band: Fraction = 0.02
     voltage_at: tuple[str, ...] = ()
-    """Mean lithium fractions "x = 0.6" or capacities "10 A h/m^2" at which the voltage is told."""
+    """Mean lithium fractions "x = 0.6" or capacities "10 A h/m^2" at which the voltage is given."""
 
     @field_validator("at")
     @classmethod

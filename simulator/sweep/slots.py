@@ -75,10 +75,10 @@ class WorkerSlot:
         try:
             pipe = self._ready()
             pipe.send(task)
-            while not isinstance(told := pipe.recv(), Ended):
-                said(told)
+            while not isinstance(answer := pipe.recv(), Ended):
+                said(answer)
             self._runs += 1
-            return told
+            return answer
         except (EOFError, OSError):
             raise self._died(self._folder, task) from None
 

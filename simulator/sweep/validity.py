@@ -64,12 +64,12 @@ def warning_lines(plan_warnings: Sequence[RunWarning], table: pd.DataFrame) -> l
     lines = [f"warning: {warning.message}" for warning in plan_warnings]
     if "warnings" not in table:
         return lines
-    told = table.drop_duplicates("run")["warnings"].fillna("")
-    counts = Counter(code for cell in told for code in str(cell).split("; ") if code)
+    codes = table.drop_duplicates("run")["warnings"].fillna("")
+    counts = Counter(code for cell in codes for code in str(cell).split("; ") if code)
     if counts:
         kinds = ", ".join(f"{code} ({count})" for code, count in sorted(counts.items()))
         lines.append(
-            f"warning: {int((told != '').sum())} of {counted(len(told), 'run', 'has')} "
+            f"warning: {int((codes != '').sum())} of {counted(len(codes), 'run', 'has')} "
             f"some: {kinds}"
         )
     return lines

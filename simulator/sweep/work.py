@@ -87,10 +87,10 @@ def _simulate(
         return Outcome("completed", "completed before")
     recorder = Recorder(path, overwrite=again, resume=not again)
     observers = observed_by(recorder, parameters, stream=stream, quiet=stream is None)
-    setting, crew = lay_out(parameters, observers, comm)
+    setting, group = lay_out(parameters, observers, comm)
     if asked_to_stop():
         return Outcome("stopped", "stopped before it began")
-    return run_through(setting, crew)
+    return run_through(setting, group)
 
 
 def _measured(plan: SweepPlan, path: Path) -> dict[str, Any]:

@@ -127,7 +127,7 @@ def telling_particles(
     return list(dict.fromkeys(int(order[k]) for k in (0, len(order) // 2, len(order) - 1)))
 
 
-def moments(history: pd.DataFrame, times_s: Floats, count: int = _MOMENTS) -> list[int]:
+def evenly_in_charge(history: pd.DataFrame, times_s: Floats, count: int = _MOMENTS) -> list[int]:
     """Return indices of times spaced evenly in charge passed, including the first and last."""
     passed = passed_at(history, times_s)
     goals = np.linspace(passed[0], passed[-1], count)
@@ -188,7 +188,7 @@ def profiles_figure(
     Raises:
         ArgumentError: there is no such particle.
     """
-    chosen = moments(history, series.times_s)
+    chosen = evenly_in_charge(history, series.times_s)
     fields = [series.load(index)["lithium_fraction"] for index in chosen]
     if particles is None:
         owner = _owners(series.grid)

@@ -3,7 +3,7 @@
     python kill_writer.py FOLDER ROUNDS atomic|in_place
 
 Prints one JSON object: rounds, damaged (what readers complained about), samples (found in all).
-"in_place" is the negative twin: the same writers, but files are overwritten where they stand.
+"in_place" is the negative control: the same writers, but files are overwritten where they stand.
 """
 
 from __future__ import annotations

@@ -30,7 +30,7 @@ Scheme = Callable[[float, Sequence[float], int], Differentiation]
 
 
 def even_steps_assumed(time: float, past_times: Sequence[float], highest: int) -> Differentiation:
-    """The negative twin: right at even steps, wrong step ratio elsewhere."""
+    """The negative control: right at even steps, wrong step ratio elsewhere."""
     h = time - past_times[0]
     return differentiation(time, [time - h * (j + 1) for j in range(len(past_times))], highest)
 

@@ -10,8 +10,8 @@ from helpers.rooms import LAYER, TOP, Imports
 
 PAGE = ROOT / "docs" / "developing" / "architecture.md"
 PICTURE = PAGE.with_suffix(".png")
-BEGIN = "<!-- Written by scripts/architecture from docstrings and imports. -->\n"
-END = "<!-- End of what scripts/architecture writes. -->\n"
+BEGIN = "<!-- Written by scripts/architecture from docstrings and imports. -->\n\n"
+END = "\n<!-- End of what scripts/architecture writes. -->\n"
 HEADING = "| room | what is there | imports | libraries |\n|---|---|---|---|\n"
 
 

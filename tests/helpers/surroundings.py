@@ -13,7 +13,7 @@ import time
 from collections.abc import MutableMapping
 from pathlib import Path
 
-PATIENCE = 600.0
+PATIENCE = 1800.0
 """Seconds after which a process counts as hung, on the slowest machine and under any load."""
 
 _DEFAULTS = ("SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2", "SIGALRM", "SIGCHLD", "SIGTSTP")

@@ -1,4 +1,4 @@
-"""The observers of a run as one: called on rank 0, and what they raise is raised on all ranks."""
+"""The observers of a run as a group, called on rank 0; all ranks raise their exceptions."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from heterode.runs.outcomes import outcome_of
 from heterode.runs.setting import Setting
 
 LOG = logging.getLogger("heterode")
-"""Takes the lines of runs that no observer shows."""
+"""Receives the lines of runs that no observer shows."""
 
 
-class Crew:
-    """Observers, in their order.
+class ObserverGroup:
+    """The observers of a run, in their order.
 
     Args:
-        observers: the same on every rank.
-        comm: the ranks.
+        observers: the observers, the same on every rank.
+        comm: the communicator.
 
     Raises:
-        ArgumentError: one of them is no `Observer`.
+        ArgumentError: one of them is not an `Observer`.
     """
 
     def __init__(self, observers: Sequence[Observer], comm: Any) -> None:
@@ -49,7 +49,7 @@ class Crew:
         self._each(lambda observer: observer.check(parameters))
 
     def begin(self, setting: Setting) -> Kept | None:
-        """See `Observer.begin`; what is kept is on rank 0 alone. Collective."""
+        """See `Observer.begin`; returns what is kept, on rank 0 only. Collective."""
 
         def begin(observer: Observer) -> Kept | None:
             kept = observer.begin(setting)
@@ -64,7 +64,7 @@ class Crew:
         self._each(lambda observer: observer.start(start))
 
     def agree(self, interruption: Interruption, coming: Coming) -> tuple[int, Wants]:
-        """The signal that any rank has received, and what any observer wants. Collective."""
+        """Return the signal that any rank has received, and what any observer wants. Collective."""
         wants, error = Wants(), None
         try:
             wants = reduce(lambda all_, one: all_ | one.wants(coming), self._observers, wants)
@@ -82,7 +82,7 @@ class Crew:
         self._each(lambda observer: observer.observe(step))
 
     def say(self, line: str) -> None:
-        """Show a line to the user, by rank 0; without an observer that shows it, it is logged."""
+        """Show a line to the user, on rank 0; if no observer shows it, the line is logged."""
         if self._comm.rank != 0:
             return
         if not self._heard:
@@ -92,15 +92,15 @@ class Crew:
             try:
                 observer.say(line)
             except Exception as error:
-                # The other ranks learn of it where they next meet.
+                # The other ranks learn of this error at the next collective call.
                 self._trouble = self._trouble or error
 
     def end(self, ending: Ending) -> None:
-        """See `Observer.end`. Collective: raises on every rank what one of them raised first."""
+        """See `Observer.end`; the first error of an observer is raised on all ranks. Collective."""
         on_root(self._comm, lambda: self.end_here(ending))
 
     def end_here(self, ending: Ending) -> None:
-        """As `end`, without a word to the other ranks."""
+        """Do the same as `end`, without communication with the other ranks."""
         if self._comm.rank != 0:
             return
         first: Exception | None = None
@@ -111,7 +111,7 @@ class Crew:
             except Exception as error:
                 first = first or error
                 if ending.outcome.status != "failed":
-                    # Whoever comes after is to know.
+                    # The observers that follow have to know of the failure.
                     ending = replace(ending, outcome=outcome_of(error))
         first = first or self._trouble
         if first is not None:
