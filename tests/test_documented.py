@@ -1,4 +1,4 @@
-"""Whoever adds a command, an option, a figure or a key says what it is."""
+"""Whoever adds a command, an option, a figure, a column or a key says what it is."""
 
 from __future__ import annotations
 
@@ -6,15 +6,21 @@ import argparse
 import ast
 import re
 from collections.abc import Iterator
+from dataclasses import fields
 from itertools import pairwise
 from typing import Any, get_args
 
 import pytest
 
+import heterode
 from helpers.paths import PARAMS, ROOT
 from heterode.cli.main import _parser
 from heterode.parameters import Parameters
 from heterode.parameters.fields import Section
+from heterode.particles import table
+from heterode.results import history
+from heterode.results.particle_series import ParticleHistory
+from heterode.runs import observers, recorder
 from heterode.viewing.figures import NAMES
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -42,6 +48,33 @@ def test_every_figure_stands_in_the_readme_and_in_the_help(name: str) -> None:
     assert re.search(rf"^\| .*`{name}`.* \|", README, re.MULTILINE)
     (names,) = (a for a in commands()["figures"]._actions if a.dest == "names")
     assert name in str(names.help).split(", ")
+
+
+COLUMNS = {
+    "history.csv": history.COLUMNS,
+    "particles.csv": table.COLUMNS,
+    "particles.h5": tuple(field.name for field in fields(ParticleHistory)),
+}
+
+
+@pytest.mark.parametrize("file", COLUMNS)
+def test_every_column_stands_in_the_readme(file: str) -> None:
+    (row,) = re.findall(rf"^\| `{re.escape(file)}` \| (.*)$", README, re.MULTILINE)
+    assert [name for name in COLUMNS[file] if f"`{name}`" not in row] == []
+
+
+def test_every_observer_can_be_imported() -> None:
+    ours = {
+        name
+        for module in (observers, recorder)
+        for name, one in vars(module).items()
+        if isinstance(one, type)
+        and issubclass(one, heterode.Observer)
+        and one.__module__ == module.__name__
+    }
+    assert {"Recorder", "Checkpoint", "Balances", "Progress"} <= ours
+    assert ours <= set(heterode.__all__)
+    assert [name for name in ours if not re.search(rf"`(heterode\.)?{name}\(", README)] == []
 
 
 # -- keys of the input file -------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Parameters as people read them: dotted keys, and values with their units."""
+"""Listings of parameters for people: dotted keys, and values with their units."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from heterode.parameters.tables import FractionTable
 
 
 def parameter_rows(parameters: Parameters) -> list[tuple[str, str]]:
-    """('section.key', 'value unit') of every key that has a value."""
+    """Return ('section.key', 'value unit') for every key that has a value."""
     return _rows(parameters, ())
 
 
 def html_table(parameters: Parameters) -> str:
-    """All keys that have a value as a table in HTML, for notebooks."""
+    """Return all keys that have a value as an HTML table for notebooks."""
     rows = "".join(
         f"<tr><td>{escape(key)}</td><td>{escape(value)}</td></tr>"
         for key, value in parameter_rows(parameters)

@@ -1,4 +1,4 @@
-"""From a TOML file or tables, and changes to them, to `Parameters`, or a line that says why not."""
+"""Makes `Parameters` from a TOML file or tables, and changes to them; errors take one line."""
 
 from __future__ import annotations
 
@@ -67,12 +67,12 @@ def load_parameters(path: str | Path, overrides: Sequence[str] = ()) -> Paramete
 
 
 def parameters_of(tables: Mapping[str, Any], source: str | Path) -> Parameters:
-    """Parameters from tables as a file would hold them; see `Parameters.from_dict`.
+    """Make parameters from tables like those of a file; see `Parameters.from_dict`.
 
     Args:
-        tables: values as in a file, plain SI numbers or pint quantities. Paths are looked for in
-            the working folder.
-        source: where they come from, for messages.
+        tables: values as in a file, plain SI numbers or pint quantities. Paths are relative to the
+            working folder.
+        source: where the tables come from, for messages.
 
     Raises:
         InputError: as in `load_parameters`.
@@ -86,7 +86,7 @@ def parameters_of(tables: Mapping[str, Any], source: str | Path) -> Parameters:
 
 
 def with_values(parameters: Parameters, values: Mapping[str, Any]) -> Parameters:
-    """The parameters with other values of some dotted keys; see `Parameters.with_values`."""
+    """Return parameters with other values of some dotted keys; see `Parameters.with_values`."""
     file = parameters.source_file
     changes: list[tuple[Key, Any]] = []
     for name, value in values.items():
@@ -110,14 +110,14 @@ def _made(
     changes: Sequence[tuple[Key, Any]],
     how: str,
 ) -> Parameters:
-    """Parameters from the tables of a file and changes to them.
+    """Make parameters from the tables of a file and changes to them.
 
     Args:
-        data: the tables; they are changed.
+        data: the tables, which are changed in place.
         file: the file they come from, for messages.
-        folder: where paths in them begin.
-        changes: keys with their new values; later ones win, and None takes a key out.
-        how: "--set" or "values": where the changes come from, for messages.
+        folder: folder to which paths in them are relative.
+        changes: keys with their new values; later ones win, and None removes a key.
+        how: source of the changes for messages, "--set" or "values".
     """
     given = copy.deepcopy(data)
     _resolve_paths(data, folder)

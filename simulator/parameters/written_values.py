@@ -1,10 +1,10 @@
-"""Python's values as a parameter file holds them: numbers in SI and quantities become texts.
+"""Converts Python's values to those of a parameter file: SI numbers and quantities become texts.
 
     as_written(("geometry", "width"), 8e-5)                    -> "8e-05 m"
     as_written(("geometry", "width"), 80 * registry.micrometre) -> "80 micrometer"
 
-A file says every number with its unit, so that nobody takes one for another; in Python, where all
-numbers of a `Parameters` are in SI, a plain number is in SI as well.
+In a file every number has its unit, so that units cannot be confused; in Python, where all numbers
+of a `Parameters` are in SI, a plain number is in SI as well.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from heterode.parameters.messages import physical_of
 Key = tuple[str, ...]
 
 _UNITS_OF_ITEMS: dict[Key, str] = {("protocol", "stops"): "V"}
-"""Of the numbers in lists."""
+"""SI units of the numbers in lists, by key."""
 
 
 def as_written(key: Key, value: Any) -> Any:
-    """What a parameter file has in the place of a value.
+    """Return what a parameter file has instead of a value.
 
     Args:
-        key: path of the key; () of the whole file.
+        key: path of the key; () for the whole file.
         value: text, number in SI, pint quantity of any registry, path, list, or dict of the keys
             below; NumPy's numbers and arrays count as numbers and lists.
     """
     if isinstance(value, Mapping):
-        # A file has no way to say that a key is not given but to leave it out.
+        # In a file, the only way to give no value is to leave the key out.
         given = {str(name): below for name, below in value.items() if below is not None}
         return {name: as_written((*key, name), below) for name, below in given.items()}
     if isinstance(value, Path):
@@ -49,7 +49,7 @@ def as_written(key: Key, value: Any) -> Any:
 
 
 def _unit_of(key: Key) -> str:
-    """The SI unit of a key's number; "" where it has none."""
+    """Return the SI unit of a key's number, or "" if it has none."""
     if key in _UNITS_OF_ITEMS:
         return _UNITS_OF_ITEMS[key]
     physical = physical_of(".".join(key)) if key else None
@@ -57,14 +57,14 @@ def _unit_of(key: Key) -> str:
 
 
 def _quantity(value: Any, unit: str) -> Any:
-    """A quantity of pint's as a text with its unit, or as a number where the key has none."""
+    """Return a pint quantity as a text with its unit, or as a number if the key has no unit."""
     number = value.magnitude
     number = number.item() if hasattr(number, "item") else number
     if not unit:
         return _dimensionless(value, number)
     text = f"{number!r} {value.units}"
     try:
-        # As it stands, so that 80 um are the very number that "80 um" is.
+        # The text keeps the unit, so that 80 um give exactly the same number as "80 um".
         quantity(text, unit)
         return text
     except UnitError:
@@ -72,13 +72,13 @@ def _quantity(value: Any, unit: str) -> Any:
     try:
         converted = float(value.to(unit).magnitude)
     except Exception:
-        # Of another dimension: the message says so of the text.
+        # It has another dimension, so the message about the text will say so.
         return text
     return f"{converted!r} {unit}"
 
 
 def _dimensionless(value: Any, number: Any) -> Any:
-    """A pure number; one with a unit stays a text, for the message."""
+    """Return a pure number; one with a unit stays a text for the message."""
     try:
         pure = value.to("")
     except Exception:

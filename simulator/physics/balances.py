@@ -1,4 +1,4 @@
-r"""The table of balances: which fields there are, where they live, and what crosses which surface.
+r"""The table of balances: all fields, their domains, and the currents through their surfaces.
 
     field   storage       flux                  boundary factor of
                                                 interface  double layer  lithium  collector
@@ -7,19 +7,20 @@ r"""The table of balances: which fields there are, where they live, and what cro
     phi_l   .             i_l                      -1          -1           1         .
     phi_s   .             i_s                       1           1           .         1
 
-A row is a balance (equations (7)-(17), written out in `heterode.physics`) of one field: for every
+A row is the balance of one field (equations (7)-(17), given in `heterode.physics`): for every
 test function v of its domain
 
     integral of d/dt storage v - flux . grad v dx
         + sum over surfaces of factor * (integral of i v dA) = 0
 
-with i the current density through the surface, A m^-2: `heterode.physics.kinetics`. The table is
-the only place that names fields. The vector of unknowns, function spaces, norms, tolerances, the
+where i is the current density through the surface, A m^-2 (`heterode.physics.kinetics`). The table
+is the only place that names fields. The vector of unknowns, function spaces, norms, tolerances, the
 preconditioner, files, conservation and the estimate of sizes read it. Stored fields come first, so
-that they are one slice of the vector; the order is that of the block Gauss-Seidel preconditioner
-too. Beside the fields there are two scalars, the cell voltage V and the cell current I.
+that they are one slice of the vector; the block Gauss-Seidel preconditioner uses the same order. In
+addition to the fields there are two scalars, the cell voltage V and the cell current I.
 
-Commands that solve nothing read this table too: so UFL and the laws are loaded with the first form.
+Commands that solve nothing read this table too, so UFL and the laws are only loaded when the first
+form is made.
 """
 
 from __future__ import annotations
@@ -47,12 +48,12 @@ LOWEST_SALT = 1e-3
 
 @dataclass(frozen=True)
 class Site:
-    """What a law may know of the surface that it is for.
+    """The properties of a surface on which its law may depend.
 
     Attributes:
-        material: of the particles.
-        penalty: (points,) factor of each quadrature point of a reacting surface.
-        area: of the surface, m^2 (2D: m).
+        material: active material of the particles.
+        penalty: (points,) factor at each quadrature point of a reacting surface.
+        area: area of the surface, m^2 (m in 2D).
     """
 
     material: ActivePhase
@@ -61,7 +62,7 @@ class Site:
 
 
 Law = Callable[[Site], "SurfaceCurrent | None"]
-"""Makes the law of a surface's current; None where no current flows with the given parameters."""
+"""Returns the law of a surface's current, or None if the parameters let no current flow."""
 
 
 @dataclass(frozen=True)
@@ -69,15 +70,15 @@ class Surface:
     """A surface through which a current flows.
 
     Attributes:
-        name: in the results of a solve.
-        kind: a reaction of particles, or a terminal of the cell.
-        phase: of a reaction, the active material; "" of a terminal.
-        facets: which facets of the mesh it is: "interface", "lithium" or "collector".
-        sides: domains that meet there, the one that the facets are seen from first.
-        law: of the current.
-        carried: charge through it over the charge that passes the cell, by the direction of i.
-        of_rates: the current follows from the rates of change of fields and V, as that of a
-            double layer does.
+        name: name in the results of a solve.
+        kind: whether it is a reaction of particles or a terminal of the cell.
+        phase: the active material of a reaction; "" for a terminal.
+        facets: name of its facets in the mesh: "interface", "lithium" or "collector".
+        sides: domains that meet there, starting with the one from which the facets are seen.
+        law: makes the law of the current.
+        carried: ratio of the charge through it, in the direction of i, to the cell's charge.
+        of_rates: whether the current follows from the rates of change of fields and V, as that of
+            a double layer does.
     """
 
     name: str
@@ -112,32 +113,32 @@ def _collector(site: Site) -> SurfaceCurrent:
 
 BETWEEN: tuple[Domain, ...] = ("particles", "electrolyte", "carbon")
 INTERFACE = Surface("interface", "reaction", "active_material", "interface", BETWEEN, _insertion)
-"""Insertion, i positive when lithium leaves the particle."""
+"""Insertion; i is positive when lithium leaves the particle."""
 
 LITHIUM = Surface("lithium", "terminal", "", "lithium", ("electrolyte",), _lithium_metal)
-"""The lithium metal, i positive when lithium is deposited."""
+"""The lithium metal; i is positive when lithium is deposited."""
 
 COLLECTOR = Surface("collector", "terminal", "", "collector", ("carbon",), _collector, -1.0)
-"""The current collector, i positive out of the carbon."""
+"""The current collector; i is positive out of the carbon."""
 
 DOUBLE_LAYER = replace(INTERFACE, name="double_layer", law=_double_layer, of_rates=True)
-"""Charging of the interface, in the direction of the insertion current."""
+"""Charging of the interface; i has the direction of the insertion current."""
 
 SURFACES = (INTERFACE, LITHIUM, COLLECTOR, DOUBLE_LAYER)
 
 Factor = float | Callable[[float], float]
-"""A boundary factor: a number, or a function of t_ref."""
+"""A boundary factor, which is a number or a function of t_ref."""
 
 
 @dataclass(frozen=True)
 class Scalar:
-    """An unknown number of the whole cell.
+    """A scalar unknown of the whole cell.
 
     Attributes:
         name: "V" or "I".
-        unit: of its value.
-        surface, field: where the equation that it brings holds, if it is not the terminals'
-            control: I is what flows through that surface out of that field.
+        unit: unit of its value.
+        surface, field: surface and field of its equation if that is not the terminals' control: I
+            flows through that surface out of that field.
     """
 
     name: str
@@ -152,12 +153,12 @@ SCALARS = (Scalar("V", "V"), Scalar("I", "A", COLLECTOR, "phi_s"))
 
 @dataclass(frozen=True)
 class Written:
-    """How a field is written.
+    """The form in which a field is written to files.
 
     Attributes:
-        name, unit: in fields/.
-        scale: from the unknown to what is written.
-        plus: a scalar that is added, or "".
+        name, unit: name and unit in fields/.
+        scale: factor from the unknown to the written value.
+        plus: name of a scalar that is added, or "".
     """
 
     name: str
@@ -168,13 +169,13 @@ class Written:
 
 @dataclass(frozen=True)
 class Watched:
-    """A quantity whose least and largest values are known after every step.
+    """A quantity whose least and largest values are computed after every step.
 
     Attributes:
-        quantity: its name.
-        surface: where; None is everywhere.
-        refused: from the two, why a solution has no physical sense; "" where it has.
-        shown: how the two are named where no solution is found, or "".
+        quantity: name of the quantity.
+        surface: surface on which it is watched; None for everywhere.
+        refused: returns why a solution with these two values is unphysical, or "".
+        shown: name of the two values where no solution is found, or "".
     """
 
     quantity: str
@@ -184,7 +185,7 @@ class Watched:
 
 
 Start = float | Callable[[Floats], Floats]
-"""A number, or a function of (3, n) points, m, with values (n,)."""
+"""A number, or a function of (3, n) points, m, that returns (n,) values."""
 
 
 @dataclass(frozen=True)
@@ -193,19 +194,20 @@ class Balance:
 
     Attributes:
         field: the unknown's symbol.
-        domain: where it lives.
-        stored: whether its storage holds back change; else it follows at once.
+        domain: domain of the field.
+        stored: whether it has a storage term; otherwise it follows changes at once.
         boundary: factor of the current through each surface that enters the balance.
-        forms: writes its weak form.
-        start: its value in the cell at rest.
-        tolerance: time error that it may have: a key of [solver], or a number.
-        preconditioner: of its block: within a time step storage dominates, which incomplete
-            factors are for, or diffusion, which multigrid is for.
-        conserved: what is stored, as conservation is reported under it; "" where nothing is.
-        released: of it, per charge that passes the reactions, both as charges; 0 is conserved.
-        written: in fields/; None is not.
-        watched: what is known of it after every step.
-        restricted: symbol of the same field on the particles alone, where forms need it.
+        forms: returns its weak form.
+        start: its value in a cell at rest.
+        tolerance: allowed time error, as a key of [solver] or a number.
+        preconditioner: preconditioner of its block: incomplete factors if storage dominates within
+            a time step, multigrid if diffusion does.
+        conserved: name of the stored quantity in reports on conservation; "" if there is none.
+        released: amount of it released per charge that passes the reactions, both as charges; 0 if
+            it is conserved.
+        written: its form in fields/; None if it is not written.
+        watched: quantities of it that are watched after every step.
+        restricted: symbol of its restriction to the particles, if forms need one.
     """
 
     field: str
@@ -227,18 +229,18 @@ class Balance:
             raise ValueError(f"{self.field}: what is stored is to be named, and nothing else")
 
     def factors(self, t_ref: float) -> dict[Surface, float]:
-        """The boundary factors, for the t_ref that is taken out of the salt's volume."""
+        """Return the boundary factors for the t_ref that the salt's volume term subtracts."""
         given = self.boundary.items()
         return {surface: f(t_ref) if callable(f) else f for surface, f in given}
 
 
 @dataclass(frozen=True)
 class Table:
-    """The balances of a cell, those of stored fields first.
+    """The balances of a cell, which start with those of stored fields.
 
     Attributes:
         rows: the balances.
-        surfaces: where currents flow.
+        surfaces: the surfaces through which currents flow.
     """
 
     rows: tuple[Balance, ...]
@@ -255,52 +257,52 @@ class Table:
                     raise ValueError(f"{row.field} does not meet the surface {surface.name}")
 
     def with_row(self, row: Balance) -> Table:
-        """The table with one more balance, in its place among stored or other fields."""
+        """Return the table with one more balance, in its place among stored or other fields."""
         before = [r for r in self.rows if r.stored or not row.stored]
         after = [r for r in self.rows if r not in before]
         return replace(self, rows=(*before, row, *after))
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """Symbols of the fields, in the order of the vector."""
+        """Symbols of the fields in the order of the vector."""
         return tuple(row.field for row in self.rows)
 
     @property
     def stored(self) -> tuple[Balance, ...]:
-        """Rows whose fields are stored."""
+        """Rows of the stored fields."""
         return tuple(row for row in self.rows if row.stored)
 
     @property
     def lithium(self) -> Balance:
-        """The row of what the reactions take from the particles."""
+        """The row of the field that reactions take from the particles."""
         (row,) = (row for row in self.stored if row.released)
         return row
 
     @property
     def reactions(self) -> tuple[Surface, ...]:
-        """Where the particles' reactions are, without the charging of double layers."""
+        """Surfaces of the particles' reactions, without the charging of double layers."""
         return tuple(s for s in self.surfaces if s.kind == "reaction" and not s.of_rates)
 
     def row(self, name: str) -> Balance:
-        """The row of a field."""
+        """Return the row of a field."""
         return next(row for row in self.rows if row.field == name)
 
     def on(self, domain: Domain) -> tuple[Balance, ...]:
-        """Rows of the fields that live on a domain."""
+        """Return the rows of the fields on a domain."""
         return tuple(row for row in self.rows if row.domain == domain)
 
     def watched(self, quantity: str) -> tuple[Balance, Watched]:
-        """The row that a watched quantity belongs to."""
+        """Return the row of a watched quantity, and its entry."""
         return next((row, w) for row, w in self.all_watched if w.quantity == quantity)
 
     @property
     def all_watched(self) -> tuple[tuple[Balance, Watched], ...]:
-        """Everything that is watched, with its row."""
+        """Return every watched quantity with its row."""
         return tuple((row, watched) for row in self.rows for watched in row.watched)
 
     @property
     def units(self) -> dict[str, str]:
-        """Units of the written fields, by the names they have in files."""
+        """Units of the written fields, by their names in files."""
         return {row.written.name: row.written.unit for row in self.rows if row.written is not None}
 
 
@@ -357,9 +359,9 @@ CELL = Table(
             written=Written("lithium_fraction", "1"),
             watched=(
                 Watched("lithium_fraction", shown="lithium fraction {low:.4f} to {high:.4f}"),
-                # Surfaces alone: inside a particle, linear elements overshoot for a while ahead
-                # of a front they do not resolve, which touches no kinetics and passes as the
-                # front widens.
+                # Only surfaces are watched: inside a particle, linear elements overshoot for a
+                # while ahead of a front that they do not resolve. This affects no kinetics and
+                # vanishes as the front widens.
                 Watched("surface_lithium_fraction", INTERFACE, refused=_bad_surface),
             ),
         ),
@@ -409,4 +411,4 @@ CELL = Table(
         ),
     )
 )
-"""The cell: lithium fraction, relative salt concentration, electrolyte and carbon potential."""
+"""The table of the cell: lithium fraction, relative salt concentration, and two potentials."""

@@ -1,16 +1,17 @@
-r"""The balance of electrons in the carbon-binder domain, and in the particles where they conduct.
+r"""The balance of electrons in the carbon-binder domain, and in the particles if they conduct.
 
     div i_s = 0,   i_s = -sigma_eff grad phi_s                              (9)
     i_s . n = +i           on a particle, n out of the carbon-binder domain (16)
     i_s . n = phi_s / R    on the collector, through a contact of resistance R
 
-Where particles conduct, phi_s is continuous across their surfaces, which feed i into both sides:
+If particles conduct, phi_s is continuous across their surfaces, which feed i into both sides:
 
     div i_s = 0,   i_s = -sigma(s) grad phi_s   in a particle
     i_s . n + i_s,particle . n_particle = i     on its surface
 
-i, A m^-2, is positive when lithium leaves the particle: its electron enters the carbon. Nothing is
-stored, as charge follows at once. Equations of Shrivastava et al., PNAS 2025. For every w,
+i, A m^-2, is positive when lithium leaves the particle, since its electron enters the carbon.
+Charge is not stored but follows changes at once. The equations are those of Shrivastava et al.,
+PNAS 2025. For every w,
 
     integral of sigma_eff grad phi_s . grad w dx + integral of i w dA + integral of phi_s/R w dA = 0
 
@@ -28,7 +29,7 @@ from heterode.physics.weak_form import Context, Weak
 
 
 def electronic_charge(c: Context) -> Weak:
-    """Conduction sigma_eff grad phi_s . grad w; in particles with their own sigma."""
+    """Weak form: sigma_eff grad phi_s . grad w; in particles with their own sigma."""
     phi_s, w, dx = c.u["phi_s"], c.v["phi_s"], c.dx["carbon"]
     binder, material = c.parameters.carbon_binder, c.parameters.active_material
     factor = carbon_factor(
@@ -40,7 +41,7 @@ def electronic_charge(c: Context) -> Weak:
     else:
         sigma_p: Any = material.electronic_conductivity_of_fraction
         if callable(sigma_p):
-            # A function of s is known on the particles' own mesh alone, where phi_s is phi_p.
+            # A function of s is only known on the particles' own mesh, where phi_s is phi_p.
             phi_p, w_p = c.u["phi_p"], c.v["phi_p"]
             inside = sigma_p(c.u["s"]) * inner(grad(phi_p), grad(w_p)) * c.dx["particles"]
             sigma_p = 0.0

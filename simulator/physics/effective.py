@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import Literal
 
 LEAST = 1e-250
-"""The least Bruggeman factor: less is no transport either, and quotients with it stay numbers."""
+"""Least Bruggeman factor, so small that there is no transport but quotients stay finite."""
 
 
 def bruggeman(fraction: float, exponent: float) -> float:
-    """Factor by which a domain's volume fraction reduces transport in it."""
+    """Return the factor by which a domain's volume fraction reduces transport in it."""
     return max(float(fraction**exponent), LEAST)
 
 
@@ -21,12 +21,12 @@ def carbon_factor(
     exponent: float,
     reading: Literal["carbon_fraction", "as_printed"],
 ) -> float:
-    """sigma_eff / K_CB.
+    """Return sigma_eff / K_CB.
 
     Args:
         electrolyte_fraction: eps_l of the carbon-binder domain; eps_CB = 1 - eps_l.
-        exponent: Bruggeman's exponent.
-        reading: "carbon_fraction" takes eps_CB, "as_printed" takes eps_l as equation (9) does.
+        exponent: Bruggeman exponent.
+        reading: "carbon_fraction" uses eps_CB, "as_printed" uses eps_l as equation (9) does.
             The two differ 15-fold at eps_l = 0.857 and agree at 0.5.
     """
     carbon_fraction = 1 - electrolyte_fraction

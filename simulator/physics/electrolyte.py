@@ -1,4 +1,4 @@
-r"""The balances of salt and charge in the electrolyte, in carbon-binder domain and separator.
+r"""The balances of salt and charge in the electrolyte of carbon-binder domain and separator.
 
     eps_l dc_l/dt + div N_l = 0,   N_l = -D_l,eff grad c_l + t+ i_l / F
     div i_l = 0,                   i_l = -kappa_eff grad phi_l
@@ -9,22 +9,22 @@ r"""The balances of salt and charge in the electrolyte, in carbon-binder domain 
 
 i, A m^-2, is positive when lithium leaves the particle, i_Li when it is deposited; n points out
 of the electrolyte, and N_l is the total flux of Li+. D_l,eff and kappa_eff follow Bruggeman, (7)
-and (8). Equations of Shrivastava et al., PNAS 2025; concentrated-solution theory of Newman and
-Thomas-Alyea, Electrochemical Systems, 3rd ed., ch. 12. Neither salt nor charge is made or lost
-inside, and of charge nothing is stored.
+and (8). The equations are those of Shrivastava et al., PNAS 2025, with the concentrated-solution
+theory of Newman and Thomas-Alyea, Electrochemical Systems, 3rd ed., ch. 12. There is no source of
+salt or charge inside, and charge is not stored.
 
 The unknown is y = c_l / c_0, and the balance of salt is multiplied by F. For every w,
 
     integral of F eps_l c_0 dy/dt w - F N_l . grad w dx + integral of (-i or i_Li) w dA = 0
     integral of -i_l . grad w dx                        + integral of (-i or i_Li) w dA = 0.
 
-A reference transference number t_ref is taken out of the salt equation with the help of the
-charge equation, tested with the same function:
+A reference transference number t_ref is subtracted from the salt equation by means of the charge
+equation, tested with the same function:
 
     integral of t_ref i_l . grad w = t_ref (boundary integral of i_l . n w)
 
-so that only (t+ - t_ref) i_l stays in the volume and (1 - t_ref) i on the boundaries. It is exact
-in the discrete equations, and for a constant t+ nothing of phi_l is left in the salt's volume.
+Only (t+ - t_ref) i_l then remains in the volume and (1 - t_ref) i on the boundaries. This is exact
+in the discrete equations, and with a constant t+ the salt's volume term does not contain phi_l.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ from heterode.physics.effective import bruggeman
 from heterode.physics.weak_form import Context, Weak
 
 SMALLEST_RELATIVE_CONCENTRATION = 1e-4
-"""Width of the smoothing that keeps Newton iterates of y positive inside ln and the fits."""
+"""Width of the smoothing that keeps Newton iterates of y positive in ln and in the fits."""
 
 
 def salt(c: Context) -> Weak:
-    """Storage F eps_l c_0 y w; transport F c_0 D grad y . grad w - (t+ - t_ref) i_l . grad w."""
+    """Weak form: F eps_l c_0 dy/dt w + F c_0 D grad y . grad w - (t+ - t_ref) i_l . grad w."""
     p, y, w = c.parameters, c.u["y"], c.v["y"]
     dx, flux_dx = c.dx["electrolyte"], c.flux_dx["electrolyte"]
     c_0, t_ref = p.electrolyte.initial_concentration, reference_transference(p)
@@ -58,13 +58,13 @@ def salt(c: Context) -> Weak:
 
 
 def ionic_charge(c: Context) -> Weak:
-    """Conduction -i_l . grad w."""
+    """Weak form: -i_l . grad w."""
     i_l, w = ionic_current(c, coefficients(c)), c.v["phi_l"]
     return Weak(None, -inner(i_l, grad(w)) * c.flux_dx["electrolyte"])
 
 
 def ionic_current(c: Context, k: ElectrolyteCoefficients) -> Any:
-    """i_l, A m^-2."""
+    """Return the ionic current density i_l, A m^-2."""
     y, phi_l, T = c.u["y"], c.u["phi_l"], c.T
     diffusion_potential = 2 * GAS_CONSTANT * T / FARADAY * (1 - k.t_plus) * k.tdf
     return k.kappa * (diffusion_potential * grad(y) / positive(y) - grad(phi_l))
@@ -75,8 +75,8 @@ class ElectrolyteCoefficients:
     """Effective properties at the local concentration, as UFL expressions.
 
     Attributes:
-        D: D_l,eff, m^2 s^-1.
-        kappa: kappa_eff, S m^-1.
+        D: diffusivity D_l,eff, m^2 s^-1.
+        kappa: conductivity kappa_eff, S m^-1.
         t_plus: transference number of Li+.
         tdf: thermodynamic factor 1 + d ln f / d ln c_l.
     """
@@ -88,7 +88,7 @@ class ElectrolyteCoefficients:
 
 
 def coefficients(c: Context) -> ElectrolyteCoefficients:
-    """Effective properties at the concentration that the unknown y gives."""
+    """Return the effective properties at the concentration given by the unknown y."""
     p, T = c.parameters, c.T
     functions, factor = p.electrolyte.functions, transport_factor(c)
     c_l = p.electrolyte.initial_concentration * positive(c.u["y"])
@@ -101,7 +101,7 @@ def coefficients(c: Context) -> ElectrolyteCoefficients:
 
 
 def porosity(c: Context) -> Any:
-    """eps_l of carbon-binder domain and separator."""
+    """Return eps_l of carbon-binder domain and separator."""
     binder, separator = c.parameters.carbon_binder, c.parameters.separator
     return c.by_region(
         "electrolyte", {"binder": binder.electrolyte_fraction, "separator": separator.porosity}
@@ -109,7 +109,7 @@ def porosity(c: Context) -> Any:
 
 
 def transport_factor(c: Context) -> Any:
-    """D_l,eff / D_l = kappa_eff / kappa by Bruggeman's relation, (7) and (8)."""
+    """Return D_l,eff / D_l = kappa_eff / kappa by Bruggeman's relation, (7) and (8)."""
     binder, separator = c.parameters.carbon_binder, c.parameters.separator
     return c.by_region(
         "electrolyte",
@@ -121,12 +121,12 @@ def transport_factor(c: Context) -> Any:
 
 
 def positive(y: Any) -> Any:
-    """A smooth function that equals y where y is well above zero and never vanishes."""
+    """Return a smooth positive function that equals y where y is well above zero."""
     return (y + sqrt(y * y + SMALLEST_RELATIVE_CONCENTRATION**2)) / 2
 
 
 def reference_transference(parameters: Parameters) -> float:
-    """t+ at the initial salt concentration, taken out of the salt equation's volume."""
+    """Return t+ at the initial salt concentration, which the salt's volume term subtracts."""
     c_0 = np.float64(parameters.electrolyte.initial_concentration)
     functions = parameters.electrolyte.functions
     return float(functions.transference_number(c_0, parameters.temperature))

@@ -1,9 +1,9 @@
-"""The exchange current that the parameters ask for, with its constant factors.
+"""The exchange current of the parameters, with its constant factors.
 
     scale = size (c_0 / c_l,ref)^aa exp(-(E / R) (1/T - 1/T_ref))
 
-The size is F k_c^aa k_a^ac c_max of equation (13), a prefactor, or 1 where the law has a size of
-its own. The formulas of s and y = c_l / c_0 are those of heterode.materials.exchange_currents.
+The size is F k_c^aa k_a^ac c_max of equation (13), a prefactor, or 1 if the law has its own size.
+The formulas in s and y = c_l / c_0 are those of heterode.materials.exchange_currents.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from heterode.parameters.materials import ActiveMaterial
 def exchange_law(
     material: ActiveMaterial, *, salt_concentration: float, temperature: float
 ) -> ExchangeCurrent:
-    """The exchange current of an active material as a function of s and y.
+    """Return the exchange current of an active material as a function of s and y.
 
     Args:
-        material: [active_material].
-        salt_concentration: c_0, at which y = 1, mol m^-3.
-        temperature: K.
+        material: the section [active_material].
+        salt_concentration: concentration c_0, at which y = 1, mol m^-3.
+        temperature: temperature, K.
     """
     law = EXCHANGE_CURRENTS[material.exchange_current]
     aa, ac = material.anodic_transfer, material.cathodic_transfer

@@ -1,29 +1,29 @@
-r"""Currents through surfaces, each a formula, and their derivatives for Newton's method.
+r"""Formulas of the currents through surfaces, and their derivatives for Newton's method.
 
-Insertion, equations (12)-(14):
+The insertion current follows equations (12)-(14):
 
     eta  = phi_s - phi_l - U(x_surf)
     i0   = equation (13), or another law of heterode.materials.exchange_currents
     i_BV = pen i0 (exp(aa F eta / RT) - exp(-ac F eta / RT))
 
-Lithium metal, deposition positive (Xu et al., J. Electrochem. Soc. 166, A3456 (2019), as read in
-PyBaMM's parameter set Xu2019):
+The current of the lithium metal is positive on deposition (Xu et al., J. Electrochem. Soc. 166,
+A3456 (2019), as in PyBaMM's parameter set Xu2019):
 
     i_Li = i0 (exp((1 - a) F phi_l / RT) - exp(-a F phi_l / RT)),
     i0   = k F c_Li^0.7 c_l^0.3
 
-Double layer of the interface, beside the insertion current:
+The double layer of the interface has, in addition to the insertion current, the current
 
     i_dl = C_dl d(phi_s - phi_l)/dt
 
-It is charged by Li+ alone: like the insertion current it takes its whole current from the
-electrolyte as Li+, so that salt is conserved; no lithium enters the particle.
+It is charged by Li+ alone: like the insertion current, it takes its whole current from the
+electrolyte as Li+, so that salt is conserved, but no lithium enters the particle.
 
 Potentials are measured where they are small, so that no digits are lost: phi_s from the
-collector, phi_l from the lithium metal; the cell voltage V then stands in eta.
+collector and phi_l from the lithium metal. The cell voltage V then appears in eta.
 
 Nothing is differentiated by hand: `current` of each class is a formula in plain NumPy, which gives
-values of arrays and derivatives of dual numbers (heterode.base.dual_numbers).
+values for arrays and derivatives for dual numbers (heterode.base.dual_numbers).
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ from heterode.materials.exchange_currents import smooth_power
 Floats = npt.NDArray[np.float64]
 
 LARGEST_EXPONENT = 30.0
-"""Where exp is continued by its tangent: eta = 1.5 V at aa = 0.5 and room temperature."""
+"""Argument beyond which exp continues as its tangent: eta = 1.5 V at aa = 0.5, room temperature."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +52,10 @@ class Flux:
     """A current density at N points.
 
     Attributes:
-        value: (N,) A m^-2.
-        differentiate: computes `derivatives`, when they are first read: one residual in
-            some twenty is linearised.
-        exponent: computes `largest_exponent`, when it is first read.
+        value: (N,) current densities, A m^-2.
+        differentiate: computes `derivatives` when they are first read, since only about one
+            residual in twenty is linearised.
+        exponent: computes `largest_exponent` when it is first read.
     """
 
     value: Floats
@@ -64,7 +64,7 @@ class Flux:
 
     @cached_property
     def derivatives(self) -> Mapping[str, Floats]:
-        """For each unknown that the current depends on, d value / d unknown, (N,).
+        """Derivatives of the value with respect to each unknown on which it depends, (N,).
 
         Keys are the fields "s", "y", "phi_l", "phi_s" and the scalars "V" (V) and "I" (A).
         """
@@ -72,7 +72,7 @@ class Flux:
 
     @cached_property
     def largest_exponent(self) -> float:
-        """Largest argument given to exp at the points, 0 where there is none."""
+        """Largest argument of exp at the points; 0 if there is none."""
         return self.exponent()
 
 
@@ -81,29 +81,29 @@ class SurfaceCurrent(Protocol):
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """The fields whose values it needs, in the order of its derivatives."""
+        """Fields whose values the law needs, in the order of its derivatives."""
 
     def __call__(self, values: Mapping[str, Floats], V: float, I: float) -> Flux:
-        """The current at the surface's quadrature points from the fields' values there."""
+        """Return the current at the surface's quadrature points from the fields' values there."""
 
 
 class CurrentFormula(ABC):
-    """A law given by a formula, `current`, of the fields and scalars that it names."""
+    """A law given by a formula, `current`, whose arguments name fields and scalars."""
 
     scalars: ClassVar[tuple[str, ...]] = ()
-    """Those of "V" and "I" that the formula takes, beside the fields."""
+    """The scalars, "V" or "I", that the formula takes in addition to fields."""
 
     @property
     @abstractmethod
     def fields(self) -> tuple[str, ...]:
-        """The fields that the formula takes."""
+        """Fields that the formula takes."""
 
     @abstractmethod
     def current(self, *unknowns: Any, **by_name: Any) -> Any:
-        """The current density, A m^-2, of arrays or dual numbers."""
+        """Return the current density, A m^-2, for arrays or dual numbers."""
 
     def exponent(self, *unknowns: Any, **by_name: Any) -> float:
-        """Largest argument given to exp at the points."""
+        """Return the largest argument of exp at the points."""
         return 0.0
 
     def __call__(self, values: Mapping[str, Floats], V: float, I: float) -> Flux:
@@ -124,7 +124,7 @@ class CurrentFormula(ABC):
 
 
 def _spread(value: Any, shape: tuple[int, ...]) -> Floats:
-    """The value at every point, where it may be one number for all."""
+    """Return the value at every point, although it may be one number for all."""
     array = np.asarray(value, dtype=np.float64)
     return array if array.shape == shape else np.array(np.broadcast_to(array, shape))
 
@@ -133,14 +133,14 @@ class PotentialCurve(Protocol):
     """An open-circuit potential and its slope."""
 
     def potential_and_slope(self, x: Floats) -> tuple[Floats, Floats]:
-        """U(x), V, and dU/dx, V."""
+        """Return U(x) and dU/dx, both in V."""
 
 
 @with_slope
 def limited_exponential(z: Floats) -> tuple[Floats, Floats]:
-    """exp(z) and its derivative, continued by the tangent beyond LARGEST_EXPONENT.
+    """Return exp(z) and its derivative, continued by the tangent beyond LARGEST_EXPONENT.
 
-    A Newton iterate far from the solution must not overflow; a converged state that lies on the
+    A Newton iterate far from the solution must not overflow; a converged state that is on the
     continuation is refused by the solver.
     """
     inside = np.minimum(z, LARGEST_EXPONENT)
@@ -154,10 +154,10 @@ class ButlerVolmer(CurrentFormula):
 
     Attributes:
         curve: the open-circuit potential.
-        exchange: the exchange current, A m^-2, of s and y.
-        anodic, cathodic: aa and ac, with aa + ac = 1.
-        temperature: K.
-        penalty: (N,) or scalar factor at the points.
+        exchange: the exchange current, A m^-2, as a function of s and y.
+        anodic, cathodic: transfer coefficients aa and ac, with aa + ac = 1.
+        temperature: temperature, K.
+        penalty: penalty factor at the points, (N,) or one for all.
     """
 
     curve: PotentialCurve
@@ -170,7 +170,7 @@ class ButlerVolmer(CurrentFormula):
     scalars = ("V",)
 
     def overpotential(self, s: Any, phi_l: Any, phi_s: Any, V: Any) -> Any:
-        """eta, V."""
+        """Return the overpotential eta, V."""
         return phi_s + V - phi_l - with_slope(self.curve.potential_and_slope)(s)
 
     def current(self, s: Any, y: Any, phi_l: Any, phi_s: Any, V: Any) -> Any:
@@ -188,10 +188,10 @@ class ButlerVolmer(CurrentFormula):
 
 @dataclass(frozen=True)
 class DoubleLayer(CurrentFormula):
-    """Charge of the interface's double layer, A s m^-2; of rates of change, its current.
+    """Charge of the interface's double layer, A s m^-2; given rates of change, its current.
 
     Attributes:
-        capacitance: C_dl, F m^-2.
+        capacitance: capacitance C_dl, F m^-2.
     """
 
     capacitance: float
@@ -207,10 +207,10 @@ class LithiumMetal(CurrentFormula):
     """Deposition current of the lithium metal.
 
     Attributes:
-        exchange_scale: k F c_Li^(1-m) c_0^m, A m^-2, at y = 1.
-        order: m, the exponent of the salt concentration.
-        symmetry: a, charge-transfer coefficient of the dissolution.
-        temperature: K.
+        exchange_scale: exchange current k F c_Li^(1-m) c_0^m at y = 1, A m^-2.
+        order: exponent m of the salt concentration.
+        symmetry: charge-transfer coefficient a of the dissolution.
+        temperature: temperature, K.
     """
 
     exchange_scale: float
@@ -233,14 +233,15 @@ class LithiumMetal(CurrentFormula):
 
 @dataclass(frozen=True)
 class Contact(CurrentFormula):
-    """Current out of a field through a contact of given resistance, towards potential zero.
+    """Current out of a field through a contact of given resistance to potential zero.
 
-    The collector (field "phi_s", its potential is the zero of phi_s), or an ideal reference in
-    place of the lithium metal (field "phi_l"), for which the resistance is vanishingly small.
+    The contact is that of the collector (field "phi_s", whose zero is the collector's potential),
+    or, with a very small resistance, an ideal reference that replaces the lithium metal (field
+    "phi_l").
 
     Attributes:
         field: "phi_s" or "phi_l".
-        resistance: ohm m^2.
+        resistance: contact resistance, ohm m^2.
     """
 
     field: str
@@ -256,7 +257,7 @@ class Contact(CurrentFormula):
 
 @dataclass(frozen=True)
 class UniformCollector(CurrentFormula):
-    """The applied current spread evenly over the collector's contact with the carbon.
+    """The applied current, distributed evenly over the collector's contact with the carbon.
 
     Attributes:
         area: contact area, m^2.

@@ -3,8 +3,8 @@ r"""The balance of lithium in the particles.
     dc_s/dt + div J = 0,   J = -D_s(c_s) grad c_s   in every particle      (10), (11)
     J . n = i / F                                   on its surface         (17)
 
-c_s mol m^-3; i A m^-2, positive when lithium leaves; n points out of the particle. No lithium is
-made or lost inside. Equations of Shrivastava et al., PNAS 2025.
+c_s is in mol m^-3, and i, A m^-2, is positive when lithium leaves; n points out of the particle.
+There is no source of lithium inside. The equations are those of Shrivastava et al., PNAS 2025.
 
 The unknown is the lithium fraction s = c_s / c_max, and the balance is multiplied by F, so that
 all residuals of the cell are currents (A; A per metre of depth in 2D). For every v,
@@ -23,7 +23,7 @@ from heterode.physics.weak_form import Context, Weak
 
 
 def lithium(c: Context) -> Weak:
-    """Storage F c_max s v and diffusion F c_max D_s grad s . grad v."""
+    """Weak form: F c_max ds/dt v + F c_max D_s grad s . grad v."""
     s, v, dx = c.u["s"], c.v["s"], c.dx["particles"]
     c_max, D_s = c.material.maximum_concentration, c.material.diffusivity(s, c.T)
     if c.material.is_diffusivity_constant:

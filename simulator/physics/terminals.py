@@ -1,4 +1,4 @@
-"""The currents through the cell's terminals, as the parameters ask for them."""
+"""The laws of the currents through the cell's terminals, as the parameters select them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ IDEAL_CONTACT = 1e-10
 
 
 def lithium_metal(p: Parameters) -> SurfaceCurrent:
-    """The current that deposits lithium, or that of an ideal reference in its place."""
+    """Return the law of the current that deposits lithium, or that of an ideal reference."""
     metal = p.lithium_metal
     if metal.kinetics == "ideal":
         return Contact("phi_l", IDEAL_CONTACT)
@@ -28,11 +28,11 @@ def lithium_metal(p: Parameters) -> SurfaceCurrent:
 
 
 def collector(p: Parameters, area: float) -> SurfaceCurrent:
-    """The current out of the carbon through a contact, or one that is the same everywhere.
+    """Return the law of the current out of the carbon: through a contact, or uniform.
 
     Args:
-        p: of the cell.
-        area: of the contact, m^2 (2D: m).
+        p: parameters of the cell.
+        area: area of the contact, m^2 (m in 2D).
     """
     if p.collector.connection == "uniform_flux":
         return UniformCollector(area)

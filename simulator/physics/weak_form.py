@@ -1,7 +1,7 @@
-"""What a weak form of a balance is written with, and what it consists of.
+"""The ingredients and the parts of a balance's weak form.
 
-A form reads its unknowns, test functions, measures and properties from a `Context`; of meshes,
-matrices and files it knows nothing.
+A form reads its unknowns, test functions, measures and properties from a `Context`; it does not
+depend on meshes, matrices or files.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 
 Domain = Literal["particles", "electrolyte", "carbon"]
-"""Where a field lives: in the particles; in carbon-binder domain and separator; in the
-carbon-binder domain, and in the particles as well where they conduct electrons."""
+"""Domain of a field: the particles; carbon-binder domain and separator; or the carbon-binder
+domain, together with the particles if they conduct electrons."""
 
 DOMAINS: tuple[Domain, ...] = ("particles", "electrolyte", "carbon")
 
@@ -42,46 +42,46 @@ class Context(Protocol):
 
     @property
     def material(self) -> ActivePhase:
-        """What the particles are made of."""
+        """Active material of the particles."""
 
     @property
     def u(self) -> Mapping[str, Any]:
-        """The unknowns by field; and a field's restriction to the particles, if it has one."""
+        """Unknowns by field, and a field's restriction to the particles if it has one."""
 
     @property
     def v(self) -> Mapping[str, Any]:
-        """A test function for each of them."""
+        """Test function of each unknown."""
 
     @property
     def dx(self) -> Mapping[Domain, Any]:
-        """The volume element of each domain."""
+        """Integration measure of each domain."""
 
     @property
     def flux_dx(self) -> Mapping[Domain, Any]:
-        """The same for products of two gradients with a coefficient that varies slowly."""
+        """Measure for products of two gradients with a coefficient that varies slowly."""
 
     def constant(self, domain: Domain, value: float) -> Any:
-        """A number on a domain; another value needs no other compiled form."""
+        """Return a number on a domain; a change of its value does not change the compiled form."""
 
     def by_region(self, domain: Domain, values: Mapping[Region, float | Floats]) -> Any:
-        """A property that is constant in each region of a domain; the same one if asked again.
+        """Return a property that is constant in each region of a domain, made once for each domain.
 
         Args:
-            domain: where.
-            values: of its regions; those of the particles may be (N,), one for each.
+            domain: the domain.
+            values: values in its regions; for the particles they may be (N,), one for each.
         """
 
 
 @dataclass(frozen=True)
 class Weak:
-    """The weak form of one balance but for its boundary: d/dt storage + volume + boundary = 0.
+    """The weak form d/dt storage + volume + boundary = 0 of a balance, without the boundary.
 
     Attributes:
-        storage: integral of what is stored, times v; linear in the field. None: nothing is.
+        storage: integral of the stored quantity times v, linear in the field; None for none.
         volume: integral of -flux . grad v - source v.
-        linear: the volume term holds no unknown but the field itself, and that linearly, so that
-            its matrix can be assembled once.
-        inside: volume term on the particles alone, tested with the restriction's test function.
+        linear: whether the volume term contains no unknown except the field itself, and that
+            linearly, so that its matrix can be assembled once.
+        inside: volume term on the particles alone, with the restriction's test function.
     """
 
     storage: Any | None

@@ -1,4 +1,4 @@
-"""What marches: a cell's model, its stepper, and who watches them."""
+"""A cell that can march: its model, its stepper, and what watches them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from heterode.solver.time.stepper import Stepper
 
 @dataclass(frozen=True)
 class Cell:
-    """The model at its start, and all that follows its steps."""
+    """The model at its start, and the objects that follow its steps."""
 
     model: CellModel
     stepper: Stepper
@@ -39,14 +39,14 @@ def build_cell(
     abandon: Callable[[], bool],
     table: Table = CELL,
 ) -> Cell:
-    """The cell before its first step. Collective.
+    """Build the cell before its first step. Collective.
 
     Args:
-        mesh: of the electrode.
-        parameters: of the run.
-        penalty: (N,) factors of the N particles.
-        abandon: whether to give up the step at hand.
-        table: the balances.
+        mesh: mesh of the electrode.
+        parameters: parameters of the run.
+        penalty: (N,) penalty factors of the N particles.
+        abandon: returns whether to abandon the present step.
+        table: the table of balances.
     """
     _BUILT.append(True)
     model = CellModel(mesh, parameters, penalty, table=table)
@@ -58,15 +58,15 @@ def build_cell(
 
 
 _BUILT: list[bool] = []
-"""An entry for each cell of this process."""
+"""One entry for each cell that this process has built."""
 
 
 def free_earlier(comm: Any) -> None:
-    """Free what earlier cells of this process held and nobody can reach any more. Collective.
+    """Free the unreachable objects of earlier cells of this process. Collective.
 
-    Meshes, forms and functions of DOLFINx refer to one another in rings. Python's collector finds
-    these by the number of its own objects, and knows nothing of the megabytes behind them; and
-    where it frees some on one rank, PETSc keeps the objects of all ranks until all of them agree.
+    Meshes, forms and functions of DOLFINx refer to one another in cycles. Python's collector runs
+    according to the number of its own objects, without regard to the megabytes behind them. If it
+    frees some on one rank, PETSc keeps the objects of all ranks until all of them agree.
     """
     if _BUILT:
         _BUILT.clear()

@@ -1,4 +1,4 @@
-"""The cell: parameters and a mesh made into equations, ready to march.
+"""The cell: equations made from parameters and a mesh, ready to march.
 
 CellModel(mesh, parameters, penalty)  ->  start()  ->  march  ->  sample(), viewer()
 """
@@ -52,21 +52,21 @@ class CellModel:
 
     Args:
         mesh: the distributed mesh.
-        parameters: validated, in SI.
+        parameters: validated parameters in SI.
         penalty: (N,) factor of each particle.
-        preset: the linear solver; None chooses by size and dimension.
+        preset: the linear solver; None chooses it by size and dimension.
         table: the balances.
 
     Attributes:
-        mesh, parameters: as given; the mesh with its particles conducting where they do.
-        material: of the particles.
-        penalty: in force; see `set_penalty`.
-        reference_transference: t+ at the start, taken out of the salt equation's volume.
+        mesh, parameters: as given, with conducting particles in the mesh if they conduct.
+        material: active material of the particles.
+        penalty: present factors; see `set_penalty`.
+        reference_transference: t+ at the start, which the salt's volume term subtracts.
         system: residual and Jacobian.
-        averages: per-particle means.
-        one_C: cell current of 1C, A (A per metre of depth in 2D): the capacity of the active
-            material that was meshed, between the ends of the voltage window, in one hour.
-        preset: the linear solver in use.
+        averages: means over particles.
+        one_C: cell current of 1C, A (A per metre of depth in 2D), which passes the capacity of the
+            meshed active material in the voltage window in one hour.
+        preset: the linear solver that is used.
         phases: seconds of the parts of a solve: assembly, preconditioner, linear solves.
     """
 
@@ -122,7 +122,7 @@ class CellModel:
         self._viewer: FieldViewer | None = None
 
     def _particle_restriction(self) -> ParticleRestriction | None:
-        """phi_s on the particles, where their conductivity depends on the lithium fraction."""
+        """Return phi_s on the particles if their conductivity depends on the lithium fraction."""
         material = self.parameters.active_material
         given = material.electronic_conductivity_of_fraction
         if not material.electronic_conduction_in_particles or isinstance(given, float):
@@ -131,10 +131,10 @@ class CellModel:
         return ParticleRestriction(row, self.layout, self._spaces.by_field, self.mesh.vertices)
 
     def set_penalty(self, penalty: Floats) -> None:
-        """Exchange the penalty factors, between two time steps.
+        """Replace the penalty factors between two time steps.
 
-        The interface reacts with them from now on, `viewer`'s fields show them, and Newton's
-        method makes a new linearisation. Take it for a jump of the control: `Stepper.restart`.
+        From now on the interface reacts with them, `viewer`'s fields show them, and Newton's
+        method makes a new linearisation. Treat this like a jump of the control: `Stepper.restart`.
 
         Args:
             penalty: (N,) factor of each particle, in (0, 1].
@@ -157,8 +157,8 @@ class CellModel:
         volumes = np.empty(self.layout.owned)
         for name, field in self._spaces.by_field.items():
             u, v = ufl.TrialFunction(field.space), ufl.TestFunction(field.space)
-            # The diagonal of the mass matrix is positive for quadratic functions too, whose own
-            # integrals vanish at vertices.
+            # The diagonal of the mass matrix is also positive for quadratic basis functions, whose
+            # own integrals vanish at vertices.
             mass = ConstantMatrix(u * v * self._spaces.measure(field.submesh))
             part = self.layout.slices[name]
             volumes[part] = mass.diagonal()
@@ -167,7 +167,7 @@ class CellModel:
     # -- marching ---------------------------------------------------------------------------
 
     def start(self) -> State:
-        """The cell at rest: every field as its row has it, V = U."""
+        """Return the cell at rest, with the start of every field's row and V = U."""
         vector = np.zeros(self.layout.owned)
         for row in self.table.rows:
             part, given = self.layout.slices[row.field], row.start(self.parameters)
@@ -182,7 +182,7 @@ class CellModel:
 
     @property
     def tolerances(self) -> Tolerances:
-        """Time and Newton tolerances of the parameters."""
+        """Return the tolerances of time steps and Newton's method."""
         solver = self.parameters.solver
         return Tolerances(
             fields={
@@ -196,7 +196,7 @@ class CellModel:
         )
 
     def stepper(self, start: State, abandon: Callable[[], bool] = lambda: False) -> Stepper:
-        """A stepper that begins at `start` and gives up a step when `abandon` (collective) is."""
+        """Return a stepper from `start` that abandons a step if `abandon` (collective) is true."""
         self.bordered = BorderedSolver(self.system, self.linear, self.phases)
         self.newton = Newton(
             self.system,
@@ -217,9 +217,10 @@ class CellModel:
 
     @property
     def charging_norm(self) -> ChargingNorm | None:
-        """Largest rms of phi_s + V - phi_l over a particle's surface; None without a double layer.
+        """Return a norm of phi_s + V - phi_l, or None without a double layer.
 
-        Over each particle by itself: one that charges more slowly must not be lost among many.
+        It is the largest root mean square over the surface of a particle, so that one particle
+        that charges more slowly is not lost among many.
         """
         capacitance = self.material.capacitance
         if capacitance == 0.0:
@@ -230,7 +231,7 @@ class CellModel:
 
     @property
     def pace(self) -> Pace:
-        """Currents and time steps of a march."""
+        """Return the currents and time steps of a march."""
         solver = self.parameters.solver
         return Pace(
             one_C=self.one_C,
@@ -242,18 +243,18 @@ class CellModel:
         )
 
     def lithium_fraction(self, state: State) -> float:
-        """Mean of a state over the particles, weighted by volume. Collective."""
+        """Return a state's mean lithium fraction, weighted by volume. Collective."""
         fractions = self.averages.of_volume(state.vector[self.layout.slices[self._lithium]])
         return float(fractions @ self.averages.volumes / self.averages.volumes.sum())
 
     def order(self) -> StateOrder:
-        """Puts owned vectors in an order that no number of ranks changes. Collective."""
+        """Return the order of vectors that does not depend on the number of ranks. Collective."""
         return StateOrder(self.layout, self._spaces.by_field, self.mesh.vertices)
 
     # -- what observers see -----------------------------------------------------------------
 
     def sample(self, state: State, *, step: int, accepted: int, cycle: int = 0) -> Sample:
-        """Cell and particle quantities of a state. Collective; the same on every rank."""
+        """Return cell and particle quantities of a state. Collective; the same on every rank."""
         area = self.mesh.collector_area
         s = self.layout.spread(state.vector)[self._lithium]
         fractions = self.averages.of_volume(state.vector[self.layout.slices[self._lithium]])
@@ -277,10 +278,10 @@ class CellModel:
         )
 
     def place(self, state: State, quantity: str, largest: bool) -> dict[str, Any]:
-        """Where a quantity of `Extremes` is largest, or least. Collective; same on every rank.
+        """Find where a quantity of `Extremes` is largest or least. Collective; same on every rank.
 
         Returns:
-            position_um, and particle where it lies in one.
+            position_um, and particle if the place is in one.
         """
         values, layout = self.layout.spread(state.vector), self.layout
         row, watched = self.table.watched(quantity)
@@ -295,7 +296,7 @@ class CellModel:
         return where if place.particle is None else where | {"particle": place.particle}
 
     def viewer(self) -> FieldViewer:
-        """Hands out the fields at the vertices, for writing."""
+        """Return the viewer of the fields at the vertices, for writing."""
         if self._viewer is None:
             self._viewer = FieldViewer(
                 self.mesh,

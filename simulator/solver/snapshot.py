@@ -1,7 +1,7 @@
-"""The march as plain data: all that its next steps depend on, whatever the number of ranks.
+"""The march as plain data: all on which its next steps depend, for any number of ranks.
 
-Beside the last states this includes the linearisation in hand: Newton's method keeps it from step
-to step, and a new one would lead to other iterates, which differ by Newton's tolerance.
+In addition to the last states, this includes the present linearisation: Newton's method keeps it
+from step to step, and a new one would lead to other iterates, which differ by Newton's tolerance.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Snapshot:
-    """What was taken.
+    """A snapshot of a march.
 
     Attributes:
         entries: numbers, ready for JSON.
-        arrays: (total,) by name, in the order of the mesh file.
+        arrays: (total,) arrays by name, in the order of the mesh file.
     """
 
     entries: Mapping[str, Any]
@@ -36,7 +36,7 @@ class Snapshot:
 
 
 @dataclass(frozen=True)
-class _Moment:
+class _Noted:
     position: Position
     memory: Memory
     linearised: Linearised | None
@@ -45,15 +45,15 @@ class _Moment:
 
 
 class Snapshots:
-    """Takes snapshots of a march, and leads one back to a snapshot. Construction is collective.
+    """Takes snapshots of a march, and returns it to a snapshot. Construction is collective.
 
-    A snapshot is of the moment last noted, since a time step that fails or is abandoned later may
-    change the linearisation in hand, which the run that goes on must find as it was.
+    A snapshot is that of the state noted last, since a time step that fails or is abandoned later
+    may change the present linearisation, but a resumed run must have it as it was.
 
     Args:
         model: the cell.
         stepper: its stepper.
-        balances: its balances.
+        balances: its conservation balances.
     """
 
     def __init__(self, model: CellModel, stepper: Stepper, balances: Balances) -> None:
@@ -62,8 +62,8 @@ class Snapshots:
         self.note(BEGINNING)
 
     def note(self, position: Position) -> None:
-        """Remember the march as it stands, at `position`. Copies no vector."""
-        self._noted = _Moment(
+        """Note the present state of the march at `position`. It copies no vector."""
+        self._noted = _Noted(
             position,
             self._stepper.memory,
             self._model.newton.linearised,
@@ -72,7 +72,7 @@ class Snapshots:
         )
 
     def take(self) -> Snapshot | None:
-        """The march as last noted, on rank 0; None elsewhere. Collective."""
+        """Return the march as noted last on rank 0, None elsewhere. Collective."""
         noted = self._noted
         memory, linearised = noted.memory, noted.linearised
         vectors = {f"past_{i}": state.vector for i, state in enumerate(memory.past)}
@@ -93,13 +93,13 @@ class Snapshots:
         return Snapshot(entries, arrays)
 
     def restore(self, snapshot: Snapshot | None) -> Position:
-        """Put the cell where it stood when the snapshot was taken. Collective.
+        """Return the cell to its state when the snapshot was taken. Collective.
 
         Args:
-            snapshot: on rank 0, None elsewhere.
+            snapshot: the snapshot on rank 0, None elsewhere.
 
         Returns:
-            From where to march on.
+            The position from which to continue the march.
         """
         comm = self._model.layout.comm
         entries = comm.bcast(None if snapshot is None else snapshot.entries, root=0)
@@ -120,7 +120,7 @@ class Snapshots:
         )
         self._balances.recall(entries["balances"])
         self._model.newton.relinearise(linearised)
-        # Last: linearising has just counted iterations of its own.
+        # This comes last, since linearising has just counted its own iterations.
         self._model.newton.iterations = counts["newton_iterations"]
         self._model.linear.iterations = counts["krylov_iterations"]
         self._model.bordered.linearisations = counts["linearisations"]
@@ -129,7 +129,7 @@ class Snapshots:
         return position
 
     def _with_fluxes(self, state: State) -> State:
-        """The surface currents of a state, which follow from it. Collective."""
+        """Return a state with its surface currents, which follow from it. Collective."""
         rest = np.zeros_like(state.vector)
         residual = self._model.system.residual(state.vector, rest, state.V, state.I)
         return replace(state, fluxes=residual.fluxes)
@@ -145,7 +145,7 @@ class Snapshots:
 
 
 def _numbers(record: State | Linearised) -> dict[str, float]:
-    """Its scalars by name."""
+    """Return the scalars of a record by name."""
     return {
         name: float(value)
         for name, value in vars(record).items()

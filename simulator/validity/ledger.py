@@ -1,4 +1,4 @@
-"""All warnings of one run: said when they come up, and counted."""
+"""All warnings of one run, shown when they arise and counted."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ class Ledger:
 
     @property
     def met(self) -> tuple[RunWarning, ...]:
-        """What the run left so far, an entry a kind."""
+        """Return a warning for each range that the run has left so far."""
         return tuple(self._watch.warnings)
 
     @property

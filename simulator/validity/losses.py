@@ -255,5 +255,5 @@ def _stored(p: Parameters, slab: Slab) -> RunWarning | None:
 
 
 def _exchange_key(p: Parameters) -> str:
-    """The key of [active_material] that sets the size of the exchange current."""
+    """Return the key of [active_material] that sets the size of the exchange current."""
     return EXCHANGE_CURRENTS[p.active_material.exchange_current].needs or "exchange_current"

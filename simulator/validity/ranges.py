@@ -19,7 +19,7 @@ ROUNDING = 1e-9
 """Share of its width by which a range may be exceeded."""
 
 INSIDE, SURFACE, SALT = "lithium_fraction", "surface_lithium_fraction", "salt_ratio"
-"""Quantities that the table of balances watches."""
+"""Names of quantities that the table of balances watches."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class ValidRange:
 
     Attributes:
         code: code of the warning.
-        quantity: that the table of balances watches.
+        quantity: name of the quantity, which the table of balances watches.
         low, high: bounds in `unit`.
         subject: name of what leaves the range, for the message.
         reason: why the range ends there, and what happens outside.
@@ -49,7 +49,7 @@ class ValidRange:
 
     @property
     def field(self) -> str:
-        """Where the quantity is to be seen in fields/, for the warning's place."""
+        """Where to find the quantity in fields/, for the warning's place."""
         row, _ = CELL.watched(self.quantity)
         return row.domain if row.written is None else f"{row.domain}.{row.written.name}"
 
@@ -194,7 +194,7 @@ def _of_function(
 
 
 def _of_law(name: str) -> list[ValidRange]:
-    """The range of a law of the exchange current that was measured; none of a theory."""
+    """Return the measured range of a law of the exchange current; a theory has none."""
     measured = EXCHANGE_CURRENTS[name].measured
     if measured is None:
         return []

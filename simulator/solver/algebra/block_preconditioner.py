@@ -1,13 +1,13 @@
-"""Preconditioner: one block Gauss-Seidel sweep over the fields, each by what suits it.
+"""Preconditioner: a block Gauss-Seidel sweep over the fields with a suitable solver for each.
 
-    incomplete factors   within a time step the solid's storage dominates its diffusion
-    multigrid            one cycle of BoomerAMG each: diffusion dominates salt and potentials
+    incomplete factors   if storage dominates diffusion within a time step, as in the solid
+    multigrid            if diffusion dominates, as for salt and potentials: a BoomerAMG cycle each
 
-Which of them a field has, and the order of the sweep, the table of balances says.
+The table of balances gives the solver of each field, and the order of the sweep.
 
-For the fields before it, each field's right-hand side is corrected with the coupling blocks alone.
-These are small, as fields of different domains meet on surfaces only, so that a sweep costs far
-less than three products with the rows of the whole matrix would.
+The right-hand side of each field is corrected for the fields before it with the coupling blocks
+alone. These are small, since fields of different domains only meet on surfaces, so that a sweep
+costs far less than three products with the rows of the whole matrix.
 """
 
 from __future__ import annotations
@@ -19,9 +19,10 @@ from petsc4py import PETSc
 from heterode.solver.discretisation.layout import FieldLayout
 from heterode.solver.discretisation.matrix import CoordinateMatrix
 
-# HMIS coarsening, extended+i interpolation of four entries a row, and two Gauss-Seidel sweeps on
-# the way up served best at 1e5 to 1e6 unknowns in 3D, in time of a whole solve. Two sweeps in one
-# direction do more than a symmetric one, at the same price, and lose less where ranks meet.
+# HMIS coarsening, extended+i interpolation with four entries in a row, and two Gauss-Seidel sweeps
+# on the way up gave the shortest time of a whole solve with 1e5 to 1e6 unknowns in 3D. Two sweeps
+# in one direction are more effective than a symmetric one, cost the same, and lose less between
+# ranks.
 _MULTIGRID: dict[str, str | int | float] = {
     "pc_type": "hypre",
     "pc_hypre_type": "boomeramg",
@@ -42,11 +43,11 @@ class BlockGaussSeidel:
 
     Args:
         layout: positions of the fields.
-        matrix: to precondition.
-        prefix: of the PETSc options, unlike any other's.
+        matrix: the matrix to precondition.
+        prefix: unique prefix of the PETSc options.
 
     Attributes:
-        keep_multigrid: whether the next set-up leaves the multigrids as they are.
+        keep_multigrid: whether the next set-up keeps the multigrids as they are.
     """
 
     def __init__(self, layout: FieldLayout, matrix: CoordinateMatrix, prefix: str) -> None:
@@ -74,7 +75,7 @@ class BlockGaussSeidel:
         return pc
 
     def setUp(self, pc: PETSc.PC) -> None:
-        """Take the values of the operator; called by PETSc when they have changed."""
+        """Read the values of the operator; PETSc calls this when they have changed."""
         for block in self._couplings.values():
             block.renew()
         for name, solver in self._solvers.items():
@@ -84,11 +85,11 @@ class BlockGaussSeidel:
                 solver.setUp()
 
     def apply(self, pc: PETSc.PC, rhs: PETSc.Vec, solution: PETSc.Vec) -> None:
-        """solution = M^-1 rhs; called by PETSc."""
+        """Compute solution = M^-1 rhs; PETSc calls this."""
         given, result = rhs.array_r, solution.array_w
         for number, name in enumerate(self._fields):
             b, x = self._rhs[name], self._solution[name]
-            # x serves as work space for what the fields before contribute.
+            # x serves as work space for the contributions of the fields before.
             if number:
                 x.set(0.0)
                 for before in self._fields[:number]:
@@ -100,7 +101,7 @@ class BlockGaussSeidel:
             result[self._slices[name]] = x.array_r
 
     def destroy(self, pc: PETSc.PC) -> None:
-        """Give the memory back; called by PETSc."""
+        """Free the memory; PETSc calls this."""
         blocks = (*self._couplings.values(), *self._diagonal.values())
         for thing in (*self._solvers.values(), *(block.matrix for block in blocks)):
             thing.destroy()

@@ -32,12 +32,12 @@ class BorderedSolver:
     Args:
         system: assembles matrix and border.
         linear: solves with the matrix.
-        phases: where seconds are added up; None adds them up apart.
+        phases: dictionary in which seconds are summed; None for a separate one.
 
     Attributes:
-        alpha: d(du/dt)/du of the linearisation in hand, s^-1; None before the first.
-        linearisations: how many were made so far.
-        multigrid_alpha: alpha the multigrids and the volume terms were last made with.
+        alpha: d(du/dt)/du of the present linearisation, s^-1; None before the first.
+        linearisations: number of linearisations so far.
+        multigrid_alpha: alpha with which the multigrids and the volume terms were last made.
         phases: seconds of the parts of a solve.
     """
 
@@ -53,15 +53,15 @@ class BorderedSolver:
 
     @property
     def iterative(self) -> bool:
-        """Whether a linearisation in part is much cheaper than a whole one."""
+        """Whether a partial linearisation is much cheaper than a full one."""
         return self._linear.iterative
 
     def linearise(self, fluxes: Mapping[str, Flux], alpha: float, *, in_part: bool = False) -> None:
-        """Take the state last given to `CellSystem.residual`. Collective.
+        """Linearise at the state last given to `CellSystem.residual`. Collective.
 
         Args:
-            fluxes: of that residual.
-            alpha: s^-1.
+            fluxes: fluxes of that residual.
+            alpha: d(du/dt)/du, s^-1.
             in_part: renew what is cheap and changes fast (storage, surface terms, the solid's
                 preconditioner), and keep the electrolyte's volume terms and the multigrids.
 
@@ -76,14 +76,14 @@ class BorderedSolver:
             matrix = self._system.jacobian(fluxes, alpha, keep_volume=in_part)
         with self.phases.timed("preconditioner"):
             self._linear.use(matrix, keep_multigrid=in_part)
-        # The responses change slowly: an iterative solve starts from the last ones.
+        # The responses change slowly, so an iterative solve starts from the last ones.
         with self.phases.timed("linear solves"):
             self._responses = {
                 scalar: self._linear.solve(column, self._responses.get(scalar))
                 for scalar, column in border.columns.items()
             }
         self._row, self._corner = border.row, border.corner
-        # h_u A^-1 R_V and h_u A^-1 R_I, zero for a scalar that does not enter R.
+        # h_u A^-1 R_V and h_u A^-1 R_I, which are zero for a scalar that does not enter R.
         self._h = [self._product(self._responses.get(scalar.name)) for scalar in SCALARS]
         self.alpha = alpha
         if not in_part:
@@ -91,7 +91,7 @@ class BorderedSolver:
 
     @property
     def outdated(self) -> bool:
-        """Whether the multigrids no longer serve the matrix well."""
+        """Whether the multigrids no longer suit the matrix."""
         return self._linear.outdated
 
     def _product(self, vector: Floats | None) -> float:
@@ -102,14 +102,14 @@ class BorderedSolver:
     def update(
         self, residual: Residual, terminal: tuple[float, float, float]
     ) -> tuple[Floats, float, float]:
-        """du, dV, dI that make the linearised equations vanish. Collective.
+        """Return du, dV, dI with which the linearised equations hold. Collective.
 
         Args:
-            residual: R and h.
-            terminal: g, dg/dV, dg/dI.
+            residual: the residual with R and h.
+            terminal: g, dg/dV and dg/dI.
 
         Raises:
-            LinearSolveError: no finite update.
+            LinearSolveError: there is no finite update.
         """
         g, g_V, g_I = terminal
         with self.phases.timed("linear solves"):

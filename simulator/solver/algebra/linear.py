@@ -1,6 +1,6 @@
 """Two ways to solve with the cell's matrix.
 
-direct       MUMPS: exact, the better choice in 2D up to some 1e5 unknowns.
+direct       MUMPS, which is exact and better in 2D up to about 1e5 unknowns.
 fieldsplit   flexible GMRES, preconditioned by `BlockGaussSeidel`: memory and time grow nearly
              linearly with the unknowns, which a direct solver in 3D cannot do.
 """
@@ -19,11 +19,11 @@ from heterode.solver.discretisation.matrix import CoordinateMatrix
 Floats = npt.NDArray[np.float64]
 
 OUTDATED = 1.5
-"""Times the iterations of a fresh preconditioner at which it counts as outdated."""
+"""Ratio to the iterations of a fresh preconditioner at which it counts as outdated."""
 
 
 class LinearSolveError(Exception):
-    """The linear solve broke down; a smaller time step may help."""
+    """The linear solve failed; a smaller time step may help."""
 
 
 class LinearSolver:
@@ -32,11 +32,11 @@ class LinearSolver:
     Args:
         layout: positions of the fields.
         preset: "direct" or "fieldsplit".
-        relative_tolerance: of the iterative solve's residual.
+        relative_tolerance: relative tolerance of the iterative solve's residual.
 
     Attributes:
         iterative: whether solves are iterative.
-        iterations: Krylov iterations so far; 0 with the direct preset.
+        iterations: number of Krylov iterations so far; 0 with the direct preset.
     """
 
     def __init__(self, layout: FieldLayout, preset: Preset, relative_tolerance: float) -> None:
@@ -52,17 +52,17 @@ class LinearSolver:
 
     @property
     def outdated(self) -> bool:
-        """Whether solves take many more iterations than when the multigrids were made."""
+        """Whether solves need many more iterations than when the multigrids were made."""
         fresh = self._fresh_iterations
         return fresh is not None and self._last_iterations > OUTDATED * fresh + 2
 
     def use(self, matrix: CoordinateMatrix, *, keep_multigrid: bool = False) -> None:
-        """Take the matrix whose values changed: factorise, or set up the preconditioner.
+        """Factorise the matrix, whose values have changed, or set up its preconditioner.
 
         Args:
-            matrix: always the same one.
-            keep_multigrid: precondition with the multigrids of the matrix before, which cost
-                more than all else in the set-up and wear slowly.
+            matrix: the matrix, which is always the same object.
+            keep_multigrid: whether to keep the multigrids of the previous matrix, which cost more
+                than the rest of the set-up and become outdated slowly.
         """
         if self._ksp is None:
             self._ksp, keep_multigrid = self._create(matrix), False
@@ -78,13 +78,13 @@ class LinearSolver:
             raise LinearSolveError(f"the matrix could not be factorised ({error})") from error
 
     def solve(self, rhs: Floats, guess: Floats | None = None) -> Floats:
-        """Owned part of A^-1 rhs. Collective.
+        """Return the owned part of A^-1 rhs. Collective.
 
         Args:
-            rhs: (owned,).
-            guess: (owned,) where an iterative solve starts; None is zero.
+            rhs: (owned,) right-hand side.
+            guess: (owned,) start of an iterative solve; None for zero.
         """
-        # An exception inside KSPSolve would leave its vectors locked, so bad numbers stop here.
+        # An exception inside KSPSolve would leave its vectors locked, so NaN and inf stop here.
         if not self._layout.comm.allreduce(int(not np.all(np.isfinite(rhs)))) == 0:
             raise LinearSolveError("the residual is not finite")
         assert self._ksp is not None, "use() comes first"
@@ -119,7 +119,7 @@ class LinearSolver:
                 self._fresh_iterations = iterations
 
     def _forget(self) -> None:
-        # A solver that failed keeps state that poisons later solves: make a new one.
+        # A solver that failed keeps a state that spoils later solves, so a new one is made.
         if self._ksp is not None:
             self._ksp.destroy()
         self._ksp, self._preconditioner = None, None
@@ -138,8 +138,8 @@ class LinearSolver:
             return ksp
         ksp.setType(PETSc.KSP.Type.FGMRES)
         ksp.setGMRESRestart(60)
-        # FGMRES never raises the residual, so that one far above the right-hand side's norm is
-        # the initial guess's, which is no reason to give up.
+        # FGMRES never raises the residual, so one far above the right-hand side's norm is due to
+        # the initial guess and no reason to give up.
         ksp.setTolerances(rtol=self._tolerance, atol=0.0, divtol=1e100, max_it=300)
         self._preconditioner = BlockGaussSeidel(self._layout, matrix, f"heterode_{id(self)}_")
         pc = ksp.getPC()

@@ -1,4 +1,4 @@
-"""Per-particle means by one sparse product and one reduction, never one form per particle."""
+"""Means over particles by one sparse product and one reduction, without a form per particle."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class ParticleAverages:
         mesh: the electrode's mesh.
         field: symbol of the lithium fraction.
         space: its space.
-        reacting: the facets of its reaction.
+        reacting: facets of its reaction.
         trace: its trace on them.
-        quadrature_degree: of the volume integrals, the same as the storage term's, so that the
-            means and the balance of lithium speak of the same amounts.
+        quadrature_degree: degree for volume integrals, the same as that of the storage term, so
+            that the means and the balance of lithium agree.
 
     Attributes:
-        volumes: (N,) m^3 (2D: m^2); of the N particles.
-        surfaces: (N,) reacting surface, m^2 (2D: m).
+        volumes: (N,) volumes of the N particles, m^3 (m^2 in 2D).
+        surfaces: (N,) reacting surfaces, m^2 (m in 2D).
         particle_of_point: (points,) particle of each quadrature point of the trace.
     """
 
@@ -58,14 +58,14 @@ class ParticleAverages:
     def _cell_integrals(
         self, mesh: ElectrodeMesh, space: fem.FunctionSpace, quadrature_degree: int
     ) -> tuple[ConstantMatrix, npt.NDArray[np.int64]]:
-        """Integrals over each owned cell as a matrix, and the particle of each of its rows."""
+        """Return integrals over owned cells as a matrix, and the particle of each of its rows."""
         submesh = mesh.particles.mesh
         cell_space = fem.functionspace(submesh, ("DG", 0))
         v, w = ufl.TrialFunction(space), ufl.TestFunction(cell_space)
         dx = ufl.Measure("dx", submesh, metadata={"quadrature_degree": quadrature_degree})
         by_cell = ConstantMatrix(v * w * dx)
         owned = cell_space.dofmap.index_map.size_local
-        # Rows are numbered by the degrees of freedom of the cells.
+        # Rows are numbered like the degrees of freedom of the cells.
         cells = np.asarray(cell_space.dofmap.list).ravel()
         particle = np.empty(cells.size, dtype=np.int64)
         particle[cells] = mesh.particle_of_cell
@@ -86,29 +86,29 @@ class ParticleAverages:
         return self._sum(np.bincount(self.particle_of_point, weighted, minlength=self._count))
 
     def of_volume(self, s: Floats) -> Floats:
-        """(N,) mean over each particle of a field given by its owned values. Collective."""
+        """Return (N,) means over particles of a field given by its owned values. Collective."""
         return self._over_volumes(s) / self.volumes
 
     def of_surface(self, s: Floats) -> Floats:
-        """(N,) mean over each particle's reacting surface. Collective."""
+        """Return (N,) means over the particles' reacting surfaces. Collective."""
         return self._surface_mean(self._trace.at_points(self._field, s))
 
     def of_current(self, flux: Flux) -> Floats:
-        """(N,) mean current density over the reacting surface, A m^-2. Collective."""
+        """Return (N,) mean current densities over reacting surfaces, A m^-2. Collective."""
         return self._surface_mean(flux.value)
 
     def largest_rms(self, density: Floats) -> float:
-        """Largest root mean square over a particle's reacting surface. Collective.
+        """Return the largest root mean square over a particle's reacting surface. Collective.
 
         Args:
-            density: (points,) at the trace's quadrature points.
+            density: (points,) values at the trace's quadrature points.
         """
         squares = np.nan_to_num(self._surface_mean(density * density))
         return float(np.sqrt(np.max(squares, initial=0.0)))
 
     def _surface_mean(self, density: Floats) -> Floats:
         total = self._over_surfaces(density)
-        # A particle wrapped in other domains alone reacts nowhere: its surface mean is undefined.
+        # A particle without a reacting surface has no surface mean.
         mean = np.full(self._count, np.nan)
         np.divide(total, self.surfaces, out=mean, where=self.surfaces > 0)
         return mean

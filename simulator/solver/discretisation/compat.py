@@ -1,6 +1,6 @@
-"""The one place that knows which DOLFINx is installed (0.9 to 0.11).
+"""The only module that depends on the version of DOLFINx (0.9 to 0.11).
 
-Everything else in the solver calls what these versions share.
+The rest of the solver only uses what these versions have in common.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import numpy.typing as npt
 from dolfinx import mesh as dmesh
 from mpi4py import MPI
 
-# Read by the library that parts the mesh among ranks, when it is first called: without them it cuts
-# elsewhere in every run, and the last digits differ.
+# The library that partitions the mesh reads these variables when it is first called; without them
+# every run would have another partition, and the last digits would differ.
 os.environ.setdefault("SCOTCH_DETERMINISTIC", "1")
 os.environ.setdefault("SCOTCH_PTHREAD_NUMBER", "1")
 
@@ -33,8 +33,8 @@ def create_curved_mesh(
     """Distribute a simplex mesh held by rank 0.
 
     Args:
-        points: (P, dimension) node coordinates; (0, dimension) away from rank 0.
-        cells: (M, nodes) cells in gmsh's node order; (0, nodes) away from rank 0.
+        points: (P, dimension) node coordinates; (0, dimension) on other ranks than 0.
+        cells: (M, nodes) cells in gmsh's node order; (0, nodes) on other ranks than 0.
         dimension: 2 or 3.
         order: geometry order, 1 or 2.
 
@@ -44,7 +44,7 @@ def create_curved_mesh(
     cell_type = getattr(dmesh.CellType, CELL_NAMES[dimension])
     permutation = dolfinx.cpp.io.perm_gmsh(cell_type, cells.shape[1])
     element = basix.ufl.element("Lagrange", CELL_NAMES[dimension], order, shape=(dimension,))
-    # Keywords, because 0.10 exchanged the positions of x and e.
+    # Keywords are used because 0.10 swapped the positions of x and e.
     return dmesh.create_mesh(
         comm=comm,
         cells=np.ascontiguousarray(cells[:, permutation]),
@@ -58,14 +58,14 @@ def _facet_sharing_partitioner() -> Any:
     mode = dmesh.GhostMode.shared_facet
     try:
         return dmesh.create_cell_partitioner(mode)
-    except TypeError:  # 0.11 wants the largest number of cells at a facet as well
+    except TypeError:  # 0.11 also requires the largest number of cells at a facet
         return dmesh.create_cell_partitioner(mode, 2)
 
 
 def create_submesh(
     parent: dmesh.Mesh, cells: npt.NDArray[np.int32]
 ) -> tuple[dmesh.Mesh, npt.NDArray[np.int32]]:
-    """Extract cells (owned and ghost) as a mesh of their own.
+    """Extract cells (owned and ghost) as a separate mesh.
 
     Returns:
         The submesh, and for each of its local cells the parent's local cell.
@@ -79,7 +79,7 @@ def create_submesh(
 
 
 def cell_nodes(mesh: dmesh.Mesh) -> npt.NDArray[np.int32]:
-    """(local cells, nodes) row of `mesh.geometry.x` of each node: vertices first, then edges."""
+    """Return (local cells, nodes) rows of `mesh.geometry.x`: vertices first, then edges."""
     try:
         nodes = mesh.geometry.dofmaps[0]
     except (AttributeError, TypeError):  # before 0.11, where `dofmap` is deprecated

@@ -1,15 +1,16 @@
-"""Compiling forms, one program at a time, each form in a cache folder of its own.
+"""Compiles forms, by one program at a time and with a separate cache folder for each form.
 
-DOLFINx keeps compiled forms on disk and trusts them: it marks one that is being compiled by its C
-file and waits for the result, in vain if the compiling program was killed, and it loads whatever
-lies there, so that a cut library ends the program. Here
+DOLFINx keeps compiled forms on disk and trusts them. It marks a form that is being compiled by its
+C file and waits for the result, in vain if the compiling program was killed. It also loads any file
+that it finds, so that a truncated library ends the program. Here
 
-- a lock says whether somebody compiles, and the lock of a killed program is free again;
-- a digest, written beside a library once it was loaded, says that it is still what the compiler
-  wrote. It is compared before anything is loaded, and what differs or lacks it is compiled again.
+- a lock shows whether another program is compiling; a killed program releases its lock;
+- a digest, written beside a library once it was loaded, shows that it is still what the compiler
+  wrote. It is checked before anything is loaded, and a library that differs from its digest, or
+  has none, is compiled again.
 
-Where locks cannot be had (some network disks know none), what lacks a digest may be in the making
-and is left alone; what differs from its digest is compiled again there too.
+If locks are not available (as on some network disks), a library without a digest may just be in
+the making and is left alone; one that differs from its digest is compiled again all the same.
 """
 
 from __future__ import annotations
@@ -44,48 +45,48 @@ FLAGS = (
     "-fassociative-math",
     "-freciprocal-math",
 )
-"""For the C compiler: sums may be reordered, which halves the time of the electrolyte's forms.
+"""Flags of the C compiler. Sums may be reordered, which halves the time of the electrolyte's forms.
 NaN and infinity keep their meaning (no -ffast-math), and the code runs on every machine that
 shares the cache folder (no -march=native)."""
 
 _NO_OPTIONS = (ValueError, TypeError)
-"""What is raised where an option file of DOLFINx or FFCx is no JSON, or no table: such files are
-read, if not used."""
+"""Exceptions if an option file of DOLFINx or FFCx is not JSON, or not a table: such files are read
+although they are not used."""
 
 LOCK = "lock"
 DIGEST = ".sha256"
-"""Ending of the file that holds the digests of an entry."""
+"""Suffix of the file with the digests of an entry."""
 
 
 def cache_folder() -> Path:
-    """Where compiled forms are kept: beside the meshes, not in DOLFINx's own cache folder."""
+    """Return the folder of compiled forms, which is beside the meshes, not DOLFINx's own."""
     return heterode_cache.cache_folder() / "equations"
 
 
 def _jit_options(folder: Path) -> dict[str, Any]:
-    """All of DOLFINx's options, so that none is taken from a file in the working folder."""
+    """Return all options of DOLFINx, so that none comes from a file in the working folder."""
     defaults = {name: entry[0] for name, entry in jit.DOLFINX_DEFAULT_JIT_OPTIONS.items()}
     return {**defaults, "cache_dir": folder, "cffi_extra_compile_args": [*FLAGS]}
 
 
 def _form_options() -> dict[str, Any]:
-    """All of FFCx's, likewise: such a file would change numbers, unsaid."""
+    """Return all options of FFCx, since a file in the working folder could change numbers."""
     return {name: entry[1] for name, entry in FFCX_DEFAULT_OPTIONS.items()}
 
 
 def folder_of(form: Any) -> Path:
-    """Where one form is kept."""
+    """Return the folder of a form."""
     return cache_folder() / str(form.signature())[:32]
 
 
 def compiled(form: Any) -> fem.Form:
-    """The form, from the cache or from the compiler. Collective.
+    """Return the form from the cache or from the compiler. Collective.
 
     Args:
-        form: UFL, over a mesh of DOLFINx.
+        form: UFL form on a mesh of DOLFINx.
 
     Raises:
-        CompileError: on every rank.
+        CompileError: the form cannot be compiled; it is raised on every rank.
     """
     comm: MPI.Comm = form.ufl_domain().ufl_cargo().comm
     folder = folder_of(form)
@@ -98,8 +99,8 @@ def compiled(form: Any) -> fem.Form:
                 if comm.rank == 0:
                     held.enter_context(_alone_in(folder))
                 if comm.size > 1:
-                    # Disks of other nodes may have caches of their own. Nobody compiles before all
-                    # have looked.
+                    # Other nodes may have other disks with their own caches. No rank compiles
+                    # before all have looked.
                     comm.barrier()
                     if comm.rank != 0:
                         remove_damaged(folder, locked=False)
@@ -116,10 +117,10 @@ def compiled(form: Any) -> fem.Form:
 
 
 def _refuse_unsafe_cache() -> None:
-    """What lies in the cache is executed, so nobody else may have put it there.
+    """Refuse a cache folder that other users can change, since its files are executed.
 
     Raises:
-        CompileError: somebody else can write to the folder.
+        CompileError: another user can write to the folder.
     """
     try:
         for folder in (cache_folder().parent, cache_folder()):
@@ -131,7 +132,7 @@ def _refuse_unsafe_cache() -> None:
 
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
-    """Hold the folder's lock, and find it without remainders and damage. Raises no OSError."""
+    """Hold the folder's lock and remove remainders and damage. It raises no OSError."""
     with ExitStack() as held:
         locked = False
         with suppress(OSError):
@@ -147,7 +148,7 @@ def _alone_in(folder: Path) -> Iterator[None]:
 
 
 def _make(folder: Path) -> None:
-    """Make a form's folder, also where a file lies in its place."""
+    """Make a form's folder, even if a file has its name."""
     if folder.parent.is_dir() and not folder.is_dir():
         with suppress(FileNotFoundError):
             folder.unlink()
@@ -160,8 +161,9 @@ def remove_damaged(folder: Path, *, locked: bool) -> None:
     """Remove entries that are not what the compiler wrote, or that were never finished.
 
     Args:
-        folder: of a form.
-        locked: nobody else compiles there. Without that, what has no digest may be in the making.
+        folder: folder of a form.
+        locked: whether no other program compiles there; otherwise an entry without a digest may be
+            in the making.
     """
     for stem, files in _entries(folder).items():
         digests = folder / f"{stem}{DIGEST}"
@@ -173,12 +175,12 @@ def remove_damaged(folder: Path, *, locked: bool) -> None:
 
 
 def write_digests(folder: Path) -> None:
-    """Write the digests of entries that have none; what was loaded a moment ago is whole."""
+    """Write digests for entries without one, which are intact since they have just been loaded."""
     for stem, files in _entries(folder).items():
         digests = folder / f"{stem}{DIGEST}"
         if digests in files:
             continue
-        # A cache that cannot be written costs time on the next run, nothing else.
+        # A cache that cannot be written only costs time on the next run.
         with suppress(OSError):
             digest = _digest_of(stem, files)
             with new_beside(digests) as partial:
@@ -187,7 +189,7 @@ def write_digests(folder: Path) -> None:
 
 
 def _entries(folder: Path) -> dict[str, list[Path]]:
-    """The files of each entry by their common stem; the lock is none."""
+    """Return the files of each entry by their common stem, without the lock."""
     entries: dict[str, list[Path]] = {}
     with suppress(OSError):
         for file in sorted(folder.iterdir()):
@@ -198,7 +200,7 @@ def _entries(folder: Path) -> dict[str, list[Path]]:
 
 
 def _is_whole(digests: Path, files: list[Path]) -> bool:
-    """Whether an entry is what its digests say."""
+    """Check that an entry agrees with its digests."""
     stem = digests.name.removesuffix(DIGEST)
     try:
         return digests.read_text(encoding="ascii") == _digest_of(stem, files)
@@ -207,16 +209,16 @@ def _is_whole(digests: Path, files: list[Path]) -> bool:
 
 
 def _digest_of(stem: str, files: list[Path]) -> str:
-    """What names the content of an entry: its library, and that the other marks are there.
+    """Return the digest of an entry's library after checking that its other files are there.
 
     Raises:
-        OSError: something is missing or cannot be read.
+        OSError: a file is missing or cannot be read.
     """
     libraries = [file for file in files if file.suffix in (".so", ".dylib")]
     names = {file.name for file in files if file.is_file()}
     if len(libraries) != 1 or not {f"{stem}.c", f"{stem}.c.cached"} <= names:
         raise FileNotFoundError(f"{stem} is not complete")
-    # The stem counts too: a library under another form's name is as wrong as a damaged one.
+    # The stem counts too, since a library with another form's name is as wrong as a damaged one.
     content = f"{stem} {libraries[0].name} {file_digest(libraries[0])}"
     return hashlib.sha256(content.encode()).hexdigest()
 

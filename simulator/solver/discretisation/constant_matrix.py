@@ -16,21 +16,21 @@ Ints = npt.NDArray[np.int64]
 
 
 def owned_rows(matrix: la.MatrixCSR) -> sparse.csr_matrix:
-    """The owned rows, sharing the matrix's memory; columns as in `matrix.index_map(1)`."""
+    """Return the owned rows, which share memory; columns are those of `matrix.index_map(1)`."""
     return matrix.to_scipy()
 
 
 def global_columns(matrix: la.MatrixCSR) -> Ints:
-    """(entries,) global column of each entry of the owned rows.
+    """Return (entries,) the global column of each entry of the owned rows.
 
-    A matrix has more ghost columns than its space has ghosts: its own map must be asked.
+    A matrix has more ghost columns than its space has ghosts, so its own map is used.
     """
     local = owned_rows(matrix).indices
     return np.asarray(matrix.index_map(1).local_to_global(local.astype(np.int32)), dtype=np.int64)
 
 
 def assembled(matrix: la.MatrixCSR, form: Any) -> la.MatrixCSR:
-    """Assemble a compiled form anew. Collective."""
+    """Assemble a compiled form into an existing matrix. Collective."""
     matrix.set_value(0.0)
     fem.assemble_matrix(matrix, form)
     matrix.scatter_reverse()
@@ -41,7 +41,7 @@ class ConstantMatrix:
     """A bilinear form as a matrix. Construction and products are collective.
 
     Args:
-        form: UFL.
+        form: UFL form.
     """
 
     def __init__(self, form: Any) -> None:
@@ -53,15 +53,15 @@ class ConstantMatrix:
 
     @property
     def data(self) -> Floats:
-        """(entries,) of the owned rows."""
+        """Entries of the owned rows, (entries,)."""
         return np.asarray(self._rows.data)
 
     def diagonal(self) -> Floats:
-        """(owned rows,)."""
+        """Diagonal, (owned rows,)."""
         return np.asarray(self._rows.diagonal())
 
     def times(self, owned: Floats) -> Floats:
-        """(owned rows,) product with a vector given by its owned values."""
+        """Return the product (owned rows,) with a vector given by its owned values."""
         self._columns.array[: self._owned_columns] = owned
         self._columns.scatter_forward()
         return np.asarray(self._rows @ self._columns.array)

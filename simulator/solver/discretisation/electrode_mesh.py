@@ -3,7 +3,7 @@
     particles    (P)  the active material
     electrolyte  (E)  carbon-binder domain and separator
     carbon       (C)  carbon-binder domain
-    electronic        where electrons flow: the carbon-binder domain, and on demand the particles
+    electronic        where electrons flow: the carbon-binder domain, and optionally the particles
 
 Coordinates are metres here; files and `MeshData` are in micrometres.
 """
@@ -32,13 +32,13 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Submesh:
-    """Part of the parent mesh.
+    """A part of the parent mesh.
 
     Attributes:
         mesh: the DOLFINx mesh of the part.
-        parent: the mesh it is part of.
+        parent: the mesh of which it is a part.
         parent_cells: (n,) parent cell of each local cell.
-        from_parent: (parent cells,) local cell of each parent cell, -1 where it has none.
+        from_parent: (parent cells,) local cell of each parent cell, -1 if there is none.
         cell_tags: (n,) tag of each local cell.
     """
 
@@ -54,7 +54,7 @@ class FacetSet:
     """Facets owned by this rank.
 
     Attributes:
-        cells: (F,) parent cell the facet is seen from (the particle, on an interface).
+        cells: (F,) parent cell from which the facet is seen (the particle, on an interface).
         opposite_cells: (F,) parent cell on the other side, -1 on the outer boundary.
         local_facets: (F,) index of the facet in `cells`.
     """
@@ -66,7 +66,7 @@ class FacetSet:
 
 @dataclass(frozen=True)
 class ElectrodeMesh:
-    """What every rank holds of the mesh.
+    """The part of the mesh that a rank holds.
 
     Attributes:
         comm: the communicator.
@@ -78,9 +78,9 @@ class ElectrodeMesh:
         collector: CBD facets on the collector plane (those of `electronic`).
         lithium: separator facets on the lithium-metal plane.
         vertices: nodes of the mesh file; the numbers of its vertices are below it.
-        particle_table: one row per particle, the same on every rank.
-        coating_thickness, separator_thickness: m.
-        collector_area: m^2 (2D: m^2 per metre of depth).
+        particle_table: one row for each particle, the same on every rank.
+        coating_thickness, separator_thickness: thicknesses, m.
+        collector_area: area of the collector, m^2 (m^2 per metre of depth in 2D).
         mesh_hash: identifies the mesh file.
     """
 
@@ -103,12 +103,12 @@ class ElectrodeMesh:
     mesh_hash: str
 
     def domain(self, name: Domain) -> Submesh:
-        """Where the fields of a domain live."""
+        """Return the submesh of a domain's fields."""
         parts = {"particles": self.particles, "electrolyte": self.electrolyte}
         return parts.get(name, self.electronic)
 
     def facets(self, surface: Surface) -> FacetSet:
-        """The facets of a surface."""
+        """Return the facets of a surface."""
         sets = {
             "interface": self.interface,
             "lithium": self.lithium,
@@ -118,13 +118,13 @@ class ElectrodeMesh:
 
     @property
     def particle_of_cell(self) -> Ints:
-        """(local particle cells,) particle id of each cell of the particle submesh."""
+        """Number of the particle of each cell of the particle submesh, (local particle cells,)."""
         return self.particles.cell_tags - tags.PARTICLE_OFFSET
 
 
 @dataclass(frozen=True)
 class _Header:
-    """What every rank needs of the mesh beside its own share of cells and nodes."""
+    """The data that every rank needs in addition to its own cells and nodes."""
 
     dimension: int
     order: int
@@ -154,7 +154,7 @@ class _Header:
 
 
 def distribute(comm: MPI.Comm, data: MeshData | None) -> ElectrodeMesh:
-    """Hand the mesh held by rank 0 to all ranks. Collective.
+    """Distribute the mesh on rank 0 to all ranks. Collective.
 
     Args:
         comm: the communicator.
@@ -196,7 +196,7 @@ def distribute(comm: MPI.Comm, data: MeshData | None) -> ElectrodeMesh:
 
 
 def with_conducting_particles(mesh: ElectrodeMesh) -> ElectrodeMesh:
-    """The same electrode with electrons in its particles too. Collective.
+    """Return the same electrode with electrons in its particles too. Collective.
 
     Particles that touch the collector are in contact with it.
     """
@@ -218,7 +218,7 @@ def _submesh(parent: dmesh.Mesh, parent_tags: Ints, chosen: npt.NDArray[np.bool_
 
 
 def _cells_of_owned_facets(parent: dmesh.Mesh) -> tuple[Ints, Ints, Ints]:
-    """(first cell, second cell or -1, facet) of every facet this rank owns."""
+    """Return (first cell, second cell or -1, facet) of every facet that this rank owns."""
     dim = parent.topology.dim
     links = parent.topology.connectivity(dim - 1, dim)
     owned = parent.topology.index_map(dim - 1).size_local
@@ -239,7 +239,7 @@ def _local_facets(parent: dmesh.Mesh, cells: Ints, facets: Ints) -> Ints:
 
 
 def _interface(parent: dmesh.Mesh, parent_tags: Ints) -> FacetSet:
-    """Facets between a particle and the carbon-binder domain, particle first."""
+    """Return the facets between a particle and the carbon-binder domain, particle first."""
     first, second, facets = _cells_of_owned_facets(parent)
     inner = second >= 0
     first, second, facets = first[inner], second[inner], facets[inner]
@@ -247,7 +247,7 @@ def _interface(parent: dmesh.Mesh, parent_tags: Ints) -> FacetSet:
     is_carbon = parent_tags == tags.CBD
     forward = is_particle[first] & is_carbon[second]
     backward = is_carbon[first] & is_particle[second]
-    # The particle always comes first: a swapped side would reverse the sign of the flux.
+    # The particle always comes first, since a swapped side would reverse the sign of the flux.
     particle = np.where(backward, second, first)[forward | backward]
     carbon = np.where(backward, first, second)[forward | backward]
     chosen = facets[forward | backward]
@@ -255,21 +255,21 @@ def _interface(parent: dmesh.Mesh, parent_tags: Ints) -> FacetSet:
 
 
 class _BoundaryFacets:
-    """The outer facets, found once and sorted by the plane they lie on."""
+    """The outer facets, which are found once, and their planes."""
 
     def __init__(self, parent: dmesh.Mesh) -> None:
         first, second, facets = _cells_of_owned_facets(parent)
         outer = second < 0
         self._parent = parent
-        # A facet of one cell only is the outer boundary where its rank owns the facet, since
-        # ranks share the cells on both sides of the facets they own.
+        # A facet with one cell is on the outer boundary if its rank owns it, since ranks share the
+        # cells on both sides of the facets that they own.
         self._cells, self._facets = first[outer], facets[outer]
         self._local = _local_facets(parent, self._cells, self._facets)
 
     def on_plane(
         self, position: float, chosen: npt.NDArray[np.bool_], thickness: float
     ) -> FacetSet:
-        """Facets of chosen cells whose vertices lie at `position` along the thickness."""
+        """Return facets of chosen cells whose vertices are at `position` along the thickness."""
         dim = self._parent.topology.dim
         axis = 0 if dim == 2 else 2
         vertices = facet_vertices(self._parent, self._cells, self._local)
@@ -280,9 +280,9 @@ class _BoundaryFacets:
 
 
 def facet_vertices(mesh: dmesh.Mesh, cells: Ints, local_facets: Ints) -> Floats:
-    """(F, dim, 3) vertex coordinates, m, in the order of the cell's vertices.
+    """Return (F, dim, 3) vertex coordinates, m, in the order of the cell's vertices.
 
-    Facet i of a simplex is the one opposite vertex i.
+    Facet i of a simplex is opposite vertex i.
     """
     dim = mesh.topology.dim
     corners = cell_nodes(mesh)[:, : dim + 1][cells]

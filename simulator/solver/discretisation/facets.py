@@ -1,6 +1,6 @@
 """Quadrature on facets shared by fields of different submeshes.
 
-On conforming simplices, Lagrange fields of one degree have the same trace on a facet, whatever
+On conforming simplices, Lagrange fields of one degree have the same traces on a facet, whatever
 submesh they live on. The traces of all fields are therefore numbered once, by trace node, and a
 surface term needs three sparse operators, made once:
 
@@ -13,11 +13,12 @@ so nothing depends on how a DOLFINx version orders cells or sides.
 
 Why not DOLFINx's own way, forms over the parent's facets with entity maps of the submeshes:
 
-- The surface laws are functions of NumPy at points, with limited exponents and tabulated curves. A
-  form would have nothing left to do but to move values between nodes and points.
-- A form over interior facets wants a cell on both sides from each submesh, and a field that lives
-  on one side has none on the other. Its map has to be completed with some wrong cell there, and the
-  restrictions have to take the right side facet by facet, since the sides come in no fixed order.
+- The surface laws are NumPy functions at points, with limited exponents and tabulated curves. A
+  form would only move values between nodes and points.
+- A form over interior facets requires a cell on both sides from each submesh, but a field on one
+  side has none on the other. Its map would have to be completed with some wrong cell, and the
+  restrictions would have to choose the right side for each facet, since the order of the sides is
+  arbitrary.
 - The maps are a dictionary of arrays in DOLFINx 0.9 and a list of objects from 0.10 on.
 """
 
@@ -47,7 +48,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class FieldOnSubmesh:
-    """A Lagrange space and the submesh it lives on."""
+    """A Lagrange space and its submesh."""
 
     space: fem.FunctionSpace
     submesh: Submesh
@@ -55,18 +56,18 @@ class FieldOnSubmesh:
 
 @dataclass(frozen=True)
 class FacetTrace:
-    """The trace of some fields on a set of facets owned by this rank.
+    """The trace of several fields on a set of facets that this rank owns.
 
-    Q quadrature points per facet, F facets, N trace nodes, M coupled pairs of nodes.
+    There are F facets with Q quadrature points each, N trace nodes and M coupled pairs of nodes.
 
     Attributes:
-        dofs: for each field, (N,) its local degree of freedom at each trace node.
-        interpolation: (F Q, N) trace values to point values.
-        weights: (F Q,) quadrature weight times surface element, m^(dim-1).
-        points: (F Q, 3) coordinates, m.
-        facet_of_point: (F Q,).
+        dofs: for each field, (N,) the local degree of freedom at each trace node.
+        interpolation: (F Q, N) matrix from trace values to point values.
+        weights: (F Q,) quadrature weights times surface elements, m^(dim-1).
+        points: (F Q, 3) coordinates of the points, m.
+        facet_of_point: (F Q,) facet of each point.
         pair_rows, pair_columns: (M,) trace nodes of each pair.
-        to_pairs: (M, F Q) weighted point values to the values of a trace mass matrix.
+        to_pairs: (M, F Q) matrix from weighted point values to entries of a trace mass matrix.
     """
 
     dofs: Mapping[str, Ints]
@@ -79,15 +80,15 @@ class FacetTrace:
     to_pairs: sparse.csr_matrix
 
     def at_points(self, field: str, values: Floats) -> Floats:
-        """(F Q,) values at the points of a field given by its local degrees of freedom."""
+        """Return (F Q,) values at the points of a field with the given local degrees of freedom."""
         return np.asarray(self.interpolation @ values[self.dofs[field]])
 
     def load(self, flux: Floats) -> Floats:
-        """(N,) integral of flux v for the basis function v of each trace node."""
+        """Return (N,) the integrals of flux v for the basis function v of each trace node."""
         return np.asarray(self.interpolation.T @ (self.weights * flux))
 
     def mass(self, coefficient: Floats) -> Floats:
-        """(M,) integral of coefficient u v for each coupled pair of trace nodes."""
+        """Return (M,) the integrals of coefficient u v for each coupled pair of trace nodes."""
         return np.asarray(self.to_pairs @ (self.weights * coefficient))
 
 
@@ -104,11 +105,11 @@ def facet_trace(
 
     Args:
         mesh: the electrode's mesh.
-        facets: facets owned by this rank.
+        facets: facets that this rank owns.
         fields: spaces by field name.
-        opposite: names of the fields that live across the facet from `facets.cells`.
-        degree: 1 or 2, the Lagrange degree of all fields.
-        quadrature_degree: polynomials on the reference facet integrated exactly.
+        opposite: names of the fields on the other side of the facets than `facets.cells`.
+        degree: Lagrange degree of all fields, 1 or 2.
+        quadrature_degree: degree of polynomials on the reference facet that are integrated exactly.
     """
     corners = facet_vertices(mesh.parent, facets.cells, facets.local_facets)
     node_dofs = {}
@@ -139,14 +140,14 @@ def facet_trace(
 
 
 def _reference_rule(dimension: int, degree: int) -> tuple[Floats, Floats]:
-    """Barycentric points (Q, dim) and weights (Q,) on the reference facet."""
+    """Return barycentric points (Q, dim) and weights (Q,) on the reference facet."""
     cell = {2: basix.CellType.interval, 3: basix.CellType.triangle}[dimension]
     points, weights = basix.make_quadrature(cell, degree)
     return np.column_stack([1 - points.sum(axis=1), points]), weights
 
 
 def _lagrange(barycentric: Floats, degree: int) -> Floats:
-    """(Q, n) Lagrange basis: vertices, then edges in the order of `combinations`."""
+    """Return the (Q, n) Lagrange basis: vertices, then edges in the order of `combinations`."""
     if degree == 1:
         return barycentric
     edges = [4 * barycentric[:, a] * barycentric[:, b] for a, b in _edges(barycentric.shape[1])]
@@ -154,7 +155,7 @@ def _lagrange(barycentric: Floats, degree: int) -> Floats:
 
 
 def _lagrange_slopes(barycentric: Floats, degree: int) -> Floats:
-    """(Q, n, dim) derivatives of the basis with respect to the barycentric coordinates."""
+    """Return (Q, n, dim) derivatives of the basis with respect to barycentric coordinates."""
     count, corners = barycentric.shape
     vertices = np.zeros((count, corners, corners))
     for k in range(corners):
@@ -174,7 +175,7 @@ def _edges(corners: int) -> list[tuple[int, int]]:
 
 
 def _local_corners(cell_corners: Floats, corners: Floats) -> Ints:
-    """(F, dim) which vertex of its cell each facet vertex is, by coordinates."""
+    """Return (F, dim) the number in its cell of each facet vertex, found by coordinates."""
     distance = np.abs(cell_corners[:, None, :, :] - corners[:, :, None, :]).sum(axis=-1)
     if distance.size and np.any(distance.min(axis=2) > 0):
         raise RuntimeError("a submesh does not share its vertex coordinates with its parent")
@@ -183,7 +184,7 @@ def _local_corners(cell_corners: Floats, corners: Floats) -> Ints:
 
 
 def _edge_table(dimension: int) -> Ints:
-    """(dim+1, dim+1) index of the edge between two vertices of the reference simplex."""
+    """Return (dim+1, dim+1) the index of the edge between two vertices of the simplex."""
     cell = {2: basix.CellType.triangle, 3: basix.CellType.tetrahedron}[dimension]
     table = np.full((dimension + 1, dimension + 1), -1, dtype=np.int32)
     for index, (a, b) in enumerate(basix.topology(cell)[1]):
@@ -192,7 +193,7 @@ def _edge_table(dimension: int) -> Ints:
 
 
 def _facet_dofs(field: FieldOnSubmesh, cells: Ints, corners: Floats, degree: int) -> Ints:
-    """(F, n) degrees of freedom on each facet, in the order of its corners and their edges."""
+    """Return (F, n) the degrees of freedom on each facet, by its corners and their edges."""
     mesh = field.submesh.mesh
     dim = mesh.topology.dim
     geometry = cell_nodes(mesh)[:, : dim + 1][cells]
@@ -211,7 +212,7 @@ def _facet_dofs(field: FieldOnSubmesh, cells: Ints, corners: Floats, degree: int
 def _geometry(
     mesh: ElectrodeMesh, facets: FacetSet, corners: Floats, barycentric: Floats
 ) -> tuple[Floats, Floats]:
-    """Points (F Q, 3), m, and surface elements (F, Q), m^(dim-1), of the curved facets."""
+    """Return points (F Q, 3), m, and surface elements (F, Q), m^(dim-1), of curved facets."""
     parent = mesh.parent
     dim = mesh.dimension
     dofmap = cell_nodes(parent)[facets.cells]

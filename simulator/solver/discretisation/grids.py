@@ -1,4 +1,4 @@
-"""The fields as they are written: gathered on rank 0, at the vertices of each submesh."""
+"""The fields for output: gathered on rank 0 at the vertices of each submesh."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ Floats = npt.NDArray[np.float64]
 
 
 class VertexGrid:
-    """One submesh for viewing. All methods are collective and return on rank 0, None elsewhere.
+    """A submesh for viewing. All methods are collective and return None on other ranks than 0.
 
-    Points and cells follow the mesh file, so that no number of ranks changes what is written.
+    Points and cells follow the mesh file, so that the output does not depend on the ranks.
 
     Args:
         name: "particles", "electrolyte" or "carbon".
         submesh: the submesh.
-        space: a Lagrange space on it; of degree 2, edges are left out.
+        space: a Lagrange space on it; with degree 2, edges are left out.
     """
 
     def __init__(self, name: str, submesh: Submesh, space: fem.FunctionSpace) -> None:
@@ -51,11 +51,11 @@ class VertexGrid:
     def grid(
         self, cell_data: Mapping[str, npt.NDArray[Any]], units: Mapping[str, str]
     ) -> FieldGrid | None:
-        """Points, cells and constants of the cells, each from its owner.
+        """Return points, cells and data of the cells, each from its owner.
 
         Args:
-            cell_data: name -> (local cells,) values.
-            units: of the fields that will be written.
+            cell_data: (local cells,) values by name.
+            units: units of the fields that will be written.
         """
         order = Order(self._submesh.mesh.comm, cell_numbers(self._submesh)[: self._owned_cells])
         points, cells = self._order.gather(self._points / MICROMETRE), order.gather(self._cells)
@@ -71,34 +71,34 @@ class VertexGrid:
         )
 
     def values(self, function: fem.Function, scale: float) -> Floats | None:
-        """(points,) `scale` times a function of the grid's space, at the vertices."""
+        """Return (points,) `scale` times a function of the grid's space at the vertices."""
         return self.gathered(scale * function.x.array)
 
     def gathered(self, local: Floats) -> Floats | None:
-        """(points,) values given for all local degrees of freedom of the grid's space."""
+        """Return (points,) values that are given for all local degrees of freedom."""
         return self._order.gather(local[self._dofs])
 
 
 class FieldViewer:
     """The cell's fields on the grids of its three domains.
 
-    Where particles conduct, the grid named carbon holds them as well: its cells then carry the
-    number of their particle, -1 in the carbon binder.
+    If particles conduct, the grid named carbon includes them, and its cells have the number of
+    their particle, or -1 in the carbon binder.
 
-    Potentials are given against the lithium metal (phi_l) and so that the collector lies at the
-    cell voltage (phi_s).
+    phi_l is measured against the lithium metal, and phi_s such that the collector is at the cell
+    voltage.
 
     Args:
         mesh: the electrode's mesh.
-        functions: the fields; the solver's own.
+        functions: the fields, which are the solver's own functions.
         penalty: (N,) factor of each particle.
-        scales: from each field to what is written of it.
-        table: the balances; what is written of each field.
+        scales: factor from each field to its written value.
+        table: the balances, which say how each field is written.
         penalty_changes: whether the factors are written with every sample, at the points of the
             particles, instead of once, in their cells.
 
     Attributes:
-        penalty: (N,) factors as they are shown from now on.
+        penalty: (N,) factors that are shown from now on.
     """
 
     def __init__(
@@ -125,12 +125,12 @@ class FieldViewer:
             particle = mesh.electronic.cell_tags - tags.PARTICLE_OFFSET
             self._in_carbon = {"particle": np.maximum(particle, -1).astype(np.int32)}
         dofs = np.asarray(first["particles"].function_space.dofmap.list)
-        # Every particle has its own points.
+        # Every particle has its own points, so point data are unambiguous.
         self._particle_of_dof = np.zeros(first["particles"].x.array.size, dtype=np.int32)
         self._particle_of_dof[dofs] = self._particle[:, None]
 
     def grids(self) -> list[FieldGrid]:
-        """The three grids on rank 0, nothing elsewhere. Collective."""
+        """Return the three grids on rank 0, nothing elsewhere. Collective."""
         in_particles: dict[str, npt.NDArray[Any]] = {"particle": self._particle}
         if not self._penalty_changes:
             in_particles["penalty"] = self.penalty[self._particle]
@@ -144,7 +144,7 @@ class FieldViewer:
         return [grid for grid in grids if grid is not None]
 
     def values(self, voltage: float) -> dict[str, dict[str, Floats]] | None:
-        """Domain -> field -> values at the grid's points; None away from rank 0. Collective.
+        """Return values at the grids' points by domain and field; None off rank 0. Collective.
 
         Args:
             voltage: cell voltage, V.

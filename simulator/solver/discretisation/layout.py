@@ -1,7 +1,7 @@
-"""How the fields lie in one vector.
+"""The order of the fields in one vector.
 
-On every rank the degrees of freedom it owns follow field by field; across ranks these stretches
-follow rank by rank. Vectors of owned values are plain NumPy arrays in this order.
+On every rank the owned degrees of freedom are ordered by field, and the global vector has these
+parts in the order of ranks. Vectors of owned values are plain NumPy arrays in this order.
 """
 
 from __future__ import annotations
@@ -24,16 +24,16 @@ class FieldLayout:
 
     Args:
         comm: the communicator.
-        functions: one scalar function per field.
-        table: the balances of the fields, in the order of the vector.
+        functions: one scalar function for each field.
+        table: the balances of the fields in the order of the vector.
 
     Attributes:
-        functions: the functions that hold local values, ghosts included, for assembly.
+        functions: the functions with local values, ghosts included, for assembly.
         fields: their symbols.
-        slices: for each field, its stretch of an owned vector.
-        stored: stretch of the fields that are stored.
-        owned, total: degrees of freedom on this rank, on all ranks.
-        global_of: for each field, (local and ghost,) position in the global vector.
+        slices: the slice of an owned vector for each field.
+        stored: the slice of the stored fields.
+        owned, total: number of degrees of freedom on this rank and on all ranks.
+        global_of: for each field, (local and ghost,) positions in the global vector.
     """
 
     def __init__(
@@ -63,21 +63,20 @@ class FieldLayout:
         return self.positions(name, np.asarray(index_map.local_to_global(local)))
 
     def positions(self, name: str, numbers: Ints) -> Ints:
-        """Positions in the global vector of a field's degrees of freedom, given by the numbers
-        its own space has for them across ranks."""
+        """Return positions in the global vector for global numbers in a field's own space."""
         firsts, shifts = self._offsets[name]
         owners = np.searchsorted(firsts, numbers, side="right") - 1
         return np.asarray(numbers + shifts[owners], dtype=np.int64)
 
     def _gather_offsets(self, name: str) -> tuple[Ints, Ints]:
-        """By rank: the first number it owns, and what leads from there to its position."""
+        """Return, for each rank, its first number and the offset from numbers to positions."""
         first = int(self.functions[name].function_space.dofmap.index_map.local_range[0])
         shift = self.start + self.slices[name].start - first
         pairs = np.array(self.comm.allgather((first, shift)), dtype=np.int64)
         return pairs[:, 0], pairs[:, 1]
 
     def spread(self, vector: Floats) -> dict[str, Floats]:
-        """Write an owned vector into the functions, ghosts included; return their arrays."""
+        """Write an owned vector into the functions, including ghosts, and return their arrays."""
         for name, part in self.slices.items():
             array = self.functions[name].x
             array.array[: part.stop - part.start] = vector[part]

@@ -1,13 +1,13 @@
-"""A distributed matrix assembled from coordinates: many terms, entries repeated, rows anywhere.
+"""A distributed matrix assembled from coordinates, with repeated entries in the rows of any rank.
 
-The sparsity is sorted out once. After that, assembling is one exchange of the values meant for
-other ranks' rows and one pass that adds up repeated entries, straight into the arrays that PETSc
-reads. Blocks of the matrix are matrices of their own, whose values are copied when asked for.
+The sparsity is determined once. Assembly then sends the values for other ranks' rows in one step
+and sums repeated entries in one pass, straight into the arrays that PETSc reads. Blocks of the
+matrix are separate matrices, whose values are copied on request.
 
 Why not PETSc's own assembly from coordinates (MatSetPreallocationCOO, MatSetValuesCOO): petsc4py
-3.22, which comes with DOLFINx 0.9, does not offer it. Called from C for comparison it gives the
-same matrix in all bits, on 1 and on 2 ranks. It adds up faster, but its blocks (MatCreateSubMatrix)
-take longer, and the block preconditioner wants them as often. Processor time of a rank, ms:
+3.22, which comes with DOLFINx 0.9, does not offer it. Called from C for comparison, it gives the
+same matrix in all bits on 1 and 2 ranks. Its sums are faster, but its blocks (MatCreateSubMatrix)
+take longer, and the block preconditioner needs them as often. Processor times of a rank in ms are
 
                                      values           blocks           set-up
                                   here   PETSc     here   PETSc     here   PETSc
@@ -16,8 +16,8 @@ take longer, and the block preconditioner wants them as often. Processor time of
     35 910 unknowns in 3D, 1 rank  7.8     5.0      4.9     8.0      138     108
                           2 ranks  7.5     3.0     12.4    29.2      112     115
 
-A run makes some thirty linearisations. Resident memory grew by 28 and 33 MB on the two ranks in 3D,
-with PETSc's by 12 and 4 MB.
+A run makes about thirty linearisations. Resident memory grew by 28 and 33 MB on the two ranks in
+3D, and with PETSc's assembly by 12 and 4 MB.
 """
 
 from __future__ import annotations
@@ -35,9 +35,10 @@ Indices = npt.NDArray[np.int32]
 
 
 def _distinct(keys: Ints) -> tuple[Ints, Ints]:
-    """The distinct keys in order, and for each key which of them it is.
+    """Return the distinct keys in order, and the index among them of each key.
 
-    As `numpy.unique` with its inverse, in half the memory: this is where a run's peak lies.
+    This is `numpy.unique` with its inverse in half the memory, which matters since the memory of
+    a run peaks here.
     """
     order = np.argsort(keys)
     ordered = keys[order]
@@ -47,13 +48,13 @@ def _distinct(keys: Ints) -> tuple[Ints, Ints]:
     unique = ordered[first]
     del ordered
     which = np.cumsum(first, dtype=np.int32) - np.int32(1)
-    slots = np.empty(keys.size, dtype=np.int64)  # as bincount wants them
+    slots = np.empty(keys.size, dtype=np.int64)  # the type that bincount requires
     slots[order] = which
     return unique, slots
 
 
 class _Rows(NamedTuple):
-    """Rows of this rank in compressed storage: their entries' numbers follow row by row."""
+    """Rows of this rank in compressed storage, where entries are ordered by row."""
 
     pointers: Indices
     columns: Indices
@@ -63,37 +64,37 @@ class _Rows(NamedTuple):
 def _over_arrays(
     comm: MPI.Comm, shape: tuple[tuple[int, int], tuple[int, int]], inside: _Rows, outside: _Rows
 ) -> PETSc.Mat:
-    """A matrix that works on these arrays, which must live as long as it. Collective.
+    """Make a matrix on the given arrays, which must exist as long as it does. Collective.
 
     Args:
         comm: the communicator.
-        shape: (own, all) rows and columns.
-        inside: entries in this rank's own columns, numbered on this rank.
-        outside: entries in the others' columns, numbered across ranks; PETSc renumbers them.
+        shape: numbers of (own, all) rows and columns.
+        inside: entries in this rank's own columns, with local column numbers.
+        outside: entries in other ranks' columns, with global numbers; PETSc renumbers them.
     """
     arrays = (inside, outside) if comm.size > 1 else inside
     return PETSc.Mat().createAIJWithArrays(shape, arrays, comm=comm)
 
 
 class Block:
-    """Some rows and columns of a `CoordinateMatrix`, as a matrix of its own.
+    """Some rows and columns of a `CoordinateMatrix` as a separate matrix.
 
     Attributes:
-        matrix: with the values of the last `renew`.
+        matrix: the matrix with the values of the last `renew`.
     """
 
     def __init__(self, matrix: PETSc.Mat, parts: list[tuple[_Rows, Floats, Ints]]) -> None:
         self.matrix, self._parts = matrix, parts
 
     def renew(self) -> PETSc.Mat:
-        """The block with the values that the whole matrix has now."""
+        """Return the block with the present values of the whole matrix."""
         for part, whole, chosen in self._parts:
             np.take(whole, chosen, out=part.values, mode="clip")
         return _renewed(self.matrix)
 
 
 def _renewed(matrix: PETSc.Mat) -> PETSc.Mat:
-    """Tell PETSc that values changed behind its back."""
+    """Notify PETSc that values have changed without its functions."""
     matrix.assemble()
     matrix.stateIncrease()
     return matrix
@@ -104,11 +105,11 @@ class CoordinateMatrix:
 
     Args:
         comm: the communicator.
-        owned, total: rows of this rank, of all.
-        rows, columns: (n,) global positions of this rank's entries; rows need not be its own.
+        owned, total: number of rows on this rank and on all ranks.
+        rows, columns: (n,) global positions of this rank's entries, in the rows of any rank.
 
     Attributes:
-        matrix: with the values last assembled.
+        matrix: the matrix with the values assembled last.
     """
 
     def __init__(
@@ -117,16 +118,16 @@ class CoordinateMatrix:
         self._comm = comm
         start = int(comm.exscan(owned) or 0)
         self._starts = np.array([*comm.allgather(start), total], dtype=np.int64)
-        self._plan_exchange(rows)
-        # In one expression, so that no array of all entries outlives its use.
+        self._plan_sending(rows)
+        # This is one expression, so that no array of all entries outlives its use.
         keys = (self._gathered(rows).astype(np.int64) - start) * total + self._gathered(columns)
         unique, slots = _distinct(keys)
         del keys
         place = self._lay_out(unique, start, owned, total)
         self._take_slots(place[slots], rows.size)
 
-    def _plan_exchange(self, rows: Indices) -> None:
-        """Which entries stay, and where the others go."""
+    def _plan_sending(self, rows: Indices) -> None:
+        """Find which entries stay on this rank, and to which ranks the others go."""
         if self._comm.size == 1:
             return
         owners = np.searchsorted(self._starts, rows, side="right") - 1
@@ -137,7 +138,7 @@ class CoordinateMatrix:
         self._receive_counts = np.array(self._comm.alltoall(self._send_counts.tolist()))
 
     def _received(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """What other ranks have for this rank's rows, in a fixed order."""
+        """Return the values that other ranks have for this rank's rows, in a fixed order."""
         received = np.empty(int(self._receive_counts.sum()), dtype=values.dtype)
         self._comm.Alltoallv(
             [values[self._sent], self._send_counts], [received, self._receive_counts]
@@ -145,16 +146,16 @@ class CoordinateMatrix:
         return received
 
     def _gathered(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """The values of this rank's rows: its own ones, then those of other ranks."""
+        """Return the values of this rank's rows: its own ones, then those of other ranks."""
         if self._comm.size == 1:
             return values
         return np.concatenate([values[self._kept], self._received(values)])
 
     def _lay_out(self, unique: Ints, start: int, owned: int, total: int) -> Ints:
-        """Make the matrix over arrays of our own; returns each distinct entry's place in them."""
+        """Make the matrix on new arrays; return the place of each distinct entry in them."""
         rows, columns = np.divmod(unique, total)
         own = (columns >= start) & (columns < start + owned)
-        # PETSc keeps the columns of this rank's own unknowns apart from the others.
+        # PETSc stores the columns of this rank's own unknowns separately from the others.
         place = np.where(own, np.cumsum(own), own.sum() + np.cumsum(~own)) - 1
         self._data = np.zeros(unique.size)
         parts, at = [], 0
@@ -164,7 +165,7 @@ class CoordinateMatrix:
             parts.append(_Rows(pointers, numbers, self._data[at : at + numbers.size]))
             at += numbers.size
         self._inside, self._outside = parts
-        # PETSc renumbers the array it is given.
+        # PETSc renumbers the given array.
         self._outside_columns = self._outside.columns.copy()
         self.matrix = _over_arrays(
             self._comm, ((owned, total), (owned, total)), self._inside, self._outside
@@ -172,20 +173,20 @@ class CoordinateMatrix:
         return place
 
     def _take_slots(self, slots: Ints, entries: int) -> None:
-        """Where the values of this rank's entries go, and those of other ranks."""
+        """Store where the values of this rank's entries go, and those of other ranks."""
         self._slots, self._received_slots = slots, slots[:0]
         if self._comm.size > 1:
-            # Entries of other ranks' rows fall into a place behind the last.
+            # Entries of other ranks' rows go to an extra place after the last one.
             self._slots = np.full(entries, self._data.size, dtype=np.int64)
             self._slots[self._kept] = slots[: self._kept.size]
             self._received_slots = slots[self._kept.size :]
             del self._kept
 
     def assemble(self, values: Floats) -> PETSc.Mat:
-        """The matrix with these values of the entries, repeated ones added up.
+        """Return the matrix with these values of the entries; repeated entries are summed.
 
         Args:
-            values: (n,) in the order of the rows and columns given.
+            values: (n,) values in the order of the given rows and columns.
         """
         sums = np.bincount(self._slots, weights=values, minlength=self._data.size)
         self._data[:] = sums[: self._data.size]
@@ -196,10 +197,10 @@ class CoordinateMatrix:
     # -- blocks -----------------------------------------------------------------------------
 
     def block(self, rows: slice, columns: slice) -> Block:
-        """The block of some rows and columns; its values are undefined before `Block.renew`.
+        """Return a block of some rows and columns; its values are undefined before `Block.renew`.
 
         Args:
-            rows, columns: what the block has of this rank's stretch, as numbers on this rank.
+            rows, columns: local numbers of this rank's rows and columns in the block.
         """
         own_columns = np.arange(columns.start, columns.stop)
         firsts, sizes = np.array(self._comm.allgather((columns.start, own_columns.size))).T
@@ -209,7 +210,7 @@ class CoordinateMatrix:
             (own_rows, int(self._comm.allreduce(own_rows))),
             (own_columns.size, int(ends[-1])),
         )
-        # Numbers of the others' columns within the block.
+        # These are the numbers of the others' columns within the block.
         owners = np.searchsorted(self._starts, self._outside_columns, side="right") - 1
         offsets = self._outside_columns - self._starts[owners] - firsts[owners]
         there = (offsets >= 0) & (offsets < sizes[owners])
@@ -225,15 +226,15 @@ class CoordinateMatrix:
 
 
 def _chosen(whole: _Rows, rows: slice, numbers: Ints) -> tuple[_Rows, Floats, Ints]:
-    """Some of the rows, with the entries that have a number there.
+    """Select some of the rows, with the entries that have a number in the new matrix.
 
     Args:
         whole: rows of this rank.
-        rows: which of them.
-        numbers: (n,) the columns of all entries in the new matrix; -1 for those left out.
+        rows: the rows to select.
+        numbers: (n,) columns of all entries in the new matrix; -1 for those left out.
 
     Returns:
-        The new rows, the values they come from, and which of these they are.
+        The new rows, the values that they come from, and the places of these.
     """
     pointers = whole.pointers[rows.start : rows.stop + 1]
     first, last = int(pointers[0]), int(pointers[-1])

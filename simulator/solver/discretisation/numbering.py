@@ -1,8 +1,9 @@
-"""One numbering of the unknowns that does not depend on how the mesh is spread over ranks.
+"""A numbering of the unknowns that does not depend on the partition of the mesh.
 
-DOLFINx numbers vertices and degrees of freedom anew for every number of ranks. What goes to disk is
-therefore ordered by the vertices of the mesh *file*: a degree of freedom at a vertex is known by
-that vertex, one on an edge by the edge's two vertices, and a cell by its place in the file.
+DOLFINx numbers vertices and degrees of freedom differently for every number of ranks. Data on disk
+are therefore ordered by the vertices of the mesh *file*: a degree of freedom at a vertex is
+identified by that vertex, one on an edge by the edge's two vertices, and a cell by its place in the
+file.
 
 gather   owned values on each rank  ->  one array in that order on rank 0
 scatter  the array on rank 0        ->  owned values on each rank
@@ -28,11 +29,11 @@ Ints = npt.NDArray[np.int64]
 
 
 class Order:
-    """Sorts what the ranks own by keys that no partition changes. Construction is collective.
+    """Sorts the ranks' data by keys that no partition changes. Construction is collective.
 
     Args:
         comm: the ranks.
-        keys: (owned,) this rank's keys; all ranks' together are distinct.
+        keys: (owned,) this rank's keys; all keys of all ranks are distinct.
     """
 
     def __init__(self, comm: MPI.Comm, keys: Ints) -> None:
@@ -44,12 +45,12 @@ class Order:
         self.keys = None if everywhere is None else everywhere[self._sorting]
 
     def gather(self, owned: npt.NDArray[Any]) -> npt.NDArray[Any] | None:
-        """(total, ...) values by increasing key on rank 0, None elsewhere. Collective."""
+        """Return (total, ...) values by increasing key on rank 0, None elsewhere. Collective."""
         everywhere = self._to_root(owned)
         return None if everywhere is None else everywhere[self._sorting]
 
     def scatter(self, ordered: Floats | None) -> Floats:
-        """(owned,) this rank's values of an array (total,) that rank 0 holds. Collective."""
+        """Return (owned,) this rank's values of an array (total,) on rank 0. Collective."""
         everywhere = None
         if self._sorting is not None:
             everywhere = np.empty(self.total)
@@ -69,30 +70,30 @@ class Order:
 
 
 def vertex_numbers(submesh: Submesh) -> Ints:
-    """(local cells, dim + 1) number in the mesh file of each cell's vertices."""
+    """Return (local cells, dim + 1) the numbers in the mesh file of each cell's vertices."""
     mesh = submesh.mesh
     corners = cell_nodes(mesh)[:, : mesh.topology.dim + 1]
     return np.asarray(mesh.geometry.input_global_indices, dtype=np.int64)[corners]
 
 
 def cell_numbers(submesh: Submesh) -> Ints:
-    """(local cells,) place of each cell in the mesh file."""
+    """Return (local cells,) the place of each cell in the mesh file."""
     original = np.asarray(submesh.parent.topology.original_cell_index, dtype=np.int64)
     return original[submesh.parent_cells]
 
 
 def dof_keys(field: FieldOnSubmesh, vertices: int) -> Ints:
-    """(owned,) for each degree of freedom the vertices a <= b it lies between, as a n + b.
+    """Return (owned,) a n + b for degrees of freedom at or between vertices a <= b.
 
     Args:
-        field: scalar Lagrange of degree 1 or 2.
-        vertices: n, above every vertex number of the mesh file.
+        field: scalar Lagrange space of degree 1 or 2.
+        vertices: number n above every vertex number of the mesh file.
     """
     return local_dof_keys(field, vertices)[: field.space.dofmap.index_map.size_local]
 
 
 def local_dof_keys(field: FieldOnSubmesh, vertices: int) -> Ints:
-    """(owned and ghosts,) as `dof_keys`."""
+    """Return the keys of `dof_keys` for owned and ghost degrees of freedom."""
     numbers, space = vertex_numbers(field.submesh), field.space
     dofs, layout = np.asarray(space.dofmap.list), space.dofmap.dof_layout
     index_map = space.dofmap.index_map
@@ -113,7 +114,7 @@ class StateOrder:
     Args:
         layout: positions of the fields in the vector.
         fields: space and submesh of each.
-        vertices: above every vertex number of the mesh file.
+        vertices: a number above every vertex number of the mesh file.
     """
 
     def __init__(
@@ -125,14 +126,14 @@ class StateOrder:
         }
 
     def gather(self, vector: Floats) -> Floats | None:
-        """(total,) an owned vector, field by field in the file's order; rank 0. Collective."""
+        """Return (total,) a vector, by field in the file's order, on rank 0. Collective."""
         slices = self._layout.slices
         fields = [order.gather(vector[slices[name]]) for name, order in self._orders.items()]
         found = [field for field in fields if field is not None]
         return np.concatenate(found) if found else None
 
     def scatter(self, ordered: Floats | None) -> Floats:
-        """The owned vector of an array that `gather` made, on any number of ranks. Collective."""
+        """Return the owned vector of an array from `gather`, on any number of ranks. Collective."""
         ends = np.cumsum([order.total for order in self._orders.values()])[:-1]
         fields = [None] * len(self._orders) if ordered is None else np.split(ordered, ends)
         orders = self._orders.values()

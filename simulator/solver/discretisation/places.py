@@ -1,4 +1,4 @@
-"""Where a field takes its extreme value, the same place on any number of ranks."""
+"""Finds the place of a field's extreme value, which is the same on any number of ranks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int32]
 
 TIE = 1e-7
-"""Nodes whose values differ by less share an extreme: ranks agree on values to less than this."""
+"""Difference below which nodes share an extreme; values depend on the number of ranks by less."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Place:
 
     Attributes:
         position_um: its coordinates, micrometres.
-        particle: of which it is part; None in the electrolyte.
+        particle: number of its particle; None in the electrolyte.
     """
 
     position_um: tuple[float, ...]
@@ -35,15 +35,15 @@ class Place:
 def place_of_extreme(
     comm: MPI.Comm, field: FieldOnSubmesh, values: Floats, nodes: Ints, *, largest: bool
 ) -> Place:
-    """The node with the largest or least value; of several, the first by its coordinates.
+    """Return the node with the largest or least value; of several, the first by coordinates.
     Collective.
 
     Args:
         comm: the ranks.
-        field: where the values live.
-        values: (local,) at the degrees of freedom of this rank, ghosts included.
+        field: space and submesh of the values.
+        values: (local,) values at the degrees of freedom of this rank, ghosts included.
         nodes: the degrees of freedom that count.
-        largest: whether to look for the largest.
+        largest: whether to look for the largest value.
     """
     signed = values[nodes] if largest else -values[nodes]
     top = comm.allreduce(float(np.max(signed, initial=-np.inf)), op=MPI.MAX)
@@ -61,6 +61,6 @@ def place_of_extreme(
 
 
 def _particle(field: FieldOnSubmesh, node: int) -> int:
-    """The particle of a degree of freedom; -1 outside the particles."""
+    """Return the particle of a degree of freedom; -1 outside the particles."""
     cells = np.flatnonzero(np.any(np.asarray(field.space.dofmap.list) == node, axis=1))
     return max(int(field.submesh.cell_tags[cells].min()) - tags.PARTICLE_OFFSET, -1)

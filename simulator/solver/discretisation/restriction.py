@@ -1,9 +1,9 @@
 """A field restricted to the particles, as a function of the lithium fraction's space.
 
-Where particles conduct, phi_s lives on a submesh of particles and carbon binder, but its
-conductivity in particles is a function of s, which lives on the particles' own. Forms of both are
-written on the particles' submesh, with phi_p, the same potential there; this module leads from the
-degrees of freedom of phi_p to those of phi_s and back.
+If particles conduct, phi_s is defined on a submesh of particles and carbon binder, but its
+conductivity in particles is a function of s, which is defined on the particles' own submesh. Forms
+with both are written on the latter, with phi_p for the same potential; this module maps the degrees
+of freedom of phi_p to those of phi_s and back.
 """
 
 from __future__ import annotations
@@ -27,17 +27,17 @@ class ParticleRestriction:
     """phi_s restricted to the particles.
 
     Args:
-        row: of the field that is restricted; `row.restricted` is the restriction's symbol.
+        row: balance of the restricted field; `row.restricted` is the restriction's symbol.
         layout: positions of the fields.
         fields: space and submesh of each.
-        vertices: above every vertex number of the mesh file.
+        vertices: a number above every vertex number of the mesh file.
 
     Attributes:
         name: its symbol in forms and blocks.
         field: symbol of the whole field.
-        function: phi_p, for forms; `take` gives it its values.
-        accumulator: where forms tested on phi_p add up, for `give`.
-        positions: (local and ghost,) position of each of its unknowns in the global vector.
+        function: phi_p for forms; `take` sets its values.
+        accumulator: sum of forms tested on phi_p, for `give`.
+        positions: (local and ghost,) positions of its unknowns in the global vector.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class ParticleRestriction:
         self.function, self.accumulator = fem.Function(space, name=self.name), fem.Function(space)
         self._outer = layout.functions[self.field]
         here, there = (local_dof_keys(f, vertices) for f in (inside, fields[self.field]))
-        # Every cell of a particle that a rank has on one submesh, it has on the other.
+        # A rank has the same cells of particles on both submeshes.
         order = np.argsort(there)
         self._dofs = order[np.searchsorted(there, here, sorter=order)]
         assert np.array_equal(there[self._dofs], here)
@@ -61,23 +61,23 @@ class ParticleRestriction:
 
     @property
     def owned_positions(self) -> Ints:
-        """(owned,) of `positions`."""
+        """Owned part of `positions`, (owned,)."""
         return self.positions[: self.function.function_space.dofmap.index_map.size_local]
 
     def take(self) -> None:
-        """Give phi_p the present values of phi_s; start a new sum."""
+        """Set phi_p to the present values of phi_s, and start a new sum."""
         self.function.x.array[:] = self._outer.x.array[self._dofs]
         self.accumulator.x.array[:] = 0.0
 
     def give(self, accumulator: fem.Function) -> None:
-        """Add what was summed up to a local vector of phi_s (ghost rows not yet sent home)."""
+        """Add the sum to a local vector of phi_s, before its ghost rows go to their owners."""
         accumulator.x.array[self._dofs] += self.accumulator.x.array
 
     def columns(self, matrix: la.MatrixCSR) -> Ints:
-        """(entries,) position in the global vector of each entry's column of phi_p."""
+        """Return (entries,) the position in the global vector of each entry's column of phi_p."""
         index_map = matrix.index_map(1)
         positions = la.vector(index_map)
-        # Whole numbers below 2^53 are exact as floats.
+        # Integers below 2^53 are exact as floats.
         positions.array[: index_map.size_local] = self.owned_positions
         positions.scatter_forward()
         return np.asarray(positions.array[matrix.to_scipy().indices], dtype=np.int64)

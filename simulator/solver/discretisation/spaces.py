@@ -1,4 +1,4 @@
-"""Where the fields live."""
+"""The function spaces of the fields."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from heterode.solver.discretisation.facets import FieldOnSubmesh
 
 @dataclass(frozen=True)
 class Spaces:
-    """The Lagrange spaces of the fields, the submesh of each, and functions that hold them.
+    """The Lagrange spaces of the fields, their submeshes, and the functions that hold the fields.
 
     Attributes:
         by_field: space and submesh of each field.
         functions: the fields themselves.
-        degree: 1 or 2, of all of them.
+        degree: degree of all spaces, 1 or 2.
     """
 
     by_field: Mapping[str, FieldOnSubmesh]
@@ -42,20 +42,20 @@ class Spaces:
 
     @property
     def quadrature_degree(self) -> int:
-        # UFL would estimate far more from the curved geometry, for nothing.
+        # UFL would choose a needlessly high degree for the curved geometry.
         return 2 * self.degree
 
     def measure(self, part: Submesh) -> Any:
-        """dx on a submesh."""
-        return _measure(part, self.quadrature_degree)
+        """Return the integration measure dx on a submesh."""
+        return _dx(part, self.quadrature_degree)
 
     def gradient_measure(self, part: Submesh) -> Any:
-        """dx on a submesh for products of two gradients with a coefficient that varies slowly."""
+        """Return dx for products of two gradients with a coefficient that varies slowly."""
         # On straight-sided cells the gradients of linear fields are constant, so that the
         # coefficient at the centroid is as accurate as the elements, at a third of the time.
         straight = part.mesh.geometry.cmap.degree == 1
-        return _measure(part, 1 if self.degree == 1 and straight else self.quadrature_degree)
+        return _dx(part, 1 if self.degree == 1 and straight else self.quadrature_degree)
 
 
-def _measure(part: Submesh, degree: int) -> Any:
+def _dx(part: Submesh, degree: int) -> Any:
     return ufl.Measure("dx", part.mesh, metadata={"quadrature_degree": degree})

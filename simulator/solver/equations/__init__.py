@@ -1,1 +1,1 @@
-"""The discrete equations of a time step: residual, its derivative, norms."""
+"""The discrete equations of a time step: the residual, its derivatives, and norms."""

@@ -1,4 +1,4 @@
-"""The volume terms of a cell: the weak forms of all balances, sorted by how they are assembled."""
+"""The volume terms of a cell: the weak forms of all balances by their kind of assembly."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from heterode.solver.equations.volume import Block, WeakForms
 
 
 class CellContext:
-    """What the weak forms of one cell are written with: a `heterode.physics.weak_form.Context`.
+    """The ingredients of one cell's weak forms: a `heterode.physics.weak_form.Context`.
 
     Args:
-        mesh, spaces: of the cell.
-        material: of its particles.
-        inner: phi_s on the particles, where their conductivity is a function of s.
+        mesh, spaces: mesh and spaces of the cell.
+        material: active material of its particles.
+        inner: phi_s on the particles if their conductivity is a function of s.
 
     Attributes:
-        parameters: of the cell.
+        parameters: parameters of the cell.
         T: temperature, K.
-        material: of the particles.
+        material: active material of the particles.
         u, v: unknowns and test functions.
-        dx, flux_dx: measures.
+        dx, flux_dx: integration measures.
     """
 
     def __init__(
@@ -54,11 +54,11 @@ class CellContext:
         self._properties: dict[tuple[Any, ...], fem.Function] = {}
 
     def constant(self, domain: Domain, value: float) -> fem.Constant:
-        """A number on a domain."""
+        """Return a number on a domain."""
         return fem.Constant(self._mesh.domain(domain).mesh, np.float64(value))
 
     def by_region(self, domain: Domain, values: Mapping[Region, float | Floats]) -> fem.Function:
-        """A property that is constant in each region of a domain; the same one if asked again."""
+        """Return a property that is constant in each region of a domain; equal ones are shared."""
         key = (domain, *sorted((region, np.asarray(v).tobytes()) for region, v in values.items()))
         if key not in self._properties:
             self._properties[key] = self._piecewise(domain, values)
@@ -82,10 +82,10 @@ class CellContext:
 
 
 def weak_forms(table: Table, context: CellContext) -> WeakForms:
-    """The weak forms of a table's balances: which matrices are made once, which follow the state.
+    """Sort the weak forms of a table by whether their matrices are constant or follow the state.
 
     Raises:
-        ValueError: a row says that its volume term is linear, and it is not.
+        ValueError: a row says that its volume term is linear, but it is not.
     """
     found = WeakForms()
     inside: dict[str, Any] = {}
@@ -109,18 +109,18 @@ def weak_forms(table: Table, context: CellContext) -> WeakForms:
 
 
 def _bilinear(form: Any, unknown: fem.Function) -> Any:
-    """A form that is linear in an unknown, as the matrix that multiplies it."""
+    """Return the bilinear form of a form that is linear in an unknown."""
     return ufl.replace(form, {unknown: ufl.TrialFunction(unknown.function_space)})
 
 
 def _unknowns(form: Any, context: CellContext) -> dict[str, fem.Function]:
-    """The unknowns that a form depends on."""
+    """Return the unknowns on which a form depends."""
     used = form.coefficients()
     return {name: function for name, function in context.u.items() if function in used}
 
 
 def _derivatives(row: str, residual: Any, context: CellContext) -> dict[Block, Any]:
-    """The derivatives of a residual with all unknowns that it depends on."""
+    """Return the derivatives of a residual with respect to all unknowns on which it depends."""
     return {
         (row, name): ufl.derivative(residual, u, ufl.TrialFunction(u.function_space))
         for name, u in _unknowns(residual, context).items()

@@ -1,4 +1,4 @@
-"""How large a vector of all fields is, and what counts as small."""
+"""Norms of vectors of all fields, and tolerances."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Tolerances:
-    """What counts as small.
+    """The tolerances of a time step.
 
     Attributes:
-        fields: for each field, the time error it may have, in the field's own unit.
-        voltage: of the cell voltage, V.
+        fields: allowed time error of each field, in the field's own unit.
+        voltage: allowed time error of the cell voltage, V.
         update: largest Newton update at convergence, as a fraction of the time errors.
-        charge: largest |sum of interface currents - I| over the current, at convergence, and
-            likewise the lithium the particles lose beside what their surfaces pass.
-        iterations: Newton iterations before giving up.
+        charge: largest |sum of interface currents - I| over the current at convergence. It also
+            bounds the lithium that particles lose without passing their surfaces.
+        iterations: largest number of Newton iterations.
     """
 
     fields: Mapping[str, float]
@@ -35,11 +35,11 @@ class Tolerances:
 
 
 class FieldNorms:
-    """Root-mean-square of a field over its domain, independent of mesh grading and ranks.
+    """Root mean square of a field over its domain, independent of mesh grading and ranks.
 
     Args:
         layout: positions of the fields.
-        volumes: (owned,) integral of each basis function, field by field.
+        volumes: (owned,) integral of each basis function, ordered by field.
     """
 
     def __init__(self, layout: FieldLayout, volumes: Floats) -> None:
@@ -56,6 +56,6 @@ class FieldNorms:
         return total
 
     def __call__(self, vector: Floats) -> dict[str, float]:
-        """Norm of each field of an owned vector. Collective."""
+        """Return the norm of each field of an owned vector. Collective."""
         mean_squares = self._sums(vector * vector) / self._domains
         return dict(zip(self._layout.fields, np.sqrt(np.abs(mean_squares)).tolist(), strict=True))

@@ -1,6 +1,6 @@
-"""The surface terms of a cell: which current flows through which facets.
+"""The surface terms of a cell, which are the currents through its facets.
 
-Which balances it enters, and with which factors, the table of balances says.
+The table of balances gives the balances that each current enters, and the factors.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Floats = npt.NDArray[np.float64]
 
 
 def surface_traces(mesh: ElectrodeMesh, spaces: Spaces, table: Table) -> dict[str, FacetTrace]:
-    """Traces of the fields that meet at each surface, by its facets."""
+    """Return the traces of the fields that meet at each surface, by its facets."""
 
     def trace(surface: Surface) -> FacetTrace:
         seen_from, *opposite = (table.on(domain) for domain in surface.sides)
@@ -39,7 +39,7 @@ def surface_traces(mesh: ElectrodeMesh, spaces: Spaces, table: Table) -> dict[st
             quadrature_degree=spaces.quadrature_degree,
         )
 
-    # Surfaces of the same facets share a trace.
+    # Surfaces with the same facets share a trace.
     by_facets = {surface.facets: surface for surface in table.surfaces}
     return {facets: trace(surface) for facets, surface in by_facets.items()}
 
@@ -52,14 +52,14 @@ def surface_terms(
     t_ref: float,
     comm: MPI.Comm,
 ) -> dict[str, SurfaceTerm]:
-    """The currents through the surfaces of a table, by their names. Collective.
+    """Return the currents through the surfaces of a table, by their names. Collective.
 
     Args:
         table: the balances.
-        material: of the particles.
-        traces: from `surface_traces`.
+        material: active material of the particles.
+        traces: the traces from `surface_traces`.
         penalty: factor at each quadrature point of the interface.
-        t_ref: transference number taken out of the salt equation's volume.
+        t_ref: transference number that the salt's volume term subtracts.
         comm: the ranks.
     """
     terms = {}

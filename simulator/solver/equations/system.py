@@ -3,7 +3,7 @@
     R(u, V, I) = 0      all fields
     h(u, I)    = 0      the collector: I is what flows through it (or its mean potential is zero)
 
-u holds the fields of the table of balances, V is the cell voltage, V, and I the cell current, A
+u has the fields of the table of balances, V is the cell voltage, V, and I the cell current, A
 (per metre of depth in 2D), positive on charge. All rows of R are currents.
 """
 
@@ -31,18 +31,18 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 APPLIED = next(scalar for scalar in SCALARS if scalar.surface is not None)
-"""The cell current, and where it flows."""
+"""The cell current, and the surface through which it flows."""
 
 
 @dataclass(frozen=True)
 class SurfaceTerm:
-    """A current through a surface and the residuals it enters.
+    """A current through a surface, and the residuals that it enters.
 
     Attributes:
-        surface: of the table of balances.
+        surface: surface in the table of balances.
         trace: the fields' trace on the surface.
-        law: the current density.
-        factors: for each field whose residual it enters, the factor of its boundary integral.
+        law: law of the current density.
+        factors: factor of the boundary integral for each field whose residual it enters.
     """
 
     surface: Surface
@@ -51,22 +51,22 @@ class SurfaceTerm:
     factors: Mapping[str, float]
 
     def flux(self, values: Mapping[str, Floats], V: float, I: float) -> Flux:
-        """The current density at the quadrature points."""
+        """Return the current density at the quadrature points."""
         at_points = {f: self.trace.at_points(f, values[f]) for f in self.law.fields}
         return self.law(at_points, V, I)
 
     def integral(self, flux: Flux) -> float:
-        """This rank's share of the surface integral of the current, A."""
+        """Return this rank's share of the surface integral of the current, A."""
         return float(self.trace.weights @ flux.value)
 
 
 @dataclass(frozen=True)
 class Residual:
-    """Residual at a state, with what its surfaces carry.
+    """Residual at a state, with the currents through its surfaces.
 
     Attributes:
-        vector: (owned,) R, A.
-        constraint: h, A (or V m^(dim-1) for a uniform collector current).
+        vector: (owned,) residual R, A.
+        constraint: residual h, A (or V m^(dim-1) for a uniform collector current).
         fluxes: current densities by surface name.
     """
 
@@ -77,10 +77,10 @@ class Residual:
 
 @dataclass(frozen=True)
 class Border:
-    """Derivatives with respect to and of the scalars, beside the matrix.
+    """Derivatives with respect to the scalars, and of their equations, beside the matrix.
 
     Attributes:
-        columns: "V" and where needed "I" -> (owned,) dR/dV, dR/dI.
+        columns: (owned,) dR/dV and, if needed, dR/dI, by "V" and "I".
         row: (owned,) dh/du.
         corner: dh/dI.
     """
@@ -96,12 +96,12 @@ class CellSystem:
     Args:
         layout: positions of the fields.
         volume: volume terms.
-        surfaces: by name; that of the cell current must be among them.
-        collector_kind: "current" when h says that I flows through the collector's contact,
-            "gauge" when h says that the mean of phi_s over it is zero.
+        surfaces: surface terms by name, including that of the cell current.
+        collector_kind: "current" if h means that I flows through the collector's contact, "gauge"
+            if h means that the mean of phi_s over it is zero.
 
     Attributes:
-        matrix: that `jacobian` fills, with the values of its last call.
+        matrix: the matrix of `jacobian`, with the values of its last call.
     """
 
     def __init__(
@@ -121,7 +121,7 @@ class CellSystem:
         self.matrix, self._values = self._create_matrix()
 
     def _rate_functions(self) -> dict[str, fem.Function]:
-        """Functions for the rates of the fields that surface terms are made of."""
+        """Return functions for the rates of the fields on which surface terms depend."""
         fields = {
             f for term in self.surfaces.values() if term.surface.of_rates for f in term.law.fields
         }
@@ -135,14 +135,14 @@ class CellSystem:
     def residual(
         self, vector: Floats, rate: Floats, V: float, I: float, rate_V: float = 0.0
     ) -> Residual:
-        """R and h. Collective; leaves the fields' functions at `vector`.
+        """Compute R and h. Collective; the fields' functions are set to `vector`.
 
         Args:
             vector: (owned,) state.
-            rate: (owned,) du/dt, s^-1; only stored fields are read, and the potentials where
-                the interface has a double layer.
+            rate: (owned,) du/dt, s^-1; only stored fields are read, and the potentials if the
+                interface has a double layer.
             V, I: cell voltage, V, and current, A.
-            rate_V: dV/dt, V s^-1; read where the interface has a double layer.
+            rate_V: dV/dt, V s^-1; it is read if the interface has a double layer.
         """
         values = self.layout.spread(vector)
         rates = self._local_rates(rate)
@@ -162,7 +162,7 @@ class CellSystem:
         return Residual(residual, self._constraint(values, fluxes, I), fluxes)
 
     def _local_rates(self, rate: Floats) -> dict[str, Floats]:
-        """Local values, ghosts included, of the rates that surface terms are made of."""
+        """Return local values, ghosts included, of the rates on which surface terms depend."""
         for name, function in self._rates.items():
             part = self.layout.slices[name]
             function.x.array[: part.stop - part.start] = rate[part]
@@ -186,11 +186,11 @@ class CellSystem:
     def _add_load(self, term: SurfaceTerm, density: Floats) -> None:
         load = term.trace.load(density)
         for name, factor in term.factors.items():
-            # Trace nodes are distinct degrees of freedom, so that += adds each exactly once.
+            # Trace nodes are distinct degrees of freedom, so += adds each exactly once.
             self._accumulators[name].x.array[term.trace.dofs[name]] += factor * load
 
     def _collect(self) -> Floats:
-        """Send ghost rows home and return the owned vector."""
+        """Add ghost rows to those of their owners and return the owned vector."""
         vector = np.empty(self.layout.owned)
         for name, accumulator in self._accumulators.items():
             accumulator.x.scatter_reverse(InsertMode.add)
@@ -203,13 +203,13 @@ class CellSystem:
     def jacobian(
         self, fluxes: Mapping[str, Flux], leading: float, *, keep_volume: bool = False
     ) -> CoordinateMatrix:
-        """dR/du at the state last given to `residual`. Collective.
+        """Return dR/du at the state last given to `residual`. Collective.
 
         Args:
-            fluxes: of that residual.
+            fluxes: fluxes of that residual.
             leading: d(du/dt)/du of the time scheme, s^-1.
-            keep_volume: leave the state-dependent volume terms as they were linearised before;
-                surface terms and storage, which change faster, are new all the same.
+            keep_volume: whether to keep the last linearisation of state-dependent volume terms;
+                surface terms and storage, which change faster, are always renewed.
         """
         if not keep_volume:
             self.volume.linearise()
@@ -230,10 +230,10 @@ class CellSystem:
         return self.matrix
 
     def border(self, fluxes: Mapping[str, Flux], leading: float) -> Border:
-        """Derivatives that border the matrix, at the state last given to `residual`.
+        """Return the derivatives that border the matrix at the state last given to `residual`.
 
         Args:
-            fluxes, leading: as for `jacobian`.
+            fluxes, leading: arguments as for `jacobian`.
         """
         columns = {}
         for scalar in (scalar.name for scalar in SCALARS):
@@ -256,11 +256,11 @@ class CellSystem:
         return Border(columns, self._collect(), corner)
 
     def _create_matrix(self) -> tuple[CoordinateMatrix, Floats]:
-        """Sparsity by coordinates: every term's entries one after another, repeats added up."""
+        """Make the matrix from the coordinates of all terms' entries; repeated ones are summed."""
         rows, columns = [], []
 
         def add(row: Ints, column: Ints) -> None:
-            # PETSc's own indices; half the memory of NumPy's.
+            # PETSc's indices take half the memory of NumPy's.
             rows.append(row.astype(PETSc.IntType))
             columns.append(column.astype(PETSc.IntType))
 
@@ -286,18 +286,18 @@ class CellSystem:
     # -- integrals --------------------------------------------------------------------------
 
     def stored(self, row: Balance, vector: Floats) -> float:
-        """What a field stores, as a charge, A s. Collective."""
+        """Return the stored amount of a field as a charge, A s. Collective."""
         return float(self.layout.comm.allreduce(float(self.volume.stored(row.field, vector).sum())))
 
     @property
     def collector(self) -> SurfaceTerm:
-        """The term of the surface that the cell current flows through."""
+        """The term of the surface through which the cell current flows."""
         assert APPLIED.surface is not None
         return self.surfaces[APPLIED.surface.name]
 
     @property
     def reactions(self) -> list[SurfaceTerm]:
-        """The reactions, of each of which the current follows from the fields alone."""
+        """The terms of the reactions, whose currents follow from the fields alone."""
         return [
             term
             for term in self.surfaces.values()
@@ -306,36 +306,36 @@ class CellSystem:
 
     @property
     def reaction(self) -> SurfaceTerm:
-        """The reaction of the active material."""
+        """The term of the active material's reaction."""
         (term,) = self.reactions
         return term
 
     @property
     def double_layer(self) -> SurfaceTerm | None:
-        """The charging of the surface that reacts, where it has a double layer."""
+        """The term of the double layer's charging, or None without a double layer."""
         layers = [term for term in self.surfaces.values() if term.surface.of_rates]
         return layers[0] if layers else None
 
     def reacted(self, totals: Mapping[str, float]) -> float:
-        """Of `totals`, what flows through the particles' surfaces, A."""
+        """Return the part of `totals` that flows through the particles' surfaces, A."""
         return sum(totals[n] for n, t in self.surfaces.items() if t.surface.kind == "reaction")
 
     def reaction_current(self, values: Mapping[str, Floats], V: float, I: float) -> float:
-        """Integral of the reactions' current for given local fields, A. Collective."""
+        """Return the integral of the reactions' current for given local fields, A. Collective."""
         local = sum(term.integral(term.flux(values, V, I)) for term in self.reactions)
         return float(self.layout.comm.allreduce(local))
 
     def double_layer_density(self, vector: Floats, V: float) -> Floats:
-        """(points,) charge of the double layer at its surface's points, A s m^-2. Collective.
+        """Return (points,) the double layer's charge at its surface's points, A s m^-2. Collective.
 
-        Linear in its arguments; the fields' functions stay as they are.
+        It is linear in its arguments; the fields' functions are not changed.
         """
         term, values = self.double_layer, self._local_rates(vector)
         assert term is not None
         return np.asarray(term.flux(values, V, 0.0).value)
 
     def double_layer_charge(self, vector: Floats, V: float) -> float:
-        """Charge in the double layer, A s; 0 without one. Collective."""
+        """Return the charge in the double layer, A s, or 0 without one. Collective."""
         term = self.double_layer
         if term is None:
             return 0.0
@@ -343,7 +343,7 @@ class CellSystem:
         return float(self.layout.comm.allreduce(float(term.trace.weights @ density)))
 
     def totals(self, fluxes: Mapping[str, Flux]) -> dict[str, float]:
-        """Surface integrals of the currents, A, the same on every rank. Collective."""
+        """Return the surface integrals of the currents, A, the same on every rank. Collective."""
         names = list(self.surfaces)
         local = np.array([self.surfaces[n].integral(fluxes[n]) for n in names])
         total = np.empty_like(local)

@@ -1,4 +1,4 @@
-"""Volume terms: which are constant, which follow the state, and their values in the Jacobian."""
+"""The constant and the state-dependent volume terms, and their values in the Jacobian."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ Block = tuple[str, str]
 
 @dataclass(frozen=True)
 class WeakForms:
-    """The cell's volume terms as UFL, by field.
+    """The cell's volume terms in UFL, by field.
 
     Attributes:
-        storage: bilinear forms whose product with du/dt is a residual.
-        constant: bilinear forms whose product with u is a residual.
+        storage: bilinear forms whose products with du/dt are residuals.
+        constant: bilinear forms whose products with u are residuals.
         nonlinear: residuals that depend on the state.
-        derivatives: of `nonlinear`, by (row, column).
+        derivatives: derivatives of `nonlinear`, by (row, column).
     """
 
     storage: dict[str, Any] = field(default_factory=dict)
@@ -44,7 +44,7 @@ class WeakForms:
 
 
 class _StateMatrix:
-    """A matrix assembled anew at every linearisation, in place."""
+    """A matrix that is assembled in place at every linearisation."""
 
     def __init__(self, form: Any) -> None:
         self._form = form
@@ -60,14 +60,15 @@ class _StateMatrix:
 
 
 class _Together:
-    """Residuals of fields of one space, assembled in one pass over the cells.
+    """Residuals of fields in one space, which are assembled in one pass over the cells.
 
-    What the fields' equations share (coefficients, gradients, the way to the cells' data) is then
-    computed once. They are the components of one form, whose vector is numbered node by node.
+    Common parts of the fields' equations (coefficients, gradients, access to the cells' data) are
+    then computed once. The residuals are the components of one form, whose vector is numbered by
+    node.
 
     Args:
-        forms: residual of each field.
-        space: of all of them.
+        forms: residuals of the fields.
+        space: the common space.
     """
 
     def __init__(self, forms: Mapping[str, Any], space: fem.FunctionSpace) -> None:
@@ -99,7 +100,7 @@ class _Together:
 def _by_space(
     forms: Mapping[str, Any], functions: Mapping[str, fem.Function]
 ) -> list[tuple[dict[str, Any], fem.FunctionSpace]]:
-    """The forms of each space."""
+    """Return the forms in each space."""
     groups: list[tuple[dict[str, Any], fem.FunctionSpace]] = []
     for name, form in forms.items():
         space = functions[name].function_space
@@ -112,12 +113,12 @@ def _by_space(
 
 
 class VolumeTerms:
-    """Residual and Jacobian of the volume terms; every form is compiled here, once.
+    """Residual and Jacobian of the volume terms, whose forms are compiled once, here.
 
     Args:
         layout: positions of the fields.
         forms: the weak forms.
-        inner: phi_s on the particles, where forms are written with it.
+        inner: phi_s on the particles, if forms contain it.
     """
 
     def __init__(
@@ -137,7 +138,7 @@ class VolumeTerms:
         self.blocks: list[Block] = list(diagonal | dict.fromkeys(self._derivatives))
 
     def entries(self, block: Block) -> tuple[Ints, Ints]:
-        """(row, column) of a block's entries, as positions in the global vector."""
+        """Return (row, column) of a block's entries, as positions in the global vector."""
         row, column = block
         if block in self._derivatives:
             matrix = self._derivatives[block].matrix
@@ -158,11 +159,11 @@ class VolumeTerms:
         return self._layout.positions(name, global_columns(matrix))
 
     def stored(self, name: str, vector: Floats) -> Floats:
-        """(owned,) storage matrix of field `name` times an owned vector's part of it."""
+        """Return (owned,) the storage matrix of field `name` times its part of an owned vector."""
         return self._storage[name].times(vector[self._layout.slices[name]])
 
     def add_nonlinear(self, accumulators: Mapping[str, fem.Function]) -> None:
-        """Add the state-dependent residuals to local vectors (ghost rows not yet sent home)."""
+        """Add state-dependent residuals to local vectors, before ghost rows go to their owners."""
         if self._inner is None:
             for group in self._nonlinear:
                 group.add_to(accumulators)
@@ -176,7 +177,7 @@ class VolumeTerms:
         """Add the constant terms to an owned residual.
 
         Args:
-            residual: (owned,) changed in place.
+            residual: (owned,) residual, which is changed in place.
             vector: (owned,) state.
             rate: (owned,) du/dt.
         """
@@ -192,9 +193,9 @@ class VolumeTerms:
             matrix.assemble()
 
     def block_values(self, block: Block, leading: float) -> Floats:
-        """Values of a block of the Jacobian, in the order of `entries`.
+        """Return the values of a block of the Jacobian, in the order of `entries`.
 
-        State-dependent terms are those of the last `linearise`.
+        State-dependent terms have the values of the last `linearise`.
 
         Args:
             leading: d(du/dt)/du of the time scheme, s^-1.

@@ -1,1 +1,1 @@
-"""From one state to the next and through a protocol: time scheme, Newton, controls, march."""
+"""Time integration through a protocol: time scheme, Newton's method, controls, march."""

@@ -1,4 +1,4 @@
-"""What must be conserved, measured at every accepted step and reported, never assumed."""
+"""Errors of conserved quantities, which are computed at every accepted step and reported."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from heterode.solver.time.terminal import Prescription
 class Balances:
     """Largest relative errors of a run so far.
 
-    charge   |sum of the interface currents - I| / |I|, the double layer's current among them
-    lithium  |lithium the particles lost - charge passed / F| over all the charge that flowed;
-             what the double layer has taken up since the start counts as not passed
+    charge   |sum of the interface currents - I| / |I|, including the double layer's current
+    lithium  |lithium that the particles lost - charge passed / F| over all the charge that flowed;
+             charge that the double layer has stored since the start counts as not passed
     salt     |salt in the electrolyte - salt at the start| / salt at the start
-    prescribed_charge   what passed against what the protocol prescribed, see `Prescribed`
+    prescribed_charge   charge that passed against that of the protocol, see `Prescribed`
 
-    Lithium and salt are two of the stored fields of the table of balances; others are held to
-    the same: what a field stores changes by `Balance.released` times the charge that passed, or
-    not at all. The table's boundary factors are not asked, since they may be what is wrong.
+    Lithium and salt are two of the stored fields in the table of balances. The same applies to
+    others: the stored amount changes by `Balance.released` times the charge that passed, or not at
+    all. The table's boundary factors are not used here, since they could be wrong.
 
     Args:
-        system: owns the storage terms.
+        system: has the storage terms.
         start: the state before the first step.
     """
 
@@ -41,8 +41,7 @@ class Balances:
         return by_name[self._table.lithium.conserved]
 
     def _stored(self, state: State) -> dict[str, float]:
-        """Lithium in the particles, salt in the electrolyte: what is stored, as charges, A s.
-        Collective."""
+        """Return stored amounts, such as lithium and salt, as charges, A s. Collective."""
         rows = self._table.stored
         return {row.conserved: self._system.stored(row, state.vector) for row in rows}
 
@@ -50,8 +49,8 @@ class Balances:
         """Take an accepted state into account. Collective.
 
         Args:
-            state: at the end of a time step.
-            prescription: of the protocol for that step.
+            state: state at the end of a time step.
+            prescription: what the protocol prescribes for that step.
         """
         stored = self._stored(state)
         layer = self._system.double_layer_charge(state.vector, state.V)
@@ -69,7 +68,7 @@ class Balances:
 
     @property
     def memory(self) -> dict[str, Any]:
-        """All that `update` depends on."""
+        """Return all on which `update` depends."""
         return {
             **{f"{name}_0": amount for name, amount in self._start.items()},
             "double_layer_0": self._layer_0,
@@ -80,7 +79,7 @@ class Balances:
         }
 
     def recall(self, memory: Mapping[str, Any]) -> None:
-        """Go on from the memory of another run's balances."""
+        """Continue from the memory of another run's balances."""
         self._start = {name: memory[f"{name}_0"] for name in self._start}
         self._layer_0 = memory.get("double_layer_0", 0.0)
         self._time, self._throughput = memory["time"], memory["throughput"]
@@ -89,7 +88,7 @@ class Balances:
         self._prescribed.recall(memory.get("prescribed"))
 
     def as_dict(self) -> dict[str, float]:
-        """For the manifest."""
+        """Return the errors for the manifest."""
         return {
             "charge": self.charge,
             **self._errors,
@@ -98,9 +97,9 @@ class Balances:
 
 
 class Prescribed:
-    """What passed, against what the protocol prescribed.
+    """Compares what passed with what the protocol prescribed.
 
-    Over all steps together that prescribe a current,
+    The errors over all steps that prescribe a current are
 
         charge   |charge passed - integral of the prescribed current|
         lithium  |lithium moved - integral of the prescribed current|
@@ -109,13 +108,13 @@ class Prescribed:
 
         energy   |energy passed - integral of the prescribed power|
 
-    relative to all the energy prescribed. Charge and energy passed are the time scheme's integrals
-    of I and V I, those of its equations; lithium moved is what left the particles or went into the
-    double layer; the prescribed integrals follow from the protocol's numbers and the time alone.
+    relative to all the prescribed energy. Charge and energy passed are the time scheme's integrals
+    of I and V I. Lithium moved is the amount that left the particles or entered the double layer.
+    The prescribed integrals follow from the protocol's numbers and the time alone.
 
     Args:
         start: the state before the first step.
-        stored: lithium in the particles less the charge in the double layer there, A s.
+        stored: lithium in the particles minus the double layer's charge at that time, A s.
     """
 
     def __init__(self, start: State, stored: float) -> None:
@@ -142,7 +141,7 @@ class Prescribed:
         self._energy += abs(prescription.energy or 0.0)
 
     def error(self, throughput: float) -> float:
-        """The largest relative error; 0 where nothing was prescribed but rests.
+        """Return the largest relative error; 0 if nothing except rests was prescribed.
 
         Args:
             throughput: all the charge that flowed, A s.
@@ -153,7 +152,7 @@ class Prescribed:
 
     @property
     def memory(self) -> dict[str, Any]:
-        """All that `update` depends on."""
+        """Return all on which `update` depends."""
         return {
             "before": self._before,
             "gaps": dict(self._gaps),
@@ -162,7 +161,7 @@ class Prescribed:
         }
 
     def recall(self, memory: Mapping[str, Any] | None) -> None:
-        """Go on from the memory of another run; None, of a version without one, begins here."""
+        """Continue from the memory of another run; None, from older versions, begins here."""
         if memory is None:
             self._before = None
             return
@@ -172,5 +171,5 @@ class Prescribed:
 
 
 def _amounts(state: State, stored: float) -> dict[str, float]:
-    """Charge passed, lithium moved, as A s, and energy passed, J, since some beginning."""
+    """Return charge passed and lithium moved, A s, and energy passed, J, up to a state."""
     return {"charge": state.charge, "lithium": -stored, "energy": state.energy}

@@ -1,16 +1,15 @@
 """Marching a protocol: step after step, each to the first of its cut-offs.
 
-A cut-off is located within its time step, not overshot: the step is solved again with other
-lengths until the quantity meets its value. So is a stop, at which the step then goes on. No time
-step leads across a kink of a current table: there one ends, and the time scheme begins anew. Two
-steps at least lead from kink to kink: the first passes the charge of its time at the mean current,
-the last ends with the current that the table has there.
+A cut-off is located within its time step and not overshot: the step is solved again with other
+lengths until the quantity meets its value. The same is done for a stop, after which the protocol
+step continues. No time step crosses a kink of a current table: one ends there, and the time scheme
+restarts. At least two time steps lead from kink to kink: the first passes the charge of its time at
+the mean current, and the last ends with the current that the table has there.
 
-A step whose end is met where it begins, or beyond which the jump to its current alone would lead,
-is skipped: no time passes, and the march says so, as it says which stops such a jump leads across.
-Steps and cycles are numbered as the protocol has
-them, skipped ones included. Where a pass of a group has skipped all its steps, nothing is different
-in the passes after it, and they are not tried.
+A step is skipped if its end is met where it begins, or if the jump to its current alone would lead
+beyond its end. No time passes then, and the march reports this, as it reports stops that such a
+jump crosses. Steps and cycles are numbered as in the protocol, including skipped ones. If a pass of
+a group has skipped all its steps, further passes would be equal, and they are not tried.
 """
 
 from __future__ import annotations
@@ -48,16 +47,16 @@ LONGEST_SEARCH = 30
 
 @dataclass(frozen=True)
 class Position:
-    """Where a march stands between two time steps; with the stepper's memory, all that matters.
+    """The position of a march between two time steps, which, with the stepper's memory, defines it.
 
     Attributes:
-        step: number of the protocol step under way, or of the next one, repetitions counted.
-        begun: time it began, s; None when it has not taken its first time step.
-        length: time step to try next, s; None likewise, and at a kink of its current.
-        last_current: size of the last current that a protocol step named which took time, A; None
-            before any.
-        place: of the step in the protocol; () at its end, None at its beginning.
-        charge: passed until the step began, A s; None likewise.
+        step: number of the present protocol step, or of the next one, including repetitions.
+        begun: time at which it began, s; None before its first time step.
+        length: time step to try next, s; None before the first one and at a kink of its current.
+        last_current: magnitude of the current of the last protocol step that has one and took
+            time, A; None before any.
+        place: place of the step in the protocol; () at its end, None at its beginning.
+        charge: charge passed before the step began, A s; None before its first time step.
         cycle: number of the cycle.
         discharged: whether the last charge or discharge was a discharge.
         moved: place of the step that took the last time step; None before any.
@@ -77,7 +76,7 @@ class Position:
         for name in ("place", "moved"):
             given = getattr(self, name)
             if given is not None:
-                # Checkpoints hold lists.
+                # Checkpoints have lists instead of tuples.
                 place = tuple((int(index), int(passed)) for index, passed in given)
                 object.__setattr__(self, name, place)
 
@@ -87,12 +86,12 @@ BEGINNING = Position()
 
 @dataclass(frozen=True)
 class Jump:
-    """The jump of the voltage with the current at a protocol step's beginning, across stops.
+    """A jump of the voltage with the current at a protocol step's beginning, across stops.
 
     Attributes:
-        time: s.
-        before, after: V.
-        stops: V, between them; none of them is met.
+        time: time, s.
+        before, after: voltages before and after it, V.
+        stops: stops between these, V, none of which is met.
     """
 
     time: float
@@ -103,24 +102,24 @@ class Jump:
 
 @dataclass(frozen=True)
 class Marched:
-    """One accepted time step, or a protocol step that ended without one more.
+    """An accepted time step, or a protocol step that ended without a further one.
 
     Attributes:
-        state: at its end.
-        protocol_step: number of the step under way, repetitions counted.
-        text: the step's.
-        place: of the step in the protocol.
+        state: state at its end.
+        protocol_step: number of the present protocol step, including repetitions.
+        text: text of the protocol step.
+        place: place of the step in the protocol.
         cycle: number of the cycle, from 0.
-        time_step: s; 0 where the step was skipped, or the jump of its current at a row of its
-            table led beyond a cut-off.
+        time_step: length, s; 0 if the step was skipped, or if the jump of its current at a row of
+            its table led beyond a cut-off.
         ended_by: the cut-off that ended the protocol step here, or "".
-        stop: the voltage, V, of a stop met here, else None.
-        progress: of the protocol step, 0 to 1, by duration or capacity if it has one, else None.
+        stop: voltage, V, of a stop that is met here, otherwise None.
+        progress: progress of the protocol step, 0 to 1, by its duration or capacity, or None.
         prescribed: what the protocol step prescribed over the time step.
-        position: from where `march` goes on after it.
-        skipped: how many protocol steps took no time at all here: this one, and those of passes
+        position: position from which `march` continues after it.
+        skipped: number of protocol steps that took no time here: this one, and those of passes
             that are not tried.
-        jump: across stops, in the first time step of a protocol step alone; else None.
+        jump: jump across stops in the first time step of a protocol step, otherwise None.
     """
 
     state: State
@@ -150,15 +149,15 @@ def march(
 
     Args:
         stepper: holds the state at `position`.
-        protocol: the steps, or the group that repeats them.
+        protocol: the steps, or a group that repeats them.
         pace: currents and time steps.
-        position: where an earlier march stood.
-        stops: voltages, V, that a time step of each charge or discharge ends at.
-        begin_cycle: called with its number where a cycle begins, before its first time step; None
-            where a cycle changes nothing in the cell.
+        position: position of an earlier march.
+        stops: voltages, V, at which a time step of each charge or discharge ends.
+        begin_cycle: called with the number of a cycle before its first time step; None if cycles
+            change nothing in the cell.
 
     Raises:
-        SolveError: a step cannot go on; the stepper keeps the last accepted state.
+        SolveError: a step cannot continue; the stepper keeps the last accepted state.
     """
     root = whole(protocol)
     here = _begun(root, position, stepper.state)
@@ -190,21 +189,21 @@ def march(
 
 
 def _begun(root: Group, position: Position, state: State) -> Position:
-    """The position with its place in the protocol."""
+    """Return the position with its place in the protocol."""
     if position.place is not None:
         if position.moved is None and state.time > 0.0:
-            # Older checkpoints do not tell; no pass of theirs counts as skipped.
+            # Older checkpoints do not have this; none of their passes counts as skipped.
             return replace(position, moved=position.place)
         return position
     first = first_place(root)
-    # A number alone tells the place in a plain list, as older checkpoints have it.
+    # In a plain list the number alone determines the place, as in older checkpoints.
     for _ in range(position.step):
         first = following(root, first)
     return replace(position, place=first)
 
 
 def _entered(here: Position, root: Group, step: Step, state: State) -> Position:
-    """The position as a step begins, in its cycle."""
+    """Return the position where a step begins, with its cycle."""
     assert here.place is not None
     cycle = here.cycle + (step.kind == "charge" and here.discharged)
     if root.repeat is not None and root.repeat > 1:
@@ -223,10 +222,10 @@ def _entered(here: Position, root: Group, step: Step, state: State) -> Position:
 
 
 def _without_idle_passes(root: Group, here: Position, marched: Marched) -> tuple[Marched, str]:
-    """What was skipped, with the further passes of its groups where all of a pass was.
+    """Extend a skipped step by the further passes of its groups if a whole pass was skipped.
 
     Returns:
-        it, and the text of a group that would now repeat for ever, or "".
+        The result, and the text of a group that would now repeat for ever, or "".
     """
     place, then, left = here.place or END, marched.position, 0
     endless = ""
@@ -243,7 +242,7 @@ def _without_idle_passes(root: Group, here: Position, marched: Marched) -> tuple
 
 
 def _beyond(root: Group, here: Position, leaving: int | None) -> Position:
-    """Where the step after this one begins."""
+    """Return the position where the step after this one begins."""
     assert here.place is not None
     place = following(root, here.place, leaving)
     return replace(
@@ -256,11 +255,11 @@ class _Met:
     """A candidate time step, and what it meets.
 
     Attributes:
-        candidate: None where the change of control alone leads beyond a cut-off.
+        candidate: the candidate; None if the change of control alone leads beyond a cut-off.
         following: time step to try after it, s.
-        cutoff: that the protocol step ends at, or None.
-        stop: voltage, V, of the stop that it ends at, or None.
-        jump: across stops, or None.
+        cutoff: the cut-off at which the protocol step ends, or None.
+        stop: voltage, V, of the stop at which it ends, or None.
+        jump: jump across stops, or None.
     """
 
     candidate: Candidate | None
@@ -271,7 +270,7 @@ class _Met:
 
 
 def _march_step(stepper: Stepper, plan: StepPlan, here: Position, root: Group) -> Iterator[Marched]:
-    """Time steps of a protocol step to its end."""
+    """Yield the time steps of a protocol step to its end."""
 
     def marched(state: State, since: float, ended: str, met: _Met, then: Position) -> Marched:
         assert here.place is not None
@@ -305,7 +304,7 @@ def _march_step(stepper: Stepper, plan: StepPlan, here: Position, root: Group) -
                 what = f"'{plan.text}' did not reach its end within {PATIENCE:g} full charges"
                 raise _endless(what, state, length)
         elif _is_at(state.time, stretch.end):
-            # A kink, or a jump: the current's past says nothing of its future.
+            # At a kink or a jump, the current's past does not predict its future.
             stepper.restart()
             length = None
         then = _beyond(root, here, leaving) if ended else replace(here, length=length)
@@ -315,7 +314,7 @@ def _march_step(stepper: Stepper, plan: StepPlan, here: Position, root: Group) -
 
 
 def _at_once(cutoff: Event, root: Group, here: Position) -> str:
-    """What is said of a cut-off that is met without time, and of the group that it ends."""
+    """Return the text on a cut-off that is met at once, and on the group that it ends."""
     if cutoff.leaves is None:
         return f"{cutoff.text} at once"
     assert here.place is not None
@@ -324,9 +323,9 @@ def _at_once(cutoff: Event, root: Group, here: Position) -> str:
 
 
 def _is_at(time: float, end: float) -> bool:
-    """Whether a time step ended at a time, s, or so little before it that no other can follow.
+    """Check whether a time step ended at a time, s, or too little before it for another one.
 
-    It is no share of the time: long after the beginning, a current table's rows are as near.
+    The tolerance is not relative to the time, since late rows of a current table are as close.
     """
     return end - time <= max(ROUNDING, 4 * math.ulp(end))
 
@@ -336,14 +335,14 @@ def _endless(what: str, state: State, length: float = 0.0) -> SolveError:
 
 
 def _check_passes(root: Group, then: Position, plan: StepPlan, state: State) -> None:
-    """Refuse to repeat for ever what waits for something that does not come."""
+    """Refuse to repeat a group for ever that waits for something that never happens."""
     if then.place and open_passes(root, then.place) >= MOST_PASSES:
         what = f"was repeated {MOST_PASSES} times without reaching the end of its group"
         raise _endless(f"'{plan.text}' {what}", state)
 
 
 def _one_step(stepper: Stepper, plan: StepPlan, stretch: Stretch, given: float | None) -> _Met:
-    """A time step that leads up to the first of the cut-offs and stops on its way, not beyond.
+    """Take a time step up to the first cut-off or stop on its way, but not beyond.
 
     Args:
         given: the length to try, s; None for the first step after a change of control.
@@ -358,7 +357,7 @@ def _one_step(stepper: Stepper, plan: StepPlan, stretch: Stretch, given: float |
     length = min(length, plan.largest, remaining)
     if given is None and stretch.sloped:
         length = min(length, remaining / 2)
-    # Two even steps rather than one and a sliver.
+    # Two equal steps are better than one and a very short one.
     if length < remaining < 2 * length:
         length = remaining / 2
     try:
@@ -372,9 +371,9 @@ def _one_step(stepper: Stepper, plan: StepPlan, stretch: Stretch, given: float |
     pending = plan.pending(now)
     crossed, jump = _crossed([*plan.events, *pending], candidate.state), None
     if crossed and given is None:
-        # The jump to the new control alone may lead beyond the cut-off. Then the step ends
+        # The jump to the new control alone may lead beyond the cut-off. The step then ends
         # where it begins; otherwise the shortest step leads to where a search can begin. A stop
-        # that the jump leads across is not met: at no moment did the cell have its voltage.
+        # that the jump crosses is not met, since the cell never had its voltage.
         shortest = min(stepper.smallest_step, SHORTEST_ROW, remaining)
         candidate, _ = stepper.advance(shortest, stretch.control)
         event = plan.reached(candidate.state, by_jump=True)
@@ -384,30 +383,30 @@ def _one_step(stepper: Stepper, plan: StepPlan, stretch: Stretch, given: float |
         across = tuple(e.stop for e in _crossed(pending, candidate.state) if e.stop is not None)
         if across:
             jump = Jump(now.time, now.V, candidate.state.V, across)
-        # Of what no jump leads beyond, the shortest step still may: it is met within that step.
+        # The shortest step may cross a cut-off that no jump crosses; it is met within that step.
         crossed = _crossed([e for e in plan.events if not e.jumps], candidate.state)
     if not crossed:
         return _Met(candidate, following_length, jump=jump)
     candidate, met = _first_met(stepper, stretch.control, crossed, candidate)
     cutoffs = [event for event in met if event.stop is None]
-    # Of several groups that end here, the outermost.
+    # If several groups end here, the outermost counts.
     cutoff = min(cutoffs, key=lambda event: event.level, default=None)
     stop = next((event.stop for event in met if event.stop is not None), None)
     return _Met(candidate, following_length, cutoff, stop, jump)
 
 
 def _crossed(events: Sequence[Event], state: State) -> list[Event]:
-    """What lies at a state or before it."""
+    """Return the events at a state or before it."""
     return [event for event in events if event.distance(state) > -1.0]
 
 
 def _first_met(
     stepper: Stepper, control: TerminalControl, crossed: Sequence[Event], candidate: Candidate
 ) -> tuple[Candidate, list[Event]]:
-    """Shorten a step to the first of the events that it crosses.
+    """Shorten a step to the first event that it crosses.
 
     Returns:
-        the step, and the events at its end.
+        The step, and the events at its end.
     """
     first = crossed[0]
     for event in crossed:
@@ -422,7 +421,7 @@ def _locate(
 ) -> Candidate:
     """Shorten the step until the event's distance is within one precision of zero.
 
-    Regula falsi with Illinois' halving, between the present state and the candidate beyond.
+    It uses the Illinois variant of regula falsi between the present state and the candidate.
     """
     start = stepper.state
     low, high = 0.0, beyond.state.time - start.time
@@ -432,7 +431,7 @@ def _locate(
         if abs(event.distance(best.state)) <= 1.0 or f_low >= 0.0:
             break
         length = (low * f_high - high * f_low) / (f_high - f_low)
-        # Too short a step would not change the state: the jump lies at its very start.
+        # A shorter step would not change the state, so the jump is at its very start.
         if not 1e-12 * high < length < high:
             break
         try:

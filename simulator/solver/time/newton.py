@@ -1,10 +1,10 @@
-"""Newton's method for one time step, safeguarded: it converges to a state that makes sense or
-says in words why not, and never returns a wrong answer.
+"""Safeguarded Newton's method for one time step.
 
-Assembling and factorising a matrix, or setting up its preconditioner, costs more than everything
-else together. The linearisation is therefore kept, from iteration to iteration and from step to
-step, as long as the updates shrink fast; since only the residual decides when the equations are
-met, the answer is the same. For the same reason a Krylov solve need not be exact.
+It converges to a physically sensible state or explains in words why not, and never returns a wrong
+answer. Assembling and factorising a matrix, or setting up its preconditioner, costs more than
+everything else together. The linearisation is therefore kept from iteration to iteration and from
+step to step, as long as the updates shrink fast. The result is the same, since the residual alone
+decides when the equations are satisfied. For the same reason a Krylov solve need not be exact.
 """
 
 from __future__ import annotations
@@ -29,34 +29,34 @@ from heterode.solver.time.terminal import TerminalControl
 Floats = npt.NDArray[np.float64]
 
 VOLTAGE_SEARCH = 2.0
-"""How far from the last voltage a new one is looked for after a jump of the current, V."""
+"""Largest distance from the last voltage to the one after a jump of the current, V."""
 
 STALE = 0.3
 """Relative change of alpha beyond which an older linearisation is not tried."""
 
 SLOW = 0.2
-"""An update not smaller than this times the one before calls for a new linearisation."""
+"""Ratio of an update to the one before from which a new linearisation is needed."""
 
 STALLED = 0.5
-"""An imbalance that does not shrink even to this times the one before is left to rounding."""
+"""Ratio of an imbalance to the one before from which it counts as rounding."""
 
 ROUNDED = 1e-7
-"""Imbalance that rounding may cost, at currents far below the exchange current, say; where what
-is stored changes by less than its last digit within a time step, more (`_rounding`)."""
+"""Imbalance that rounding may cause, for example at currents far below the exchange current; it is
+larger if stored quantities change by less than their last digit in a time step (`_rounding`)."""
 
 LARGE = 100.0
-"""A first update this many tolerances large calls for a new linearisation as well."""
+"""Size of a first update, in tolerances, from which a new linearisation is needed as well."""
 
 HOPELESS = 1e8
-"""An update this many tolerances large means divergence."""
+"""Size of an update, in tolerances, that means divergence."""
 
 
 OUTGROWN = 4.0
-"""Factor between two alphas beyond which multigrids made for one do not serve the other."""
+"""Ratio of two alphas beyond which multigrids made for one do not suit the other."""
 
 
 class Renewal(Enum):
-    """How much of a linearisation is made anew."""
+    """The part of a linearisation that is renewed."""
 
     NONE = 0
     IN_PART = 1
@@ -64,16 +64,16 @@ class Renewal(Enum):
 
 
 class StepRejectedError(Exception):
-    """The step cannot be accepted as it is; the text says why, for the user."""
+    """The step cannot be accepted; the text explains why to the user."""
 
 
 class StepAbandonedError(Exception):
-    """The run is asked to end: the step under way is given up, without a verdict on it."""
+    """The run was requested to end, so the present step is abandoned without a verdict."""
 
 
 @dataclass(frozen=True)
 class Linearised:
-    """Where the linearisation in hand was made; it can be made again from this.
+    """The state at which the present linearisation was made, and can be made again.
 
     Attributes:
         vector: (owned,) state.
@@ -95,10 +95,10 @@ class Converged:
         vector: (owned,) state.
         V, I: cell voltage, V, and current, A.
         fluxes: surface currents at that state.
-        totals: their integrals, A.
+        totals: integrals of these currents, A.
         charge_error: |sum of interface currents - I| relative to the current.
-        iterations: Newton iterations it took.
-        extremes: of the fields.
+        iterations: number of Newton iterations.
+        extremes: extremes of the fields.
     """
 
     vector: Floats
@@ -112,7 +112,7 @@ class Converged:
 
 
 def _remaining(size: float, before: float) -> float:
-    """Error left after an update, from how fast updates shrink; the update itself if unknown.
+    """Estimate the error after an update from the rate at which updates shrink, if it is known.
 
     Source: Hairer and Wanner, Solving Ordinary Differential Equations II, 2nd ed., IV.8.
     """
@@ -124,17 +124,17 @@ class Newton:
     """Solves the cell's equations at one time level.
 
     Args:
-        system: assembles them.
+        system: assembles the equations.
         bordered: solves with their linearisation.
-        norms: of the fields.
-        tolerances: what counts as small.
-        current_scale: A; charge errors are relative to the current or a thousandth of this.
-        abandon: asked before each iteration whether to give up, by `StepAbandonedError`;
+        norms: norms of the fields.
+        tolerances: tolerances of the fields and of charge.
+        current_scale: current, A; charge errors are relative to I or a thousandth of this.
+        abandon: called before each iteration; if true, `StepAbandonedError` is raised. It is
             collective.
 
     Attributes:
         layout: positions of the fields.
-        iterations: Newton iterations so far, rejected steps included.
+        iterations: number of Newton iterations so far, including rejected steps.
     """
 
     def __init__(
@@ -166,16 +166,16 @@ class Newton:
         """Find u, V, I with du/dt = alpha u + beta and dV/dt = alpha V + beta_V. Collective.
 
         Args:
-            guess: (owned,) where to start.
-            V, I: likewise, V and A.
-            control: what holds at the terminals.
-            alpha: s^-1.
-            beta: (owned,) s^-1.
-            beta_V: V s^-1.
+            guess: (owned,) start of the fields.
+            V, I: start of the scalars, V and A.
+            control: relation at the terminals.
+            alpha: coefficient alpha, s^-1.
+            beta: (owned,) beta, s^-1.
+            beta_V: beta of the voltage, V s^-1.
 
         Raises:
-            StepRejectedError: no convergence, or to a state without physical sense.
-            StepAbandonedError: `abandon` says so.
+            StepRejectedError: there is no convergence, or only to an unphysical state.
+            StepAbandonedError: `abandon` returned true.
         """
         vector = guess
 
@@ -213,7 +213,7 @@ class Newton:
             ):
                 extremes = self._within_bounds(vector, residual.fluxes)
                 return Converged(vector, V, I, residual.fluxes, totals, error, iteration, extremes)
-            # The first update says nothing yet of how fast they shrink.
+            # The first update does not show yet how fast updates shrink.
             shrinking = size < (SLOW * before if iteration > 1 else LARGE)
             if shrinking and imbalance <= STALLED * imbalance_before:
                 renewal = Renewal.NONE
@@ -233,7 +233,7 @@ class Newton:
             return self._system.residual(vector, rate, V, I, rate_V)
 
     def _first_renewal(self, alpha: float) -> Renewal:
-        """What a time step begins with."""
+        """Return the renewal with which a time step begins."""
         bordered = self._bordered
         old = bordered.alpha
         if old is None:
@@ -247,20 +247,20 @@ class Newton:
         return Renewal.IN_PART
 
     def _next_renewal(self, last: Renewal, *, first: bool) -> Renewal:
-        """What to do about updates that do not shrink fast."""
+        """Return the renewal after updates that do not shrink fast."""
         if self._bordered.iterative and last is Renewal.NONE and not first:
             return Renewal.IN_PART
         return Renewal.WHOLE
 
     @property
     def linearised(self) -> Linearised | None:
-        """Where the linearisation in hand was made; None when the next solve makes its own."""
+        """State of the present linearisation; None if the next solve makes a new one."""
         return self._at if self._bordered.alpha is not None else None
 
     def relinearise(self, at: Linearised | None) -> None:
-        """Take in hand the linearisation of another run, made at `at`, or none. Collective.
+        """Adopt the linearisation of another run, made at `at`, or none. Collective.
 
-        Without it the iterates, and so the last digits of each step, would not be that run's.
+        Otherwise the iterates, and thus the last digits of each step, would differ from that run's.
         """
         self._at, self._bordered.alpha = at, None
         if at is None:
@@ -269,7 +269,7 @@ class Newton:
         try:
             self._bordered.linearise(residual.fluxes, at.alpha)
         except LinearSolveError:
-            # The next solve makes its own.
+            # The next solve makes its own linearisation.
             self._at = None
 
     def _balanced(
@@ -283,17 +283,17 @@ class Newton:
         *,
         fresh: bool,
     ) -> bool:
-        """Whether charge and lithium balance, to the tolerance or as far as rounding lets them."""
+        """Check that charge and lithium balance, to the tolerance or as far as rounding allows."""
         if imbalance < self._tolerances.charge:
             return True
-        # What a linearisation made at the last iterate cannot mend is rounding.
+        # An imbalance that a linearisation at the last iterate cannot reduce is rounding.
         stalled = fresh and imbalance > STALLED * before
         return stalled and imbalance < max(ROUNDED, self._rounding(alpha, vector, V, I))
 
     def _rounding(self, alpha: float, vector: Floats, V: float, I: float) -> float:
-        """What the last digit of all that is stored makes of a current, over the current.
+        """Return the current, relative to I, that the last digits of stored quantities amount to.
 
-        At time steps well below 1 ms, as right behind a jump to rest, it is more than ROUNDED.
+        At time steps well below 1 ms, as just after a jump to rest, it is more than ROUNDED.
         """
         system = self._system
         lithium = system.stored(self.layout.table.lithium, vector)
@@ -303,28 +303,29 @@ class Newton:
     def consistent_voltage(
         self, vector: Floats, V: float, I: float, control: TerminalControl
     ) -> float:
-        """The voltage at which the interface carries the current prescribed there. Collective.
+        """Find the voltage at which the interface carries the prescribed current. Collective.
 
-        All fields are kept. After a jump of the current it is where Newton's method should start:
-        from the old voltage its first update, by the tangent at small currents, would overshoot,
-        and come back by no more than 2RT/F an iteration, since the current is exponential.
+        All fields are kept. Newton's method should start there after a jump of the current: from
+        the old voltage its first update, by the tangent at small currents, would overshoot, and
+        then return by only 2RT/F in each iteration, since the current is exponential.
 
         Returns:
-            V as given where the control prescribes the voltage, or none is found within 2 V.
+            The voltage, or the given V if the control prescribes it, or if none is found within
+            2 V.
         """
         if control(V, I)[2] == 0.0:
             return V
         values = self._system.layout.spread(vector)
 
         def excess(voltage: float) -> float:
-            # Relations are linear in I, so that this solves g(voltage, wanted) = 0.
+            # Relations are linear in I, so this solves g(voltage, wanted) = 0.
             g, _, g_I = control(voltage, I)
             wanted = I - g / g_I
             return self._system.reaction_current(values, voltage, wanted) - wanted
 
         low, high = V - VOLTAGE_SEARCH, V + VOLTAGE_SEARCH
         if control(low, I)[2] <= 0.0:
-            # A power is no current any more at voltages below zero.
+            # At voltages below zero, a power does not correspond to a current.
             low = 0.5 * V
         if excess(low) * excess(high) >= 0.0:
             return V
@@ -339,7 +340,7 @@ class Newton:
         return abs(self._system.reacted(totals) - I) / self._scale(I)
 
     def _leak(self, residual: Floats, I: float) -> float:
-        """Lithium that leaves the particles but not through their surfaces, over the current."""
+        """Return the lithium, relative to I, that particles lose without passing their surfaces."""
         rows = float(residual[self.layout.slices[self.layout.table.lithium.field]].sum())
         return abs(float(self.layout.comm.allreduce(rows))) / self._scale(I)
 
@@ -347,7 +348,7 @@ class Newton:
         return max(abs(I), 1e-3 * self._current_scale)
 
     def _extremes(self, *parts: Floats) -> list[tuple[float, float]]:
-        """Least and largest value of each part over all ranks, by one reduction."""
+        """Return the least and largest value of each part over all ranks, by one reduction."""
         ends = [(-np.min(part, initial=np.inf), np.max(part, initial=-np.inf)) for part in parts]
         local = np.array(ends, dtype=np.float64)
         extremes = np.empty_like(local)
@@ -355,8 +356,10 @@ class Newton:
         return [(-float(low), float(high)) for low, high in extremes]
 
     def _within_bounds(self, vector: Floats, fluxes: Mapping[str, Flux]) -> Extremes:
-        """Extremes of a converged state; one that only the smoothing of the equations made possible
-        is refused. One reduction over all ranks."""
+        """Return the extremes of a converged state, with one reduction over all ranks.
+
+        A state that only exists because the equations are smoothed is refused.
+        """
         layout, parts = self.layout, []
         for row, watched in layout.table.all_watched:
             if watched.surface is None:
@@ -376,7 +379,7 @@ class Newton:
         return extremes
 
     def _suspicion(self, vector: Floats) -> str:
-        """What the unconverged state points at, for the message."""
+        """Return what the unconverged state suggests as a cause, for the message."""
         shown = [(row, w.shown) for row, w in self.layout.table.all_watched if w.shown]
         ranges = self._extremes(*(vector[self.layout.slices[row.field]] for row, _ in shown))
         if not np.isfinite(ranges).all():

@@ -1,4 +1,4 @@
-"""A protocol step in the cell's own terms: control, cut-offs and time steps."""
+"""A protocol step in terms of the cell: controls, cut-offs and time steps."""
 
 from __future__ import annotations
 
@@ -20,26 +20,26 @@ from heterode.solver.time.terminal import (
 HOUR = 3600.0
 
 VOLTAGE_PRECISION = 1e-6
-"""How near a voltage is met, V."""
+"""Precision with which a voltage is met, V."""
 
 RELATIVE_PRECISION = 1e-6
-"""How near a current, a capacity or a lithium fraction is met, relative."""
+"""Relative precision with which a current, a capacity or a lithium fraction is met."""
 
 PATIENCE = 100.0
-"""Full charges a step may last before it counts as one that never ends."""
+"""Longest duration of a step in full charges; a longer one counts as never ending."""
 
 
 @dataclass(frozen=True)
 class Pace:
-    """Time steps of a march, and what protocols are measured in.
+    """Time steps of a march, and the reference quantities of protocols.
 
     Attributes:
         one_C: cell current of 1C, A.
         area: collector area, m^2.
-        initial_step: first time step of a protocol step, s; None chooses one.
-        largest_fraction: largest time step over the time a full charge at the step's rate takes.
-        potential: mean open-circuit potential, V, for the rate of a charge at constant power.
-        lithium_fraction: mean over the particles, of a state; collective.
+        initial_step: first time step of a protocol step, s; with None it is chosen.
+        largest_fraction: ratio of the largest time step to a full charge at the step's rate.
+        potential: mean open-circuit potential, V, which converts a power to a rate.
+        lithium_fraction: returns a state's mean over the particles; collective.
     """
 
     one_C: float
@@ -50,18 +50,18 @@ class Pace:
     lithium_fraction: Callable[[State], float]
 
     def current(self, rate: Rate) -> float:
-        """Cell current, A, of a rate."""
+        """Return the cell current, A, of a rate."""
         return rate.current_density(self.one_C / self.area) * self.area
 
     def named_current(self, step: Step) -> float | None:
-        """Size of the cell current, A, that a step names; None for a hold and a rest."""
+        """Return the magnitude of a step's cell current, A; None for a hold and a rest."""
         if step.rate is not None:
             return self.current(step.rate)
         density = step.current_density(self.one_C / self.area, self.potential)
         return None if density is None else density * self.area
 
     def full_charge(self, current: float) -> float:
-        """Time, s, a full charge takes at a cell current, A."""
+        """Return the time, s, of a full charge at a cell current, A."""
         return HOUR * self.one_C / current
 
 
@@ -70,10 +70,10 @@ class Event:
     """A cut-off, or a stop, as a function that is negative before it and positive beyond.
 
     Attributes:
-        distance: of a state, in units of the precision wanted.
-        text: for the user, when it is met.
-        leaves: level of the group of steps that it ends, None where it ends its step alone.
-        stop: the voltage, V, of a stop, at which the step goes on; None for a cut-off.
+        distance: returns a state's distance, in units of the precision.
+        text: text for the user when it is met.
+        leaves: level of the group of steps that it ends; None if it only ends its step.
+        stop: voltage, V, of a stop, after which the step continues; None for a cut-off.
         jumps: whether a change of control alone may lead beyond it.
     """
 
@@ -85,7 +85,7 @@ class Event:
 
     @property
     def level(self) -> float:
-        """The less, the more of the protocol ends with it."""
+        """Level of what it ends: the lower, the larger is the part of the protocol that ends."""
         return float("inf") if self.leaves is None else self.leaves
 
 
@@ -94,8 +94,8 @@ class Stretch:
     """A part of a step within which the control is smooth.
 
     Attributes:
-        control: what holds at the terminals.
-        end: time it ends, s.
+        control: relation at the terminals.
+        end: time at which it ends, s.
         sloped: whether the current changes within it.
     """
 
@@ -105,25 +105,25 @@ class Stretch:
 
 
 class StepPlan:
-    """A protocol step as it is marched.
+    """The plan by which a protocol step is marched.
 
     Args:
         task: the step and the groups around it.
-        pace: currents and time steps.
-        begin: time the step began, s.
-        charge: passed until then, A s.
-        last_current: size of the current named before it, A.
-        stops: voltages at which a charge or discharge stops, V.
+        pace: reference quantities and time steps.
+        begin: time at which the step began, s.
+        charge: charge passed until then, A s.
+        last_current: magnitude of the last current before it, A.
+        stops: voltages of stops in charges and discharges, V.
 
     Attributes:
-        text: the step's.
-        duration: s, or None.
-        current: size of the current it names, or of the last one before it, A.
-        sign: -1 for a discharge, else 1.
-        events: its cut-offs other than the duration.
+        text: text of the step.
+        duration: duration, s, or None.
+        current: magnitude of its current, or of the last one before it, A.
+        sign: -1 for a discharge, otherwise 1.
+        events: its cut-offs except the duration.
         stops: its stops.
-        largest, first: time steps, s.
-        begin, deadline: times it began and ends at the latest, s.
+        largest, first: largest and first time step, s.
+        begin, deadline: times of its beginning and of its latest possible end, s.
     """
 
     def __init__(
@@ -158,7 +158,7 @@ class StepPlan:
         self._whole = Stretch(self._control(), self.deadline)
 
     def stretch(self, time: float) -> Stretch:
-        """What holds from a time, s, on."""
+        """Return the stretch that starts at a time, s, or contains it."""
         table = self._step.table
         if table is None:
             return self._whole
@@ -168,7 +168,7 @@ class StepPlan:
         return Stretch(self._whole.control, end, slope != 0.0)
 
     def prescribed(self, begin: float, end: float) -> Prescription:
-        """What the step prescribes between two of its times, s."""
+        """Return what the step prescribes between two of its times, s."""
         control = self._whole.control
         match control:
             case PrescribedCharge():
@@ -180,7 +180,7 @@ class StepPlan:
         return Prescription()
 
     def _passed(self, begin: float, end: float) -> float:
-        """Charge of the step's current table between two times, s; A s."""
+        """Return the charge of the step's current table between two times, s, in A s."""
         table = self._step.table
         assert table is not None
         return self._pace.area * table.passed(begin - self.begin, end - self.begin)
@@ -197,22 +197,22 @@ class StepPlan:
         return ConstantCurrent(self.sign * self.current if flows else 0.0)
 
     def reached(self, state: State, *, by_jump: bool) -> Event | None:
-        """The cut-off that lies at a state or before it, of several that of the outermost group.
+        """Return the cut-off at a state or before it; of several, that of the outermost group.
 
         Args:
-            state: where the step begins, or right behind its change of control.
-            by_jump: look among those that this change may lead beyond; else among the others.
+            state: the state where the step begins, or just after its change of control.
+            by_jump: whether to check the cut-offs that this change may cross, or the others.
         """
         events = [event for event in self.events if event.jumps == by_jump]
         met = [event for event in events if event.distance(state) > -1.0]
         return min(met, key=lambda event: event.level, default=None)
 
     def pending(self, state: State) -> list[Event]:
-        """The stops that lie beyond a state."""
+        """Return the stops that are beyond a state."""
         return [stop for stop in self.stops if stop.distance(state) < -1.0]
 
     def progress(self, state: State) -> float | None:
-        """0 to 1, by duration or capacity where the step has one of them."""
+        """Return the progress, 0 to 1, by duration or capacity, or None if the step has neither."""
         if self.duration is not None:
             return (state.time - self.begin) / self.duration
         capacity = self._step.cutoff("capacity")
@@ -228,7 +228,7 @@ class StepPlan:
             return self._current(self._pace.current(value))
         if cutoff.quantity == "capacity":
             return self._capacity(value * self._pace.area)
-        # Charging raises the voltage and takes lithium out.
+        # Charging raises the voltage and extracts lithium.
         side = {"above": 1.0, "below": -1.0}
         if cutoff.quantity == "lithium fraction":
             return self._fraction(value, side.get(cutoff.side, -self.sign), leaves)

@@ -1,12 +1,12 @@
-"""From one accepted state to the next: predictor, corrector, error control.
+"""Advances from one accepted state to the next: predictor, corrector, error control.
 
-A step whose error is too large, or that Newton's method rejects, is repeated with a smaller one;
-when the smallest step is rejected too, the reason goes to the user.
+A step whose error is too large, or that Newton's method rejects, is repeated with a smaller length;
+if the smallest step is rejected too, the user is given the reason.
 
-Time errors are told of lithium, salt and the cell voltage: potentials follow from these at each
-instant. The interface's double layer stores charge, and the potential difference over it does not
-jump with the current: where there is one, it is extrapolated and judged like lithium and salt, and
-from the first step after a jump on, since it may have charged within that step.
+Time errors are estimated for lithium, salt and the cell voltage, from which potentials follow at
+each instant. The interface's double layer stores charge, and the potential difference across it
+does not jump with the current. It is therefore extrapolated and assessed like lithium and salt, and
+this from the first step after a jump on, since it may have been charged within that step.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from heterode.solver.time.terminal import TerminalControl
 
 Floats = npt.NDArray[np.float64]
 ChargingNorm = Callable[[Floats, float], float]
-"""Size, V, of the potential difference over the double layer, of an owned vector and the cell
-voltage; collective, and a norm of the two."""
+"""Function of an owned vector and the cell voltage that returns the size, V, of the potential
+difference across the double layer. It is a norm of the two, and collective."""
 
 SAFETY = 0.9
 LARGEST_GROWTH = 2.0
@@ -36,24 +36,24 @@ SMALLEST_SHRINK = 0.25
 AFTER_REJECTION = 0.25
 
 FAR = 0.5
-"""Change of the current against its prediction, relative to the larger one, that counts as a jump:
-a table may lead from one current to the opposite within one time step."""
+"""Difference between current and prediction, relative to the larger one, that counts as a jump: a
+table may change from one current to the opposite one within a time step."""
 
 
 @dataclass(frozen=True)
 class State:
-    """The cell at one time.
+    """The state of the cell at one time.
 
     Attributes:
-        time: s.
+        time: time, s.
         vector: (owned,) fields.
         V: cell voltage, V.
         I: cell current, A (A per metre of depth in 2D), positive on charge.
-        charge: passed since the start by the time scheme's own quadrature, A s.
-        fluxes: surface currents, by name; empty before the first step.
-        charge_error: relative mismatch of interface and applied current.
-        extremes: of the fields; None before the first step.
-        energy: passed since the start by the same quadrature, J.
+        charge: charge passed since the start by the time scheme's own quadrature, A s.
+        fluxes: surface currents by name; empty before the first step.
+        charge_error: relative difference between interface and applied currents.
+        extremes: extremes of the fields; None before the first step.
+        energy: energy passed since the start by the same quadrature, J.
     """
 
     time: float
@@ -69,12 +69,12 @@ class State:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A converged step that is not accepted yet.
+    """A converged step that has not been accepted yet.
 
     Attributes:
-        state: at its end.
-        error: estimated time error over the tolerance, None where it cannot be told.
-        order: of the scheme that made it.
+        state: state at its end.
+        error: ratio of the estimated time error to the tolerance; None if it cannot be estimated.
+        order: order of the time scheme.
     """
 
     state: State
@@ -84,12 +84,12 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Memory:
-    """What a stepper remembers.
+    """The memory of a stepper.
 
     Attributes:
-        past: the last accepted states, newest first.
-        jump: when the terminals' control last jumped, s.
-        steps, rejected: time steps so far.
+        past: the last accepted states, with the newest first.
+        jump: time of the last jump of the terminals' control, s.
+        steps, rejected: numbers of time steps so far.
     """
 
     past: tuple[State, ...]
@@ -103,11 +103,11 @@ class Stepper:
 
     Args:
         newton: solves one time level.
-        norms, tolerances: measure the time error.
-        start: where to begin.
-        smallest_step: s.
-        highest_order: of the time scheme.
-        charging: of the double layer; None without one.
+        norms, tolerances: norms and tolerances of the time error.
+        start: the first state.
+        smallest_step: smallest time step, s.
+        highest_order: highest order of the time scheme.
+        charging: norm of the double layer; None without one.
     """
 
     def __init__(
@@ -135,31 +135,31 @@ class Stepper:
 
     @property
     def memory(self) -> Memory:
-        """All that the next steps depend on beside their control."""
+        """All on which the next steps depend, except their control."""
         return Memory(tuple(self._past), self._jump, self.steps, self.rejected)
 
     def recall(self, memory: Memory) -> None:
-        """Go on from the memory of another stepper."""
+        """Continue from the memory of another stepper."""
         self._past, self._jump = list(memory.past), memory.jump
         self.steps, self.rejected = memory.steps, memory.rejected
 
     def restart(self) -> None:
-        """Forget the past beyond the last state: the terminals' control is about to jump."""
+        """Forget the past except the last state, since the terminals' control is about to jump."""
         self._past = self._past[:1]
         self._jump = self.state.time
 
     def jumped(self, step: float, control: TerminalControl) -> State | None:
-        """Where a change of control alone leads, as far as the interface tells. Collective.
+        """Return the state after a change of control alone, from the interface. Collective.
 
-        All fields are kept, so that the drop of voltage across the cell is left out.
+        All fields are kept, so that the voltage drop across the cell is left out.
 
         Args:
-            step: over which the control is asked for its current, s.
-            control: the new one.
+            step: time step, s, over which the control gives its current.
+            control: the new control.
 
         Returns:
-            the present state with another V and I; None where the control prescribes the voltage,
-            and with a double layer, which lets none jump.
+            The present state with another V and I; None if the control prescribes the voltage, or
+            with a double layer, which prevents jumps.
         """
         if self._charging is not None:
             return None
@@ -174,7 +174,7 @@ class Stepper:
         """Solve for the state `step` seconds ahead.
 
         Raises:
-            StepRejectedError: see `Newton.solve`.
+            StepRejectedError: as in `Newton.solve`.
         """
         now = self.state
         times = [state.time for state in self._past]
@@ -206,15 +206,15 @@ class Stepper:
     def _time_error(
         self, scheme: Differentiation, state: State, guess: Floats, V: float
     ) -> float | None:
-        """Estimated error over the tolerance; None where it cannot be told.
+        """Return the ratio of the estimated error to the tolerance, or None without an estimate.
 
         Args:
-            scheme: that led to `state`.
-            guess, V: predicted in its place.
+            scheme: the scheme that led to `state`.
+            guess, V: its prediction.
         """
         errors = []
         if scheme.error_factor is not None:
-            # V was predicted to the same order only where enough states lie behind the jump.
+            # V is only predicted to the same order if there are enough states since the jump.
             smooth = len(self._since_jump()) > scheme.order
             dV = scheme.error_factor * (state.V - V) if smooth else 0.0
             errors.append(self._error(scheme.error_factor * (state.vector - guess), dV))
@@ -225,9 +225,9 @@ class Stepper:
     def _charging_error(
         self, scheme: Differentiation, state: State, charging: ChargingNorm
     ) -> float:
-        """The error of the double layer: with too short a past for an estimate, an upper bound.
+        """Return the error of the double layer, or an upper bound if the past is too short.
 
-        The predictor is then of a lower order than the scheme, and errs by more.
+        In the latter case the predictor has a lower order than the scheme and a larger error.
         """
         weights = extrapolation(state.time, [past.time for past in self._past], self._highest)
         behind = list(zip(weights, self._past, strict=False))
@@ -237,14 +237,14 @@ class Stepper:
         return factor * charging(vector, V) / self._tolerances.voltage
 
     def _since_jump(self) -> list[State]:
-        """Past states under the present control; the last state where there is none yet."""
+        """Return the past states under the present control, or the last state if there is none."""
         return [state for state in self._past if state.time > self._jump] or self._past[:1]
 
     def _predicted(self, time: float) -> tuple[Floats, float, float]:
-        """Vector, V and I extrapolated to `time`.
+        """Return vector, V and I extrapolated to `time`.
 
-        Stored fields go on from where the control jumped; potentials, V and I jump with it, and
-        are extrapolated from the states behind the jump alone.
+        Stored fields continue where the control jumped; potentials, V and I jump with it, and are
+        extrapolated from the states since the jump alone.
         """
         past, since = self._past, self._since_jump()
         weights = extrapolation(time, [state.time for state in past], self._highest)
@@ -257,16 +257,16 @@ class Stepper:
 
     def _error(self, difference: Floats, dV: float) -> float:
         norms = self._norms(difference)
-        # What is not stored follows from what is, and from V, at each instant.
+        # Fields that are not stored follow from those that are, and from V, at each instant.
         allowed = self._tolerances.fields
         stored = [norms[r.field] / allowed[r.field] for r in self._newton.layout.table.stored]
         return float(max([*stored, abs(dV) / self._tolerances.voltage]))
 
     def advance(self, step: float, control: TerminalControl) -> tuple[Candidate, float]:
-        """Find an acceptable candidate, `step` seconds ahead or less.
+        """Find an acceptable candidate at most `step` seconds ahead.
 
         Returns:
-            The candidate, not yet accepted, and a step to try after it.
+            The candidate, which is not accepted yet, and a step to try after it.
 
         Raises:
             SolveError: even the smallest step was rejected.
@@ -296,16 +296,16 @@ class Stepper:
         return float(np.clip(ideal, SMALLEST_SHRINK, LARGEST_GROWTH))
 
     def accept(self, candidate: Candidate) -> State:
-        """Make the candidate the present state."""
+        """Make the candidate the present state, and return it."""
         self.steps += 1
-        # Only the present state's fluxes are ever read.
+        # Only the fluxes of the present state are ever read.
         self._past[0] = replace(self._past[0], fluxes={})
         self._past = [candidate.state, *self._past[: self._highest]]
         return candidate.state
 
 
 def _is_far(control: TerminalControl, V: float, I: float) -> bool:
-    """Whether the current that is prescribed is far from what is predicted."""
+    """Check whether the prescribed current is far from the predicted one."""
     g, _, g_I = control(V, I)
     if g_I == 0.0:
         return False

@@ -1,7 +1,7 @@
-"""What is prescribed at the cell's terminals: a relation g(V, I) = 0 at the end of a time step.
+"""Controls at the cell's terminals: a relation g(V, I) = 0 at the end of a time step.
 
-Current, voltage, power, rest and a current that changes in time differ in g alone. V is in volts,
-I in amperes (per metre of depth in 2D), positive on charge.
+Current, voltage, power, rest and a time-dependent current only differ in g. V is in volts and I in
+amperes (per metre of depth in 2D), positive on charge.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ class TerminalControl(Protocol):
     """A relation between voltage and current."""
 
     def __call__(self, V: float, I: float) -> tuple[float, float, float]:
-        """g, dg/dV, dg/dI; linear in I."""
+        """Return g, dg/dV and dg/dI; g is linear in I."""
 
     def over(self, scheme: Differentiation, times: Sequence[float]) -> TerminalControl:
-        """The relation that a time step ends with.
+        """Return the relation at the end of a time step.
 
         Args:
-            scheme: of the step.
-            times: s, of its end and of the past states, newest first.
+            scheme: time scheme of the step.
+            times: times of its end and of the past states, s, with the newest first.
         """
 
 
 class _Steady:
-    """A relation that does not change in time."""
+    """A relation that does not depend on time."""
 
     def over(self, scheme: Differentiation, times: Sequence[float]) -> Self:
         return self
@@ -37,7 +37,7 @@ class _Steady:
 
 @dataclass(frozen=True)
 class ConstantCurrent(_Steady):
-    """I = `current`, A."""
+    """The relation I = `current`, A."""
 
     current: float
 
@@ -47,7 +47,7 @@ class ConstantCurrent(_Steady):
 
 @dataclass(frozen=True)
 class ConstantVoltage(_Steady):
-    """V = `voltage`, V."""
+    """The relation V = `voltage`, V."""
 
     voltage: float
 
@@ -57,7 +57,7 @@ class ConstantVoltage(_Steady):
 
 @dataclass(frozen=True)
 class ConstantPower(_Steady):
-    """V I = `power`, W (per metre of depth in 2D), positive on charge."""
+    """The relation V I = `power`, W (per metre of depth in 2D), positive on charge."""
 
     power: float
 
@@ -67,15 +67,15 @@ class ConstantPower(_Steady):
 
 @dataclass(frozen=True)
 class PrescribedCharge:
-    """A current that changes in time, by the charge that it passes.
+    """A time-dependent current, prescribed by the charge that it passes.
 
-    The charge that a time step passes is what the time scheme makes of the current at its end.
-    Prescribed there is the scheme's own slope of the charge at its nodes: so every step passes the
-    exact integral of the current. Where the current is linear over the nodes, the slope of order
-    two is the current at that time; that of order one is the mean over the step.
+    The time scheme determines the charge of a time step from the current at its end. The prescribed
+    current is the scheme's own slope of the charge at its nodes, so that every step passes the
+    exact integral of the current. If the current is linear over the nodes, the slope of order two
+    is the current at that time; the slope of order one is the mean over the step.
 
     Attributes:
-        passed: the charge between two times, s; A s.
+        passed: returns the charge, A s, between two times, s.
     """
 
     passed: Callable[[float, float], float]
@@ -89,11 +89,11 @@ class PrescribedCharge:
 
 @dataclass(frozen=True)
 class Prescription:
-    """What a control prescribes over a time step, where it prescribes one of these at all.
+    """The charge or energy that a control prescribes over a time step, if any.
 
     Attributes:
-        charge: A s; None where the current follows from something else.
-        energy: J, of a constant power, else None.
+        charge: charge, A s; None if the current follows from something else.
+        energy: energy of a constant power, J, otherwise None.
     """
 
     charge: float | None = None
