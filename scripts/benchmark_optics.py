@@ -61,6 +61,7 @@ def mixed(random: np.random.Generator, count: int) -> np.ndarray:
 
 
 def case(name: str, *target: float, **parts: dict[str, object] | bool) -> Case:
+    """Return a case, with its target in the columns' order and its changes by part."""
     empty = {"camera": {}, "scene": {}, "options": {"focus_px": None}}
     return Case(name, target, **(empty | parts))  # type: ignore[arg-type]
 
@@ -158,6 +159,7 @@ def scales(length_um: float, seed: int) -> tuple[int, int, Scale, Scale]:
 
 
 def print_scales(seeds: range) -> None:
+    """Print the table of L* through pictures."""
     print(f"\n{'correlation length':<24}{'found':>8}{'drawn':>8}{'L* found':>12}{'L* drawn':>12}")
     for length in LENGTHS_UM:
         for seed in seeds:
@@ -169,10 +171,12 @@ def print_scales(seeds: range) -> None:
 
 
 def median(rows: list[Row], name: str) -> float:
+    """Return the median of a column."""
     return float(np.median([getattr(row, name) for row in rows]))
 
 
 def main() -> int:
+    """Print the tables; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--seeds", type=int, default=3, help="pictures per case (default: 3)")
     parser.add_argument("--no-scale", action="store_true", help="leave L* out")

@@ -51,6 +51,7 @@ def chosen(names: list[str]) -> list[Claim]:
 
 
 def note(result: Verified) -> None:
+    """Print one line on a result to stderr."""
     print(line(result), file=sys.stderr, flush=True)
 
 

@@ -28,7 +28,7 @@ from heterode.viewing.particle_lines import particles_figure
 from heterode.viewing.particle_run import read_particle_run
 from heterode.viewing.penalty_histogram import PenaltyLaw, penalties_figure
 from heterode.viewing.potential_maps import moment_under_current
-from heterode.viewing.radial_profiles import radial_profile, telling_particles
+from heterode.viewing.radial_profiles import radial_profile, representative_particles
 from heterode.viewing.spread import plot_spread, spread_curves, weighted_quantiles
 from heterode.viewing.style import new_figure
 
@@ -231,12 +231,12 @@ def test_telling_particles_differ_and_are_not_the_tiniest() -> None:
     radius = np.r_[0.1, np.full(19, 2.0)]
     table = ParticleTable(np.arange(20), *(np.ones(20),) * 3, radius, *(np.ones(20),) * 3)
     values = np.linspace(0.3, 0.9, 20)
-    least, median, most = telling_particles(table, values)
+    least, median, most = representative_particles(table, values)
     assert (least, most) == (1, 19)
     assert values[least] < values[median] < values[most]
     # Those that a wall cuts reach further than their radius.
     reach = np.where(np.arange(20) > 15, 1.9, 1.0) * radius
-    assert telling_particles(table, values, reach)[2] == 15
+    assert representative_particles(table, values, reach)[2] == 15
 
 
 def test_potentials_are_shown_under_current(folder: ResultsFolder) -> None:

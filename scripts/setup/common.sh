@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# Messages, progress and paths that all of set-up shares. Sourced, never run.
-# Set-up speaks on stderr alone: stdout belongs to the command it runs.
+# Messages, progress and paths that all parts of set-up share; sourced, never run.
+# Set-up writes to stderr only, since stdout belongs to the command that it runs.
 
 setup_dir=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 project=${setup_dir%/scripts/setup}
@@ -9,7 +9,7 @@ cache=${HETERODE_CACHE:-${XDG_CACHE_HOME:-${HOME:-}/.cache}/heterode}
 
 say() { printf 'heterode set-up: %s\n' "$*" >&2; }
 
-# fail CODE MESSAGE: one line, then out. 2: the user's input is wrong; 1: set-up cannot go on.
+# fail CODE MESSAGE: print one line and exit; 2 for wrong input, 1 if set-up cannot continue.
 fail() {
     printf '%s: error: %s\n' "${0##*/}" "$2" >&2
     exit "$1"
@@ -18,26 +18,26 @@ fail() {
 other_ways="Other ways: conda (conda env create -f environment.yml), Docker (docker build -t heterode .), \
 or Debian 13 with the packages of scripts/setup/packages.txt"
 
-# The entries of a list file: comments and empty lines dropped.
+# entries FILE: the entries of a list file, without comments and empty lines.
 entries() { sed -e 's/[[:space:]]*#.*//' -e '/^[[:space:]]*$/d' "$1"; }
 
-# digest TEXT: sixteen hexadecimal digits that name it.
+# digest TEXT: sixteen hexadecimal digits that identify it.
 digest() {
     local sum
     sum=$(sha256sum <<<"$1")
     printf '%s' "${sum:0:16}"
 }
 
-# step TITLE LOG PROGRESS COMMAND...: run COMMAND with its output in LOG, and show that it lives:
+# step TITLE LOG PROGRESS COMMAND...: run COMMAND with its output in LOG, and show its progress:
 # on a terminal one line that counts the seconds, elsewhere a line at the start, at every half
-# minute and at the end. PROGRESS is a command that prints what LOG says of it so far.
+# minute and at the end. PROGRESS is a command that prints the progress according to LOG.
 step() {
     local title=$1 log=$2 progress=$3 started=$SECONDS said=0 code=0 detail
     shift 3
     : >"$log"
     # Job control gives COMMAND a process group of its own, so that an interrupt ends all of it.
     set -m
-    # What is built is not for others to change, whatever the user's umask is.
+    # Others must not change what is built, whatever the user's umask is.
     (umask go-w && "$@") >"$log" 2>&1 </dev/null &
     step_job=$!
     set +m
@@ -76,7 +76,7 @@ interrupted() {
 }
 
 # locked NAME COMMAND...: run COMMAND while no other set-up of this user holds the lock NAME.
-# The lock goes with the process that holds it, so a killed set-up leaves none behind.
+# The lock ends with the process that holds it, so a killed set-up leaves none behind.
 locked() {
     local name=$1 lock code=0
     shift
@@ -86,7 +86,7 @@ locked() {
         say "another set-up is at work in $cache; waiting for it ..."
         until flock --timeout 30 "$lock"; do say "still waiting ..."; done
     elif ((code > 1)); then
-        # The file system knows no locks.
+        # The file system does not support locks.
         hold_by_file "$cache/$name.held"
     fi
     "$@"
@@ -94,8 +94,8 @@ locked() {
     if ((code > 1)); then rm -f "$cache/$name.held"; fi
 }
 
-# hold_by_file FILE: hold it by making it, with process and host. One that a killed set-up of this
-# host left behind is taken over; of another host's nobody here can tell.
+# hold_by_file FILE: hold a lock by making FILE, with process and host. A file left by a killed
+# set-up of this host is taken over; of another host's process it is not known whether it lives.
 hold_by_file() {
     local held=$1 waited=0 process host
     until (set -o noclobber && printf '%s %s\n' "$$" "$HOSTNAME" >"$held") 2>/dev/null; do

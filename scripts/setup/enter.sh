@@ -1,11 +1,11 @@
 # shellcheck shell=bash
-# Run a command where DOLFINx is. Sourced by setup.sh.
+# Runs a command where DOLFINx is; sourced by setup.sh.
 
-# Where Python finds `heterode`: a link there leads to simulator/.
+# The folder in which Python finds `heterode`, by a link to simulator/.
 package_path=$setup_dir/path
 
-# The machine's own files that the userland sees in place of its own: who the users are, how
-# names resolve, where pip finds packages.
+# Files of the machine that replace the userland's own: on users, on the resolution of names, and
+# on where pip finds packages.
 machine_files=(resolv.conf hosts passwd group nsswitch.conf pip.conf)
 
 # Top folders that come from the userland (or are made for it); every other one is the machine's.
@@ -18,7 +18,7 @@ is_hidden() {
 }
 
 # userland_arguments VENV --bind|--ro-bind: set `bwrap` and its `arguments` for entering the
-# userland, and clear the environment of what would lead a program there back to the machine's
+# userland, and remove from the environment what would lead a program there to the machine's
 # libraries.
 userland_arguments() {
     local folder file bundle
@@ -42,7 +42,7 @@ userland_arguments() {
     for bundle in /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt; do
         [[ ! -r $bundle ]] || { arguments+=(--ro-bind "$bundle" /etc/ssl/certs/ca-certificates.crt); break; }
     done
-    # bwrap would make the folder above for root alone; a program inside may become another user.
+    # bwrap would make the folder above for root only, but a program inside may become another user.
     arguments+=(--perms 0755 --dir "${venv_inside%/*}" "$2" "$1" "$venv_inside" --chdir "$PWD" --die-with-parent)
 
     local name
@@ -54,7 +54,7 @@ userland_arguments() {
     export LC_ALL=C.UTF-8 PYTHONNOUSERSITE=1 PYTHONPATH=$package_path
     export PATH=$setup_dir/bin:$venv_inside/bin:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin
     export "${mpi_settings[@]}" OMPI_MCA_btl=self,sm HETERODE_INSIDE=userland
-    # Slurm's own launcher is not in the userland; on one node nothing needs it.
+    # Slurm's own launcher is not in the userland, and is not needed on a single node.
     export PRTE_MCA_plm=^slurm
 }
 
@@ -82,13 +82,13 @@ enter_userland() {
     while :; do
         wait "$inside"
         code=$?
-        # A wait that a signal cut short says more than 128 while the command lives on.
+        # A wait that a signal interrupts returns more than 128 while the command is still alive.
         kill -0 "$inside" 2>/dev/null || break
     done
     return "$code"
 }
 
-# pass_on SIGNAL: to the command, the only child of bwrap.
+# pass_on SIGNAL: forward it to the command, the only child of bwrap.
 pass_on() {
     local command
     read -r command 2>/dev/null <"/proc/$inside/task/$inside/children"
@@ -102,7 +102,7 @@ enter_machine() {
     exec "$@"
 }
 
-# enter_again COMMAND...: already inside; only this clone's command and package come first.
+# enter_again COMMAND...: run it when already inside, with this clone's command and package first.
 enter_again() {
     export PATH=$setup_dir/bin:$PATH PYTHONPATH=$package_path${PYTHONPATH:+:$PYTHONPATH}
     exec "$@"

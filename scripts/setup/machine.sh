@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# The DOLFINx the machine already has: is it fit to run heterode? Sourced by setup.sh.
+# Finds out whether the machine's own DOLFINx can run heterode; sourced by setup.sh.
 #
 # The answer is kept in the cache and looked up again only when a folder that decides it has
 # changed (package managers touch site-packages), so that it costs nothing on every later call.
@@ -13,7 +13,7 @@ machine_file() {
 ${PYENV_VERSION:-}:${PYTHONPATH:-}:${LD_LIBRARY_PATH:-}:$(<"$project/pyproject.toml")")"
 }
 
-# True, with machine_python set, if the machine's own DOLFINx serves.
+# True, with machine_python set, if the machine's own DOLFINx can be used.
 machine_serves() {
     type -P python3 >/dev/null || return 1
     local file
@@ -60,7 +60,7 @@ machine_ask() {
         esac
     fi
     [[ -z $problem ]] || say "this machine's DOLFINx $version cannot serve: $problem"
-    # A package index out of reach may be back at the next call: that answer is not kept.
+    # The answer is not kept if a package index was out of reach; it may be back next time.
     [[ $problem != *"could not be added"* ]] || return 0
     printf '%s\n' "$verdict" "${watched[@]}" >"$file.new"
     mv "$file.new" "$file"
@@ -93,9 +93,9 @@ machine_venv() {
         "$venv/bin/python3" "$setup_dir/add_packages.py" "$setup_dir/locks/machine.txt" "$@"
 }
 
-# What mpirun needs, whichever implementation it is: as root (in containers), more ranks than
-# cores, no pinning, or the first ranks of two runs would share a core, and ranks that wait make
-# room: where the machine has other work, those that they wait for would have no core to run on.
+# Settings of mpirun for every implementation: permission to run as root (in containers) and with
+# more ranks than cores; no pinning, or the first ranks of two runs would share a core; and waiting
+# ranks that yield, or on a busy machine the ranks they wait for would have no core to run on.
 mpi_settings=(
     OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
     PRTE_MCA_rmaps_default_mapping_policy=:oversubscribe OMPI_MCA_rmaps_base_oversubscribe=1

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Userlands for tests alone, whose programs heterode itself does not need. Sourced by scripts/test,
+# Userlands for tests, with programs that heterode itself does not need; sourced by scripts/test
 # after setup.sh.
 #
 #     other_userland NAME    make the one of other/NAME.txt, once, and export where it lies:
@@ -24,7 +24,7 @@ build_other() {
 # other_userlands ARGUMENTS: those that the markers among pytest's arguments ask for.
 other_userlands() {
     local name before=
-    # Inside, they are known already.
+    # Inside a userland, they are known already.
     [[ -z ${HETERODE_INSIDE:-} ]] || return 0
     while (($#)); do
         for name in paraview browser; do

@@ -51,6 +51,7 @@ def run(command):
 
 
 def main(command):
+    """Run the command and return the exit code; report a killed rank."""
     code, asked = run(command)
     if asked and code not in OWN_CODES:
         return 128 + asked

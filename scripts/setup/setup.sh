@@ -23,7 +23,7 @@ set_up() {
     local use=${HETERODE_USE:-either}
     [[ $use == @(either|machine|userland) ]] ||
         fail 2 "HETERODE_USE = $use is not known (allowed: machine, userland, or unset)"
-    # A command inside may call these scripts again, as the tests do.
+    # A command inside may call these scripts again, as tests do.
     if [[ -n ${HETERODE_INSIDE:-} ]]; then
         place=again
         return

@@ -1,17 +1,17 @@
 # shellcheck shell=bash
-# A private Debian 13 userland with DOLFINx, for machines that have none. Sourced by setup.sh.
+# A private Debian 13 userland with DOLFINx, for machines without one; sourced by setup.sh.
 #
-# Two stages, each built beside its final place and renamed when whole:
+# It is made in two stages, each built beside its final place and renamed when complete:
 #     $cache/tree-KEY     Debian packages (packages.txt), made by mmdebstrap
 #     $cache/venv-KEY     Python packages on top (locks/userland.txt); it is renamed after the
-#                         self-test, so its being there says that everything is good
-# All clones of one user share them; nothing in them names a clone.
+#                         self-test, so its existence means that everything works
+# All clones of a user share them; nothing in them depends on a clone.
 
 suite=trixie
 venv_inside=/.heterode/venv
 needed_kb=4000000
 packages_file=$setup_dir/packages.txt
-# The packages of requirements.txt with those they need, each with its digests.
+# The packages of requirements.txt and their dependencies, each with its digests.
 userland_lock=$setup_dir/locks/userland.txt
 
 name_userland() {
@@ -38,7 +38,7 @@ build_userland() {
         fail 1 "the Python packages could not be installed; call again to go on. $other_ways"
     step "self-test on two ranks (3 of 3)" "$venv.log" no_progress test_userland ||
         fail 1 "the userland does not work on this machine. $other_ways"
-    # A venv may have outlived its tree, if that was deleted alone.
+    # A venv may have outlived its tree, if only the tree was deleted.
     rm -rf "$venv"
     mv -T "$venv.new" "$venv" || fail 1 "cannot put $venv in its place"
     say "ready after $((SECONDS - started)) s"
@@ -92,21 +92,21 @@ make_tree() {
     keep_downloads
     machine_apt_options
     machine_mirror
-    # Not in the user's locale, which the tree does not have.
+    # The user's locale is not used, since the tree does not have it.
     export LC_ALL=C.UTF-8
     if ((EUID == 0)); then
         [[ ! -d $tree.debs ]] ||
             options+=("--setup-hook=mkdir -p \"\$1\"/var/cache/apt/archives && cp '$tree.debs'/*.deb \"\$1\"/var/cache/apt/archives/")
-        # In a mount namespace of its own: killed, it leaves no /proc and /dev mounted in the tree.
+        # It has its own mount namespace, so that no /proc and /dev stay mounted if it is killed.
         unshare --mount --propagation private \
             mmdebstrap --verbose --mode=root "${options[@]}" "$suite" "$tree.new" "${mirror[@]}" || return 1
     else
-        # By way of an archive the files become the user's own, not those of a subordinate id.
+        # Through an archive, the files come to belong to the user, not to a subordinate id.
         mkdir "$tree.new" || return 1
         mmdebstrap --verbose --mode=unshare --format=tar "${options[@]}" "$suite" - "${mirror[@]}" |
             tar -x --no-same-owner --exclude='./dev/*' -C "$tree.new" || return 1
     fi
-    # Places for the machine's own files (see enter.sh): the tree is read only when entered.
+    # Places for the machine's own files (see enter.sh), since the tree is entered read-only.
     rm -f "$tree.new/etc/resolv.conf"
     mkdir -p "$tree.new/etc/ssl/certs" &&
         (cd "$tree.new/etc" && touch "${machine_files[@]}" ssl/certs/ca-certificates.crt) &&
@@ -134,8 +134,8 @@ machine_apt_options() {
     done < <(apt-config dump | grep -E '^Acquire::(https?::.*[Pp]roxy|Check-Valid-Until|Check-Date) ' || true)
 }
 
-# mirror: what mmdebstrap takes packages from. The machine's own Debian mirror where it has the
-# suite (a site without Internet has no other); nothing, so mmdebstrap's default, elsewhere.
+# mirror: where mmdebstrap takes packages from: the machine's own Debian mirror if it has the
+# suite (a site without Internet has no other), otherwise nothing, hence mmdebstrap's default.
 machine_mirror() {
     local label uri main='' security=''
     mirror=()
@@ -169,7 +169,7 @@ mirror_has() {
     return "$code"
 }
 
-# debian_progress LOG: where apt is, from its messages: "312 of 547 packages unpacked".
+# debian_progress LOG: the progress of apt, from its messages: "312 of 547 packages unpacked".
 debian_progress() {
     awk '/newly installed/ { total = $3; split("", count) }
          /^Get:/ { phase = "fetched" } /^Unpacking / { phase = "unpacked" }
@@ -186,7 +186,7 @@ make_venv() {
     local -a pip=("$venv_inside/bin/python3" -m pip install --only-binary :all:)
     rm -rf "$venv.new"
     mkdir "$venv.new" || return 1
-    # The machine's pip configuration may ask for installs beside the venv: not here.
+    # The machine's pip configuration may ask for installs beside the venv, which is unwanted.
     export PIP_USER=0 PIP_ROOT_USER_ACTION=ignore
     unset PIP_TARGET PIP_PREFIX
     userland_arguments "$venv.new" --bind
@@ -195,8 +195,8 @@ make_venv() {
         "$bwrap" "${arguments[@]}" "${pip[@]}" --no-deps --require-hashes -r "$userland_lock"
 }
 
-# make_place PATH: let the tree have something there to bind the machine's over; when entered it is
-# read only.
+# make_place PATH: make something in the tree on which the machine's PATH can be bound, since the
+# tree is entered read-only.
 make_place() {
     case $1 in
         /etc/* | /usr/*) ;;

@@ -30,6 +30,7 @@ class Figure:
 
     @property
     def holds(self) -> bool:
+        """Whether all values lie in the range."""
         return bool(self.values) and all(self.least <= v <= self.most for v in self.values)
 
     @property
@@ -108,10 +109,12 @@ class Outcome:
 
     @property
     def holds(self) -> bool:
+        """Whether there are figures and all of them hold."""
         return bool(self.figures) and all(figure.holds for figure in self.figures)
 
     @property
     def caught(self) -> bool:
+        """Whether a figure has left its range."""
         return any(figure.caught for figure in self.figures)
 
 

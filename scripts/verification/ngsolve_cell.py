@@ -216,6 +216,7 @@ def nyman(c):
 
 
 def main():
+    """Read the question, march the time steps and print the answer."""
     asked = json.load(sys.stdin)
     cell = Cell(asked)
     u = cell.u.vec.FV().NumPy()

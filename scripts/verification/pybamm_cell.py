@@ -80,6 +80,7 @@ def parameters(asked):
 
 
 def main():
+    """Read the question, solve the DFN and print the answer."""
     asked = json.load(sys.stdin)
     simulation = pybamm.Simulation(
         pybamm.lithium_ion.DFN({"working electrode": "positive"}),

@@ -28,6 +28,7 @@ def at(function, concentrations, temperature):
 
 
 def main():
+    """Read the question, evaluate the functions and print the answer."""
     answer = {"version": pybamm.__version__}
     for name, asked in json.load(sys.stdin).items():
         values = pybamm.ParameterValues(asked["set"])

@@ -39,9 +39,9 @@ def control_rows(found: Iterable[Verified]) -> list[Row]:
             table.append((*start, result.reason, "", result.verdict))
             continue
         figures = result.outcome.figures
-        telling = next((figure for figure in figures if figure.caught), figures[0])
+        shown = next((figure for figure in figures if figure.caught), figures[0])
         verdict = "noticed" if result.verdict == "pass" else "NOT NOTICED"
-        table.append((*start, f"{telling.name}: {telling.shown}", telling.bound, verdict))
+        table.append((*start, f"{shown.name}: {shown.shown}", shown.bound, verdict))
     return table
 
 

@@ -1,19 +1,19 @@
-r"""Dual numbers: a formula of values, written in plain NumPy, gives its exact derivatives too.
+r"""Dual numbers: a formula in plain NumPy yields its exact derivatives as well as its value.
 
 A dual number carries a value and its derivative with respect to each of some variables. Every
-operation carries both on by the chain rule,
+operation propagates both by the chain rule,
 
     f(u, v):  value f,  d f / d x = (df/du) du/dx + (df/dv) dv/dx,
 
-so that nobody who writes a formula differentiates by hand. Called with arrays the same formula
-computes values alone, in the order in which it is written. Derivatives are wanted where Newton's
-method linearises, once in some twenty evaluations: there the formula is evaluated a second time.
-(Printed UFL, SymPy and a recorded tape were measured as well. They cost the values more, Numba
-half a second in each process; with dual numbers values cost what they cost by hand.)
+so that the author of a formula does not differentiate by hand. Called with arrays, the same formula
+computes values only, in the order in which it is written. Derivatives are needed when Newton's
+method linearises, about once in twenty evaluations; the formula is then evaluated a second time.
+(Printed UFL, SymPy and a recorded tape were measured too and made the values slower, and Numba cost
+half a second in each process; with dual numbers values cost as much as those written by hand.)
 
-What a formula may use: + - * / ** and the functions of `PARTIALS`, `np.where`, comparisons, and
-functions that bring their slope (`with_slope`). Anything else is refused with a TypeError that
-says so: a derivative is never silently left out.
+A formula may use + - * / ** and the functions of `PARTIALS`, `np.where`, comparisons, and functions
+that supply their own slope (`with_slope`). Anything else is refused with a TypeError, so that a
+derivative is never silently omitted.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from numpy.lib.mixins import NDArrayOperatorsMixin
 
 Floats = npt.NDArray[np.float64]
 Slopes = Mapping[str, Any]
-"""d value / d variable by the name of the variable, arrays or numbers that broadcast."""
+"""The derivative with respect to each variable, by its name: arrays or numbers that broadcast."""
 
 
 def _first(a: Any, *rest: Any) -> Any:
@@ -59,7 +59,7 @@ PARTIALS: dict[np.ufunc, tuple[Callable[..., Any], ...]] = {
     np.minimum: (lambda a, b: 1.0 * (a <= b), lambda a, b: 1.0 * (a > b)),
     np.absolute: (np.sign,),
 }
-"""What a function's value changes with each of its arguments."""
+"""The partial derivatives of a function with respect to each of its arguments."""
 
 COMPARISONS = {
     np.less,
@@ -71,7 +71,7 @@ COMPARISONS = {
     np.isfinite,
     np.isnan,
 }
-"""Functions of the value alone, whose answer is yes or no."""
+"""Functions that depend on the value only, and return booleans."""
 
 
 class Dual(NDArrayOperatorsMixin):
@@ -79,14 +79,14 @@ class Dual(NDArrayOperatorsMixin):
 
     Args:
         value: (N,) or a number.
-        slopes: d value / d variable, by the variable's name; those left out are zero.
+        slopes: the derivative with respect to each variable, by its name; those left out are zero.
     """
 
     def __init__(self, value: Any, slopes: Slopes) -> None:
         self.value, self.slopes = value, slopes
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **options: Any) -> Any:
-        """The value of a NumPy function, and its slopes by the chain rule."""
+        """Return the value of a NumPy function, and its slopes by the chain rule."""
         values = [value_of(i) for i in inputs]
         if method != "__call__" or options:
             raise _without_slope(f"{ufunc.__name__} in place or with options")
@@ -101,7 +101,7 @@ class Dual(NDArrayOperatorsMixin):
         return Dual(ufunc(*values), slopes)
 
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
-        """`np.where`, which formulas of several pieces are written with."""
+        """Support `np.where`, by which formulas are written in several pieces."""
         if function is not np.where or len(args) != 3 or kwargs:
             raise _without_slope(function.__name__)
         condition, *branches = args
@@ -109,13 +109,14 @@ class Dual(NDArrayOperatorsMixin):
             raise TypeError("np.where takes a comparison, like s < 0.5, as its condition.")
         slopes: dict[str, Any] = {}
         for branch, chosen in zip(branches, (condition, np.logical_not(condition)), strict=True):
-            # The other branch's slope may be infinite or no number; times zero it would remain.
+            # The slope of the other branch may be infinite or NaN, which would remain if multiplied
+            # by zero.
             for name, slope in slopes_of(branch).items():
                 slopes[name] = slopes.get(name, 0.0) + np.where(chosen, slope, 0.0)
         return Dual(np.where(condition, *map(value_of, branches)), slopes)
 
     def __array__(self, *args: Any, **kwargs: Any) -> Any:
-        """Refused: an array would hold the value and lose the derivatives."""
+        """Refuse the conversion: an array would hold the value and lose the derivatives."""
         raise _without_slope("making an array of it")
 
 
@@ -133,23 +134,23 @@ def _add(slopes: dict[str, Any], more: Slopes, factor: Any) -> None:
 
 
 def value_of(x: Any) -> Any:
-    """The value of a dual number; anything else as it is."""
+    """Return the value of a dual number, or anything else as it is."""
     return x.value if isinstance(x, Dual) else x
 
 
 def slopes_of(x: Any) -> Slopes:
-    """The slopes of a dual number; none of anything else."""
+    """Return the slopes of a dual number; there are none for anything else."""
     return x.slopes if isinstance(x, Dual) else {}
 
 
 def with_slope(function: Callable[..., tuple[Any, Any]]) -> Callable[..., Any]:
-    """A function for formulas out of one that computes its value and its slope.
+    """Make a function for formulas from one that computes its value and its slope.
 
-    For what the operations of `PARTIALS` do not make, or not accurately: tables, and powers at
-    zero.
+    It serves for functions that the operations of `PARTIALS` cannot express, or not accurately:
+    tables, and powers at zero.
 
     Args:
-        function: (x, constants...) -> f(x) and df/dx, of arrays.
+        function: (x, constants...) -> f(x) and df/dx, for arrays.
 
     Returns:
         f of an array or a dual number, and the same constants.
@@ -170,15 +171,16 @@ def with_slope(function: Callable[..., tuple[Any, Any]]) -> Callable[..., Any]:
 
 
 def derivatives(formula: Callable[..., Any], variables: Mapping[str, Any]) -> dict[str, Any]:
-    """The derivatives of a formula with respect to each variable on which it depends.
+    """Return the derivatives of a formula with respect to each variable on which it depends.
 
     Args:
-        formula: takes the variables by name.
-        variables: their values, arrays or numbers.
+        formula: a function that takes the variables by name.
+        variables: the values of the variables, arrays or numbers.
 
     Returns:
-        By name of the variable, arrays or numbers that broadcast against the formula's value.
-        Which names occur follows from the formula's text alone, not from the values.
+        Derivatives by the name of the variable, arrays or numbers that broadcast against the
+            formula's value. The names that occur follow from the formula's text alone, not from the
+            values.
     """
     result = formula(**{name: Dual(value, {name: 1.0}) for name, value in variables.items()})
     return dict(slopes_of(result))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 def with_parameters(
     commands: Any, name: str, action: Callable[[argparse.Namespace, Any], int], text: str
 ) -> argparse.ArgumentParser:
+    """Add a command that takes PARAMS and --set, and return its parser."""
     command: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
     command.add_argument("parameters", type=Path, metavar="PARAMS", help="input file, TOML")
     command.add_argument(
@@ -31,6 +32,7 @@ def with_parameters(
 
 
 def load(options: argparse.Namespace, comm: Any) -> Parameters:
+    """Return the parameters that the options name; errors rise on all ranks. Collective."""
     from heterode.parameters import load_parameters
 
     return together(comm, lambda: load_parameters(options.parameters, options.overrides))

@@ -13,6 +13,7 @@ from typing import Any
 def with_results(
     commands: Any, name: str, action: Callable[[argparse.Namespace, Any], int], text: str
 ) -> argparse.ArgumentParser:
+    """Add a command that takes RESULTS, and return its parser."""
     command: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
     command.add_argument(
         "results",

@@ -33,7 +33,8 @@ LOCK = "lock"
 class Table(Protocol):
     """A table that can write itself as a CSV file, such as a ParticleTable."""
 
-    def write_csv(self, path: Path, /) -> Any: ...
+    def write_csv(self, path: Path, /) -> Any:
+        """Write the table to a file."""
 
 
 class ResultsFolder:

@@ -72,6 +72,7 @@ class WorkerSlot:
         self._ready()
 
     def run(self, task: Task, said: Said) -> Ended:
+        """Do a run in the worker; see `Slot.run`."""
         try:
             pipe = self._ready()
             pipe.send(task)
@@ -83,12 +84,15 @@ class WorkerSlot:
             raise self._died(self._folder, task) from None
 
     def stop(self) -> None:
+        """Ask the worker's run to stop at a checkpoint."""
         self._signal(STOP)
 
     def kill(self) -> None:
+        """End the worker at once."""
         self._signal(signal.SIGKILL)
 
     def close(self) -> None:
+        """End the worker; no more runs follow."""
         if self._pipe is not None:
             with suppress(OSError):
                 self._pipe.send(None)
@@ -140,9 +144,11 @@ class RanksSlot:
         self._process: subprocess.Popen[bytes] | None = None
 
     def prepare(self) -> None:
+        """Do nothing, since ranks are started for each run."""
         return
 
     def run(self, task: Task, said: Said) -> Ended:
+        """Do a run on new ranks; see `Slot.run`."""
         outcome = self._folder.outcome(task.run.id)
         before = _written_at(outcome)
         words = [*self._command, task.run.id, *(["--retry-failed"] if task.again else [])]
@@ -165,12 +171,15 @@ class RanksSlot:
         raise DiedError(_ended_by(code, self._folder, task))
 
     def stop(self) -> None:
+        """Ask the run to stop at a checkpoint."""
         self._signal(STOP)
 
     def kill(self) -> None:
+        """End the ranks at once."""
         self._signal(signal.SIGKILL)
 
     def close(self) -> None:
+        """Do nothing, since the ranks of a run end with it."""
         return
 
     def _signal(self, number: int) -> None:

@@ -106,7 +106,7 @@ def particle_profile(
     return radial_profile(np.asarray(np.linalg.norm(away, axis=1)), field[points])
 
 
-def telling_particles(
+def representative_particles(
     table: ParticleTable, spread_at: Floats, reach_um: Floats | None = None
 ) -> list[int]:
     """Choose the particles with least, median and most lithium at a moment of large spread.
@@ -183,7 +183,7 @@ def profiles_figure(
         series: fields of the particles.
         history: history of the cell.
         table: N particles.
-        particles: numbers of the particles shown; None chooses, see `telling_particles`.
+        particles: numbers of the particles shown; None chooses, see `representative_particles`.
 
     Raises:
         ArgumentError: there is no such particle.
@@ -193,7 +193,7 @@ def profiles_figure(
     if particles is None:
         owner = _owners(series.grid)
         apart = _means_when_apart(owner, fields, len(table))
-        particles = telling_particles(table, apart, _reach(series.grid, owner, table))
+        particles = representative_particles(table, apart, _reach(series.grid, owner, table))
     rows = [row_at(history, float(series.times_s[index])) for index in chosen]
     means = [float(row["lithium_fraction_mean"]) for row in rows]
     look = looks(means)

@@ -40,9 +40,11 @@ _SAMPLES = 60
 class Scene(Protocol):
     """Paints the cell into a page."""
 
-    def paint(self, page: Picture, shown: Floats, share: float) -> None: ...
+    def paint(self, page: Picture, shown: Floats, share: float) -> None:
+        """Paint the particles into a page, at an elapsed share of the movie."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Release the resources that the scene holds."""
 
 
 @dataclass(frozen=True)
