@@ -1,6 +1,6 @@
 """A half-cell DFN in PyBaMM, from the numbers and tables of a twin.json. Needs NumPy and PyBaMM.
 
-This file is written beside the twin.json of `heterode twin`, as twin.py, and knows nothing of
+`heterode twin` writes this file as twin.py beside its twin.json. It does not depend on
 heterode: `python3 twin.py` follows the current and prints a CSV table; `parameter_values(twin)`
 serves any other experiment.
 """
