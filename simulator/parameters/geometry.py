@@ -116,7 +116,7 @@ class Geometry(Section):
                 raise MistakeError(
                     "does not exist" if missing else f"cannot be read ({error.strerror})",
                     allowed="a .msh file made by 'heterode mesh'",
-                    remedy="Correct the path, or remove the key to pack and mesh anew.",
+                    remedy="Correct the path, or remove the key to make a packing and a mesh.",
                 ) from None
         return Path(value) if isinstance(value, str) else value
 
