@@ -250,9 +250,9 @@ def test_killed_compilation_is_repeated(ranks: int, tmp_path: Path) -> None:
     (mark,) = tmp_path.rglob("*.c.cached")
     mark.unlink()
     # The negative control: DOLFINx alone waits for a result that will never come.
-    twin = compile_form(tmp_path, "plainly", ranks=ranks)
-    assert twin.returncode != 0
-    assert "JIT compilation timed out" in twin.stderr
+    plain = compile_form(tmp_path, "plainly", ranks=ranks)
+    assert plain.returncode != 0
+    assert "JIT compilation timed out" in plain.stderr
     assert not mark.exists()
     done = compile_form(tmp_path, ranks=ranks)
     assert (done.returncode, done.stderr) == (0, "")

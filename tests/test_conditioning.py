@@ -83,7 +83,7 @@ def test_a_cell_with_exchanged_penalties_is_the_cell_made_with_them():
     a, b = charged(changed, middle, 120.0), charged(made, middle, 120.0)
     np.testing.assert_allclose(a.vector, b.vector, atol=1e-8)
     assert pytest.approx(b.V, abs=1e-8) == a.V
-    # Twin: the penalties it began with lead elsewhere.
+    # Negative control: the penalties it began with lead elsewhere.
     unchanged = cell("five_discs_2d", (), ONE)
     assert abs(charged(unchanged, middle, 120.0).V - b.V) > 1e-3
 

@@ -96,7 +96,7 @@ def test_correlation_falls_with_distance_as_the_theory_has_it(correlation: str, 
     # 600 fields of some ten independent patches each.
     assert np.abs(found - expected).max() < 0.04
     assert found[3] == pytest.approx(np.exp(-1.0), abs=0.04)
-    # Twins: the values shuffled over the particles, and the other function.
+    # Negative controls: the values shuffled over the particles, and the other function.
     rng = np.random.default_rng(0)
     shuffled, _ = by_distance(rng.permuted(factors, axis=1), edges)
     assert np.abs(shuffled - expected).max() > 0.5
@@ -222,7 +222,7 @@ def test_lithium_has_the_length_of_the_penalties() -> None:
     # Eight fields, each of about 150 patches of that length.
     assert found.length_um == pytest.approx(12.0, rel=0.2)
     assert found.structured > 0.8
-    # Twin: shuffled over the particles the same values have no such length.
+    # Negative control: shuffled over the particles the same values have no such length.
     rng = np.random.default_rng(0)
     shuffled = fitted([rng.permutation(lithium) for lithium in maps])
     assert shuffled.structured < 0.1 or shuffled.length_um < 4.0

@@ -65,7 +65,7 @@ def test_table_goes_through_its_points_and_is_monotone_between():
     np.testing.assert_allclose(function(x), values, rtol=1e-13)
     fine = function(np.linspace(x[0], x[-1], 5001))
     assert np.all(np.diff(fine) <= 1e-12)
-    # Twin: a cubic spline through the same points overshoots.
+    # Negative control: a cubic spline through the same points overshoots.
     from scipy.interpolate import CubicSpline
 
     spline = np.exp(CubicSpline(x, np.log(values))(np.linspace(x[0], x[-1], 5001)))

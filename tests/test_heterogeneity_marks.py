@@ -45,7 +45,7 @@ WRONG = {
     "all equal": ({"value": np.full(12, 0.3)}, "all 12 values equal 0.3"),
     "equal but for rounding": (
         {"value": 0.3 + 1e-15 * np.arange(12)},
-        "the 12 values lie between 0.3.* cannot be told apart in double precision",
+        "the 12 values lie between 0.3.* cannot be distinguished in double precision",
     ),
     "no weight": ({"weight": with_entry(np.ones(12), 4, 0.0)}, "weight = 0 of particle 4"),
     "radius below 0": ({"radius_um": with_entry(np.ones(12), 2, -1.0)}, "radius_um = -1"),

@@ -270,12 +270,12 @@ def test_cut_offs_are_met(name: str) -> None:
     assert value(found.model, found.steps[-1].state) == pytest.approx(wanted, rel=1.1e-6)
     before = value(found.model, found.steps[-2].state)
     assert abs(before / wanted - 1) > 1e-5
-    twin = marching._locate
+    locate = marching._locate
     try:
         marching._locate = lambda stepper, control, event, beyond: beyond
         found = run(text)
     finally:
-        marching._locate = twin
+        marching._locate = locate
     # The negative control: not located, it is overshot.
     assert value(found.model, found.steps[-1].state) != pytest.approx(wanted, rel=1e-4)
 

@@ -74,7 +74,7 @@ def test_discs_are_neither_crystalline_nor_layered_beyond_the_wall_effect():
     centres = packing.centres_um[: packing.whole]
     box = Box(packing.box_um, np.array([False, True]))
     assert hexatic_order(box, centres) < 0.35
-    # Twin: the triangular lattice is what the measure is for.
+    # Negative control: the triangular lattice has the order that this number detects.
     rows, columns = np.meshgrid(np.arange(12), np.arange(24))
     lattice = np.stack([columns * np.sqrt(0.75), rows + 0.5 * (columns % 2)], axis=-1)
     extent = np.array([24 * np.sqrt(0.75), 12.0])
@@ -111,7 +111,7 @@ def spread_of_density(seeds):
 
 def test_particles_fill_the_slab_evenly(monkeypatch):
     assert spread_of_density(range(16)) < 0.04
-    # Twin: parting the overlaps of random points alone leaves their crowds and holes.
+    # Negative control: separating overlaps of random points leaves their crowds and holes.
     monkeypatch.setattr("heterode.geometry.packing.EVENING_STEPS", 0)
     assert spread_of_density(range(16)) > 0.04
 

@@ -88,7 +88,7 @@ def test_fractions_follow_from_the_composition():
     assert thin.carbon_binder.electrolyte_fraction == pytest.approx(0.857, abs=5e-4)
     assert thick.geometry.active_fraction == pytest.approx(0.356, abs=5e-4)
     assert thick.carbon_binder.electrolyte_fraction == pytest.approx(0.909, abs=5e-4)
-    # Twin: the numbers of one thickness do not pass for the other.
+    # Negative control: the numbers of one thickness do not pass for the other.
     assert abs(thin.geometry.active_fraction - thick.geometry.active_fraction) > 0.1
 
 

@@ -93,7 +93,7 @@ def test_layers_are_resistors_in_series(sigma: float, degree: int) -> None:
     density = marched(model).I / model.mesh.collector_area
     expected = -density * (contact(model) + UM / carbon_sigma(model) + UM / sigma)
     assert potential_at(model, 2.0) == pytest.approx(expected, rel=1e-7)
-    # Twin: with the layers in parallel, or without the particle, it would be another potential.
+    # Negative controls: layers in parallel, or no particle, would give another potential.
     without = -density * (contact(model) + UM / carbon_sigma(model))
     assert abs(without / expected - 1) > 1e-4
 
@@ -161,7 +161,7 @@ def test_particles_that_hardly_conduct_change_nothing() -> None:
     # The carbon binder conducts a million times better and costs some 0.1 V.
     assert abs(V_poor - V) < 1e-6
     assert np.abs(x_poor - x).max() < 1e-6
-    # Twin: particles that conduct do.
+    # Negative control: particles that conduct do.
     _, V_good, _ = charged(*conductivity(1e3))
     assert abs(V_good - V) > 1e-4
 

@@ -18,7 +18,7 @@ from helpers.marched import PENALTY
 from helpers.orders_in_time import DURATION, fixed_steps, settled, small_cell
 from heterode.protocol import CurrentTable
 from heterode.solver.time.bdf import differentiation
-from heterode.solver.time.conservation import Balances
+from heterode.solver.time.conservation import Conservation
 from heterode.solver.time.march import march
 from heterode.solver.time.terminal import ConstantCurrent, PrescribedCharge
 
@@ -63,7 +63,7 @@ class Followed:
         self.model = cell("five_discs_2d", (steps, *overrides), PENALTY)
         start = replace(self.model.start(), time=begin)
         stepper = self.model.stepper(start)
-        self.balances = Balances(self.model.system, start)
+        self.balances = Conservation(self.model.system, start)
         self.states, stored = [start], [self.stored(start)]
         self.ended = ""
         for marched in march(stepper, self.model.parameters.protocol.steps, self.model.pace):
@@ -178,9 +178,9 @@ def test_constant_steps_pass_what_they_prescribe(monkeypatch: pytest.MonkeyPatch
     listed = ", ".join(f'"{text}"' for text in texts)
     model = cell("five_discs_2d", (f"protocol.steps=[{listed}]",), PENALTY)
 
-    def balances_of_a_run() -> Balances:
+    def balances_of_a_run() -> Conservation:
         start = model.start()
-        stepper, balances = model.stepper(start), Balances(model.system, start)
+        stepper, balances = model.stepper(start), Conservation(model.system, start)
         for marched in march(stepper, model.parameters.protocol.steps, model.pace):
             balances.update(marched.state, marched.prescribed)
         return balances
@@ -199,7 +199,7 @@ def test_constant_steps_pass_what_they_prescribe(monkeypatch: pytest.MonkeyPatch
 def test_a_voltage_held_prescribes_nothing() -> None:
     model = cell("five_discs_2d", ('protocol.steps=["hold at 3.9 V for 1 min"]',), PENALTY)
     start = model.start()
-    stepper, balances = model.stepper(start), Balances(model.system, start)
+    stepper, balances = model.stepper(start), Conservation(model.system, start)
     for marched in march(stepper, model.parameters.protocol.steps, model.pace):
         balances.update(marched.state, marched.prescribed)
         assert (marched.prescribed.charge, marched.prescribed.energy) == (None, None)

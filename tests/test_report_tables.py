@@ -139,11 +139,11 @@ BAD = {
     "constant": (ten(value=0 * X + 0.5), "all 40 values equal 0.5 in double precision"),
     "subnormal": (
         ten(value=5e-324 * (1 + np.arange(len(X)) % 3)),
-        "lie between 5e-324 and 1.5e-323: they cannot be told apart in double precision",
+        "lie between 5e-324 and 1.5e-323: they cannot be distinguished in double precision",
     ),
     "one digit apart": (
         ten(value=1.0 + 2.3e-16 * (np.arange(len(X)) % 3)),
-        "lie between 1.0 and 1.0000000000000004: they cannot be told apart in double precision",
+        "lie between 1.0 and 1.0000000000000004: they cannot be distinguished in double precision",
     ),
     "few": ({"x": X[:9], "y": Y[:9], "value": VALUE[:9]}, "9 particles, too few to cluster"),
     "too-small": (ten(x=X * 1e-6, y=Y * 1e-6), "not between 1 um and 10 cm"),

@@ -11,13 +11,13 @@ FRONTAL_DELAUNAY = 6
 
 
 class CurveMeshing(Protocol):
-    """How gmsh.model.geo is told to divide a curve."""
+    """The part of gmsh.model.geo.mesh that sets the division of curves."""
 
     def setTransfiniteCurve(self, tag: int, nPoints: int) -> object: ...
 
 
 class BuiltInKernel(Protocol):
-    """What is used of gmsh.model.geo, gmsh's own geometry kernel; tags number its entities."""
+    """The used part of gmsh.model.geo, gmsh's own geometry kernel, whose entities have tags."""
 
     mesh: CurveMeshing
 

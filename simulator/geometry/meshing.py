@@ -62,7 +62,7 @@ def build_mesh(packing: Packing, geometry: Geometry, name: str = "") -> MeshData
 def mesh_sizes(settings: MeshSettings) -> MeshSizes:
     """Return the sizes of [geometry.mesh] in micrometres.
 
-    gap_elements = n asks for 4 n edges along the length over which a gap doubles (outline.py).
+    gap_elements = n requests 4 n edges along the length over which a gap doubles (outline.py).
     """
     elements = settings.gap_elements
     return MeshSizes(

@@ -63,7 +63,7 @@ class MeshQuality:
         domains: particles, cbd, separator.
         particles: number of particles.
         points: number of mesh nodes, including those on curved edges.
-        unknowns: of the fields, where they are of first order.
+        unknowns: number of unknowns of all fields with first-order elements.
         area_error_max: largest relative error of a particle's area or volume; NaN if not known.
     """
 

@@ -216,8 +216,8 @@ def _warnings(of_pairs: Correlogram, variogram: VariogramFit, scale: Scale) -> l
         )
     if scale.p_value > 0.05:
         found.append(
-            f"L* cannot be told from that of randomly exchanged values (p = {scale.p_value:.2g},"
-            f" median {scale.null_quantiles_um[1]:.0f} um)."
+            "L* cannot be distinguished from that of randomly permuted values "
+            f"(p = {scale.p_value:.2g}, median {scale.null_quantiles_um[1]:.0f} um)."
         )
     if scale.null_above > 0.05:
         found.append(

@@ -50,7 +50,7 @@ def check_spread(where: str, value: Floats) -> None:
     if differ <= least:
         raise InputError(
             f"{where}: the {len(value)} values lie between {float(value.min())!r} and"
-            f" {float(value.max())!r}: they cannot be told apart in double precision (needed:"
+            f" {float(value.max())!r}: they cannot be distinguished in double precision (needed:"
             f" differences above {least:.3g}). Subtract what they have in common and multiply the"
             " rest, or use another time or column."
         )

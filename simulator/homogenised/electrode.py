@@ -155,7 +155,7 @@ def not_represented(p: Parameters) -> list[str]:
 
 
 def _salt_is_a_power(p: Parameters) -> bool:
-    """Whether the exchange current follows the salt as y^aa, which twin.py assumes."""
+    """Check that the exchange current depends on the salt as y^aa, which twin.py assumes."""
     law, ones = _exchange(p), np.ones_like(_FRACTIONS)
     aa = p.active_material.anodic_transfer
     return all(

@@ -61,7 +61,7 @@ def read_followed_run(folder: Path) -> FollowedRun:
             f"{results.history}: has {counted(len(history), 'row')}, so no time step to "
             f"follow (status: "
             f"{manifest['status']}; {manifest['reason'] or 'no reason known'}; at least 2). Wait "
-            "for the first step, or run it anew"
+            "for the first step, or run it again"
         )
     with content_of(results.manifest):
         parameters = _parameters(manifest, results)
@@ -83,8 +83,8 @@ def _parameters(manifest: dict[str, Any], results: ResultsFolder) -> Parameters:
     tables = copy.deepcopy(manifest.get("input") or {})
     if not {"geometry", "active_material", "penalty"} <= set(tables):
         raise InputError(
-            f"{results.manifest}: keeps no input, so there is no electrode to make a twin of "
-            "(needed: a run of heterode 0.1.0 or later). Run it anew"
+            f"{results.manifest}: keeps no input, so there is no electrode for a DFN "
+            "(needed: a run of heterode 0.1.0 or later). Run it again"
         )
     # The mesh exists already, so sizes need not be consistent, and no mesh file is read.
     tables["geometry"] |= {

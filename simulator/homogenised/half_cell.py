@@ -1,6 +1,6 @@
 """A half-cell DFN in PyBaMM, from the numbers and tables of a twin.json. Needs NumPy and PyBaMM.
 
-This file is written beside the twin.json of `heterode twin`, as twin.py, and knows nothing of
+`heterode twin` writes this file as twin.py beside its twin.json. It does not depend on
 heterode: `python3 twin.py` follows the current and prints a CSV table; `parameter_values(twin)`
 serves any other experiment.
 """
@@ -33,7 +33,7 @@ def parameter_values(twin: dict[str, Any]) -> Any:
     values = dict(twin["parameters"])
     tables = {name: table(entry) for name, entry in twin["functions"].items()}
 
-    def of_stoichiometry(name: str) -> Function:
+    def of_lithium_fraction(name: str) -> Function:
         return lambda sto, *rest: tables[name](sto)
 
     def of_concentration(name: str) -> Function:
@@ -46,7 +46,7 @@ def parameter_values(twin: dict[str, Any]) -> Any:
 
     for name, entry in twin["functions"].items():
         over_salt = entry["argument"].startswith("electrolyte")
-        values[name] = of_concentration(name) if over_salt else of_stoichiometry(name)
+        values[name] = of_concentration(name) if over_salt else of_lithium_fraction(name)
     values["Positive electrode exchange-current density [A.m-2]"] = exchange_current
     values["Current function [A]"] = current(twin["current"])
     return pybamm.ParameterValues(values)

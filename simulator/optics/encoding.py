@@ -1,4 +1,4 @@
-"""How a file says that its counts follow from light: ICC profile, gamma, transfer function.
+"""The relation of counts to light that a file names: ICC profile, gamma, transfer function.
 
 Counts are used as they are in the file, as shares of full scale. No curve is inverted, neither that
 of sRGB, which most PNG and JPEG files follow whether they say so or not, nor any other. Ratios and

@@ -121,7 +121,7 @@ def read_labels(path: Path | str, shape: tuple[int, int]) -> LabelImage:
     made = _label_image(image.path, pixels, (), notes)
     if np.array_equal(made.numbers, np.arange(1, len(made.numbers) + 1)):
         return made
-    note = "its numbers are not 1, 2, 3, ...: tables count its particles anew, as in _labels.tif"
+    note = "its numbers are not 1, 2, 3, ...: tables renumber its particles, as does _labels.tif"
     return replace(made, notes=(*made.notes, note))
 
 

@@ -37,11 +37,11 @@ class MeshSettings(Section):
 
     surface_size_factor: Factor = 0.35
     minimum_size: ElementSize = 0.15e-6
-    """Shortest edge that sizes ask for, m, however small a particle is."""
+    """Shortest edge length that is requested, m, however small a particle is."""
     maximum_size: ElementSize = 3e-6
     """Longest edge in the coating, m."""
     separator_size: ElementSize = 4e-6
-    """Edge in the separator, m."""
+    """Edge length in the separator, m."""
     gap_elements: Annotated[float, Physical(at_least=0, up_to=10, example="1")] = 1.0
     """Refinement at gaps: there are 4 times this many edges along sqrt(2 R g), the length over
     which a gap of width g between particles of radius R doubles. With 0, the refinement is only
@@ -98,7 +98,7 @@ class Geometry(Section):
     active_fraction: Annotated[
         float, Physical(at_least=0.001, up_to=PACKING_LIMIT, example="0.465")
     ]
-    """Share of the coating that is active material; [composition] gives it where it is left out."""
+    """Volume fraction of active material in the coating; if left out, [composition] gives it."""
     minimum_gap: Gap = 0.1e-6
     walls: Literal["inside", "cut"] = "inside"
     particle_size: ParticleSize
@@ -116,7 +116,7 @@ class Geometry(Section):
                 raise MistakeError(
                     "does not exist" if missing else f"cannot be read ({error.strerror})",
                     allowed="a .msh file made by 'heterode mesh'",
-                    remedy="Correct the path, or remove the key to pack and mesh anew.",
+                    remedy="Correct the path, or remove the key to make a packing and a mesh.",
                 ) from None
         return Path(value) if isinstance(value, str) else value
 

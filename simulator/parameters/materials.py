@@ -113,18 +113,18 @@ class ActiveMaterial(Section):
     diffusivity_activation_energy: ActivationEnergy = 0.0
     """Activation energy of a number or table, J/mol; the named functions have their own."""
     exchange_current: Annotated[str, named(EXCHANGE_CURRENTS, "exchange current")] = "power_law"
-    """The name of a law of heterode.materials.exchange_currents."""
+    """Name of a law in heterode.materials.exchange_currents."""
     exchange_current_table: ExchangeTable | None = None
     exchange_current_prefactor: ExchangeDensity | None = None
     """i0 of an empty particle at the reference concentration, A m^-2."""
     rate_constant: RateConstant | None = None
     """Value of both constants below, m/s."""
     rate_constant_cathodic: RateConstant | None
-    """k_c of equation (13), m/s."""
+    """Rate constant k_c of equation (13), m/s."""
     rate_constant_anodic: RateConstant | None
-    """None only where the law needs no rate constant and leaves them out."""
+    """Rate constant k_a of equation (13), m/s; both are None only if the law needs none."""
     rate_constant_activation_energy: ActivationEnergy = 0.0
-    """Activation energy of the exchange current, whichever its law."""
+    """Activation energy of the exchange current, J/mol, for every law."""
     double_layer_capacitance: Capacitance = 0.0
     """Capacitance of the particles' reacting surface, F m^-2; 0 leaves the double layer out."""
     # All sources of rate constants in the project's table use 0.5 and 0.5, except O'Regan's.
@@ -345,8 +345,8 @@ class Collector(Section):
     else (1e-6 ohm m^2: 10 uV at 10 A/m^2); it makes the prescribed current a boundary term."""
 
     connection: Literal["equipotential", "uniform_flux"] = "equipotential"
-    """One potential along the collector behind the contact resistance, or the applied current
-    spread evenly over its contact with the carbon."""
+    """Either one potential along the collector behind the contact resistance, or the applied
+    current distributed evenly over its contact with the carbon."""
     contact_resistance: Annotated[
         float,
         Physical("ohm*m^2", shown="ohm*cm^2", at_least=1e-8, up_to=1e3, example="0.01 ohm cm^2"),

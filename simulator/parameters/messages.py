@@ -53,7 +53,7 @@ def first_line(
         data: the tables of the file after overrides, for the values.
         changed: keys that `--set` gave.
         root: the schema of the file.
-        how: what gave them in its place.
+        how: name of the source of these keys in messages, usually "--set".
     """
     found = sorted(error.errors(include_url=False), key=lambda e: _RANK.get(e["type"], 1))
     # A file can have a million mistakes.

@@ -92,13 +92,13 @@ class Parameters(Section):
 
     @classmethod
     def load(cls, path: str | Path) -> Parameters:
-        """The parameters of an input file.
+        """Read the parameters of an input file.
 
         Args:
-            path: the TOML file. Files that it names are looked for beside it.
+            path: the TOML file. Files that it names are relative to its folder.
 
         Raises:
-            InputError: one line that names file, key, value, what is allowed and the remedy.
+            InputError: the error gives file, key, value, allowed values and remedy in one line.
         """
         from heterode.parameters.loading import load_parameters
 
@@ -108,12 +108,13 @@ class Parameters(Section):
     def from_dict(
         cls, tables: Mapping[str, Any], *, source: str | Path = "parameters"
     ) -> Parameters:
-        """The parameters of tables as an input file would hold them.
+        """Make parameters from tables like those of an input file.
 
         Args:
-            tables: a dict a section. A value is a text with its unit ("46 um"), a plain number in
-                SI, or a pint quantity of any registry. Paths are looked for in the working folder.
-            source: what messages name in the place of a file.
+            tables: a dict for each section. A value is a text with its unit ("46 um"), a plain
+                number in SI, or a pint quantity of any registry. Paths are relative to the working
+                folder.
+            source: name that messages use instead of a file.
 
         Raises:
             InputError: as in `load`.
@@ -123,16 +124,16 @@ class Parameters(Section):
         return parameters_of(tables, source)
 
     def with_values(self, values: Mapping[str, Any]) -> Parameters:
-        """These parameters with other values of some keys.
+        """Return these parameters with other values of some keys.
 
-        What a new value leaves without effect is left out with it, as after `--set` of the command
-        line: `{"penalty.distribution": "none"}` is enough. So is the title, where the values change
-        what is run.
+        Keys that a new value leaves without effect are left out, as after `--set` on the command
+        line, so `{"penalty.distribution": "none"}` is enough. The title is left out too if the
+        values change what is run.
 
         Args:
-            values: by dotted key, such as "geometry.particles" or "protocol.steps". A value is a
-                text with its unit ("46 um"), a plain number in SI, or a pint quantity of any
-                registry; None takes the key out.
+            values: values by dotted key, such as "geometry.particles" or "protocol.steps". A value
+                is a text with its unit ("46 um"), a plain number in SI, or a pint quantity of any
+                registry; None removes the key.
 
         Raises:
             InputError: as in `load`.
@@ -142,14 +143,14 @@ class Parameters(Section):
         return with_values(self, values)
 
     def toml(self) -> str:
-        """An input file of these parameters, as text: `load` reads it back to equal ones.
+        """Return the text of an input file from which `load` reads equal parameters.
 
         Values are as they were given, with their units; paths are absolute.
         """
         return toml_text(self._given)
 
     def __eq__(self, other: object) -> bool:
-        # Where they were read from is no part of them.
+        # The file from which they were read is not a part of them.
         return isinstance(other, Parameters) and self.__dict__ == other.__dict__
 
     def __repr__(self) -> str:

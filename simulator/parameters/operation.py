@@ -218,10 +218,10 @@ class Solver(Section):
     newton_iterations: Annotated[int, Field(ge=2, le=200)] = 20
     """Iterations after which Newton's method gives up, and the time step is shortened."""
     initial_step: Duration | None = None
-    """First time step of a protocol step, s; None: 1e-4 of the time a full charge at its rate
-    takes, and 1 s at most."""
+    """First time step of a protocol step, s. With None it is 1e-4 of the duration of a full charge
+    at its rate, but at most 1 s."""
     minimum_step: Duration = 1e-3
-    """Shortest time step, s: a run ends where even this one cannot be solved."""
+    """Shortest time step, s; a run ends if even this one cannot be solved."""
     maximum_step_fraction: Annotated[float, Physical(at_least=1e-5, up_to=1, example="0.0125")] = (
         1.0 / 80.0
     )
@@ -231,7 +231,7 @@ class Solver(Section):
     krylov_tolerance: Tolerance = 3e-3
     """Relative tolerance of each linear solve; the nonlinear equations have their own."""
     direct_limit: Annotated[int, Field(ge=0)] = 60_000
-    """`auto` solves directly up to this many degrees of freedom in 2D; see `preset`."""
+    """Degrees of freedom up to which `auto` solves directly in 2D; see `preset`."""
 
     def preset(self, dofs: int, dimension: int) -> Preset:
         """Return the linear solver of a run of this size, by `linear_solver` and `direct_limit`."""
@@ -246,19 +246,19 @@ class Output(Section):
     are kept."""
 
     directory: Path | None = None
-    """The results folder where the command line names none; None: the command chooses."""
+    """Results folder if the command line names none; with None the command chooses one."""
     fields_every: Annotated[int, Field(ge=1)] = 1
-    """Every how many time steps fields/ is written to; ends of protocol steps and voltage stops are
-    written all the same."""
+    """Number of time steps between two samples of fields/; ends of protocol steps and voltage stops
+    are always written."""
     particles_every: Annotated[int, Field(ge=1)] = 1
-    """The same for particles.h5."""
+    """Number of time steps between two samples of particles.h5, in the same way."""
     checkpoint_every: Annotated[
         float, Physical("s", shown="min", at_least=0, up_to=1e5, example="10 min")
     ] = 600.0
     """Wall-clock time between checkpoints, s; with 0, only those at signals and at the ends of
     protocol steps remain."""
     report: bool = True
-    """Whether the end of a run draws its figures and writes its page."""
+    """Whether figures are drawn and the page is written at the end of a run."""
 
     @field_validator("directory", mode="before")
     @classmethod

@@ -63,7 +63,7 @@ class TableSize(Section):
     distribution: Literal["table"]
     file: Path
     weighting: Literal["number", "volume"] = "number"
-    """Whether a weight counts particles, or their volume as spheres."""
+    """Whether a weight counts particles or their volume as spheres."""
 
     @field_validator("file", mode="before")
     @classmethod

@@ -174,6 +174,7 @@ class ButlerVolmer(CurrentFormula):
         return phi_s + V - phi_l - with_slope(self.curve.potential_and_slope)(s)
 
     def current(self, s: Any, y: Any, phi_l: Any, phi_s: Any, V: Any) -> Any:
+        """Return pen i0 (exp(aa F eta / RT) - exp(-ac F eta / RT)), A m^-2."""
         f = FARADAY / (GAS_CONSTANT * self.temperature)
         eta = self.overpotential(s, phi_l, phi_s, V)
         forward = limited_exponential(self.anodic * f * eta)
@@ -181,6 +182,7 @@ class ButlerVolmer(CurrentFormula):
         return self.exchange(s, y) * (self.penalty * (forward - backward))
 
     def exponent(self, s: Floats, y: Floats, phi_l: Floats, phi_s: Floats, V: float) -> float:
+        """Return max(aa, ac) F |eta| / RT at the worst point."""
         f = FARADAY / (GAS_CONSTANT * self.temperature)
         eta = self.overpotential(s, phi_l, phi_s, V)
         return float(np.max(np.abs(eta), initial=0.0)) * f * max(self.anodic, self.cathodic)
@@ -199,6 +201,7 @@ class DoubleLayer(CurrentFormula):
     scalars = ("V",)
 
     def current(self, phi_l: Any, phi_s: Any, V: Any) -> Any:
+        """Return C_dl (phi_s + V - phi_l)."""
         return self.capacitance * (phi_s + V - phi_l)
 
 
@@ -220,6 +223,7 @@ class LithiumMetal(CurrentFormula):
     fields: tuple[str, ...] = ("y", "phi_l")
 
     def current(self, y: Any, phi_l: Any) -> Any:
+        """Return i0 (exp((1 - a) F phi_l / RT) - exp(-a F phi_l / RT)), A m^-2."""
         f = FARADAY / (GAS_CONSTANT * self.temperature)
         i0 = self.exchange_scale * smooth_power(y, self.order)
         deposit = limited_exponential((1 - self.symmetry) * f * phi_l)
@@ -227,6 +231,7 @@ class LithiumMetal(CurrentFormula):
         return i0 * (deposit - dissolve)
 
     def exponent(self, y: Floats, phi_l: Floats) -> float:
+        """Return F |phi_l| / RT at the worst point, a bound of both arguments."""
         f = FARADAY / (GAS_CONSTANT * self.temperature)
         return float(np.max(np.abs(phi_l), initial=0.0)) * f
 
@@ -249,9 +254,11 @@ class Contact(CurrentFormula):
 
     @property
     def fields(self) -> tuple[str, ...]:
+        """The field whose current leaves."""
         return (self.field,)
 
     def current(self, **potential: Any) -> Any:
+        """Return the potential over the resistance, A m^-2."""
         return potential[self.field] * (1 / self.resistance)
 
 
@@ -268,4 +275,5 @@ class UniformCollector(CurrentFormula):
     scalars = ("I",)
 
     def current(self, phi_s: Any, I: Any) -> Any:
+        """Return -I over the contact's area, A m^-2, whatever phi_s."""
         return -I / self.area

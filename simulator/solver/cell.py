@@ -17,7 +17,7 @@ from heterode.solver.discretisation.electrode_mesh import ElectrodeMesh
 from heterode.solver.discretisation.grids import FieldViewer
 from heterode.solver.model import CellModel
 from heterode.solver.snapshot import Snapshots
-from heterode.solver.time.conservation import Balances
+from heterode.solver.time.conservation import Conservation
 from heterode.solver.time.stepper import Stepper
 
 
@@ -27,7 +27,7 @@ class Cell:
 
     model: CellModel
     stepper: Stepper
-    balances: Balances
+    balances: Conservation
     viewer: FieldViewer
     snapshots: Snapshots
 
@@ -51,7 +51,7 @@ def build_cell(
     _BUILT.append(True)
     model = CellModel(mesh, parameters, penalty, table=table)
     start = model.start()
-    balances = Balances(model.system, start)
+    balances = Conservation(model.system, start)
     stepper = model.stepper(start, abandon)
     snapshots = Snapshots(model, stepper, balances)
     return Cell(model, stepper, balances, model.viewer(), snapshots)

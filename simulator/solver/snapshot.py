@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from heterode.solver.model import CellModel
-from heterode.solver.time.conservation import Balances
+from heterode.solver.time.conservation import Conservation
 from heterode.solver.time.march import BEGINNING, Position
 from heterode.solver.time.newton import Linearised
 from heterode.solver.time.stepper import Memory, State, Stepper
@@ -56,7 +56,7 @@ class Snapshots:
         balances: its conservation balances.
     """
 
-    def __init__(self, model: CellModel, stepper: Stepper, balances: Balances) -> None:
+    def __init__(self, model: CellModel, stepper: Stepper, balances: Conservation) -> None:
         self._model, self._stepper, self._balances = model, stepper, balances
         self._order = model.order()
         self.note(BEGINNING)

@@ -57,7 +57,7 @@ def _bad_element(domain: str, what: str, value: float, least: float, unit: str) 
         "mesh_quality",
         f"the worst element of the mesh ({domain}) has the {what} {value:.3g} {unit}".rstrip()
         + f", below {least:g} {unit}".rstrip()
-        + ": fields near it are less accurate. Mesh anew, or with another size "
+        + ": fields near it are less accurate. Mesh it again, or with another size "
         "(geometry.mesh_file, geometry.mesh)",
         value=value,
         unit=unit,

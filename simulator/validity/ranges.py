@@ -49,7 +49,7 @@ class ValidRange:
 
     @property
     def field(self) -> str:
-        """Where to find the quantity in fields/, for the warning's place."""
+        """Name of the quantity in fields/, for the warning's place."""
         row, _ = CELL.watched(self.quantity)
         return row.domain if row.written is None else f"{row.domain}.{row.written.name}"
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from helpers.cells import cell, run
 from heterode.solver.equations.system import CellSystem
-from heterode.solver.time.conservation import Balances
+from heterode.solver.time.conservation import Conservation
 from heterode.solver.time.stepper import State
 
 Spoil = Callable[[CellSystem], None]
@@ -23,7 +23,7 @@ def balances(
         spoil(model.system)
     grown: list[tuple[float, dict[str, float]]] = []
 
-    def observe(state: State, so_far: Balances) -> None:
+    def observe(state: State, so_far: Conservation) -> None:
         grown.append((state.time, so_far.as_dict()))
 
     return run(model, observe)[1].as_dict(), grown

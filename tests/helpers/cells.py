@@ -13,7 +13,7 @@ from heterode.particles.table import ParticleTable
 from heterode.results.sample import Sample
 from heterode.solver.discretisation.electrode_mesh import distribute
 from heterode.solver.model import CellModel
-from heterode.solver.time.conservation import Balances
+from heterode.solver.time.conservation import Conservation
 from heterode.solver.time.march import march
 from heterode.solver.time.stepper import State
 
@@ -55,15 +55,15 @@ def cell(
 
 
 def run(
-    model: CellModel, observe: Callable[[State, Balances], None] = lambda state, balances: None
-) -> tuple[list[Sample], Balances]:
+    model: CellModel, observe: Callable[[State, Conservation], None] = lambda state, balances: None
+) -> tuple[list[Sample], Conservation]:
     """March the cell's protocol; a sample per accepted step, the initial state first.
 
     `observe` sees every accepted state with the balances up to it.
     """
     start = model.start()
     stepper = model.stepper(start)
-    balances = Balances(model.system, start)
+    balances = Conservation(model.system, start)
     samples = [model.sample(start, step=0, accepted=0)]
     for marched in march(stepper, model.parameters.protocol.steps, model.pace):
         balances.update(marched.state, marched.prescribed)

@@ -35,7 +35,7 @@ class _Walk:
     """The state of the cell during the protocol, as far as it is known.
 
     Attributes:
-        parameters: of the run.
+        parameters: parameters of the run.
         one_C: current density of 1C, A m^-2.
         width: lithium fraction that a full charge extracts.
         fraction: mean lithium fraction.

@@ -62,8 +62,9 @@ class BorderedSolver:
         Args:
             fluxes: fluxes of that residual.
             alpha: d(du/dt)/du, s^-1.
-            in_part: renew what is cheap and changes fast (storage, surface terms, the solid's
-                preconditioner), and keep the electrolyte's volume terms and the multigrids.
+            in_part: whether to renew only cheap parts that change fast (storage, surface terms, the
+                solid's preconditioner), and to keep the electrolyte's volume terms and the
+                multigrids.
 
         Raises:
             LinearSolveError: the matrix is singular.

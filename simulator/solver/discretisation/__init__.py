@@ -1,1 +1,1 @@
-"""From a mesh to vectors: partition, spaces, numbering, compiled forms, matrices, averages."""
+"""The discretisation: partition, spaces, numbering, compiled forms, matrices and averages."""

@@ -30,6 +30,8 @@ class Spaces:
 
     @classmethod
     def on(cls, mesh: ElectrodeMesh, degree: int, table: Table = CELL) -> Spaces:
+        """Make the spaces of a table's fields on a mesh. Collective."""
+
         def lagrange(part: Submesh) -> FieldOnSubmesh:
             return FieldOnSubmesh(fem.functionspace(part.mesh, ("Lagrange", degree)), part)
 
@@ -42,6 +44,7 @@ class Spaces:
 
     @property
     def quadrature_degree(self) -> int:
+        """Degree of polynomials that the volume terms integrate exactly."""
         # UFL would choose a needlessly high degree for the curved geometry.
         return 2 * self.degree
 

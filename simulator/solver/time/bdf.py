@@ -41,6 +41,7 @@ class Differentiation:
 
     @property
     def order(self) -> int:
+        """Order of the scheme, 1 or 2, which is the number of past values."""
         return len(self.weights)
 
     def past(self, values: Sequence[Floats] | Sequence[float]) -> Floats:

@@ -10,7 +10,7 @@ from heterode.solver.time.stepper import State
 from heterode.solver.time.terminal import Prescription
 
 
-class Balances:
+class Conservation:
     """Largest relative errors of a run so far.
 
     charge   |sum of the interface currents - I| / |I|, including the double layer's current
@@ -124,7 +124,7 @@ class Prescribed:
         self._energy = 0.0
 
     def update(self, state: State, stored: float, prescription: Prescription) -> None:
-        """Take a time step into account; see `Balances.update`."""
+        """Take a time step into account; see `Conservation.update`."""
         now, before = _amounts(state, stored), self._before
         self._before = now
         if before is None:

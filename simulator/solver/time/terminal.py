@@ -84,6 +84,7 @@ class PrescribedCharge:
         raise TypeError("a current that changes in time is prescribed over a time step alone")
 
     def over(self, scheme: Differentiation, times: Sequence[float]) -> ConstantCurrent:
+        """Return the current at the end of a time step that makes its charge exact."""
         return ConstantCurrent(scheme.slope(self.passed, times))
 
 
