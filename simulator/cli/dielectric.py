@@ -103,7 +103,7 @@ def _dielectric(options: argparse.Namespace, comm: Any) -> int:
         from heterode.results.written import writing
 
         with writing(
-            outputs_of(options.tables, options.out, lithium=options.lithium is not None),
+            outputs_of(options.tables, options.out, with_colours=options.lithium is not None),
             inputs=[*options.tables, Path(options.lamp), Path(options.camera)],
             overwrite=options.overwrite,
             option="--out",

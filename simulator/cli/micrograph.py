@@ -87,7 +87,7 @@ def _micrograph(options: argparse.Namespace, comm: Any) -> int:
             plane=None if options.section is None else parse_plane(options.section),
             pixel_um=options.pixel,
             size=options.size,
-            lithium=options.lithium,
+            lithium_fraction=options.lithium,
             overlap=options.overlap,
             defocus_um=options.defocus or 0.0,
             bits=options.bits,

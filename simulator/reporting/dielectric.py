@@ -181,20 +181,20 @@ _FILES = ("optical_constants.csv", "summary.json", "dielectric.png", "optical_co
 _COLOURS = ("colours.csv", "calibration.csv", "colours.png")
 
 
-def outputs_of(paths: Sequence[Path], out: Path, *, lithium: bool) -> list[Path]:
+def outputs_of(paths: Sequence[Path], out: Path, *, with_colours: bool) -> list[Path]:
     """Return the files that `report` writes."""
     # `report` refuses two tables of the same name.
     names = dict.fromkeys(path.stem for path in paths)
     folders = [out] if len(names) == 1 else [out / name for name in names]
     written = [folder / name for folder in folders for name in _FILES]
-    return [*written, *(out / name for name in _COLOURS)] if lithium else written
+    return [*written, *(out / name for name in _COLOURS)] if with_colours else written
 
 
 def report(
     paths: Sequence[Path],
     settings: Settings,
     out: Path,
-    lithium: Sequence[float] | None = None,
+    lithium_fractions: Sequence[float] | None = None,
 ) -> list[str]:
     """Write everything about one table, or about several lithium fractions of a material.
 
@@ -203,7 +203,7 @@ def report(
         settings: the settings for all of them.
         out: the folder, which is created if it is missing; each of several tables has its own
             folder in it.
-        lithium: one lithium fraction for each table.
+        lithium_fractions: one lithium fraction for each table.
 
     Returns:
         lines that summarise the result.
@@ -211,19 +211,22 @@ def report(
     Raises:
         InputError: a file is not such a table, or the lithium fractions do not match the tables.
     """
-    if lithium is not None and (len(lithium) != len(paths) or len(set(lithium)) != len(lithium)):
+    if lithium_fractions is not None and (
+        len(lithium_fractions) != len(paths)
+        or len(set(lithium_fractions)) != len(lithium_fractions)
+    ):
         raise InputError(
-            f"--lithium gives {counted(len(lithium), 'lithium fraction')} for "
+            f"--lithium gives {counted(len(lithium_fractions), 'lithium fraction')} for "
             f"{counted(len(paths), 'table')}: one each is"
             " needed, all different"
         )
-    if lithium is not None and not all(0.0 <= x <= 1.0 for x in lithium):
-        raise InputError(f"--lithium {max(lithium, key=abs):g} is outside [0, 1]")
+    if lithium_fractions is not None and not all(0.0 <= x <= 1.0 for x in lithium_fractions):
+        raise InputError(f"--lithium {max(lithium_fractions, key=abs):g} is outside [0, 1]")
     materials = [material(path, settings) for path in paths]
     names = [item.name for item in materials]
     if len(set(names)) < len(names):
         raise InputError("two tables have the same name. Rename one: each gets its own folder")
-    if lithium is not None:
+    if lithium_fractions is not None:
         dull = [item.name for item in materials if item.brightness is None]
         if dull:
             raise InputError(f"{dull[0]}: colours need eps2 over all of 1.59 to 3.26 eV")
@@ -231,9 +234,9 @@ def report(
     for item in materials:
         _write(out if len(materials) == 1 else out / item.name, item, settings)
         lines += _lines(item)
-    if lithium is not None:
+    if lithium_fractions is not None:
         colours = np.array([item.brightness for item in materials])
-        lines += _write_colours(out, np.array(lithium), colours)
+        lines += _write_colours(out, np.array(lithium_fractions), colours)
     return lines
 
 
@@ -295,13 +298,17 @@ def _lines(item: Material) -> list[str]:
     return lines
 
 
-def _write_colours(out: Path, lithium: Floats, colours: Floats) -> list[str]:
+def _write_colours(out: Path, lithium_fractions: Floats, colours: Floats) -> list[str]:
     """Write the brightness over lithium, and its ratio to that of the state richest in lithium."""
-    order = np.argsort(lithium)
-    lithium, colours = lithium[order], colours[order]
-    columns: Columns = {"lithium_fraction": lithium}
+    order = np.argsort(lithium_fractions)
+    lithium_fractions, colours = lithium_fractions[order], colours[order]
+    columns: Columns = {"lithium_fraction": lithium_fractions}
     columns |= {channel: colours[:, index] for index, channel in enumerate(CHANNELS)}
     write_output(out / "colours.csv", write_csv(columns))
-    write_output(out / "calibration.csv", calibration_table(lithium, colours / colours[-1]))
-    save_figure(colours_figure([float(x) for x in lithium], colours), out / "colours.png")
-    return [f"colours at {counted(len(lithium), 'lithium fraction')}: {out / 'colours.csv'}"]
+    write_output(
+        out / "calibration.csv", calibration_table(lithium_fractions, colours / colours[-1])
+    )
+    save_figure(colours_figure([float(x) for x in lithium_fractions], colours), out / "colours.png")
+    return [
+        f"colours at {counted(len(lithium_fractions), 'lithium fraction')}: {out / 'colours.csv'}"
+    ]

@@ -1,7 +1,7 @@
 """A mesh from a segmented image or a stack of them, with a table of how each particle came out.
 
 <mesh>.csv    particle, label (its number in the image), place, radius, area or volume in the image
-and in the mesh, and the distance of its outline from that of the pixels
+              and in the mesh, and the distance of its outline from that of the pixels
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ class PictureSettings:
         plane: plane of a 3D run; None for the middle across y.
         pixel_um: edge of a pixel, um.
         size: edge of a random field, pixels.
-        lithium: mean lithium fraction of a random field, whose particles vary by 0.05 over 15 um.
+        lithium_fraction: mean of a random field, whose particles vary by 0.05 over 15 um.
         overlap: overlap of neighbours in a random field, as a share of the median radius.
         defocus_um: largest sigma of the particles' own blur, um.
         bits, blur_px, noise, fall_off: see `Camera`.
@@ -64,7 +64,7 @@ class PictureSettings:
     plane: Plane | None
     pixel_um: float
     size: int
-    lithium: float
+    lithium_fraction: float
     overlap: float
     defocus_um: float
     bits: int
@@ -165,8 +165,8 @@ def scene_of_results(
     if np.ptp(table.z_um) == 0.0:
         if plane is not None:
             raise InputError(f"{folder}: a 2D run is a section already. Leave --section out")
-        lithium = series.lithium_fraction[sample]
-        return disc_scene(table.x_um, table.y_um, table.radius_um, lithium, colours)
+        lithium_fraction = series.lithium_fraction[sample]
+        return disc_scene(table.x_um, table.y_um, table.radius_um, lithium_fraction, colours)
     fields = read_fields(folder, "particles")
     points = fields.grid.points_um
     window = np.column_stack([points.min(axis=0), points.max(axis=0)])
@@ -188,7 +188,9 @@ def _random(
     x, y, radius = random_positions(camera.size_um, placing, overlap=settings.overlap)
     marks = correlated_marks(x, y, marking, length_um=_CORRELATION_UM)
     fraction = np.clip(
-        settings.lithium + _SPREAD * marks, float(colours.lithium[0]), float(colours.lithium[-1])
+        settings.lithium_fraction + _SPREAD * marks,
+        float(colours.lithium[0]),
+        float(colours.lithium[-1]),
     )
     return Scene(x, y, radius, colours.of(fraction), fraction, np.zeros(x.size))
 

@@ -89,20 +89,20 @@ def constants_figure(spectra: Mapping[str, Spectrum], medium: float) -> Figure:
     return figure
 
 
-def colours_figure(lithium: Sequence[float], brightness: Floats) -> Figure:
+def colours_figure(lithium_fractions: Sequence[float], brightness: Floats) -> Figure:
     """Draw the red, green and blue brightness of a smooth surface over the lithium fraction.
 
     Args:
-        lithium: (K,) lithium fractions.
+        lithium_fractions: (K,) lithium fractions.
         brightness: (K, 3), with 1 for a perfect mirror.
     """
     with style.style():
         figure = style.new_figure(0.5 * style.DOUBLE_COLUMN_IN, 2.6)
         axes = figure.subplots()
-        order = np.argsort(lithium)
+        order = np.argsort(lithium_fractions)
         for index, (channel, look) in enumerate(CHANNEL_LOOKS.items()):
             axes.plot(
-                np.asarray(lithium)[order],
+                np.asarray(lithium_fractions)[order],
                 brightness[order, index],
                 **look,
                 marker="o",
