@@ -15,7 +15,8 @@ import numpy as np
 from heterode.geometry.meshing import build_mesh
 from heterode.geometry.packing import pack
 from heterode.geometry.quality import mesh_quality
-from heterode.parameters.geometry import Geometry, LognormalSize, MeshSettings
+from heterode.parameters.geometry import Geometry, MeshSettings
+from heterode.parameters.sizes import LognormalSize
 
 CASES = (
     "100:0.40:inside",

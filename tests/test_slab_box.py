@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from heterode.base.errors import InputError
-from heterode.homogenised.electrode import measure
+from heterode.homogenised.electrode import meshed_electrode
 from heterode.particles.table import ParticleTable
 from heterode.results.fields import FieldWriter
 from heterode.results.sample import FieldGrid
@@ -48,7 +48,7 @@ def test_all_read_the_same_bounds(tmp_path: Path, dimension: int) -> None:
     assert (box.coating_um, box.separator_um) == (50.0, 20.0)
     assert box.sides_um.tolist() == [30.0] * (dimension - 1)
     assert box.coating[:, 1].tolist() == ([50.0, 30.0] if dimension == 2 else [30.0, 30.0, 50.0])
-    found = measure(tmp_path, particles(), dimension, "none")
+    found = meshed_electrode(tmp_path, particles(), dimension, "none")
     assert found.coating == pytest.approx(50e-6, rel=1e-12)
     assert found.separator == pytest.approx(20e-6, rel=1e-12)
     assert found.area == pytest.approx(30e-6 ** (dimension - 1), rel=1e-12)
