@@ -1,9 +1,11 @@
 """Whole runs: prepared for a loop, or carried through to their end.
 
-with prepare(parameters, observers=[Recorder("results/mine"), Progress()]) as cell:
-    for step in cell:
-        if step.sample.lithium_fraction_sd > 0.1:
-            break
+A loop over a prepared run may be left at any step:
+
+    with prepare(parameters, observers=[Recorder("results/mine"), Progress()]) as cell:
+        for step in cell:
+            if step.sample.lithium_fraction_sd > 0.1:
+                break
 """
 
 from __future__ import annotations
