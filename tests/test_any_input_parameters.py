@@ -189,7 +189,7 @@ def test_nearly_one_size(tmp_path: Path) -> None:
 
 
 def test_the_watch_sees_what_hangs(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("any_input.CPU_S", 0.05)
+    monkeypatch.setattr("helpers.any_input.CPU_S", 0.05)
 
     def hang() -> None:
         with ends_soon():

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from helpers.geometry_cases import REFERENCE_MESHES
+from helpers.paths import FIVE_DISCS, MESHES
 from heterode.base.errors import InputError
 from heterode.geometry import tags
 from heterode.geometry.mesh_data import MeshData
@@ -14,8 +14,8 @@ from heterode.geometry.msh import msh_bytes, read_msh
 from heterode.geometry.orientation import folded_facets, oriented
 from heterode.geometry.simplex import EDGES, node_count
 
-FIVE = REFERENCE_MESHES / "five_discs_2d.msh"
-SPHERES = REFERENCE_MESHES / "spheres_3d.msh"
+FIVE = FIVE_DISCS
+SPHERES = MESHES / "spheres_3d.msh"
 
 
 def mirrored(cells: np.ndarray, dimension: int) -> np.ndarray:
