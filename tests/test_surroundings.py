@@ -9,6 +9,7 @@ import sys
 
 import pytest
 
+from helpers.commands import environment
 from helpers.paths import ROOT
 from helpers.surroundings import settle, settle_environment
 
@@ -62,3 +63,10 @@ def test_here_they_are_settled() -> None:
     settle_environment(environment)
     assert environment == dict(os.environ)
     settle()
+
+
+def test_a_cache_of_ones_own_is_not_that_of_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HETERODE_CACHE", "/callers")
+    assert environment()["HETERODE_CACHE"] == "/callers"
+    assert "HETERODE_CACHE" not in environment(XDG_CACHE_HOME="/own")
+    assert environment(XDG_CACHE_HOME="/own", HETERODE_CACHE="/both")["HETERODE_CACHE"] == "/both"

@@ -38,8 +38,15 @@ def command(ranks: int, arguments: Sequence[str | Path]) -> list[str]:
 
 
 def environment(**more: str) -> dict[str, str]:
-    """For `command`: as here, with the package to be found from any folder."""
-    return os.environ | _LAUNCHER_SETTINGS | {"PYTHONPATH": str(PACKAGE_PATH)} | more
+    """For `command`: as here, with the package to be found from any folder.
+
+    Where a place for all caches is named, that of heterode alone, which would go before it, is not
+    taken from here.
+    """
+    here = dict(os.environ)
+    if "XDG_CACHE_HOME" in more:
+        here.pop("HETERODE_CACHE", None)
+    return here | _LAUNCHER_SETTINGS | {"PYTHONPATH": str(PACKAGE_PATH)} | more
 
 
 def settings(**values: str) -> list[str]:
