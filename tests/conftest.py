@@ -17,6 +17,18 @@ def pytest_configure(config: pytest.Config) -> None:
     settle()
 
 
+LONGEST = ("test_readme", "test_resume", "test_ranks", "test_resume_protocols", "test_python_ranks")
+"""Modules that take minutes. Processes get modules in this order: one of these as the last would
+keep a single core busy long after all others are done."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the modules that take longest; the order is kept otherwise."""
+    last = len(LONGEST)
+    places = {name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path.stem, last))
+
+
 @pytest.fixture
 def heterode() -> Callable[..., Ended]:
     """heterode(*arguments, ranks=0, cwd=None, env={}, ...) as a real process."""

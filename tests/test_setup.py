@@ -183,7 +183,7 @@ def test_test_script_passes_its_arguments_to_pytest(tmp_path):
         cwd=tmp_path,
         HETERODE_INSIDE="test",
     )
-    several = "-n auto --maxprocesses 4 --dist loadfile"
+    several = "-n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder"
     assert answer.stdout == f"python3 -m pytest {several} -k a or b\n{PROJECT}\n"
 
 
