@@ -18,12 +18,12 @@ import numpy as np
 import numpy.typing as npt
 
 from helpers.own_venv import ask, python_with
+from heterode.homogenised import PYBAMM
 from heterode.materials.electrolytes import ELECTROLYTES, Electrolyte
 from verification.claim import Claim, Figure, Outcome, at_most
 
 Floats = npt.NDArray[np.float64]
 
-REQUIREMENTS = ("pybamm==26.10.1.1",)
 SCRIPT = Path(__file__).with_name("pybamm_electrolytes.py")
 
 BOUND = 1e-9
@@ -81,7 +81,7 @@ def pybamm_says() -> dict[str, Any]:
         }
         for name, source in SOURCES.items()
     }
-    return ask(python_with("pybamm", REQUIREMENTS), SCRIPT, question)
+    return ask(python_with("pybamm", PYBAMM), SCRIPT, question)
 
 
 def difference(own: Electrolyte, name: str, key: str) -> float:
