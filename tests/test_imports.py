@@ -31,7 +31,7 @@ CONFINED = {
     "tifffile": {"optics", "reporting"},
     "pymatgen": {"optics"},
     "matplotlib": {"viewing"},
-    "pydantic": {"parameters", "runs", "sweep"},
+    "pydantic": {"parameters", "sweep"},
     "argparse": {"cli"},
     "rich": {"progress"},
     "pyvista": {"viewing"},
