@@ -12,8 +12,8 @@ derivative of its current by V, summed over its surface S_p,
     S_p di_p = G_p (dV - (W(s) - W(s - ds_p - r_p))),        sum S_p di_p = dI.
 
 r_p is the response of the surface to the particle's own current error so far, which a third radial
-problem follows. What is prescribed at the terminals gives one more equation: dI = 0 for a current, a
-rest or a charge, V dI + I dV = 0 for a power, and dV = 0 for a voltage. For small errors, fast
+problem follows. What is prescribed at the terminals gives one more equation: dI = 0 for a current,
+a rest or a charge, V dI + I dV = 0 for a power, and dV = 0 for a voltage. For small errors, fast
 kinetics and equal particles this is dV = sum(g U' ds) / sum(g) with g = G_p. The difference of W
 takes the place of its slope, since both U' and i0 change by factors over some percent of lithium.
 
@@ -68,7 +68,7 @@ class Interface:
     Attributes:
         mean: mean lithium fractions.
         surface: mean lithium fractions of the surfaces; NaN where none reacts.
-        density: mean current densities, A m^-2, positive when lithium leaves; NaN where none reacts.
+        density: mean current densities, A m^-2, positive when lithium leaves; NaN as above.
         by_voltage: G_p, derivatives of the particles' currents by V, A V^-1.
     """
 

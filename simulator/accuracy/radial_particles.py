@@ -79,11 +79,11 @@ class RadialParticles:
         at = self._elements
         self._mass = self._band(np.einsum("eq,qi,qj->eij", at.weights, at.values, at.values))
         self._stiffness = self._stiff(at.weights)
-        self._lengths = np.repeat(np.arange(len(ends)), counts)
+        self._particle = np.repeat(np.arange(len(ends)), counts)
 
     def spread(self, values: Floats) -> Floats:
         """Return (size,) profiles that are constant in each particle, from (N,) values."""
-        return np.asarray(values, dtype=np.float64)[self._lengths]
+        return np.asarray(values, dtype=np.float64)[self._particle]
 
     def advance(self, step: float, s: Floats, profiles: Floats, fluxes: Floats) -> Floats:
         """Return profiles after a time step.
@@ -135,7 +135,7 @@ class RadialParticles:
     @staticmethod
     def _times(band: Floats, profiles: Floats) -> Floats:
         """Return the product of a symmetric band with profiles (size, k)."""
-        product = band[0][:, None] * profiles
+        product: Floats = band[0][:, None] * profiles
         for offset in range(1, len(band)):
             below = band[offset][:-offset, None]
             product[offset:] += below * profiles[:-offset]
@@ -150,8 +150,9 @@ def _elements(
     size = np.concatenate([np.diff(radii) for radii in ends])
     begin = [f + degree * np.arange(len(r) - 1) for f, r in zip(first, ends, strict=True)]
     nodes = np.concatenate(begin)[:, None] + np.arange(degree + 1)
-    x, w = np.polynomial.legendre.leggauss(_POINTS)
-    x, w = 0.5 * (1.0 + x), 0.5 * w
+    points, w = np.polynomial.legendre.leggauss(_POINTS)
+    x: Floats = 0.5 * (1.0 + points)
+    w = 0.5 * w
     radius = lower[:, None] + size[:, None] * x
     if degree == 1:
         values, slopes = np.stack([1 - x, x], axis=1), np.stack([0 * x - 1, 0 * x + 1], axis=1)

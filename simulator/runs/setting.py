@@ -10,6 +10,7 @@ from typing import cast
 import numpy as np
 from mpi4py import MPI
 
+from heterode.accuracy.spacing import RadialMesh, radial_mesh
 from heterode.base.accounting import Phases
 from heterode.base.digests import text_digest
 from heterode.base.ranks import from_root, on_root
@@ -34,6 +35,7 @@ class Setting:
         summary: dimensions of the mesh if it is geometry.mesh_file; otherwise None.
         before: warnings that are known before the first step.
         particles: the particles with their penalty factors.
+        radial: radial spacing of the mesh in each particle.
         phases: seconds of the run's phases so far.
     """
 
@@ -43,6 +45,7 @@ class Setting:
     summary: MeshSummary | None
     before: Before
     particles: ParticleTable
+    radial: RadialMesh
     phases: Phases
 
     @cached_property
@@ -66,9 +69,12 @@ def set_out(parameters: Parameters, comm: MPI.Comm) -> Setting:
     with phases.timed("mesh"):
         data = on_root(comm, lambda: mesh_for(parameters))
         facts: MeshFacts = from_root(comm, lambda: facts_of(cast(MeshData, data)))
+        radial: RadialMesh = from_root(comm, lambda: radial_mesh(cast(MeshData, data)))
         mesh = distribute(comm, data)
     summary = None if parameters.geometry.mesh_file is None else facts.summary
     before = before_run(parameters, facts)
     table = mesh.particle_table
     factors = from_root(comm, lambda: penalty_factors(parameters, table))
-    return Setting(parameters, comm, mesh, summary, before, table.with_penalty(factors), phases)
+    return Setting(
+        parameters, comm, mesh, summary, before, table.with_penalty(factors), radial, phases
+    )
