@@ -220,7 +220,9 @@ class _Cell:
         voltage = float(law.voltage(np.array([surface]), self.current)[0])
         begin = self.current
         if abs(voltage - step.voltage) > 0.02:
-            response = float(deviation(np.array([D / radius**2 * HOLD_TIME]), law.particles.dimension)[0])
+            response = float(
+                deviation(np.array([D / radius**2 * HOLD_TIME]), law.particles.dimension)[0]
+            )
             begin = self.current + (surface - goal) / (scale * response)
             jump = self._jumped(step.text, begin, HOLD_TIME)
             if jump.changes[-1] != 0.0:
@@ -271,9 +273,7 @@ class _Cell:
                 self._set(current)
             self._pass(lasts)
 
-    def _jumped(
-        self, text: str, current: float, lasts: float, earliest: float = EARLIEST
-    ) -> Jump:
+    def _jumped(self, text: str, current: float, lasts: float, earliest: float = EARLIEST) -> Jump:
         """Set the current, and return the jump."""
         self._set(current)
         return Jump(text, self.fraction, current, _instants(earliest, lasts), *self._past())

@@ -234,7 +234,10 @@ class _Search:
         """Return the largest error of the voltage with some layers, V."""
         radii = range(len(self.law.particles.radius))
         return max(
-            (float(self._paths[i].voltages(self._table(i, layers)).max(initial=0.0)) for i in radii),
+            (
+                float(self._paths[i].voltages(self._table(i, layers)).max(initial=0.0))
+                for i in radii
+            ),
             default=0.0,
         )
 
