@@ -234,7 +234,9 @@ def test_errors_without_layers_are_those_of_the_table(case, without):
 def test_more_layers_for_a_faster_charge_and_fewer_for_less_accuracy():
     slow, fast = plan(*one_size(*HALF)), plan(*one_size(*A))
     cheap = plan(*one_size(*A, "solver.accuracy=5 mV"))
-    assert slow.layers and fast.layers and cheap.layers
+    assert slow.layers is not None
+    assert fast.layers is not None
+    assert cheap.layers is not None
     assert slow.layers.count <= fast.layers.count
     assert cheap.layers.count < fast.layers.count
     assert cheap.error > fast.error

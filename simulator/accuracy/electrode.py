@@ -1,4 +1,4 @@
-"""What a plan needs to know of an electrode: its particles, and its material as a surface sees it."""
+"""What a plan needs to know of an electrode: its particles, and the voltage at their surface."""
 
 from __future__ import annotations
 
@@ -108,8 +108,7 @@ class SurfaceLaw:
         """Return the derivative of the voltage with the surface fraction, V."""
         step = 1e-6
         rise = self.voltage(s + step, current) - self.voltage(s - step, current)
-        slope: Floats = rise / (2.0 * step)
-        return slope
+        return np.asarray(rise / (2.0 * step), dtype=np.float64)
 
     def diffusivity(self, s: Floats) -> float:
         """Return the least diffusivity at some lithium fractions, m^2 s^-1."""

@@ -258,8 +258,8 @@ class _Cell:
         # A current that is linear between rows jumps in the middle between them here.
         held = currents[:-1] if table.stepwise else 0.5 * (currents[:-1] + currents[1:])
         change = np.abs(np.diff(held, prepend=self.current))
-        chosen = set(np.argsort(-change, kind="stable")[:ROWS].tolist())
-        chosen |= set(np.argsort(-np.abs(held), kind="stable")[: ROWS // 2].tolist())
+        largest = np.argsort(-change, kind="stable")[:ROWS]
+        chosen = {*largest, *np.argsort(-np.abs(held), kind="stable")[: ROWS // 2]}
         for row, (current, lasts) in enumerate(zip(held.tolist(), lengths.tolist(), strict=True)):
             room = self.fraction if current > 0.0 else 1.0 - self.fraction
             if current != 0.0 and room * self.law.capacity < abs(current) * lasts:
@@ -305,4 +305,4 @@ def _instants(earliest: float, lasts: float) -> Floats:
         return np.array([lasts]) if lasts > 0.5 * earliest else np.zeros(0)
     early = np.geomspace(earliest, lasts, INSTANTS - 8)
     late = lasts * np.linspace(0.5, 1.0, 9)
-    return np.unique(np.concatenate([early, late[late > earliest]]))
+    return np.asarray(np.unique(np.concatenate([early, late[late > earliest]])), dtype=np.float64)

@@ -49,7 +49,9 @@ TIME_SHIFT = 5e-4
 PER_DECADE, DECADES = 16, (-11, 3)
 """Times of the tables of errors, in D t/R^2: their number in a decade, and the decades."""
 
-_TIMES = np.logspace(*DECADES, PER_DECADE * (DECADES[1] - DECADES[0]) + 1)
+_TIMES: Floats = np.asarray(
+    np.logspace(*DECADES, PER_DECADE * (DECADES[1] - DECADES[0]) + 1), dtype=np.float64
+)
 
 
 @dataclass(frozen=True)
@@ -152,7 +154,7 @@ class _Path:
         return largest
 
     def whole_voltages(self, table: Floats, law: SurfaceLaw) -> Floats:
-        """Return the largest error of the voltage after each jump, (J,) V, for errors of any size."""
+        """Return the largest error of the voltage after each jump, (J,) V, for any errors."""
         there = law.voltage(self.exact + self.errors(table), self.current)
         error = np.abs(there - law.voltage(self.exact, self.current)) - self.allowed
         largest: Floats = np.max(np.where(self.counts, error, 0.0), axis=1, initial=0.0)
@@ -226,7 +228,7 @@ class _Search:
             for ratio in RATIOS:
                 layers = Layers(MOST, 1e-6 * 2.0**-power, ratio)
                 count = int(layer_counts(particles.radius, particles.core_size, layers).max())
-                if 0 < count:
+                if count > 0:
                     found.append(Layers(count, layers.first, ratio))
         return found
 
