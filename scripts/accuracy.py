@@ -149,7 +149,7 @@ def ratios(rows: Sequence[Row]) -> list[Ratio]:
 
 HEADING = (
     *("case", "accuracy", "layers", "unknowns", "times", "largest error mV", "at s", "rms mV"),
-    *("capacity %", "estimate mV", "over true", "steps", "Newton", "Krylov per Newton", "CPU times"),
+    *("capacity %", "estimate mV", "over true", "steps", "Newton", "Krylov each", "CPU times"),
 )
 
 

@@ -42,7 +42,7 @@ class Case:
 
 
 def _steps(*steps: str) -> str:
-    return f"protocol.steps=[{', '.join(f'"{step}"' for step in steps)}]"
+    return "protocol.steps=[" + ", ".join(f'"{step}"' for step in steps) + "]"
 
 
 DISCS = ("geometry.particles=20",)

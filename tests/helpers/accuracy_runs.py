@@ -41,17 +41,18 @@ FINE_IN_TIME = (
     "solver.minimum_step=0.1 ms",
     "solver.maximum_step_fraction=0.005",
 )
-"""Time steps of references: 20 times the default tolerances' accuracy in the voltage; the first step
-is 1 / 50 of the time from which on errors count."""
+"""Time steps of references: 20 times as accurate in the voltage as the default's; the first step is
+1 / 50 of the time from which on errors count."""
 
 
 def refined(case: Case, times: int) -> tuple[str, ...]:
     """Return the settings of a mesh that is finer everywhere."""
     mesh = load_parameters(ROOT / "params" / f"{case.preset}.toml", []).geometry.mesh
-    return tuple(
-        f"geometry.mesh.{key}={1e6 * getattr(mesh, key) / times:.9g} um"
-        for key in ("maximum_size", "separator_size", "minimum_size")
-    ) + (f"geometry.mesh.surface_size_factor={mesh.surface_size_factor / times:.9g}",)
+    lengths = ("maximum_size", "separator_size", "minimum_size")
+    return (
+        *(f"geometry.mesh.{key}={1e6 * getattr(mesh, key) / times:.9g} um" for key in lengths),
+        f"geometry.mesh.surface_size_factor={mesh.surface_size_factor / times:.9g}",
+    )
 
 
 def loaded(case: Case, changes: Sequence[str]) -> Parameters:

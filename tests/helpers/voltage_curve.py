@@ -141,9 +141,7 @@ class Difference:
 
 def counted_rows(curve: VoltageCurve) -> npt.NDArray[np.bool_]:
     """Return which rows of a curve count: those from 0.1 s after each jump on."""
-    return (curve.stretch(curve.time_s) >= 0) & (
-        curve.since_jump(curve.time_s) >= FROM - ROUNDING
-    )
+    return (curve.stretch(curve.time_s) >= 0) & (curve.since_jump(curve.time_s) >= FROM - ROUNDING)
 
 
 def difference(found: VoltageCurve, reference: VoltageCurve) -> Difference:
