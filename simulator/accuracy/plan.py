@@ -253,7 +253,8 @@ class _Search:
     def _table(self, number: int, layers: Layers | None) -> Floats:
         """Return the errors of the response to a unit flux at _TIMES, for one of the radii."""
         radius = float(self.law.particles.radius[number])
-        nodes = spacing(radius, float(self.law.particles.core_size[number]), layers) / radius
+        size = float(self.law.particles.core_size[number])
+        nodes: Floats = np.asarray(spacing(radius, size, layers) / radius, dtype=np.float64)
         key = (number, nodes.tobytes())
         if key not in self._tables:
             modes = RadialModes(nodes, self.law.particles.dimension, self._degree)
