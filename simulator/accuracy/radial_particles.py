@@ -150,9 +150,9 @@ def _elements(
     size = np.concatenate([np.diff(radii) for radii in ends])
     begin = [f + degree * np.arange(len(r) - 1) for f, r in zip(first, ends, strict=True)]
     nodes = np.concatenate(begin)[:, None] + np.arange(degree + 1)
-    points, w = np.polynomial.legendre.leggauss(_POINTS)
+    points, halves = np.polynomial.legendre.leggauss(_POINTS)
     x: Floats = 0.5 * (1.0 + points)
-    w = 0.5 * w
+    w: Floats = 0.5 * halves
     radius = lower[:, None] + size[:, None] * x
     if degree == 1:
         values, slopes = np.stack([1 - x, x], axis=1), np.stack([0 * x - 1, 0 * x + 1], axis=1)
