@@ -20,6 +20,7 @@ from heterode.geometry.layers import Layers, layered
 from heterode.geometry.msh import read_msh, write_msh
 from heterode.parameters import Parameters
 from heterode.physics.active_material import ActivePhase
+from heterode.reporting.accuracy import accuracy_rows
 from heterode.results.history import COLUMNS, History, read_history
 from heterode.results.manifest import read_manifest
 from heterode.runs import setting
@@ -337,3 +338,17 @@ def test_histories_of_earlier_versions_are_read_and_continued(tmp_path: Path) ->
     History(old, keep=2).append(sample)
     assert len(read_history(old)) == 3
     assert old.read_text().splitlines()[0] == rows[0]
+
+
+def test_the_page_shows_what_is_known_of_the_errors() -> None:
+    error = {"largest": 3.6e-4, "rms": 1.7e-4, "at_s": 90.0}
+    layers = {"count": 6, "first_um": 0.0156, "ratio": 2.0}
+    section = {"asked_V": 1e-3, "layers": layers, "voltage_space_error_V": error}
+    rows = dict(accuracy_rows({"accuracy": section}))
+    assert "6 layers, from 15.6 nm, ratio 2" in rows.values()
+    (shown,) = (value for name, value in rows.items() if "by the mesh" in name)
+    assert "0.36 mV" in shown
+    assert "0.17 mV" in shown
+    assert not any("time steps" in name for name in rows)
+    assert accuracy_rows({"accuracy": {"asked_V": 1e-3}}) == []
+    assert accuracy_rows({}) == []
