@@ -25,6 +25,12 @@ from statistics import median
 
 PROJECT = Path(__file__).resolve().parent.parent
 
+SAME_MESH = ("solver.layers=none",)
+"""Changes for checkouts that know layers: without them, runs are on the meshes of the files."""
+
+SAME_STEPS = ("solver.initial_step=0.5 s",)
+"""Changes for every checkout: the first time step is given, not chosen."""
+
 COLUMNS = ("time_s", "voltage_V", "current_A_m2", "lithium_fraction_mean")
 COUNTS = ("steps", "rejected_steps", "linearisations", "newton_iterations", "krylov_iterations")
 
@@ -88,7 +94,7 @@ def ran(checkout: Path, case: Case, folder: Path) -> Ran:
     steps = json.dumps(case.steps)
     mesh = PROJECT / "meshes" / f"{case.mesh}.msh"
     changes = (f"geometry.mesh_file={mesh}", f"protocol.steps={steps}", "output.report=false")
-    for change in (*changes, *case.changes):
+    for change in (*changes, *SAME_STEPS, *_known(checkout, SAME_MESH), *case.changes):
         words += ["--set", change]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     environment = os.environ | {"PYTHONPATH": str(path if own_name else checkout)}
@@ -100,6 +106,13 @@ def ran(checkout: Path, case: Case, folder: Path) -> Ran:
     seconds = (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime)
     columns = {name: [row[name] for row in rows] for name in COLUMNS}
     return Ran(columns, {name: manifest[name] for name in COUNTS}, seconds)
+
+
+def _known(checkout: Path, changes: Sequence[str]) -> list[str]:
+    """Return the changes of keys of [solver] that a checkout has."""
+    section = (checkout / "simulator" / "parameters" / "operation.py").read_text(encoding="utf-8")
+    names = [change.partition("=")[0].removeprefix("solver.") for change in changes]
+    return [c for c, name in zip(changes, names, strict=True) if f"\n    {name}: " in section]
 
 
 def difference(ours: Ran, theirs: Ran) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -37,3 +38,14 @@ def test_runs_are_equal_where_every_bit_is(comparing: ModuleType) -> None:
     more = counts | {"newton_iterations": 8}
     found = comparing.difference(ours, comparing.Ran(columns, more, 1.0))
     assert found == "newton_iterations 7, were 8"
+
+
+def test_keys_are_written_for_checkouts_that_have_them(
+    comparing: ModuleType, tmp_path: Path
+) -> None:
+    assert comparing._known(ROOT, ("solver.layers=none",)) == ["solver.layers=none"]
+    older = tmp_path / "simulator" / "parameters" / "operation.py"
+    older.parent.mkdir(parents=True)
+    older.write_text("class Solver:\n    degree: int = 1\n", encoding="utf-8")
+    changes = ("solver.layers=none", "solver.degree=2")
+    assert comparing._known(tmp_path, changes) == ["solver.degree=2"]

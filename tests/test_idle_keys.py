@@ -122,6 +122,8 @@ CHOICES = {
     "lithium_metal.kinetics",
     "collector.connection",
     "solver.linear_solver",
+    "solver.accuracy",
+    "solver.layers",
 }
 WITHIN = {
     # Keys of tables that are given whole above, which refuse what does not belong to them.

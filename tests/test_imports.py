@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers.commands import environment
+from helpers.commands import environment, short_run
 from helpers.paths import PRESET, ROOT
 from helpers.rooms import LAYER, LAYERS, MODULES, TOP, dotted, imported, room_of
 from helpers.surroundings import PATIENCE
@@ -47,7 +47,7 @@ CONFINED = {
 }
 
 # Rooms whose signatures say what they take: parameter sections and arrays, never Any.
-TYPED = {"geometry", "particles", "forecast", "validity", "progress", "distributions"}
+TYPED = {"geometry", "particles", "accuracy", "forecast", "validity", "progress", "distributions"}
 
 # physics/ is mathematics: no files, no processes.
 NOT_IN_PHYSICS = {"pathlib", "os", "io", "csv", "json", "sys", "subprocess", "tempfile", "meshio"}
@@ -220,6 +220,14 @@ def test_workers_of_a_sweep_load_no_pictures() -> None:
     modules = loaded_after("import heterode.sweep.work")
     assert {"dolfinx", "numba", "pandas"} <= modules
     assert not modules & {"matplotlib", "jinja2", "rich", "gmsh", "pyvista"}
+
+
+def test_a_run_loads_neither_tables_nor_pictures(tmp_path: Path) -> None:
+    """Each rank loads everything for itself: pandas alone would take a quarter of its start."""
+    words = [*short_run("charge at C/2 for 1 s"), "--quiet", "--out", str(tmp_path / "out")]
+    modules = loaded_after(f"from heterode.cli import main\nassert main({words!r}) == 0")
+    assert {"dolfinx", "h5py"} <= modules
+    assert not modules & {"pandas", "pyarrow", "sklearn", "matplotlib", "jinja2", "rich", "gmsh"}
 
 
 def test_heavy_libraries_would_be_noticed() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_serializer, field_validator, model_validator
+from pydantic import BeforeValidator, Field, field_serializer, field_validator, model_validator
 
 from heterode.materials.open_circuit import VOLTAGE_RANGE
 from heterode.parameters.fields import MistakeError, Order, Physical, Section
@@ -32,6 +32,15 @@ DEARER_IN_3D = 10
 Tolerance = Annotated[float, Physical(at_least=1e-14, up_to=0.1, example="1e-4")]
 Duration = Annotated[float, Physical("s", at_least=1e-12, up_to=1e9, example="10 s")]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
+
+MOST_LAYERS = 40
+"""Largest number of layers under the particles' surfaces."""
+
+DEFAULT_ACCURACY = 1e-3
+"""Default of solver.accuracy, V, at which the tolerances are the defaults of their fields."""
+
+_VOLTAGE_ROUNDING = 1e-12
+"""Error of the voltage, V, below which Newton's method need not go: rounding is near."""
 
 _STOP = Physical("V", shown="V", at_least=VOLTAGE_RANGE[0], up_to=VOLTAGE_RANGE[1], example="4.2 V")
 
@@ -200,8 +209,34 @@ def _group(entry: dict[str, Any], key: tuple[str, ...]) -> Group:
     )
 
 
+def _layers(value: Any) -> Any:
+    whole = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_LAYERS
+    if whole or value in ("auto", "none"):
+        return value
+    raise MistakeError(
+        "is no number of layers",
+        allowed=f'"auto", "none", or a whole number from 0 to {MOST_LAYERS}',
+        remedy='Write layers = "auto", and solver.accuracy decides.',
+    )
+
+
+Layering = Annotated[Literal["auto", "none"] | int, BeforeValidator(_layers)]
+"""The layers of thin elements under the particles' surfaces: chosen, none, or their number."""
+
+
 class Solver(Section):
-    """[solver]: tolerances, which apply to each time step, and other settings with defaults."""
+    """[solver]: the accuracy of the voltage, what follows from it unless it is given, and other
+    settings with defaults."""
+
+    accuracy: Annotated[
+        float, Physical("V", shown="mV", at_least=0.01, up_to=100, example="1 mV")
+    ] = DEFAULT_ACCURACY
+    """Error that the voltage may have from 0.1 s after each jump of the current on, V: half for
+    space, half for time. The tolerances below follow from it unless they are given; their defaults
+    are those at 1 mV."""
+    layers: Layering = "auto"
+    """Layers of thin elements under the particles' surfaces: with `auto` as many as the accuracy
+    requires, with `none` the mesh stays as it is."""
 
     linear_solver: Literal["auto"] | Preset = "auto"
     """`direct` factorises, `fieldsplit` iterates; `auto` chooses by size, see `preset`."""
@@ -233,12 +268,54 @@ class Solver(Section):
     direct_limit: Annotated[int, Field(ge=0)] = 60_000
     """Degrees of freedom up to which `auto` solves directly in 2D; see `preset`."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _follow_accuracy(cls, data: Any) -> Any:
+        return data | _following(data) if isinstance(data, dict) else data
+
+    @property
+    def space_accuracy(self) -> float:
+        """Return the error of the voltage that the mesh may cause, V."""
+        return self.accuracy / 2.0
+
+    @property
+    def time_accuracy(self) -> float:
+        """Return the error of the voltage that the time steps may cause, V."""
+        return self.accuracy / 2.0
+
     def preset(self, dofs: int, dimension: int) -> Preset:
         """Return the linear solver of a run of this size, by `linear_solver` and `direct_limit`."""
         if self.linear_solver != "auto":
             return self.linear_solver
         limit = self.direct_limit // (1 if dimension == 2 else DEARER_IN_3D)
         return "direct" if dofs <= limit else "fieldsplit"
+
+
+def _following(data: dict[str, Any]) -> dict[str, float | str]:
+    """Return the tolerances that are not given, as they follow from the accuracy.
+
+    Those of time steps are proportional to it. Newton's and the linear solver's are fractions of
+    others and stay, until Newton's would come near rounding.
+    """
+    fields = Solver.model_fields
+    try:
+        physical = next(m for m in fields["accuracy"].metadata if isinstance(m, Physical))
+        accuracy = physical.read(data.get("accuracy", DEFAULT_ACCURACY))
+    except MistakeError:
+        return {}  # The field's own validation reports it.
+    times = accuracy / DEFAULT_ACCURACY
+    following = {name: times * fields[name].default for name in FOLLOWING_TOLERANCES}
+    following["newton_tolerance"] = max(
+        fields["newton_tolerance"].default,
+        _VOLTAGE_ROUNDING / following["voltage_tolerance"],
+    )
+    written: dict[str, float | str] = dict(following)
+    written["voltage_tolerance"] = f"{following['voltage_tolerance']!r} V"
+    return {name: value for name, value in written.items() if name not in data}
+
+
+FOLLOWING_TOLERANCES = ("fraction_tolerance", "voltage_tolerance", "concentration_tolerance")
+"""The tolerances of [solver] that are proportional to its accuracy."""
 
 
 class Output(Section):

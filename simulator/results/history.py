@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from heterode.base.csv_text import read_cells
 from heterode.base.digests import PrefixDigest
@@ -15,6 +15,9 @@ from heterode.base.errors import InputError
 from heterode.base.words import counted
 from heterode.results.sample import Sample
 from heterode.results.storage import TruncatedError, append_atomically, write_atomically
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 UNITS = {
     "time_s": "s",
@@ -114,6 +117,9 @@ def read_history(folder: Path | str) -> pd.DataFrame:
     Raises:
         InputError: the file does not exist, or its columns are not those of a history.
     """
+    # Runs only write histories, and pandas takes a third of the time in which a rank starts.
+    import pandas as pd
+
     path = Path(folder)
     path = path / "history.csv" if path.is_dir() else path
     try:

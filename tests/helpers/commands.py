@@ -16,8 +16,10 @@ _LAUNCHER_SETTINGS = {
     "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
     "PRTE_MCA_rmaps_default_mapping_policy": ":oversubscribe",
     "OMPI_MCA_rmaps_base_oversubscribe": "1",
-    # Ranks that wait make room for those that work.
+    # Ranks that wait make room for those that work: they sleep, as a yield alone takes most of a
+    # core while another process has work.
     "OMPI_MCA_mpi_yield_when_idle": "1",
+    "OMPI_MCA_threads_pthreads_yield_strategy": "nanosleep",
     "OMP_NUM_THREADS": "1",
 }
 

@@ -1,0 +1,66 @@
+"""solver.accuracy and solver.layers: what follows from them, and what is refused."""
+
+import json
+from typing import Any
+
+import pytest
+
+from helpers.paths import PRESET
+from heterode.base.errors import InputError
+from heterode.parameters import load_parameters
+from heterode.parameters.listing import parameter_rows
+
+TOLERANCES = ("fraction_tolerance", "voltage_tolerance", "concentration_tolerance")
+
+
+def tolerances(**solver: Any) -> list[float]:
+    p = load_parameters(PRESET, [f"solver.{key}={value}" for key, value in solver.items()])
+    return [getattr(p.solver, name) for name in TOLERANCES]
+
+
+def test_tolerances_follow_from_the_accuracy_unless_they_are_given():
+    assert tolerances() == [1e-4, 1e-4, 1e-3]
+    assert tolerances(accuracy="1 mV") == tolerances()
+    assert tolerances(accuracy="5 mV") == pytest.approx([5e-4, 5e-4, 5e-3], rel=1e-12)
+    given = tolerances(accuracy="5 mV", voltage_tolerance="0.3 mV")
+    assert given == pytest.approx([5e-4, 3e-4, 5e-3], rel=1e-12)
+
+
+def test_newtons_tolerance_is_a_fraction_and_stays_above_rounding():
+    def newton(accuracy: str) -> float:
+        return load_parameters(PRESET, [f"solver.accuracy={accuracy}"]).solver.newton_tolerance
+
+    assert newton("1 mV") == newton("5 mV") == newton("0.1 mV") == 1e-7
+    # 1e-12 V remain: a tenth of 0.01 mV, times this.
+    assert newton("0.01 mV") == pytest.approx(1e-6)
+
+
+def test_resolved_tolerances_are_what_manifest_and_listing_show():
+    p = load_parameters(PRESET, ["solver.accuracy=2 mV"])
+    assert p.to_si_dict()["solver"]["voltage_tolerance"] == 2e-4
+    assert p.to_si_dict()["solver"]["accuracy"] == 2e-3
+    rows = dict(parameter_rows(p))
+    assert rows["solver.accuracy"] == "2 mV"
+    assert rows["solver.voltage_tolerance"] == "0.2 mV"
+    assert rows["solver.layers"] == "auto"
+    # What was not given is not written, so another accuracy moves it.
+    assert "tolerance" not in p.toml()
+    assert p.with_values({"solver.accuracy": "4 mV"}).solver.voltage_tolerance == 4e-4
+
+
+@pytest.mark.parametrize("layers", ["auto", "none", 0, 7, 40])
+def test_layers(layers):
+    p = load_parameters(PRESET, [f"solver.layers={json.dumps(layers)}"])
+    assert p.solver.layers == layers
+
+
+@pytest.mark.parametrize("layers", ["some", -1, 41, 3.0, True, []])
+def test_no_number_of_layers(layers):
+    with pytest.raises(InputError, match=r"solver\.layers = .* whole number from 0 to 40"):
+        load_parameters(PRESET, [f"solver.layers={json.dumps(layers)}"])
+
+
+@pytest.mark.parametrize("accuracy", ["0.009 mV", "101 mV", "0 V", "-1 mV", "1", "1 s"])
+def test_no_accuracy(accuracy):
+    with pytest.raises(InputError, match=r"solver\.accuracy = .*at least 0\.01, up to 100 mV"):
+        load_parameters(PRESET, [f"solver.accuracy={accuracy}"])
