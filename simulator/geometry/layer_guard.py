@@ -55,7 +55,8 @@ class Guard:
         """
         surface, each = self._surface, self._vertices
         bad = sicn(points[core[:, :each]]) < self._sicn
-        new = np.flatnonzero(moved[surface.facets].any(axis=1)[rings.facet])
+        touched: Mask = np.any(moved[surface.facets], axis=1)
+        new = np.flatnonzero(touched[rings.facet])
         cells, facet, (corner, ring) = cells[new], rings.facet[new], rings.radial[new].T
         volume, _ = integrate_cells(points, cells[:, :each], 1)
         height = surface.reach[corner] * (depths[corner, ring + 1] - depths[corner, ring])

@@ -28,7 +28,7 @@ from heterode.geometry.layer_core import Inside
 from heterode.geometry.layer_curves import curved_cells
 from heterode.geometry.layer_guard import Guard
 from heterode.geometry.layer_rings import Rings, make_rings
-from heterode.geometry.layer_surface import Surface, facet_normals, find_surface
+from heterode.geometry.layer_surface import Mask, Surface, facet_normals, find_surface
 from heterode.geometry.mesh_data import MeshData
 
 Floats = npt.NDArray[np.float64]
@@ -236,7 +236,7 @@ def _fitted(
     guard, inside = Guard(mesh, surface), Inside(mesh.points_um, surface)
     rings = make_rings(surface, counts, allowed, len(mesh.points_um))
     share = np.ones(len(allowed))
-    bad = np.ones(len(allowed), dtype=np.bool_)
+    bad: Mask = np.ones(len(allowed), dtype=np.bool_)
     for attempt in range(10 * PASSES):
         depths = share[:, None] * asked[np.minimum(np.arange(most + 1), allowed[:, None])]
         made = curved_cells(mesh, rings, depths, inside.displacement(depths[:, -1]))
