@@ -272,7 +272,9 @@ def test_what_is_not_known_is_left_out() -> None:
     assert Reached(1e-3).entries == {"asked_V": 1e-3}
     assert sentence(Reached(1e-3).entries) == ""
     assert sentence({}) == ""
-    told = sentence(Reached(1e-3, particle_mean_error=2e-4, largest_clip=1e-5).entries)
+    told = sentence(
+        Reached(1e-3, particle_mean_error=2e-4, largest_clip={"lithium_fraction": 1e-5}).entries
+    )
     assert "1 mV" in told
     assert "0.0002" in told
     assert "1e-05" in told

@@ -89,34 +89,31 @@ class Reached:
 
     Attributes:
         asked_V: the accuracy asked for, V.
-        layers: the layers under the particles' surfaces: their count, the thickness of the first,
-            and so on.
         space: error of the voltage that the mesh makes, V.
         time: error of the voltage that the time steps make, V.
         current: error of the current that the mesh makes while the voltage is prescribed, A m^-2.
         particle_mean_error: largest error of a particle's mean lithium fraction, by the mesh.
-        largest_clip: largest change of a lithium fraction where fields were kept within bounds.
+        largest_clip: largest change of a lithium fraction where fields were kept within bounds,
+            under "lithium_fraction", and more about it.
     """
 
     asked_V: float
-    layers: Mapping[str, Any] | None = None
     space: ErrorSummary | None = None
     time: ErrorSummary | None = None
     current: ErrorSummary | None = None
     particle_mean_error: float | None = None
-    largest_clip: float | None = None
+    largest_clip: Mapping[str, Any] | None = None
 
     @property
     def entries(self) -> dict[str, Any]:
         """The section `accuracy` of a manifest."""
         found = {
             "asked_V": self.asked_V,
-            "layers": None if self.layers is None else dict(self.layers),
             "voltage_space_error_V": _entry(self.space),
             "voltage_time_error_V": _entry(self.time),
             "current_space_error_A_m2": _entry(self.current),
             "particle_mean_error": self.particle_mean_error,
-            "largest_clip": self.largest_clip,
+            "largest_clip": None if self.largest_clip is None else dict(self.largest_clip),
         }
         return {name: value for name, value in found.items() if value is not None}
 
@@ -141,8 +138,9 @@ def sentence(entries: Mapping[str, Any]) -> str:
         )
     if (mean := entries.get("particle_mean_error")) is not None:
         parts.append(f"by {mean:.2g} of a particle's mean lithium fraction")
-    if (clip := entries.get("largest_clip")) is not None:
-        parts.append(f"fields were cut by at most {clip:.2g} to stay within bounds")
+    if (clip := entries.get("largest_clip")) and clip["lithium_fraction"] > 0.0:
+        cut = clip["lithium_fraction"]
+        parts.append(f"fields were cut by at most {cut:.2g} of lithium to stay within bounds")
     if not parts:
         return ""
     asked = f" (asked for: {1e3 * entries['asked_V']:.3g} mV)" if "asked_V" in entries else ""

@@ -32,8 +32,9 @@ def accuracy_rows(manifest: Mapping[str, Any]) -> list[tuple[str, str]]:
             )
     if (mean := entries.get("particle_mean_error")) is not None:
         rows.append(("error of a particle's mean lithium fraction by the mesh", f"{mean:.2g}"))
-    if (clip := entries.get("largest_clip")) is not None:
-        rows.append(("largest cut of a lithium fraction to its bounds", f"{clip:.2g}"))
+    if clip := entries.get("largest_clip"):
+        cut = clip.get("lithium_fraction") or 0.0
+        rows.append(("largest cut of a lithium fraction to its bounds", f"{cut:.2g}"))
     # A single number says nothing of what was reached.
     return rows if len(rows) > 1 else []
 

@@ -136,7 +136,7 @@ _ACCURACY = _record_of(
     voltage_time_error_V=_ERROR,
     current_space_error_A_m2=_ERROR,
     particle_mean_error=_number,
-    largest_clip=_number,
+    largest_clip=_object_of(_or_null(_number)),
 )
 
 _WARNING = _record_of(

@@ -65,10 +65,12 @@ class FollowedErrors:
     def reached(self) -> Reached:
         """The accuracy that the run has reached so far."""
         asked = self._setting.parameters.solver.accuracy
+        clip = self._cell.bounds.clip.as_dict()
         if self._estimate is None:
-            return Reached(asked)
+            return Reached(asked, largest_clip=clip)
         return Reached(
             asked_V=asked,
+            largest_clip=clip,
             space=self._voltage.summary,
             current=self._current.summary,
             particle_mean_error=self._mean,

@@ -105,10 +105,13 @@ class Prepared:
     def fields(self) -> FieldValues | None:
         """Return the present fields by domain and field at the points of `Start.grids`. Collective.
 
+        Lithium fractions are clipped to the values that the surface of their particle has had, and
+        its start; the state keeps what the elements overshoot.
+
         Returns:
             The fields on rank 0; None elsewhere.
         """
-        return self.cell.viewer.values(self.cell.stepper.state.V)
+        return self.cell.fields()
 
     def _known_numbers(self) -> dict[str, Any]:
         return {**numbers_of(self.cell), "accuracy": self.errors.reached.entries}
@@ -143,6 +146,7 @@ class Prepared:
             f"{counted(ranks, 'rank')}, {model.preset} solver, "
             f"1C = {one_C:.4g} A/m^2"
         )
+        self._group.say(self.setting.layering.text)
         parameters = self.setting.parameters
         lines = forecast(parameters, model.layout.total, ranks, model.preset)
         for line in [*describe_tables(parameters), *lines]:
@@ -212,6 +216,7 @@ class Prepared:
             if marched.time_step > 0.0:
                 state = marched.state
                 cell.balances.update(state, marched.prescribed)
+                cell.bounds.update(state)
                 self._ledger.look(
                     state.extremes, state.time, lambda *which: cell.model.place(state, *which)
                 )

@@ -20,6 +20,7 @@ from heterode.geometry.mesh_data import MeshData
 from heterode.parameters import Parameters
 from heterode.particles.drawn_penalties import penalty_factors
 from heterode.particles.table import ParticleTable
+from heterode.runs.layering import Layering, layered_mesh
 from heterode.solver.discretisation.electrode_mesh import ElectrodeMesh, distribute
 from heterode.validity import Before, MeshFacts, before_run, facts_of
 
@@ -36,6 +37,7 @@ class Setting:
         before: warnings that are known before the first step.
         particles: the particles with their penalty factors.
         radial: radial spacing of the mesh in each particle.
+        layering: the layers under the particles' surfaces.
         phases: seconds of the run's phases so far.
     """
 
@@ -46,6 +48,7 @@ class Setting:
     before: Before
     particles: ParticleTable
     radial: RadialMesh
+    layering: Layering
     phases: Phases
 
     @cached_property
@@ -67,14 +70,25 @@ def set_out(parameters: Parameters, comm: MPI.Comm) -> Setting:
     """
     phases = Phases()
     with phases.timed("mesh"):
-        data = on_root(comm, lambda: mesh_for(parameters))
-        facts: MeshFacts = from_root(comm, lambda: facts_of(cast(MeshData, data)))
+        base = on_root(comm, lambda: mesh_for(parameters))
+        facts: MeshFacts = from_root(comm, lambda: facts_of(cast(MeshData, base)))
+        made = on_root(comm, lambda: layered_mesh(parameters, cast(MeshData, base)))
+        data = None if made is None else made[0]
+        layering: Layering = comm.bcast(None if made is None else made[1], root=0)
         radial: RadialMesh = from_root(comm, lambda: radial_mesh(cast(MeshData, data)))
         mesh = distribute(comm, data)
     summary = None if parameters.geometry.mesh_file is None else facts.summary
-    before = before_run(parameters, facts)
+    before = before_run(parameters, facts, layering.plan)
     table = mesh.particle_table
     factors = from_root(comm, lambda: penalty_factors(parameters, table))
     return Setting(
-        parameters, comm, mesh, summary, before, table.with_penalty(factors), radial, phases
+        parameters,
+        comm,
+        mesh,
+        summary,
+        before,
+        table.with_penalty(factors),
+        radial,
+        layering,
+        phases,
     )
