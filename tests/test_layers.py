@@ -189,12 +189,13 @@ def test_layers_keep_all_but_the_inside(kind: str, layers: Layers) -> None:
 
 
 def heights(base: MeshData, new: MeshData) -> tuple[np.ndarray, np.ndarray]:
-    """Height in um of the cell below each facet of the surface, and its particle."""
+    """Height in um of the layers' cell below each facet of the surface, and its particle."""
     each = new.dimension + 1
     mates = facet_mates(new.cells, new.dimension)
     own = np.repeat(new.cell_tags, each)
     rows = np.flatnonzero((own >= tags.PARTICLE_OFFSET) & (mates >= 0))
     rows = rows[new.cell_tags[mates[rows] // each] == tags.CBD]
+    rows = rows[rows // each >= new.base_cells]
     corners = new.cells[:, :each]
     facets = corners[rows[:, None] // each, np.array(FACETS[new.dimension])[rows % each]]
     area, _ = integrate_cells(new.points_um, facets, 1)
