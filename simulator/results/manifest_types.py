@@ -174,6 +174,7 @@ _KEYS: Mapping[str, Check] = {
     "solve_s": _object_of(_number),
     "peak_memory_bytes": _or_null(_count),
     "balance": _object_of(_or_null(_number)),
+    "accuracy": _record_of(largest_clip=_object_of(_or_null(_number))),
     "pieces": _list_of(_object),
     "warnings": _list_of(_WARNING),
     "skipped_steps": _list_of(

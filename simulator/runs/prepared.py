@@ -102,10 +102,13 @@ class Prepared:
     def fields(self) -> FieldValues | None:
         """Return the present fields by domain and field at the points of `Start.grids`. Collective.
 
+        Lithium fractions are clipped to the values that the surface of their particle has had, and
+        its start; the state keeps what the elements overshoot.
+
         Returns:
             The fields on rank 0; None elsewhere.
         """
-        return self.cell.viewer.values(self.cell.stepper.state.V)
+        return self.cell.fields()
 
     # -- preparation ------------------------------------------------------------------------
 
@@ -205,6 +208,7 @@ class Prepared:
             if marched.time_step > 0.0:
                 state = marched.state
                 cell.balances.update(state, marched.prescribed)
+                cell.bounds.update(state)
                 self._ledger.look(
                     state.extremes, state.time, lambda *which: cell.model.place(state, *which)
                 )

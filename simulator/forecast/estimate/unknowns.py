@@ -157,6 +157,29 @@ def _places(corners: Ints, dimension: int, degree: int) -> int:
     return count
 
 
+def surface_nodes(parameters: Parameters, radius: Floats) -> Floats:
+    """Return the number of mesh nodes on the surface of particles of some radii, m."""
+    geometry, mesh = parameters.geometry, parameters.geometry.mesh
+    edge = _edge_wanted(parameters, radius)
+    if geometry.dimension == 3:
+        return _blend(4.0 * math.pi * radius**2 / (TRIANGLE * edge**2), 42.0)
+    # Curved cells need a refinement that corresponds to 0.42 gap elements.
+    gaps = max(mesh.gap_elements, 0.42) ** 0.43
+    narrow = (max(geometry.minimum_gap, 1e-8) / 0.1e-6) ** -0.1
+    crowded = (geometry.active_fraction / 0.465) ** 0.9
+    return _blend(2.0 * math.pi * radius / edge, 19.3 * gaps * narrow * crowded)
+
+
+def surface_edge(parameters: Parameters, radius: Floats) -> Floats:
+    """Return the length of mesh edges on the surface of particles of some radii, m."""
+    nodes = surface_nodes(parameters, radius)
+    if parameters.geometry.dimension == 2:
+        edge: Floats = 2.0 * math.pi * radius / nodes
+        return edge
+    edge = np.sqrt(4.0 * math.pi * radius**2 / (TRIANGLE * nodes))
+    return edge
+
+
 def _edge_wanted(parameters: Parameters, radius: Floats) -> Floats:
     mesh = parameters.geometry.mesh
     wanted = np.minimum(mesh.surface_size_factor * radius, mesh.maximum_size)
@@ -169,13 +192,8 @@ def _planar(parameters: Parameters) -> Vertices:
     diameter, share = geometry.size_law.nodes
     radius = 0.5 * diameter
     count, width = expected_particles(parameters), expected_width(parameters)
-    # Curved cells need a refinement that corresponds to 0.42 gap elements.
-    gaps = max(mesh.gap_elements, 0.42) ** 0.43
-    narrow = (max(geometry.minimum_gap, 1e-8) / 0.1e-6) ** -0.1
-    crowded = (geometry.active_fraction / 0.465) ** 0.9
     around = 2.0 * math.pi * radius
-    least = 19.3 * gaps * narrow * crowded
-    nodes = _blend(around / _edge_wanted(parameters, radius), least)
+    nodes = surface_nodes(parameters, radius)
     inside = nodes**2 / 10.9 + 0.5 * nodes + 13.0
     surface = count * float(np.sum(share * nodes))
     h = min(count * float(np.sum(share * around)) / surface, mesh.maximum_size)
@@ -196,7 +214,7 @@ def _spatial(parameters: Parameters) -> Vertices:
     radius = 0.5 * diameter
     count, width = expected_particles(parameters), expected_width(parameters)
     sphere = 4.0 * math.pi * radius**2
-    nodes = _blend(sphere / (TRIANGLE * _edge_wanted(parameters, radius) ** 2), 42.0)
+    nodes = surface_nodes(parameters, radius)
     surface = count * float(np.sum(share * nodes))
     h = math.sqrt(count * float(np.sum(share * sphere)) / (TRIANGLE * surface))
     volume, walls = geometry.coating_thickness * width**2, 4.0 * geometry.coating_thickness * width
