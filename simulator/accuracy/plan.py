@@ -108,6 +108,38 @@ class Plan:
             return f"{asked} takes more layers than solver.layers: set it to auto, or expect {had}"
         return f"{asked} cannot be had with up to {MOST} layers: {had} can, after '{self.text}'"
 
+    def sentence(self, unknowns: int, without: int) -> str:
+        """Return what a run says of its plan.
+
+        Args:
+            unknowns: number of unknowns with the layers.
+            without: number of unknowns without them.
+        """
+        size = f"{_thousands(unknowns)} unknowns"
+        if self.layers is not None:
+            size += f" ({_thousands(without)} without)"
+        said = f"accuracy {_millivolts(self.accuracy)}: {self.layers_text}; {size}; "
+        return said + "; ".join(filter(None, [self.expected_text, self.shortfall_text]))
+
+    @property
+    def entries(self) -> dict[str, int | float | str]:
+        """What a manifest keeps of the plan, under accuracy.layers."""
+        made: dict[str, int | float | str] = {"count": 0}
+        if self.layers is not None:
+            first = 1e6 * self.layers.first
+            made = {"count": self.layers.count, "first_um": first, "ratio": self.layers.ratio}
+        return {
+            **made,
+            "chosen_by": "accuracy" if self.chosen else "solver.layers",
+            "expected_space_error_V": self.error,
+            "expected_without_V": self.without,
+            "expected_in": self.text,
+        }
+
+
+def _thousands(count: int) -> str:
+    return f"{count / 1000:.3g}k" if count >= 10_000 else str(count)
+
 
 def _millivolts(volts: float) -> str:
     return f"{1e3 * volts:.2g} mV"

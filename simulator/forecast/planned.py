@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from heterode.accuracy.electrode import Particles, radii_by_surface
 from heterode.accuracy.plan import Plan, plan
-from heterode.forecast.estimate.unknowns import summarise, surface_edge
+from heterode.forecast.estimate.unknowns import core_size, summarise
 from heterode.forecast.regimes import (
     MeshSummary,
     areal_capacity,
@@ -23,10 +23,6 @@ from heterode.geometry.mesh_data import MeshData
 from heterode.parameters import Parameters
 
 Floats = npt.NDArray[np.float64]
-
-CORE = {2: 0.83, 3: 1.02}
-"""Ratio of the radial size of elements inside particles to the edge on their surface, by dimension:
-the median over the particles of presets, which the formula meets within 5 %."""
 
 
 def planned(parameters: Parameters, mesh: MeshData | None = None) -> Plan:
@@ -46,7 +42,7 @@ def planned_particles(parameters: Parameters, mesh: MeshData | None = None) -> P
     if mesh is None:
         diameter, share = geometry.size_law.nodes
         radius = radii_by_surface(0.5 * diameter, share * diameter ** (geometry.dimension - 1))
-        size = CORE[geometry.dimension] * surface_edge(parameters, radius)
+        size = core_size(parameters, radius)
     else:
         radius, size = _of_mesh(mesh)
     capacity = areal_capacity(parameters, summary)

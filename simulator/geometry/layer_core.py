@@ -9,13 +9,15 @@ that its cells keep their shapes.
 from __future__ import annotations
 
 from math import factorial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import coo_array, diags_array
-from scipy.sparse.linalg import cg
 
 from heterode.geometry.layer_surface import Surface
+
+if TYPE_CHECKING:
+    from scipy.sparse import coo_array
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -63,6 +65,10 @@ class Inside:
         load = -(self._matrix @ values)[free]
         if not free.size or not load.any():
             return np.zeros(len(free))
+        # Imported only here, since `heterode check` plans layers and makes none.
+        from scipy.sparse import diags_array
+        from scipy.sparse.linalg import cg
+
         matrix = self._matrix[free][:, free]
         scale = 1.0 / np.sqrt(matrix.diagonal())
         scaled = diags_array(scale) @ matrix @ diags_array(scale)
@@ -73,6 +79,8 @@ class Inside:
 
 def _stiffness(points: Floats, cells: Ints) -> coo_array:
     """Return the matrix of linear elements for div grad, (n, n) in rows of CSR."""
+    from scipy.sparse import coo_array
+
     dimension = points.shape[1]
     edges = points[cells[:, 1:]] - points[cells[:, :1]]
     slopes = np.linalg.inv(edges).transpose(0, 2, 1)

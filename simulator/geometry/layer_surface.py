@@ -20,8 +20,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from heterode.geometry import tags
 from heterode.geometry.mesh_data import ON_PLANE, MeshData, facet_mates
@@ -127,6 +125,10 @@ def _corners(
     cells: Ints, interface: Ints, inner: Ints, beyond: Ints, rows: Ints
 ) -> tuple[Ints, Ints]:
     """Return the corner at each vertex of each cell, -1 for none, and the node of each corner."""
+    # Imported only here, since `heterode check` plans layers and makes none.
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     dimension = cells.shape[1] - 1
     flat = cells.ravel()
     on_surface = np.zeros(int(flat.max()) + 1, dtype=np.bool_)

@@ -140,6 +140,7 @@ class Prepared:
             f"{counted(ranks, 'rank')}, {model.preset} solver, "
             f"1C = {one_C:.4g} A/m^2"
         )
+        self._group.say(self.setting.layering.text)
         parameters = self.setting.parameters
         lines = forecast(parameters, model.layout.total, ranks, model.preset)
         for line in [*describe_tables(parameters), *lines]:
