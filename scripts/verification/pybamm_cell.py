@@ -5,7 +5,7 @@ table, temperature (K), a factor on the electrolyte's thermodynamic factor, and 
 protocol: each prescribes a current density (A m^-2, positive on charge), a voltage (V) or a power
 (W m^-2), ends at a duration (s), a voltage or a current density, and lists times since its
 beginning (s). Output: for each step voltage (V) and current density at these times, up to its end,
-and the charge passed in it (A h m^-2). The electrolyte's functions and all equations are PyBaMM's own.
+and the charge passed in it (A h m^-2). The electrolyte's functions and all equations are PyBaMM's.
 """
 
 import json
