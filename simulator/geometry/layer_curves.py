@@ -12,6 +12,9 @@ from heterode.geometry.simplex import EDGES
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
+STRAIGHT = 1e-9
+"""Largest distance of a node from the middle of its straight edge, in lengths of the edge."""
+
 
 def curved_cells(
     mesh: MeshData, rings: Rings, depths: Floats, moves: Floats
@@ -55,16 +58,20 @@ def _second_order(
     at_low = np.take_along_axis(corner[along], ring[along].argmin(axis=1)[:, None], 1)[:, 0]
     on_ring = (low == high) | (low == rings.counts[at_low])
     low = np.where(on_ring, high, low)
-    way = surface.direction[pairs[edge]]
+    way, start = surface.direction[pairs[edge]], mesh.points_um[middles[edge]]
+    chord = mesh.points_um[surface.vertex[pairs[edge]]]
+    bow = np.abs(start - chord.mean(axis=1)).max(axis=1)
+    curved = bow > STRAIGHT * np.abs(chord[:, 1] - chord[:, 0]).max(axis=1)
 
     def ring_middle(level: Ints) -> Floats:
         move = way * depths[pairs[edge], level[:, None]][:, :, None]
         mean = move.mean(axis=1)
-        # The middle goes as far as the ends do, which on a circle do not go the same way.
+        # On a circle the middle goes as far as the ends do, though these go different ways.
         length = np.linalg.norm(move, axis=2).mean(axis=1)
         norm = np.linalg.norm(mean, axis=1)
-        stretch = np.where(norm > 0.5 * length, length / np.maximum(norm, 1e-300), 1.0)
-        moved: Floats = mesh.points_um[middles[edge]] + stretch[:, None] * mean
+        stretches = curved & (norm > 0.5 * length)
+        stretch = np.where(stretches, length / np.maximum(norm, 1e-300), 1.0)
+        moved: Floats = start + stretch[:, None] * mean
         return moved
 
     places[along] = 0.5 * (ring_middle(low) + ring_middle(high))

@@ -44,25 +44,28 @@ class Guard:
         self._particle = mesh.cell_tags[surface.cells].astype(np.int64) - tags.PARTICLE_OFFSET
 
     def corners_at_fault(
-        self, rings: Rings, depths: Floats, points: Floats, core: Ints, cells: Ints
+        self, rings: Rings, depths: Floats, moved: Mask, points: Floats, core: Ints, cells: Ints
     ) -> Mask:
         """Return which corners (S,) must have thinner layers.
 
         Args:
             rings, depths: the layers.
+            moved: (S,) corners with other depths than in the call before.
             points, core, cells: the new mesh.
         """
         surface, each = self._surface, self._vertices
         bad = sicn(points[core[:, :each]]) < self._sicn
+        touched: Mask = np.any(moved[surface.facets], axis=1)
+        new = np.flatnonzero(touched[rings.facet])
+        cells, facet, (corner, ring) = cells[new], rings.facet[new], rings.radial[new].T
         volume, _ = integrate_cells(points, cells[:, :each], 1)
-        corner, ring = rings.radial.T
         height = surface.reach[corner] * (depths[corner, ring + 1] - depths[corner, ring])
-        flat = ~(volume > FLAT * self._area[rings.facet] * height)
+        flat = ~(volume > FLAT * self._area[facet] * height)
         if self._order == 2:
             bad |= _scaled(points, core) < self._jacobian
             flat |= _scaled(points, cells) < FOLDED
         found = np.zeros(len(surface.vertex), dtype=np.bool_)
-        found[surface.facets[rings.facet[flat]]] = True
+        found[surface.facets[facet[flat]]] = True
         return found | self._above(bad)
 
     def _above(self, bad: Mask) -> Mask:

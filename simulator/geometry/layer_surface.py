@@ -8,9 +8,9 @@ domain, weighted so that it is exact on a circle and on a sphere:
     n ~ sum over facets of  e1 x e2 / (|e1|^2 |e2|^2)   (in 3D; e1, e2 its edges at the node)
     n ~ sum over facets of  m / |e|                     (in 2D; m unit normal, e the facet)
 
-What else bounds a particle stays as it is: walls of the box, the separator, contacts with other
-particles. A corner on a plane of those slides in the plane, one on two planes along their common
-line, and one on a curved contact stays.
+What else bounds a particle stays as it is: walls of the box, contacts with other particles, and the
+separator. A corner on a plane of the first two slides in the plane, one on two planes along their
+common line, and one on a curved contact or on the separator stays.
 Source of the weights: Max, J. Graphics Tools 4(2), 1 (1999).
 """
 
@@ -90,13 +90,14 @@ def find_surface(mesh: MeshData) -> Surface:
     other = np.where(mates[rows] >= 0, own[mates[rows] // each], 0)
     interface = rows[other == tags.CBD]
     bound = rows[(other != tags.CBD) & (other != own[rows // each])]
+    rigid = other[(other != tags.CBD) & (other != own[rows // each])] == tags.SEPARATOR
     inner = rows[(other >= tags.PARTICLE_OFFSET) & (mates[rows] > rows)]
 
     corner_of_slot, vertex = _corners(corners, interface, inner, mates[inner], rows)
     local = facet_nodes(dimension, mesh.order)
     surface_slots = _slots(interface, dimension)
     facets = corner_of_slot[surface_slots]
-    held, normals = _bounds(mesh, bound, corner_of_slot, len(vertex))
+    held, normals = _bounds(mesh, bound, rigid, corner_of_slot, len(vertex))
     direction, reach = _directions(mesh.points_um[vertex], facets, _null_spaces(normals))
     cells = np.flatnonzero(own >= tags.PARTICLE_OFFSET)
     slots = cells[:, None] * each + np.arange(each)
@@ -158,8 +159,17 @@ def _corners(
     return number, flat[earliest[order]]
 
 
-def _bounds(mesh: MeshData, rows: Ints, corner_of_slot: Ints, count: int) -> tuple[Mask, Floats]:
-    """Collect what holds the nodes on walls, on the separator and on contacts.
+def _bounds(
+    mesh: MeshData, rows: Ints, rigid: Mask, corner_of_slot: Ints, count: int
+) -> tuple[Mask, Floats]:
+    """Collect what holds the nodes on walls, on contacts and on the separator.
+
+    Args:
+        mesh: the mesh.
+        rows: rows of these facets, in order.
+        rigid: which of them have the separator behind them, whose nodes no other may join.
+        corner_of_slot: the corner at each vertex of each cell, or -1.
+        count: number of corners S.
 
     Returns:
         held (P, d) of the nodes that are no corners, and (S, d, d), for each corner the sum of
@@ -172,8 +182,8 @@ def _bounds(mesh: MeshData, rows: Ints, corner_of_slot: Ints, count: int) -> tup
     nodes = mesh.cells[rows[:, None] // each, facet_nodes(dimension, mesh.order)[rows % each]]
     places = points[nodes]
     flat = np.ptp(places, axis=1) <= ON_PLANE * 1e-3 * np.ptp(points, axis=0).max()
-    corners = places[:, :dimension]
-    normal, _ = facet_normals(corners)
+    flat &= ~rigid[:, None]
+    normal, _ = facet_normals(places[:, :dimension])
     # A facet along an axis is one of a wall as a rule, whose nodes slide. Others are of contacts.
     normal = np.where(flat.any(axis=1)[:, None], flat.astype(np.float64), normal)
     for axis in range(dimension):
@@ -181,7 +191,7 @@ def _bounds(mesh: MeshData, rows: Ints, corner_of_slot: Ints, count: int) -> tup
     held[nodes[~flat.any(axis=1)].ravel()] = True
     slots = corner_of_slot[_slots(rows, dimension)]
     product = normal[:, :, None] * normal[:, None, :]
-    product[_curved(places, dimension)] = np.eye(dimension)
+    product[rigid | _curved(places, dimension)] = np.eye(dimension)
     for column in range(dimension):
         chosen = slots[:, column] >= 0
         np.add.at(normals, slots[chosen, column], product[chosen])

@@ -21,13 +21,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from heterode.base.errors import InputError
 from heterode.base.words import counted
 from heterode.geometry import tags
 from heterode.geometry.layer_core import Inside
 from heterode.geometry.layer_curves import curved_cells
 from heterode.geometry.layer_guard import Guard
 from heterode.geometry.layer_rings import Rings, make_rings
-from heterode.geometry.layer_surface import Surface, facet_normals, find_surface
+from heterode.geometry.layer_surface import Mask, Surface, facet_normals, find_surface
 from heterode.geometry.mesh_data import MeshData
 
 Floats = npt.NDArray[np.float64]
@@ -38,6 +39,10 @@ LAYERS_VERSION = 1
 
 DEEPEST = 0.6
 """Greatest thickness of all layers of a particle together, in radii."""
+
+IRREGULAR = 1.2
+"""Tetrahedra do not lie in shells: a sphere of them is as exact as shells so many times as thick
+as they are high. Measured on the spheres of params/cube_50.toml."""
 
 MICROMETRE = 1e-6
 
@@ -141,6 +146,8 @@ def layer_counts(radius: Floats, core_size: Floats, layers: Layers) -> Ints:
 def spacing(radius: float, core_size: float, layers: Layers | None) -> Floats:
     """Return the radii of the nodes from the centre to the surface, m, rising.
 
+    A disc or sphere of radial elements between them has the accuracy of the meshed particle.
+
     Args:
         radius: radius of the particle, m.
         core_size: radial size of its elements without layers, m, as in `core_sizes`.
@@ -150,16 +157,19 @@ def spacing(radius: float, core_size: float, layers: Layers | None) -> Floats:
     if layers is not None:
         count = int(layer_counts(np.array([radius]), np.array([core_size]), layers)[0])
         depths = np.concatenate([depths, np.cumsum(layers.thicknesses[:count])])
+    # What is left of an element at the centre joins its neighbour or is one, whichever is nearer.
     inner = max(1, round(radius / core_size))
-    core = np.linspace(0.0, radius - depths[-1], inner + 1)[:-1]
-    nodes: Floats = np.concatenate([core, radius - depths[::-1]])
+    core = (radius - depths[-1]) * (1.0 - np.arange(1, inner) * (core_size / radius))
+    nodes: Floats = np.concatenate([[0.0], core[::-1], radius - depths[::-1]])
     return nodes
 
 
 def core_sizes(mesh: MeshData) -> Floats:
     """Return the typical radial size of the elements in each particle, (N,) m.
 
-    This is the height of the regular triangle or tetrahedron with the mean size of its cells.
+    This is the height of the regular triangle or tetrahedron with the mean size of its cells, in 3D
+    times IRREGULAR. Radial elements of this size have the same error after a jump of the flux
+    through the surface: within 10 % on discs and spheres of 45 to 150 nodes without layers.
     """
     count = len(mesh.particles)
     core = mesh.cell_tags[: mesh.base_cells].astype(np.int64)
@@ -168,7 +178,7 @@ def core_sizes(mesh: MeshData) -> Floats:
     if mesh.dimension == 2:
         height = np.sqrt(np.sqrt(3.0) * mean)
     else:
-        height = np.sqrt(2.0 / 3.0) * np.cbrt(6.0 * np.sqrt(2.0) * mean)
+        height = IRREGULAR * np.sqrt(2.0 / 3.0) * np.cbrt(6.0 * np.sqrt(2.0) * mean)
     sizes: Floats = MICROMETRE * height
     return sizes
 
@@ -178,9 +188,14 @@ def layered(mesh: MeshData, layers: Layers) -> tuple[MeshData, LayerReport]:
 
     Returns:
         The mesh, whose last cells are those of the layers, and what became of the layers.
+
+    Raises:
+        InputError: the mesh has layers already.
     """
     if mesh.layer_cells:
-        raise ValueError("the mesh has layers already")
+        raise InputError(
+            "the mesh has layers under the particles' surfaces already. Set solver.layers to none"
+        )
     radius = MICROMETRE * mesh.particles.radius_um
     counts = layer_counts(radius, core_sizes(mesh), layers)
     if not counts.any():
@@ -219,19 +234,20 @@ def _fitted(
     allowed = surface.least(counts, mesh.cell_tags)
     allowed[surface.reach == 0.0] = 0
     guard, inside = Guard(mesh, surface), Inside(mesh.points_um, surface)
+    rings = make_rings(surface, counts, allowed, len(mesh.points_um))
     share = np.ones(len(allowed))
+    bad: Mask = np.ones(len(allowed), dtype=np.bool_)
     for attempt in range(10 * PASSES):
-        ring = np.minimum(np.arange(most + 1), allowed[:, None])
-        depths = share[:, None] * asked[ring]
-        rings = make_rings(surface, counts, allowed, len(mesh.points_um))
-        moves = inside.displacement(depths[:, -1])
-        made = curved_cells(mesh, rings, depths, moves)
-        bad = guard.corners_at_fault(rings, depths, *made) & (allowed > 0)
+        depths = share[:, None] * asked[np.minimum(np.arange(most + 1), allowed[:, None])]
+        made = curved_cells(mesh, rings, depths, inside.displacement(depths[:, -1]))
+        bad = guard.corners_at_fault(rings, depths, bad, *made) & (allowed > 0)
         if not bad.any():
             return rings, depths, made
         share[bad] *= THINNING
         if attempt >= PASSES:
             allowed[bad] = 0
+            rings = make_rings(surface, counts, allowed, len(mesh.points_um))
+            bad[:] = True
     raise AssertionError("without layers the mesh is valid")
 
 
