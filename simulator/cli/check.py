@@ -51,8 +51,9 @@ def _check(options: argparse.Namespace, comm: Any) -> int:
 
     def tell() -> None:
         refuse_endless(parameters)
-        mesh, layering, facts = None, expected_layering(parameters), None
-        if parameters.geometry.mesh_file is not None:
+        if parameters.geometry.mesh_file is None:
+            mesh, layering, facts = None, expected_layering(parameters), None
+        else:
             data = mesh_for(parameters)
             facts = facts_of(data)
             mesh, layering = facts.summary, layered_mesh(parameters, data)[1]

@@ -114,7 +114,7 @@ def draw_report(folder: Path, *, overwrite: bool) -> str:
 
 
 def numbers_of(cell: Cell) -> dict[str, Any]:
-    """Return the unknowns, steps, iterations, balances and errors so far."""
+    """Return the unknowns, steps, iterations and balances so far."""
     model, stepper = cell.model, cell.stepper
     return {
         "dofs": model.layout.total,
@@ -126,5 +126,4 @@ def numbers_of(cell: Cell) -> dict[str, Any]:
         "krylov_iterations": model.linear.iterations,
         "solve_s": dict(model.phases.seconds),
         "balance": cell.balances.as_dict(),
-        "accuracy": {"largest_clip": cell.bounds.clip.as_dict()},
     }
