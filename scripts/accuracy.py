@@ -74,8 +74,10 @@ def estimate(case: Case, setting: str) -> Row:
     }
 
 
-def measured(case: Case, settings: Sequence[str], note: Note) -> list[Row]:
-    """Return a row for each of some settings of a case."""
+def measured(
+    case: Case, settings: Sequence[str], estimated: Sequence[str], note: Note
+) -> list[Row]:
+    """Return a row for each of some settings of a case, of which some have their estimate judged."""
     rows: list[Row] = []
     wanted = reference(case, case.finer)
     for setting in settings:
@@ -95,7 +97,7 @@ def measured(case: Case, settings: Sequence[str], note: Note) -> list[Row]:
             "krylov_per_newton": f"{run.krylov_per_newton:.2f}",
             "cpu_s": f"{run.cpu_s:.2f}",
         }
-        if setting in ESTIMATED:
+        if setting in estimated:
             row |= estimate(case, setting)
         rows.append(row)
         note("  ".join(row.values()))
@@ -229,6 +231,9 @@ def main() -> None:
         choices=ACCURACIES,
         help="this accuracy alone (may be repeated), beside the run without layers",
     )
+    parser.add_argument(
+        "--no-estimate", action="store_true", help="leave out the runs that judge the estimate"
+    )
     parser.add_argument("--references", action="store_true", help="compute references again")
     parser.add_argument("--write", action="store_true", help="keep the results in docs/ as well")
     parser.add_argument(
@@ -242,7 +247,10 @@ def main() -> None:
             for finer in sorted({1, case.finer}):
                 reference(case, finer, anew=True)
         settings = [s for s in SETTINGS if s in (BEFORE, *(options.accuracy or ACCURACIES))]
-        found = measured(case, settings, lambda text: print(text, file=sys.stderr, flush=True))
+        estimated = () if options.no_estimate else ESTIMATED
+        found = measured(
+            case, settings, estimated, lambda text: print(text, file=sys.stderr, flush=True)
+        )
         # Each case is kept as soon as it is measured: an end in between loses nothing.
         rows = keep(found) if options.write else [*rows, *found]
     text = table(rows)
