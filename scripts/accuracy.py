@@ -77,7 +77,7 @@ def estimate(case: Case, setting: str) -> Row:
 def measured(
     case: Case, settings: Sequence[str], estimated: Sequence[str], note: Note
 ) -> list[Row]:
-    """Return a row for each of some settings of a case, of which some have their estimate judged."""
+    """Return a row for each of some settings of a case; some have their estimate judged."""
     rows: list[Row] = []
     wanted = reference(case, case.finer)
     for setting in settings:
