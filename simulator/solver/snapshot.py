@@ -21,7 +21,6 @@ from heterode.solver.time.newton import Linearised
 from heterode.solver.time.stepper import Memory as Past
 from heterode.solver.time.stepper import State, Stepper
 from heterode.solver.time.surface_lithium import SurfaceState
-from heterode.solver.time.time_errors import TimeErrors
 
 Floats = npt.NDArray[np.float64]
 
@@ -100,7 +99,6 @@ class Snapshots:
             "surfaces": [
                 None if state.surface is None else state.surface.plain for state in memory.past
             ],
-            "time_errors": asdict(memory.errors),
             "jump": memory.jump,
             "linearised": None if linearised is None else _numbers(linearised),
             "balances": noted.balances,
@@ -124,7 +122,7 @@ class Snapshots:
         def vector(name: str) -> Floats:
             return self._order.scatter(None if snapshot is None else snapshot.arrays[name])
 
-        # Older checkpoints do not have surfaces and time errors.
+        # Older checkpoints do not have surfaces.
         surfaces = entries.get("surfaces", [None] * len(entries["past"]))
         past = [
             State(
@@ -140,13 +138,7 @@ class Snapshots:
         linearised = None if at is None else Linearised(vector=vector("linearised"), **at)
         counts = entries["counts"]
         self._stepper.recall(
-            Past(
-                tuple(past),
-                entries["jump"],
-                counts["steps"],
-                counts["rejected_steps"],
-                TimeErrors(**entries.get("time_errors", {})),
-            )
+            Past(tuple(past), entries["jump"], counts["steps"], counts["rejected_steps"])
         )
         self._balances.recall(entries["balances"])
         ranges = comm.bcast(None if snapshot is None else snapshot.arrays.get("bounds"), root=0)

@@ -34,7 +34,6 @@ from heterode.solver.time.surface_lithium import (
     waiting,
 )
 from heterode.solver.time.terminal import TerminalControl
-from heterode.solver.time.time_errors import NO_ERRORS, TimeErrors
 
 Floats = npt.NDArray[np.float64]
 ChargingNorm = Callable[[Floats, float], float]
@@ -74,6 +73,7 @@ class State:
         energy: energy passed since the start by the same quadrature, J.
         surface: the particle that is followed for the time error; None where none is.
         voltage_time_error: bound of the time error of V by estimate, V.
+        since_jump: time since the last jump of the terminals' control, s.
     """
 
     time: float
@@ -87,6 +87,7 @@ class State:
     energy: float = 0.0
     surface: SurfaceState | None = None
     voltage_time_error: float = 0.0
+    since_jump: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -112,14 +113,12 @@ class Memory:
         past: the last accepted states, with the newest first.
         jump: time of the last jump of the terminals' control, s.
         steps, rejected: numbers of time steps so far.
-        errors: time errors of the voltage so far.
     """
 
     past: tuple[State, ...]
     jump: float
     steps: int
     rejected: int
-    errors: TimeErrors = NO_ERRORS
 
 
 class Stepper:
@@ -137,7 +136,6 @@ class Stepper:
 
     Attributes:
         resolves: as given.
-        errors: time errors of the voltage so far.
     """
 
     def __init__(
@@ -156,7 +154,6 @@ class Stepper:
         self._newton, self._norms, self._tolerances = newton, norms, tolerances
         self._charging, self._surface = charging, surface
         self.resolves = resolves and surface is not None
-        self.errors = NO_ERRORS
         if surface is not None:
             start = replace(start, surface=surface.at_rest(start.vector, start.fluxes))
         self._past = [start]
@@ -173,12 +170,12 @@ class Stepper:
     @property
     def memory(self) -> Memory:
         """All on which the next steps depend, except their control."""
-        return Memory(tuple(self._past), self._jump, self.steps, self.rejected, self.errors)
+        return Memory(tuple(self._past), self._jump, self.steps, self.rejected)
 
     def recall(self, memory: Memory) -> None:
         """Continue from the memory of another stepper."""
         self._past, self._jump = list(memory.past), memory.jump
-        self.steps, self.rejected, self.errors = memory.steps, memory.rejected, memory.errors
+        self.steps, self.rejected = memory.steps, memory.rejected
         newest = self.state
         if self._surface is not None and newest.surface is None:
             # Older checkpoints do not have it.
@@ -243,6 +240,7 @@ class Stepper:
             charge_error=solved.charge_error,
             extremes=solved.extremes,
             energy=(solved.V * solved.I - past_energy) / scheme.alpha,
+            since_jump=time - self._jump,
         )
         state = self._followed(scheme, state)
         error, missed = self._time_error(scheme, state, guess, V_predicted)
@@ -424,13 +422,6 @@ class Stepper:
         self.steps += 1
         # Only the fluxes of the present state are ever read.
         self._past[0] = replace(self._past[0], fluxes={})
-        state = candidate.state
-        self.errors = self.errors.with_step(
-            state.voltage_time_error,
-            state.time,
-            state.time - self.state.time,
-            state.time - self._jump,
-        )
         self._past = [candidate.state, *self._past[: self._highest]]
         return candidate.state
 

@@ -14,8 +14,8 @@ error ds. With the current density i(s, V) of the interface, it changes the volt
 
     dV = -ds int di/ds / int di/dV     (integrals over the particles' surfaces).
 
-A time step adds to ds an error of its own, which decays afterwards. Errors count from COUNTS_FROM
-after a jump: an earlier step is judged by what is left of its error then.
+A time step adds to ds an error of its own, which decays afterwards. Errors count from 0.1 s after a
+jump on: an earlier step is judged by what is left of its error then.
 """
 
 from __future__ import annotations
@@ -28,16 +28,14 @@ import numpy as np
 import numpy.typing as npt
 
 from heterode.accuracy.radial import RadialModes
+from heterode.accuracy.record import SETTLED
 from heterode.physics.kinetics import Flux
 from heterode.solver.time.bdf import Differentiation
 
 Floats = npt.NDArray[np.float64]
 
-COUNTS_FROM = 0.1
-"""Time after a jump of the terminals' control from which on errors count, s."""
-
 RESOLVING = 0.01
-"""Shortest time step, s, that is ever taken to keep the error at COUNTS_FROM small."""
+"""Shortest time step, s, that is ever taken to keep the error small from SETTLED on."""
 
 SHORTER = 0.85
 """Ratio of the lengths of time steps that are tried, one after another."""
@@ -198,4 +196,4 @@ class SurfaceLithium:
 
 def waiting(elapsed: float) -> float:
     """Return how long it takes until errors count, s, by the time since the last jump."""
-    return max(0.0, COUNTS_FROM - elapsed)
+    return max(0.0, SETTLED - elapsed)
