@@ -138,7 +138,7 @@ def layer_counts(radius: Floats, core_size: Floats, layers: Layers) -> Ints:
     """
     thickness = layers.thicknesses
     depth = np.cumsum(thickness) / radius[:, None]
-    fits = (depth <= DEEPEST) & (thickness <= core_size[:, None] * (1.0 - depth))
+    fits = (depth <= DEEPEST * (1.0 + 1e-9)) & (thickness <= core_size[:, None] * (1.0 - depth))
     counts: Ints = np.cumprod(fits, axis=1, dtype=np.int64).sum(axis=1, dtype=np.int64)
     return counts
 
