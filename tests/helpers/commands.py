@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from helpers.paths import FIVE_DISCS, PACKAGE_PATH, PRESET
+from helpers.paths import FIVE_DISCS, PACKAGE_PATH, PRESET, ROOT
 from helpers.surroundings import PATIENCE
 
 # More ranks than cores, also as root in a container: harmless where the launcher knows them not.
@@ -52,6 +52,19 @@ def environment(**more: str) -> dict[str, str]:
     if "XDG_CACHE_HOME" in more:
         here.pop("HETERODE_CACHE", None)
     return here | _LAUNCHER_SETTINGS | {"PYTHONPATH": str(PACKAGE_PATH)} | more
+
+
+def run_script_of_project(name: str, *arguments: str | Path) -> Ended:
+    """Run scripts/NAME.py with this Python."""
+    done = subprocess.run(
+        [sys.executable, ROOT / "scripts" / f"{name}.py", *arguments],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    return Ended(done.returncode, done.stdout, done.stderr)
 
 
 _ONE_AFTER_ANOTHER = """
