@@ -485,7 +485,8 @@ def test_check_estimates_and_a_warning_is_no_error(
         monkeypatch.delenv(name)
     assert main(["check", str(PRESET)]) == 0
     before = capsys.readouterr().out
-    assert "about 17 000 unknowns, direct linear solver" in before
+    assert "about 21 000 unknowns, direct linear solver" in before
+    assert "21k unknowns (17k without)" in before
     assert "on 1 rank, about" in before
     assert "warning" not in before.split("Validity")[0]
     monkeypatch.setenv("SLURM_MEM_PER_NODE", "64")
@@ -511,8 +512,13 @@ def test_check_counts_a_given_mesh(capsys: pytest.CaptureFixture[str]) -> None:
     path = ROOT / "meshes" / "five_discs_2d.msh"
     assert main(["check", str(PRESET), "--set", f"geometry.mesh_file={path}"]) == 0
     exact = f"{mesh_quality(read_msh(path)).unknowns:,}".replace(",", " ")
+    layered = capsys.readouterr().out
+    assert f" unknowns ({exact.replace(' ', '')} without)" in layered
+    options = [f"geometry.mesh_file={path}", "solver.layers=none"]
+    assert main(["check", str(PRESET), *(o for each in options for o in ("--set", each))]) == 0
     out = capsys.readouterr().out
     assert f"  5 particles\n  {exact} unknowns" in out
+    assert f"  5 particles\n  {exact} unknowns" not in layered
 
 
 def test_no_mesher_and_no_solver_is_loaded_for_an_estimate() -> None:

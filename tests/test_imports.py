@@ -47,7 +47,7 @@ CONFINED = {
 }
 
 # Rooms whose signatures say what they take: parameter sections and arrays, never Any.
-TYPED = {"geometry", "particles", "forecast", "validity", "progress", "distributions"}
+TYPED = {"geometry", "particles", "accuracy", "forecast", "validity", "progress", "distributions"}
 
 # physics/ is mathematics: no files, no processes.
 NOT_IN_PHYSICS = {"pathlib", "os", "io", "csv", "json", "sys", "subprocess", "tempfile", "meshio"}

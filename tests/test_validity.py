@@ -134,14 +134,14 @@ CASES: list[tuple[str, str, tuple[str, ...], tuple[str, ...]]] = [
     (
         "coarse_elements",
         "geometry.mesh.surface_size_factor",
-        ("active_material.diffusivity=1e-18 m^2/s",),
+        ("active_material.diffusivity=1e-18 m^2/s", "solver.layers=none"),
         ("active_material.diffusivity=1e-15 m^2/s",),
     ),
     (
         # A pulse's layer is thin, but its surface hardly moves.
         "coarse_elements",
         "geometry.mesh.surface_size_factor",
-        (steps("charge at 10C for 10 s"),),
+        (steps("charge at 10C for 10 s"), "solver.layers=none"),
         (steps("charge at C/10 for 10 s"),),
     ),
     (

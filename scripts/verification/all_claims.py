@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from verification import (
+    accuracy,
     conservation,
+    dfn_protocols,
     fast_transport,
     homogenised,
     in_space,
@@ -22,5 +24,7 @@ CLAIMS: tuple[Claim, ...] = (
     *fast_transport.claims(),
     *material_functions.claims(),
     *homogenised.claims(),
+    *dfn_protocols.claims(),
+    *accuracy.claims(),
     *other_elements.claims(),
 )

@@ -42,26 +42,24 @@ def _check(options: argparse.Namespace, comm: Any) -> int:
     parameters = load(options, comm)
     ranks = _ranks_of_the_job() if options.ranks is None else options.ranks
     from heterode.base.ranks import on_root
-    from heterode.forecast.estimate import count_unknowns, refuse_endless
+    from heterode.forecast.estimate import refuse_endless
     from heterode.geometry.cache import mesh_for
     from heterode.particles.drawn_penalties import check_penalty_table
     from heterode.runs.description import describe, describe_validity
+    from heterode.runs.layering import expected_layering, layered_mesh
     from heterode.validity import facts_of
 
     def tell() -> None:
         refuse_endless(parameters)
-        mesh, dofs, facts = None, None, None
-        if parameters.geometry.mesh_file is not None:
+        if parameters.geometry.mesh_file is None:
+            mesh, layering, facts = None, expected_layering(parameters), None
+        else:
             data = mesh_for(parameters)
-            conduct = parameters.active_material.electronic_conduction_in_particles
             facts = facts_of(data)
-            mesh, dofs = (
-                facts.summary,
-                count_unknowns(data, parameters.solver.degree, particles_conduct=conduct),
-            )
+            mesh, layering = facts.summary, layered_mesh(parameters, data)[1]
         check_penalty_table(parameters, None if mesh is None else mesh.particles)
-        lines = describe(parameters, mesh, dofs=dofs, ranks=ranks)
-        print("\n".join([*lines, "", "Validity", *describe_validity(parameters, facts)]))
+        lines = describe(parameters, mesh, layering=layering, ranks=ranks)
+        print("\n".join([*lines, "", "Validity", *describe_validity(parameters, facts, layering)]))
 
     on_root(comm, tell)
     return DONE

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from heterode.base.errors import InputError
 from heterode.geometry import tags
-from heterode.geometry.simplex import facet_nodes, integrate_cells, node_count
+from heterode.geometry.simplex import FACETS, facet_nodes, integrate_cells, node_count
 from heterode.particles.table import ParticleTable
 
 Floats = npt.NDArray[np.float64]
@@ -41,6 +41,8 @@ class MeshData:
         coating_thickness_um, separator_thickness_um: extents along the thickness.
         particles: the table measured on the cells, with penalties of 1.
         hash: hash of what determined the mesh, or of its content if it comes from elsewhere.
+        layer_cells: how many cells, the last ones, are thin layers under the particles' surfaces;
+            see heterode.geometry.layers.
     """
 
     points_um: Floats
@@ -52,11 +54,17 @@ class MeshData:
     separator_thickness_um: float
     particles: ParticleTable
     hash: str
+    layer_cells: int = 0
 
     @property
     def dimension(self) -> int:
         """Number of spatial dimensions, 2 or 3."""
         return int(self.points_um.shape[1])
+
+    @property
+    def base_cells(self) -> int:
+        """Number of cells that are not in layers; they come first."""
+        return len(self.cells) - self.layer_cells
 
     @property
     def thickness_axis(self) -> int:
@@ -162,16 +170,33 @@ def _paired_facets(cells: Ints, dimension: int, order: int) -> tuple[Ints, Ints,
     local = facet_nodes(dimension, order)
     facets = cells[:, local].reshape(-1, local.shape[1])
     cell_of = np.repeat(np.arange(len(cells)), len(local))
-    corners = np.sort(facets[:, :dimension], axis=1)
+    mates = facet_mates(cells, dimension)
+    return facets, cell_of, np.where(mates >= 0, mates // len(local), -1)
+
+
+def facet_mates(cells: Ints, dimension: int) -> Ints:
+    """Return for facet k of cell c, in row c (d + 1) + k, the row of the same facet beyond it.
+
+    Args:
+        cells: (M, nodes).
+        dimension: number of spatial dimensions d, 2 or 3.
+
+    Returns:
+        (M (d + 1),) rows; -1 on the outer boundary.
+
+    Raises:
+        InputError: a facet bounds more than two cells.
+    """
+    corners = np.sort(cells[:, FACETS[dimension]].reshape(-1, dimension), axis=1)
     rank = np.lexsort(corners.T[::-1])
     ordered = corners[rank]
     same = np.all(ordered[1:] == ordered[:-1], axis=1)
     if np.any(same[1:] & same[:-1]):
         raise InputError("the mesh is not conforming: a facet bounds more than two cells.")
-    mate = np.full(len(facets), -1, dtype=np.int64)
+    mates = np.full(len(corners), -1, dtype=np.int64)
     first, second = rank[:-1][same], rank[1:][same]
-    mate[first], mate[second] = cell_of[second], cell_of[first]
-    return facets, cell_of, mate
+    mates[first], mates[second] = second, first
+    return mates
 
 
 def _require_domains(cell_tags: Tags) -> None:

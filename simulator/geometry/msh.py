@@ -91,7 +91,7 @@ def read_msh(path: Path | str) -> MeshData:
             mesh = MeshData.from_cells(points, cells, cell_tags, order, name)
         found = content_hash(mesh.points_um, mesh.cells, mesh.cell_tags)
         if content.notes.get("content") == found:
-            return mesh
+            return replace(mesh, layer_cells=_layer_cells(content, mesh))
         if content.notes.get("bytes") == f"{content.size:012d}":
             raise InputError(f"the mesh differs from its checksum: damaged. {REBUILD}")
         _require_unfolded(mesh)
@@ -100,6 +100,15 @@ def read_msh(path: Path | str) -> MeshData:
         raise InputError(f"{path}: {error}") from None
     # When gmsh rewrites a mesh, it copies the section with the checksum, changed or not.
     return replace(mesh, hash=found)
+
+
+def _layer_cells(content: MshContent, mesh: MeshData) -> int:
+    """Return how many of the last cells are noted to be layers."""
+    noted = content.notes.get("layers", "0")
+    count, cells = int(noted) if noted.isdecimal() and len(noted) < 18 else -1, len(mesh.cells)
+    if not 0 <= count < cells or np.any(mesh.cell_tags[cells - count :] < tags.PARTICLE_OFFSET):
+        raise InputError(f"damaged: {noted[:18]} cells of layers. {REBUILD}")
+    return count
 
 
 def _in_plane(points: Floats, cells: Ints, dimension: int) -> Floats:
@@ -151,7 +160,9 @@ def msh_bytes(mesh: MeshData) -> bytes:
     sections = [
         b"$MeshFormat\n4.1 1 8\n" + np.array([1], "<i4").tobytes() + b"\n$EndMeshFormat\n",
         b"$Heterode\nlengths micrometres\n"
-        + f"hash {mesh.hash}\ncontent {digest}\nbytes {UNKNOWN}\n$EndHeterode\n".encode(),
+        + f"hash {mesh.hash}\ncontent {digest}\nbytes {UNKNOWN}\n".encode()
+        + (f"layers {mesh.layer_cells}\n".encode() if mesh.layer_cells else b"")
+        + b"$EndHeterode\n",
         "\n".join(
             ["$PhysicalNames", str(len(names))]
             + [f'{level} {tag} "{name}"' for level, tag, name in names]

@@ -11,7 +11,6 @@ Source: gmsh reference manual, `Mesh.QualityType`; Johnen et al., J. Comput. Phy
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import sqrt
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +18,7 @@ import numpy.typing as npt
 from heterode.base.words import counted
 from heterode.geometry import tags
 from heterode.geometry.mesh_data import MeshData
-from heterode.geometry.simplex import jacobian_range, tetrahedron_sicn
+from heterode.geometry.simplex import jacobian_range, tetrahedron_sicn, triangle_sicn
 from heterode.physics.balances import CELL
 from heterode.physics.weak_form import Domain
 
@@ -111,8 +110,11 @@ class WorstCells:
 
 
 def worst_cells(mesh: MeshData) -> tuple[WorstCells, ...]:
-    """Find the worst cells of each domain, with little memory."""
-    kinds = np.minimum(mesh.cell_tags, tags.PARTICLE_OFFSET)
+    """Find the worst cells of each domain, with little memory.
+
+    Cells of layers do not count, since they are thin on purpose.
+    """
+    kinds = np.minimum(mesh.cell_tags[: mesh.base_cells], tags.PARTICLE_OFFSET)
     found = []
     for name, kind in DOMAINS:
         chosen = np.flatnonzero(kinds == kind)
@@ -163,7 +165,7 @@ def _domain(mesh: MeshData, name: str, cells: npt.NDArray[np.int64]) -> DomainQu
     sides = np.linalg.norm(np.roll(corners, -1, axis=1) - corners, axis=2)
     a, b, c = sides.T
     area = 0.5 * jacobian_range(mesh.points_um, cells[:, :3], 1)[0]
-    sicn = 4.0 * sqrt(3.0) * area / (a * a + b * b + c * c)
+    sicn = triangle_sicn(corners)
     gamma = 16.0 * area * area / (a * b * c * (a + b + c))
     # The least angle is opposite the shortest side; its sine is 2 A over the other two sides.
     longest, shortest = sides.max(axis=1), sides.min(axis=1)

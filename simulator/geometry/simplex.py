@@ -147,6 +147,19 @@ def _integrate_straight(points: Floats, cells: Ints) -> tuple[Floats, Floats]:
     return volume, moment
 
 
+def sicn(corners: Floats) -> Floats:
+    """Return signed inverse condition numbers (M,) of simplices (M, d + 1, d), 1 if equilateral."""
+    return triangle_sicn(corners) if corners.shape[2] == 2 else tetrahedron_sicn(corners)
+
+
+def triangle_sicn(corners: Floats) -> Floats:
+    """Return signed inverse condition numbers 4 sqrt(3) A / sum l^2 (M,) of triangles (M, 3, 2)."""
+    edges = np.roll(corners, -1, axis=1) - corners
+    double = edges[:, 0, 0] * edges[:, 1, 1] - edges[:, 0, 1] * edges[:, 1, 0]
+    found: Floats = 2.0 * sqrt(3.0) * double / (edges**2).sum(axis=(1, 2))
+    return found
+
+
 def tetrahedron_sicn(corners: Floats) -> Floats:
     """Return signed inverse condition numbers (M,) of tetrahedra (M, 4, 3), 1 if equilateral.
 

@@ -359,9 +359,9 @@ CELL = Table(
             written=Written("lithium_fraction", "1"),
             watched=(
                 Watched("lithium_fraction", shown="lithium fraction {low:.4f} to {high:.4f}"),
-                # Only surfaces are watched: inside a particle, linear elements overshoot for a
-                # while ahead of a front that they do not resolve. This affects no kinetics and
-                # vanishes as the front widens.
+                # Only surfaces are refused: inside a particle, elements overshoot for a while ahead
+                # of a front that they do not resolve. This affects no kinetics and vanishes as the
+                # front widens; fields are handed out without it.
                 Watched("surface_lithium_fraction", INTERFACE, refused=_bad_surface),
             ),
         ),

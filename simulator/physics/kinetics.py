@@ -171,7 +171,12 @@ class ButlerVolmer(CurrentFormula):
 
     def overpotential(self, s: Any, phi_l: Any, phi_s: Any, V: Any) -> Any:
         """Return the overpotential eta, V."""
-        return phi_s + V - phi_l - with_slope(self.curve.potential_and_slope)(s)
+        return phi_s + V - phi_l - self._open_circuit_potential(s)
+
+    @cached_property
+    def _open_circuit_potential(self) -> Callable[[Any], Any]:
+        """The curve as a function of arrays and dual numbers."""
+        return with_slope(self.curve.potential_and_slope)
 
     def current(self, s: Any, y: Any, phi_l: Any, phi_s: Any, V: Any) -> Any:
         """Return pen i0 (exp(aa F eta / RT) - exp(-ac F eta / RT)), A m^-2."""

@@ -24,6 +24,7 @@ from heterode.base.reading import read_regular
 from heterode.base.run_warnings import RunWarning
 from heterode.base.toml_text import toml_text
 from heterode.base.words import counted
+from heterode.reporting.accuracy import accuracy_rows
 from heterode.results.folder import ResultsFolder
 from heterode.results.heading import facts
 from heterode.results.history import read_history
@@ -127,6 +128,7 @@ def page_content(results: ResultsFolder, manifest: Mapping[str, Any]) -> dict[st
         "skipped": skipped_rows(manifest),
         "left_out": left_out_rows(manifest),
         "balance": {k: v for k, v in manifest.get("balance", {}).items() if v is not None},
+        "accuracy": accuracy_rows(manifest),
         "wall_s": manifest.get("wall_s", {}),
         "seeds": manifest.get("seeds", {}),
         "versions": manifest.get("versions", {}),

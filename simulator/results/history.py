@@ -28,8 +28,12 @@ UNITS = {
     "lithium_fraction_sd": "1, by volume",
     "cycle": "from 0",
     "step": "from 0",
+    "voltage_space_error_V": "V, estimated, what the particles' mesh adds to the voltage",
 }
 COLUMNS = tuple(UNITS)
+EARLIER_COLUMNS = COLUMNS[:-1]
+"""Columns of histories that were written before errors of the mesh were estimated."""
+
 _WHOLE = {"cycle": np.int64, "step": np.int64}
 
 
@@ -52,6 +56,8 @@ class History:
         self.path, self.rows = path, keep or 0
         new = (",".join(COLUMNS) + "\n").encode()
         content = new if keep is None else first_rows(path, keep)
+        # A run that an earlier version began keeps its columns.
+        self._columns = _columns_of(content) or COLUMNS
         write_atomically(path, content)
         self._hash = hashlib.sha256(content)
 
@@ -69,7 +75,7 @@ class History:
         # Numbers are converted by float and int, because NumPy scalars print with their type.
         cells = [
             repr(int(value)) if name in _WHOLE else repr(float(value))
-            for name in COLUMNS
+            for name in self._columns
             for value in (getattr(sample, name),)
         ]
         row = (",".join(cells) + "\n").encode()
@@ -96,6 +102,12 @@ def first_rows(path: Path, rows: int) -> bytes:
     return b"\n".join(lines[: rows + 1]) + b"\n"
 
 
+def _columns_of(content: bytes) -> tuple[str, ...] | None:
+    """Return the columns of a history of this version or an earlier one; None if it is none."""
+    header = tuple(content.split(b"\n", 1)[0].decode(errors="replace").split(","))
+    return header if header in (COLUMNS, EARLIER_COLUMNS) else None
+
+
 def _found(path: Path) -> str:
     """Describe, for a message, a file that does not begin as a history does."""
     try:
@@ -112,7 +124,8 @@ def read_history(folder: Path | str) -> pd.DataFrame:
 
     Returns:
         A frame with the columns `COLUMNS` and one row for each accepted step. A last row without a
-            line end was cut off while being written and is left out.
+            line end was cut off while being written and is left out. Columns that an earlier
+            version did not write hold NaN.
 
     Raises:
         InputError: the file does not exist, or its columns are not those of a history.
@@ -127,16 +140,17 @@ def read_history(folder: Path | str) -> pd.DataFrame:
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror})") from error
     whole = content[: content.rfind(b"\n") + 1]
-    header = whole.split(b"\n", 1)[0].decode(errors="replace")
-    if tuple(header.split(",")) != COLUMNS:
+    columns = _columns_of(whole)
+    if columns is None:
         raise InputError(
             f"{path}: not a history as a run writes it: {_found(path)}"
             f" (its first line must be {','.join(COLUMNS)})"
         )
-    kinds = {name: _WHOLE.get(name, np.float64) for name in COLUMNS}
+    kinds = {name: _WHOLE.get(name, np.float64) for name in columns}
     try:
         # The numbers are read as text first, since pandas versions differ in how exactly they
         # convert.
-        return pd.read_csv(io.BytesIO(whole), dtype=str, keep_default_na=False).astype(kinds)
+        table = pd.read_csv(io.BytesIO(whole), dtype=str, keep_default_na=False).astype(kinds)
     except ValueError as error:
         raise InputError(f"{path}: {str(error).splitlines()[0]}") from error
+    return table.reindex(columns=list(COLUMNS))

@@ -62,6 +62,7 @@ _DEFAULTS: dict[str, Any] = {
     "wall_s": {},
     "peak_memory_bytes": None,
     "balance": {"charge": None, "lithium": None, "salt": None, "prescribed_charge": None},
+    "accuracy": {},
     "skipped_steps": [],
     "skipped_step_count": 0,
     "left_out_stops": [],

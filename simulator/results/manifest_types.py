@@ -128,6 +128,17 @@ _PARAMETERS = _record_of(
     protocol=_record_of(steps=_or_null(_list), repeat=_or_null(_count), stops=_or_null(_list)),
 )
 
+_ERROR = _record_of(largest=_number, rms=_number, at_s=_number)
+_ACCURACY = _record_of(
+    asked_V=_number,
+    layers=_object,
+    voltage_space_error_V=_ERROR,
+    voltage_time_error_V=_ERROR,
+    current_space_error_A_m2=_ERROR,
+    particle_mean_error=_number,
+    largest_clip=_object_of(_or_null(_number)),
+)
+
 _WARNING = _record_of(
     code=_text,
     message=_text,
@@ -174,6 +185,7 @@ _KEYS: Mapping[str, Check] = {
     "solve_s": _object_of(_number),
     "peak_memory_bytes": _or_null(_count),
     "balance": _object_of(_or_null(_number)),
+    "accuracy": _ACCURACY,
     "pieces": _list_of(_object),
     "warnings": _list_of(_WARNING),
     "skipped_steps": _list_of(

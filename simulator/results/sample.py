@@ -6,6 +6,7 @@ be modified.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -39,6 +40,8 @@ class Sample:
         surface_lithium_fraction: (N,) mean over each particle's reacting surface.
         particle_current_A_m2: (N,) mean current density on that surface, A m^-2; positive when
             lithium leaves.
+        voltage_space_error_V: estimate of what the particles' mesh adds to the voltage, V; while
+            the voltage is held, what it would add at the present current.
     """
 
     time_s: float
@@ -53,6 +56,7 @@ class Sample:
     lithium_fraction: Floats
     surface_lithium_fraction: Floats
     particle_current_A_m2: Floats
+    voltage_space_error_V: float = math.nan
 
 
 Extremes = Mapping[str, tuple[float, float]]

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from heterode.base.words import counted
-from heterode.forecast.estimate import Limits, expected_unknowns, forecast
+from heterode.forecast.estimate import Limits, forecast
 from heterode.forecast.regimes import (
     MeshSummary,
     areal_capacity,
@@ -24,6 +24,7 @@ from heterode.parameters.penalty import Penalty
 from heterode.particles.drawn_penalties import gaussian_length
 from heterode.protocol import Group, Item
 from heterode.protocol.records import each_step
+from heterode.runs.layering import Layering, expected_layering
 from heterode.validity import MeshFacts, before_run
 
 
@@ -31,7 +32,7 @@ def describe(
     parameters: Parameters,
     mesh: MeshSummary | None = None,
     *,
-    dofs: int | None = None,
+    layering: Layering | None = None,
     ranks: int = 1,
 ) -> list[str]:
     """Return every value in force, then what follows from them, the regimes and the size.
@@ -39,7 +40,7 @@ def describe(
     Args:
         parameters: the parameters of the run.
         mesh: a summary of the mesh, if there is one already.
-        dofs: the number of unknowns, if they have been counted.
+        layering: the layers on that mesh.
         ranks: the number of ranks for which time and memory are estimated.
     """
     title = parameters.title
@@ -50,7 +51,7 @@ def describe(
     lines += ["", "Protocol", *describe_protocol(parameters, mesh)]
     lines += ["", "What follows", *describe_derived(parameters, mesh)]
     lines += ["", "Regimes", *describe_regimes(parameters, mesh)]
-    return [*lines, "", "Size", *describe_size(parameters, mesh, dofs=dofs, ranks=ranks)]
+    return [*lines, "", "Size", *describe_size(parameters, mesh, layering=layering, ranks=ranks)]
 
 
 def record_of(parameters: Parameters, mesh: MeshSummary | None = None) -> dict[str, Any]:
@@ -188,7 +189,7 @@ def describe_size(
     parameters: Parameters,
     mesh: MeshSummary | None = None,
     *,
-    dofs: int | None = None,
+    layering: Layering | None = None,
     ranks: int = 1,
     limits: Limits | None = None,
 ) -> list[str]:
@@ -197,35 +198,35 @@ def describe_size(
     Args:
         parameters: the parameters of the run.
         mesh: a summary of the mesh, if there is one already.
-        dofs: the number of unknowns, if they have been counted.
+        layering: the layers on that mesh, with the unknowns counted.
         ranks: the number of ranks that share the run.
         limits: the limits of memory; None takes those of this machine or job.
     """
-    about = "about " if dofs is None else ""
     particles = expected_particles(parameters) if mesh is None else mesh.particles
-    dofs = _leading_digits(expected_unknowns(parameters)) if dofs is None else dofs
+    layering = expected_layering(parameters) if layering is None else layering
+    dofs, about = layering.unknowns, "" if layering.is_made else "about "
     solver = parameters.solver.preset(dofs, parameters.geometry.dimension)
     lines = [counted(particles, "particle")]
     if parameters.geometry.mesh_file is None:
         lines[0] += f" in a slab {expected_width(parameters) * 1e6:.1f} um wide"
     spaced = f"{dofs:,}".replace(",", " ")
     lines.append(f"{about}{spaced} unknowns, {solver} linear solver")
+    lines.append(layering.text)
     lines += forecast(parameters, dofs, ranks, solver, limits)
     return [f"  {line}" for line in lines]
 
 
-def describe_validity(parameters: Parameters, facts: MeshFacts | None = None) -> list[str]:
+def describe_validity(
+    parameters: Parameters, facts: MeshFacts | None = None, layering: Layering | None = None
+) -> list[str]:
     """Return a warning for each quantity outside the range in which a run's results are valid.
 
     Args:
         parameters: the parameters of the run.
         facts: facts about the mesh, if there is one already.
+        layering: its layers; with None they are planned.
     """
-    before = before_run(parameters, facts)
+    layering = expected_layering(parameters) if layering is None else layering
+    before = before_run(parameters, facts, layering.plan)
     found = [*before.holding, *before.foreseen]
     return [f"  warning: {warning.text}" for warning in found] or ["  nothing leaves its range"]
-
-
-def _leading_digits(count: int) -> int:
-    """Round to two digits, the precision of an estimate."""
-    return int(float(f"{count:.2g}"))

@@ -32,6 +32,7 @@ def given_entries(setting: Setting) -> dict[str, Any]:
         "seeds": parameters.seeds.model_dump(),
         "versions": collect_versions(),
         "mesh_hash": setting.mesh.mesh_hash,
+        "accuracy": setting.layering.entries,
         "ranks": setting.comm.size,
         "particles": len(setting.particles),
     }

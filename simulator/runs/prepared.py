@@ -9,12 +9,12 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext, suppress
-from functools import partial
 from types import TracebackType
 from typing import Any, Self
 
 from mpi4py import MPI
 
+from heterode.accuracy.record import sentence
 from heterode.base.accounting import peak_memory
 from heterode.base.errors import CompileError, InputError, ResumeError, SolveError
 from heterode.base.interruption import Interruption
@@ -28,6 +28,7 @@ from heterode.results.manifest import Outcome, stopped_by
 from heterode.results.sample import FieldValues, Sample
 from heterode.runs.description import describe_tables
 from heterode.runs.entries import numbers_of
+from heterode.runs.followed_errors import FollowedErrors
 from heterode.runs.observer import Coming, Ending, Kept, Start, Step, Wants
 from heterode.runs.observer_group import ObserverGroup
 from heterode.runs.outcomes import LEFT, outcome_of
@@ -54,6 +55,7 @@ class Prepared:
     Attributes:
         setting: parameters, mesh and particles.
         cell: the model, its stepper and its balances.
+        errors: what is known of the errors of the mesh.
     """
 
     def __init__(self, setting: Setting, group: ObserverGroup) -> None:
@@ -76,7 +78,8 @@ class Prepared:
                 group.say("compiling the equations")
                 mesh, penalty = setting.mesh, setting.particles.penalty
                 self.cell = build_cell(mesh, parameters, penalty, self._interruption.is_agreed)
-                self._numbers = partial(numbers_of, self.cell)
+                self.errors = FollowedErrors(setting, self.cell, self._ledger)
+                self._numbers = self._known_numbers
                 protocol, curve = parameters.protocol.sequence, self.cell.model.curve
                 self._course = Course(protocol, curve.lithium_fraction)
             with self._phases.timed("output"):
@@ -102,10 +105,16 @@ class Prepared:
     def fields(self) -> FieldValues | None:
         """Return the present fields by domain and field at the points of `Start.grids`. Collective.
 
+        Lithium fractions are clipped to the values that the surface of their particle has had, and
+        its start; the state keeps what the elements overshoot.
+
         Returns:
             The fields on rank 0; None elsewhere.
         """
-        return self.cell.viewer.values(self.cell.stepper.state.V)
+        return self.cell.fields()
+
+    def _known_numbers(self) -> dict[str, Any]:
+        return {**numbers_of(self.cell), "accuracy": self.errors.reached.entries}
 
     # -- preparation ------------------------------------------------------------------------
 
@@ -137,6 +146,7 @@ class Prepared:
             f"{counted(ranks, 'rank')}, {model.preset} solver, "
             f"1C = {one_C:.4g} A/m^2"
         )
+        self._group.say(self.setting.layering.text)
         parameters = self.setting.parameters
         lines = forecast(parameters, model.layout.total, ranks, model.preset)
         for line in [*describe_tables(parameters), *lines]:
@@ -149,6 +159,7 @@ class Prepared:
         snapshot = None if kept is None else Snapshot(kept.entries["march"], kept.arrays)
         position = self.cell.snapshots.restore(snapshot)
         self._course.recall(entries["journey"])
+        self.errors.recall(entries.get("errors"), {} if kept is None else kept.arrays)
         state = self.cell.stepper.state
         self._group.say(f"going on from t = {state.time:.6g} s, V = {state.V:.4f} V")
         return position
@@ -205,6 +216,7 @@ class Prepared:
             if marched.time_step > 0.0:
                 state = marched.state
                 cell.balances.update(state, marched.prescribed)
+                cell.bounds.update(state)
                 self._ledger.look(
                     state.extremes, state.time, lambda *which: cell.model.place(state, *which)
                 )
@@ -223,6 +235,7 @@ class Prepared:
         with self._phases.timed("output"):
             number, cycle = (0, 0) if marched is None else (marched.protocol_step, marched.cycle)
             sample = model.sample(stepper.state, step=number, accepted=stepper.steps, cycle=cycle)
+            sample = self.errors.follow(marched, sample)
             done: float | None = 0.0
             if marched is not None:
                 done = self._course.fraction_done(sample, marched.progress, marched.place)
@@ -278,10 +291,11 @@ class Prepared:
             "ended": self._ended_by,
             "warnings": self._ledger.memory,
             "journey": self._course.memory,
+            "errors": self.errors.memory,
             **self._skipped.entries,
             "march": snapshot.entries,
         }
-        return Kept(entries, snapshot.arrays)
+        return Kept(entries, {**snapshot.arrays, **self.errors.arrays})
 
     def _peak(self) -> int:
         """Return the peak memory of all ranks together, of any piece of the run. Collective."""
@@ -377,6 +391,8 @@ class Prepared:
         """
         peak = self._peak()
         self._outcome = outcome
+        if line := sentence(self._numbers().get("accuracy", {})):
+            self._group.say(line)
         try:
             self._group.end(self._ending(outcome, fault=fault, last=last, peak=peak))
         except Exception as error:

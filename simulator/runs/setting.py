@@ -10,6 +10,7 @@ from typing import cast
 import numpy as np
 from mpi4py import MPI
 
+from heterode.accuracy.spacing import RadialMesh, radial_mesh
 from heterode.base.accounting import Phases
 from heterode.base.digests import text_digest
 from heterode.base.ranks import from_root, on_root
@@ -19,6 +20,7 @@ from heterode.geometry.mesh_data import MeshData
 from heterode.parameters import Parameters
 from heterode.particles.drawn_penalties import penalty_factors
 from heterode.particles.table import ParticleTable
+from heterode.runs.layering import Layering, layered_mesh
 from heterode.solver.discretisation.electrode_mesh import ElectrodeMesh, distribute
 from heterode.validity import Before, MeshFacts, before_run, facts_of
 
@@ -34,6 +36,8 @@ class Setting:
         summary: dimensions of the mesh if it is geometry.mesh_file; otherwise None.
         before: warnings that are known before the first step.
         particles: the particles with their penalty factors.
+        radial: radial spacing of the mesh in each particle.
+        layering: the layers under the particles' surfaces.
         phases: seconds of the run's phases so far.
     """
 
@@ -43,6 +47,8 @@ class Setting:
     summary: MeshSummary | None
     before: Before
     particles: ParticleTable
+    radial: RadialMesh
+    layering: Layering
     phases: Phases
 
     @cached_property
@@ -64,11 +70,25 @@ def set_out(parameters: Parameters, comm: MPI.Comm) -> Setting:
     """
     phases = Phases()
     with phases.timed("mesh"):
-        data = on_root(comm, lambda: mesh_for(parameters))
-        facts: MeshFacts = from_root(comm, lambda: facts_of(cast(MeshData, data)))
+        base = on_root(comm, lambda: mesh_for(parameters))
+        facts: MeshFacts = from_root(comm, lambda: facts_of(cast(MeshData, base)))
+        made = on_root(comm, lambda: layered_mesh(parameters, cast(MeshData, base)))
+        data = None if made is None else made[0]
+        layering: Layering = comm.bcast(None if made is None else made[1], root=0)
+        radial: RadialMesh = from_root(comm, lambda: radial_mesh(cast(MeshData, data)))
         mesh = distribute(comm, data)
     summary = None if parameters.geometry.mesh_file is None else facts.summary
-    before = before_run(parameters, facts)
+    before = before_run(parameters, facts, layering.plan)
     table = mesh.particle_table
     factors = from_root(comm, lambda: penalty_factors(parameters, table))
-    return Setting(parameters, comm, mesh, summary, before, table.with_penalty(factors), phases)
+    return Setting(
+        parameters,
+        comm,
+        mesh,
+        summary,
+        before,
+        table.with_penalty(factors),
+        radial,
+        layering,
+        phases,
+    )

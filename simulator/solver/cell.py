@@ -13,6 +13,8 @@ from petsc4py import PETSc
 
 from heterode.parameters import Parameters
 from heterode.physics.balances import CELL, Table
+from heterode.results.sample import FieldValues
+from heterode.solver.bounds import Bounds
 from heterode.solver.discretisation.electrode_mesh import ElectrodeMesh
 from heterode.solver.discretisation.grids import FieldViewer
 from heterode.solver.model import CellModel
@@ -29,7 +31,17 @@ class Cell:
     stepper: Stepper
     balances: Conservation
     viewer: FieldViewer
+    bounds: Bounds
     snapshots: Snapshots
+
+    def fields(self) -> FieldValues | None:
+        """Return the present fields by domain and field on rank 0, None elsewhere. Collective.
+
+        Lithium fractions are clipped to the ranges of their particles, as `Bounds` has them.
+        """
+        state, name = self.stepper.state, self.model.table.lithium.field
+        within = self.bounds.clipped(self.model.layout.spread(state.vector)[name])
+        return self.viewer.values(state.V, {name: within})
 
 
 def build_cell(
@@ -53,8 +65,9 @@ def build_cell(
     start = model.start()
     balances = Conservation(model.system, start)
     stepper = model.stepper(start, abandon)
-    snapshots = Snapshots(model, stepper, balances)
-    return Cell(model, stepper, balances, model.viewer(), snapshots)
+    bounds = Bounds(model, start)
+    snapshots = Snapshots(model, stepper, balances, bounds)
+    return Cell(model, stepper, balances, model.viewer(), bounds, snapshots)
 
 
 _BUILT: list[bool] = []

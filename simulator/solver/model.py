@@ -26,6 +26,7 @@ from heterode.solver.algebra.linear import LinearSolver
 from heterode.solver.discretisation.averages import ParticleAverages
 from heterode.solver.discretisation.constant_matrix import ConstantMatrix
 from heterode.solver.discretisation.electrode_mesh import ElectrodeMesh, with_conducting_particles
+from heterode.solver.discretisation.facets import FieldOnSubmesh
 from heterode.solver.discretisation.grids import FieldViewer
 from heterode.solver.discretisation.layout import FieldLayout
 from heterode.solver.discretisation.numbering import StateOrder
@@ -246,6 +247,11 @@ class CellModel:
         """Return a state's mean lithium fraction, weighted by volume. Collective."""
         fractions = self.averages.of_volume(state.vector[self.layout.slices[self._lithium]])
         return float(fractions @ self.averages.volumes / self.averages.volumes.sum())
+
+    @property
+    def lithium(self) -> FieldOnSubmesh:
+        """Space and submesh of the lithium fraction."""
+        return self._spaces.by_field[self._lithium]
 
     def order(self) -> StateOrder:
         """Return the order of vectors that does not depend on the number of ranks. Collective."""

@@ -13,11 +13,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from heterode.solver.bounds import Bounds, Clip, Memory
 from heterode.solver.model import CellModel
 from heterode.solver.time.conservation import Conservation
 from heterode.solver.time.march import BEGINNING, Position
 from heterode.solver.time.newton import Linearised
-from heterode.solver.time.stepper import Memory, State, Stepper
+from heterode.solver.time.stepper import Memory as Past
+from heterode.solver.time.stepper import State, Stepper
 
 Floats = npt.NDArray[np.float64]
 
@@ -28,7 +30,8 @@ class Snapshot:
 
     Attributes:
         entries: numbers, ready for JSON.
-        arrays: (total,) arrays by name, in the order of the mesh file.
+        arrays: (total,) arrays by name, in the order of the mesh file, and "bounds", (4, N), by
+            particle.
     """
 
     entries: Mapping[str, Any]
@@ -38,9 +41,10 @@ class Snapshot:
 @dataclass(frozen=True)
 class _Noted:
     position: Position
-    memory: Memory
+    memory: Past
     linearised: Linearised | None
     balances: Mapping[str, Any]
+    bounds: Memory
     counts: Mapping[str, int]
 
 
@@ -54,10 +58,14 @@ class Snapshots:
         model: the cell.
         stepper: its stepper.
         balances: its conservation balances.
+        bounds: the ranges of its particles' lithium fractions.
     """
 
-    def __init__(self, model: CellModel, stepper: Stepper, balances: Conservation) -> None:
-        self._model, self._stepper, self._balances = model, stepper, balances
+    def __init__(
+        self, model: CellModel, stepper: Stepper, balances: Conservation, bounds: Bounds
+    ) -> None:
+        self._model, self._stepper = model, stepper
+        self._balances, self._bounds = balances, bounds
         self._order = model.order()
         self.note(BEGINNING)
 
@@ -68,6 +76,7 @@ class Snapshots:
             self._stepper.memory,
             self._model.newton.linearised,
             self._balances.memory,
+            self._bounds.memory,
             self._counts(),
         )
 
@@ -82,12 +91,14 @@ class Snapshots:
         arrays = {name: array for name, array in gathered.items() if array is not None}
         if not arrays:
             return None
+        arrays["bounds"] = noted.bounds.ranges
         entries = {
             "position": asdict(noted.position),
             "past": [_numbers(state) for state in memory.past],
             "jump": memory.jump,
             "linearised": None if linearised is None else _numbers(linearised),
             "balances": noted.balances,
+            "clip": noted.bounds.clip.as_dict(),
             "counts": noted.counts,
         }
         return Snapshot(entries, arrays)
@@ -116,9 +127,12 @@ class Snapshots:
         linearised = None if at is None else Linearised(vector=vector("linearised"), **at)
         counts = entries["counts"]
         self._stepper.recall(
-            Memory(tuple(past), entries["jump"], counts["steps"], counts["rejected_steps"])
+            Past(tuple(past), entries["jump"], counts["steps"], counts["rejected_steps"])
         )
         self._balances.recall(entries["balances"])
+        ranges = comm.bcast(None if snapshot is None else snapshot.arrays.get("bounds"), root=0)
+        bounds = None if ranges is None else Memory(ranges, Clip(**entries["clip"]))
+        self._bounds.recall(bounds, past[0])
         self._model.newton.relinearise(linearised)
         # This comes last, since linearising has just counted its own iterations.
         self._model.newton.iterations = counts["newton_iterations"]

@@ -8,8 +8,10 @@ losses   voltages, salt and diffusion that leave a protocol no room, from the pa
 visited  the lithium fractions that a protocol reaches
 input    all that is known before a run: temperature, lengths, exponents, losses, forecasts
 mesh     the worst elements
+errors   the bound of the estimated error of the voltage
 """
 
+from heterode.validity.errors import ErrorBound, space_bound
 from heterode.validity.input import Before, before_run
 from heterode.validity.ledger import Ledger
 from heterode.validity.mesh import MeshFacts, facts_of
@@ -17,10 +19,12 @@ from heterode.validity.ranges import ValidRange, valid_ranges
 
 __all__ = [
     "Before",
+    "ErrorBound",
     "Ledger",
     "MeshFacts",
     "ValidRange",
     "before_run",
     "facts_of",
+    "space_bound",
     "valid_ranges",
 ]

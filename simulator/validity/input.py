@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from heterode.accuracy.plan import Plan
 from heterode.base.run_warnings import RunWarning
 from heterode.materials.arrhenius import REFERENCE_TEMPERATURE
 from heterode.parameters import Parameters
+from heterode.validity.layers import planned_warnings, without_what_layers_resolve
 from heterode.validity.losses import loss_warnings
 from heterode.validity.mesh import MeshFacts
 from heterode.validity.protocol import protocol_warnings
@@ -50,12 +52,13 @@ class Before:
     foreseen: tuple[RunWarning, ...]
 
 
-def before_run(p: Parameters, facts: MeshFacts | None = None) -> Before:
+def before_run(p: Parameters, facts: MeshFacts | None = None, plan: Plan | None = None) -> Before:
     """Return all warnings, with the most basic ones first.
 
     Args:
         p: parameters of the run.
         facts: facts about its mesh, if there is one.
+        plan: its layers; with None they are not looked at.
     """
     found = [*_temperature(p), *_sizes(p, facts), *protocol_warnings(p)]
     if facts is not None:
@@ -63,6 +66,8 @@ def before_run(p: Parameters, facts: MeshFacts | None = None) -> Before:
     slab = slab_of(p, facts)
     salt = salt_estimates(p, slab)
     found += loss_warnings(p, slab, salt, facts)
+    if plan is not None:
+        found = [*planned_warnings(plan), *without_what_layers_resolve(found, plan)]
     return Before(tuple(found), tuple(_foreseen(p, slab, salt)))
 
 

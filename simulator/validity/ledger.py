@@ -7,6 +7,7 @@ from typing import Any
 
 from heterode.base.run_warnings import RunWarning
 from heterode.results.sample import Extremes
+from heterode.validity.errors import ErrorBound
 from heterode.validity.input import Before
 from heterode.validity.losses import likely_cause
 from heterode.validity.ranges import ValidRange
@@ -51,10 +52,22 @@ class Ledger:
         if extremes is None:
             return
         for left in self._watch.look(extremes, time_s):
-            if left.worst:
+            if left.worst and isinstance(left.range, ValidRange):
                 self._watch.place(left.range.code, locate(left.range.quantity, left.largest))
             if left.first:
                 self._say(f"warning: at t = {time_s:.6g} s {left.range.message(left.value)}")
+
+    def look_at_error(self, bound: ErrorBound, value: float, time_s: float) -> None:
+        """Take an estimated error at the end of a time step into account.
+
+        Args:
+            bound: how large it may be.
+            value: its magnitude, in the bound's unit; the same on every rank.
+            time_s: time at the end of the step, s.
+        """
+        left = self._watch.note(bound, value, time_s)
+        if left is not None and left.first:
+            self._say(f"warning: at t = {time_s:.6g} s {bound.message(value)}")
 
     @property
     def met(self) -> tuple[RunWarning, ...]:

@@ -117,8 +117,8 @@ def _physical(parameters: Parameters) -> ValidRange:
         0.0,
         1.0,
         "the lithium fraction inside particles",
-        "there is no such fraction; elements that are too coarse for a steep front overshoot it. "
-        "Make them smaller",
+        "there is no such fraction; elements that are too coarse for a steep front overshoot it, "
+        "and the written fields are clipped to start and surface values. Make them smaller",
         refined_by(parameters)[1],
     )
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from heterode.base.run_warnings import RunWarning
 from heterode.results.sample import Extremes
+from heterode.validity.errors import ErrorBound
 from heterode.validity.ranges import ValidRange
 
 
@@ -23,7 +24,7 @@ class Left:
         worst: whether no earlier time step left it by more.
     """
 
-    range: ValidRange
+    range: ValidRange | ErrorBound
     value: float
     largest: bool
     first: bool
@@ -31,7 +32,7 @@ class Left:
 
 
 class Watch:
-    """Checks the fields' extremes after each accepted time step.
+    """Checks the fields' extremes, and errors, after each accepted time step.
 
     Since the extremes are the same on every rank, every rank may keep its own watch.
 
@@ -74,7 +75,13 @@ class Watch:
             left.append(self._count(valid, ends[largest], largest, time_s))
         return left
 
-    def _count(self, valid: ValidRange, value: float, largest: bool, time_s: float) -> Left:
+    def note(self, bound: ErrorBound, value: float, time_s: float) -> Left | None:
+        """Count a time step at whose end an error was `value`, if that is too large."""
+        return self._count(bound, value, True, time_s) if bound.excess(value) > 0.0 else None
+
+    def _count(
+        self, valid: ValidRange | ErrorBound, value: float, largest: bool, time_s: float
+    ) -> Left:
         before = self._found.get(valid.code)
         warning = valid.warning(value)
         count, first, worst = 1, time_s, True

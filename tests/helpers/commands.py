@@ -108,11 +108,14 @@ def settings(**values: str) -> list[str]:
 
 
 def short_run(*steps: str, **values: str) -> list[str]:
-    """Arguments after `heterode`, without --out: five particles, seconds of wall time."""
+    """Arguments after `heterode`, without --out: five particles, seconds of wall time.
+
+    The particles have no layers, which cost time, unless `solver__layers` is given.
+    """
     texts = ", ".join(f'"{step}"' for step in steps or ("charge at C/2 for 10 min",))
     own = {"geometry__mesh_file": str(FIVE_DISCS), "protocol__steps": f"[{texts}]"}
     # Figures and page take longer than such a run itself: those who look at them ask for them.
-    own["output__report"] = "false"
+    own |= {"output__report": "false", "solver__layers": "none"}
     return ["run", str(PRESET), *settings(**(own | values))]
 
 

@@ -25,6 +25,7 @@ LAYERS = (
     {"physics"},
     {"geometry"},
     {"results"},
+    {"accuracy"},
     {"forecast"},
     {"validity"},
     {"progress", "optics"},

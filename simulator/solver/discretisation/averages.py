@@ -97,6 +97,15 @@ class ParticleAverages:
         """Return (N,) mean current densities over reacting surfaces, A m^-2. Collective."""
         return self._surface_mean(flux.value)
 
+    def of_slope(self, flux: Flux, unknown: str) -> Floats:
+        """Return (N,) integrals over reacting surfaces of a current's derivative. Collective.
+
+        Args:
+            flux: the current density at the trace's quadrature points.
+            unknown: the unknown by which it is differentiated, a key of `Flux.derivatives`.
+        """
+        return self._over_surfaces(flux.derivatives[unknown])
+
     def largest_rms(self, density: Floats) -> float:
         """Return the largest root mean square over a particle's reacting surface. Collective.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from heterode.solver.discretisation.electrode_mesh import MICROMETRE, ElectrodeM
 from heterode.solver.discretisation.numbering import Order, cell_numbers, vertex_numbers
 
 Floats = npt.NDArray[np.float64]
+
+NOTHING: Mapping[str, Floats] = MappingProxyType({})
 
 
 class VertexGrid:
@@ -69,10 +72,6 @@ class VertexGrid:
             {name: values for name, values in data.items() if values is not None},
             units,
         )
-
-    def values(self, function: fem.Function, scale: float) -> Floats | None:
-        """Return (points,) `scale` times a function of the grid's space at the vertices."""
-        return self.gathered(scale * function.x.array)
 
     def gathered(self, local: Floats) -> Floats | None:
         """Return (points,) values that are given for all local degrees of freedom."""
@@ -143,16 +142,20 @@ class FieldViewer:
         ]
         return [grid for grid in grids if grid is not None]
 
-    def values(self, voltage: float) -> dict[str, dict[str, Floats]] | None:
+    def values(
+        self, voltage: float, instead: Mapping[str, Floats] = NOTHING
+    ) -> dict[str, dict[str, Floats]] | None:
         """Return values at the grids' points by domain and field; None off rank 0. Collective.
 
         Args:
             voltage: cell voltage, V.
+            instead: (local and ghost,) values to show in place of a field's own, by its symbol.
         """
         scalars, found = {"V": voltage}, []
         for row, written in self._rows:
-            scale = self._scales[row.field]
-            array = self._grids[row.domain].values(self._functions[row.field], scale)
+            own = self._functions[row.field].x.array
+            shown = self._scales[row.field] * instead.get(row.field, own)
+            array = self._grids[row.domain].gathered(shown)
             if array is not None and written.plus:
                 array = array + scalars[written.plus]
             found.append((row.domain, written.name, array))

@@ -1,0 +1,1 @@
+"""The accuracy of the voltage: what layers a run needs under its particles' surfaces, and why."""

@@ -1,0 +1,358 @@
+r"""The layers that a run needs under its particles' surfaces, by its accuracy.
+
+A jump of the current moves the surface's lithium fraction by qR/D times a response that the mesh
+gets wrong by some hundredths (heterode.accuracy.radial); the voltage errs by the slope of U, and of
+the overpotential, along the step. The cell's voltage errs by the mean over the surface, for which
+the radii stand that bound 10, 50 and 90 % of it. For each jump of the protocol
+(heterode.accuracy.jumps) the largest error from EARLIEST on must not exceed half the accuracy asked
+for. The fewest layers that do are taken. Their first thickness is a power of the root of two in
+micrometres and their ratio one of RATIOS, so that runs share meshes.
+
+Where the voltage plunges at the end of a step, an error of the voltage says little: there it may be
+as large as the change of the voltage in TIME_SHIFT of the time since the jump.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from heterode.accuracy.electrode import Particles, SurfaceLaw
+from heterode.accuracy.jumps import Jump, jumps_of
+from heterode.accuracy.radial import RadialModes
+from heterode.accuracy.series import deviation
+from heterode.geometry.layers import Layers, layer_counts, spacing
+from heterode.parameters import Parameters
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+
+RATIOS = (3.0, 2.5, 2.0, 1.7, 1.5, 1.4, 1.3)
+"""Ratios of the thicknesses of successive layers that are tried."""
+
+THINNEST = 24
+"""Largest j of the first thickness 2^(-j/2) um: 0.24 nm, of the size of an atom."""
+
+SHARE_OF_RADIUS = (0.3, 0.4, 0.3)
+"""Shares of the surface for which the radii at SHARES stand."""
+
+MOST = 30
+"""Most layers that a plan takes."""
+
+MOST_JUMPS = 48
+"""Jumps that are planned for: those with the largest error without layers."""
+
+TIME_SHIFT = 5e-4
+"""Share of the time since a jump by which a voltage may come early or late."""
+
+PER_DECADE, DECADES = 16, (-11, 3)
+"""Times of the tables of errors, in D t/R^2: their number in a decade, and the decades."""
+
+_TIMES: Floats = np.asarray(
+    np.logspace(*DECADES, PER_DECADE * (DECADES[1] - DECADES[0]) + 1), dtype=np.float64
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The layers that a run gets, and why.
+
+    Attributes:
+        accuracy: error of the voltage that is asked for, V.
+        layers: the layers; None for none.
+        error: largest error of the voltage that space is expected to cause, V.
+        without: the same without layers, V.
+        text: step of the protocol at whose begin the error is largest; "" without jumps.
+        chosen: whether the plan chose the layers, and not the parameters.
+        solid_degree: degree of the elements in the particles for which it is made.
+    """
+
+    accuracy: float
+    layers: Layers | None
+    error: float
+    without: float
+    text: str
+    chosen: bool
+    solid_degree: int
+
+    @property
+    def is_met(self) -> bool:
+        """Whether the expected error leaves as much to the time steps."""
+        return self.error <= 0.5 * self.accuracy * (1.0 + 1e-9)
+
+    @property
+    def layers_text(self) -> str:
+        """What the layers are, in words."""
+        if self.layers is None:
+            return "no layers"
+        first = 1e9 * self.layers.first
+        number = f"{self.layers.count} layer{'s' if self.layers.count > 1 else ''}"
+        return f"{number} from {first:.3g} nm, ratio {self.layers.ratio:g}"
+
+    @property
+    def expected_text(self) -> str:
+        """What error of space is expected, in words."""
+        if self.layers is None:
+            return f"expected space error {_millivolts(self.error)}"
+        both = f"{_millivolts(self.error)}, without layers {_millivolts(self.without)}"
+        return f"expected space error {both}"
+
+    @property
+    def shortfall_text(self) -> str:
+        """What cannot be had, in words; "" where the accuracy is met."""
+        if self.is_met:
+            return ""
+        asked, had = _millivolts(self.accuracy), _millivolts(2.0 * self.error)
+        if not self.chosen:
+            return f"{asked} takes more layers than solver.layers: set it to auto, or expect {had}"
+        return f"{asked} cannot be had with up to {MOST} layers: {had} can, after '{self.text}'"
+
+    def sentence(self, unknowns: int, without: int) -> str:
+        """Return what a run says of its plan.
+
+        Args:
+            unknowns: number of unknowns with the layers.
+            without: number of unknowns without them.
+        """
+        size = f"{_thousands(unknowns)} unknowns"
+        if self.layers is not None:
+            size += f" ({_thousands(without)} without)"
+        said = f"accuracy {_millivolts(self.accuracy)}: {self.layers_text}; {size}; "
+        return said + "; ".join(filter(None, [self.expected_text, self.shortfall_text]))
+
+    @property
+    def entries(self) -> dict[str, int | float | str]:
+        """What a manifest keeps of the plan, under accuracy.layers."""
+        made: dict[str, int | float | str] = {"count": 0}
+        if self.layers is not None:
+            first = 1e6 * self.layers.first
+            made = {"count": self.layers.count, "first_um": first, "ratio": self.layers.ratio}
+        return {
+            **made,
+            "chosen_by": "accuracy" if self.chosen else "solver.layers",
+            "expected_space_error_V": self.error,
+            "expected_without_V": self.without,
+            "expected_in": self.text,
+        }
+
+
+def _thousands(count: int) -> str:
+    return f"{count / 1000:.3g}k" if count >= 10_000 else str(count)
+
+
+def _millivolts(volts: float) -> str:
+    return f"{1e3 * volts:.2g} mV"
+
+
+def plan(parameters: Parameters, particles: Particles) -> Plan:
+    """Plan the layers of a run; the same for the same arguments, in some ten milliseconds."""
+    return _Search(SurfaceLaw(parameters, particles)).plan()
+
+
+@dataclass(frozen=True, eq=False)
+class _Path:
+    """Jumps at the surface of particles of one radius, as far as they do not depend on a mesh.
+
+    Attributes:
+        row: (J, T, H) places in the table of errors, share: their shares of the next row.
+        scale: (J, H) change of the lithium fraction for a unit of error.
+        exact: (J, T) exact lithium fraction at the surface.
+        slope: (J, T) dV/ds there, V.
+        allowed: (J, T) errors of the voltage that are but a shift in time, V.
+        current: (J, 1) current after the jump.
+        counts: (J, T) whether the time counts.
+    """
+
+    row: Ints
+    share: Floats
+    scale: Floats
+    exact: Floats
+    slope: Floats
+    allowed: Floats
+    current: Floats
+    counts: npt.NDArray[np.bool_]
+
+    def errors(self, table: Floats) -> Floats:
+        """Return the error of the surface's lithium fraction, (J, T), by a table of errors."""
+        values = table[self.row] + self.share * (table[self.row + 1] - table[self.row])
+        errors: Floats = np.einsum("jth,jh->jt", values, self.scale)
+        return errors
+
+    def voltages(self, table: Floats) -> Floats:
+        """Return the error of the voltage at this radius, (J, T) V, for small errors."""
+        return self.slope * self.errors(table)
+
+    def whole_voltages(self, table: Floats, law: SurfaceLaw) -> Floats:
+        """Return the error of the voltage at this radius, (J, T) V, for any errors."""
+        there = law.voltage(self.exact + self.errors(table), self.current)
+        return there - law.voltage(self.exact, self.current)
+
+
+@dataclass
+class _Search:
+    """The search for the fewest layers that keep the error.
+
+    Attributes:
+        law: the material and the particles.
+    """
+
+    law: SurfaceLaw
+    _tables: dict[tuple[object, ...], Floats] = field(default_factory=dict)
+
+    def plan(self) -> Plan:
+        """Return the plan."""
+        solver = self.law.parameters.solver
+        without = self._whole(None)
+        largest = float(without.max(initial=0.0))
+        goal, asked = solver.space_accuracy, solver.layers
+        layers: Layers | None = None
+        if asked == "auto" and largest > goal:
+            layers = self._fewest(goal)
+        elif isinstance(asked, int) and asked > 0:
+            layers = self._best([one for one in self._ladder() if one.count >= asked], asked)
+        error = self._whole(layers)
+        worst = self._jumps[int(np.argmax(error))].text if error.size else ""
+        return Plan(
+            accuracy=solver.accuracy,
+            layers=layers,
+            error=float(error.max(initial=0.0)),
+            without=largest,
+            text=worst,
+            chosen=asked == "auto",
+            solid_degree=self._degree,
+        )
+
+    @property
+    def _degree(self) -> int:
+        return self.law.parameters.solver.degree
+
+    def _fewest(self, goal: float) -> Layers:
+        """Return the fewest layers whose error is at most the goal, or the best there are."""
+        found: Layers | None = None
+        for whole in sorted(self._ladder(), key=lambda one: (one.count, -one.first)):
+            if found is not None and whole.count > found.count + 3:
+                break
+            if self._error(whole) > goal:
+                continue
+            for layers in _shortened(whole):
+                if self._error(layers) > goal:
+                    break
+                if found is None or layers.count < found.count:
+                    found = layers
+        return found or self._best(self._ladder(), MOST)
+
+    def _best(self, ladder: Sequence[Layers], most: int) -> Layers:
+        """Return the layers of at most a number that have the least error."""
+        tried = [Layers(min(one.count, most), one.first, one.ratio) for one in ladder]
+        return min(tried, key=self._error)
+
+    def _ladder(self) -> list[Layers]:
+        """Return layers of all first thicknesses and ratios, as many as reach the core's size."""
+        particles = self.law.particles
+        found = []
+        coarsest = math.floor(-2.0 * math.log2(1e6 * float(particles.core_size.max())))
+        for power in range(coarsest, THINNEST + 1):
+            for ratio in RATIOS:
+                layers = Layers(MOST, 1e-6 * 2.0 ** (-0.5 * power), ratio)
+                count = int(layer_counts(particles.radius, particles.core_size, layers).max())
+                if count > 0:
+                    found.append(Layers(count, layers.first, ratio))
+        return found
+
+    def _error(self, layers: Layers) -> float:
+        """Return the largest error of the voltage with some layers, V."""
+        paths = self._paths
+        each = [path.voltages(self._table(i, layers)) for i, path in enumerate(paths)]
+        return float(self._largest(each).max(initial=0.0))
+
+    def _whole(self, layers: Layers | None) -> Floats:
+        """Return the largest error after each jump, (J,) V, for errors of any size."""
+        paths = self._paths
+        each = [p.whole_voltages(self._table(i, layers), self.law) for i, p in enumerate(paths)]
+        return self._largest(each)
+
+    def _largest(self, each: Sequence[Floats]) -> Floats:
+        """Return the largest mean over the radii after each jump, (J,) V, of (J, T) errors."""
+        shares = (
+            SHARE_OF_RADIUS if len(each) == len(SHARE_OF_RADIUS) else [1 / len(each)] * len(each)
+        )
+        paths = self._paths
+        mean = sum(share * error for share, error in zip(shares, each, strict=True))
+        allowed = sum(share * path.allowed for share, path in zip(shares, paths, strict=True))
+        error = np.where(paths[0].counts, np.abs(mean) - allowed, 0.0)
+        largest: Floats = np.max(error, axis=1, initial=0.0)
+        return largest
+
+    def _table(self, number: int, layers: Layers | None) -> Floats:
+        """Return the errors of the response to a unit flux at _TIMES, for one of the radii."""
+        radius = float(self.law.particles.radius[number])
+        size = float(self.law.particles.core_size[number])
+        nodes: Floats = np.asarray(spacing(radius, size, layers) / radius, dtype=np.float64)
+        key = (number, nodes.tobytes())
+        if key not in self._tables:
+            modes = RadialModes(nodes, self.law.particles.dimension, self._degree)
+            self._tables[key] = modes.deviation(_TIMES) - self._exact
+        return self._tables[key]
+
+    @cached_property
+    def _exact(self) -> Floats:
+        return deviation(_TIMES, self.law.particles.dimension)
+
+    @cached_property
+    def _jumps(self) -> list[Jump]:
+        """The jumps with the largest errors without layers."""
+        jumps = [jump for jump in jumps_of(self.law) if jump.after.size]
+        if len(jumps) <= MOST_JUMPS:
+            return jumps
+        middle = len(self.law.particles.radius) // 2
+        path = self._path(middle, jumps)
+        error = np.abs(path.voltages(self._table(middle, None))) - path.allowed
+        errors = np.max(np.where(path.counts, error, 0.0), axis=1, initial=0.0)
+        chosen = np.sort(np.argsort(-errors, kind="stable")[:MOST_JUMPS])
+        return [jumps[i] for i in chosen]
+
+    @cached_property
+    def _paths(self) -> list[_Path]:
+        return [self._path(i, self._jumps) for i in range(len(self.law.particles.radius))]
+
+    def _path(self, number: int, jumps: Sequence[Jump]) -> _Path:
+        law, radius = self.law, float(self.law.particles.radius[number])
+        T = max((jump.after.size for jump in jumps), default=0)
+        H = max((jump.changes.size for jump in jumps), default=0)
+        shape = (len(jumps), T)
+        times, scale = np.ones((*shape, H)), np.zeros((len(jumps), H))
+        exact, allowed = np.full(shape, 0.5), np.zeros(shape)
+        counts, slope = np.zeros(shape, dtype=bool), np.zeros(shape)
+        for j, jump in enumerate(jumps):
+            D = self._least_diffusivity(jump, radius)
+            t, h = jump.after.size, jump.changes.size
+            times[j, :t, :h] = D / radius**2 * jump.ages()
+            scale[j, :h] = -law.per_current * radius / D * jump.changes
+            exact[j, :t] = jump.surface(law, radius, D)
+            slope[j, :t] = law.slope(exact[j, :t], jump.current)
+            counts[j, :t] = True
+            if t > 1:
+                V = law.voltage(exact[j, :t], jump.current)
+                allowed[j, :t] = TIME_SHIFT * np.abs(np.gradient(V, np.log(jump.after)))
+        place = (np.log10(times) - DECADES[0]) * PER_DECADE
+        place = np.clip(place, 0.0, _TIMES.size - 1.000001)
+        row = place.astype(np.int64)
+        current = np.array([[jump.current] for jump in jumps])
+        return _Path(row, place - row, scale, exact, slope, allowed, current, counts)
+
+    def _least_diffusivity(self, jump: Jump, radius: float) -> float:
+        """Return the least diffusivity at the lithium fractions after a jump."""
+        first = self.law.diffusivity(np.array([jump.fraction]))
+        reached = jump.surface(self.law, radius, first)
+        return self.law.diffusivity(np.concatenate([[jump.fraction], reached]))
+
+
+def _shortened(layers: Layers) -> Iterator[Layers]:
+    """Yield layers and what is left of them without the innermost, one after another."""
+    for count in range(layers.count, 0, -1):
+        yield Layers(count, layers.first, layers.ratio)

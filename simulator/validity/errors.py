@@ -1,0 +1,64 @@
+"""The bound of an estimated error, for the ledger of a run's warnings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from heterode.base.run_warnings import RunWarning
+from heterode.parameters import Parameters
+
+
+@dataclass(frozen=True)
+class ErrorBound:
+    """An estimated error of the voltage, and how large it may be.
+
+    Attributes:
+        code: code of the warning.
+        high: the accuracy asked for, mV.
+        subject: what errs, for the message.
+        remedy: what to change, as a sentence.
+        key: keys in the input file.
+    """
+
+    code: str
+    high: float
+    subject: str
+    remedy: str
+    key: str
+
+    def excess(self, value: float) -> float:
+        """Return by how much an error, mV, is too large, relative to what is allowed."""
+        return max(value / self.high - 1.0, 0.0)
+
+    def message(self, value: float) -> str:
+        """Return the message for an error that is too large."""
+        return (
+            f"{self.subject} is estimated at {value:.3g} mV, above the {self.high:.3g} mV of "
+            f"solver.accuracy. {self.remedy}"
+        )
+
+    def warning(self, value: float) -> RunWarning:
+        """Return the warning for an error that is too large, before its times are known."""
+        return RunWarning(
+            self.code,
+            self.message(value),
+            value=value,
+            unit="mV",
+            allowed=(None, self.high),
+            key=self.key,
+        )
+
+
+def space_bound(p: Parameters) -> ErrorBound:
+    """Return the bound of the error that the mesh makes."""
+    layers = p.solver.layers
+    if layers == "none":
+        remedy = 'Write solver.layers = "auto", or ask for less'
+    elif layers == "auto":
+        remedy = "Lower solver.accuracy, which makes finer layers, or give their number"
+    else:
+        remedy = f'Raise solver.layers above {layers}, or write solver.layers = "auto"'
+    what = "the mesh's error of the voltage"
+    return ErrorBound(
+        "space_error", 1e3 * p.solver.accuracy, what, remedy, "solver.layers, solver.accuracy"
+    )
