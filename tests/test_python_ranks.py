@@ -29,6 +29,7 @@ parameters = heterode.Parameters.load(sys.argv[1]).with_values(
         "geometry.mesh_file": sys.argv[2],
         "protocol.steps": ["charge at C/2 for 20 s"],
         "solver.linear_solver": "fieldsplit",
+        "solver.layers": "none",
         "output.report": False,
     }
 )

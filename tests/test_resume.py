@@ -51,6 +51,8 @@ SPHERES = [
         geometry__mesh_file=str(ROOT / "meshes" / "spheres_3d.msh"),
         protocol__steps='["charge at C/2 for 20 s", "hold at 3.8 V for 2 s"]',
         solver__linear_solver="fieldsplit",
+        solver__layers="none",
+        output__report="false",
         **THINNED,
     ),
 ]
