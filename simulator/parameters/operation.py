@@ -253,8 +253,9 @@ class Solver(Section):
     newton_iterations: Annotated[int, Field(ge=2, le=200)] = 20
     """Iterations after which Newton's method gives up, and the time step is shortened."""
     initial_step: Duration | None = None
-    """First time step of a protocol step, s. With None it is 1e-4 of the duration of a full charge
-    at its rate, but at most 1 s."""
+    """First time step of a protocol step, s. With None it is as long as the accuracy allows, but at
+    most 1e-4 of the duration of a full charge at its rate, and at most 1 s. What is written is used
+    as it is, and later steps follow from their own errors alone."""
     minimum_step: Duration = 1e-3
     """Shortest time step, s; a run ends if even this one cannot be solved."""
     maximum_step_fraction: Annotated[float, Physical(at_least=1e-5, up_to=1, example="0.0125")] = (
@@ -262,7 +263,7 @@ class Solver(Section):
     )
     """Largest time step as a fraction of the duration of a full charge at the step's rate. The
     least value makes 100 000 time steps of a full charge: the time error is then far below the
-    solver's tolerances, and a run of the smallest cell takes an hour."""
+    solver's tolerances, and a run of the smallest cell takes a quarter of an hour."""
     krylov_tolerance: Tolerance = 3e-3
     """Relative tolerance of each linear solve; the nonlinear equations have their own."""
     direct_limit: Annotated[int, Field(ge=0)] = 60_000
