@@ -248,10 +248,22 @@ def test_layers_that_are_given_are_the_best_of_their_number():
     assert three.layers.count == 3
     assert not three.chosen
     assert not three.is_met
-    assert "more layers than solver.layers" in three.shortfall_text
+    assert "other layers than solver.layers" in three.shortfall_text
     none = plan(*one_size(*A, "solver.layers=none"))
     assert none.layers is None
     assert none.error == none.without > 10 * three.error
+
+
+def test_layers_that_are_given_in_full_are_taken_as_they_are():
+    first = plan(*one_size(*A))
+    again = plan(*one_size(*A, f"solver.layers={first.written}"))
+    assert again.layers is not None
+    assert first.layers is not None
+    assert again.layers.count == first.layers.count
+    assert again.layers.first == pytest.approx(first.layers.first, rel=1e-12)
+    assert (again.chosen, first.chosen) == (False, True)
+    other = plan(*one_size(*A, "solver.layers=2 from 100 nm, ratio 2"))
+    assert other.error > 3 * again.error
 
 
 def test_what_cannot_be_had_is_said():

@@ -27,6 +27,7 @@ from heterode.accuracy.radial import RadialModes
 from heterode.accuracy.series import deviation
 from heterode.geometry.layers import Layers, layer_counts, spacing
 from heterode.parameters import Parameters
+from heterode.parameters.layering import WrittenLayers, written_layers
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -66,6 +67,7 @@ class Plan:
         text: step of the protocol at whose begin the error is largest; "" without jumps.
         chosen: whether the plan chose the layers, and not the parameters.
         solid_degree: degree of the elements in the particles for which it is made.
+        core_size: radial size of the elements without layers, in particles of median radius, m.
     """
 
     accuracy: float
@@ -75,6 +77,19 @@ class Plan:
     text: str
     chosen: bool
     solid_degree: int
+    core_size: float
+
+    @property
+    def fineness(self) -> tuple[int, float]:
+        """Order of plans by what they take: the number of layers, then how thin the first is."""
+        return (0, 0.0) if self.layers is None else (self.layers.count, 1.0 / self.layers.first)
+
+    @property
+    def written(self) -> str:
+        """The value of solver.layers that gives these layers to other runs."""
+        if self.layers is None:
+            return "none"
+        return WrittenLayers(self.layers.count, self.layers.first, self.layers.ratio).text
 
     @property
     def is_met(self) -> bool:
@@ -105,7 +120,7 @@ class Plan:
             return ""
         asked, had = _millivolts(self.accuracy), _millivolts(2.0 * self.error)
         if not self.chosen:
-            return f"{asked} takes more layers than solver.layers: set it to auto, or expect {had}"
+            return f"{asked} takes other layers than solver.layers: set it to auto, or expect {had}"
         return f"{asked} cannot be had with up to {MOST} layers: {had} can, after '{self.text}'"
 
     def sentence(self, unknowns: int, without: int) -> str:
@@ -213,6 +228,8 @@ class _Search:
         layers: Layers | None = None
         if asked == "auto" and largest > goal:
             layers = self._fewest(goal)
+        elif given := written_layers(asked):
+            layers = Layers(given.count, given.first, given.ratio)
         elif isinstance(asked, int) and asked > 0:
             layers = self._best([one for one in self._ladder() if one.count >= asked], asked)
         error = self._whole(layers)
@@ -225,6 +242,7 @@ class _Search:
             text=worst,
             chosen=asked == "auto",
             solid_degree=self._degree,
+            core_size=float(np.median(self.law.particles.core_size)),
         )
 
     @property
