@@ -242,6 +242,17 @@ def test_more_layers_for_a_faster_charge_and_fewer_for_less_accuracy():
     assert cheap.error > fast.error
 
 
+def test_uneven_penalties_count_as_long_as_kinetics_divide_the_current():
+    p, even = one_size(*A)
+    uneven = replace(even, unevenness=1.8)
+    assert plan(p, uneven).without > 1.2 * plan(p, even).without
+    law = SurfaceLaw(p, uneven)
+    s, current = np.array([0.9]), even.one_C
+    early, late = (law.crowding(s, current, np.array([v]))[0] for v in (0.0, 10.0))
+    assert early == pytest.approx(1.8)
+    assert late == pytest.approx(1.0, abs=0.02)
+
+
 def test_layers_that_are_given_are_the_best_of_their_number():
     three = plan(*one_size(*A, "solver.layers=3"))
     assert three.layers

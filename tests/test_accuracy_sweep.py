@@ -35,7 +35,7 @@ def test_runs_that_need_different_layers_share_those_of_the_hardest(tmp_path: Pa
 
 
 def test_runs_that_need_the_same_keep_their_choice(tmp_path: Path) -> None:
-    found = plan(tmp_path, "[vary]\npenalty.shape = [1, 3]\n[seeds]\npacking = [1, 2]")
+    found = plan(tmp_path, "[vary]\nseparator.porosity = [0.4, 0.5]\n[seeds]\npacking = [1, 2]")
     assert {p.solver.layers for p in parameters_of(found)} == {"auto"}
 
 

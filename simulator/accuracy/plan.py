@@ -47,6 +47,9 @@ MOST_JUMPS = 48
 TIME_SHIFT = 5e-4
 """Share of the time since a jump by which a voltage may come early or late."""
 
+LINEAR = 0.97
+"""Share of the goal that errors may have in the search, which takes the voltage as linear."""
+
 PER_DECADE, DECADES = 16, (-11, 3)
 """Times of the tables of errors, in D t/R^2: their number in a decade, and the decades."""
 
@@ -172,6 +175,7 @@ class _Path:
     Attributes:
         row: (J, T, H) places in the table of errors, share: their shares of the next row.
         scale: (J, H) change of the lithium fraction for a unit of error.
+        crowding: (J, T) factors on the error, as the current is not even.
         exact: (J, T) exact lithium fraction at the surface.
         slope: (J, T) dV/ds there, V.
         allowed: (J, T) errors of the voltage that are but a shift in time, V.
@@ -182,6 +186,7 @@ class _Path:
     row: Ints
     share: Floats
     scale: Floats
+    crowding: Floats
     exact: Floats
     slope: Floats
     allowed: Floats
@@ -191,7 +196,7 @@ class _Path:
     def errors(self, table: Floats) -> Floats:
         """Return the error of the surface's lithium fraction, (J, T), by a table of errors."""
         values = table[self.row] + self.share * (table[self.row + 1] - table[self.row])
-        errors: Floats = np.einsum("jth,jh->jt", values, self.scale)
+        errors: Floats = self.crowding * np.einsum("jth,jh->jt", values, self.scale)
         return errors
 
     def voltages(self, table: Floats) -> Floats:
@@ -227,7 +232,7 @@ class _Search:
         goal, asked = solver.space_accuracy, solver.layers
         layers: Layers | None = None
         if asked == "auto" and largest > goal:
-            layers = self._fewest(goal)
+            layers = self._fewest(LINEAR * goal)
         elif given := written_layers(asked):
             layers = Layers(given.count, given.first, given.ratio)
         elif isinstance(asked, int) and asked > 0:
@@ -337,7 +342,7 @@ class _Search:
         H = max((jump.changes.size for jump in jumps), default=0)
         shape = (len(jumps), T)
         times, scale = np.ones((*shape, H)), np.zeros((len(jumps), H))
-        exact, allowed = np.full(shape, 0.5), np.zeros(shape)
+        exact, allowed, crowding = np.full(shape, 0.5), np.zeros(shape), np.ones(shape)
         counts, slope = np.zeros(shape, dtype=bool), np.zeros(shape)
         for j, jump in enumerate(jumps):
             D = self._least_diffusivity(jump, radius)
@@ -347,6 +352,8 @@ class _Search:
             exact[j, :t] = jump.surface(law, radius, D)
             slope[j, :t] = law.slope(exact[j, :t], jump.current)
             counts[j, :t] = True
+            risen = law.potential(exact[j, :t]) - law.potential(jump.means(law))
+            crowding[j, :t] = law.crowding(exact[j, :t], jump.current, risen)
             if t > 1:
                 V = law.voltage(exact[j, :t], jump.current)
                 allowed[j, :t] = TIME_SHIFT * np.abs(np.gradient(V, np.log(jump.after)))
@@ -354,7 +361,7 @@ class _Search:
         place = np.clip(place, 0.0, _TIMES.size - 1.000001)
         row = place.astype(np.int64)
         current = np.array([[jump.current] for jump in jumps])
-        return _Path(row, place - row, scale, exact, slope, allowed, current, counts)
+        return _Path(row, place - row, scale, crowding, exact, slope, allowed, current, counts)
 
     def _least_diffusivity(self, jump: Jump, radius: float) -> float:
         """Return the least diffusivity at the lithium fractions after a jump."""
