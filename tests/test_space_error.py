@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import heterode
 from helpers.cells import parameters
 from helpers.paths import FIVE_DISCS, MESHES
 from heterode import Observer, Recorder, prepare
@@ -22,8 +24,9 @@ from heterode.parameters import Parameters
 from heterode.physics.active_material import ActivePhase
 from heterode.reporting.accuracy import accuracy_rows
 from heterode.results.history import COLUMNS, History, read_history
-from heterode.results.manifest import read_manifest
+from heterode.results.manifest import _DEFAULTS, read_manifest
 from heterode.runs import setting
+from heterode.sweep.run_numbers import cost
 from heterode.validity import space_bound
 
 SPHERES = MESHES / "spheres_3d.msh"
@@ -301,6 +304,7 @@ def test_a_run_reports_its_errors(changes: tuple[str, ...], warned: bool, tmp_pa
     assert 0.0 < reached["particle_mean_error"] < 0.01
     assert reached["asked_V"] == p.solver.accuracy
     assert any(line.startswith("estimated errors (asked for:") for line in lines)
+    assert heterode.load(tmp_path / "run").accuracy == reached
     found = [entry for entry in manifest["warnings"] if entry["code"] == "space_error"]
     assert bool(found) is warned
     if warned:
@@ -354,3 +358,10 @@ def test_the_page_shows_what_is_known_of_the_errors() -> None:
     assert not any("time steps" in name for name in rows)
     assert accuracy_rows({"accuracy": {"asked_V": 1e-3}}) == []
     assert accuracy_rows({}) == []
+
+
+def test_tables_of_sweeps_have_the_largest_error() -> None:
+    manifest = json.loads(json.dumps(_DEFAULTS))
+    assert cost(manifest)["voltage_space_error_V"] is None
+    manifest["accuracy"] = {"voltage_space_error_V": {"largest": 2e-3, "rms": 1e-3, "at_s": 1.0}}
+    assert cost(manifest)["voltage_space_error_V"] == 2e-3

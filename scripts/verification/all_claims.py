@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from verification import (
+    accuracy,
     conservation,
+    dfn_protocols,
     fast_transport,
     homogenised,
     in_space,
@@ -11,6 +13,7 @@ from verification import (
     limits,
     material_functions,
     other_elements,
+    solid,
 )
 from verification.claim import Claim
 
@@ -18,9 +21,12 @@ CLAIMS: tuple[Claim, ...] = (
     *in_space.claims(),
     *in_time.claims(),
     *limits.claims(),
+    *solid.claims(),
     *conservation.claims(),
     *fast_transport.claims(),
     *material_functions.claims(),
     *homogenised.claims(),
+    *dfn_protocols.claims(),
+    *accuracy.claims(),
     *other_elements.claims(),
 )

@@ -42,7 +42,7 @@ def question(model: CellModel, samples: tuple[Sample, ...]) -> dict[str, Any]:
     volume, surface = float(model.averages.volumes.sum()), float(model.averages.surfaces.sum())
     active = volume / (area * p.geometry.coating_thickness)
     pores, binder = p.carbon_binder.electrolyte_fraction, p.carbon_binder
-    x = np.linspace(0.25, 0.97, 4001)
+    x = np.linspace(0.2, 0.985, 4501)
     return {
         "coating_thickness": p.geometry.coating_thickness,
         "separator_thickness": p.geometry.separator_thickness,
@@ -62,8 +62,14 @@ def question(model: CellModel, samples: tuple[Sample, ...]) -> dict[str, Any]:
         "open_circuit": [x.tolist(), model.curve.potential(x).tolist()],
         "temperature": p.temperature,
         "thermodynamic_factor": 1.0,
-        "current_density": samples[-1].current_A_m2,
-        "times": [sample.time_s for sample in samples[1:]],
+        "steps": [
+            {
+                "control": "current",
+                "value": samples[-1].current_A_m2,
+                "end": {"duration": samples[-1].time_s},
+                "times": [sample.time_s for sample in samples[1:]],
+            }
+        ],
     }
 
 
@@ -79,7 +85,7 @@ def difference(rate: str, **damages: float) -> tuple[Figure, list[Curve], str]:
     asked = question(model, samples)
     asked |= {key: factor * asked[key] for key, factor in damages.items()}
     answer = ask(python, SCRIPT, asked)
-    times, other = np.array(asked["times"]), np.array(answer["voltage"])
+    times, other = np.array(asked["steps"][0]["times"]), np.array(answer["steps"][0]["voltage"])
     own = np.array([sample.voltage_V for sample in samples[1:]])
     mean_square = np.trapezoid((own - other) ** 2, times) / (times[-1] - times[0])
     figure = at_most(f"{rate}: rms difference of the voltage", 1e3 * mean_square**0.5, BOUND, "mV")

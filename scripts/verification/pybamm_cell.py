@@ -1,9 +1,11 @@
 """A half-cell DFN in PyBaMM, independent of heterode: reads one JSON object from stdin, prints one.
 
-Input: lengths (m), porosities, effective conductivity, materials, current density (A m^-2, positive
-on charge), open-circuit potential as a table, times (s), a factor on the electrolyte's
-thermodynamic factor. Output: voltage (V) at those times. The electrolyte's functions are PyBaMM's
-own.
+Input: lengths (m), porosities, effective conductivity, materials, open-circuit potential as a
+table, temperature (K), a factor on the electrolyte's thermodynamic factor, and the steps of the
+protocol: each prescribes a current density (A m^-2, positive on charge), a voltage (V) or a power
+(W m^-2), ends at a duration (s), a voltage or a current density, and lists times since its
+beginning (s). Output: for each step voltage (V) and current density at these times, up to its end,
+and the charge passed in it (A h m^-2). The electrolyte's functions and all equations are PyBaMM's.
 """
 
 import json
@@ -13,17 +15,26 @@ import numpy as np
 import pybamm
 
 F = 96485.33212
+GAS = 8.31446261815324
 
 
 def parameters(asked):
     """Return PyBaMM's parameters; its set Xu2019 supplies the other parameters of a half-cell."""
     rate, fraction, voltage = asked["rate_constant"], *map(np.array, asked["open_circuit"])
+    energies = asked.get("activation_energies", {"diffusivity": 0.0, "rate_constant": 0.0})
 
     def potential(sto):
         return pybamm.Interpolant(fraction, voltage, sto, interpolator="cubic")
 
+    def arrhenius(energy, T):
+        return pybamm.exp(energy / GAS * (1 / 298.15 - 1 / T))
+
+    def diffusivity(sto, T):
+        return asked["diffusivity"] * arrhenius(energies["diffusivity"], T)
+
     def exchange_current(c_e, c_s, c_max, T):
-        return F * rate * (c_max - c_s) ** 0.5 * c_s**0.5 * (c_e / 1000.0) ** 0.5
+        factor = F * rate * arrhenius(energies["rate_constant"], T)
+        return factor * (c_max - c_s) ** 0.5 * c_s**0.5 * (c_e / 1000.0) ** 0.5
 
     def lithium_exchange(c_e, c_Li, T):
         metal = asked["lithium"]
@@ -44,12 +55,11 @@ def parameters(asked):
             "Electrode width [m]": 1.0,
             "Separator thickness [m]": asked["separator_thickness"],
             "Positive electrode thickness [m]": asked["coating_thickness"],
-            "Current function [A]": -asked["current_density"],
             "Positive electrode conductivity [S.m-1]": asked["electronic_conductivity"],
             "Positive electrode Bruggeman coefficient (electrode)": 0.0,
             "Maximum concentration in positive electrode [mol.m-3]": asked["c_max"],
             "Initial concentration in positive electrode [mol.m-3]": asked["c_max"] * asked["x_0"],
-            "Positive particle diffusivity [m2.s-1]": asked["diffusivity"],
+            "Positive particle diffusivity [m2.s-1]": diffusivity,
             "Positive particle radius [m]": asked["radius"],
             "Positive electrode OCP [V]": potential,
             "Positive electrode active material volume fraction": asked["active_fraction"],
@@ -79,19 +89,61 @@ def parameters(asked):
     return values
 
 
+def experiment(steps):
+    """Return the protocol; PyBaMM's currents and powers are positive on discharge."""
+    made = []
+    for step in steps:
+        make = getattr(pybamm.step, step["control"])
+        value = step["value"] if step["control"] == "voltage" else -step["value"]
+        ends = {
+            "voltage": lambda V: f"{V} V",
+            "current": lambda j: f"{j} A",
+        }
+        termination = [ends[key](step["end"][key]) for key in ends if key in step["end"]]
+        duration = step["end"].get("duration", 1e6)
+        # Without a period the solver's own time steps are kept, and its polynomials between them.
+        made.append((make(value, duration=duration, termination=termination or None),))
+    return pybamm.Experiment(made)
+
+
+def at(found, times):
+    """Return a step's voltage and current at times since its beginning, up to its end."""
+    begin, end = found.t[0], found.t[-1]
+    inside = np.array([t for t in times if t <= end - begin + 1e-9])
+    asked = np.minimum(begin + inside, end)
+    return {
+        "voltage": found["Voltage [V]"](asked).tolist(),
+        "current": (-found["Current [A]"](asked)).tolist(),
+        "passed": float(-np.diff(found["Discharge capacity [A.h]"](np.array([begin, end])))[0]),
+    }
+
+
 def main():
     """Read the question, solve the DFN and print the answer."""
     asked = json.load(sys.stdin)
+    model = pybamm.lithium_ion.DFN({"working electrode": "positive"})
+    submeshes = dict(model.default_submesh_types)
+    # The outermost of 80 shells is some 20 times thinner than the innermost: jumps of the current
+    # change the lithium there first.
+    submeshes["positive particle"] = pybamm.MeshGenerator(
+        pybamm.Exponential1DSubMesh, {"side": "right", "stretch": 3.0}
+    )
     simulation = pybamm.Simulation(
-        pybamm.lithium_ion.DFN({"working electrode": "positive"}),
+        model,
+        experiment=experiment(asked["steps"]),
         parameter_values=parameters(asked),
+        submesh_types=submeshes,
         var_pts={"x_n": 20, "x_s": 30, "x_p": 40, "r_n": 20, "r_p": 80},
         solver=pybamm.IDAKLUSolver(rtol=1e-8, atol=1e-8),
     )
-    times = np.array(asked["times"])
-    solution = simulation.solve([0.0, float(times[-1])], t_interp=times)
-    voltage = solution["Voltage [V]"](times)
-    answer = {"voltage": voltage.tolist(), "version": pybamm.__version__}
+    solution = simulation.solve()
+    answer = {
+        "steps": [
+            at(cycle.steps[0], step["times"])
+            for cycle, step in zip(solution.cycles, asked["steps"], strict=True)
+        ],
+        "version": pybamm.__version__,
+    }
     print(json.dumps(answer))
 
 

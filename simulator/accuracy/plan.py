@@ -2,10 +2,11 @@ r"""The layers that a run needs under its particles' surfaces, by its accuracy.
 
 A jump of the current moves the surface's lithium fraction by qR/D times a response that the mesh
 gets wrong by some hundredths (heterode.accuracy.radial); the voltage errs by the slope of U, and of
-the overpotential, along the step. For each jump of the protocol (heterode.accuracy.jumps), and for
-the radii that bound 10, 50 and 90 % of the particles' surface, the largest error from EARLIEST on
-must not exceed half the accuracy asked for. The fewest layers that do are taken. Their first
-thickness is a power of two in micrometres and their ratio one of RATIOS, so that runs share meshes.
+the overpotential, along the step. The cell's voltage errs by the mean over the surface, for which
+the radii stand that bound 10, 50 and 90 % of it. For each jump of the protocol
+(heterode.accuracy.jumps) the largest error from EARLIEST on must not exceed half the accuracy asked
+for. The fewest layers that do are taken. Their first thickness is a power of the root of two in
+micrometres and their ratio one of RATIOS, so that runs share meshes.
 
 Where the voltage plunges at the end of a step, an error of the voltage says little: there it may be
 as large as the change of the voltage in TIME_SHIFT of the time since the jump.
@@ -32,11 +33,14 @@ from heterode.parameters.layering import WrittenLayers, written_layers
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-RATIOS = (3.0, 2.0, 1.5, 1.3)
+RATIOS = (3.0, 2.5, 2.0, 1.7, 1.5, 1.4, 1.3)
 """Ratios of the thicknesses of successive layers that are tried."""
 
-THINNEST = 12
-"""Largest j of the first thickness 2^-j um: 0.24 nm, of the size of an atom."""
+THINNEST = 24
+"""Largest j of the first thickness 2^(-j/2) um: 0.24 nm, of the size of an atom."""
+
+SHARE_OF_RADIUS = (0.3, 0.4, 0.3)
+"""Shares of the surface for which the radii at SHARES stand."""
 
 MOST = 30
 """Most layers that a plan takes."""
@@ -200,17 +204,13 @@ class _Path:
         return errors
 
     def voltages(self, table: Floats) -> Floats:
-        """Return the largest error of the voltage after each jump, (J,) V, for small errors."""
-        error = np.abs(self.slope * self.errors(table)) - self.allowed
-        largest: Floats = np.max(np.where(self.counts, error, 0.0), axis=1, initial=0.0)
-        return largest
+        """Return the error of the voltage at this radius, (J, T) V, for small errors."""
+        return self.slope * self.errors(table)
 
     def whole_voltages(self, table: Floats, law: SurfaceLaw) -> Floats:
-        """Return the largest error of the voltage after each jump, (J,) V, for any errors."""
+        """Return the error of the voltage at this radius, (J, T) V, for any errors."""
         there = law.voltage(self.exact + self.errors(table), self.current)
-        error = np.abs(there - law.voltage(self.exact, self.current)) - self.allowed
-        largest: Floats = np.max(np.where(self.counts, error, 0.0), axis=1, initial=0.0)
-        return largest
+        return there - law.voltage(self.exact, self.current)
 
 
 @dataclass
@@ -278,10 +278,10 @@ class _Search:
         """Return layers of all first thicknesses and ratios, as many as reach the core's size."""
         particles = self.law.particles
         found = []
-        coarsest = math.floor(-math.log2(1e6 * float(particles.core_size.max())))
+        coarsest = math.floor(-2.0 * math.log2(1e6 * float(particles.core_size.max())))
         for power in range(coarsest, THINNEST + 1):
             for ratio in RATIOS:
-                layers = Layers(MOST, 1e-6 * 2.0**-power, ratio)
+                layers = Layers(MOST, 1e-6 * 2.0 ** (-0.5 * power), ratio)
                 count = int(layer_counts(particles.radius, particles.core_size, layers).max())
                 if count > 0:
                     found.append(Layers(count, layers.first, ratio))
@@ -289,20 +289,26 @@ class _Search:
 
     def _error(self, layers: Layers) -> float:
         """Return the largest error of the voltage with some layers, V."""
-        radii = range(len(self.law.particles.radius))
-        return max(
-            (
-                float(self._paths[i].voltages(self._table(i, layers)).max(initial=0.0))
-                for i in radii
-            ),
-            default=0.0,
-        )
+        paths = self._paths
+        each = [path.voltages(self._table(i, layers)) for i, path in enumerate(paths)]
+        return float(self._largest(each).max(initial=0.0))
 
     def _whole(self, layers: Layers | None) -> Floats:
         """Return the largest error after each jump, (J,) V, for errors of any size."""
         paths = self._paths
         each = [p.whole_voltages(self._table(i, layers), self.law) for i, p in enumerate(paths)]
-        largest: Floats = np.max(each, axis=0)
+        return self._largest(each)
+
+    def _largest(self, each: Sequence[Floats]) -> Floats:
+        """Return the largest mean over the radii after each jump, (J,) V, of (J, T) errors."""
+        shares = (
+            SHARE_OF_RADIUS if len(each) == len(SHARE_OF_RADIUS) else [1 / len(each)] * len(each)
+        )
+        paths = self._paths
+        mean = sum(share * error for share, error in zip(shares, each, strict=True))
+        allowed = sum(share * path.allowed for share, path in zip(shares, paths, strict=True))
+        error = np.where(paths[0].counts, np.abs(mean) - allowed, 0.0)
+        largest: Floats = np.max(error, axis=1, initial=0.0)
         return largest
 
     def _table(self, number: int, layers: Layers | None) -> Floats:
@@ -328,7 +334,8 @@ class _Search:
             return jumps
         middle = len(self.law.particles.radius) // 2
         path = self._path(middle, jumps)
-        errors = path.voltages(self._table(middle, None))
+        error = np.abs(path.voltages(self._table(middle, None))) - path.allowed
+        errors = np.max(np.where(path.counts, error, 0.0), axis=1, initial=0.0)
         chosen = np.sort(np.argsort(-errors, kind="stable")[:MOST_JUMPS])
         return [jumps[i] for i in chosen]
 
