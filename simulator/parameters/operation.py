@@ -237,8 +237,9 @@ class Solver(Section):
     newton_iterations: Annotated[int, Field(ge=2, le=200)] = 20
     """Iterations after which Newton's method gives up, and the time step is shortened."""
     initial_step: Duration | None = None
-    """First time step of a protocol step, s. With None it is 1e-4 of the duration of a full charge
-    at its rate, but at most 1 s."""
+    """First time step of a protocol step, s. With None it is as long as the accuracy allows, but at
+    most 1e-4 of the duration of a full charge at its rate, and at most 1 s. What is written is used
+    as it is, and later steps follow from their own errors alone."""
     minimum_step: Duration = 1e-3
     """Shortest time step, s; a run ends if even this one cannot be solved."""
     maximum_step_fraction: Annotated[float, Physical(at_least=1e-5, up_to=1, example="0.0125")] = (
