@@ -28,12 +28,14 @@ from heterode.accuracy.radial import RadialModes
 from heterode.accuracy.series import deviation
 from heterode.geometry.layers import Layers, layer_counts, spacing
 from heterode.parameters import Parameters
+from heterode.parameters.operation import MOST_LAYERS
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-RATIOS = (3.0, 2.5, 2.0, 1.7, 1.5, 1.4, 1.3)
-"""Ratios of the thicknesses of successive layers that are tried."""
+RATIOS = (3.0, 2.5, 2.0, 1.7, 1.5, 1.4, 1.3, 1.2, 1.15)
+"""Ratios of the thicknesses of successive layers that are tried. The error of the grading falls as
+the square of (ratio - 1)/(ratio + 1); the last two are what 0.1 mV takes."""
 
 THINNEST = 24
 """Largest j of the first thickness 2^(-j/2) um: 0.24 nm, of the size of an atom."""
@@ -41,8 +43,11 @@ THINNEST = 24
 SHARE_OF_RADIUS = (0.3, 0.4, 0.3)
 """Shares of the surface for which the radii at SHARES stand."""
 
-MOST = 30
+MOST = MOST_LAYERS
 """Most layers that a plan takes."""
+
+TRIES = 4
+"""Searches with a tighter goal, where errors are so large that they are not in proportion."""
 
 MOST_JUMPS = 48
 """Jumps that are planned for: those with the largest error without layers."""
@@ -212,7 +217,7 @@ class _Search:
         goal, asked = solver.space_accuracy, solver.layers
         layers: Layers | None = None
         if asked == "auto" and largest > goal:
-            layers = self._fewest(goal)
+            layers = self._within(goal)
         elif isinstance(asked, int) and asked > 0:
             layers = self._best([one for one in self._ladder() if one.count >= asked], asked)
         error = self._whole(layers)
@@ -230,6 +235,17 @@ class _Search:
     @property
     def _degree(self) -> int:
         return self.law.parameters.solver.degree
+
+    def _within(self, goal: float) -> Layers:
+        """Return the fewest layers that keep the goal without the search's linearisation, too."""
+        aim, layers = goal, self._fewest(goal)
+        for _ in range(TRIES):
+            error = float(self._whole(layers).max(initial=0.0))
+            if error <= goal:
+                break
+            aim *= 0.95 * goal / error
+            layers = self._fewest(aim)
+        return layers
 
     def _fewest(self, goal: float) -> Layers:
         """Return the fewest layers whose error is at most the goal, or the best there are."""
