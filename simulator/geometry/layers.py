@@ -46,7 +46,7 @@ as they are high. Measured on the spheres of params/cube_50.toml."""
 
 MICROMETRE = 1e-6
 
-THINNING = 0.6
+THINNING = 0.7
 """Factor on the thickness at a corner each time that a cell near it would be bad."""
 
 PASSES = 24
