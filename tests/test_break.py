@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,9 +11,8 @@ from helpers.attacks import flips
 from helpers.attacks.attack import Attack, Result
 from helpers.attacks.environments import busy_cores
 from helpers.attacks.suites import by_pytest
-from helpers.commands import environment, short_run
+from helpers.commands import run_script_of_project, short_run
 from helpers.paths import ROOT
-from helpers.surroundings import PATIENCE
 from heterode.cli import main
 
 PAGE = ROOT / "docs" / "reliability.md"
@@ -23,16 +20,10 @@ NAMES = ("kills", "corruptions", "inputs", "faults", "environments")
 
 
 def test_an_unknown_attack_is_refused() -> None:
-    done = subprocess.run(
-        [sys.executable, ROOT / "scripts" / "break.py", "axe"],
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-    )
-    assert done.returncode == 2
-    assert "no attack 'axe'" in done.stderr
-    assert ", ".join(NAMES) in done.stderr
+    ended = run_script_of_project("break", "axe")
+    assert ended.code == 2
+    assert "no attack 'axe'" in ended.err
+    assert ", ".join(NAMES) in ended.err
 
 
 def test_the_page_has_a_table_of_each_attack() -> None:

@@ -24,15 +24,18 @@ from helpers.surroundings import PATIENCE
 from heterode.results import read_manifest
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
-def test_signal_stops_the_run(number: signal.Signals, tmp_path: Path) -> None:
-    process = start_endless(tmp_path)
+@pytest.mark.parametrize(
+    ("number", "report"),
+    [(signal.SIGINT, "true"), (signal.SIGTERM, "false"), (signal.SIGUSR1, "false")],
+)
+def test_signal_stops_the_run(number: signal.Signals, report: str, tmp_path: Path) -> None:
+    process = start_endless(tmp_path, report=report)
     process.send_signal(number)
     out, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 128 + number
     assert "Traceback" not in err
     assert f"stopped by signal {int(number)}" in out
-    check_stopped(tmp_path / "out", number)
+    check_stopped(tmp_path / "out", number, report=report == "true")
 
 
 # Packing 5,000 particles takes many seconds anywhere; it is known when that has begun.
@@ -75,12 +78,12 @@ def test_interrupted_before_the_run(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def check_stopped(folder: Path, number: signal.Signals) -> None:
+def check_stopped(folder: Path, number: signal.Signals, *, report: bool) -> None:
     manifest = read_manifest(folder / "manifest.json")
     assert (manifest["status"], manifest["reason"]) == ("stopped", f"stopped by signal {number}")
     assert check_readable(folder, whole=True) == manifest["steps"] + 1
-    assert (folder / "report" / "voltage.png").exists()
-    assert (folder / "report" / "lithium_fraction.png").exists()
+    for name in ("voltage.png", "lithium_fraction.png"):
+        assert (folder / "report" / name).exists() == report
     assert not list(folder.rglob("*.partial"))
 
 
@@ -91,7 +94,7 @@ def test_forwarded_signal_stops_two_ranks(tmp_path: Path) -> None:
     _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 128 + signal.SIGUSR1
     assert "Traceback" not in err
-    check_stopped(tmp_path / "out", signal.SIGUSR1)
+    check_stopped(tmp_path / "out", signal.SIGUSR1, report=True)
 
 
 @pytest.mark.mpi
@@ -121,15 +124,17 @@ def test_killed_run_leaves_readable_files(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("about", "ranks"),
+    ("about", "ranks", "report"),
     [
-        ("filled with lithium", 0),
-        ("depleted of salt", 0),
-        pytest.param("depleted of salt", 2, marks=pytest.mark.mpi),
+        ("filled with lithium", 0, "true"),
+        ("depleted of salt", 0, "false"),
+        pytest.param("depleted of salt", 2, "true", marks=pytest.mark.mpi),
     ],
 )
-def test_failed_solve(about: str, ranks: int, tmp_path: Path, heterode: Callable) -> None:
-    arguments = [*FAILING[about], "--out", "out", "--quiet"]
+def test_failed_solve(
+    about: str, ranks: int, report: str, tmp_path: Path, heterode: Callable
+) -> None:
+    arguments = [*FAILING[about], *settings(output__report=report), "--out", "out", "--quiet"]
     ended = heterode(*arguments, cwd=tmp_path, ranks=ranks)
     assert (ended.code, ended.out) == (3, "")
     line = the_line(ended.err)
@@ -139,7 +144,7 @@ def test_failed_solve(about: str, ranks: int, tmp_path: Path, heterode: Callable
     for part in ("at t = ", "V = ", "time step ", about):
         assert part in line
     assert check_readable(tmp_path / "out", whole=True) == manifest["steps"] + 1
-    assert (tmp_path / "out" / "report" / "voltage.png").exists()
+    assert (tmp_path / "out" / "report" / "voltage.png").exists() == (report == "true")
 
 
 @pytest.mark.parametrize("ranks", [0, pytest.param(2, marks=pytest.mark.mpi)])

@@ -21,7 +21,9 @@ PRESET = ROOT / "params" / "ex_situ.toml"
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("ex_situ") / "out"
-    small = settings(geometry__mesh_file=str(FIVE_DISCS), output__fields_every="1000")
+    small = settings(
+        geometry__mesh_file=str(FIVE_DISCS), output__fields_every="1000", solver__layers="none"
+    )
     assert main(["run", str(PRESET), *small, "--out", str(out), "--quiet"]) == 0
     return out
 

@@ -15,7 +15,9 @@ from heterode.results import read_history
 from heterode.viewing.spread import spread_curves
 
 PRESET = ROOT / "params" / "first_cycle.toml"
-SMALL = settings(geometry__mesh_file=str(FIVE_DISCS), output__fields_every="1000")
+SMALL = settings(
+    geometry__mesh_file=str(FIVE_DISCS), output__fields_every="1000", solver__layers="none"
+)
 
 
 def spreads(out: Path, *more: str) -> dict[tuple[int, int], float]:

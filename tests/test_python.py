@@ -32,6 +32,7 @@ def parameters(*steps: str, **more: object) -> heterode.Parameters:
         "geometry.mesh_file": FIVE_DISCS,
         "protocol.steps": list(steps or STEPS),
         "output.report": False,
+        "solver.layers": "none",
     }
     own = {key.replace("__", "."): value for key, value in more.items()}
     return heterode.Parameters.load(PRESET).with_values(values | own)

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -22,12 +23,13 @@ import sys
 import heterode
 from mpi4py import MPI
 
-ranks, what = MPI.COMM_WORLD, sys.argv[1]
-parameters = heterode.Parameters.load(sys.argv[2]).with_values(
+ranks = MPI.COMM_WORLD
+parameters = heterode.Parameters.load(sys.argv[1]).with_values(
     {
-        "geometry.mesh_file": sys.argv[3],
+        "geometry.mesh_file": sys.argv[2],
         "protocol.steps": ["charge at C/2 for 20 s"],
         "solver.linear_solver": "fieldsplit",
+        "solver.layers": "none",
         "output.report": False,
     }
 )
@@ -66,48 +68,58 @@ def loop(observer):
     return seen
 
 
-observer = Watching()
-if what == "caught":
-    # A program that catches it goes on, on every rank.
-    what = "observe"
-    try:
-        loop(observer)
-    except ZeroDivisionError:
-        what = "whole"
+def watched_loop():
+    # Returns on rank 0 what was seen.
+    global what
     observer = Watching()
-seen = loop(observer)
-everywhere = ranks.gather(seen, root=0)
+    if what == "caught":
+        # A program that catches it goes on, on every rank.
+        what = "observe"
+        try:
+            loop(observer)
+        except ZeroDivisionError:
+            what = "whole"
+        observer = Watching()
+    seen = loop(observer)
+    everywhere = ranks.gather(seen, root=0)
+    if ranks.rank == 0:
+        assert all(one == seen for one in everywhere), "samples differ between ranks"
+        fields = {
+            domain: {name: array.tolist() for name, array in values.items()}
+            for step in observer.steps
+            if step.fields is not None
+            for domain, values in step.fields.items()
+        }
+        watched = [step.sample.voltage_V for step in observer.steps]
+        assert watched == [voltage for _, voltage, _ in seen]
+        ended = observer.ending.outcome.status
+        return {"seen": seen, "fields": fields, "ended": ended}
+
+
+found = {}
+for asked in sys.argv[4:]:
+    what = asked
+    if what == "run":
+        results = heterode.run(parameters, sys.argv[3], quiet=True)
+        found[asked] = len(results.history)
+    else:
+        found[asked] = watched_loop()
 if ranks.rank == 0:
-    assert all(one == seen for one in everywhere), "samples differ between ranks"
-    fields = {
-        domain: {name: array.tolist() for name, array in values.items()}
-        for step in observer.steps
-        if step.fields is not None
-        for domain, values in step.fields.items()
-    }
-    watched = [step.sample.voltage_V for step in observer.steps]
-    assert watched == [voltage for _, voltage, _ in seen]
-    ended = observer.ending.outcome.status
-    print(json.dumps({"seen": seen, "fields": fields, "ended": ended}))
+    print(json.dumps(found))
 """
 
 
-def on(ranks: int, what: str) -> subprocess.CompletedProcess[str]:
+def on(ranks: int, *what: str, out: Path | str = "") -> subprocess.CompletedProcess[str]:
+    """Do some things one after another: to start a rank takes longer than each of them."""
     launcher = ["mpirun", "-n", str(ranks)] if ranks > 1 else []
     return subprocess.run(
-        [*launcher, sys.executable, "-c", SCRIPT, what, str(PRESET), str(FIVE_DISCS)],
+        [*launcher, sys.executable, "-c", SCRIPT, str(PRESET), str(FIVE_DISCS), str(out), *what],
         env=environment(),
         capture_output=True,
         text=True,
         timeout=PATIENCE,
         check=False,
     )
-
-
-def told(done: subprocess.CompletedProcess[str]) -> dict[str, object]:
-    assert done.returncode == 0, done.stderr
-    found: dict[str, object] = json.loads(done.stdout)
-    return found
 
 
 def furthest(one: object, other: object) -> float:
@@ -124,24 +136,38 @@ def furthest(one: object, other: object) -> float:
     return abs(one - other) / max(1.0, abs(one))
 
 
+RANKS = (1, 2, 3)
+
+
 @pytest.fixture(scope="module")
-def alone() -> dict[str, dict[str, object]]:
-    """What one rank without a launcher finds."""
-    return {what: told(on(1, what)) for what in ("whole", "break")}
+def out(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Path]:
+    """The folder that the ranks write to."""
+    return {ranks: tmp_path_factory.mktemp("ranks") / "out" for ranks in RANKS}
 
 
-@pytest.mark.parametrize("ranks", [2, 3])
+@pytest.fixture(scope="module")
+def found(out: dict[int, Path]) -> dict[int, dict[str, Any]]:
+    """What each number of ranks finds; one rank is without a launcher."""
+    told = {}
+    for ranks in RANKS:
+        done = on(ranks, "whole", "break", "caught", "run", out=out[ranks])
+        assert done.returncode == 0, done.stderr
+        told[ranks] = json.loads(done.stdout)
+    return told
+
+
+@pytest.mark.parametrize("ranks", RANKS[1:])
 @pytest.mark.parametrize("what", ["whole", "break"])
 def test_loops_and_fields_are_the_same(
-    what: str, ranks: int, alone: dict[str, dict[str, object]]
+    what: str, ranks: int, found: dict[int, dict[str, Any]]
 ) -> None:
-    found = told(on(ranks, what))
-    assert found["ended"] == alone[what]["ended"] == ("stopped" if what == "break" else "completed")
-    assert furthest(found["seen"], alone[what]["seen"]) < 1e-8
-    assert found["fields"]
-    assert furthest(found["fields"], alone[what]["fields"]) < 1e-8
+    one, many = found[1][what], found[ranks][what]
+    assert one["ended"] == many["ended"] == ("stopped" if what == "break" else "completed")
+    assert furthest(many["seen"], one["seen"]) < 1e-8
+    assert many["fields"]
+    assert furthest(many["fields"], one["fields"]) < 1e-8
     # The negative control: the whole loop is longer.
-    assert len(str(alone["whole"]["seen"])) > len(str(alone["break"]["seen"]))
+    assert len(found[1]["whole"]["seen"]) > len(found[1]["break"]["seen"])
 
 
 @pytest.mark.parametrize("ranks", [1, 2, 3])
@@ -157,24 +183,18 @@ def test_an_exception_on_one_rank_ends_all(what: str, ranks: int) -> None:
     assert done.stderr.count(f"ZeroDivisionError: in {where}\n") == 1
 
 
-@pytest.mark.parametrize("ranks", [1, 3])
+@pytest.mark.parametrize("ranks", RANKS)
 def test_a_program_may_catch_what_an_observer_raised(
-    ranks: int, alone: dict[str, dict[str, object]]
+    ranks: int, found: dict[int, dict[str, Any]]
 ) -> None:
-    found = told(on(ranks, "caught"))
-    assert furthest(found["seen"], alone["whole"]["seen"]) < 1e-8
+    assert furthest(found[ranks]["caught"]["seen"], found[1]["whole"]["seen"]) < 1e-8
 
 
-def test_a_run_on_ranks_writes_one_folder(tmp_path: Path) -> None:
-    script = (
-        "import heterode, sys\n"
-        "p = heterode.Parameters.load(sys.argv[1]).with_values({'geometry.mesh_file': sys.argv[2],"
-        " 'protocol.steps': ['charge at C/2 for 10 s'], 'output.report': False})\n"
-        "results = heterode.run(p, sys.argv[3], quiet=True)\n"
-        "assert len(results.history) > 5\n"
-    )
-    out = tmp_path / "out"
-    words = [sys.executable, "-c", script, str(PRESET), str(FIVE_DISCS), str(out)]
-    subprocess.run(["mpirun", "-n", "2", *words], env=environment(), check=True, timeout=PATIENCE)
-    manifest = json.loads((out / "manifest.json").read_text())
-    assert (manifest["status"], manifest["ranks"]) == ("completed", 2)
+@pytest.mark.parametrize("ranks", RANKS)
+def test_a_run_on_ranks_writes_one_folder(
+    ranks: int, out: dict[int, Path], found: dict[int, dict[str, Any]]
+) -> None:
+    assert found[ranks]["run"] > 5
+    assert [path.name for path in out[ranks].parent.iterdir()] == ["out"]
+    manifest = json.loads((out[ranks] / "manifest.json").read_text())
+    assert (manifest["status"], manifest["ranks"]) == ("completed", ranks)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
-from collections.abc import Callable, Sequence
+import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers.commands import Ended, command, environment, packed_run, short_run
-from helpers.surroundings import PATIENCE
+from helpers.commands import Ended, packed_run, run_in_turn, short_run
 from heterode.particles.table import ParticleTable
 from heterode.results import ParticleHistory, read_history, read_manifest, read_particle_series
 
@@ -26,12 +25,14 @@ CASES = {
     "five discs": short_run(*PROTOCOL, solver__linear_solver="direct"),
     "packed": packed_run(*PROTOCOL, solver__linear_solver="direct"),
     "fieldsplit": short_run(*PROTOCOL, solver__linear_solver="fieldsplit"),
+    "packed by fieldsplit": packed_run(*PROTOCOL, solver__linear_solver="fieldsplit"),
     "conducting particles, double layer": short_run(
         *PROTOCOL,
         solver__linear_solver="direct",
         active_material__electronic_conduction_in_particles="true",
         active_material__double_layer_capacitance="5 F/m^2",
     ),
+    "other penalties": short_run(*PROTOCOL, solver__linear_solver="direct", seeds__penalty="2"),
 }
 
 # Largest difference to one rank. Measured: 1e-12 at most, with either solver.
@@ -50,33 +51,39 @@ class Written:
     manifest: dict[str, Any]
 
 
+def run_cases(ranks: int, folder: Path, *cases: str) -> dict[str, Path]:
+    """Run some cases on the same ranks, one after another; return the folder of each."""
+    folders = {case: folder / str(number) for number, case in enumerate(cases)}
+    ended = run_in_turn(
+        ranks, [[*CASES[case], "--out", out, "--quiet"] for case, out in folders.items()]
+    )
+    assert ended == Ended(0, json.dumps([0] * len(cases)) + "\n", "")
+    return folders
+
+
 @pytest.fixture(scope="module")
-def run_on(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Written]:
-    """run_on(case, ranks, *more arguments), each combination run once."""
-    done: dict[tuple[str, ...], Written] = {}
+def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[int, dict[str, Path]]:
+    """The folders of all cases on all numbers of ranks."""
+    return {ranks: run_cases(ranks, tmp_path_factory.mktemp("ranks"), *CASES) for ranks in RANKS}
 
-    def run(case: str, ranks: int, *more: str) -> Written:
-        key = (case, str(ranks), *more)
-        if key not in done:
-            folder = tmp_path_factory.mktemp("ranks") / "out"
-            words = command(ranks, [*CASES[case], *more, "--out", folder, "--quiet"])
-            process = subprocess.run(
-                words, env=environment(), capture_output=True, text=True, timeout=PATIENCE
-            )
-            ended = Ended(process.returncode, process.stdout, process.stderr)
-            assert ended == Ended(0, "", "")
-            manifest = read_manifest(folder / "manifest.json")
-            assert manifest["ranks"] == ranks
-            done[key] = Written(
-                ranks,
-                read_history(folder),
-                read_particle_series(folder),
-                ParticleTable.read_csv(folder / "particles.csv"),
-                manifest,
-            )
-        return done[key]
 
-    return run
+@pytest.fixture(scope="module")
+def run_on(folders: dict[int, dict[str, Path]]) -> Callable[[str, int], Written]:
+    """run_on(case, ranks) reads what a case left."""
+
+    def read(case: str, ranks: int) -> Written:
+        folder = folders[ranks][case]
+        manifest = read_manifest(folder / "manifest.json")
+        assert manifest["ranks"] == ranks
+        return Written(
+            ranks,
+            read_history(folder),
+            read_particle_series(folder),
+            ParticleTable.read_csv(folder / "particles.csv"),
+            manifest,
+        )
+
+    return read
 
 
 def differences(one: Written, many: Written) -> dict[str, float]:
@@ -84,7 +91,7 @@ def differences(one: Written, many: Written) -> dict[str, float]:
     names = ("time_s", "lithium_fraction", "surface_lithium_fraction", "current_A_m2")
     found = {
         f"{name} (history)": float(np.abs(one.history[name] - many.history[name]).max())
-        for name in ("time_s", "voltage_V", "lithium_fraction_sd")
+        for name in ("time_s", "voltage_V", "lithium_fraction_sd", "voltage_space_error_V")
     }
     for name in names:
         a, b = getattr(one.series, name), getattr(many.series, name)
@@ -103,29 +110,31 @@ def test_same_numbers(case: str, ranks: int, run_on: Callable[..., Written]) -> 
     found = differences(one, many)
     print(f"{case} on {ranks} ranks against 1:", {k: f"{v:.1e}" for k, v in found.items()})
     assert found["voltage_V (history)"] <= VOLTAGE_BOUND, found
+    assert found["voltage_space_error_V (history)"] <= VOLTAGE_BOUND, found
     for name in ("lithium_fraction", "surface_lithium_fraction", "current_A_m2"):
         assert found[name] <= PARTICLE_BOUND, found
 
 
-def twice(arguments: Sequence[str], folder: Path) -> list[Path]:
-    """The folders of two runs of the same on 2 ranks."""
-    folders = [folder / "one", folder / "two"]
-    for out in folders:
-        words = command(2, [*arguments, "--out", out, "--quiet"])
-        subprocess.run(words, env=environment(), check=True, timeout=PATIENCE)
-    return folders
+@pytest.fixture(scope="module")
+def second(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The folders of the packed cases, run by other processes once more on 2 ranks."""
+    cases = ("packed by fieldsplit", "packed")
+    return run_cases(2, tmp_path_factory.mktemp("second"), *cases)
 
 
-def test_a_second_run_is_the_same_to_the_last_digit(tmp_path: Path) -> None:
-    arguments = packed_run(*PROTOCOL, solver__linear_solver="fieldsplit")
-    one, two = twice(arguments, tmp_path)
+def test_a_second_run_is_the_same_to_the_last_digit(
+    folders: dict[int, dict[str, Path]], second: dict[str, Path]
+) -> None:
+    one, two = (found["packed by fieldsplit"] for found in (folders[2], second))
     for name in ("history.csv", "particles.csv"):
         assert (one / name).read_bytes() == (two / name).read_bytes()
 
 
-def test_a_second_run_by_the_direct_solver_is_the_same_but_for_rounding(tmp_path: Path) -> None:
+def test_a_second_run_by_the_direct_solver_is_the_same_but_for_rounding(
+    folders: dict[int, dict[str, Path]], second: dict[str, Path]
+) -> None:
     # MUMPS adds up what other ranks send in the order in which it arrives.
-    one, two = map(read_history, twice(CASES["packed"], tmp_path))
+    one, two = (read_history(found["packed"]) for found in (folders[2], second))
     assert len(one) == len(two)
     assert (one["voltage_V"] - two["voltage_V"]).abs().max() < 1e-10
     assert (one["lithium_fraction_sd"] - two["lithium_fraction_sd"]).abs().max() < 1e-10
@@ -134,7 +143,7 @@ def test_a_second_run_by_the_direct_solver_is_the_same_but_for_rounding(tmp_path
 def test_another_run_is_told_apart(run_on: Callable[..., Written]) -> None:
     """The negative control: other penalties violate every bound."""
     one = run_on("five discs", 1)
-    other = run_on("five discs", 2, "--set", "seeds.penalty=2")
+    other = run_on("other penalties", 2)
     assert one.table != other.table
     last = -1
     found = {

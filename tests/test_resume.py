@@ -49,8 +49,10 @@ SPHERES = [
     str(ROOT / "params" / "cube_50.toml"),
     *settings(
         geometry__mesh_file=str(ROOT / "meshes" / "spheres_3d.msh"),
-        protocol__steps='["charge at C/2 for 1 min", "hold at 3.8 V for 10 s"]',
+        protocol__steps='["charge at C/2 for 20 s", "hold at 3.8 V for 2 s"]',
         solver__linear_solver="fieldsplit",
+        solver__layers="none",
+        output__report="false",
         **THINNED,
     ),
 ]
@@ -172,14 +174,21 @@ def test_the_past_must_be_restored(unbroken: Path, tmp_path: Path) -> None:
     assert found > TOLERANCE
 
 
-def test_spheres_by_fieldsplit(tmp_path: Path) -> None:
-    words, whole = [*SPHERES, "--quiet"], tmp_path / "whole"
-    assert main([*words, "--out", str(whole)]) == 0
+@pytest.fixture(scope="module")
+def spheres(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An unbroken run in 3D."""
+    out = tmp_path_factory.mktemp("spheres") / "out"
+    assert main([*SPHERES, "--quiet", "--out", str(out)]) == 0
+    return out
+
+
+def test_spheres_by_fieldsplit(spheres: Path, tmp_path: Path) -> None:
+    words = [*SPHERES, "--quiet"]
     # Where Krylov's method starts from is not kept, so that the last digits differ.
-    assert difference(whole, resumed_at(5, tmp_path / "broken", words)) <= TOLERANCE
+    assert difference(spheres, resumed_at(5, tmp_path / "broken", words)) <= TOLERANCE
     control = resumed_at(5, tmp_path / "control", words, forget_the_past)
-    print(f"{difference(whole, control):.1e}")
-    assert difference(whole, control) > TOLERANCE
+    print(f"{difference(spheres, control):.1e}")
+    assert difference(spheres, control) > TOLERANCE
 
 
 def test_checkpoints_by_the_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -263,16 +272,21 @@ def test_mistakes(
     assert {path: path.stat().st_mtime_ns for path in unbroken.rglob("*")} == before
 
 
-@pytest.mark.parametrize("how", ["--resume", "--overwrite"])
-def test_a_folder_in_use_is_refused(how: str, tmp_path: Path, heterode: Callable) -> None:
-    process = start_endless(tmp_path)
+def test_a_folder_in_use_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    process = start_endless(tmp_path, report="false")
+    monkeypatch.chdir(tmp_path)
     words = [*short_run(ENDLESS, solver__initial_step="1 s"), "--out", "out", "--quiet"]
-    ended = heterode(*words, how, cwd=tmp_path)
-    assert process.poll() is None
+    said = []
+    for how in ("--resume", "--overwrite"):
+        assert main([*words, how]) == 2
+        said.append(the_line(capsys.readouterr().err))
+        assert process.poll() is None
     process.send_signal(signal.SIGTERM)
     process.communicate(timeout=PATIENCE)
-    assert ended.code == 2
-    assert f"still writing there (process {process.pid} on " in the_line(ended.err)
+    for line in said:
+        assert f"still writing there (process {process.pid} on " in line
     assert check_readable(tmp_path / "out", whole=True) == steps_of(tmp_path / "out") + 1
 
 
@@ -330,7 +344,8 @@ def test_disk_that_fills_up_under_a_checkpoint(unbroken: Path, tmp_path: Path) -
 
 def test_a_failed_solve_can_be_resumed_from_its_last_state(tmp_path: Path) -> None:
     out = tmp_path / "out"
-    words = [*FAILING["filled with lithium"], "--quiet", "--out", str(out)]
+    words = [*FAILING["filled with lithium"], *settings(output__report="false")]
+    words += ["--quiet", "--out", str(out)]
     assert main(words) == 3
     first, rows = read_manifest(out / "manifest.json"), read_history(out)
     assert int(list_checkpoints(out / "checkpoint")[0].stem) == len(rows) - 1
@@ -428,7 +443,7 @@ def test_on_other_ranks(tmp_path: Path) -> None:
     words = [*short_run(*steps, **THINNED), "--quiet"]
     whole, out = tmp_path / "whole", tmp_path / "out"
     assert main([*words, "--out", str(whole)]) == 0
-    for ranks, rows in ((2, 8), (3, 16), (2, 24)):
+    for ranks, rows in ((2, 8), (3, 16)):
         broken_on(ranks, rows, words, out)
     assert main([*words, "--out", str(out), "--resume"]) == 0
     check_completed(out)
@@ -436,21 +451,20 @@ def test_on_other_ranks(tmp_path: Path) -> None:
     print(f"{found:.1e}")
     assert found <= TOLERANCE
     pieces = read_manifest(out / "manifest.json")["pieces"]
-    assert [piece["ranks"] for piece in pieces] == [2, 3, 2, 1]
+    assert [piece["ranks"] for piece in pieces] == [2, 3, 1]
 
 
 @pytest.mark.mpi
 def test_spheres_by_fieldsplit_on_other_ranks(
-    tmp_path: Path, heterode: Callable[..., Ended]
+    spheres: Path, tmp_path: Path, heterode: Callable[..., Ended]
 ) -> None:
-    words = [*SPHERES, "--quiet"]
-    ended = heterode(*words, "--out", tmp_path / "whole", ranks=2)
-    assert ended.code == 0, ended.err
-    out = tmp_path / "out"
+    words, out = [*SPHERES, "--quiet"], tmp_path / "out"
     broken_on(2, 5, words, out)
-    assert heterode(*words, "--out", out, "--resume", ranks=3).code == 0
+    ended = heterode(*words, "--out", out, "--resume", ranks=3)
+    assert ended.code == 0, ended.err
     check_completed(out)
-    found = difference(tmp_path / "whole", out)
+    assert [piece["ranks"] for piece in read_manifest(out / "manifest.json")["pieces"]] == [2, 3]
+    found = difference(spheres, out)
     print(f"{found:.1e}")
     assert found <= TOLERANCE
 

@@ -74,8 +74,9 @@ def test_history(folder: Path) -> None:
         "lithium_fraction_sd",
         "cycle",
         "step",
+        "voltage_space_error_V",
     ]
-    assert rows.dtypes.tolist() == [np.float64] * 6 + [np.int64] * 2
+    assert rows.dtypes.tolist() == [np.float64] * 6 + [np.int64] * 2 + [np.float64]
     assert np.all(np.diff(rows["time_s"]) > 0)
     assert rows["step"].is_monotonic_increasing
     assert set(rows["step"]) == set(range(len(STEPS)))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import heterode
 from helpers.cells import parameters
 from helpers.paths import FIVE_DISCS, MESHES
 from heterode import Observer, Recorder, prepare
@@ -22,8 +24,9 @@ from heterode.parameters import Parameters
 from heterode.physics.active_material import ActivePhase
 from heterode.reporting.accuracy import accuracy_rows
 from heterode.results.history import COLUMNS, History, read_history
-from heterode.results.manifest import read_manifest
+from heterode.results.manifest import _DEFAULTS, read_manifest
 from heterode.runs import setting
+from heterode.sweep.run_numbers import cost
 from heterode.validity import space_bound
 
 SPHERES = MESHES / "spheres_3d.msh"
@@ -219,7 +222,7 @@ def test_the_estimate_takes_no_part_in_the_run(monkeypatch: pytest.MonkeyPatch) 
 EMPTY = (np.zeros(0, dtype=np.int64), (), np.zeros(0), 2)
 
 
-def equal_particles(held: str) -> tuple[SpaceErrors, Interface]:
+def equal_particles() -> tuple[SpaceErrors, Interface]:
     """Two equal discs, and their state after a time step that took lithium out."""
     p = parameters()
     material = ActivePhase(p)
@@ -235,7 +238,7 @@ def equal_particles(held: str) -> tuple[SpaceErrors, Interface]:
 def test_what_is_prescribed_decides_what_errs() -> None:
     found = {}
     for held in ("current", "power", "voltage"):
-        errors, at = equal_particles(held)
+        errors, at = equal_particles()
         found[held] = errors.advance(1.0, at, held, 3.8, 0.02)
     by_current, by_power, held = found["current"], found["power"], found["voltage"]
     assert by_current.current_A == 0.0
@@ -247,6 +250,20 @@ def test_what_is_prescribed_decides_what_errs() -> None:
     assert held.current_A > 0.0
     assert np.all(held.lithium < 0.0)
     np.testing.assert_allclose(by_current.lithium, 0.0, atol=1e-15)
+
+
+def test_a_checkpoint_holds_all_on_which_the_next_estimates_depend() -> None:
+    one, at = equal_particles()
+    one.advance(1.0, at, "current", 3.8, 0.02)
+    resumed, _ = equal_particles()
+    fresh, _ = equal_particles()
+    resumed.recall(one.memory)
+    later = replace(at, mean=at.mean - 1e-3, surface=at.surface - 5e-3)
+    found = [e.advance(2.0, later, "current", 3.8, 0.02) for e in (one, resumed, fresh)]
+    assert found[0].voltage_V == found[1].voltage_V
+    np.testing.assert_array_equal(found[0].lithium, found[1].lithium)
+    # Negative control: without its memory an estimate begins with a jump.
+    assert abs(found[2].voltage_V / found[0].voltage_V - 1.0) > 0.1
 
 
 # -- what is reported -------------------------------------------------------------------------
@@ -301,6 +318,7 @@ def test_a_run_reports_its_errors(changes: tuple[str, ...], warned: bool, tmp_pa
     assert 0.0 < reached["particle_mean_error"] < 0.01
     assert reached["asked_V"] == p.solver.accuracy
     assert any(line.startswith("estimated errors (asked for:") for line in lines)
+    assert heterode.load(tmp_path / "run").accuracy == reached
     found = [entry for entry in manifest["warnings"] if entry["code"] == "space_error"]
     assert bool(found) is warned
     if warned:
@@ -354,3 +372,10 @@ def test_the_page_shows_what_is_known_of_the_errors() -> None:
     assert not any("time steps" in name for name in rows)
     assert accuracy_rows({"accuracy": {"asked_V": 1e-3}}) == []
     assert accuracy_rows({}) == []
+
+
+def test_tables_of_sweeps_have_the_largest_error() -> None:
+    manifest = json.loads(json.dumps(_DEFAULTS))
+    assert cost(manifest)["voltage_space_error_V"] is None
+    manifest["accuracy"] = {"voltage_space_error_V": {"largest": 2e-3, "rms": 1e-3, "at_s": 1.0}}
+    assert cost(manifest)["voltage_space_error_V"] == 2e-3

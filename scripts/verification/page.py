@@ -65,6 +65,8 @@ def _section(result: Verified, pictures: Path) -> list[str]:
     parts = [f"## {claim.name}\n", f"{claim.text}.\n"]
     damages = "; ".join(claim.controls)
     parts.append(f"Damaged by: {damages}.\n")
+    if claim.note:
+        parts.append(f"{claim.note}\n")
     if result.outcome is None:
         parts.append(f"Not run: {result.reason}\n")
     elif result.outcome.plots:

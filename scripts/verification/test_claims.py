@@ -6,17 +6,15 @@ Claims that other tests of this folder assert figure by figure are left to them 
 from __future__ import annotations
 
 import math
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from helpers.commands import environment
+from helpers.commands import run_script_of_project
 from helpers.own_venv import NotRunError, ask, python_with
 from helpers.paths import ROOT
-from helpers.surroundings import PATIENCE
 from verification.all_claims import CLAIMS
 from verification.claim import (
     Claim,
@@ -154,6 +152,11 @@ def test_page_has_table_and_pictures(tmp_path: Path) -> None:
     damages = text.partition("## With one thing damaged")[2].partition("\n## one")[0]
     assert "worse" in damages
     assert damages in again
+    # A claim's note stands in its section, and not where it has none.
+    noted = replace(claim_of(0.4), note="It is a note.")
+    assert "It is a note." not in again
+    write_page(verify_all([noted], controls=False, note=lambda result: None), page)
+    assert "\n\nIt is a note.\n\n![" in page.read_text().partition("\n## one")[2]
 
 
 def test_packages_that_cannot_be_had_are_said_to_be_missing(
@@ -178,26 +181,14 @@ def test_a_script_that_fails_is_not_silent(tmp_path: Path) -> None:
 @pytest.mark.parametrize("option", ["--damage", "--twins"])
 def test_the_script_measures_claims_and_their_damages(option: str, tmp_path: Path) -> None:
     page = tmp_path / "page.md"
-    done = subprocess.run(
-        [sys.executable, ROOT / "scripts" / "verify.py", "time-formulas", option, "--page", page],
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "| BDF2: order: 2.02 |" in done.stdout
-    assert "| noticed |" in done.stdout
+    ended = run_script_of_project("verify", "time-formulas", option, "--page", page)
+    assert ended.code == 0, ended.err
+    assert "| BDF2: order: 2.02 |" in ended.out
+    assert "| noticed |" in ended.out
     assert page.read_text(encoding="utf-8").startswith("# Verification")
 
 
 def test_the_script_refuses_a_claim_that_is_none() -> None:
-    done = subprocess.run(
-        [sys.executable, ROOT / "scripts" / "verify.py", "perpetual-motion"],
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-    )
-    assert done.returncode == 2
-    assert "no claim 'perpetual-motion' (allowed: blocks-2d, " in done.stderr
+    ended = run_script_of_project("verify", "perpetual-motion")
+    assert ended.code == 2
+    assert "no claim 'perpetual-motion' (allowed: blocks-2d, " in ended.err

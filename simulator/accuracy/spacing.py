@@ -72,6 +72,17 @@ def radial_mesh(mesh: MeshData) -> RadialMesh:
     return RadialMesh(reacting, tuple(ends), surfaces, d)
 
 
+def mean_particle(mesh: RadialMesh) -> Floats:
+    """Return the radial nodes of the particle whose radius is nearest the mean over the surface.
+
+    They are empty if no particle reacts.
+    """
+    if not mesh.ends:
+        return np.zeros(0)
+    mean = float(mesh.surfaces @ mesh.radii) / float(mesh.surfaces.sum())
+    return mesh.ends[int(np.argmin(np.abs(mesh.radii - mean)))]
+
+
 def _nodes(radius: float, dimension: int, volumes: Floats, heights: Floats) -> Floats:
     """Return the radial nodes of a particle from its shells, the outermost first."""
     # Summed from the centre outwards, so that thin outer shells keep their digits.

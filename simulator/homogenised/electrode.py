@@ -34,12 +34,13 @@ import numpy as np
 import numpy.typing as npt
 
 from heterode.base.errors import InputError
-from heterode.materials import arrhenius, lithium_metal_exchange_current, open_circuit_potential
+from heterode.materials import open_circuit_potential
 from heterode.materials.exchange_currents import ExchangeCurrent
 from heterode.parameters import Parameters
 from heterode.particles.table import ParticleTable
 from heterode.physics.effective import bruggeman, carbon_factor
 from heterode.physics.exchange import exchange_law
+from heterode.physics.terminals import lithium_metal_exchange
 from heterode.results.slab_box import slab_box
 
 Floats = npt.NDArray[np.float64]
@@ -255,22 +256,13 @@ def _particles(p: Parameters, m: MeshedElectrode) -> dict[str, Any]:
 
 
 def _electrolyte(p: Parameters) -> dict[str, Any]:
-    functions, metal, T = p.electrolyte.functions, p.lithium_metal, p.temperature
+    functions, T = p.electrolyte.functions, p.temperature
     salt = "electrolyte concentration [mol.m-3]"
-    scale = arrhenius(metal.rate_constant_activation_energy, T)
 
     def lithium(c: Floats) -> Floats:
-        if metal.kinetics == "ideal":
+        if p.lithium_metal.kinetics == "ideal":
             return np.full_like(c, IDEAL_EXCHANGE)
-        return np.asarray(
-            scale
-            * lithium_metal_exchange_current(
-                c,
-                rate_constant=metal.rate_constant,
-                lithium_concentration=metal.lithium_concentration,
-                anodic_transfer=metal.anodic_transfer,
-            )
-        )
+        return np.asarray(lithium_metal_exchange(p, c))
 
     return {
         "Electrolyte diffusivity [m2.s-1]": _function(

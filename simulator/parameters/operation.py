@@ -6,10 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_serializer, field_validator, model_validator
+from pydantic import Field, field_serializer, field_validator, model_validator
 
 from heterode.materials.open_circuit import VOLTAGE_RANGE
 from heterode.parameters.fields import MistakeError, Order, Physical, Section
+from heterode.parameters.layering import Layering
 from heterode.parameters.tables import read_current_table
 from heterode.protocol import FORMS, Group, Item, Step, StepError, parse_item
 from heterode.protocol.language import area_of, group_ends, is_stepwise, parse_repeat
@@ -32,9 +33,6 @@ DEARER_IN_3D = 10
 Tolerance = Annotated[float, Physical(at_least=1e-14, up_to=0.1, example="1e-4")]
 Duration = Annotated[float, Physical("s", at_least=1e-12, up_to=1e9, example="10 s")]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
-
-MOST_LAYERS = 40
-"""Largest number of layers under the particles' surfaces."""
 
 DEFAULT_ACCURACY = 1e-3
 """Default of solver.accuracy, V, at which the tolerances are the defaults of their fields."""
@@ -209,21 +207,6 @@ def _group(entry: dict[str, Any], key: tuple[str, ...]) -> Group:
     )
 
 
-def _layers(value: Any) -> Any:
-    whole = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_LAYERS
-    if whole or value in ("auto", "none"):
-        return value
-    raise MistakeError(
-        "is no number of layers",
-        allowed=f'"auto", "none", or a whole number from 0 to {MOST_LAYERS}',
-        remedy='Write layers = "auto", and solver.accuracy decides.',
-    )
-
-
-Layering = Annotated[Literal["auto", "none"] | int, BeforeValidator(_layers)]
-"""The layers of thin elements under the particles' surfaces: chosen, none, or their number."""
-
-
 class Solver(Section):
     """[solver]: the accuracy of the voltage, what follows from it unless it is given, and other
     settings with defaults."""
@@ -236,7 +219,8 @@ class Solver(Section):
     are those at 1 mV."""
     layers: Layering = "auto"
     """Layers of thin elements under the particles' surfaces: with `auto` as many as the accuracy
-    requires, with `none` the mesh stays as it is."""
+    requires, with `none` the mesh stays as it is. A number takes the best of that many, and a text
+    like "6 from 15.625 nm, ratio 2" gives them in full."""
 
     linear_solver: Literal["auto"] | Preset = "auto"
     """`direct` factorises, `fieldsplit` iterates; `auto` chooses by size, see `preset`."""
@@ -253,8 +237,9 @@ class Solver(Section):
     newton_iterations: Annotated[int, Field(ge=2, le=200)] = 20
     """Iterations after which Newton's method gives up, and the time step is shortened."""
     initial_step: Duration | None = None
-    """First time step of a protocol step, s. With None it is 1e-4 of the duration of a full charge
-    at its rate, but at most 1 s."""
+    """First time step of a protocol step, s. With None it is as long as the accuracy allows, but at
+    most 1e-4 of the duration of a full charge at its rate, and at most 1 s. What is written is used
+    as it is, and later steps follow from their own errors alone."""
     minimum_step: Duration = 1e-3
     """Shortest time step, s; a run ends if even this one cannot be solved."""
     maximum_step_fraction: Annotated[float, Physical(at_least=1e-5, up_to=1, example="0.0125")] = (
@@ -262,7 +247,7 @@ class Solver(Section):
     )
     """Largest time step as a fraction of the duration of a full charge at the step's rate. The
     least value makes 100 000 time steps of a full charge: the time error is then far below the
-    solver's tolerances, and a run of the smallest cell takes an hour."""
+    solver's tolerances, and a run of the smallest cell takes a quarter of an hour."""
     krylov_tolerance: Tolerance = 3e-3
     """Relative tolerance of each linear solve; the nonlinear equations have their own."""
     direct_limit: Annotated[int, Field(ge=0)] = 60_000

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from heterode.materials import arrhenius, lithium_metal_exchange_current
@@ -12,18 +14,29 @@ IDEAL_CONTACT = 1e-10
 """Contact resistance of the ideal reference phi_l = 0, ohm m^2: 1 nV at 10 A m^-2."""
 
 
-def lithium_metal(p: Parameters) -> SurfaceCurrent:
-    """Return the law of the current that deposits lithium, or that of an ideal reference."""
+def lithium_metal_exchange(p: Parameters, c_l: Any) -> Any:
+    """Return i0 of the lithium metal at the cell's temperature, A m^-2, in the shape of `c_l`.
+
+    Args:
+        p: parameters of the cell.
+        c_l: concentration of the salt at the metal, mol m^-3.
+    """
     metal = p.lithium_metal
-    if metal.kinetics == "ideal":
-        return Contact("phi_l", IDEAL_CONTACT)
-    scale = lithium_metal_exchange_current(
-        np.float64(p.electrolyte.initial_concentration),
+    return lithium_metal_exchange_current(
+        c_l,
         rate_constant=metal.rate_constant
         * arrhenius(metal.rate_constant_activation_energy, p.temperature),
         lithium_concentration=metal.lithium_concentration,
         anodic_transfer=metal.anodic_transfer,
     )
+
+
+def lithium_metal(p: Parameters) -> SurfaceCurrent:
+    """Return the law of the current that deposits lithium, or that of an ideal reference."""
+    metal = p.lithium_metal
+    if metal.kinetics == "ideal":
+        return Contact("phi_l", IDEAL_CONTACT)
+    scale = lithium_metal_exchange(p, np.float64(p.electrolyte.initial_concentration))
     return LithiumMetal(float(scale), metal.anodic_transfer, metal.symmetry, p.temperature)
 
 

@@ -34,33 +34,44 @@ class AlteredError(ArgumentError):
     """A results file was edited or damaged after the run wrote it; exit code 2, nothing changed."""
 
 
-def explain(path: Path, error: OSError, *, kept: str = "") -> str:
-    """Return one line that says which file failed, why, and what to do."""
+def explain(path: Path, error: OSError, *, kept: str = "", option: str = "--out") -> str:
+    """Return one line that says which file failed, why, and what to do.
+
+    Args:
+        path: the file.
+        error: what the system said.
+        kept: a sentence on what is intact, with a space at its end.
+        option: the option that chooses another place; "" if there is none.
+    """
     why = error.strerror or str(error)
-    return f"{path}: cannot be written ({why}). {kept}Free space or choose another --out"
+    remedy = f"Free space or choose another {option}" if option else "Free space there"
+    return f"{path}: cannot be written ({why}). {kept}{remedy}"
 
 
 @contextmanager
-def _as_output_error(path: Path) -> Iterator[None]:
+def _as_output_error(path: Path, option: str = "--out") -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        message = explain(path, error, kept="Everything written before is intact. ")
+        message = explain(path, error, kept="Everything written before is intact. ", option=option)
         raise OutputError(message) from error
 
 
-def write_atomically(path: Path, content: bytes, *, durable: bool = False) -> None:
+def write_atomically(
+    path: Path, content: bytes, *, durable: bool = False, option: str = "--out"
+) -> None:
     """Replace `path` by `content`; a reader finds either the old file or the new one, whole.
 
     Args:
         path: the file.
         content: the whole content.
         durable: whether to wait until the file would survive a power cut.
+        option: the option that chooses another place, for the message; "" if there is none.
 
     Raises:
         OutputError: the folder is gone, full or not writable; the old file is intact.
     """
-    with _as_output_error(path):
+    with _as_output_error(path, option):
         with new_beside(path) as partial:
             with open(partial, "wb") as file:
                 file.write(content)

@@ -145,8 +145,16 @@ def write_output(path: Path, content: bytes) -> None:
     digest = hashlib.sha256(content).hexdigest()
     _make_way(path, digest)
     _note(path, digest)
-    write_atomically(path, content)
+    write_atomically(path, content, option=_current().option_of(path))
     _current().written.append(path)
+
+
+def unwritable(path: Path, error: OSError) -> OutputError:
+    """Return the error of a file that failed: why, and which option chooses another place."""
+    rule = _rule.get()
+    # Outside `writing` it is a run that writes.
+    option = "--out" if rule is None else rule.option_of(path)
+    return OutputError(explain(path, error, option=option))
 
 
 def put_output(made: Path, path: Path) -> None:
@@ -161,7 +169,7 @@ def put_output(made: Path, path: Path) -> None:
         _note(path, digest)
         os.replace(made, path)
     except OSError as error:
-        raise OutputError(explain(path, error)) from error
+        raise unwritable(path, error) from error
     _current().written.append(path)
 
 
@@ -181,7 +189,7 @@ def make_folder(folder: Path) -> Path:
             f"{folder}: a file is in the way of this folder. {rule.elsewhere(folder)}"
         ) from error
     except OSError as error:
-        raise OutputError(explain(folder, error)) from error
+        raise unwritable(folder, error) from error
     finally:
         rule.made.extend(place for place in missing if place.is_dir())
     return folder
@@ -222,7 +230,7 @@ def set_aside(path: Path) -> Path:
     try:
         os.rename(path, kept)
     except OSError as error:
-        raise OutputError(explain(path, error)) from error
+        raise unwritable(path, error) from error
     say_kept(path, kept)
     return kept
 
@@ -378,4 +386,4 @@ def _note(path: Path, digest: str) -> None:
         finally:
             os.close(handle)
     except OSError as error:
-        raise OutputError(explain(path, error)) from error
+        raise unwritable(path, error) from error

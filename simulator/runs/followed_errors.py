@@ -22,7 +22,7 @@ MEMORY = "space_error_"
 
 
 class FollowedErrors:
-    """Follows the error that the mesh of the particles makes.
+    """Follows the errors that the mesh of the particles and the time steps make.
 
     Args:
         setting: what the run starts from.
@@ -34,6 +34,7 @@ class FollowedErrors:
         self._setting, self._cell, self._ledger = setting, cell, ledger
         self._bound = space_bound(setting.parameters)
         self._voltage, self._current, self._mean = ErrorRecord(), ErrorRecord(), 0.0
+        self._time = ErrorRecord()
         self._estimate: SpaceErrors | None = _estimate(setting, cell.model.material)
 
     def follow(self, marched: Marched | None, sample: Sample) -> Sample:
@@ -52,7 +53,8 @@ class FollowedErrors:
         )
         held = _held(marched)
         errors = self._estimate.advance(step, at, held, state.V, state.I)
-        when = (state.time, step, state.time - self._cell.stepper.memory.jump)
+        when = (state.time, step, state.since_jump)
+        self._time.add(*when, state.voltage_time_error)
         if self._voltage.add(*when, errors.voltage_V):
             value = 1e3 * abs(errors.voltage_V)
             self._ledger.look_at_error(self._bound, value, state.time)
@@ -71,6 +73,7 @@ class FollowedErrors:
         return Reached(
             asked_V=asked,
             largest_clip=clip,
+            time=self._time.summary,
             space=self._voltage.summary,
             current=self._current.summary,
             particle_mean_error=self._mean,
@@ -91,6 +94,7 @@ class FollowedErrors:
             return None
         return {
             "voltage": self._voltage.memory,
+            "time": self._time.memory,
             "current": self._current.memory,
             "mean": self._mean,
         }
@@ -110,6 +114,7 @@ class FollowedErrors:
         own = {n.removeprefix(MEMORY): a for n, a in arrays.items() if n.startswith(MEMORY)}
         self._estimate.recall(self._setting.comm.bcast(own, root=0))
         self._voltage.recall(memory["voltage"])
+        self._time.recall(memory["time"])
         self._current.recall(memory["current"])
         self._mean = memory["mean"]
 

@@ -92,6 +92,14 @@ class Results:
         return read_manifest(self.path / "manifest.json")
 
     @property
+    def accuracy(self) -> dict[str, Any]:
+        """The accuracy asked for and the estimated errors: the section `accuracy` of the manifest.
+
+        It is empty if an earlier version wrote the run; what is not known is left out.
+        """
+        return dict(self.manifest.get("accuracy") or {})
+
+    @property
     def warnings(self) -> list[str]:
         """A line for each warning of the run."""
         entries = self.manifest.get("warnings") or []

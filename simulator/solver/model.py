@@ -14,12 +14,13 @@ import numpy.typing as npt
 import ufl
 
 from heterode.base.accounting import Phases
+from heterode.base.constants import FARADAY
 from heterode.parameters import Parameters
 from heterode.parameters.operation import Preset
 from heterode.physics.active_material import ActivePhase
 from heterode.physics.balances import CELL, Table
 from heterode.physics.electrolyte import reference_transference
-from heterode.physics.kinetics import ButlerVolmer
+from heterode.physics.kinetics import ButlerVolmer, Flux
 from heterode.results.sample import Sample
 from heterode.solver.algebra.bordered import BorderedSolver
 from heterode.solver.algebra.linear import LinearSolver
@@ -41,6 +42,7 @@ from heterode.solver.equations.volume import VolumeTerms
 from heterode.solver.time.march import HOUR, Pace
 from heterode.solver.time.newton import Newton
 from heterode.solver.time.stepper import ChargingNorm, State, Stepper
+from heterode.solver.time.surface_lithium import Interface, SurfaceLithium
 
 Floats = npt.NDArray[np.float64]
 
@@ -214,6 +216,38 @@ class CellModel:
             start,
             self.parameters.solver.minimum_step,
             charging=self.charging_norm,
+            surface=self.surface_lithium,
+            # Who writes the first step gets the time steps that follow from it alone.
+            resolves=self.parameters.solver.initial_step is None,
+        )
+
+    @property
+    def surface_lithium(self) -> SurfaceLithium | None:
+        """Return the particle that is followed for the time error; None if no particle reacts."""
+        nodes = self.mesh.mean_particle
+        if len(nodes) == 0:
+            return None
+        per_flux = FARADAY * self.parameters.active_material.maximum_concentration
+        area = float(self.averages.surfaces.sum())
+        degree, dimension = self.parameters.solver.degree, self.mesh.dimension
+        return SurfaceLithium(nodes, dimension, degree, self._interface, 1.0 / (per_flux * area))
+
+    def _interface(self, vector: Floats, fluxes: Mapping[str, Flux]) -> Interface:
+        """Return the interface's means at a state with these currents. Collective."""
+        term, field = self.system.reaction, self._lithium
+        flux, weights = fluxes[term.surface.name], term.trace.weights
+        s = term.trace.at_points(field, self.layout.spread(vector)[field])
+        slopes = flux.derivatives
+        integrands = (flux.value, slopes[field], slopes["V"], s, np.ones_like(s))
+        local = np.array([weights @ integrand for integrand in integrands])
+        current, by_lithium, by_voltage, lithium, area = self.layout.comm.allreduce(local)
+        per_flux = FARADAY * self.parameters.active_material.maximum_concentration
+        return Interface(
+            flux=float(current / area / per_flux),
+            slope=float(-by_lithium / by_voltage),
+            diffusivity=float(
+                self.material.diffusivity(lithium / area, self.parameters.temperature)
+            ),
         )
 
     @property

@@ -20,6 +20,7 @@ from heterode.solver.time.march import BEGINNING, Position
 from heterode.solver.time.newton import Linearised
 from heterode.solver.time.stepper import Memory as Past
 from heterode.solver.time.stepper import State, Stepper
+from heterode.solver.time.surface_lithium import SurfaceState
 
 Floats = npt.NDArray[np.float64]
 
@@ -95,6 +96,9 @@ class Snapshots:
         entries = {
             "position": asdict(noted.position),
             "past": [_numbers(state) for state in memory.past],
+            "surfaces": [
+                None if state.surface is None else state.surface.plain for state in memory.past
+            ],
             "jump": memory.jump,
             "linearised": None if linearised is None else _numbers(linearised),
             "balances": noted.balances,
@@ -118,9 +122,16 @@ class Snapshots:
         def vector(name: str) -> Floats:
             return self._order.scatter(None if snapshot is None else snapshot.arrays[name])
 
+        # Older checkpoints do not have surfaces.
+        surfaces = entries.get("surfaces", [None] * len(entries["past"]))
         past = [
-            State(vector=vector(f"past_{i}"), fluxes={}, **numbers)
-            for i, numbers in enumerate(entries["past"])
+            State(
+                vector=vector(f"past_{i}"),
+                fluxes={},
+                surface=None if surface is None else SurfaceState.of_plain(surface),
+                **numbers,
+            )
+            for i, (numbers, surface) in enumerate(zip(entries["past"], surfaces, strict=True))
         ]
         past[0] = self._with_fluxes(past[0])
         at = entries["linearised"]
@@ -163,5 +174,5 @@ def _numbers(record: State | Linearised) -> dict[str, float]:
     return {
         name: float(value)
         for name, value in vars(record).items()
-        if name not in ("vector", "fluxes", "extremes")
+        if name not in ("vector", "fluxes", "extremes", "surface")
     }

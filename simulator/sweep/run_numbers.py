@@ -61,8 +61,9 @@ def numbers_of_run(
 
 
 def cost(manifest: Mapping[str, Any]) -> Numbers:
-    """Return what a run cost, from its manifest."""
+    """Return what a run cost, and how far its mesh was off, from its manifest."""
     wall = manifest["wall_s"]
+    error = (manifest.get("accuracy") or {}).get("voltage_space_error_V") or {}
     return {
         "particles": manifest["particles"],
         "unknowns": manifest["dofs"],
@@ -74,6 +75,7 @@ def cost(manifest: Mapping[str, Any]) -> Numbers:
         "solve_s": wall.get("solve"),
         "memory_bytes": manifest["peak_memory_bytes"],
         "mesh_hash": manifest["mesh_hash"],
+        "voltage_space_error_V": error.get("largest"),
         "warnings": codes_of(manifest.get("warnings") or []),
     }
 

@@ -31,9 +31,9 @@ from heterode.forecast.regimes import (
     exchange_current,
     median_penalty,
 )
-from heterode.materials import arrhenius, lithium_metal_exchange_current
 from heterode.materials.exchange_currents import EXCHANGE_CURRENTS
 from heterode.parameters import Parameters
+from heterode.physics.terminals import lithium_metal_exchange
 from heterode.validity.mesh import MeshFacts
 from heterode.validity.ranges import refined_by
 from heterode.validity.salt import SaltEstimate, depletion
@@ -119,12 +119,7 @@ def _losses(
         "collector.contact_resistance",
     )
     if metal.kinetics == "butler_volmer":
-        exchange = lithium_metal_exchange_current(
-            p.electrolyte.initial_concentration,
-            rate_constant=metal.rate_constant,
-            lithium_concentration=metal.lithium_concentration,
-            anodic_transfer=metal.anodic_transfer,
-        ) * arrhenius(metal.rate_constant_activation_energy, p.temperature)
+        exchange = lithium_metal_exchange(p, p.electrolyte.initial_concentration)
         yield (
             "loss_lithium_metal",
             "the overpotential of the lithium metal",

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from helpers.paths import FIVE_DISCS, PACKAGE_PATH, PRESET
+from helpers.paths import FIVE_DISCS, PACKAGE_PATH, PRESET, ROOT
+from helpers.surroundings import PATIENCE
 
 # More ranks than cores, also as root in a container: harmless where the launcher knows them not.
 _LAUNCHER_SETTINGS = {
@@ -49,6 +52,50 @@ def environment(**more: str) -> dict[str, str]:
     if "XDG_CACHE_HOME" in more:
         here.pop("HETERODE_CACHE", None)
     return here | _LAUNCHER_SETTINGS | {"PYTHONPATH": str(PACKAGE_PATH)} | more
+
+
+def run_script_of_project(name: str, *arguments: str | Path) -> Ended:
+    """Run scripts/NAME.py with this Python."""
+    done = subprocess.run(
+        [sys.executable, ROOT / "scripts" / f"{name}.py", *arguments],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
+_ONE_AFTER_ANOTHER = """
+import json
+import sys
+
+from heterode.cli import main
+from mpi4py import MPI
+
+codes = [main(words) for words in json.loads(sys.argv[1])]
+if MPI.COMM_WORLD.rank == 0:
+    print(json.dumps(codes))
+"""
+
+
+def run_in_turn(ranks: int, commands: Sequence[Sequence[str | Path]]) -> Ended:
+    """Run several commands one after another on the same ranks.
+
+    To start a rank takes longer than a small run: tests that are not about the start share one.
+    Standard output ends with the list of the commands' exit codes.
+    """
+    words = json.dumps([[str(word) for word in arguments] for arguments in commands])
+    done = subprocess.run(
+        ["mpirun", "-n", str(ranks), sys.executable, "-c", _ONE_AFTER_ANOTHER, words],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    return Ended(done.returncode, done.stdout, done.stderr)
 
 
 def settings(**values: str) -> list[str]:

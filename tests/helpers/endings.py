@@ -36,10 +36,10 @@ def check_readable(folder: Path, *, whole: bool) -> int:
     return len(rows)
 
 
-def start_endless(place: Path, ranks: int = 0) -> subprocess.Popen[str]:
+def start_endless(place: Path, ranks: int = 0, report: str = "true") -> subprocess.Popen[str]:
     """An endless run in `place`/out, some rows into its history."""
     arguments = [
-        *short_run(ENDLESS, solver__initial_step="1 s", output__report="true"),
+        *short_run(ENDLESS, solver__initial_step="1 s", output__report=report),
         "--out",
         "out",
     ]

@@ -34,7 +34,13 @@ _MULTIGRID: dict[str, str | int | float] = {
     "pc_hypre_boomeramg_grid_sweeps_up": 2,
     "pc_hypre_boomeramg_relax_type_up": "SOR/Jacobi",
 }
-_INCOMPLETE_FACTORS: dict[str, str | int | float] = {"pc_type": "bjacobi", "sub_pc_type": "ilu"}
+# Thin layers under the surfaces take more iterations in the order of the mesh file (a cube with 16
+# spheres and 8 layers: 5.4 per solve, 4.4 without layers). In this order there are 3.9.
+_INCOMPLETE_FACTORS: dict[str, str | int | float] = {
+    "pc_type": "bjacobi",
+    "sub_pc_type": "ilu",
+    "sub_pc_factor_mat_ordering_type": "rcm",
+}
 _OPTIONS = {"incomplete factors": _INCOMPLETE_FACTORS, "multigrid": _MULTIGRID}
 
 

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from dolfinx import mesh as dmesh
 from mpi4py import MPI
 
+from heterode.accuracy.spacing import mean_particle, radial_mesh
 from heterode.geometry import tags
 from heterode.geometry.mesh_data import ON_PLANE, MeshData
 from heterode.particles.table import ParticleTable
@@ -82,6 +83,8 @@ class ElectrodeMesh:
         coating_thickness, separator_thickness: thicknesses, m.
         collector_area: area of the collector, m^2 (m^2 per metre of depth in 2D).
         mesh_hash: identifies the mesh file.
+        mean_particle: radii between which the elements of a particle of mean size lie, m, from 0
+            to its surface; empty if no particle reacts.
     """
 
     comm: MPI.Comm
@@ -101,6 +104,7 @@ class ElectrodeMesh:
     separator_thickness: float
     collector_area: float
     mesh_hash: str
+    mean_particle: Floats
 
     def domain(self, name: Domain) -> Submesh:
         """Return the submesh of a domain's fields."""
@@ -136,6 +140,7 @@ class _Header:
     separator_um: float
     width_um: tuple[float, ...]
     mesh_hash: str
+    mean_particle: Floats
 
     @classmethod
     def of(cls, data: MeshData) -> _Header:
@@ -150,6 +155,7 @@ class _Header:
             separator_um=data.separator_thickness_um,
             width_um=data.width_um,
             mesh_hash=data.hash,
+            mean_particle=mean_particle(radial_mesh(data)),
         )
 
 
@@ -192,6 +198,7 @@ def distribute(comm: MPI.Comm, data: MeshData | None) -> ElectrodeMesh:
         separator_thickness=header.separator_um * MICROMETRE,
         collector_area=float(np.prod(header.width_um) * MICROMETRE ** (dimension - 1)),
         mesh_hash=header.mesh_hash,
+        mean_particle=header.mean_particle,
     )
 
 

@@ -7,6 +7,10 @@ Time errors are estimated for lithium, salt and the cell voltage, from which pot
 each instant. The interface's double layer stores charge, and the potential difference across it
 does not jump with the current. It is therefore extrapolated and assessed like lithium and salt, and
 this from the first step after a jump on, since it may have been charged within that step.
+
+After a jump, surfaces move with the square root of time. What the first steps miss of it is known
+from a particle that is followed beside the cell (`surface_lithium`), which also limits the length
+of each step beforehand. The voltage is then predicted as a function of the square root of time.
 """
 
 from __future__ import annotations
@@ -23,6 +27,12 @@ from heterode.results.sample import Extremes
 from heterode.solver.equations.norms import FieldNorms, Tolerances
 from heterode.solver.time.bdf import HIGHEST_ORDER, Differentiation, differentiation, extrapolation
 from heterode.solver.time.newton import Newton, StepRejectedError
+from heterode.solver.time.surface_lithium import (
+    RESOLVING,
+    SurfaceLithium,
+    SurfaceState,
+    waiting,
+)
 from heterode.solver.time.terminal import TerminalControl
 
 Floats = npt.NDArray[np.float64]
@@ -34,6 +44,13 @@ SAFETY = 0.9
 LARGEST_GROWTH = 2.0
 SMALLEST_SHRINK = 0.25
 AFTER_REJECTION = 0.25
+
+BOUNDING = 1.5
+"""Factor by which the error of the followed particle counts, since particles differ."""
+
+FIRST = 2.5
+"""Ratio of the voltage error that the first step after a jump may make to that of later steps: its
+error dies away fastest."""
 
 FAR = 0.5
 """Difference between current and prediction, relative to the larger one, that counts as a jump: a
@@ -54,6 +71,9 @@ class State:
         charge_error: relative difference between interface and applied currents.
         extremes: extremes of the fields; None before the first step.
         energy: energy passed since the start by the same quadrature, J.
+        surface: the particle that is followed for the time error; None where none is.
+        voltage_time_error: bound of the time error of V by estimate, V.
+        since_jump: time since the last jump of the terminals' control, s.
     """
 
     time: float
@@ -65,6 +85,9 @@ class State:
     charge_error: float
     extremes: Extremes | None = None
     energy: float = 0.0
+    surface: SurfaceState | None = None
+    voltage_time_error: float = 0.0
+    since_jump: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -108,6 +131,11 @@ class Stepper:
         smallest_step: smallest time step, s.
         highest_order: highest order of the time scheme.
         charging: norm of the double layer; None without one.
+        surface: the particle that is followed for the time error; None for none.
+        resolves: whether this particle limits the time steps.
+
+    Attributes:
+        resolves: as given.
     """
 
     def __init__(
@@ -119,9 +147,15 @@ class Stepper:
         smallest_step: float,
         highest_order: int = HIGHEST_ORDER,
         charging: ChargingNorm | None = None,
+        surface: SurfaceLithium | None = None,
+        *,
+        resolves: bool = True,
     ) -> None:
         self._newton, self._norms, self._tolerances = newton, norms, tolerances
-        self._charging = charging
+        self._charging, self._surface = charging, surface
+        self.resolves = resolves and surface is not None
+        if surface is not None:
+            start = replace(start, surface=surface.at_rest(start.vector, start.fluxes))
         self._past = [start]
         self._jump = start.time
         self.smallest_step, self._highest = smallest_step, highest_order
@@ -142,6 +176,11 @@ class Stepper:
         """Continue from the memory of another stepper."""
         self._past, self._jump = list(memory.past), memory.jump
         self.steps, self.rejected = memory.steps, memory.rejected
+        newest = self.state
+        if self._surface is not None and newest.surface is None:
+            # Older checkpoints do not have it.
+            rest = self._surface.at_rest(newest.vector, newest.fluxes)
+            self._past = [replace(state, surface=rest) for state in self._past]
 
     def restart(self) -> None:
         """Forget the past except the last state, since the terminals' control is about to jump."""
@@ -184,8 +223,10 @@ class Stepper:
         beta = scheme.past([state.vector for state in self._past])
         beta_V = float(scheme.past([state.V for state in self._past]))
         guess, V, I = self._predicted(time)
+        V_predicted = self._voltage_by_root(time) if self.resolves else V
         if now.time <= self._jump or _is_far(control, V, I):
             V = self._newton.consistent_voltage(guess, V, I, control)
+            V_predicted = V
         solved = self._newton.solve(guess, V, I, control, scheme.alpha, beta, beta_V)
         past_charge = float(scheme.past([state.charge for state in self._past]))
         past_energy = float(scheme.past([state.energy for state in self._past]))
@@ -199,20 +240,56 @@ class Stepper:
             charge_error=solved.charge_error,
             extremes=solved.extremes,
             energy=(solved.V * solved.I - past_energy) / scheme.alpha,
+            since_jump=time - self._jump,
         )
-        error = self._time_error(scheme, state, guess, V)
-        return Candidate(state, error, scheme.order)
+        state = self._followed(scheme, state)
+        error, missed = self._time_error(scheme, state, guess, V_predicted)
+        bound = self._voltage_bound(state, missed, control)
+        return Candidate(replace(state, voltage_time_error=bound), error, scheme.order)
+
+    def _followed(self, scheme: Differentiation, state: State) -> State:
+        """Return the state with the particle that is followed for the time error."""
+        if self._surface is None:
+            return state
+        now = self.state
+        surface = self._surface.after(
+            state.time - now.time,
+            self._surfaces(),
+            scheme,
+            self._surface.probe(state.vector, state.fluxes),
+            jumped=now.time <= self._jump,
+        )
+        return replace(state, surface=surface)
+
+    def _surfaces(self) -> list[SurfaceState]:
+        return [state.surface for state in self._past if state.surface is not None]
+
+    def _voltage_bound(self, state: State, missed: float, control: TerminalControl) -> float:
+        """Return a bound of the time error of V, V.
+
+        Args:
+            state: the state with V.
+            missed: error of V within the last step, V.
+            control: what the terminals prescribe at that state.
+        """
+        if control(state.V, state.I)[2] == 0.0:
+            # V is prescribed.
+            return 0.0
+        followed = 0.0 if state.surface is None else abs(state.surface.voltage_error)
+        return max(BOUNDING * followed, abs(missed))
 
     def _time_error(
         self, scheme: Differentiation, state: State, guess: Floats, V: float
-    ) -> float | None:
-        """Return the ratio of the estimated error to the tolerance, or None without an estimate.
+    ) -> tuple[float | None, float]:
+        """Return the ratio of the estimated error to the tolerance, and the voltage's error, V.
+
+        The ratio is None without an estimate.
 
         Args:
             scheme: the scheme that led to `state`.
             guess, V: its prediction.
         """
-        errors = []
+        errors, dV = [], 0.0
         if scheme.error_factor is not None:
             # V is only predicted to the same order if there are enough states since the jump.
             smooth = len(self._since_jump()) > scheme.order
@@ -220,7 +297,22 @@ class Stepper:
             errors.append(self._error(scheme.error_factor * (state.vector - guess), dV))
         if self._charging is not None:
             errors.append(self._charging_error(scheme, state, self._charging))
-        return max(errors, default=None)
+        if self.resolves and state.time - self.state.time > RESOLVING:
+            errors.append(self._surface_error(scheme, state))
+        return max(errors, default=None), dV
+
+    def _surface_error(self, scheme: Differentiation, state: State) -> float:
+        """Return the ratio of the error that the step adds at the surfaces to the tolerance."""
+        assert self._surface is not None
+        before, after = self.state.surface, state.surface
+        assert before is not None
+        assert after is not None
+        wait = waiting(state.time - self._jump)
+        own = self._surface.own_error(state.time - self.state.time, before, after, wait)
+        return abs(own) / self._voltage_allowed(scheme.order)
+
+    def _voltage_allowed(self, order: int) -> float:
+        return self._tolerances.voltage * (FIRST if order == 1 else 1.0)
 
     def _charging_error(
         self, scheme: Differentiation, state: State, charging: ChargingNorm
@@ -255,6 +347,13 @@ class Stepper:
         guess[stored:] = sum(w * s.vector[stored:] for w, s in behind)
         return guess, sum(w * s.V for w, s in behind), sum(w * s.I for w, s in behind)
 
+    def _voltage_by_root(self, time: float) -> float:
+        """Return V extrapolated to `time` as a function of the root of the time since the jump."""
+        since = self._since_jump()
+        roots = [np.sqrt(max(state.time - self._jump, 0.0)) for state in since]
+        weights = extrapolation(np.sqrt(time - self._jump), roots, self._highest)
+        return float(sum(w * s.V for w, s in zip(weights, since, strict=False)))
+
     def _error(self, difference: Floats, dV: float) -> float:
         norms = self._norms(difference)
         # Fields that are not stored follow from those that are, and from V, at each instant.
@@ -271,6 +370,7 @@ class Stepper:
         Raises:
             SolveError: even the smallest step was rejected.
         """
+        step = self._foreseen(step, control)
         while True:
             try:
                 candidate = self.attempt(step, control)
@@ -288,6 +388,28 @@ class Stepper:
                 return candidate, step * factor
             self.rejected += 1
             step = max(step * min(factor, SAFETY), self.smallest_step)
+
+    def _foreseen(self, step: float, control: TerminalControl) -> float:
+        """Return the length of a step, or a shorter one whose error is small enough."""
+        if not self.resolves or step <= RESOLVING:
+            return step
+        assert self._surface is not None
+        now, times = self.state, [state.time for state in self._past]
+        scale = self._surface.flux_of_current
+
+        def scheme(length: float) -> Differentiation:
+            return differentiation(now.time + length, times, self._highest)
+
+        def flux(length: float) -> float:
+            time = now.time + length
+            given = control.over(scheme(length), [time, *times])
+            _, V, I = self._predicted(time)
+            g, _, g_I = given(V, I)
+            return scale * (I - g / g_I if g_I != 0.0 else I)
+
+        return self._surface.longest(
+            step, self._surfaces(), scheme, flux, self._voltage_allowed, now.time - self._jump
+        )
 
     def _growth(self, candidate: Candidate) -> float:
         if candidate.error is None:

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heterode.base.temporary import new_beside
-from heterode.results.storage import OutputError, explain
-from heterode.results.written import put_output
+from heterode.results.storage import OutputError
+from heterode.results.written import put_output, unwritable
 
 Picture = NDArray[np.uint8]
 
@@ -42,7 +42,7 @@ def write_mp4(path: Path, frames: Iterable[Picture], size: tuple[int, int], fps:
             count = _encode(partial, frames, size, fps)
             put_output(partial, path)
     except OSError as error:
-        raise OutputError(explain(path, error)) from error
+        raise unwritable(path, error) from error
     return count
 
 
@@ -96,4 +96,4 @@ def write_gif(path: Path, movie: Path, *, width: int = _GIF_WIDTH) -> None:
                 raise OutputError(f"{path}: cannot be written ({reason})")
             put_output(partial, path)
     except OSError as error:
-        raise OutputError(explain(path, error)) from error
+        raise unwritable(path, error) from error
