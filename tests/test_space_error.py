@@ -274,6 +274,7 @@ def test_errors_count_from_a_tenth_of_a_second_on() -> None:
     assert record.summary is None
     assert not record.add(0.05, 0.05, 0.05, 1.0)
     assert record.summary is None
+    assert not record.add(0.5, 0.45, 0.5, float("nan"))
     assert record.add(1.0, 0.95, 1.0, -3.0)
     assert record.add(4.0, 3.0, 4.0, 1.0)
     summary = record.summary

@@ -28,13 +28,14 @@ from heterode.accuracy.radial import RadialModes
 from heterode.accuracy.series import deviation
 from heterode.geometry.layers import Layers, layer_counts, spacing
 from heterode.parameters import Parameters
-from heterode.parameters.layering import WrittenLayers, written_layers
+from heterode.parameters.layering import MOST_LAYERS, WrittenLayers, written_layers
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-RATIOS = (3.0, 2.5, 2.0, 1.7, 1.5, 1.4, 1.3)
-"""Ratios of the thicknesses of successive layers that are tried."""
+RATIOS = (3.0, 2.5, 2.0, 1.7, 1.5, 1.4, 1.3, 1.2, 1.15)
+"""Ratios of the thicknesses of successive layers that are tried. The error of the grading falls as
+the square of (ratio - 1)/(ratio + 1); the last two are what 0.1 mV takes."""
 
 THINNEST = 24
 """Largest j of the first thickness 2^(-j/2) um: 0.24 nm, of the size of an atom."""
@@ -42,7 +43,7 @@ THINNEST = 24
 SHARE_OF_RADIUS = (0.3, 0.4, 0.3)
 """Shares of the surface for which the radii at SHARES stand."""
 
-MOST = 30
+MOST = MOST_LAYERS
 """Most layers that a plan takes."""
 
 MOST_JUMPS = 48
