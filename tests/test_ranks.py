@@ -91,7 +91,7 @@ def differences(one: Written, many: Written) -> dict[str, float]:
     names = ("time_s", "lithium_fraction", "surface_lithium_fraction", "current_A_m2")
     found = {
         f"{name} (history)": float(np.abs(one.history[name] - many.history[name]).max())
-        for name in ("time_s", "voltage_V", "lithium_fraction_sd")
+        for name in ("time_s", "voltage_V", "lithium_fraction_sd", "voltage_space_error_V")
     }
     for name in names:
         a, b = getattr(one.series, name), getattr(many.series, name)
@@ -110,6 +110,7 @@ def test_same_numbers(case: str, ranks: int, run_on: Callable[..., Written]) -> 
     found = differences(one, many)
     print(f"{case} on {ranks} ranks against 1:", {k: f"{v:.1e}" for k, v in found.items()})
     assert found["voltage_V (history)"] <= VOLTAGE_BOUND, found
+    assert found["voltage_space_error_V (history)"] <= VOLTAGE_BOUND, found
     for name in ("lithium_fraction", "surface_lithium_fraction", "current_A_m2"):
         assert found[name] <= PARTICLE_BOUND, found
 

@@ -222,7 +222,7 @@ def test_the_estimate_takes_no_part_in_the_run(monkeypatch: pytest.MonkeyPatch) 
 EMPTY = (np.zeros(0, dtype=np.int64), (), np.zeros(0), 2)
 
 
-def equal_particles(held: str) -> tuple[SpaceErrors, Interface]:
+def equal_particles() -> tuple[SpaceErrors, Interface]:
     """Two equal discs, and their state after a time step that took lithium out."""
     p = parameters()
     material = ActivePhase(p)
@@ -238,7 +238,7 @@ def equal_particles(held: str) -> tuple[SpaceErrors, Interface]:
 def test_what_is_prescribed_decides_what_errs() -> None:
     found = {}
     for held in ("current", "power", "voltage"):
-        errors, at = equal_particles(held)
+        errors, at = equal_particles()
         found[held] = errors.advance(1.0, at, held, 3.8, 0.02)
     by_current, by_power, held = found["current"], found["power"], found["voltage"]
     assert by_current.current_A == 0.0
@@ -252,6 +252,20 @@ def test_what_is_prescribed_decides_what_errs() -> None:
     np.testing.assert_allclose(by_current.lithium, 0.0, atol=1e-15)
 
 
+def test_a_checkpoint_holds_all_on_which_the_next_estimates_depend() -> None:
+    one, at = equal_particles()
+    one.advance(1.0, at, "current", 3.8, 0.02)
+    resumed, _ = equal_particles()
+    fresh, _ = equal_particles()
+    resumed.recall(one.memory)
+    later = replace(at, mean=at.mean - 1e-3, surface=at.surface - 5e-3)
+    found = [e.advance(2.0, later, "current", 3.8, 0.02) for e in (one, resumed, fresh)]
+    assert found[0].voltage_V == found[1].voltage_V
+    np.testing.assert_array_equal(found[0].lithium, found[1].lithium)
+    # Negative control: without its memory an estimate begins with a jump.
+    assert abs(found[2].voltage_V / found[0].voltage_V - 1.0) > 0.1
+
+
 # -- what is reported -------------------------------------------------------------------------
 
 
@@ -260,6 +274,7 @@ def test_errors_count_from_a_tenth_of_a_second_on() -> None:
     assert record.summary is None
     assert not record.add(0.05, 0.05, 0.05, 1.0)
     assert record.summary is None
+    assert not record.add(0.5, 0.45, 0.5, float("nan"))
     assert record.add(1.0, 0.95, 1.0, -3.0)
     assert record.add(4.0, 3.0, 4.0, 1.0)
     summary = record.summary

@@ -33,6 +33,7 @@ class Particles:
         volume: their volume per area of the collector, m.
         one_C: current of 1C, A m^-2 of the collector.
         penalty: median factor on the exchange current.
+        unevenness: mean square of these factors over their squared mean.
     """
 
     dimension: int
@@ -42,6 +43,7 @@ class Particles:
     volume: float
     one_C: float
     penalty: float
+    unevenness: float = 1.0
 
 
 def radii_by_surface(radius: Floats, surface: Floats) -> Floats:
@@ -109,6 +111,24 @@ class SurfaceLaw:
         step = 1e-6
         rise = self.voltage(s + step, current) - self.voltage(s - step, current)
         return np.asarray(rise / (2.0 * step), dtype=np.float64)
+
+    def crowding(self, s: Floats, current: Floats | float, risen: Floats) -> Floats:
+        """Return by how much more the voltage errs where the current prefers some particles.
+
+        As long as kinetics divide the current, particles get it in proportion to their factors and
+        count in the voltage as much, so that errors grow with the factors' unevenness; where the
+        surfaces' potentials have risen more than kinetics hold back, the current is even again.
+
+        Args:
+            s: lithium fractions at the surface.
+            current: current, A m^-2 of the collector.
+            risen: (magnitudes of) changes of the voltage at the surface since the current began, V.
+        """
+        more = self.voltage(s, 1.01 * np.asarray(current)) - self.voltage(s, current)
+        kinetic = 100.0 * np.abs(more)
+        share = kinetic / np.maximum(kinetic + np.abs(risen), 1e-12)
+        crowding: Floats = 1.0 + (self.particles.unevenness - 1.0) * share
+        return crowding
 
     def diffusivity(self, s: Floats) -> float:
         """Return the least diffusivity at some lithium fractions, m^2 s^-1."""

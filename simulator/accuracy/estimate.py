@@ -19,8 +19,10 @@ takes the place of its slope, since both U' and i0 change by factors over some p
 
 The errors of the particles' mean lithium fractions are the integrals of di_p.
 
-While the voltage is prescribed, the current is in error instead. The voltage error is then what the
-errors ds would do to the voltage at the present current, without the responses r_p.
+While the voltage is prescribed, the current is in error instead. Of the voltage, dV = -Z dI then
+remains for the particles, where Z = (V - W) / I is what all else in the cell takes of the voltage
+for its current now. The voltage error is what the errors ds would do to the voltage at the present
+current, without the responses r_p.
 
 Left out: the response of salt and potentials between the particles, and all error along the
 surfaces. The estimate is reported, and never subtracted from V.
@@ -119,6 +121,7 @@ class SpaceErrors:
         d = mesh.dimension
         self._mesh, self._reaction = mesh, reaction
         self._current = FARADAY * maximum_concentration
+        self._thermal = GAS_CONSTANT * reaction.temperature / FARADAY
         self._coarse = RadialParticles(mesh.ends, d, diffusivity, degree)
         fine = tuple(refined(radii) for radii in mesh.ends)
         self._fine = RadialParticles(fine, d, diffusivity, degree)
@@ -164,7 +167,11 @@ class SpaceErrors:
         applied = dV = -total / total_G
         dI = 0.0
         if held == "voltage":
-            dV, applied, dI = float((G * self._chord(now, ds)) @ ds) / float(G.sum()), 0.0, total
+            dV = float((G * self._chord(now, ds)) @ ds) / float(G.sum())
+            lost = V - float(G @ self._potentials(now)[0]) / float(G.sum())
+            resistance = max(lost / I, 0.0) if I != 0.0 else 0.0
+            dI = total / (1.0 + resistance * total_G)
+            applied = -resistance * dI
         elif held == "power":
             applied = dV = -V * total / (V * total_G + I)
             dI = -I * dV / V
@@ -202,18 +209,22 @@ class SpaceErrors:
         """Return the slope of W(s) between the exact and the present surface, V."""
         wide = np.where(np.abs(error) > SMALLEST_CHORD, error, SMALLEST_CHORD)
         law = self._reaction
-        f = FARADAY / (GAS_CONSTANT * law.temperature)
         exact = np.clip(at.surface - wide, *INSIDE)
-        U, _ = law.curve.potential_and_slope(at.surface)
-        U_exact, _ = law.curve.potential_and_slope(exact)
-        # i/g gives the overpotential, and this the exchange current of the mean surface.
-        g = at.by_voltage / self._mesh.surfaces
-        ratio = at.density * f / g
-        x = np.log((1.0 + ratio * law.cathodic) / (1.0 - ratio * law.anodic))
+        W, x = self._potentials(at)
         rises = np.exp(law.anodic * x) - np.exp(-law.cathodic * x)
         less = law.exchange(at.surface, 1.0) / law.exchange(exact, 1.0)
         x_exact = _argument(rises * less, law.anodic, law.cathodic)
-        return np.asarray((U - U_exact + (x - x_exact) / f) / (at.surface - exact))
+        U_exact, _ = law.curve.potential_and_slope(exact)
+        return np.asarray((W - U_exact - x_exact * self._thermal) / (at.surface - exact))
+
+    def _potentials(self, at: Interface) -> tuple[Floats, Floats]:
+        """Return W of the particles, V, and their overpotentials in RT/F."""
+        law = self._reaction
+        U, _ = law.curve.potential_and_slope(at.surface)
+        # i/g gives the overpotential, and with it the exchange current of the mean surface.
+        ratio = at.density * self._mesh.surfaces / (at.by_voltage * self._thermal)
+        x = np.log((1.0 + ratio * law.cathodic) / (1.0 - ratio * law.anodic))
+        return np.asarray(U + x * self._thermal), np.asarray(x)
 
     def _all(self, values: Floats) -> Floats:
         """Return (N,) values, with 0 for particles that do not react."""

@@ -28,12 +28,14 @@ from heterode.accuracy.radial import RadialModes
 from heterode.accuracy.series import deviation
 from heterode.geometry.layers import Layers, layer_counts, spacing
 from heterode.parameters import Parameters
+from heterode.parameters.layering import MOST_LAYERS, WrittenLayers, written_layers
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-RATIOS = (3.0, 2.5, 2.0, 1.7, 1.5, 1.4, 1.3)
-"""Ratios of the thicknesses of successive layers that are tried."""
+RATIOS = (3.0, 2.5, 2.0, 1.7, 1.5, 1.4, 1.3, 1.2, 1.15)
+"""Ratios of the thicknesses of successive layers that are tried. The error of the grading falls as
+the square of (ratio - 1)/(ratio + 1); the last two are what 0.1 mV takes."""
 
 THINNEST = 24
 """Largest j of the first thickness 2^(-j/2) um: 0.24 nm, of the size of an atom."""
@@ -41,7 +43,7 @@ THINNEST = 24
 SHARE_OF_RADIUS = (0.3, 0.4, 0.3)
 """Shares of the surface for which the radii at SHARES stand."""
 
-MOST = 30
+MOST = MOST_LAYERS
 """Most layers that a plan takes."""
 
 MOST_JUMPS = 48
@@ -49,6 +51,9 @@ MOST_JUMPS = 48
 
 TIME_SHIFT = 5e-4
 """Share of the time since a jump by which a voltage may come early or late."""
+
+LINEAR = 0.97
+"""Share of the goal that errors may have in the search, which takes the voltage as linear."""
 
 PER_DECADE, DECADES = 16, (-11, 3)
 """Times of the tables of errors, in D t/R^2: their number in a decade, and the decades."""
@@ -70,6 +75,7 @@ class Plan:
         text: step of the protocol at whose begin the error is largest; "" without jumps.
         chosen: whether the plan chose the layers, and not the parameters.
         solid_degree: degree of the elements in the particles for which it is made.
+        core_size: radial size of the elements without layers, in particles of median radius, m.
     """
 
     accuracy: float
@@ -79,6 +85,19 @@ class Plan:
     text: str
     chosen: bool
     solid_degree: int
+    core_size: float
+
+    @property
+    def fineness(self) -> tuple[int, float]:
+        """Order of plans by what they take: the number of layers, then how thin the first is."""
+        return (0, 0.0) if self.layers is None else (self.layers.count, 1.0 / self.layers.first)
+
+    @property
+    def written(self) -> str:
+        """The value of solver.layers that gives these layers to other runs."""
+        if self.layers is None:
+            return "none"
+        return WrittenLayers(self.layers.count, self.layers.first, self.layers.ratio).text
 
     @property
     def is_met(self) -> bool:
@@ -109,7 +128,7 @@ class Plan:
             return ""
         asked, had = _millivolts(self.accuracy), _millivolts(2.0 * self.error)
         if not self.chosen:
-            return f"{asked} takes more layers than solver.layers: set it to auto, or expect {had}"
+            return f"{asked} takes other layers than solver.layers: set it to auto, or expect {had}"
         return f"{asked} cannot be had with up to {MOST} layers: {had} can, after '{self.text}'"
 
     def sentence(self, unknowns: int, without: int) -> str:
@@ -161,6 +180,7 @@ class _Path:
     Attributes:
         row: (J, T, H) places in the table of errors, share: their shares of the next row.
         scale: (J, H) change of the lithium fraction for a unit of error.
+        crowding: (J, T) factors on the error, as the current is not even.
         exact: (J, T) exact lithium fraction at the surface.
         slope: (J, T) dV/ds there, V.
         allowed: (J, T) errors of the voltage that are but a shift in time, V.
@@ -171,6 +191,7 @@ class _Path:
     row: Ints
     share: Floats
     scale: Floats
+    crowding: Floats
     exact: Floats
     slope: Floats
     allowed: Floats
@@ -180,7 +201,7 @@ class _Path:
     def errors(self, table: Floats) -> Floats:
         """Return the error of the surface's lithium fraction, (J, T), by a table of errors."""
         values = table[self.row] + self.share * (table[self.row + 1] - table[self.row])
-        errors: Floats = np.einsum("jth,jh->jt", values, self.scale)
+        errors: Floats = self.crowding * np.einsum("jth,jh->jt", values, self.scale)
         return errors
 
     def voltages(self, table: Floats) -> Floats:
@@ -212,7 +233,9 @@ class _Search:
         goal, asked = solver.space_accuracy, solver.layers
         layers: Layers | None = None
         if asked == "auto" and largest > goal:
-            layers = self._fewest(goal)
+            layers = self._fewest(LINEAR * goal)
+        elif given := written_layers(asked):
+            layers = Layers(given.count, given.first, given.ratio)
         elif isinstance(asked, int) and asked > 0:
             layers = self._best([one for one in self._ladder() if one.count >= asked], asked)
         error = self._whole(layers)
@@ -225,6 +248,7 @@ class _Search:
             text=worst,
             chosen=asked == "auto",
             solid_degree=self._degree,
+            core_size=float(np.median(self.law.particles.core_size)),
         )
 
     @property
@@ -326,7 +350,7 @@ class _Search:
         H = max((jump.changes.size for jump in jumps), default=0)
         shape = (len(jumps), T)
         times, scale = np.ones((*shape, H)), np.zeros((len(jumps), H))
-        exact, allowed = np.full(shape, 0.5), np.zeros(shape)
+        exact, allowed, crowding = np.full(shape, 0.5), np.zeros(shape), np.ones(shape)
         counts, slope = np.zeros(shape, dtype=bool), np.zeros(shape)
         for j, jump in enumerate(jumps):
             D = self._least_diffusivity(jump, radius)
@@ -336,6 +360,8 @@ class _Search:
             exact[j, :t] = jump.surface(law, radius, D)
             slope[j, :t] = law.slope(exact[j, :t], jump.current)
             counts[j, :t] = True
+            risen = law.potential(exact[j, :t]) - law.potential(jump.means(law))
+            crowding[j, :t] = law.crowding(exact[j, :t], jump.current, risen)
             if t > 1:
                 V = law.voltage(exact[j, :t], jump.current)
                 allowed[j, :t] = TIME_SHIFT * np.abs(np.gradient(V, np.log(jump.after)))
@@ -343,7 +369,7 @@ class _Search:
         place = np.clip(place, 0.0, _TIMES.size - 1.000001)
         row = place.astype(np.int64)
         current = np.array([[jump.current] for jump in jumps])
-        return _Path(row, place - row, scale, exact, slope, allowed, current, counts)
+        return _Path(row, place - row, scale, crowding, exact, slope, allowed, current, counts)
 
     def _least_diffusivity(self, jump: Jump, radius: float) -> float:
         """Return the least diffusivity at the lithium fractions after a jump."""

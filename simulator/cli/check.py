@@ -1,4 +1,4 @@
-"""heterode check: what an input file describes and would cost, without running it."""
+"""heterode check: what an input file describes and would cost; with --mesh, its first minutes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,12 @@ def add(commands: Any) -> None:
         commands,
         "check",
         _check,
-        "validate; print parameters, regimes, size, time and memory; solve nothing",
+        "validate; print parameters, regimes, size, time and memory; solve nothing unless asked to",
+    )
+    check.add_argument(
+        "--mesh",
+        action="store_true",
+        help="also run the first minutes on the mesh and on a finer one, and compare the voltages",
     )
     check.add_argument(
         "--ranks",
@@ -62,4 +67,12 @@ def _check(options: argparse.Namespace, comm: Any) -> int:
         print("\n".join([*lines, "", "Validity", *describe_validity(parameters, facts, layering)]))
 
     on_root(comm, tell)
+    if options.mesh:
+        # The solver takes a second to load, so other checks do not.
+        from heterode.runs.proof import prove
+
+        proof = prove(parameters)
+        on_root(
+            comm, lambda: print("\n".join(["", "Mesh", *(f"  {line}" for line in proof.lines)]))
+        )
     return DONE

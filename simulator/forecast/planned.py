@@ -17,6 +17,7 @@ from heterode.forecast.regimes import (
     areal_capacity,
     effective_radius,
     median_penalty,
+    penalty_unevenness,
 )
 from heterode.geometry.layers import core_sizes
 from heterode.geometry.mesh_data import MeshData
@@ -55,6 +56,7 @@ def planned_particles(parameters: Parameters, mesh: MeshData | None = None) -> P
         volume=volume,
         one_C=capacity / 3600.0,
         penalty=median_penalty(parameters, summary),
+        unevenness=penalty_unevenness(parameters, summary),
     )
 
 

@@ -31,6 +31,9 @@ Array = NDArray[np.float64]
 
 REFERENCE_FRACTION = 0.7
 
+QUANTILES = 12
+"""Quantiles by which a law of penalty factors is represented."""
+
 
 @dataclass(frozen=True)
 class Regime:
@@ -111,6 +114,20 @@ def median_penalty(parameters: Parameters, mesh: MeshSummary | None = None) -> f
         return float(np.median(read_penalty_table(penalty.file)))
     count = expected_particles(parameters) if mesh is None else mesh.particles
     return penalty_law(penalty).quantile(0.5, count)
+
+
+def penalty_unevenness(parameters: Parameters, mesh: MeshSummary | None = None) -> float:
+    """Return the mean square of the penalty factors that will be drawn over their squared mean."""
+    penalty = parameters.penalty
+    if penalty.distribution == "none":
+        return 1.0
+    if penalty.distribution == "table" and penalty.file is not None:
+        factors = np.asarray(read_penalty_table(penalty.file), dtype=np.float64)
+    else:
+        count = expected_particles(parameters) if mesh is None else mesh.particles
+        law, shares = penalty_law(penalty), (np.arange(QUANTILES) + 0.5) / QUANTILES
+        factors = np.array([law.quantile(float(share), count) for share in shares])
+    return float(np.mean(factors**2) / np.mean(factors) ** 2)
 
 
 def exchange_current(parameters: Parameters, lithium_fraction: float) -> float:

@@ -6,10 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, field_serializer, field_validator, model_validator
+from pydantic import Field, field_serializer, field_validator, model_validator
 
 from heterode.materials.open_circuit import VOLTAGE_RANGE
 from heterode.parameters.fields import MistakeError, Order, Physical, Section
+from heterode.parameters.layering import Layering
 from heterode.parameters.tables import read_current_table
 from heterode.protocol import FORMS, Group, Item, Step, StepError, parse_item
 from heterode.protocol.language import area_of, group_ends, is_stepwise, parse_repeat
@@ -32,9 +33,6 @@ DEARER_IN_3D = 10
 Tolerance = Annotated[float, Physical(at_least=1e-14, up_to=0.1, example="1e-4")]
 Duration = Annotated[float, Physical("s", at_least=1e-12, up_to=1e9, example="10 s")]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
-
-MOST_LAYERS = 40
-"""Largest number of layers under the particles' surfaces."""
 
 DEFAULT_ACCURACY = 1e-3
 """Default of solver.accuracy, V, at which the tolerances are the defaults of their fields."""
@@ -209,21 +207,6 @@ def _group(entry: dict[str, Any], key: tuple[str, ...]) -> Group:
     )
 
 
-def _layers(value: Any) -> Any:
-    whole = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_LAYERS
-    if whole or value in ("auto", "none"):
-        return value
-    raise MistakeError(
-        "is no number of layers",
-        allowed=f'"auto", "none", or a whole number from 0 to {MOST_LAYERS}',
-        remedy='Write layers = "auto", and solver.accuracy decides.',
-    )
-
-
-Layering = Annotated[Literal["auto", "none"] | int, BeforeValidator(_layers)]
-"""The layers of thin elements under the particles' surfaces: chosen, none, or their number."""
-
-
 class Solver(Section):
     """[solver]: the accuracy of the voltage, what follows from it unless it is given, and other
     settings with defaults."""
@@ -236,7 +219,8 @@ class Solver(Section):
     are those at 1 mV."""
     layers: Layering = "auto"
     """Layers of thin elements under the particles' surfaces: with `auto` as many as the accuracy
-    requires, with `none` the mesh stays as it is."""
+    requires, with `none` the mesh stays as it is. A number takes the best of that many, and a text
+    like "6 from 15.625 nm, ratio 2" gives them in full."""
 
     linear_solver: Literal["auto"] | Preset = "auto"
     """`direct` factorises, `fieldsplit` iterates; `auto` chooses by size, see `preset`."""

@@ -15,6 +15,7 @@ from heterode.base.errors import InputError, MistakesError
 from heterode.base.reading import read_regular
 from heterode.base.run_warnings import RunWarning
 from heterode.base.toml_text import toml_value
+from heterode.forecast.planned import planned
 from heterode.parameters import Parameters, load_parameters
 from heterode.parameters.fields import MistakeError
 from heterode.parameters.idle import keys_without_effect
@@ -39,6 +40,9 @@ DEFAULTS: Values = {"output.report": False, "output.fields_every": 1_000_000}
 Figures and fields would cost more than they are worth in a sweep. Fields are kept at the beginning
 and at the end.
 """
+
+PLANNED = 32
+"""Points of a design for which layers are planned; a plan takes some ten milliseconds."""
 
 _FILES = {"file", "mesh_file", "exchange_current_table", "electronic_conductivity_table"}
 
@@ -213,7 +217,8 @@ def lay_out(draft: Draft) -> SweepPlan:
     source, file = draft.source, draft.file
     base = source.parent / file.parameters
     rescaled = Rescaled()
-    runs = tuple(_runs(source, base, file, draft.points, rescaled))
+    shared = _shared_layers(source, base, file, draft.points)
+    runs = tuple(_runs(source, base, file, draft.points, rescaled, shared))
     return SweepPlan(source, base, file, draft.data, draft.factors, runs, rescaled.warnings())
 
 
@@ -231,7 +236,12 @@ def _check_seeds(file: SweepFile, factors: Sequence[Factor]) -> None:
 
 
 def _runs(
-    source: Path, base: Path, file: SweepFile, points: Sequence[Point], rescaled: Rescaled
+    source: Path,
+    base: Path,
+    file: SweepFile,
+    points: Sequence[Point],
+    rescaled: Rescaled,
+    shared: Values,
 ) -> Iterator[PlannedRun]:
     idle = _idle_seeds(source, base, file, points)
     seen: set[tuple[int, tuple[tuple[str, int], ...]]] = set()
@@ -241,7 +251,7 @@ def _runs(
             if (number, tuple(used.items())) in seen:
                 continue
             seen.add((number, tuple(used.items())))
-            overrides, parameters = _loaded(source, base, file, point, used)
+            overrides, parameters = _loaded(source, base, file, point, used | shared)
             rescaled.see(parameters)
             yield PlannedRun(
                 fingerprint(parameters),
@@ -253,6 +263,28 @@ def _runs(
                 point.block,
                 point.row,
             )
+
+
+def _shared_layers(
+    source: Path, base: Path, file: SweepFile, points: Sequence[Point]
+) -> dict[str, Any]:
+    """Return the setting of the layers that all runs share, so that their results are comparable.
+
+    They are those of the run that needs most, among PLANNED points spread evenly over the design.
+    Nothing is shared if all need the same, or if the sweep itself sets or varies the layers or the
+    accuracy from point to point.
+    """
+    step = max(1, -(-len(points) // PLANNED))
+    chosen = [*points[::step], *points[-1:]]
+    parameters = [_loaded(source, base, file, point, {})[1] for point in chosen]
+    if any(p.solver.layers != "auto" or p.geometry.mesh_file for p in parameters):
+        return {}
+    if len({p.solver.accuracy for p in parameters}) > 1:
+        return {}
+    plans = [planned(p) for p in parameters]
+    if len({plan.written for plan in plans}) == 1:
+        return {}
+    return {"solver.layers": max(plans, key=lambda plan: plan.fineness).written}
 
 
 def _loaded(

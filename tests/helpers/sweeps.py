@@ -23,11 +23,12 @@ SMALL = f"""
 parameters = "{PRESET}"
 [set]
 geometry.mesh_file = "{FIVE_DISCS}"
+solver.layers = "none"
 """
 
 
 def swept(folder: Path, text: str, steps: str = "charge at C/2 for 2 min") -> Path:
-    """A sweep file of five particles and seconds; `text` begins in [set]."""
+    """A sweep file of five particles without layers, and seconds; `text` begins in [set]."""
     file = folder / "small.toml"
     file.write_text(f'{SMALL}protocol.steps = ["{steps}"]\n{text}', encoding="utf-8")
     return file

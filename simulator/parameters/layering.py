@@ -1,0 +1,75 @@
+"""solver.layers: chosen by the accuracy, none, their number, or a text that gives all of them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator
+
+from heterode.base.units import UnitError, quantity
+from heterode.parameters.fields import MistakeError
+
+MOST_LAYERS = 40
+"""Largest number of layers under the particles' surfaces."""
+
+_THINNEST, _THICKEST, _STEEPEST = 1e-10, 1e-4, 10.0
+"""Thicknesses of the first layer, m, from an atom to a large particle; the largest ratio."""
+
+_WHOLE = re.compile(r"(\d{1,2}) (?:layers? )?from (.{1,40}), ratio (\d{1,2}(?:\.\d{1,6})?)")
+
+_FORMS = (
+    f'"auto", "none", a whole number from 0 to {MOST_LAYERS}, or all of them like'
+    ' "6 from 15.625 nm, ratio 2"'
+)
+
+
+@dataclass(frozen=True)
+class WrittenLayers:
+    """Layers as a parameter file gives them in full.
+
+    Attributes:
+        count: their number.
+        first: thickness of the outermost, m.
+        ratio: ratio of the thickness of each to that of the one above it.
+    """
+
+    count: int
+    first: float
+    ratio: float
+
+    @property
+    def text(self) -> str:
+        """The text of `solver.layers` that says the same."""
+        return f"{self.count} from {1e9 * self.first:.10g} nm, ratio {self.ratio:g}"
+
+
+def written_layers(value: Any) -> WrittenLayers | None:
+    """Read a value of `solver.layers`; None if it does not give layers in full."""
+    found = _WHOLE.fullmatch(value) if isinstance(value, str) else None
+    if found is None:
+        return None
+    try:
+        first = quantity(found[2], "m")
+    except UnitError:
+        return None
+    count, ratio = int(found[1]), float(found[3])
+    if not (1 <= count <= MOST_LAYERS and _THINNEST <= first <= _THICKEST):
+        return None
+    return WrittenLayers(count, first, ratio) if 1.0 <= ratio <= _STEEPEST else None
+
+
+def _read(value: Any) -> Any:
+    whole = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_LAYERS
+    if whole or value in ("auto", "none") or written_layers(value) is not None:
+        return value
+    raise MistakeError(
+        "is no number of layers",
+        allowed=_FORMS,
+        remedy='Write layers = "auto", and solver.accuracy decides.',
+    )
+
+
+Layering = Annotated[str | int, BeforeValidator(_read)]
+"""The layers of thin elements under the particles' surfaces."""
