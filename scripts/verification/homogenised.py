@@ -52,7 +52,7 @@ def question(model: CellModel, samples: tuple[Sample, ...]) -> dict[str, Any]:
         "radius": 3 * volume / surface,
         "electronic_conductivity": binder.conductivity * ((1 - active) * (1 - pores)) ** 1.5,
         "c_max": p.active_material.maximum_concentration,
-        "x_0": START,
+        "x_0": p.active_material.initial_lithium_fraction,
         "diffusivity": p.active_material.diffusivity,
         "rate_constant": p.active_material.rate_constant_cathodic,
         "lithium": {
