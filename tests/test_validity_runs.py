@@ -22,8 +22,8 @@ LEAVING = {
     "active_material__rate_constant": "1e-9 m/s",
     "solver__layers": "auto",
 }
-"""With these the run begins above what the diffusivity was measured at, and comes in. Without layers
-the mesh would err by more than the accuracy asked for, which is another warning."""
+"""With these the run begins above what the diffusivity was measured at, and comes in.
+Without layers the mesh would err by more than the accuracy asked for, which is another warning."""
 
 
 def warnings(folder: Path) -> list[dict[str, Any]]:
