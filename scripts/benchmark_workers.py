@@ -80,9 +80,9 @@ def one_matrix(name: str, *changes: str) -> dict[str, Any]:
     linear.solve(column)
     update = linear.solve(-residual.vector)
     solved = time.perf_counter()
-    x, b = matrix.matrix.createVecs()
+    x, b = matrix.petsc.createVecs()
     x.array_w[:] = update
-    matrix.matrix.mult(x, b)
+    matrix.petsc.mult(x, b)
     error = np.linalg.norm(b.array_r + residual.vector) / np.linalg.norm(residual.vector)
     return {
         "dofs": model.layout.total,
@@ -135,7 +135,7 @@ def parts(*changes: str) -> dict[str, Any]:
     for name, event in names.items():
         calls, seconds = performance(event)
         spent[name] = (calls - before[name][0], seconds - before[name][1])
-    matrix = model.system.matrix.matrix
+    matrix = model.system.matrix.petsc
     nonzeros, rows = matrix.getInfo(PETSc.Mat.InfoType.GLOBAL_SUM)["nz_used"], model.layout.total
     traffic = {
         "product with the matrix": 12.0 * nonzeros + 20.0 * rows,

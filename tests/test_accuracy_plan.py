@@ -224,6 +224,22 @@ def test_layers_are_those_of_the_table(case, accuracy, dimension, count, first):
     assert 0.3 < found.layers.first / 2.5e-6 / first < 2.1
 
 
+def test_large_errors_keep_the_goal_too():
+    """They are not in proportion to those of the lithium fraction: by its slope, B missed 5 mV."""
+    for preset, case in (("cube_50", A), ("nmc532", B)):
+        changes = [*case, "geometry.particles=20", "solver.accuracy=5 mV"]
+        assert planned(load_parameters(PARAMS / f"{preset}.toml", changes)).is_met
+
+
+@pytest.mark.parametrize("dimension", [2, 3])
+@pytest.mark.parametrize("case", [A, B, C])
+def test_a_tenth_of_a_millivolt_can_be_had(case, dimension):
+    """B and C take ratios down to 1.15: with 1.3, and 30 layers, they had 0.4 mV at best."""
+    found = plan(*one_size(*case, "solver.accuracy=0.1 mV", dimension=dimension))
+    assert found.is_met
+    assert found.layers is not None
+
+
 @pytest.mark.parametrize(("case", "without"), [(A, 20.0), (B, 57.0), (C, 6.0), (HALF, 13.0)])
 def test_errors_without_layers_are_those_of_the_table(case, without):
     found = plan(*one_size(*case, dimension=3))
@@ -305,12 +321,12 @@ def test_first_thickness_and_ratio_are_on_ladders():
 
 @pytest.mark.parametrize(("case", "true_V"), [(A, 19.1e-3), (B, 44.5e-3), (C, 6.8e-3)])
 def test_the_expected_error_is_that_of_the_mean_over_the_surface(case, true_V):
-    """It is that of 20 discs without layers against 25 layers on the same mesh (docs/accuracy.md).
+    """It bounds that of 20 discs without layers against 25 layers on one mesh (docs/accuracy.md).
 
-    That of the largest radius alone is a third to a half too large.
+    Half as much again at most; that of the largest radius alone is a third larger still.
     """
     p = load_parameters(PARAMS / "nmc532.toml", ["geometry.particles=20", *case])
-    assert planned(p).without == pytest.approx(true_V, rel=0.1)
+    assert 1.0 <= planned(p).without / true_V <= 1.6
 
 
 def test_seeds_and_packing_do_not_change_the_plan():

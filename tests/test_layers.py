@@ -16,6 +16,7 @@ from helpers.geometry_cases import geometry, mesh_settings
 from helpers.mapped_grid import Blocks, mapped_grid, straight
 from helpers.paths import FIVE_DISCS, MESHES
 from helpers.surroundings import PATIENCE
+from heterode.accuracy.spacing import radial_mesh
 from heterode.base.errors import InputError
 from heterode.geometry import tags
 from heterode.geometry.label_image import mesh_labels
@@ -313,6 +314,21 @@ def test_layers_stop_at_the_core() -> None:
     thin = Layers(50, 0.02e-6, 1.0)
     assert list(layer_counts(radii, 1e3 * sizes, thin)[:1]) == [15]
     assert spacing(1.0, 0.3, None) == pytest.approx([0.0, 0.4, 0.7, 1.0])
+
+
+@pytest.mark.parametrize("kind", ["touching", "touching in 3D, bent"])
+def test_layers_that_end_at_contacts_are_measured_as_they_are(kind: str) -> None:
+    new, report = layered(mesh_of(kind), FEW)
+    assert report.ending[:2].all()
+    radii = radial_mesh(new, report).ends[0]
+    assert 1e6 * np.diff(radii)[-1] == pytest.approx(0.05 * report.mean[0])
+    assert 1e6 * np.diff(radii)[0] > 0.15
+    # By shells the core, which touches the surface, seems as fine as the first layer.
+    assert len(radial_mesh(new).ends[0]) > 2 * len(radii)
+    packed, whole = layered(mesh_of("curved"), FEW)
+    assert not whole.ending.any()
+    for one, other in zip(radial_mesh(packed, whole).ends, radial_mesh(packed).ends, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.mpi

@@ -10,13 +10,19 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from helpers.broken_runs import broken_at, resumed_at, steps_of
-from helpers.commands import Ended, command, environment, settings, short_run
+from helpers.broken_runs import (
+    broken_at,
+    broken_on,
+    forget_the_past,
+    resumed_at,
+    start,
+    steps_of,
+)
+from helpers.commands import environment, settings, short_run
 from helpers.endings import (
     ENDLESS,
     FAILING,
@@ -34,7 +40,6 @@ from heterode.results import read_history, read_manifest
 from heterode.results.checkpoint import list_checkpoints
 from heterode.runs.observers import Checkpoint
 from heterode.solver.algebra.bordered import BorderedSolver
-from heterode.solver.time.stepper import Stepper
 
 PROTOCOL = (
     "charge at C/2 until 4.15 V",
@@ -44,18 +49,6 @@ PROTOCOL = (
     "discharge at C/2 for 2 min",
 )
 THINNED = {"output__fields_every": "7", "output__particles_every": "3"}
-SPHERES = [
-    "run",
-    str(ROOT / "params" / "cube_50.toml"),
-    *settings(
-        geometry__mesh_file=str(ROOT / "meshes" / "spheres_3d.msh"),
-        protocol__steps='["charge at C/2 for 20 s", "hold at 3.8 V for 2 s"]',
-        solver__linear_solver="fieldsplit",
-        solver__layers="none",
-        output__report="false",
-        **THINNED,
-    ),
-]
 
 
 def arguments(**more: str) -> list[str]:
@@ -157,38 +150,11 @@ def test_double_layer_and_conducting_particles(tmp_path: Path) -> None:
     assert one["balance"] == many["balance"]
 
 
-def forget_the_past(patch: pytest.MonkeyPatch) -> None:
-    recall = Stepper.recall
-
-    def recalling(self, memory):
-        recall(self, memory)
-        self._past = self._past[:1]
-
-    patch.setattr(Stepper, "recall", recalling)
-
-
 def test_the_past_must_be_restored(unbroken: Path, tmp_path: Path) -> None:
     """The negative control: with less of it, the comparison fails."""
     found = difference(unbroken, resumed_at(30, tmp_path / "out", arguments(), forget_the_past))
     print(f"{found:.1e}")
     assert found > TOLERANCE
-
-
-@pytest.fixture(scope="module")
-def spheres(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An unbroken run in 3D."""
-    out = tmp_path_factory.mktemp("spheres") / "out"
-    assert main([*SPHERES, "--quiet", "--out", str(out)]) == 0
-    return out
-
-
-def test_spheres_by_fieldsplit(spheres: Path, tmp_path: Path) -> None:
-    words = [*SPHERES, "--quiet"]
-    # Where Krylov's method starts from is not kept, so that the last digits differ.
-    assert difference(spheres, resumed_at(5, tmp_path / "broken", words)) <= TOLERANCE
-    control = resumed_at(5, tmp_path / "control", words, forget_the_past)
-    print(f"{difference(spheres, control):.1e}")
-    assert difference(spheres, control) > TOLERANCE
 
 
 def test_checkpoints_by_the_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -411,32 +377,6 @@ def test_killed_very_often(seed: int, unbroken: Path, tmp_path: Path) -> None:
 # -- ranks ------------------------------------------------------------------------------------
 
 
-def start(program: list[str], out: Path, rows: int, **more: str) -> subprocess.Popen[str]:
-    """A run, some rows into its history."""
-    process = subprocess.Popen(
-        program,
-        env=environment(**more),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    history, deadline = out / "history.csv", time.monotonic() + PATIENCE
-    while not history.exists() or history.read_bytes().count(b"\n") <= rows:
-        if process.poll() is not None or time.monotonic() > deadline:
-            process.kill()
-            pytest.fail(f"the run did not get there: {process.communicate()}")
-        time.sleep(0.02)
-    return process
-
-
-def broken_on(ranks: int, rows: int, words: list[str], out: Path) -> None:
-    process = start(command(ranks, [*words, "--out", out, "--resume"]), out, rows)
-    process.send_signal(signal.SIGUSR1)
-    _, err = process.communicate(timeout=PATIENCE)
-    assert process.returncode == 128 + signal.SIGUSR1, err
-    assert list_checkpoints(out / "checkpoint")
-
-
 @pytest.mark.mpi
 def test_on_other_ranks(tmp_path: Path) -> None:
     steps = ("charge at C/2 for 5 min", "hold at 3.9 V for 1 min", "rest for 1 min")
@@ -452,21 +392,6 @@ def test_on_other_ranks(tmp_path: Path) -> None:
     assert found <= TOLERANCE
     pieces = read_manifest(out / "manifest.json")["pieces"]
     assert [piece["ranks"] for piece in pieces] == [2, 3, 1]
-
-
-@pytest.mark.mpi
-def test_spheres_by_fieldsplit_on_other_ranks(
-    spheres: Path, tmp_path: Path, heterode: Callable[..., Ended]
-) -> None:
-    words, out = [*SPHERES, "--quiet"], tmp_path / "out"
-    broken_on(2, 5, words, out)
-    ended = heterode(*words, "--out", out, "--resume", ranks=3)
-    assert ended.code == 0, ended.err
-    check_completed(out)
-    assert [piece["ranks"] for piece in read_manifest(out / "manifest.json")["pieces"]] == [2, 3]
-    found = difference(spheres, out)
-    print(f"{found:.1e}")
-    assert found <= TOLERANCE
 
 
 def descendants(process: int) -> list[int]:

@@ -1,12 +1,21 @@
-"""The solid alone: the step response of a disc and a sphere, with and without layers."""
+"""The solid alone: the step response of a disc and a sphere, and the range of its fractions."""
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 
 from helpers import unit_flux
+from helpers.paths import ROOT
+from helpers.range_of_fields import largest_excess
 from helpers.unit_flux import TIMES, Answer
+from heterode import run
 from heterode.geometry.layers import Layers
+from heterode.parameters import load_parameters
+from heterode.solver.bounds import Bounds
 from verification.claim import Claim, Curve, Figure, Outcome, Plot, at_most
 
 MICROMETRE = 1e-6
@@ -49,6 +58,47 @@ def _figure(name: str, answer: Answer) -> Figure:
     return at_most(f"{name}: largest error over that planned", answer.error / answer.planned, MOST)
 
 
+PRESETS = {
+    "nmc532": "five_discs_2d",
+    "nmc622": "five_discs_2d",
+    "nmc811": "five_discs_2d",
+    "quickstart": "five_discs_2d",
+    "cube_50": "spheres_3d",
+}
+"""Presets on small meshes."""
+
+FASTEST = 'protocol.steps=["charge at 5C for 8 s", "discharge at 5C for 4 s"]'
+
+
+def bounds(*, clipped: bool = True) -> Outcome:
+    """Measure how far written lithium fractions leave the range of start and surface values.
+
+    Args:
+        clipped: whether fields are handed out as they should be.
+    """
+    figures = []
+    for preset, mesh in PRESETS.items():
+        file = ROOT / "params" / f"{preset}.toml"
+        changes = [f"geometry.mesh_file={ROOT / 'meshes' / mesh}.msh", FASTEST]
+        p = load_parameters(file, [*changes, "output.report=false"])
+        with tempfile.TemporaryDirectory() as place, _fields_as_they_are(not clipped):
+            run(p, Path(place) / "out", quiet=True)
+            excess = largest_excess(Path(place) / "out")
+        figures.append(at_most(f"{preset}: largest distance from the range", excess, 1e-12))
+    return Outcome(tuple(figures))
+
+
+@contextmanager
+def _fields_as_they_are(unclipped: bool) -> Iterator[None]:
+    kept = Bounds.clipped
+    if unclipped:
+        Bounds.clipped = lambda self, values: values
+    try:
+        yield
+    finally:
+        Bounds.clipped = kept
+
+
 def claims() -> tuple[Claim, ...]:
     """Return the claims on the solid alone."""
     return (
@@ -60,5 +110,12 @@ def claims() -> tuple[Claim, ...]:
                 "lumped mass matrix": partial(step_response, lumped=True),
                 "meshes without the layers planned for": partial(step_response, unlayered=True),
             },
+        ),
+        Claim(
+            "bounds",
+            "At 5C and its reversal lithium fractions stay in the range of start and surface",
+            bounds,
+            {"fields as the elements have them": partial(bounds, clipped=False)},
+            quick=False,
         ),
     )

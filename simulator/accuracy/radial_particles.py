@@ -71,14 +71,14 @@ class RadialParticles:
     ) -> None:
         counts = degree * (np.array([len(radii) for radii in ends]) - 1) + 1
         self.size = int(counts.sum())
-        self.surface: npt.NDArray[np.int64] = np.cumsum(counts) - 1
-        self._first = self.surface - counts + 1
+        self.surface = surface = np.asarray(np.cumsum(counts) - 1, dtype=np.int64)
         self._degree, self._diffusivity = degree, diffusivity
-        self._elements = _elements(ends, self._first, dimension, degree)
+        at = _elements(ends, surface - counts + 1, dimension, degree)
         self._flux = np.array([radii[-1] for radii in ends]) ** (dimension - 1)
-        at = self._elements
-        self._mass = self._band(np.einsum("eq,qi,qj->eij", at.weights, at.values, at.values))
-        self._stiffness = self._stiff(at.weights)
+        self._mass = self._band(at, np.einsum("eq,qi,qj->eij", at.weights, at.values, at.values))
+        self._stiffness = self._stiff(at, at.weights)
+        # The elements are by far the largest arrays, and are only used again if D follows s.
+        self._elements = at if callable(diffusivity) else None
         self._particle = np.repeat(np.arange(len(ends)), counts)
 
     def spread(self, values: Floats) -> Floats:
@@ -113,22 +113,22 @@ class RadialParticles:
 
     def _at(self, s: Floats) -> Floats:
         """Return the stiffness at a profile."""
-        if not callable(self._diffusivity):
+        at = self._elements
+        if at is None or not callable(self._diffusivity):
+            assert not callable(self._diffusivity)
             return self._diffusivity * self._stiffness
-        at = self._elements
-        return self._stiff(at.weights * self._diffusivity(s[at.nodes] @ at.values.T))
+        return self._stiff(at, at.weights * self._diffusivity(s[at.nodes] @ at.values.T))
 
-    def _stiff(self, weights: Floats) -> Floats:
-        at = self._elements
+    def _stiff(self, at: _Elements, weights: Floats) -> Floats:
         local = np.einsum("eq,qi,qj->eij", weights, at.slopes, at.slopes)
-        return self._band(local / (at.size**2)[:, None, None])
+        return self._band(at, local / (at.size**2)[:, None, None])
 
-    def _band(self, local: Floats) -> Floats:
+    def _band(self, at: _Elements, local: Floats) -> Floats:
         """Return the lower band (degree + 1, size) of the elements' matrices (E, n, n)."""
         band = np.zeros((self._degree + 1, self.size))
         for row in range(self._degree + 1):
             for column in range(row + 1):
-                places = self._elements.nodes[:, column]
+                places = at.nodes[:, column]
                 band[row - column] += np.bincount(places, local[:, row, column], self.size)
         return band
 

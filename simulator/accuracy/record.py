@@ -50,9 +50,9 @@ class ErrorRecord:
             error: the error, in any unit.
 
         Returns:
-            Whether it counts.
+            Whether it counts. What is no finite number does not.
         """
-        if since_jump_s < SETTLED * (1.0 - ROUNDING):
+        if not math.isfinite(error) or since_jump_s < SETTLED * (1.0 - ROUNDING):
             return False
         if abs(error) > self._largest or self._time == 0.0:
             self._largest, self._at = abs(error), time_s

@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from heterode.geometry import tags
+from heterode.geometry.layers import LayerReport, core_sizes, spacing
 from heterode.geometry.mesh_data import MeshData
 from heterode.geometry.simplex import integrate_cells
 
@@ -59,14 +60,27 @@ class RadialMesh:
         return np.array([radii[-1] for radii in self.ends])
 
 
-def radial_mesh(mesh: MeshData) -> RadialMesh:
-    """Measure the radial nodes of a mesh's particles."""
+def radial_mesh(mesh: MeshData, report: LayerReport | None = None) -> RadialMesh:
+    """Measure the radial nodes of a mesh's particles.
+
+    Where layers end at a corner, as at contacts, the core touches the surface and shells mean
+    nothing. There the nodes follow from the layers and from the size of the core's elements.
+
+    Args:
+        mesh: the mesh.
+        report: what became of its layers; None if it has none.
+    """
     d, table = mesh.dimension, mesh.particles
     reacting = np.flatnonzero(table.surface_um2 > 0.0)
     volumes, heights = _shells(mesh)
+    sizes = core_sizes(mesh)
     ends = []
     for particle in reacting:
         radius = d * table.volume_um3[particle] / table.surface_um2[particle]
+        if report is not None and report.ending[particle]:
+            share = float(report.mean[particle])
+            ends.append(spacing(radius * MICROMETRE, sizes[particle], report.layers, share))
+            continue
         ends.append(_nodes(radius, d, volumes[particle], heights[particle]) * MICROMETRE)
     surfaces = table.surface_um2[reacting] * MICROMETRE ** (d - 1)
     return RadialMesh(reacting, tuple(ends), surfaces, d)

@@ -46,7 +46,7 @@ as they are high. Measured on the spheres of params/cube_50.toml."""
 
 MICROMETRE = 1e-6
 
-THINNING = 0.6
+THINNING = 0.7
 """Factor on the thickness at a corner each time that a cell near it would be bad."""
 
 PASSES = 24
@@ -95,6 +95,7 @@ class LayerReport:
         counts: (N,) layers of each particle; 0 where its mesh is as fine without.
         least: (N,) least thickness on a particle, in what was asked for; 1 where there is no layer.
         mean: (N,) mean thickness over its surface, in what was asked for.
+        ending: (N,) whether a corner of the surface has fewer layers, as at contacts.
         cells: number of cells of the layers.
     """
 
@@ -102,6 +103,7 @@ class LayerReport:
     counts: Ints
     least: Floats
     mean: Floats
+    ending: Mask
     cells: int
 
     @property
@@ -143,7 +145,7 @@ def layer_counts(radius: Floats, core_size: Floats, layers: Layers) -> Ints:
     return counts
 
 
-def spacing(radius: float, core_size: float, layers: Layers | None) -> Floats:
+def spacing(radius: float, core_size: float, layers: Layers | None, share: float = 1.0) -> Floats:
     """Return the radii of the nodes from the centre to the surface, m, rising.
 
     A disc or sphere of radial elements between them has the accuracy of the meshed particle.
@@ -152,11 +154,12 @@ def spacing(radius: float, core_size: float, layers: Layers | None) -> Floats:
         radius: radius of the particle, m.
         core_size: radial size of its elements without layers, m, as in `core_sizes`.
         layers: what lies under the surface; None for nothing.
+        share: thickness of the layers in what was asked for.
     """
     depths: Floats = np.zeros(1)
     if layers is not None:
         count = int(layer_counts(np.array([radius]), np.array([core_size]), layers)[0])
-        depths = np.concatenate([depths, np.cumsum(layers.thicknesses[:count])])
+        depths = np.concatenate([depths, share * np.cumsum(layers.thicknesses[:count])])
     # What is left of an element at the centre joins its neighbour or is one, whichever is nearer.
     inner = max(1, round(radius / core_size))
     core = (radius - depths[-1]) * (1.0 - np.arange(1, inner) * (core_size / radius))
@@ -200,7 +203,7 @@ def layered(mesh: MeshData, layers: Layers) -> tuple[MeshData, LayerReport]:
     counts = layer_counts(radius, core_sizes(mesh), layers)
     if not counts.any():
         whole = np.ones(len(counts))
-        return mesh, LayerReport(layers, counts, whole, whole, 0)
+        return mesh, LayerReport(layers, counts, whole, whole, whole > 1.0, 0)
     surface = find_surface(mesh)
     rings, depths, made = _fitted(mesh, surface, counts, layers)
     points, core, cells = made
@@ -267,6 +270,7 @@ def _report(
     mean = np.bincount(surface.particle, area * share[surface.facets].mean(axis=1), number)
     least = np.ones(number)
     np.minimum.at(least, surface.particle, share[surface.facets].min(axis=1))
+    fewer = (rings.counts[surface.facets] < counts[surface.particle][:, None]).any(axis=1)
     none = (counts == 0) | (total == 0.0)
     least[none] = 1.0
     return LayerReport(
@@ -274,5 +278,6 @@ def _report(
         counts=np.where(total == 0.0, 0, counts),
         least=least,
         mean=np.where(none, 1.0, mean / np.where(none, 1.0, total)),
+        ending=np.bincount(surface.particle[fewer], minlength=number) > 0,
         cells=len(rings.tags),
     )

@@ -75,7 +75,9 @@ def set_out(parameters: Parameters, comm: MPI.Comm) -> Setting:
         made = on_root(comm, lambda: layered_mesh(parameters, cast(MeshData, base)))
         data = None if made is None else made[0]
         layering: Layering = comm.bcast(None if made is None else made[1], root=0)
-        radial: RadialMesh = from_root(comm, lambda: radial_mesh(cast(MeshData, data)))
+        radial: RadialMesh = from_root(
+            comm, lambda: radial_mesh(cast(MeshData, data), layering.report)
+        )
         mesh = distribute(comm, data)
     summary = None if parameters.geometry.mesh_file is None else facts.summary
     before = before_run(parameters, facts, layering.plan)

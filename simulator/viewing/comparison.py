@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from heterode.heterogeneity import Heterogeneity
@@ -51,7 +52,7 @@ def _look(number: int) -> dict[str, Any]:
     return {"color": colour, "marker": marker, "markersize": 3, "linewidth": 1.1}
 
 
-def _draw_correlation(axes: Any, samples: Sequence[ComparedDataset], *, ranks: bool) -> None:
+def _draw_correlation(axes: Axes, samples: Sequence[ComparedDataset], *, ranks: bool) -> None:
     """Draw the coefficients, with the envelope of random marks over all bins for each sample."""
     for number, sample in enumerate(samples):
         found = sample.values.correlogram
@@ -74,7 +75,7 @@ def _draw_correlation(axes: Any, samples: Sequence[ComparedDataset], *, ranks: b
     axes.legend(loc="best", title=shaded, title_fontsize=6.5)
 
 
-def _draw_excursion(axes: Any, samples: Sequence[ComparedDataset], *, ranks: bool) -> None:
+def _draw_excursion(axes: Axes, samples: Sequence[ComparedDataset], *, ranks: bool) -> None:
     """Draw how far cluster means deviate from the global one; L* is where they enter the band."""
     band = 0.0
     for number, sample in enumerate(samples):

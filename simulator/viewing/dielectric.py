@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from heterode.optics.colour import INFRARED_ABOVE_NM, ULTRAVIOLET_BELOW_NM
@@ -127,12 +128,12 @@ def save_figure(figure: Figure, path: Path) -> Path:
     return path
 
 
-def _line(axes: Any, direction: str, energy: Floats, values: Floats) -> None:
+def _line(axes: Axes, direction: str, energy: Floats, values: Floats) -> None:
     colour, dashes = _LINES[direction]
     axes.plot(energy, values, color=colour, linestyle=dashes, label=direction)
 
 
-def _finish(axes: Any, spectra: Mapping[str, Spectrum]) -> None:
+def _finish(axes: Axes, spectra: Mapping[str, Spectrum]) -> None:
     end = min(max(float(s.energy_eV[-1]) for s in spectra.values()), _SHOWN_EV)
     axes.set_xlim(0.0, end)
     axes.set_xlabel("photon energy / eV")

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from heterode.viewing import style
@@ -52,7 +52,7 @@ def counterpart_figure(table: pd.DataFrame, title: str, finding: str) -> Figure:
     return figure
 
 
-def _both(axes: Any, time: pd.Series, table: pd.DataFrame, name: str) -> None:
+def _both(axes: Axes, time: pd.Series, table: pd.DataFrame, name: str) -> None:
     axes.plot(time, table[name], color=style.CHARGE, label="particles resolved")
     axes.plot(
         time,

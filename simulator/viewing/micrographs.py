@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from heterode.viewing import style
@@ -89,7 +90,7 @@ def series_figure(states: Sequence[State], along: str, brightness: str, value: s
     return figure
 
 
-def _draw_distributions(left: Any, right: Any, state: State, brightness: str, value: str) -> None:
+def _draw_distributions(left: Axes, right: Axes, state: State, brightness: str, value: str) -> None:
     """Draw the distributions of brightness and value for one picture, which makes no series."""
     for index, (channel, look) in enumerate(CHANNEL_LOOKS.items()):
         found = state.colours[:, index]
@@ -104,7 +105,7 @@ def _draw_distributions(left: Any, right: Any, state: State, brightness: str, va
         axes.margins(y=0.35)
 
 
-def _draw_values(axes: Any, states: Sequence[State], x: Floats, along: str) -> None:
+def _draw_values(axes: Axes, states: Sequence[State], x: Floats, along: str) -> None:
     """Draw the particles' quartiles, and the range from 5th to 95th percentile, as bars."""
     gap = float(np.diff(np.sort(x)).min()) if len(x) > 1 else 1.0
     width = 0.5 * (gap if gap > 0 else 1.0)
@@ -117,7 +118,7 @@ def _draw_values(axes: Any, states: Sequence[State], x: Floats, along: str) -> N
     axes.margins(x=0.08, y=0.08)
 
 
-def _name_states(axes: Any, states: Sequence[State], x: Floats, along: str) -> None:
+def _name_states(axes: Axes, states: Sequence[State], x: Floats, along: str) -> None:
     if along:
         axes.set_xlabel(along)
         return

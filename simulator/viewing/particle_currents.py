@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 from matplotlib import colormaps
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from heterode.results.folder import ResultsFolder
@@ -100,7 +101,7 @@ def stretch_of(run: ParticleRun) -> ParticleRun | None:
     return part if moves else None
 
 
-def plot_currents(axes: Any, run: ParticleRun, *, by: ColourBy = "penalty") -> Any:
+def plot_currents(axes: Axes, run: ParticleRun, *, by: ColourBy = "penalty") -> Any:
     """Draw current densities against the mean lithium fraction; time runs to the right.
 
     Returns:
@@ -123,7 +124,7 @@ def plot_currents(axes: Any, run: ParticleRun, *, by: ColourBy = "penalty") -> A
     return lines
 
 
-def plot_synchrony(axes: Any, run: ParticleRun) -> Any:
+def plot_synchrony(axes: Axes, run: ParticleRun) -> Any:
     """Draw how fast each particle loses lithium, as a row of colours; time runs to the right.
 
     Returns:

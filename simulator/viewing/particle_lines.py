@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from heterode.results.folder import ResultsFolder
@@ -23,7 +24,7 @@ from heterode.viewing.particle_run import (
 )
 
 
-def plot_particles(axes: Any, run: ParticleRun, *, by: ColourBy = "penalty") -> Any:
+def plot_particles(axes: Axes, run: ParticleRun, *, by: ColourBy = "penalty") -> Any:
     """Draw lithium fractions over time, coloured by penalty factor or radius; the mean in black.
 
     Returns:

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.tri import Triangulation
@@ -91,7 +92,7 @@ def _common_range(values: Sequence[Floats]) -> Normalize:
 
 
 def plot_map(
-    axes: Any,
+    axes: Axes,
     grid: FieldGrid,
     values: Floats,
     layout: Layout,

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.colors import Colormap, LogNorm, Normalize
 from matplotlib.ticker import LogLocator
@@ -109,7 +110,7 @@ def colour_map() -> Colormap:
 
 
 def plot_lines(
-    axes: Any, abscissa: Floats, values: Floats, table: ParticleTable, by: ColourBy
+    axes: Axes, abscissa: Floats, values: Floats, table: ParticleTable, by: ColourBy
 ) -> LineCollection:
     """Draw a line for each particle.
 
@@ -140,7 +141,7 @@ def plot_lines(
     return lines
 
 
-def particle_bar(lines: Any, axes: Any, by: ColourBy) -> None:
+def particle_bar(lines: Any, axes: Axes, by: ColourBy) -> None:
     """Draw the colour bar of `plot_lines` beside the axes."""
     label = "penalty factor" if by == "penalty" else "radius / µm"
     # Penalties lie within two decades, where powers of ten alone would leave a single number.

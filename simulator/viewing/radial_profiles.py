@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
@@ -162,7 +163,7 @@ def looks(means: Sequence[float]) -> Look:
 
 
 def plot_profile(
-    axes: Any, profile: Profile, colour: Any, label: str = "", dashes: Any = "-"
+    axes: Axes, profile: Profile, colour: Any, label: str = "", dashes: Any = "-"
 ) -> None:
     """Draw a particle at one time: mean and band over the distance from the centroid."""
     axes.fill_between(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
@@ -92,7 +93,7 @@ def map_canvas(layout: Layout, count: int) -> tuple[Figure, list[Any]]:
     return figure, places
 
 
-def draw_layers(axes: Any, layout: Layout, *, named: bool = True) -> None:
+def draw_layers(axes: Axes, layout: Layout, *, named: bool = True) -> None:
     """Draw carbon binder and separator as background, collector and lithium metal as bars outside.
 
     Args:

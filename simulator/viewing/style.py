@@ -13,6 +13,7 @@ from typing import Any, Literal
 import matplotlib as mpl
 import numpy as np
 from matplotlib import colormaps
+from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Colormap, ListedColormap, Normalize
@@ -109,7 +110,7 @@ def cycle_colour(cycle: int, cycles: int) -> Any:
     return colormaps[CYCLE_COLOURS](_cycle_scale(cycles)(cycle))
 
 
-def cycle_bar(figure: Figure, axes: Any, cycles: int) -> None:
+def cycle_bar(figure: Figure, axes: Axes, cycles: int) -> None:
     """Draw a bar of the colours of cycles, if they are too many to name."""
     shades = ScalarMappable(_cycle_scale(cycles), colormaps[CYCLE_COLOURS])
     figure.colorbar(shades, ax=axes, label="cycle").ax.set_ylim(0, cycles - 1)
@@ -150,14 +151,14 @@ def few_ticks() -> MaxNLocator:
     return MaxNLocator(nbins=4, steps=[1, 2, 2.5, 5, 10])
 
 
-def finish(axes: Any) -> None:
+def finish(axes: Axes) -> None:
     """Draw ticks on all four sides, with one minor tick between two major ones."""
     axes.tick_params(which="both", top=True, right=True)
     axes.xaxis.set_minor_locator(AutoMinorLocator(2))
     axes.yaxis.set_minor_locator(AutoMinorLocator(2))
 
 
-def letter(axes: Any, name: str, title: str) -> None:
+def letter(axes: Axes, name: str, title: str) -> None:
     """Write a panel's bold letter and what it shows, above its upper left corner."""
     axes.set_title(rf"$\bf{{{name}}}$  {title}", loc="left")
 

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from helpers.commands import command, environment
+from helpers.surroundings import PATIENCE
 from heterode.cli import main
 from heterode.results import read_manifest
+from heterode.results.checkpoint import list_checkpoints
 from heterode.runs.prepared import Prepared
+from heterode.solver.time.stepper import Stepper
 
 Patch = Callable[[pytest.MonkeyPatch], None]
 
@@ -48,3 +54,41 @@ def resumed_at(step: int, out: Path, words: list[str], *patches: Patch) -> Path:
             change(patch)
         assert main([*words, "--out", str(out), "--resume"]) == 0
     return out
+
+
+def forget_the_past(patch: pytest.MonkeyPatch) -> None:
+    """Have a resumed run forget all but the last of its earlier time steps."""
+    recall = Stepper.recall
+
+    def recalling(self, memory):
+        recall(self, memory)
+        self._past = self._past[:1]
+
+    patch.setattr(Stepper, "recall", recalling)
+
+
+def start(program: list[str], out: Path, rows: int, **more: str) -> subprocess.Popen[str]:
+    """A run, some rows into its history."""
+    process = subprocess.Popen(
+        program,
+        env=environment(**more),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    history, deadline = out / "history.csv", time.monotonic() + PATIENCE
+    while not history.exists() or history.read_bytes().count(b"\n") <= rows:
+        if process.poll() is not None or time.monotonic() > deadline:
+            process.kill()
+            pytest.fail(f"the run did not get there: {process.communicate()}")
+        time.sleep(0.02)
+    return process
+
+
+def broken_on(ranks: int, rows: int, words: list[str], out: Path) -> None:
+    """Start or resume on ranks of its own, and break off by a signal after some rows."""
+    process = start(command(ranks, [*words, "--out", out, "--resume"]), out, rows)
+    process.send_signal(signal.SIGUSR1)
+    _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 128 + signal.SIGUSR1, err
+    assert list_checkpoints(out / "checkpoint")

@@ -86,7 +86,7 @@ def _analytic(
 ) -> dict[str, tuple[Floats, float]]:
     fluxes = model.system.residual(vector, ALPHA * vector, V, I, ALPHA * V).fluxes
     border = model.system.border(fluxes, ALPHA)
-    matrix = model.system.jacobian(fluxes, ALPHA).matrix
+    matrix = model.system.jacobian(fluxes, ALPHA).petsc
     zero = np.zeros_like(vector)
     found = {}
     for name, d in columns.items():

@@ -70,7 +70,7 @@ class LinearSolver:
             self._preconditioner.keep_multigrid = keep_multigrid
         if not keep_multigrid:
             self._fresh_iterations = None
-        self._ksp.setOperators(matrix.matrix)
+        self._ksp.setOperators(matrix.petsc)
         try:
             self._ksp.setUp()
         except PETSc.Error as error:

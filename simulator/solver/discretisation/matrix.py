@@ -109,7 +109,7 @@ class CoordinateMatrix:
         rows, columns: (n,) global positions of this rank's entries, in the rows of any rank.
 
     Attributes:
-        matrix: the matrix with the values assembled last.
+        petsc: the PETSc matrix, with the values assembled last.
     """
 
     def __init__(
@@ -167,7 +167,7 @@ class CoordinateMatrix:
         self._inside, self._outside = parts
         # PETSc renumbers the given array.
         self._outside_columns = self._outside.columns.copy()
-        self.matrix = _over_arrays(
+        self.petsc = _over_arrays(
             self._comm, ((owned, total), (owned, total)), self._inside, self._outside
         )
         return place
@@ -192,7 +192,7 @@ class CoordinateMatrix:
         self._data[:] = sums[: self._data.size]
         if self._comm.size > 1:
             np.add.at(self._data, self._received_slots, self._received(values))
-        return _renewed(self.matrix)
+        return _renewed(self.petsc)
 
     # -- blocks -----------------------------------------------------------------------------
 

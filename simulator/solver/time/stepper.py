@@ -45,10 +45,10 @@ LARGEST_GROWTH = 2.0
 SMALLEST_SHRINK = 0.25
 AFTER_REJECTION = 0.25
 
-BOUNDING = 1.5
+BOUNDING = 2.0
 """Factor by which the error of the followed particle counts, since particles differ."""
 
-FIRST = 2.5
+FIRST = 1.25
 """Ratio of the voltage error that the first step after a jump may make to that of later steps: its
 error dies away fastest."""
 
@@ -407,9 +407,11 @@ class Stepper:
             g, _, g_I = given(V, I)
             return scale * (I - g / g_I if g_I != 0.0 else I)
 
-        return self._surface.longest(
-            step, self._surfaces(), scheme, flux, self._voltage_allowed, now.time - self._jump
-        )
+        def allowed(order: int) -> float:
+            return SAFETY * self._voltage_allowed(order)
+
+        elapsed = now.time - self._jump
+        return self._surface.longest(step, self._surfaces(), scheme, flux, allowed, elapsed)
 
     def _growth(self, candidate: Candidate) -> float:
         if candidate.error is None:

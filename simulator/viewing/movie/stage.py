@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize
 from matplotlib.ticker import AutoMinorLocator, MaxNLocator
@@ -140,7 +141,7 @@ class Stage:
             axes.xaxis.label.set_fontsize(9.5)
             axes.yaxis.label.set_fontsize(9.5)
 
-    def _histogram(self, axes: Any, timeline: Timeline) -> None:
+    def _histogram(self, axes: Axes, timeline: Timeline) -> None:
         self._edges = np.linspace(*self.limits, _BINS + 1)
         middle = (self._edges[1:] + self._edges[:-1]) / 2
         scale = Normalize(*self.limits)
