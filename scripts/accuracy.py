@@ -74,11 +74,13 @@ def estimate(case: Case, setting: str) -> Row:
     }
 
 
-def measured(case: Case, note: Note) -> list[Row]:
-    """Return a row for each setting of a case."""
+def measured(
+    case: Case, settings: Sequence[str], estimated: Sequence[str], note: Note
+) -> list[Row]:
+    """Return a row for each of some settings of a case; some have their estimate judged."""
     rows: list[Row] = []
     wanted = reference(case, case.finer)
-    for setting in SETTINGS:
+    for setting in settings:
         run = measure(case, changes(case, setting))
         found = difference(run.curve, wanted)
         row = {
@@ -95,7 +97,7 @@ def measured(case: Case, note: Note) -> list[Row]:
             "krylov_per_newton": f"{run.krylov_per_newton:.2f}",
             "cpu_s": f"{run.cpu_s:.2f}",
         }
-        if setting in ESTIMATED:
+        if setting in estimated:
             row |= estimate(case, setting)
         rows.append(row)
         note("  ".join(row.values()))
@@ -114,9 +116,9 @@ def kept() -> list[Row]:
 
 
 def keep(rows: Sequence[Row]) -> list[Row]:
-    """Put rows in the place of those of the same cases, and return all in order."""
-    cases = {row["case"] for row in rows}
-    together = [*(row for row in kept() if row["case"] not in cases), *rows]
+    """Put rows in the place of those of the same cases and settings, and return all in order."""
+    new = {(row["case"], row["setting"]) for row in rows}
+    together = [*(row for row in kept() if (row["case"], row["setting"]) not in new), *rows]
     names = list(BY_NAME)
     together.sort(key=lambda row: (names.index(row["case"]), SETTINGS.index(row["setting"])))
     columns = list(dict.fromkeys(key for row in together for key in row))
@@ -223,6 +225,15 @@ def main() -> None:
         metavar="CASE",
         help=f"this case alone (may be repeated), of {', '.join(BY_NAME)}",
     )
+    parser.add_argument(
+        "--accuracy",
+        action="append",
+        choices=ACCURACIES,
+        help="this accuracy alone (may be repeated), beside the run without layers",
+    )
+    parser.add_argument(
+        "--no-estimate", action="store_true", help="leave out the runs that judge the estimate"
+    )
     parser.add_argument("--references", action="store_true", help="compute references again")
     parser.add_argument("--write", action="store_true", help="keep the results in docs/ as well")
     parser.add_argument(
@@ -235,7 +246,11 @@ def main() -> None:
         if options.references:
             for finer in sorted({1, case.finer}):
                 reference(case, finer, anew=True)
-        found = measured(case, lambda text: print(text, file=sys.stderr, flush=True))
+        settings = [s for s in SETTINGS if s in (BEFORE, *(options.accuracy or ACCURACIES))]
+        estimated = () if options.no_estimate else ESTIMATED
+        found = measured(
+            case, settings, estimated, lambda text: print(text, file=sys.stderr, flush=True)
+        )
         # Each case is kept as soon as it is measured: an end in between loses nothing.
         rows = keep(found) if options.write else [*rows, *found]
     text = table(rows)

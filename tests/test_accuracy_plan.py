@@ -321,12 +321,12 @@ def test_first_thickness_and_ratio_are_on_ladders():
 
 @pytest.mark.parametrize(("case", "true_V"), [(A, 19.1e-3), (B, 44.5e-3), (C, 6.8e-3)])
 def test_the_expected_error_is_that_of_the_mean_over_the_surface(case, true_V):
-    """It is that of 20 discs without layers against 25 layers on the same mesh (docs/accuracy.md).
+    """It bounds that of 20 discs without layers against 25 layers on one mesh (docs/accuracy.md).
 
-    That of the largest radius alone is a third to a half too large.
+    Half as much again at most; that of the largest radius alone is a third larger still.
     """
     p = load_parameters(PARAMS / "nmc532.toml", ["geometry.particles=20", *case])
-    assert planned(p).without == pytest.approx(true_V, rel=0.1)
+    assert 1.0 <= planned(p).without / true_V <= 1.6
 
 
 def test_seeds_and_packing_do_not_change_the_plan():

@@ -199,8 +199,8 @@ def test_an_estimate_on_a_finer_spacing_than_the_mesh_has_falls_by_half_and_miss
 ) -> None:
     measured = ratios(followed(discs(FIVE_DISCS)), exact)
 
-    def halved(mesh: object) -> RadialMesh:
-        found = radial_mesh(mesh)
+    def halved(mesh: object, report: object) -> RadialMesh:
+        found = radial_mesh(mesh, report)
         finer = [np.union1d(r, 0.5 * (r[1:] + r[:-1])) for r in found.ends]
         return replace(found, ends=tuple(finer))
 
@@ -212,7 +212,7 @@ def test_an_estimate_on_a_finer_spacing_than_the_mesh_has_falls_by_half_and_miss
 
 def test_the_estimate_takes_no_part_in_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     plain = followed(discs(FIVE_DISCS))
-    monkeypatch.setattr(setting, "radial_mesh", lambda mesh: RadialMesh(*EMPTY))
+    monkeypatch.setattr(setting, "radial_mesh", lambda mesh, report: RadialMesh(*EMPTY))
     without = followed(discs(FIVE_DISCS))
     np.testing.assert_array_equal(plain["voltage"], without["voltage"])
     assert np.abs(plain["error"]).max() > 1e-4
