@@ -41,7 +41,7 @@ Figures and fields would cost more than they are worth in a sweep. Fields are ke
 and at the end.
 """
 
-PLANNED = 32
+PLANNED = 6
 """Points of a design for which layers are planned; a plan takes some ten milliseconds."""
 
 _FILES = {"file", "mesh_file", "exchange_current_table", "electronic_conductivity_table"}
