@@ -204,6 +204,7 @@ def draw_work_precision(rows: Sequence[Row]) -> None:
             axis.set_xticks([], minor=True)
         axes[0].set_ylabel("largest error of the voltage, mV")
         axes[1].legend(title="case", ncols=2)
+        (FOLDER / "work-precision.png").unlink(missing_ok=True)
         save(figure, FOLDER / "work-precision.png")
         # The mark by which a user's folder is told from the simulator's has no place in docs/.
         (FOLDER / ".heterode-written").unlink(missing_ok=True)
