@@ -48,7 +48,9 @@ def test_every_command_does_what_it_says(copied: Path) -> None:
         assert done.returncode == 0, done.stderr
         said.append(done.stdout)
     table, run, loop, optimum = said
-    assert len(table.splitlines()) == 21  # a heading and 20 particles
+    *rows, accuracy = table.splitlines()
+    assert len(rows) == 21  # a heading and 20 particles
+    assert 0.0 < float(re.findall(r"'largest': ([0-9.e-]+)", accuracy)[0]) < 1e-3
     assert len(run.splitlines()) == 4
     assert (copied / "results" / "python" / "history.csv").is_file()
     assert re.fullmatch(r"\d+ s, 3\.\d\d\d V: particle [0-4]\n", loop)

@@ -135,6 +135,7 @@ def test_sobol_indices_of_a_known_function(tmp_path: Path, monkeypatch: pytest.M
     # Thousands of points that are never run need no validation.
     monkeypatch.setattr("heterode.sweep.plan.load_parameters", lambda *_: _Any())
     monkeypatch.setattr("heterode.sweep.plan.fingerprint", lambda _: "")
+    monkeypatch.setattr("heterode.sweep.plan._shared_layers", lambda *_: {})
     found = plan(tmp_path, ISHIGAMI)
     table = table_of(found, ishigami)
     rows = indices(table, found, resamples=50)

@@ -89,8 +89,8 @@ class Plan:
 
     @property
     def fineness(self) -> tuple[int, float]:
-        """Order of plans by what they take: the number of layers, then how thin the first is."""
-        return (0, 0.0) if self.layers is None else (self.layers.count, 1.0 / self.layers.first)
+        """Order of plans by what they take: the number of layers, then the error without them."""
+        return (0 if self.layers is None else self.layers.count, self.without)
 
     @property
     def written(self) -> str:

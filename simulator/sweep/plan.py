@@ -271,7 +271,8 @@ def _shared_layers(
     """Return the setting of the layers that all runs share, so that their results are comparable.
 
     They are those of the run that needs most, among PLANNED points spread evenly over the design.
-    Nothing is shared if all need the same, or if the sweep itself sets or varies the layers or the
+    They are written out even if all need the same, so that a design that grows by points that need
+    no more keeps its runs. Nothing is shared if the sweep itself sets or varies the layers or the
     accuracy from point to point.
     """
     step = max(1, -(-len(points) // PLANNED))
@@ -282,8 +283,6 @@ def _shared_layers(
     if len({p.solver.accuracy for p in parameters}) > 1:
         return {}
     plans = [planned(p) for p in parameters]
-    if len({plan.written for plan in plans}) == 1:
-        return {}
     return {"solver.layers": max(plans, key=lambda plan: plan.fineness).written}
 
 

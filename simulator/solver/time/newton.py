@@ -223,7 +223,7 @@ class Newton:
         self._bordered.alpha = None
         raise StepRejectedError(
             f"Newton's method did not converge in {self._tolerances.iterations} iterations"
-            + self._suspicion(vector)
+            + (self._out_of_bounds(vector) or self._suspicion(vector))
         )
 
     def _residual(
@@ -377,6 +377,14 @@ class Newton:
         if exponent > LARGEST_EXPONENT:
             raise StepRejectedError("an overpotential left the range of the kinetic law (1.5 V)")
         return extremes
+
+    def _out_of_bounds(self, vector: Floats) -> str:
+        """Return why the last iterate would be refused even if it had converged, or ""."""
+        try:
+            self._within_bounds(vector, {})
+        except StepRejectedError as refused:
+            return f", and in the last one {refused}"
+        return ""
 
     def _suspicion(self, vector: Floats) -> str:
         """Return what the unconverged state suggests as a cause, for the message."""
