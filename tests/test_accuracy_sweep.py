@@ -34,9 +34,14 @@ def test_runs_that_need_different_layers_share_those_of_the_hardest(tmp_path: Pa
     assert all(planned(p).is_met for p in runs)
 
 
-def test_runs_that_need_the_same_keep_their_choice(tmp_path: Path) -> None:
-    found = plan(tmp_path, "[vary]\nseparator.porosity = [0.4, 0.5]\n[seeds]\npacking = [1, 2]")
-    assert {p.solver.layers for p in parameters_of(found)} == {"auto"}
+def test_runs_that_need_the_same_have_it_written_out(tmp_path: Path) -> None:
+    """A point that is added later and needs less then changes none of them."""
+    text = "[vary]\nseparator.porosity = [{}]\n[seeds]\npacking = [1, 2]"
+    found = plan(tmp_path, text.format("0.4, 0.5"))
+    (layers,) = {p.solver.layers for p in parameters_of(found)}
+    assert layers not in ("auto", "none")
+    more = plan(tmp_path, text.format("0.4, 0.45, 0.5"))
+    assert {run.id for run in found.runs} < {run.id for run in more.runs}
 
 
 @pytest.mark.parametrize(
