@@ -30,6 +30,7 @@ from helpers.accuracy_runs import FINE_IN_TIME, Measured, measure, reference
 from helpers.paths import ROOT
 from helpers.voltage_curve import difference
 from heterode.viewing.style import new_figure, save, style
+from pages import markdown, put_on_page
 
 PAGE = ROOT / "docs" / "accuracy.md"
 FOLDER = ROOT / "docs" / "accuracy"
@@ -157,7 +158,7 @@ HEADING = (
 
 def table(rows: Sequence[Row]) -> str:
     """Return the table in Markdown."""
-    lines = [list(HEADING)]
+    lines = []
     for row, ratio in zip(rows, ratios(rows), strict=True):
         krylov = row["krylov_per_newton"]
         lines.append(
@@ -172,13 +173,7 @@ def table(rows: Sequence[Row]) -> str:
                 f"{ratio.cpu:.2f}",
             ]
         )
-    widths = [max(len(line[k]) for line in lines) for k in range(len(HEADING))]
-    text = [
-        "| " + " | ".join(c.ljust(w) for c, w in zip(line, widths, strict=True)) + " |"
-        for line in lines
-    ]
-    rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
-    return "\n".join([text[0], rule, *text[1:]])
+    return markdown(HEADING, lines)
 
 
 def draw_work_precision(rows: Sequence[Row]) -> None:
@@ -208,14 +203,6 @@ def draw_work_precision(rows: Sequence[Row]) -> None:
         save(figure, FOLDER / "work-precision.png")
         # The mark by which a user's folder is told from the simulator's has no place in docs/.
         (FOLDER / ".heterode-written").unlink(missing_ok=True)
-
-
-def put_on_page(text: str) -> None:
-    """Replace the table between its marks in docs/accuracy.md."""
-    begin, end = "<!-- table: work-precision -->\n", "<!-- end: work-precision -->"
-    page = PAGE.read_text(encoding="utf-8")
-    head, rest = page.split(begin)
-    PAGE.write_text(head + begin + text + "\n" + end + rest.split(end)[1], encoding="utf-8")
 
 
 def main() -> None:
@@ -262,7 +249,7 @@ def main() -> None:
     print(text)
     if options.write or options.page:
         draw_work_precision(rows)
-        put_on_page(text)
+        put_on_page(PAGE, "work-precision", text)
 
 
 if __name__ == "__main__":

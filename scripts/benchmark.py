@@ -29,6 +29,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from pages import markdown, put_on_page
+
 PROJECT = Path(__file__).resolve().parent.parent
 PAGE = PROJECT / "docs" / "performance.md"
 PACKAGE_PATH = PROJECT / "scripts" / "setup" / "path"
@@ -244,25 +246,6 @@ def profile() -> Table:
 # -- printing and keeping ---------------------------------------------------------------------
 
 
-def text_of(table: Table) -> str:
-    """A table in Markdown, columns aligned."""
-    widths = [max(len(row[k]) for row in table) for k in range(len(table[0]))]
-    lines = [
-        "| " + " | ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) + " |"
-        for row in table
-    ]
-    rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
-    return "\n".join([lines[0], rule, *lines[1:]])
-
-
-def keep_on_page(name: str, text: str) -> None:
-    """Replace the table between its marks in docs/performance.md."""
-    begin, end = f"<!-- table: {name} -->\n", f"<!-- end: {name} -->"
-    page = PAGE.read_text(encoding="utf-8")
-    head, rest = page.split(begin)
-    PAGE.write_text(head + begin + text + "\n" + end + rest.split(end)[1], encoding="utf-8")
-
-
 def keep_as_measured(manifests: Sequence[dict[str, Any]]) -> None:
     """Write the table that estimates are made from."""
     from heterode.forecast.estimate.cost import MeasuredRun
@@ -315,10 +298,11 @@ def main() -> None:
         os.environ["HETERODE_CACHE"] = cache
         worker("compile")
         for name in options.tables or tables:
-            text = text_of(tables[name]())
+            heading, *rows = tables[name]()
+            text = markdown(heading, rows)
             print(f"\n{name}, {machine()}\n\n{text}", flush=True)
             if options.write:
-                keep_on_page(name, text)
+                put_on_page(PAGE, name, text)
     if options.write and manifests:
         keep_as_measured(manifests)
 

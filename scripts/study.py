@@ -22,6 +22,7 @@ import pandas as pd
 from heterode.sweep.folder import SweepFolder
 from heterode.sweep.statistics import completed, summary
 from heterode.sweep.table import collect
+from pages import put_on_page
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "study.md"
@@ -46,19 +47,11 @@ def main() -> None:
     for name, text in tables.items():
         print(f"\n{name}\n{text}")
         if options.write:
-            write(name, text)
+            put_on_page(PAGE, name, text)
     if options.write:
         FIGURES.mkdir(exist_ok=True)
         for figure in sorted((options.sweep / "figures").glob("*.png")):
             shutil.copy(figure, FIGURES / figure.name)
-
-
-def write(name: str, text: str) -> None:
-    """Put a table between its marks on the page."""
-    page = PAGE.read_text(encoding="utf-8")
-    begin, end = f"<!-- table: {name} -->\n", f"<!-- end: {name} -->"
-    head, rest = page.split(begin)
-    PAGE.write_text(head + begin + text + "\n" + end + rest.split(end)[1], encoding="utf-8")
 
 
 def markdown(rows: list[dict[str, str]]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from verification.claim import Verified
 
@@ -43,18 +43,6 @@ def control_rows(found: Iterable[Verified]) -> list[Row]:
         verdict = "noticed" if result.verdict == "pass" else "NOT NOTICED"
         table.append((*start, f"{shown.name}: {shown.shown}", shown.bound, verdict))
     return table
-
-
-def markdown(heading: Row, table: Sequence[Row]) -> str:
-    """Return a table in Markdown, with its columns aligned."""
-    escaped = [tuple(cell.replace("|", "\\|") for cell in row) for row in (heading, *table)]
-    widths = [max(len(row[k]) for row in escaped) for k in range(len(heading))]
-    lines = [
-        "| " + " | ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)) + " |"
-        for row in escaped
-    ]
-    rule = "|" + "|".join("-" * (width + 2) for width in widths) + "|"
-    return "\n".join([lines[0], rule, *lines[1:]])
 
 
 def line(result: Verified) -> str:
