@@ -9,9 +9,10 @@ import pytest
 
 from helpers.paths import PARAMS
 from heterode.accuracy.electrode import Particles, SurfaceLaw, radii_by_surface
-from heterode.accuracy.jumps import EARLIEST, Jump, jumps_of
+from heterode.accuracy.jumps import Jump, jumps_of
 from heterode.accuracy.plan import RATIOS, plan
 from heterode.accuracy.radial import RadialModes, matrices
+from heterode.accuracy.record import SETTLED
 from heterode.accuracy.series import SHORT, deviation, roots, surface_response
 from heterode.base.constants import FARADAY
 from heterode.forecast.planned import planned
@@ -128,7 +129,7 @@ def test_each_change_of_the_current_is_a_jump():
     start = law.parameters.active_material.initial_lithium_fraction
     moved = one_C * 300.0 / law.capacity
     assert [j.fraction for j in found] == pytest.approx([start, start - moved, start - moved])
-    assert all(jump.after[0] == pytest.approx(EARLIEST) for jump in found)
+    assert all(jump.after[0] == pytest.approx(SETTLED) for jump in found)
     assert [jump.after[-1] for jump in found] == pytest.approx([300.0, 600.0, 60.0])
 
 

@@ -25,15 +25,13 @@ import numpy as np
 import numpy.typing as npt
 
 from heterode.accuracy.electrode import SurfaceLaw
+from heterode.accuracy.record import SETTLED
 from heterode.accuracy.series import deviation
 from heterode.protocol import Rate, Step
 from heterode.protocol.records import CurrentTable, each_step
 from heterode.protocol.sequence import Task, first_place, following, task_at
 
 Floats = npt.NDArray[np.float64]
-
-EARLIEST = 0.1
-"""Time after a jump from which errors of the voltage count, s."""
 
 HOLD_TIME = 10.0
 """Time in which a hold's voltage is reached, for the estimate of its current, s."""
@@ -265,7 +263,7 @@ class _Cell:
             if current != 0.0 and room * self.law.capacity < abs(current) * lasts:
                 return
             if row in chosen:
-                earliest = EARLIEST if table.stepwise else max(EARLIEST, 0.5 * lasts)
+                earliest = SETTLED if table.stepwise else max(SETTLED, 0.5 * lasts)
                 jump = self._jumped(step.text, current, lasts, earliest)
                 if jump.changes[-1] != 0.0 and jump.after.size:
                     yield jump
@@ -273,7 +271,7 @@ class _Cell:
                 self._set(current)
             self._pass(lasts)
 
-    def _jumped(self, text: str, current: float, lasts: float, earliest: float = EARLIEST) -> Jump:
+    def _jumped(self, text: str, current: float, lasts: float, earliest: float = SETTLED) -> Jump:
         """Set the current, and return the jump."""
         self._set(current)
         return Jump(text, self.fraction, current, _instants(earliest, lasts), *self._past())

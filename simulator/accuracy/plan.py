@@ -4,7 +4,7 @@ A jump of the current moves the surface's lithium fraction by qR/D times a respo
 gets wrong by some hundredths (heterode.accuracy.radial); the voltage errs by the slope of U, and of
 the overpotential, along the step. The cell's voltage errs by the mean over the surface, for which
 the radii stand that bound 10, 50 and 90 % of it. For each jump of the protocol
-(heterode.accuracy.jumps) the largest error from EARLIEST on must not exceed half the accuracy asked
+(heterode.accuracy.jumps) the largest error from SETTLED on must not exceed half the accuracy asked
 for. The fewest layers that do are taken. Their first thickness is a power of the root of two in
 micrometres and their ratio one of RATIOS, so that runs share meshes.
 

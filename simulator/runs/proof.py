@@ -1,6 +1,6 @@
 """A proof of a run's layers: its first minutes again, on layers that are halved.
 
-The voltage of two runs is compared from EARLIEST after the first jump of the current on, for two
+The voltage of two runs is compared from SETTLED after the first jump of the current on, for two
 minutes or until the step ends. Halving every interval halves the error of the outermost at least,
 so twice the difference bounds what the mesh's spacing under the surfaces changes. Both runs have
 time steps far within the accuracy, so that these cancel.
@@ -14,10 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from heterode.accuracy.jumps import EARLIEST
 from heterode.accuracy.plan import Plan
+from heterode.accuracy.record import SETTLED
 from heterode.base.errors import InputError
-from heterode.geometry.layers import Layers
 from heterode.parameters import Parameters
 from heterode.parameters.layering import MOST_LAYERS, WrittenLayers
 from heterode.runs.layering import Layering
@@ -90,13 +89,13 @@ def prove(parameters: Parameters) -> Proof:
         )
     finer = _Curve.of(_closer(parameters, halved.text))
     first, last = max(ours.times[0], finer.times[0]), min(ours.times[-1], finer.times[-1])
-    if last <= EARLIEST:
+    if last <= SETTLED:
         raise InputError(
             f"{parameters.source_file}: protocol.steps: no current flows for longer than "
-            f"{EARLIEST:g} s, after which errors count: there is nothing to compare. Leave out "
+            f"{SETTLED:g} s, after which errors count: there is nothing to compare. Leave out "
             "--mesh"
         )
-    times = np.geomspace(max(EARLIEST, first), last, COMPARED)
+    times = np.geomspace(max(SETTLED, first), last, COMPARED)
     apart = np.abs(ours.at(times) - finer.at(times))
     worst = int(np.argmax(apart))
     return Proof(
@@ -113,14 +112,9 @@ def halved_layers(plan: Plan) -> WrittenLayers:
     """Return layers that halve those of a plan, or the outermost elements where it has none."""
     if plan.layers is None:
         return WrittenLayers(COARSE, 0.5 * plan.core_size, 1.0)
-    halved = _halved(plan.layers)
-    return WrittenLayers(halved.count, halved.first, halved.ratio)
-
-
-def _halved(layers: Layers) -> Layers:
     # Each layer is cut in two whose ratio is that of all: t = t' (1 + r') with r'^2 = r.
-    ratio = math.sqrt(layers.ratio)
-    return Layers(2 * layers.count, layers.first / (1.0 + ratio), ratio)
+    ratio = math.sqrt(plan.layers.ratio)
+    return WrittenLayers(2 * plan.layers.count, plan.layers.first / (1.0 + ratio), ratio)
 
 
 def _closer(parameters: Parameters, layers: str | None) -> Parameters:
