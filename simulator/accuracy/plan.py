@@ -74,7 +74,6 @@ class Plan:
         without: the same without layers, V.
         text: step of the protocol at whose begin the error is largest; "" without jumps.
         chosen: whether the plan chose the layers, and not the parameters.
-        solid_degree: degree of the elements in the particles for which it is made.
         core_size: radial size of the elements without layers, in particles of median radius, m.
     """
 
@@ -84,7 +83,6 @@ class Plan:
     without: float
     text: str
     chosen: bool
-    solid_degree: int
     core_size: float
 
     @property
@@ -107,11 +105,7 @@ class Plan:
     @property
     def layers_text(self) -> str:
         """What the layers are, in words."""
-        if self.layers is None:
-            return "no layers"
-        first = 1e9 * self.layers.first
-        number = f"{self.layers.count} layer{'s' if self.layers.count > 1 else ''}"
-        return f"{number} from {first:.3g} nm, ratio {self.layers.ratio:g}"
+        return "no layers" if self.layers is None else self.layers.text
 
     @property
     def expected_text(self) -> str:
@@ -247,7 +241,6 @@ class _Search:
             without=largest,
             text=worst,
             chosen=asked == "auto",
-            solid_degree=self._degree,
             core_size=float(np.median(self.law.particles.core_size)),
         )
 

@@ -85,6 +85,12 @@ class Layers:
         """Thickness of all of them together, m."""
         return float(self.thicknesses.sum())
 
+    @property
+    def text(self) -> str:
+        """What they are, in words."""
+        said = f"{counted(self.count, 'layer')} from {1e9 * self.first:.3g} nm"
+        return f"{said}, ratio {self.ratio:g}"
+
 
 @dataclass(frozen=True, eq=False)
 class LayerReport:
@@ -115,17 +121,21 @@ class LayerReport:
         """Return one sentence on the layers."""
         if not self.counts.any():
             return "no layers"
-        most, first = int(self.counts.max()), 1e9 * self.layers.first
-        said = f"{counted(most, 'layer')} from {first:.3g} nm, ratio {self.layers.ratio:g}"
+        made = replace(self.layers, count=int(self.counts.max()))
+        return "; ".join(filter(None, [made.text, self.thinner_text]))
+
+    @property
+    def thinner_text(self) -> str:
+        """Where layers are thinner than asked for, in words; "" if nowhere."""
         thinner = self.thinner
-        if thinner.size:
-            worst = thinner[np.argmin(self.mean[thinner])]
-            said += (
-                f"; thinner somewhere on {counted(len(thinner), 'particle')}, most on particle"
-                f" {worst}: {100 * self.mean[worst]:.0f} % on average,"
-                f" {100 * self.least[worst]:.0f} % at least"
-            )
-        return said
+        if not thinner.size:
+            return ""
+        worst = thinner[np.argmin(self.mean[thinner])]
+        return (
+            f"thinner somewhere on {counted(len(thinner), 'particle')}, most on particle"
+            f" {worst}: {100 * self.mean[worst]:.0f} % on average,"
+            f" {100 * self.least[worst]:.0f} % at least"
+        )
 
 
 def layer_counts(radius: Floats, core_size: Floats, layers: Layers) -> Ints:

@@ -263,11 +263,6 @@ class Solver(Section):
         """Return the error of the voltage that the mesh may cause, V."""
         return self.accuracy / 2.0
 
-    @property
-    def time_accuracy(self) -> float:
-        """Return the error of the voltage that the time steps may cause, V."""
-        return self.accuracy / 2.0
-
     def preset(self, dofs: int, dimension: int) -> Preset:
         """Return the linear solver of a run of this size, by `linear_solver` and `direct_limit`."""
         if self.linear_solver != "auto":

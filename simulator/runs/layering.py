@@ -38,8 +38,8 @@ class Layering:
     def text(self) -> str:
         """What the run says of its layers, in one sentence."""
         said = self.plan.sentence(self.unknowns, self.without)
-        thinner = "" if self.report is None else self.report.text().partition("; ")[2]
-        return f"{said}; {thinner}" if thinner else said
+        thinner = "" if self.report is None else self.report.thinner_text
+        return "; ".join(filter(None, [said, thinner]))
 
     @property
     def entries(self) -> dict[str, Any]:
