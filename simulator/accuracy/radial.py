@@ -24,7 +24,8 @@ from heterode.accuracy.series import deviation
 Floats = npt.NDArray[np.float64]
 
 POINTS = 4
-"""Gauss points of each element; the integrands have degree 2 degree + n - 1 at most."""
+"""Gauss points of each element; the integrands have degree 2 degree + n - 1 at most, so that the
+mass of quadratic elements in spheres is exact."""
 
 
 class RadialModes:
@@ -75,7 +76,7 @@ class RadialModes:
 def matrices(nodes: Floats, dimension: int, degree: int) -> tuple[Floats, Floats]:
     """Return the consistent mass and the stiffness matrix, (N, N) with the surface last."""
     ends = np.asarray(nodes, dtype=np.float64)
-    t, weights, shape, slope = _basis(degree)
+    t, weights, shape, slope = basis(degree)
     length = np.diff(ends)
     r = ends[:-1, None] + length[:, None] * t
     measure = weights * length[:, None] * r ** (dimension - 1)
@@ -91,8 +92,8 @@ def matrices(nodes: Floats, dimension: int, degree: int) -> tuple[Floats, Floats
 
 
 @cache
-def _basis(degree: int) -> tuple[Floats, Floats, Floats, Floats]:
-    """Return Gauss points and weights on 0 <= t <= 1, and shape functions and slopes there."""
+def basis(degree: int) -> tuple[Floats, Floats, Floats, Floats]:
+    """Return points and weights on 0 <= t <= 1, (Q,), and shapes and slopes, (degree + 1, Q)."""
     points, weights = np.polynomial.legendre.leggauss(POINTS)
     t = 0.5 * (points + 1.0)
     if degree == 1:

@@ -23,14 +23,13 @@ import numpy as np
 import numpy.typing as npt
 from scipy.linalg import cho_solve_banded, cholesky_banded
 
+from heterode.accuracy.radial import basis
+
 Floats = npt.NDArray[np.float64]
 Diffusivity = float | Callable[[Floats], Floats]
 
 GAMMA = 1.0 - 0.5 * np.sqrt(2.0)
 """Diagonal coefficient of the time scheme."""
-
-_POINTS = 4
-"""Gauss points of an element: exact for the mass of quadratic elements in spheres."""
 
 
 @dataclass(frozen=True)
@@ -150,13 +149,8 @@ def _elements(
     size = np.concatenate([np.diff(radii) for radii in ends])
     begin = [f + degree * np.arange(len(r) - 1) for f, r in zip(first, ends, strict=True)]
     nodes = np.concatenate(begin)[:, None] + np.arange(degree + 1)
-    points, halves = np.polynomial.legendre.leggauss(_POINTS)
-    x: Floats = 0.5 * (1.0 + points)
-    w: Floats = 0.5 * halves
+    x, w, shape, slope = basis(degree)
     radius = lower[:, None] + size[:, None] * x
-    if degree == 1:
-        values, slopes = np.stack([1 - x, x], axis=1), np.stack([0 * x - 1, 0 * x + 1], axis=1)
-    else:
-        values = np.stack([(1 - x) * (1 - 2 * x), 4 * x * (1 - x), x * (2 * x - 1)], axis=1)
-        slopes = np.stack([4 * x - 3, 4 - 8 * x, 4 * x - 1], axis=1)
-    return _Elements(nodes, size, w * size[:, None] * radius ** (dimension - 1), values, slopes)
+    weights = w * size[:, None] * radius ** (dimension - 1)
+    values, slopes = np.ascontiguousarray(shape.T), np.ascontiguousarray(slope.T)
+    return _Elements(nodes, size, weights, values, slopes)

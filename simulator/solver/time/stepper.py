@@ -15,7 +15,7 @@ of each step beforehand. The voltage is then predicted as a function of the squa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -338,14 +338,18 @@ class Stepper:
         Stored fields continue where the control jumped; potentials, V and I jump with it, and are
         extrapolated from the states since the jump alone.
         """
-        past, since = self._past, self._since_jump()
-        weights = extrapolation(time, [state.time for state in past], self._highest)
-        guess = np.asarray(sum(w * s.vector for w, s in zip(weights, past, strict=False)))
-        weights = extrapolation(time, [state.time for state in since], self._highest)
-        behind = list(zip(weights, since, strict=False))
+        weights = extrapolation(time, [state.time for state in self._past], self._highest)
+        guess = np.asarray(sum(w * s.vector for w, s in zip(weights, self._past, strict=False)))
+        behind = self._since_jump_weighted(time)
         stored = self._newton.layout.stored.stop
         guess[stored:] = sum(w * s.vector[stored:] for w, s in behind)
-        return guess, sum(w * s.V for w, s in behind), sum(w * s.I for w, s in behind)
+        return guess, *_terminals(behind)
+
+    def _since_jump_weighted(self, time: float) -> list[tuple[float, State]]:
+        """Return the states since the jump with the weights that extrapolate them to `time`."""
+        since = self._since_jump()
+        weights = extrapolation(time, [state.time for state in since], self._highest)
+        return list(zip(weights, since, strict=False))
 
     def _voltage_by_root(self, time: float) -> float:
         """Return V extrapolated to `time` as a function of the root of the time since the jump."""
@@ -403,7 +407,7 @@ class Stepper:
         def flux(length: float) -> float:
             time = now.time + length
             given = control.over(scheme(length), [time, *times])
-            _, V, I = self._predicted(time)
+            V, I = _terminals(self._since_jump_weighted(time))
             g, _, g_I = given(V, I)
             return scale * (I - g / g_I if g_I != 0.0 else I)
 
@@ -426,6 +430,11 @@ class Stepper:
         self._past[0] = replace(self._past[0], fluxes={})
         self._past = [candidate.state, *self._past[: self._highest]]
         return candidate.state
+
+
+def _terminals(behind: Sequence[tuple[float, State]]) -> tuple[float, float]:
+    """Return V and I extrapolated from weighted states."""
+    return sum(w * s.V for w, s in behind), sum(w * s.I for w, s in behind)
 
 
 def _is_far(control: TerminalControl, V: float, I: float) -> bool:
