@@ -26,7 +26,7 @@ from heterode.results import read_manifest
 from heterode.solver.bounds import Bounds
 from heterode.solver.discretisation.electrode_mesh import distribute
 from heterode.solver.model import CellModel
-from heterode.solver.time.stepper import State
+from heterode.solver.time.state import State
 
 Floats = npt.NDArray[np.float64]
 

@@ -9,7 +9,7 @@ from helpers.cells import cell, parameters, scattered
 from heterode.distributions.penalty_law import conditioned
 from heterode.particles.drawn_penalties import factors_of_cycle, penalty_factors
 from heterode.solver.model import CellModel
-from heterode.solver.time.stepper import State
+from heterode.solver.time.state import State
 from heterode.solver.time.terminal import ConstantCurrent
 
 FIRST = np.array([0.1, 0.5, 1.0])

@@ -133,7 +133,7 @@ WRONG = {
     ],
     "parameters.model": ["import gmsh", "from heterode.geometry import tags"],
     "results.history": [
-        "from heterode.solver.time.stepper import State",
+        "from heterode.solver.time.state import State",
         "def write():\n    import dolfinx",
     ],
     "solver.time.march": [

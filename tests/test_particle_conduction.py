@@ -24,7 +24,7 @@ from heterode.forecast.regimes import regime_numbers
 from heterode.geometry.msh import read_msh
 from heterode.materials.electronic_conduction import amin_nmc
 from heterode.solver.model import CellModel
-from heterode.solver.time.stepper import State
+from heterode.solver.time.state import State
 from heterode.solver.time.terminal import ConstantCurrent
 
 ON = "active_material.electronic_conduction_in_particles=true"

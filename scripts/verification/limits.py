@@ -23,7 +23,7 @@ from helpers.manufactured import SmoothCurve
 from helpers.manufactured import cell as block_cell
 from helpers.mapped_grid import Blocks, mapped_grid
 from heterode.solver.model import CellModel
-from heterode.solver.time.stepper import State
+from heterode.solver.time.state import State
 from heterode.solver.time.terminal import ConstantCurrent
 from verification.claim import Claim, Curve, Outcome, Plot, at_most
 

@@ -25,7 +25,7 @@ from heterode.base.constants import FARADAY
 from heterode.solver.discretisation.bodies import Bodies
 from heterode.solver.discretisation.electrode_mesh import MICROMETRE
 from heterode.solver.model import CellModel
-from heterode.solver.time.stepper import State
+from heterode.solver.time.state import State
 
 Floats = npt.NDArray[np.float64]
 

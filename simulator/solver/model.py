@@ -41,7 +41,8 @@ from heterode.solver.equations.system import CellSystem
 from heterode.solver.equations.volume import VolumeTerms
 from heterode.solver.time.march import HOUR, Pace
 from heterode.solver.time.newton import Newton
-from heterode.solver.time.stepper import ChargingNorm, State, Stepper
+from heterode.solver.time.state import State
+from heterode.solver.time.stepper import ChargingNorm, Stepper
 from heterode.solver.time.surface_lithium import Interface, SurfaceLithium
 
 Floats = npt.NDArray[np.float64]

@@ -18,8 +18,9 @@ from heterode.solver.model import CellModel
 from heterode.solver.time.conservation import Conservation
 from heterode.solver.time.march import BEGINNING, Position
 from heterode.solver.time.newton import Linearised
-from heterode.solver.time.stepper import Memory as Past
-from heterode.solver.time.stepper import State, Stepper
+from heterode.solver.time.state import Memory as Past
+from heterode.solver.time.state import State
+from heterode.solver.time.stepper import Stepper
 from heterode.solver.time.surface_lithium import SurfaceState
 
 Floats = npt.NDArray[np.float64]

@@ -8,7 +8,7 @@ from dataclasses import replace
 from helpers.cells import cell, run
 from heterode.solver.equations.system import CellSystem
 from heterode.solver.time.conservation import Conservation
-from heterode.solver.time.stepper import State
+from heterode.solver.time.state import State
 
 Spoil = Callable[[CellSystem], None]
 PENALTY = (0.1, 0.9, 0.3, 0.6, 0.2)

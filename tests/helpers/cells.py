@@ -15,7 +15,7 @@ from heterode.solver.discretisation.electrode_mesh import distribute
 from heterode.solver.model import CellModel
 from heterode.solver.time.conservation import Conservation
 from heterode.solver.time.march import march
-from heterode.solver.time.stepper import State
+from heterode.solver.time.state import State
 
 NO_TRANSPORT_LOSS = (
     'electrolyte.model="constant"',

@@ -20,7 +20,8 @@ from helpers.mapped_grid import mapped_grid
 from heterode.solver.model import CellModel
 from heterode.solver.time import stepper as stepper_module
 from heterode.solver.time.bdf import Differentiation, differentiation
-from heterode.solver.time.stepper import State, Stepper
+from heterode.solver.time.state import State
+from heterode.solver.time.stepper import Stepper
 from heterode.solver.time.terminal import ConstantCurrent
 
 PATTERN = np.array([1.0, 1.7, 0.6, 1.3, 0.8])

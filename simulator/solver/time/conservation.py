@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from heterode.solver.equations.system import CellSystem
-from heterode.solver.time.stepper import State
+from heterode.solver.time.state import State
 from heterode.solver.time.terminal import Prescription
 
 

@@ -36,8 +36,9 @@ from heterode.protocol.sequence import (
     whole,
 )
 from heterode.solver.time.newton import StepRejectedError
+from heterode.solver.time.state import Candidate, State
 from heterode.solver.time.step_plan import HOUR, PATIENCE, Event, Pace, StepPlan, Stretch
-from heterode.solver.time.stepper import Candidate, State, Stepper
+from heterode.solver.time.stepper import Stepper
 from heterode.solver.time.terminal import Prescription, TerminalControl
 
 __all__ = ["BEGINNING", "HOUR", "Event", "Marched", "Pace", "Position", "march"]

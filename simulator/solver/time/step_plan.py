@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from heterode.protocol import Cutoff, Rate, Step
 from heterode.protocol.sequence import Task
-from heterode.solver.time.stepper import State
+from heterode.solver.time.state import State
 from heterode.solver.time.terminal import (
     ConstantCurrent,
     ConstantPower,
