@@ -30,7 +30,7 @@ from helpers.accuracy_runs import FINE_IN_TIME, Measured, measure, reference
 from helpers.paths import ROOT
 from helpers.voltage_curve import difference
 from heterode.viewing.style import new_figure, save, style
-from pages import markdown, put_on_page
+from verification.pages import markdown, put_on_page
 
 PAGE = ROOT / "docs" / "accuracy.md"
 FOLDER = ROOT / "docs" / "accuracy"

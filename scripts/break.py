@@ -26,7 +26,7 @@ from helpers.attacks.inputs import INPUTS
 from helpers.attacks.kills import KILLS
 from helpers.paths import ROOT
 from helpers.surroundings import settle
-from pages import markdown
+from verification.pages import markdown
 
 ATTACKS = (KILLS, CORRUPTIONS, INPUTS, FAULT, ENVIRONMENTS)
 PAGE = ROOT / "docs" / "reliability.md"

@@ -22,7 +22,7 @@ import pandas as pd
 from heterode.sweep.folder import SweepFolder
 from heterode.sweep.statistics import completed, summary
 from heterode.sweep.table import collect
-from pages import put_on_page
+from verification.pages import put_on_page
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGE = ROOT / "docs" / "study.md"

@@ -14,10 +14,10 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from helpers.paths import ROOT
-from pages import markdown
 from verification.all_claims import CLAIMS
 from verification.claim import Claim, Verified
 from verification.page import write_page
+from verification.pages import markdown
 from verification.running import exit_code, verify_all
 from verification.table import CONTROL_HEADING, HEADING, control_rows, line, rows
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from heterode import __version__
 from heterode.viewing.legends import lay_out
 from heterode.viewing.style import CHARGE, DISCHARGE, new_figure, save, style
-from pages import markdown
 from verification.claim import Plot, Verified
+from verification.pages import markdown
 from verification.table import CONTROL_HEADING, HEADING, control_rows, rows
 
 COLOURS = (CHARGE, DISCHARGE, "#3c9152", "#8a5bb0", "#7a7a76", "#c79a1b", "#17202a", "#d472a8")
