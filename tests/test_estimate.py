@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from helpers.commands import settings
+from helpers.estimates import GB, load
 from helpers.paths import PRESET, ROOT
 from heterode.base.ranks import launched_in_parallel
 from heterode.cli import main
@@ -39,16 +39,7 @@ from heterode.forecast.regimes import effective_radius
 from heterode.geometry.cache import mesh_for
 from heterode.geometry.msh import read_msh
 from heterode.geometry.quality import mesh_quality
-from heterode.parameters import Parameters, load_parameters
-
-GB = 10**9
-AMPLE = Limits(memory_bytes=1e15, seconds=None, source="on this machine")
-
-
-def load(preset: str = "quickstart", **values: str) -> Parameters:
-    sets = settings(**values)[1::2]
-    return load_parameters(ROOT / "params" / f"{preset}.toml", sets)
-
+from heterode.parameters import load_parameters
 
 # -- unknowns -------------------------------------------------------------------------------------
 

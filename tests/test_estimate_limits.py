@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from helpers.cells import cell
-from helpers.commands import settings
-from helpers.paths import ROOT
+from helpers.estimates import AMPLE, load
 from heterode.forecast.estimate import (
     Limits,
     forecast,
@@ -19,17 +18,7 @@ from heterode.forecast.estimate import warnings as unfit
 from heterode.forecast.estimate.cost import (
     Cost,
 )
-from heterode.parameters import Parameters, load_parameters
 from heterode.runs.description import describe_size
-
-GB = 10**9
-AMPLE = Limits(memory_bytes=1e15, seconds=None, source="on this machine")
-
-
-def load(preset: str = "quickstart", **values: str) -> Parameters:
-    sets = settings(**values)[1::2]
-    return load_parameters(ROOT / "params" / f"{preset}.toml", sets)
-
 
 # -- limits ---------------------------------------------------------------------------------------
 
