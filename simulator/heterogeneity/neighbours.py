@@ -62,8 +62,9 @@ class Neighbours:
         near: Floats = np.linspace(0.0, _COUNTED_SPACINGS * spacing, _COUNTED_BINS + 1)
         far = np.geomspace(near[-1], max(2 * widest, 2 * near[-1]), _FAR_BINS + 1)
         edges: Floats = np.r_[near, far[1:]]
-        share = (np.arange(_POINTS) + 0.5) / _POINTS
-        r: Floats = np.asarray(edges[:-1, None] + np.diff(edges)[:, None] * share).ravel()
+        share: Floats = (np.arange(_POINTS) + 0.5) / _POINTS
+        r: Floats = np.asarray(edges[:-1, None] + np.diff(edges)[:, None] * share, np.float64)
+        r = r.ravel()
         surface = 2 * np.pi * r if d == 2 else 4 * np.pi * r**2
         element = surface * np.repeat(np.diff(edges) / _POINTS, _POINTS)
         counted = np.zeros(_COUNTED_BINS)

@@ -25,6 +25,7 @@ import numpy as np
 from heterode.base.errors import InputError
 from heterode.heterogeneity.blocks import jackknife_error
 from heterode.heterogeneity.clusters import ClusterCurve
+from heterode.heterogeneity.envelope import envelope_test
 from heterode.heterogeneity.marks import Floats
 from heterode.heterogeneity.modelled import (
     ModelledCurve,
@@ -67,7 +68,10 @@ class Scale:
         null_quantiles_um: (3,) 2.5, 50 and 97.5 % quantiles of L* under permuted marks, where
             permutations without convergence have limit_um; NaN without permutations.
         null_above: fraction of permutations that did not converge.
-        p_value: fraction of permutations and observation with an L* at least as large.
+        p_value: probability of so extreme a cluster curve under randomly exchanged values, by the
+            global test of `envelope`.
+        length_p_value: fraction of permutations and observation with an L* at least as large,
+            which says little where many of them do not converge.
         seed_sd_um: standard deviation of L* over the k-means seeds.
         jackknife_error_um: standard error over sub-fields; NaN where L* is not converged if one of
             them is left out.
@@ -104,6 +108,7 @@ class Scale:
     null_quantiles_um: Floats
     null_above: float
     p_value: float
+    length_p_value: float
     seed_sd_um: float
     jackknife_error_um: float
     error_um: float
@@ -190,7 +195,8 @@ def scale_of_heterogeneity(
             else np.full(3, np.nan)
         ),
         null_above=float(np.mean(null_um > limit)) if null_um.size else float("nan"),
-        p_value=_p_value(reading.length_um, null_um),
+        p_value=envelope_test(curve).p_value,
+        length_p_value=_p_value(reading.length_um, null_um),
         seed_sd_um=float(np.std(seeds, ddof=1)) if len(seeds) > 1 else float("nan"),
         jackknife_error_um=jackknife_error(np.where(jackknife > limit, np.nan, jackknife)),
         error_um=(

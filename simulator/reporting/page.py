@@ -242,7 +242,11 @@ def _scale_rows(scale: Mapping[str, Any]) -> list[tuple[str, str]]:
         rows.append(("L* of the same values shuffled", "not converged either"))
     elif len(chance) == 3 and all(value is not None for value in chance):
         rows.append(("L* of the same values shuffled", f"{chance[0]:.3g} to {chance[2]:.3g} µm"))
-    for key, name, unit in (("p_value", "p of L*", ""), ("field_um", "size of the field", " µm")):
+    named = (
+        ("p_value", "p against randomly exchanged values", ""),
+        ("field_um", "size of the field", " µm"),
+    )
+    for key, name, unit in named:
         if scale.get(key) is not None:
             rows.append((name, f"{scale[key]:.3g}{unit}"))
     return rows
