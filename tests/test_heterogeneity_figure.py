@@ -28,9 +28,9 @@ def analysed(count: int, dimension: int = 2) -> Heterogeneity:
     value = 0.4 + 0.2 * places[:, 0] / side + 0.01 * random.standard_normal(count)
     window = np.tile([0.0, side], (dimension, 1))
     points = MarkedPoints("f", places, value, radius_um=np.full(count, 1.5), window_um=window)
-    many = count > MANY
-    ladder = (4, 30, 500, count // 2) if many else None
-    settings = Settings(permutations=0, seeds=1, ladder=ladder, max_um=30.0 if many else None)
+    many = count > 1000
+    ladder = (4, 30, count // 40, count // 2) if many else None
+    settings = Settings(permutations=0, seeds=1, ladder=ladder, max_um=20.0 if many else None)
     return analyse([points], settings, np.random.default_rng(1))
 
 

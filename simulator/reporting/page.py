@@ -243,7 +243,11 @@ def _scale_rows(scale: Mapping[str, Any]) -> list[tuple[str, str]]:
     elif len(chance) == 3 and all(value is not None for value in chance):
         between = f"{spoken(chance[0])} to {spoken(chance[2])} µm"
         rows.append(("L* of the same values shuffled", between))
-    for key, name, unit in (("p_value", "p of L*", ""), ("field_um", "size of the field", " µm")):
+    named = (
+        ("p_value", "p against randomly exchanged values", ""),
+        ("field_um", "size of the field", " µm"),
+    )
+    for key, name, unit in named:
         if scale.get(key) is not None:
             rows.append((name, f"{spoken(scale[key])}{unit}"))
     return rows
