@@ -23,6 +23,7 @@ than 4 would show the single particles, and more than 50 would hide what large f
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
@@ -30,6 +31,9 @@ from scipy.special import ndtr
 
 from heterode.base.errors import InputError
 from heterode.heterogeneity.marks import Floats, Ints, MarkedPoints
+
+MapKind = Literal["local-mean", "published"]
+"""Which map is shown: `ratio` or `value_density`."""
 
 # Reach of the kernel, in standard deviations.
 _TRUNCATE = 5.0

@@ -8,11 +8,11 @@ from types import MappingProxyType
 from typing import Literal
 
 from heterode.heterogeneity import Settings
+from heterode.heterogeneity.density import MapKind
 from heterode.heterogeneity.marks import MarkedPoints
 from heterode.points.csv_points import Reading
 from heterode.points.run import WantedInstant
 from heterode.points.sections import Planes
-from heterode.viewing.heterogeneity_maps import MapKind
 
 Weighting = Literal["none", "area", "volume"]
 Format = Literal["png", "pdf", "svg"]

@@ -18,10 +18,11 @@ from matplotlib.ticker import AutoMinorLocator, FuncFormatter, LogLocator, NullF
 
 from heterode.base.words import counted, spoken
 from heterode.heterogeneity import Correlogram, Heterogeneity
+from heterode.heterogeneity.density import MapKind
 from heterode.heterogeneity.marks import Floats
 from heterode.heterogeneity.scale import Scale
 from heterode.viewing import style
-from heterode.viewing.heterogeneity_maps import MapKind, draw_maps, lies_down
+from heterode.viewing.heterogeneity_maps import draw_maps, lies_down
 from heterode.viewing.legends import lay_out
 
 _MANY = 3000  # number of dots beyond which they are drawn fainter, and as pixels in vector formats

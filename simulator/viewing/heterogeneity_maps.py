@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from matplotlib.collections import PatchCollection
@@ -22,11 +22,9 @@ from matplotlib.patches import Circle
 
 from heterode.base.words import spoken
 from heterode.heterogeneity import Heterogeneity
-from heterode.heterogeneity.density import DensityMap
+from heterode.heterogeneity.density import DensityMap, MapKind
 from heterode.heterogeneity.marks import Floats, MarkedPoints
 from heterode.viewing import style
-
-MapKind = Literal["local-mean", "published"]
 
 SIDE_BY_SIDE = 1.5
 """Width over height of a field below which its two maps stand side by side."""
