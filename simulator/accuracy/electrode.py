@@ -151,12 +151,13 @@ class SurfaceLaw:
     @cached_property
     def diffusivities(self) -> tuple[float, float]:
         """The least and the greatest diffusivity at any lithium fraction, m^2 s^-1."""
-        values = self._diffusivities(np.linspace(0.01, 0.99, 50))
+        values = self._diffusivities(np.asarray(np.linspace(0.01, 0.99, 50), dtype=np.float64))
         return float(np.min(values)), float(np.max(values))
 
     def _diffusivities(self, s: Floats) -> Floats:
         material, inside = self.parameters.active_material, np.clip(s, 0.0, 1.0)
-        return material.diffusivity_of_fraction(inside, self.parameters.temperature)
+        values = material.diffusivity_of_fraction(inside, self.parameters.temperature)
+        return np.asarray(values, dtype=np.float64)
 
     @cached_property
     def _curve(self) -> OpenCircuitPotential:

@@ -84,5 +84,6 @@ class Overshoots:
         key = nodes.tobytes() + np.array([begin, end]).tobytes()
         if key not in self._found:
             modes = RadialModes(nodes, particles.dimension, solver.degree)
-            self._found[key] = modes.overshoot(np.geomspace(begin, end, INSTANTS))
+            times: Floats = np.asarray(np.geomspace(begin, end, INSTANTS), dtype=np.float64)
+            self._found[key] = modes.overshoot(times)
         return self._found[key]
