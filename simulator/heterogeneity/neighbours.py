@@ -59,12 +59,15 @@ class Neighbours:
         d = fields[0].dimension
         spacing = min(field.spacing_um for field in fields)
         widest = max(float(np.linalg.norm(field.sides_um)) for field in fields)
-        near: Floats = np.linspace(0.0, _COUNTED_SPACINGS * spacing, _COUNTED_BINS + 1)
+        near: Floats = np.asarray(
+            np.linspace(0.0, _COUNTED_SPACINGS * spacing, _COUNTED_BINS + 1), dtype=np.float64
+        )
         far = np.geomspace(near[-1], max(2 * widest, 2 * near[-1]), _FAR_BINS + 1)
         edges: Floats = np.r_[near, far[1:]]
-        share: Floats = (np.arange(_POINTS) + 0.5) / _POINTS
-        r: Floats = np.asarray(edges[:-1, None] + np.diff(edges)[:, None] * share, np.float64)
-        r = r.ravel()
+        share = (np.arange(_POINTS) + 0.5) / _POINTS
+        r: Floats = np.asarray(
+            (edges[:-1, None] + np.diff(edges)[:, None] * share).ravel(), dtype=np.float64
+        )
         surface = 2 * np.pi * r if d == 2 else 4 * np.pi * r**2
         element = surface * np.repeat(np.diff(edges) / _POINTS, _POINTS)
         counted = np.zeros(_COUNTED_BINS)
@@ -79,18 +82,25 @@ class Neighbours:
         endless = element * number / sum(field.extent for field in fields)
         of_bins = free[: _COUNTED_BINS * _POINTS].reshape(-1, _POINTS).sum(axis=1)
         crowding = np.ones(r.size)
-        crowding[: _COUNTED_BINS * _POINTS] = np.repeat(counted / of_bins, _POINTS)
+        # In a small field, no pair is as far apart as the last bins.
+        ratio = np.divide(counted, of_bins, out=np.ones(_COUNTED_BINS), where=of_bins > 0)
+        crowding[: _COUNTED_BINS * _POINTS] = np.repeat(ratio, _POINTS)
         return cls(d, r, endless * crowding, free / (0.5 * number * endless))
 
     def in_clusters(self, model: Correlation, length_um: float, size_um: Floats) -> Floats:
         """Return (S,) the sum of rho over a particle's neighbours in its cluster of each size."""
-        rho = CORRELATIONS[model](self.distance_um / length_um) * self.number
+        rho = self._correlated(model, length_um)
         return np.array([rho @ self._cell_overlap(float(size)) for size in size_um])
 
     def in_field(self, model: Correlation, length_um: float) -> float:
         """Return the sum of rho over a particle's neighbours in its field."""
-        rho = CORRELATIONS[model](self.distance_um / length_um) * self.number
+        rho = self._correlated(model, length_um)
         return float(rho @ self.window_overlap)
+
+    def _correlated(self, model: Correlation, length_um: float) -> Floats:
+        """Return (Q,) rho times the number of neighbours."""
+        u: Floats = np.asarray(self.distance_um / length_um, dtype=np.float64)
+        return np.asarray(CORRELATIONS[model](u) * self.number, dtype=np.float64)
 
     def _cell_overlap(self, size_um: float) -> Floats:
         """Return (Q,) the overlap of a disc or ball of a cluster's size with itself, moved by r."""

@@ -70,8 +70,13 @@ class Noise:
     bias: Floats
 
 
-def noise_of(curve: ClusterCurve) -> Noise:
-    """Return the noise under permuted values, or without them that of chi squares."""
+def noise_of(curve: ClusterCurve, *, correlated: bool) -> Noise:
+    """Return the noise under permuted values, or without them that of chi squares.
+
+    Args:
+        correlated: whether values are correlated. Several k-means starts then average out less of
+            the noise than of permuted values, and K - 1 degrees of freedom are the most.
+    """
     freedom = curve.clusters - 1.0
     if len(curve.null_sd) < _PERMUTATIONS:
         return Noise(2 / np.maximum(freedom[:, None], freedom), -1 / freedom)
@@ -79,6 +84,9 @@ def noise_of(curve: ClusterCurve) -> Noise:
     bias = y.mean(axis=0) - 2 * np.log(curve.expected_sd)
     # Permutations keep the variance of all values, which is uncertain as well.
     covariance = np.atleast_2d(np.cov(y.T)) + 2 / (curve.particles - 1)
+    if correlated:
+        lack = np.sqrt(np.maximum(1.0, 2 / (freedom * np.diag(covariance))))
+        covariance = covariance * np.outer(lack, lack)
     return Noise(np.asarray(covariance), bias)
 
 

@@ -128,6 +128,15 @@ class Scale:
     model_sd: Floats
     degrees: Floats
 
+    @property
+    def counted_text(self) -> str:
+        """The interval of the counted L* as text, in micrometres."""
+        if self.flag == "below":
+            return f"at most {self.high_um:.0f} um"
+        if self.flag == "above":
+            return f"more than {self.scale_um:.0f} um"
+        return f"{self.low_um:.0f} to {self.high_um:.0f} um"
+
 
 def scale_of_heterogeneity(
     curve: ClusterCurve,
@@ -150,9 +159,10 @@ def scale_of_heterogeneity(
     if not band > 0 or not width > 0:
         raise InputError(f"band = {band:g} and value_range = {width:g} must both be above 0.")
     delta = band * width
-    d, noise = curve.dimension, noise_of(curve)
+    d = curve.dimension
     limit = (curve.extent / (_FILL * curve.fields)) ** (1 / d)
     whole, parts = modelled_curves(curve, variogram)
+    noise = noise_of(curve, correlated=bool(parts))
     reader = Reader(
         curve.size_um,
         curve.clusters.astype(np.float64),
