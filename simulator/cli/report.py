@@ -46,7 +46,13 @@ def add(commands: Any) -> None:
     _add_table_options(report.add_argument_group("tables"))
     _add_choices(report.add_argument_group("statistics; lengths in um, or with a unit: 0.1mm"))
     report.set_defaults(
-        command=_report, option_names={"pixel_um": "--pixel-size", "weighting": "--weight"}
+        command=_report,
+        option_names={
+            "pixel_um": "--pixel-size",
+            "weighting": "--weight",
+            "robust": "--robust-range",
+            "value_range": "--range",
+        },
     )
 
 
@@ -98,6 +104,25 @@ def _add_choices(group: Any) -> None:
         type=intervals(2),
         metavar="LOW,HIGH",
         help="of values, whose 2 %% is the band of L* (default: that of the particles)",
+    )
+    group.add_argument(
+        "--robust-range",
+        action="store_true",
+        help="the band of L* is 2 %% of the range from the 1 to the 99 %% quantile, which a few "
+        "outliers do not widen",
+    )
+    group.add_argument(
+        "--depth",
+        choices=("x", "y", "z", "none"),
+        default="x",
+        help="coordinate that runs from the collector to the separator (default: x); none: it is "
+        "not in the table",
+    )
+    group.add_argument(
+        "--detrend",
+        choices=("none", "depth", "all"),
+        default="none",
+        help="remove the linear trend with the depth, or in all directions, before all else",
     )
     group.add_argument(
         "--weight",
@@ -211,6 +236,8 @@ def _request(options: argparse.Namespace) -> Request:
         max_um=options.max_distance,
         bandwidth_um=options.bandwidth,
         value_range=None if options.range is None else options.range[1] - options.range[0],
+        robust=options.robust_range,
+        detrend=options.detrend,
     )
     window = None if options.window is None else np.reshape(options.window, (-1, 2))
     reading = Reading(options.value, options.unit, options.pixel_size, window, options.drop_missing)
@@ -227,6 +254,7 @@ def _request(options: argparse.Namespace) -> Request:
         pool=options.pool,
         evolution=not options.no_evolution,
         formats=options.format,
+        depth=options.depth,
     )
 
 
