@@ -46,7 +46,7 @@ class Settings:
         weighted: whether cluster means are weighted by area or volume.
         band: half-width of the band for L*, as a fraction of the range of values.
         value_range: range used instead of the particles' own.
-        bandwidth_um: bandwidth of the density maps; None for twice the mean spacing.
+        bandwidth_um: bandwidth of the density maps; None for that of `density.bandwidth`.
         grid: cells along a map's longer side.
         model: model of the variogram.
         robust: whether the band of L* is a fraction of the range from the 1 to the 99 % quantile.

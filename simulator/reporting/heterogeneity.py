@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from heterode.base.words import counted
+from heterode.base.words import counted, spoken
 from heterode.heterogeneity import Correlogram, Heterogeneity, analyse, correlogram
 from heterode.heterogeneity.envelope import EnvelopeTest
 from heterode.heterogeneity.marks import Floats, MarkedPoints
@@ -54,15 +54,15 @@ class Report:
         if low == high:
             chance = "; exchanged values do not converge either"
         elif np.isfinite(middle):
-            chance = f"; of exchanged values {low:.3g} to {high:.3g} um"
+            chance = f"; of exchanged values {spoken(low)} to {spoken(high)} um"
         fit = result.variogram
         length = f"none identified ({fit.reason})"
         if fit.identified:
-            length = f"{fit.length_um:.3g} um ({fit.model})"
+            length = f"{spoken(fit.length_um)} um ({fit.model})"
         return [
             f"{self.source.title}: {counted(self.source.particles, 'particle')}{views}",
             f"  scale of heterogeneity {scale_text(scale).replace('µ', 'u')}{chance}",
-            f"  field {scale.field_um:.3g} um, correlation length {length}"
+            f"  field {spoken(scale.field_um)} um, correlation length {length}"
             f", pairs against chance: {result.correlogram.chance}",
             f"  {random_text(result.envelope)}",
             *(f"  {line}" for line in range_line(result)),
@@ -130,6 +130,7 @@ def write_report(source: Source, request: Request, folder: Path, *, tables: bool
         source.value,
         source.axes,
         COUNTED[request.weighting],
+        request.map,
     )
     files += save_figure(heterogeneity_figure(result, captions, alone), folder, NAME, request)
     if tables:

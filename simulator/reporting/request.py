@@ -9,6 +9,7 @@ from typing import Literal
 
 from heterode.base.errors import InputError
 from heterode.heterogeneity import Settings
+from heterode.heterogeneity.density import MapKind
 from heterode.heterogeneity.marks import MarkedPoints
 from heterode.points.csv_points import Reading
 from heterode.points.run import WantedInstant
@@ -44,6 +45,7 @@ class Request:
             there.
         pool: whether several inputs are fields of view of one sample.
         evolution: whether a run is also followed from its first to its last moment.
+        map: what the left map of the figure shows: the local mean, or the published density.
         formats: formats of the figures.
         depth: coordinate that runs from the collector to the separator.
     """
@@ -59,6 +61,7 @@ class Request:
     margin_um: float = 0.0
     pool: bool = False
     evolution: bool = True
+    map: MapKind = "local-mean"
     formats: tuple[Format, ...] = ("png",)
     depth: Depth = "x"
 
