@@ -8,8 +8,8 @@ the radii stand that bound 10, 50 and 90 % of it. For each jump of the protocol
 for. Where penalties differ, the current and the errors crowd into few particles; the bound that is
 kept allows for as much of this as kinetics can cause (SurfaceLaw.crowding), while the error that is
 expected is that of an even current: 0.73 to 1.02 times the true ones without layers in the cases of
-docs/accuracy.md. The layers that do for the fewest unknowns are taken. Their first thickness is a power of the
-root of two in micrometres and their ratio one of RATIOS, so that runs share meshes.
+docs/accuracy.md. The layers that do for the fewest unknowns are taken. Their first thickness is a
+power of the root of two in micrometres and their ratio one of RATIOS, so that runs share meshes.
 
 In 2D, no particle may leave the range of start and surface values by more than OVERSHOOT (see
 heterode.accuracy.overshoot), which asks for layers that lead up to the size of the core's elements.

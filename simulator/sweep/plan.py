@@ -270,10 +270,10 @@ def _shared_layers(
 ) -> dict[str, Any]:
     """Return the setting of the layers that all runs share, so that their results are comparable.
 
-    They are those of the run that needs most and that do for all, among PLANNED points spread evenly
-    over the design. They are written out even if all need the same, so that a design that grows by points that need
-    no more keeps its runs. Nothing is shared if the sweep itself sets or varies the layers or the
-    accuracy from point to point.
+    They are those of the run that needs most and that do for all, among PLANNED points spread
+    evenly over the design. They are written out even if all need the same, so that a design that
+    grows by points that need no more keeps its runs. Nothing is shared if the sweep itself sets or
+    varies the layers or the accuracy from point to point.
     """
     step = max(1, -(-len(points) // PLANNED))
     chosen = [*points[::step], *points[-1:]]
