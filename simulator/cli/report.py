@@ -9,6 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from heterode.cli.endings import DONE
 from heterode.cli.outputs import with_overwrite
+from heterode.cli.report_series import (
+    add_series_options,
+    check_series_options,
+    read_from,
+    report_series,
+)
 from heterode.cli.results_folder import add_accept_altered, reading
 from heterode.cli.values import intervals, length_in_um, positive_length_in_um, some_of, whole
 
@@ -45,9 +51,11 @@ def add(commands: Any) -> None:
     add_accept_altered(report)
     _add_run_options(report.add_argument_group("results folders"))
     _add_table_options(report.add_argument_group("tables"))
+    add_series_options(report.add_argument_group("series of states"))
     _add_choices(report.add_argument_group("statistics; lengths in um, or with a unit: 0.1mm"))
     report.set_defaults(
         command=_report,
+        default_of=report.get_default,
         option_names={
             "pixel_um": "--pixel-size",
             "weighting": "--weight",
@@ -182,6 +190,11 @@ def _report(options: argparse.Namespace, comm: Any) -> int:
     from heterode.base.ranks import on_root
 
     def work() -> None:
+        check_series_options(options, options.default_of)
+        if options.series:
+            with reading(options, read_from(options)):
+                report_series(options, _request(options), _print)
+            return
         with reading(options, options.inputs):
             _work(options)
 
