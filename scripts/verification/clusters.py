@@ -1,7 +1,7 @@
 """The clusters behind L*, beside SciPy's k-means.
 
-Both partition the same particles, whose values are correlated over 20 um, and the standard deviation
-of the clusters' mean values is compared: it is what the cluster curve consists of.
+Both partition the same particles, whose values are correlated over 20 um. The standard deviation of
+the clusters' mean values is compared, of which the cluster curve consists.
 """
 
 from __future__ import annotations
