@@ -56,7 +56,12 @@ def add(commands: Any) -> None:
     report.set_defaults(
         command=_report,
         default_of=report.get_default,
-        option_names={"pixel_um": "--pixel-size", "weighting": "--weight"},
+        option_names={
+            "pixel_um": "--pixel-size",
+            "weighting": "--weight",
+            "robust": "--robust-range",
+            "value_range": "--range",
+        },
     )
 
 
@@ -108,6 +113,25 @@ def _add_choices(group: Any) -> None:
         type=intervals(2),
         metavar="LOW,HIGH",
         help="of values, whose 2 %% is the band of L* (default: that of the particles)",
+    )
+    group.add_argument(
+        "--robust-range",
+        action="store_true",
+        help="the band of L* is 2 %% of the range from the 1 to the 99 %% quantile, which a few "
+        "outliers do not widen",
+    )
+    group.add_argument(
+        "--depth",
+        choices=("x", "y", "z", "none"),
+        default="x",
+        help="coordinate that runs from the collector to the separator (default: x); none: it is "
+        "not in the table",
+    )
+    group.add_argument(
+        "--detrend",
+        choices=("none", "depth", "all"),
+        default="none",
+        help="remove the linear trend with the depth, or in all directions, before all else",
     )
     group.add_argument(
         "--weight",
@@ -237,6 +261,8 @@ def _request(options: argparse.Namespace) -> Request:
         max_um=options.max_distance,
         bandwidth_um=options.bandwidth,
         value_range=None if options.range is None else options.range[1] - options.range[0],
+        robust=options.robust_range,
+        detrend=options.detrend,
     )
     window = None if options.window is None else np.reshape(options.window, (-1, 2))
     reading = Reading(options.value, options.unit, options.pixel_size, window, options.drop_missing)
@@ -254,6 +280,7 @@ def _request(options: argparse.Namespace) -> Request:
         evolution=not options.no_evolution,
         map=options.map,
         formats=options.format,
+        depth=options.depth,
     )
 
 
