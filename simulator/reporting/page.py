@@ -223,6 +223,7 @@ def heterogeneity(report: Path) -> dict[str, Any] | None:
         "rows": [
             *_scale_rows(content.get("scale") or {}),
             *([("correlation of pairs against chance", str(pairs))] if pairs else []),
+            *_trend_rows(content),
             *_drawn_rows(content),
         ],
         "notes": [str(note) for note in content.get("notes") or []],
@@ -256,6 +257,25 @@ def _scale_rows(scale: Mapping[str, Any]) -> list[tuple[str, str]]:
         if scale.get(key) is not None:
             rows.append((name, f"{spoken(scale[key])}{unit}"))
     return rows
+
+
+def _trend_rows(content: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return (name, value) of the trends of the values over the field."""
+    trend = content.get("trend") or {}
+    depth = trend.get("depth")
+    found = []
+    if depth is not None:
+        keys = ("difference", "difference_in_sd", "p_value")
+        found.append(("trend with the depth", *(trend[key][depth] for key in keys)))
+    if trend:
+        keys = ("total", "total_in_sd", "total_p_value")
+        found.append(("trend in all directions", *(trend[key] for key in keys)))
+    removed = (content.get("settings") or {}).get("detrend", "none") != "none"
+    rows = []
+    for name, size, in_sd, p_value in found:
+        chance = "" if p_value is None else f", p = {p_value:.2g}"
+        rows.append((name, f"{size:+.3g} over the field, {in_sd:+.2g} s.d.{chance}"))
+    return [*rows, *([("linear trend", "removed from all else")] if removed else [])]
 
 
 def _drawn_rows(content: Mapping[str, Any]) -> list[tuple[str, str]]:
