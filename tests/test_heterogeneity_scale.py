@@ -94,6 +94,13 @@ def test_interval_grows_with_the_noise() -> None:
     assert widths[1] == pytest.approx(2 * widths[0], rel=0.1)
 
 
+def test_an_interval_without_end() -> None:
+    """Four times the largest size is tested; what may be outside there has no upper end."""
+    excursion = log_excursion(np.full(12, 0.4), 3.0 / SIZES, 0.4)
+    assert reader(1.0).read(excursion, 0.1).high_um < 60.0
+    assert reader(1.0).read(excursion, 0.004).high_um == np.inf
+
+
 def test_a_narrower_band_gives_a_larger_scale() -> None:
     found = [length(reader(), np.full(12, 0.4), 3.0 / SIZES, band) for band in (0.2, 0.1, 0.05)]
     assert found == pytest.approx([15.0, 30.0, 60.0], rel=1e-9)

@@ -103,7 +103,7 @@ class Reading:
     Attributes:
         length_um: the last size outside; the smallest size if none is.
         low_um, high_um: ends of the interval; low_um is the smallest size if the curve may be
-            inside everywhere.
+            inside everywhere, and high_um infinite if it may be outside at twice the field.
         rises: whether the curve rises against its expectation, so that it cannot be extrapolated.
         sd, sd_low, sd_high: (S,) the smoothed standard deviation at the rungs, and its interval.
     """
@@ -190,7 +190,7 @@ class Reader:
         return Reading(
             length_um=self._last_outside(above),
             low_um=self._last_outside(above - down),
-            high_um=self._last_outside(above + up),
+            high_um=np.inf if above[-1] + up[-1] > 0 else self._last_outside(above + up),
             rises=self._rises(counted),
             sd=np.exp(level / 2),
             sd_low=np.exp((level - rung_down) / 2),

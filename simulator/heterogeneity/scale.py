@@ -60,7 +60,7 @@ class Scale:
         flag: "below", "ok" or "above".
         reason: why L* cannot be read, or "".
         low_um, high_um: 95 % interval, which may end beyond limit_um; low_um is
-            NaN with the flag "below".
+            NaN with the flag "below", high_um infinite beyond twice the field.
         limit_um: the size at which 4 clusters fill a field; larger L* have the flag "above".
         deciding_um: largest size with at least 9 clusters; larger ones decide nothing.
         scale_particles: L* in particles per cluster.
