@@ -5,27 +5,33 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from mpi4py import MPI
 
 import heterode
 from helpers.cells import parameters
+from helpers.mapped_grid import Blocks, mapped_grid
 from helpers.paths import FIVE_DISCS, MESHES
 from heterode import Observer, Recorder, prepare
 from heterode.accuracy.estimate import Interface, SpaceErrors
 from heterode.accuracy.radial_particles import RadialParticles
 from heterode.accuracy.record import SETTLED, ErrorRecord, Reached, sentence
 from heterode.accuracy.series import surface_response
-from heterode.accuracy.spacing import RadialMesh, radial_mesh, refined
-from heterode.geometry.layers import Layers, layered
+from heterode.accuracy.spacing import RadialMesh, mean_particle, radial_mesh, refined
+from heterode.geometry.layers import LayerReport, Layers, layered
+from heterode.geometry.mesh_data import MeshData
 from heterode.geometry.msh import read_msh, write_msh
 from heterode.parameters import Parameters
 from heterode.physics.active_material import ActivePhase
 from heterode.reporting.accuracy import accuracy_rows
 from heterode.results.history import COLUMNS, History, read_history
 from heterode.results.manifest import _DEFAULTS, read_manifest
-from heterode.runs import setting
+from heterode.runs import followed_errors
+from heterode.runs.setting import set_out
+from heterode.solver.discretisation import electrode_mesh
 from heterode.sweep.run_numbers import cost
 from heterode.validity import space_bound
 
@@ -117,6 +123,31 @@ def test_particles_that_do_not_react_are_left_out() -> None:
     assert radial_mesh(bare).particles.tolist() == [0, 1, 3, 4]
 
 
+def test_a_run_measures_its_mesh_once_with_what_became_of_the_layers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    touching = Blocks((8.0, 6.0), 6.0, (((1.0, 1.0), (3.0, 4.0)), ((3.0, 2.0), (5.0, 5.0))))
+    write_msh(tmp_path / "touching.msh", mapped_grid(touching, 2, 1).data)
+    measured: list[tuple[MeshData, RadialMesh]] = []
+
+    def counted(mesh: MeshData, report: LayerReport | None) -> RadialMesh:
+        measured.append((mesh, radial_mesh(mesh, report)))
+        return measured[-1][1]
+
+    monkeypatch.setattr(electrode_mesh, "radial_mesh", counted)
+    setting = set_out(discs(tmp_path / "touching.msh", "solver.layers=5"), MPI.COMM_SELF)
+    ((mesh, found),) = measured
+    np.testing.assert_array_equal(setting.mesh.radial.radii, found.radii)
+    report = setting.layering.report
+    assert report is not None
+    assert report.ending.all()
+    # The particle that is followed for the time error has the run's layers.
+    followed = mean_particle(setting.mesh.radial)
+    first = report.layers.first * float(report.mean.max())
+    assert np.diff(followed)[-1] == pytest.approx(first, rel=0.05)
+    assert len(followed) < len(mean_particle(radial_mesh(mesh))) / 2
+
+
 # -- the estimate -----------------------------------------------------------------------------
 
 PROTOCOL = 'protocol.steps=["charge at 1C for 60 s", "rest for 60 s"]'
@@ -199,12 +230,11 @@ def test_an_estimate_on_a_finer_spacing_than_the_mesh_has_falls_by_half_and_miss
 ) -> None:
     measured = ratios(followed(discs(FIVE_DISCS)), exact)
 
-    def halved(mesh: object, report: object) -> RadialMesh:
-        found = radial_mesh(mesh, report)
-        finer = [np.union1d(r, 0.5 * (r[1:] + r[:-1])) for r in found.ends]
-        return replace(found, ends=tuple(finer))
+    def halved(mesh: RadialMesh, *others: Any) -> SpaceErrors:
+        finer = [np.union1d(r, 0.5 * (r[1:] + r[:-1])) for r in mesh.ends]
+        return SpaceErrors(replace(mesh, ends=tuple(finer)), *others)
 
-    monkeypatch.setattr(setting, "radial_mesh", halved)
+    monkeypatch.setattr(followed_errors, "SpaceErrors", halved)
     wrong = ratios(followed(discs(FIVE_DISCS)), exact)
     assert wrong[0] / measured[0] == pytest.approx(0.6, abs=0.2)
     assert min(wrong) < WITHIN[0]
@@ -212,14 +242,11 @@ def test_an_estimate_on_a_finer_spacing_than_the_mesh_has_falls_by_half_and_miss
 
 def test_the_estimate_takes_no_part_in_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     plain = followed(discs(FIVE_DISCS))
-    monkeypatch.setattr(setting, "radial_mesh", lambda mesh, report: RadialMesh(*EMPTY))
+    monkeypatch.setattr(followed_errors, "_estimate", lambda setting, material: None)
     without = followed(discs(FIVE_DISCS))
     np.testing.assert_array_equal(plain["voltage"], without["voltage"])
     assert np.abs(plain["error"]).max() > 1e-4
     assert np.all(np.isnan(without["error"]))
-
-
-EMPTY = (np.zeros(0, dtype=np.int64), (), np.zeros(0), 2)
 
 
 def equal_particles() -> tuple[SpaceErrors, Interface]:

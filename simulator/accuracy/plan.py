@@ -5,8 +5,11 @@ gets wrong by some hundredths (heterode.accuracy.radial); the voltage errs by th
 the overpotential, along the step. The cell's voltage errs by the mean over the surface, for which
 the radii stand that bound 10, 50 and 90 % of it. For each jump of the protocol
 (heterode.accuracy.jumps) the largest error from SETTLED on must not exceed half the accuracy asked
-for. The fewest layers that do are taken. Their first thickness is a power of the root of two in
-micrometres and their ratio one of RATIOS, so that runs share meshes.
+for. The layers that do for the fewest unknowns are taken. Their first thickness is a power of the
+root of two in micrometres and their ratio one of RATIOS, so that runs share meshes.
+
+In 2D, no particle may leave the range of start and surface values by more than OVERSHOOT (see
+heterode.accuracy.overshoot), which asks for layers that lead up to the size of the core's elements.
 
 Where the voltage plunges at the end of a step, an error of the voltage says little: there it may be
 as large as the change of the voltage in TIME_SHIFT of the time since the jump.
@@ -24,6 +27,7 @@ import numpy.typing as npt
 
 from heterode.accuracy.electrode import Particles, SurfaceLaw
 from heterode.accuracy.jumps import Jump, jumps_of
+from heterode.accuracy.overshoot import Overshoots
 from heterode.accuracy.radial import RadialModes
 from heterode.accuracy.series import deviation
 from heterode.geometry.layers import Layers, layer_counts, spacing
@@ -33,7 +37,7 @@ from heterode.parameters.layering import MOST_LAYERS, WrittenLayers, written_lay
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-RATIOS = (3.0, 2.5, 2.0, 1.7, 1.6, 1.5, 1.4, 1.3, 1.2, 1.15)
+RATIOS = (3.0, 2.5, 2.0, 1.8, 1.7, 1.6, 1.5, 1.4, 1.35, 1.3, 1.25, 1.2, 1.15)
 """Ratios of the thicknesses of successive layers that are tried. The error of the grading falls as
 the square of (ratio - 1)/(ratio + 1); the last two are what 0.1 mV takes."""
 
@@ -163,7 +167,7 @@ def _millivolts(volts: float) -> str:
 
 
 def plan(parameters: Parameters, particles: Particles) -> Plan:
-    """Plan the layers of a run; the same for the same arguments, in some ten milliseconds."""
+    """Plan the layers of a run; the same for the same arguments, in some tenths of a second."""
     return _Search(SurfaceLaw(parameters, particles)).plan()
 
 
@@ -226,7 +230,7 @@ class _Search:
         largest = float(without.max(initial=0.0))
         goal, asked = solver.space_accuracy, solver.layers
         layers: Layers | None = None
-        if asked == "auto" and largest > goal:
+        if asked == "auto" and not (largest <= goal and self._overshoots.are_small(None)):
             layers = self._fewest(goal)
         elif given := written_layers(asked):
             layers = Layers(given.count, given.first, given.ratio)
@@ -255,24 +259,27 @@ class _Search:
         for whole in sorted(self._ladder(), key=lambda one: (one.count, -one.first)):
             if found is not None and whole.count > found.count + 3:
                 break
-            if self._error(whole) > goal:
-                continue
             for layers in _shortened(whole):
-                if self._error(layers) > goal:
+                if found is not None and self._dearness(layers) >= self._dearness(found):
+                    continue
+                if self._error(layers) > goal or not self._overshoots.are_small(layers):
                     break
-                better = found is None or self._dearness(layers) < self._dearness(found)
                 # The goal is that of the whole voltage, which is not linear where errors are large.
-                if better and float(self._whole(layers).max(initial=0.0)) <= whole_goal:
+                if float(self._whole(layers).max(initial=0.0)) <= whole_goal:
                     found = layers
         return found or self._best(self._ladder(), MOST)
 
-    def _dearness(self, layers: Layers) -> tuple[int, float]:
-        """Return the number of layers and, in 3D, their ratio.
+    def _dearness(self, layers: Layers) -> tuple[float, float]:
+        """Return the mean number of layers over the surface, or the number and ratio in 3D.
 
-        There the iterative solver takes a quarter more iterations with 2 than without layers, and
-        as many with 1.7.
+        There the iterative solver takes a quarter more iterations with a ratio of 2 than without
+        layers, and as many with 1.7.
         """
-        return layers.count, layers.ratio if self.law.particles.dimension == 3 else 0.0
+        particles = self.law.particles
+        if particles.dimension == 3:
+            return layers.count, layers.ratio
+        counts = layer_counts(particles.radius, particles.core_size, layers)
+        return float(self._shares @ counts), layers.ratio
 
     def _best(self, ladder: Sequence[Layers], most: int) -> Layers:
         """Return the layers of at most a number that have the least error."""
@@ -306,10 +313,7 @@ class _Search:
 
     def _largest(self, each: Sequence[Floats]) -> Floats:
         """Return the largest mean over the radii after each jump, (J,) V, of (J, T) errors."""
-        shares = (
-            SHARE_OF_RADIUS if len(each) == len(SHARE_OF_RADIUS) else [1 / len(each)] * len(each)
-        )
-        paths = self._paths
+        shares, paths = self._shares, self._paths
         mean = sum(share * error for share, error in zip(shares, each, strict=True))
         allowed = sum(share * path.allowed for share, path in zip(shares, paths, strict=True))
         error = np.where(paths[0].counts, np.abs(mean) - allowed, 0.0)
@@ -326,6 +330,18 @@ class _Search:
             modes = RadialModes(nodes, self.law.particles.dimension, self._degree)
             self._tables[key] = modes.deviation(_TIMES) - self._exact
         return self._tables[key]
+
+    @cached_property
+    def _shares(self) -> Floats:
+        """Shares of the surface for which the radii stand."""
+        count = len(self.law.particles.radius)
+        even = np.full(count, 1.0 / count)
+        return np.array(SHARE_OF_RADIUS) if count == len(SHARE_OF_RADIUS) else even
+
+    @cached_property
+    def _overshoots(self) -> Overshoots:
+        longest = max((float(jump.ages().max()) for jump in self._jumps), default=0.0)
+        return Overshoots(self.law, longest)
 
     @cached_property
     def _exact(self) -> Floats:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from heterode.reporting.request import Request
 
 FORMATS = ("png", "pdf", "svg")
+MAPS = ("local-mean", "published")
 UNITS = ("nm", "um", "mm", "cm", "m", "px")
 _TEXT = (
     "heterogeneity statistics of a results folder or of any CSV table with x, y, value: "
@@ -118,10 +119,21 @@ def _add_choices(group: Any) -> None:
             positive_length_in_um,
             "of pairs (default: 100, or half the longest side)",
         ),
-        ("--bandwidth", positive_length_in_um, "of the maps (default: twice the mean spacing)"),
+        (
+            "--bandwidth",
+            positive_length_in_um,
+            "of the maps (default: local means of an eighth of the particles, 4 to 50)",
+        ),
     )
     for name, kind, text in lengths:
         group.add_argument(name, type=kind, metavar="LENGTH", help=text)
+    group.add_argument(
+        "--map",
+        choices=MAPS,
+        default="local-mean",
+        help="left map of the figure: local mean (default), or the published density, which falls "
+        "off at edges",
+    )
     group.add_argument(
         "--permutations",
         type=whole(0, 100_000),
@@ -226,6 +238,7 @@ def _request(options: argparse.Namespace) -> Request:
         margin_um=options.edge_margin or 0.0,
         pool=options.pool,
         evolution=not options.no_evolution,
+        map=options.map,
         formats=options.format,
     )
 

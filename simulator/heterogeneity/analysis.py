@@ -15,6 +15,7 @@ from heterode.heterogeneity import export
 from heterode.heterogeneity.clusters import ClusterCurve, cluster_curve
 from heterode.heterogeneity.correlogram import Correlogram, correlogram
 from heterode.heterogeneity.density import DensityMap, density_map
+from heterode.heterogeneity.envelope import EnvelopeTest, envelope_test
 from heterode.heterogeneity.marks import Floats, MarkedPoints, checked
 from heterode.heterogeneity.scale import Scale, scale_of_heterogeneity
 from heterode.heterogeneity.variogram import VariogramFit, fit_variogram
@@ -42,7 +43,7 @@ class Settings:
         weighted: whether cluster means are weighted by area or volume.
         band: half-width of the band for L*, as a fraction of the range of values.
         value_range: range used instead of the particles' own.
-        bandwidth_um: bandwidth of the density maps; None for twice the mean spacing.
+        bandwidth_um: bandwidth of the density maps; None for that of `density.bandwidth`.
         grid: cells along a map's longer side.
         model: model of the variogram.
 
@@ -100,6 +101,7 @@ class Heterogeneity:
         fields: the fields that were analysed.
         settings: the settings that were used.
         correlogram, variogram, curve, scale: the results for all fields pooled.
+        envelope: test of the cluster curve and the nearest pairs against randomly exchanged values.
         density: one map for each field.
         warnings: sentences that a reader must see.
     """
@@ -110,6 +112,7 @@ class Heterogeneity:
     variogram: VariogramFit
     curve: ClusterCurve
     scale: Scale
+    envelope: EnvelopeTest
     density: tuple[DensityMap, ...]
     warnings: tuple[str, ...]
 
@@ -125,6 +128,7 @@ class Heterogeneity:
             "variogram": export.variogram_dict(self.variogram, self.curve.dimension),
             "clusters": export.curve_dict(self.curve),
             "scale": export.jsonable(asdict(self.scale)),
+            "envelope_test": export.jsonable(asdict(self.envelope)),
             "density": [export.density_dict(density) for density in self.density],
             "warnings": list(self.warnings),
         }
@@ -180,6 +184,7 @@ def analyse(
         seeds=settings.seeds,
         permutations=settings.permutations,
         weighted=settings.weighted,
+        near_um=_nearest(of_pairs),
         rng=clusters,
     )
     scale = scale_of_heterogeneity(
@@ -196,9 +201,19 @@ def analyse(
         variogram=variogram,
         curve=curve,
         scale=scale,
+        envelope=envelope_test(curve, level=settings.level),
         density=density,
         warnings=tuple(_warnings(of_pairs, variogram, scale)),
     )
+
+
+def _nearest(of_pairs: Correlogram) -> tuple[float, float] | None:
+    """Return the first distance bin with enough pairs, or None."""
+    enough = np.flatnonzero(of_pairs.pairs >= of_pairs.min_pairs)
+    if not enough.size:
+        return None
+    lower, upper = of_pairs.edges_um[enough[0] : enough[0] + 2]
+    return float(lower), float(upper)
 
 
 def _warnings(of_pairs: Correlogram, variogram: VariogramFit, scale: Scale) -> list[str]:
@@ -216,8 +231,8 @@ def _warnings(of_pairs: Correlogram, variogram: VariogramFit, scale: Scale) -> l
         )
     if scale.p_value > 0.05:
         found.append(
-            "L* cannot be distinguished from that of randomly permuted values "
-            f"(p = {scale.p_value:.2g}, median {scale.null_quantiles_um[1]:.0f} um)."
+            "The values cannot be told from randomly exchanged values by the cluster curve and the"
+            f" nearest pairs (p = {scale.p_value:.2g})."
         )
     if scale.null_above > 0.05:
         found.append(

@@ -154,6 +154,7 @@ def density_dict(found: DensityMap) -> dict[str, Any]:
     numbers = {
         "name": found.name,
         "bandwidth_um": found.bandwidth_um,
+        "particles_averaged": found.averaged,
         "plane_um": found.plane_um,
         "axes": found.axes,
         "cells": [found.x_um.size, found.y_um.size],

@@ -23,7 +23,7 @@ from heterode.base.errors import InputError
 from heterode.base.reading import read_regular
 from heterode.base.run_warnings import RunWarning
 from heterode.base.toml_text import toml_text
-from heterode.base.words import counted
+from heterode.base.words import counted, spoken
 from heterode.reporting.accuracy import accuracy_rows
 from heterode.results.folder import ResultsFolder
 from heterode.results.heading import facts
@@ -236,15 +236,20 @@ def _scale_rows(scale: Mapping[str, Any]) -> list[tuple[str, str]]:
     if length is not None:
         sign = {"below": "at most ", "above": "more than "}.get(str(flag), "")
         note = " (not converged: larger than the field allows)" if flag == "above" else ""
-        rows.append(("scale of heterogeneity L*", f"{sign}{length:.3g} µm{note}"))
+        rows.append(("scale of heterogeneity L*", f"{sign}{spoken(length)} µm{note}"))
     chance = scale.get("null_quantiles_um") or []
     if (scale.get("null_above") or 0.0) > 0.5:
         rows.append(("L* of the same values shuffled", "not converged either"))
     elif len(chance) == 3 and all(value is not None for value in chance):
-        rows.append(("L* of the same values shuffled", f"{chance[0]:.3g} to {chance[2]:.3g} µm"))
-    for key, name, unit in (("p_value", "p of L*", ""), ("field_um", "size of the field", " µm")):
+        between = f"{spoken(chance[0])} to {spoken(chance[2])} µm"
+        rows.append(("L* of the same values shuffled", between))
+    named = (
+        ("p_value", "p against randomly exchanged values", ""),
+        ("field_um", "size of the field", " µm"),
+    )
+    for key, name, unit in named:
         if scale.get(key) is not None:
-            rows.append((name, f"{scale[key]:.3g}{unit}"))
+            rows.append((name, f"{spoken(scale[key])}{unit}"))
     return rows
 
 

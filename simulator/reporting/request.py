@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from heterode.heterogeneity import Settings
+from heterode.heterogeneity.density import MapKind
 from heterode.heterogeneity.marks import MarkedPoints
 from heterode.points.csv_points import Reading
 from heterode.points.run import WantedInstant
@@ -42,6 +43,7 @@ class Request:
             there.
         pool: whether several inputs are fields of view of one sample.
         evolution: whether a run is also followed from its first to its last moment.
+        map: what the left map of the figure shows: the local mean, or the published density.
         formats: formats of the figures.
     """
 
@@ -56,6 +58,7 @@ class Request:
     margin_um: float = 0.0
     pool: bool = False
     evolution: bool = True
+    map: MapKind = "local-mean"
     formats: tuple[Format, ...] = ("png",)
 
 

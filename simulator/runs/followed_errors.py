@@ -121,12 +121,12 @@ class FollowedErrors:
 
 def _estimate(setting: Setting, material: ActivePhase) -> SpaceErrors | None:
     """Return the estimate before the first step; None if no particle reacts."""
-    if not setting.radial.ends:
+    if not setting.mesh.radial.ends:
         return None
     T, constant = setting.parameters.temperature, material.is_diffusivity_constant
     D = float(material.diffusivity(material.start, T)) if constant else None
     return SpaceErrors(
-        setting.radial,
+        setting.mesh.radial,
         D if D is not None else lambda s: material.diffusivity(s, T),
         material.maximum_concentration,
         material.insertion(np.ones(1)),

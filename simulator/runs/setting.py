@@ -10,7 +10,6 @@ from typing import cast
 import numpy as np
 from mpi4py import MPI
 
-from heterode.accuracy.spacing import RadialMesh, radial_mesh
 from heterode.base.accounting import Phases
 from heterode.base.digests import text_digest
 from heterode.base.ranks import from_root, on_root
@@ -36,7 +35,6 @@ class Setting:
         summary: dimensions of the mesh if it is geometry.mesh_file; otherwise None.
         before: warnings that are known before the first step.
         particles: the particles with their penalty factors.
-        radial: radial spacing of the mesh in each particle.
         layering: the layers under the particles' surfaces.
         phases: seconds of the run's phases so far.
     """
@@ -47,7 +45,6 @@ class Setting:
     summary: MeshSummary | None
     before: Before
     particles: ParticleTable
-    radial: RadialMesh
     layering: Layering
     phases: Phases
 
@@ -75,10 +72,7 @@ def set_out(parameters: Parameters, comm: MPI.Comm) -> Setting:
         made = on_root(comm, lambda: layered_mesh(parameters, cast(MeshData, base)))
         data = None if made is None else made[0]
         layering: Layering = comm.bcast(None if made is None else made[1], root=0)
-        radial: RadialMesh = from_root(
-            comm, lambda: radial_mesh(cast(MeshData, data), layering.report)
-        )
-        mesh = distribute(comm, data)
+        mesh = distribute(comm, data, layering.report)
     summary = None if parameters.geometry.mesh_file is None else facts.summary
     before = before_run(parameters, facts, layering.plan)
     table = mesh.particle_table
@@ -90,7 +84,6 @@ def set_out(parameters: Parameters, comm: MPI.Comm) -> Setting:
         summary,
         before,
         table.with_penalty(factors),
-        radial,
         layering,
         phases,
     )

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import ufl
 
+from heterode.accuracy.spacing import mean_particle
 from heterode.base.accounting import Phases
 from heterode.base.constants import FARADAY
 from heterode.parameters import Parameters
@@ -225,7 +226,7 @@ class CellModel:
     @property
     def surface_lithium(self) -> SurfaceLithium | None:
         """Return the particle that is followed for the time error; None if no particle reacts."""
-        nodes = self.mesh.mean_particle
+        nodes = mean_particle(self.mesh.radial)
         if len(nodes) == 0:
             return None
         per_flux = FARADAY * self.parameters.active_material.maximum_concentration

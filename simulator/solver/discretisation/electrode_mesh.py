@@ -17,8 +17,9 @@ import numpy.typing as npt
 from dolfinx import mesh as dmesh
 from mpi4py import MPI
 
-from heterode.accuracy.spacing import mean_particle, radial_mesh
+from heterode.accuracy.spacing import RadialMesh, radial_mesh
 from heterode.geometry import tags
+from heterode.geometry.layers import LayerReport
 from heterode.geometry.mesh_data import ON_PLANE, MeshData
 from heterode.particles.table import ParticleTable
 from heterode.physics.balances import Surface
@@ -83,8 +84,7 @@ class ElectrodeMesh:
         coating_thickness, separator_thickness: thicknesses, m.
         collector_area: area of the collector, m^2 (m^2 per metre of depth in 2D).
         mesh_hash: identifies the mesh file.
-        mean_particle: radii between which the elements of a particle of mean size lie, m, from 0
-            to its surface; empty if no particle reacts.
+        radial: radial spacing of the mesh in each particle that reacts.
     """
 
     comm: MPI.Comm
@@ -104,7 +104,7 @@ class ElectrodeMesh:
     separator_thickness: float
     collector_area: float
     mesh_hash: str
-    mean_particle: Floats
+    radial: RadialMesh
 
     def domain(self, name: Domain) -> Submesh:
         """Return the submesh of a domain's fields."""
@@ -140,10 +140,10 @@ class _Header:
     separator_um: float
     width_um: tuple[float, ...]
     mesh_hash: str
-    mean_particle: Floats
+    radial: RadialMesh
 
     @classmethod
-    def of(cls, data: MeshData) -> _Header:
+    def of(cls, data: MeshData, report: LayerReport | None) -> _Header:
         return cls(
             dimension=data.dimension,
             order=data.order,
@@ -155,20 +155,23 @@ class _Header:
             separator_um=data.separator_thickness_um,
             width_um=data.width_um,
             mesh_hash=data.hash,
-            mean_particle=mean_particle(radial_mesh(data)),
+            radial=radial_mesh(data, report),
         )
 
 
-def distribute(comm: MPI.Comm, data: MeshData | None) -> ElectrodeMesh:
+def distribute(
+    comm: MPI.Comm, data: MeshData | None, report: LayerReport | None = None
+) -> ElectrodeMesh:
     """Distribute the mesh on rank 0 to all ranks. Collective.
 
     Args:
         comm: the communicator.
         data: the mesh on rank 0, None elsewhere.
+        report: what became of its layers, on rank 0; None if it has none.
     """
     header = None
     if data is not None:
-        header = _Header.of(data)
+        header = _Header.of(data, report)
     header = comm.bcast(header, root=0)
     dimension = header.dimension
     points = np.zeros((0, dimension)) if data is None else data.points_um * MICROMETRE
@@ -198,7 +201,7 @@ def distribute(comm: MPI.Comm, data: MeshData | None) -> ElectrodeMesh:
         separator_thickness=header.separator_um * MICROMETRE,
         collector_area=float(np.prod(header.width_um) * MICROMETRE ** (dimension - 1)),
         mesh_hash=header.mesh_hash,
-        mean_particle=header.mean_particle,
+        radial=header.radial,
     )
 
 
