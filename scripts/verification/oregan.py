@@ -97,7 +97,7 @@ def rows_of(values: Floats) -> npt.NDArray[np.intp]:
 
     Rows are dense where ln f bends. Some lie at its extrema, where the interpolation is level.
     """
-    inside = np.flatnonzero((FRACTIONS >= WINDOW[0]) & (FRACTIONS <= WINDOW[1]))
+    inside = np.flatnonzero((WINDOW[0] <= FRACTIONS) & (WINDOW[1] >= FRACTIONS))
     x, logarithm = FRACTIONS[inside], np.log(values[inside])
     bend = np.gradient(np.gradient(logarithm, x), x)
     share = np.cumsum(np.sqrt(np.abs(bend) + 20.0))
