@@ -60,8 +60,9 @@ def main() -> int:
     """Measure the claims and print the table; returns the exit code."""
     options = arguments()
     if options.list:
+        width = 2 + max(len(claim.name) for claim in CLAIMS)
         for claim in CLAIMS:
-            print(f"{claim.name:18s}{claim.text}")
+            print(f"{claim.name:{width}s}{claim.text}")
         return 0
     found = verify_all(chosen(options.claims), controls=options.damage, note=note)
     print(markdown(HEADING, rows(found)))
