@@ -223,6 +223,7 @@ def heterogeneity(report: Path) -> dict[str, Any] | None:
         "rows": [
             *_scale_rows(content.get("scale") or {}),
             *([("correlation of pairs against chance", str(pairs))] if pairs else []),
+            *_trend_rows(content),
             *_drawn_rows(content),
         ],
         "notes": [str(note) for note in content.get("notes") or []],
@@ -236,7 +237,12 @@ def _scale_rows(scale: Mapping[str, Any]) -> list[tuple[str, str]]:
     if length is not None:
         sign = {"below": "at most ", "above": "more than "}.get(str(flag), "")
         note = " (not converged: larger than the field allows)" if flag == "above" else ""
+        if flag == "ok" and scale.get("high_um") is not None:
+            note = f" ({spoken(scale['low_um'])} to {spoken(scale['high_um'])})"
         rows.append(("scale of heterogeneity L*", f"{sign}{spoken(length)} µm{note}"))
+    if scale.get("model_um") is not None:
+        interval = f"{spoken(scale['model_low_um'])} to {spoken(scale['model_high_um'])}"
+        rows.append(("L* by the fitted covariance", f"{spoken(scale['model_um'])} µm ({interval})"))
     chance = scale.get("null_quantiles_um") or []
     if (scale.get("null_above") or 0.0) > 0.5:
         rows.append(("L* of the same values shuffled", "not converged either"))
@@ -251,6 +257,25 @@ def _scale_rows(scale: Mapping[str, Any]) -> list[tuple[str, str]]:
         if scale.get(key) is not None:
             rows.append((name, f"{spoken(scale[key])}{unit}"))
     return rows
+
+
+def _trend_rows(content: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return (name, value) of the trends of the values over the field."""
+    trend = content.get("trend") or {}
+    depth = trend.get("depth")
+    found = []
+    if depth is not None:
+        keys = ("difference", "difference_in_sd", "p_value")
+        found.append(("trend with the depth", *(trend[key][depth] for key in keys)))
+    if trend:
+        keys = ("total", "total_in_sd", "total_p_value")
+        found.append(("trend in all directions", *(trend[key] for key in keys)))
+    removed = (content.get("settings") or {}).get("detrend", "none") != "none"
+    rows = []
+    for name, size, in_sd, p_value in found:
+        chance = "" if p_value is None else f", p = {p_value:.2g}"
+        rows.append((name, f"{size:+.3g} over the field, {in_sd:+.2g} s.d.{chance}"))
+    return [*rows, *([("linear trend", "removed from all else")] if removed else [])]
 
 
 def _drawn_rows(content: Mapping[str, Any]) -> list[tuple[str, str]]:
