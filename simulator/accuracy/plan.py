@@ -40,7 +40,7 @@ from heterode.parameters.layering import MOST_LAYERS, WrittenLayers, written_lay
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-RATIOS = (3.0, 2.5, 2.0, 1.8, 1.7, 1.6, 1.5, 1.4, 1.35, 1.3, 1.25, 1.2, 1.15)
+RATIOS = (3.0, 2.5, 2.0, 1.8, 1.7, 1.6, 1.5, 1.4, 1.3, 1.2, 1.15)
 """Ratios of the thicknesses of successive layers that are tried. The error of the grading falls as
 the square of (ratio - 1)/(ratio + 1); the last two are what 0.1 mV takes."""
 
