@@ -158,7 +158,7 @@ def density_map(
             ratio=np.where(faint, np.nan, marked / plain),
             edge=edge,
             bandwidth_um=h,
-            averaged=(np.sqrt(4 * np.pi) * h / spacing) ** points.dimension,
+            averaged=float((np.sqrt(4 * np.pi) * h / spacing) ** points.dimension),
             plane_um=plane,
         )
 
