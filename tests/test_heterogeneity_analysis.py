@@ -61,7 +61,7 @@ def test_dictionary_is_json_with_units() -> None:
 def test_tables_hold_the_curves() -> None:
     found = run()
     tables = found.tables()
-    assert set(tables) == {"correlogram", "variogram", "clusters", "cluster_means"}
+    assert set(tables) == {"correlogram", "variogram", "directions", "clusters", "cluster_means"}
     of_pairs = tables["correlogram"]
     assert of_pairs["pairs"].tolist() == found.correlogram.pairs.tolist()
     assert of_pairs["lower_um"].tolist() == [10.0 * b for b in range(3)]

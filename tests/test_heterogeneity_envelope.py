@@ -18,7 +18,12 @@ from heterode.heterogeneity import (
     scale_of_heterogeneity,
 )
 from heterode.heterogeneity.correlogram import correlogram
-from heterode.heterogeneity.envelope import envelope_test, extreme_rank_lengths, global_envelope
+from heterode.heterogeneity.envelope import (
+    combined_order,
+    envelope_test,
+    extreme_rank_lengths,
+    global_envelope,
+)
 from heterode.heterogeneity.null import global_p_value
 
 COUNT, SIDE_UM = 150, 90.0
@@ -59,14 +64,24 @@ def test_words_in_a_dictionary() -> None:
     assert extreme_rank_lengths(twice).tolist() == [1, 3, 4, 5, 3]
 
 
+def test_parts_count_alike() -> None:
+    """A part of one number weighs as much as one of many that say the same."""
+    first, second = np.array([4.0, 3.0, 2.0, 1.0]), np.array([1.0, 2.0, 3.0, 4.0])
+    order = combined_order([np.tile(first[:, None], 20), second[:, None]])
+    assert order.tolist() == [2, 4, 4, 2]
+    joined = np.column_stack([first] * 20 + [second])
+    assert extreme_rank_lengths(joined).tolist() == [1, 3, 4, 2]
+
+
 def test_the_envelope_and_p_say_the_same() -> None:
     """The observed vector leaves the envelope if and only if p is at most 1 - level."""
     rng = np.random.default_rng(1)
     outside, small = [], []
     for _ in range(400):
         vectors = np.cumsum(rng.standard_normal((100, 6)), axis=1)
-        order = extreme_rank_lengths(vectors)
-        upper = global_envelope(vectors, 0.8)
+        parts = [vectors[:, :5], vectors[:, 5:]]
+        order = combined_order(parts)
+        upper = np.concatenate([global_envelope(part, order, 0.8) for part in parts])
         outside.append(bool(np.any(vectors[0] > upper)))
         small.append(bool(order[0] / 100 <= 0.2))
     assert outside == small

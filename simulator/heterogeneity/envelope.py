@@ -2,25 +2,27 @@ r"""Test of the whole cluster curve, and of the nearest pairs, against randomly 
 
 The length L* alone cannot say whether values are arranged at random: the field limits it, so values
 with a gradient and the same values exchanged may both give "not converged". What is tested is
-therefore the whole curve. One vector of K numbers describes the values,
+therefore the whole curve: the standard deviation over clusters at each cluster size, beside Moran's
+I of the nearest pairs, which sees correlation shorter than the smallest clusters. Values that are
+more alike in a neighbourhood than chance allows make all of these numbers larger.
 
-    sd over clusters at each cluster size, and Moran's I of the nearest pairs
+The same numbers follow from the same particles with their values exchanged at random M times. The
+M + 1 curves are ordered by their extreme rank lengths (Myllymaki et al. 2017,
+doi:10.1111/rssb.12172, one-sided): each number is ranked among all, the largest first (equal
+numbers share the mean rank), the ranks of each curve are sorted, and curves are compared like words
+in a dictionary. The places of the curve and of Moran's I in their orders are ordered in the same
+way once more, so that both count alike (Mrkvicka et al. 2017, doi:10.1007/s11222-016-9683-9). All
+M + 1 sets of numbers are equally likely under random exchange, so p, the share of sets at least as
+extreme, is exact however the numbers depend on each other.
 
-and M more vectors describe the same particles with their values randomly exchanged. Values that are
-more alike in a neighbourhood than chance allows make each number larger, so the vectors are ordered
-by their extreme rank lengths (Myllymaki et al. 2017, doi:10.1111/rssb.12172, one-sided): each
-number is ranked among all M + 1, the largest first (equal numbers share the mean rank), the ranks
-of each vector are sorted, and vectors are compared like words in a dictionary. The M + 1 vectors
-are equally likely under random exchange, so p = (vectors at least as extreme) / (M + 1) is exact
-however the numbers depend on each other.
-
-The global envelope reaches up to the largest numbers of the vectors that are not among the most
-extreme. Without equal numbers, the observed vector leaves it somewhere if and only if p is at most
+The global envelope reaches up to the largest numbers of the sets that are not among the most
+extreme. Without equal numbers, the observed set leaves it somewhere if and only if p is at most
 1 - level.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,26 +62,34 @@ class EnvelopeTest:
 
 def envelope_test(curve: ClusterCurve, *, level: float = 0.95) -> EnvelopeTest:
     """Compare a cluster curve and the nearest pairs with those of the exchanged values."""
-    observed, null = curve.sd, curve.null_sd
+    vectors = [np.vstack([curve.sd, curve.null_sd])]
     if np.isfinite(curve.near_moran):
-        observed = np.append(observed, curve.near_moran)
-        null = np.column_stack([null, curve.null_near_moran])
-    sizes = curve.size_um.size
-    made = len(null)
-    vectors = np.vstack([observed, null])
-    order = extreme_rank_lengths(vectors)
-    upper = global_envelope(vectors, level) if made else np.full(observed.size, np.nan)
-    near_upper = float(upper[sizes]) if observed.size > sizes else float("nan")
+        vectors.append(np.append(curve.near_moran, curve.null_near_moran)[:, None])
+    made = len(curve.null_sd)
+    order = combined_order(vectors)
+    upper = [global_envelope(part, order, level) for part in vectors]
+    if not made:
+        upper = [np.full(part.shape[1], np.nan) for part in vectors]
     return EnvelopeTest(
         p_value=float(order[0] / (made + 1)) if made else float("nan"),
         level=level,
         permutations=made,
-        sd_upper=upper[:sizes],
+        sd_upper=upper[0],
         near_um=curve.near_um,
         near_moran=curve.near_moran,
-        near_moran_upper=near_upper,
-        outside_um=curve.size_um[curve.sd > upper[:sizes]],
+        near_moran_upper=float(upper[1][0]) if len(upper) > 1 else float("nan"),
+        outside_um=curve.size_um[curve.sd > upper[0]],
     )
+
+
+def combined_order(parts: Sequence[Floats]) -> Ints:
+    """Return (V,) the number of vectors that are at least as extreme, all parts counting alike.
+
+    Args:
+        parts: (V, K) numbers of each part, of which large ones are extreme.
+    """
+    orders = [extreme_rank_lengths(part) for part in parts]
+    return extreme_rank_lengths(-np.column_stack(orders).astype(np.float64))
 
 
 def extreme_rank_lengths(vectors: Floats) -> Ints:
@@ -94,13 +104,13 @@ def extreme_rank_lengths(vectors: Floats) -> Ints:
     return np.asarray(np.cumsum(count)[place.reshape(-1)], dtype=np.int64)
 
 
-def global_envelope(vectors: Floats, level: float) -> Floats:
+def global_envelope(vectors: Floats, order: Ints, level: float) -> Floats:
     """Return (K,) the largest numbers among the vectors that are not among the most extreme.
 
     Args:
         vectors: (V, K) the observed vector and those of the exchanged values.
+        order: (V,) number of vectors that are at least as extreme.
         level: level of the envelope.
     """
-    order = extreme_rank_lengths(vectors)
     kept = order > (1 - level) * len(vectors) + 1e-9
     return np.asarray(vectors[kept].max(axis=0) if kept.any() else vectors.max(axis=0))
