@@ -10,7 +10,7 @@ A second table evaluates the scale of heterogeneity L* through pictures of 2,048
 found beside that of all those drawn.
 
 With --public FOLDER real pictures are evaluated in place of these: those of public packages whose
-particles are known (public_pictures.py), downloaded into the folder by pip. Beside the analysis
+particles are known (verification/public_pictures.py), downloaded into the folder by pip. Beside the analysis
 stand scikit-image's documented recipe and the spots of trackpy, which is told the particles'
 median diameter. All are asked for the same particles, those that the border does not cut. A
 particle is found if overlap over union is one half, and a spot if its particle has no other.
@@ -26,7 +26,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from public_pictures import Public, pictures, recipe, spots
 
 from heterode.heterogeneity.clusters import cluster_curve
 from heterode.heterogeneity.marks import MarkedPoints
@@ -37,6 +36,7 @@ from heterode.optics.measurement import measure_particles
 from heterode.optics.micrograph import Labels, Micrograph
 from heterode.optics.scoring import score
 from heterode.optics.synthetic import Camera, draw, random_scene
+from verification.public_pictures import Public, pictures, recipe, spots
 
 FIRST_SEED = 70_000
 CAMERA = Camera(pixel_um=0.1)
