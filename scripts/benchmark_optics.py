@@ -10,8 +10,8 @@ A second table evaluates the scale of heterogeneity L* through pictures of 2,048
 found beside that of all those drawn.
 
 With --public FOLDER real pictures are evaluated in place of these: those of public packages whose
-particles are known (verification/public_pictures.py), downloaded into the folder by pip. Beside the analysis
-stand scikit-image's documented recipe and the spots of trackpy, which is told the particles'
+particles are known (verification/public_pictures.py), downloaded into the folder by pip. Beside
+the analysis stand scikit-image's recipe and the spots of trackpy, which is told the particles'
 median diameter. All are asked for the same particles, those that the border does not cut. A
 particle is found if overlap over union is one half, and a spot if its particle has no other.
 """
