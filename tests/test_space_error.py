@@ -21,10 +21,11 @@ from heterode.accuracy.radial_particles import RadialParticles
 from heterode.accuracy.record import SETTLED, ErrorRecord, Reached, sentence
 from heterode.accuracy.series import surface_response
 from heterode.accuracy.spacing import RadialMesh, mean_particle, radial_mesh, refined
-from heterode.geometry.layers import LayerReport, Layers, layered
+from heterode.geometry.layers import LayerReport, layered
 from heterode.geometry.mesh_data import MeshData
 from heterode.geometry.msh import read_msh, write_msh
 from heterode.parameters import Parameters
+from heterode.parameters.layering import Layers
 from heterode.physics.active_material import ActivePhase
 from heterode.reporting.accuracy import accuracy_rows
 from heterode.results.history import COLUMNS, History, read_history
