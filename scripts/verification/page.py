@@ -9,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 
 from heterode import __version__
+from heterode.results.written import RECORD
 from heterode.viewing.legends import lay_out
 from heterode.viewing.style import CHARGE, DISCHARGE, new_figure, save, style
 from verification.claim import Plot, Verified
@@ -66,6 +67,8 @@ def write_page(found: Sequence[Verified], page: Path, order: Sequence[str] = ())
     parts += [f"{sections[name]}\n" for name in names]
     parts.append(_programs(found, before.versions if kept else {}))
     page.write_text("\n".join(parts), encoding="utf-8")
+    # Users' folders have a record of what was written; git has these.
+    (pictures / RECORD).unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
