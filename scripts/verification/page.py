@@ -25,8 +25,8 @@ Written by `scripts/verify`, which measures every claim below, prints the same t
 with code 1 unless all of them pass. `scripts/verify --damage` measures each claim again with one
 thing damaged, which must be noticed. `scripts/verify --list` names the claims; with names it
 measures these alone and leaves this page as it is, or with `--page docs/verification.md` renews
-what it says of them. PyBaMM and NGSolve are installed on first use
-in virtual environments of their own, beside the set-up, and are no dependencies. A claim that
+what it says of them; the rest is then of an earlier run. PyBaMM and NGSolve are installed on first
+use in virtual environments of their own, beside the set-up, and are no dependencies. A claim that
 cannot be measured counts as "not run", never as passed.
 """
 
