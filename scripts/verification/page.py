@@ -162,7 +162,7 @@ def draw(plots: Sequence[Plot], path: Path) -> None:
                 )
             if plot.logarithmic:
                 axes.set_yscale("log")
-                if all(min(curve.x) > 0 for curve in plot.curves) and _few(plot):
+                if all(min(curve.x) > 0 for curve in plot.curves) and (_few(plot) or _wide(plot)):
                     axes.set_xscale("log")
             axes.set_xlabel(plot.x_label)
             axes.set_ylabel(plot.y_label)
@@ -170,6 +170,11 @@ def draw(plots: Sequence[Plot], path: Path) -> None:
                 axes.legend(ncols=2 if len(plot.curves) > 4 else 1)
         lay_out(figure)
         save(figure, path)
+
+
+def _wide(plot: Plot) -> bool:
+    """Whether what the plot shows happens at times of all orders of magnitude."""
+    return all(max(curve.x) > 500 * min(curve.x) for curve in plot.curves)
 
 
 def _few(plot: Plot) -> bool:
