@@ -367,7 +367,16 @@ class _Listener(Observer):
         self._lines.append(line)
 
 
-@pytest.mark.parametrize(("layers", "remedy"), [("auto", "Lower"), ("none", '"auto"'), ("2", "2")])
+@pytest.mark.parametrize(
+    ("layers", "remedy"),
+    [
+        ("auto", "Lower"),
+        ("none", '"auto"'),
+        ("2", "above 2"),
+        ("40", '"auto" in place of 40'),
+        ("6 from 20 nm, ratio 2", '"auto" in place of 6 from 20 nm, ratio 2'),
+    ],
+)
 def test_the_warning_names_the_remedy(layers: str, remedy: str) -> None:
     bound = space_bound(parameters([f"solver.layers={layers}"]))
     assert remedy in bound.message(3.0)

@@ -38,7 +38,7 @@ TEMPERATURES = (263.15, 298.15, 318.15)
 FRACTIONS = np.linspace(0.005, 0.995, 9901)
 WINDOW = (0.2, 0.95)
 """Lithium fractions between which there are tables; runs stay inside."""
-ROWS = 45
+ROWS = 61
 
 
 @dataclass(frozen=True)

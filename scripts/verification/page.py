@@ -9,6 +9,7 @@ from importlib import metadata
 from pathlib import Path
 
 from heterode import __version__
+from heterode.results.written import RECORD
 from heterode.viewing.legends import lay_out
 from heterode.viewing.style import CHARGE, DISCHARGE, new_figure, save, style
 from verification.claim import Plot, Verified
@@ -25,8 +26,8 @@ Written by `scripts/verify`, which measures every claim below, prints the same t
 with code 1 unless all of them pass. `scripts/verify --damage` measures each claim again with one
 thing damaged, which must be noticed. `scripts/verify --list` names the claims; with names it
 measures these alone and leaves this page as it is, or with `--page docs/verification.md` renews
-what it says of them. PyBaMM and NGSolve are installed on first use
-in virtual environments of their own, beside the set-up, and are no dependencies. A claim that
+what it says of them; the rest is then of an earlier run. PyBaMM and NGSolve are installed on first
+use in virtual environments of their own, beside the set-up, and are no dependencies. A claim that
 cannot be measured counts as "not run", never as passed.
 """
 
@@ -66,6 +67,8 @@ def write_page(found: Sequence[Verified], page: Path, order: Sequence[str] = ())
     parts += [f"{sections[name]}\n" for name in names]
     parts.append(_programs(found, before.versions if kept else {}))
     page.write_text("\n".join(parts), encoding="utf-8")
+    # Users' folders have a record of what was written; git has these.
+    (pictures / RECORD).unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
@@ -159,7 +162,7 @@ def draw(plots: Sequence[Plot], path: Path) -> None:
                 )
             if plot.logarithmic:
                 axes.set_yscale("log")
-                if all(min(curve.x) > 0 for curve in plot.curves) and _few(plot):
+                if all(min(curve.x) > 0 for curve in plot.curves) and (_few(plot) or _wide(plot)):
                     axes.set_xscale("log")
             axes.set_xlabel(plot.x_label)
             axes.set_ylabel(plot.y_label)
@@ -167,6 +170,11 @@ def draw(plots: Sequence[Plot], path: Path) -> None:
                 axes.legend(ncols=2 if len(plot.curves) > 4 else 1)
         lay_out(figure)
         save(figure, path)
+
+
+def _wide(plot: Plot) -> bool:
+    """Whether what the plot shows happens at times of all orders of magnitude."""
+    return all(max(curve.x) > 500 * min(curve.x) for curve in plot.curves)
 
 
 def _few(plot: Plot) -> bool:

@@ -70,8 +70,7 @@ class Scale:
         null_above: fraction of permutations that did not converge.
         p_value: probability of so extreme a cluster curve under randomly exchanged values, by the
             global test of `envelope`.
-        length_p_value: fraction of permutations and observation with an L* at least as large,
-            which says little where many of them do not converge.
+        length_p_value: fraction of permutations and observation with an L* at least as large.
         seed_sd_um: standard deviation of L* over the k-means seeds.
         jackknife_error_um: standard error over sub-fields; NaN where L* is not converged if one of
             them is left out.
