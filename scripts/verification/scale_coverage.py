@@ -80,7 +80,7 @@ def _row(particles: int, length_um: float) -> tuple[str, ...]:
         f"{held.mean():.2f}",
         f"{np.maximum(held, flagged).mean():.2f}",
         f"{flagged.mean():.2f}",
-        f"{np.median(half):.0%}",
+        f"{np.median(half):.0%}" if np.isfinite(np.median(half)) else "no end",
         f"{model.mean():.2f}",
         f"{old.mean():.2f}",
     )
