@@ -88,8 +88,8 @@ def of_set(asked):
     """
     values, metal = pybamm.ParameterValues(asked["set"]), pybamm.ParameterValues("Xu2019")
     added = {
-        key: metal[key]
-        for key in metal.keys()  # noqa: SIM118  (these are no dictionaries)
+        key: value
+        for key, value in metal.items()
         if "lithium metal" in key.lower() or key.startswith("Negative electrode")
     }
     values.update(added, check_already_exists=False)

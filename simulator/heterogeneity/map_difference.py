@@ -20,6 +20,7 @@ from scipy.spatial import cKDTree
 from scipy.stats import chi2
 
 from heterode.heterogeneity.marks import Floats, Ints
+from heterode.heterogeneity.null import exchanged
 
 _NEIGHBOURS = 6
 _DRAWS = 999
@@ -74,9 +75,9 @@ def map_difference(
         sets = min(_AT_ONCE, _DRAWS - begin)
         signs = rng.choice([-1.0, 1.0], (sets, count))
         as_far += np.count_nonzero(np.abs(signs @ difference) >= abs(mean) * count * (1 - 1e-9))
-        exchanged = rng.permuted(np.tile(centred[:, None], (1, sets)), axis=0)
+        others = exchanged(centred, np.empty(0, dtype=np.int64), sets, rng)
         if not flat:
-            found = _alike(exchanged, near) / scale
+            found = _alike(others, near) / scale
             as_alike += np.count_nonzero(found >= pattern - 1e-9)
     known = np.isfinite(error) & (error > 0)
     with_error = int(known.sum())

@@ -185,7 +185,6 @@ def scale_of_heterogeneity(
     read = by_field[np.isfinite(by_field)]
     density = curve.particles / curve.extent
     reduced = (curve.value_sd / delta) ** 2
-    known = variogram is not None and variogram.identified
     return Scale(
         scale_um=scale,
         flag=flag,
@@ -220,7 +219,7 @@ def scale_of_heterogeneity(
         independent_um=(reduced / density) ** (1 / d),
         correlated_um=(
             (reduced * (1 / density + variogram.integral)) ** (1 / d)
-            if known and variogram is not None
+            if variogram is not None and variogram.identified
             else float("nan")
         ),
         model_um=modelled.length_um,
