@@ -11,8 +11,9 @@ expected is that of an even current: 0.73 to 1.02 times the true ones without la
 docs/accuracy.md. The layers that do for the fewest unknowns are taken. Their first thickness is a
 power of the root of two in micrometres and their ratio one of RATIOS, so that runs share meshes.
 
-In 2D, no particle may leave the range of start and surface values by more than OVERSHOOT (see
-heterode.accuracy.overshoot), which asks for layers that lead up to the size of the core's elements.
+No particle may leave the range of start and surface values by more than OVERSHOOT (see
+heterode.accuracy.overshoot), which asks for layers that lead up to the size of the core's elements,
+and for a mass matrix that is lumped there for a share, the least of LUMPINGS that does.
 
 Where the voltage plunges at the end of a step, an error of the voltage says little: there it may be
 as large as the change of the voltage in TIME_SHIFT of the time since the jump.
@@ -22,7 +23,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -30,10 +31,10 @@ import numpy.typing as npt
 
 from heterode.accuracy.electrode import Particles, SurfaceLaw
 from heterode.accuracy.jumps import Jump, jumps_of
-from heterode.accuracy.overshoot import Overshoots
+from heterode.accuracy.overshoot import CAREFUL, Overshoots
 from heterode.accuracy.radial import RadialModes
 from heterode.accuracy.series import deviation
-from heterode.geometry.layers import layer_counts, spacing
+from heterode.geometry.layers import layer_counts, radial_elements
 from heterode.parameters import Parameters
 from heterode.parameters.layering import MOST_LAYERS, Layers, written_layers
 
@@ -43,6 +44,9 @@ Ints = npt.NDArray[np.int64]
 RATIOS = (3.0, 2.5, 2.0, 1.8, 1.7, 1.6, 1.5, 1.4, 1.3, 1.2, 1.15)
 """Ratios of the thicknesses of successive layers that are tried. The error of the grading falls as
 the square of (ratio - 1)/(ratio + 1); the last two are what 0.1 mV takes."""
+
+LUMPINGS = (0.0, 0.25, 0.3, 0.35, 0.5, 0.7, 0.85)
+"""Lumped shares of the core's mass matrix that are tried, the least first."""
 
 THINNEST = 24
 """Largest j of the first thickness 2^(-j/2) um: 0.24 nm, of the size of an atom."""
@@ -155,6 +159,7 @@ class Plan:
         if self.layers is not None:
             first = 1e6 * self.layers.first
             made = {"count": self.layers.count, "first_um": first, "ratio": self.layers.ratio}
+            made |= {"lumping": self.layers.lumping} if self.layers.lumping else {}
         return {
             **made,
             "chosen_by": "accuracy" if self.chosen else "solver.layers",
@@ -242,7 +247,8 @@ class _Search:
         elif given := written_layers(asked):
             layers = given
         elif isinstance(asked, int) and asked > 0:
-            layers = self._best([one for one in self._ladder() if one.count >= asked], asked)
+            best = self._best([one for one in self._ladder() if one.count >= asked], asked)
+            layers = self._lumped(best, goal) or best
         error = self._whole(layers, crowded=False)
         worst = self._jumps[int(np.argmax(error))].text if error.size else ""
         return Plan(
@@ -267,15 +273,33 @@ class _Search:
         for whole in sorted(self._ladder(), key=lambda one: (one.count, -one.first)):
             if found is not None and whole.count > found.count + 3:
                 break
-            for layers in _shortened(whole):
-                if found is not None and self._dearness(layers) >= self._dearness(found):
+            for consistent in _shortened(whole):
+                if found is not None and self._dearness(consistent) >= self._dearness(found):
                     continue
-                if self._error(layers) > goal or not self._overshoots.are_small(layers):
+                layers = self._lumped(consistent, goal)
+                if layers is None:
                     break
                 # The goal is that of the whole voltage, which is not linear where errors are large.
                 if self._largest_of(layers, crowded=True) <= whole_goal:
                     found = layers
         return found or self._best(self._ladder(), MOST)
+
+    def _lumped(self, layers: Layers, goal: float) -> Layers | None:
+        """Return layers with the least lumping that keeps overshoots small; None if none does.
+
+        The error grows with the lumping, and may not exceed the goal. As long as it does not, the
+        worst of corners are allowed for.
+        """
+        found: Layers | None = None
+        for lumping in LUMPINGS if self._degree == 1 else LUMPINGS[:1]:
+            tried = replace(layers, lumping=lumping)
+            if self._error(tried) > goal:
+                break
+            if self._overshoots.are_small(tried, CAREFUL):
+                return tried
+            if found is None and self._overshoots.are_small(tried):
+                found = tried
+        return found
 
     def _dearness(self, layers: Layers) -> tuple[float, float]:
         """Return the mean number of layers over the surface, or the number and ratio in 3D.
@@ -338,10 +362,11 @@ class _Search:
         """Return the errors of the response to a unit flux at _TIMES, for one of the radii."""
         radius = float(self.law.particles.radius[number])
         size = float(self.law.particles.core_size[number])
-        nodes: Floats = np.asarray(spacing(radius, size, layers) / radius, dtype=np.float64)
-        key = (number, nodes.tobytes())
+        lengths, lumping = radial_elements(radius, size, layers)
+        nodes: Floats = np.asarray(lengths / radius, dtype=np.float64)
+        key = (number, nodes.tobytes(), b"" if lumping is None else lumping.tobytes())
         if key not in self._tables:
-            modes = RadialModes(nodes, self.law.particles.dimension, self._degree)
+            modes = RadialModes(nodes, self.law.particles.dimension, self._degree, lumping)
             self._tables[key] = modes.deviation(_TIMES) - self._exact
         return self._tables[key]
 

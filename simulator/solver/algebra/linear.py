@@ -33,14 +33,19 @@ class LinearSolver:
         layout: positions of the fields.
         preset: "direct" or "fieldsplit".
         relative_tolerance: relative tolerance of the iterative solve's residual.
+        fill: levels of fill of the incomplete factors; a level makes up for layers whose thickness
+            doubles from one to the next.
 
     Attributes:
         iterative: whether solves are iterative.
         iterations: number of Krylov iterations so far; 0 with the direct preset.
     """
 
-    def __init__(self, layout: FieldLayout, preset: Preset, relative_tolerance: float) -> None:
+    def __init__(
+        self, layout: FieldLayout, preset: Preset, relative_tolerance: float, fill: int = 0
+    ) -> None:
         self._layout, self._preset, self._tolerance = layout, preset, relative_tolerance
+        self._fill = fill
         self.iterative = preset == "fieldsplit"
         self.iterations = 0
         self._fresh_iterations: int | None = None
@@ -141,7 +146,9 @@ class LinearSolver:
         # FGMRES never raises the residual, so one far above the right-hand side's norm is due to
         # the initial guess and no reason to give up.
         ksp.setTolerances(rtol=self._tolerance, atol=0.0, divtol=1e100, max_it=300)
-        self._preconditioner = BlockGaussSeidel(self._layout, matrix, f"heterode_{id(self)}_")
+        self._preconditioner = BlockGaussSeidel(
+            self._layout, matrix, f"heterode_{id(self)}_", self._fill
+        )
         pc = ksp.getPC()
         pc.setType(PETSc.PC.Type.PYTHON)
         pc.setPythonContext(self._preconditioner)
