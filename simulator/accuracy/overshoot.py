@@ -39,9 +39,9 @@ OVERSHOOT = 0.003
 """Largest distance from the range at the default accuracy, in qR/D; in proportion to the accuracy
 where less is asked for."""
 
-IRREGULAR = 3.1
+IRREGULAR = 3.5
 """By how much more the triangles and tetrahedra of a particle overshoot than radial elements of
-their size and lumping: 1.8 to 3.1 times on the discs of the presets, with 3 to 10 layers; 2.8 to
+their size and lumping: 1.8 to 3.4 times on the discs of the presets, with 3 to 11 layers; 2.8 to
 3.2 times on the spheres of cube_50 where radial elements do by 0.001."""
 
 CAREFUL = 4.0

@@ -31,9 +31,10 @@ import numpy.typing as npt
 
 from heterode.accuracy.electrode import Particles, SurfaceLaw
 from heterode.accuracy.jumps import Jump, jumps_of
-from heterode.accuracy.overshoot import CAREFUL, Overshoots
+from heterode.accuracy.overshoot import CAREFUL, IRREGULAR, Overshoots
 from heterode.accuracy.radial import RadialModes
 from heterode.accuracy.series import deviation
+from heterode.accuracy.surface_path import SurfacePath
 from heterode.geometry.layers import layer_counts, radial_elements
 from heterode.parameters import Parameters
 from heterode.parameters.layering import MOST_LAYERS, Layers, written_layers
@@ -56,6 +57,10 @@ SHARE_OF_RADIUS = (0.3, 0.4, 0.3)
 
 MOST = MOST_LAYERS
 """Most layers that a plan takes."""
+
+ENOUGH, DEARER, WIDER = 6.0, 1.18, 1.4
+"""Layers of spheres that overshoots may ask for, and how many times those that the voltage takes;
+beyond both their bound is widened in steps of the third."""
 
 MOST_JUMPS = 48
 """Jumps that are planned for: those with the largest error without layers."""
@@ -182,49 +187,6 @@ def plan(parameters: Parameters, particles: Particles) -> Plan:
     return _Search(SurfaceLaw(parameters, particles)).plan()
 
 
-@dataclass(frozen=True, eq=False)
-class _Path:
-    """Jumps at the surface of particles of one radius, as far as they do not depend on a mesh.
-
-    Attributes:
-        row: (J, T, H) places in the table of errors, share: their shares of the next row.
-        scale: (J, H) change of the lithium fraction for a unit of error.
-        crowding: (J, T) factors by which an uneven current raises the error at most.
-        exact: (J, T) exact lithium fraction at the surface.
-        slope: (J, T) dV/ds there, V.
-        allowed: (J, T) errors of the voltage that are but a shift in time, V.
-        current: (J, 1) current after the jump.
-        counts: (J, T) whether the time counts.
-    """
-
-    row: Ints
-    share: Floats
-    scale: Floats
-    crowding: Floats
-    exact: Floats
-    slope: Floats
-    allowed: Floats
-    current: Floats
-    counts: npt.NDArray[np.bool_]
-
-    def errors(self, table: Floats) -> Floats:
-        """Return the error of the surface's lithium fraction, (J, T), by a table of errors."""
-        values = table[self.row] + self.share * (table[self.row + 1] - table[self.row])
-        errors: Floats = np.einsum("jth,jh->jt", values, self.scale)
-        return errors
-
-    def bounds(self, table: Floats) -> Floats:
-        """Return a bound of the voltage's error at this radius, (J, T) V, for small errors."""
-        return self.slope * self.crowding * self.errors(table)
-
-    def voltages(self, table: Floats, law: SurfaceLaw, *, crowded: bool) -> Floats:
-        """Return the error of the voltage at this radius, (J, T) V, or a bound if crowded."""
-        errors = self.errors(table) * (self.crowding if crowded else 1.0)
-        return law.voltage(self.exact + errors, self.current) - law.voltage(
-            self.exact, self.current
-        )
-
-
 @dataclass
 class _Search:
     """The search for the fewest layers that keep the error.
@@ -266,8 +228,29 @@ class _Search:
     def _degree(self) -> int:
         return self.law.parameters.solver.degree
 
-    def _fewest(self, whole_goal: float) -> Layers:
-        """Return the fewest layers whose error is at most the goal, or the best there are."""
+    def _fewest(self, goal: float) -> Layers:
+        """Return the fewest layers whose error is at most the goal, or the best there are.
+
+        In 3D, where each layer takes an eighth of the unknowns, the bound of overshoots is widened
+        as long as it takes more than ENOUGH layers, and DEARER times those of the voltage.
+        """
+        found = self._search(goal, IRREGULAR) or self._best(self._ladder(), MOST)
+        if self.law.particles.dimension == 2 or self._rows(found) <= ENOUGH:
+            return found
+        alone = self._search(goal, None)
+        irregular = IRREGULAR
+        while alone is not None and self._rows(found) > DEARER * self._rows(alone):
+            irregular /= WIDER
+            found = (irregular > 0.1 and self._search(goal, irregular)) or alone
+        return found
+
+    def _search(self, whole_goal: float, irregular: float | None) -> Layers | None:
+        """Return the fewest layers whose error is at most the goal; None if there are none.
+
+        Args:
+            whole_goal: the goal, V.
+            irregular: how much more particles overshoot than radial elements; None for no bound.
+        """
         goal = LINEAR * whole_goal
         found: Layers | None = None
         for whole in sorted(self._ladder(), key=lambda one: (one.count, -one.first)):
@@ -276,15 +259,17 @@ class _Search:
             for consistent in _shortened(whole):
                 if found is not None and self._dearness(consistent) >= self._dearness(found):
                     continue
-                layers = self._lumped(consistent, goal)
+                layers = self._lumped(consistent, goal, irregular)
                 if layers is None:
                     break
                 # The goal is that of the whole voltage, which is not linear where errors are large.
                 if self._largest_of(layers, crowded=True) <= whole_goal:
                     found = layers
-        return found or self._best(self._ladder(), MOST)
+        return found
 
-    def _lumped(self, layers: Layers, goal: float) -> Layers | None:
+    def _lumped(
+        self, layers: Layers, goal: float, irregular: float | None = IRREGULAR
+    ) -> Layers | None:
         """Return layers with the least lumping that keeps overshoots small; None if none does.
 
         The error grows with the lumping, and may not exceed the goal. As long as it does not, the
@@ -295,23 +280,21 @@ class _Search:
             tried = replace(layers, lumping=lumping)
             if self._error(tried) > goal:
                 break
-            if self._overshoots.are_small(tried, CAREFUL):
+            if irregular is None or self._overshoots.are_small(tried, CAREFUL):
                 return tried
-            if found is None and self._overshoots.are_small(tried):
+            if found is None and self._overshoots.are_small(tried, irregular):
                 found = tried
         return found
 
     def _dearness(self, layers: Layers) -> tuple[float, float]:
-        """Return the mean number of layers over the surface, or the number and ratio in 3D.
+        """Return the order of layers by what they cost: their number, then their ratio."""
+        return self._rows(layers), layers.ratio
 
-        There the iterative solver takes a quarter more iterations with a ratio of 2 than without
-        layers, and as many with 1.7.
-        """
+    def _rows(self, layers: Layers) -> float:
+        """Return the mean number of layers over the surface."""
         particles = self.law.particles
-        if particles.dimension == 3:
-            return layers.count, layers.ratio
         counts = layer_counts(particles.radius, particles.core_size, layers)
-        return float(self._shares @ counts), layers.ratio
+        return float(self._shares @ counts)
 
     def _best(self, ladder: Sequence[Layers], most: int) -> Layers:
         """Return the layers of at most a number that have the least error."""
@@ -400,10 +383,10 @@ class _Search:
         return [jumps[i] for i in chosen]
 
     @cached_property
-    def _paths(self) -> list[_Path]:
+    def _paths(self) -> list[SurfacePath]:
         return [self._path(i, self._jumps) for i in range(len(self.law.particles.radius))]
 
-    def _path(self, number: int, jumps: Sequence[Jump]) -> _Path:
+    def _path(self, number: int, jumps: Sequence[Jump]) -> SurfacePath:
         law, radius = self.law, float(self.law.particles.radius[number])
         T = max((jump.after.size for jump in jumps), default=0)
         H = max((jump.changes.size for jump in jumps), default=0)
@@ -428,7 +411,9 @@ class _Search:
         place = np.clip(place, 0.0, _TIMES.size - 1.000001)
         row = place.astype(np.int64)
         current = np.array([[jump.current] for jump in jumps])
-        return _Path(row, place - row, scale, crowding, exact, slope, allowed, current, counts)
+        return SurfacePath(
+            row, place - row, scale, crowding, exact, slope, allowed, current, counts
+        )
 
     def _least_diffusivity(self, jump: Jump, radius: float) -> float:
         """Return the least diffusivity at the lithium fractions after a jump."""

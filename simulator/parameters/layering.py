@@ -31,7 +31,7 @@ _WHOLE = re.compile(
 
 _FORMS = (
     f'"auto", "none", a whole number from 0 to {MOST_LAYERS}, or all of them like'
-    ' "6 from 15.625 nm, ratio 2"'
+    ' "6 from 15.625 nm, ratio 2" or "6 from 15.625 nm, ratio 2, lumped 0.5"'
 )
 
 
