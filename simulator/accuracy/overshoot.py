@@ -39,13 +39,14 @@ OVERSHOOT = 0.003
 """Largest distance from the range at the default accuracy, in qR/D; in proportion to the accuracy
 where less is asked for."""
 
-IRREGULAR = 3.5
+IRREGULAR = 4.0
 """By how much more the triangles and tetrahedra of a particle overshoot than radial elements of
-their size and lumping: 1.8 to 3.4 times on the discs of the presets, with 3 to 11 layers; 2.8 to
-3.2 times on the spheres of cube_50 where radial elements do by 0.001."""
+their size and lumping, in the worst of corners: 1.8 to 4 times on the discs of the presets, with
+3 to 11 layers; 2.8 to 3.2 times on the spheres of cube_50 where radial elements do by 0.001."""
 
-CAREFUL = 4.0
-"""The same for the worst of corners, which more lumping allows for where the accuracy does."""
+CAREFUL = 5.0
+"""The same for particles with larger elements than the plan knows of, where more lumping allows for
+them and the accuracy for the lumping."""
 
 APART = 8
 """Distance in the list of sizes of those that are looked at first."""

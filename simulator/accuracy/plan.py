@@ -272,8 +272,7 @@ class _Search:
     ) -> Layers | None:
         """Return layers with the least lumping that keeps overshoots small; None if none does.
 
-        The error grows with the lumping, and may not exceed the goal. As long as it does not, the
-        worst of corners are allowed for.
+        The error grows with the lumping, and may not exceed the goal.
         """
         found: Layers | None = None
         for lumping in LUMPINGS if self._degree == 1 else LUMPINGS[:1]:
