@@ -430,6 +430,28 @@ def test_evolution_follows_the_charge_passed(folder: Path, run: SyntheticRun) ->
     assert np.ptp(np.diff(passed[chosen])) < 0.45 * passed[-1]
 
 
+def test_evolution_has_the_trend_of_every_moment(folder: Path) -> None:
+    read = read_run_particles(folder)
+    given = evolution(read, Settings(), 1, count=4).iloc[1:]
+    last = read.points(len(read.series.time_s) - 1)
+    away = last.positions_um - last.positions_um.mean(axis=0)
+    slope = np.linalg.lstsq(away, last.value - last.value.mean(), rcond=None)[0]
+    row = given.iloc[-1]
+    assert row["trend_depth"] == pytest.approx(slope[0] * last.sides_um[0])
+    assert row["trend_depth_in_sd"] == pytest.approx(row["trend_depth"] / last.value.std(ddof=1))
+    towards = row[["trend_direction_x", "trend_direction_y"]].to_numpy(dtype=np.float64)
+    assert towards == pytest.approx(slope / np.linalg.norm(slope))
+    assert row["trend_total"] == pytest.approx(np.abs(slope) @ last.sides_um)
+    p_values = given[["trend_depth_p_value", "trend_p_value"]].to_numpy()
+    assert ((p_values >= 0.005) & (p_values <= 1)).all()
+    # Removed, it is still what is written, and pairs are those of the values that are left.
+    removed = evolution(read, Settings(detrend="all"), 1, count=4).iloc[1:]
+    assert removed["trend_total"].tolist() == given["trend_total"].tolist()
+    assert not np.allclose(removed["moran_10_20_um"], given["moran_10_20_um"])
+    nowhere = evolution(read, Settings(depth=None, permutations=0), 1, count=2)
+    assert nowhere[["trend_depth", "trend_depth_p_value", "trend_p_value"]].isna().all(axis=None)
+
+
 def test_axes_are_labelled_with_units(folder: Path, tmp_path: Path) -> None:
     source = read_run_particles(folder)
     points = source.points(find_instant(source, parse_instant("spread")).index)

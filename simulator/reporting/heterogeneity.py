@@ -149,7 +149,8 @@ def write_evolution(source: Source, request: Request, folder: Path) -> tuple[Pat
         folder: where the files go; it exists.
     """
     assert source.run is not None
-    request = with_bins(request, source.fields)
+    axes = ("x", "y", "z")[: source.run.dimension]
+    request = with_depth(with_bins(request, source.fields), axes)
     rows = evolution(source.run, request.settings, request.seed)
     files = [write_csv(folder / "evolution.csv", rows)]
     sides = np.diff(source.run.window_um, axis=1)
