@@ -108,6 +108,15 @@ def test_what_is_no_moment(text: str) -> None:
         parse_instant(text)
 
 
+def test_a_run_reaches_the_value_that_ends_it(folder: Path) -> None:
+    """A charge until x = 0.7 ends at 0.70000000002."""
+    read = read_run_particles(folder)
+    lowest = int(read.mean.argmin())
+    assert index_of(folder, f"x={read.mean[lowest] - 1e-8:.12f}") == lowest
+    with pytest.raises(InputError, match="is not in the run"):
+        index_of(folder, f"x={read.mean[lowest] - 1e-4:.12f}")
+
+
 @pytest.mark.parametrize("text", ["900 h", "9 V", "x=0.01"])
 def test_a_moment_that_is_not_in_the_run(text: str, folder: Path) -> None:
     with pytest.raises(InputError, match=r"is not in the run \(from "):

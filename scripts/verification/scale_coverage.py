@@ -32,8 +32,9 @@ HEADING = (
 )
 LENGTHS = (0.0, 2.0, 5.0, 10.0, 20.0)
 
-DRAWS = {300: 200, 1000: 200, 3000: 100, 20_000: 50}
-PLACEMENTS = {300: 10, 1000: 5, 3000: 5, 20_000: 2}
+DRAWS = {300: 100, 1000: 100, 3000: 60, 20_000: 20}
+PLACEMENTS = {300: 10, 1000: 5, 3000: 3, 20_000: 1}
+SHAPE_DRAWS = 30
 _BAND = 0.02
 
 
@@ -70,7 +71,7 @@ def rows(particles: int) -> Iterator[tuple[str, ...]]:
 def shape_rows() -> Iterator[tuple[str, ...]]:
     """Yield a row for each of the other correlations."""
     for number, case in enumerate(SHAPES):
-        yield row(case, 3000, DRAWS[3000], PLACEMENTS[3000], [3000, 100 + number])
+        yield row(case, 3000, SHAPE_DRAWS, 1, [3000, 100 + number])
 
 
 def row(
