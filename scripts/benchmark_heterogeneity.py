@@ -4,6 +4,8 @@
     benchmark_heterogeneity.py --tests [TABLES]  puts the share of tables that the test against
                                                  randomly exchanged values rejects (2,000 null
                                                  tables, 10 minutes) into docs/statistics.md
+    benchmark_heterogeneity.py --equal [DRAWS]   puts how often two electrodes are told apart into
+                                                 docs/statistics.md
     benchmark_heterogeneity.py --coverage [--page] [PARTICLES ...] [shapes]
                                                  prints how often the interval of L* holds the true
                                                  one, for numbers of particles or other shapes of
@@ -34,7 +36,7 @@ from heterode.heterogeneity import (
     density_map,
     fit_variogram,
 )
-from verification import random_exchange, scale_coverage
+from verification import equal_electrodes, random_exchange, scale_coverage
 from verification.pages import markdown, put_on_page
 
 PAGE = Path(__file__).parents[1] / "docs/statistics.md"
@@ -87,6 +89,16 @@ def tests(arguments: list[str]) -> int:
     return 0
 
 
+def equal(arguments: list[str]) -> int:
+    """Print how often two electrodes are told apart by L* and by correlograms."""
+    found = []
+    for line in equal_electrodes.rows(int(arguments[0]) if arguments else 50):
+        print(*line, sep=", ", flush=True)
+        found.append(line)
+    put_on_page(PAGE, "equal", markdown(equal_electrodes.HEADING, found))
+    return 0
+
+
 def coverage(arguments: list[str]) -> int:
     """Print how often the interval of L* holds the true one, a table for each argument."""
     named = [a for a in arguments if a != "--page"]
@@ -106,6 +118,8 @@ def main(arguments: list[str]) -> int:
     """Print the table; GB is the peak of the process so far."""
     if arguments[:1] == ["--tests"]:
         return tests(arguments[1:])
+    if arguments[:1] == ["--equal"]:
+        return equal(arguments[1:])
     if arguments[:1] == ["--coverage"]:
         return coverage(arguments[1:])
     analyse([random_field(200)], Settings(), np.random.default_rng(0))

@@ -58,12 +58,13 @@ def report(*arguments: object) -> int:
 
 @pytest.fixture
 def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Empty ones in place of the four panels, where numbers are looked at: drawing is slow."""
+    """Empty ones in place of the panels, where numbers are looked at: drawing is slow."""
 
     def empty(*_: object) -> Figure:
         return new_figure(1.0, 1.0)
 
-    monkeypatch.setattr("heterode.reporting.heterogeneity.heterogeneity_figure", empty)
+    for name in ("heterogeneity_figure", "directions_figure"):
+        monkeypatch.setattr(f"heterode.reporting.heterogeneity.{name}", empty)
 
 
 def strict(path: Path) -> dict[str, Any]:
@@ -147,6 +148,7 @@ def test_a_results_folder(
         "heterogeneity.png",
         "evolution.csv",
         "evolution.png",
+        "heterogeneity_directions.png",
         *(f"heterogeneity_{name}.csv" for name in TABLES),
     }
     # Looked at for a user's files before anything is computed.
