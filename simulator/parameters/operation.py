@@ -232,7 +232,7 @@ class Solver(Section):
     ] = 1e-4
     concentration_tolerance: Tolerance = 1e-3
     """Error of c_l / c_l,initial that is allowed in each time step."""
-    newton_tolerance: Tolerance = 1e-7
+    newton_tolerance: Tolerance = 0.05
     """Error that Newton's method may leave, as a fraction of the tolerances above."""
     newton_iterations: Annotated[int, Field(ge=2, le=200)] = 20
     """Iterations after which Newton's method gives up, and the time step is shortened."""
@@ -248,7 +248,7 @@ class Solver(Section):
     """Largest time step as a fraction of the duration of a full charge at the step's rate. The
     least value makes 100 000 time steps of a full charge: the time error is then far below the
     solver's tolerances, and a run of the smallest cell takes a quarter of an hour."""
-    krylov_tolerance: Tolerance = 3e-3
+    krylov_tolerance: Tolerance = 0.01
     """Relative tolerance of each linear solve; the nonlinear equations have their own."""
     direct_limit: Annotated[int, Field(ge=0)] = 60_000
     """Degrees of freedom up to which `auto` solves directly in 2D; see `preset`."""

@@ -7,7 +7,8 @@ With A = dR/du,
             g_V dV + g_I dI = -g      terminals
 
 is solved by one factorisation (or preconditioner) of A and one solve for each right-hand side. The
-responses A^-1 R_V and A^-1 R_I belong to the linearisation and are kept with it.
+responses A^-1 R_V and A^-1 R_I belong to the linearisation. They are kept with it, and with those
+that renew it in part, since they change slowly and the scalars' updates are small.
 """
 
 from __future__ import annotations
@@ -77,18 +78,23 @@ class BorderedSolver:
             matrix = self._system.jacobian(fluxes, alpha, keep_volume=in_part)
         with self.phases.timed("preconditioner"):
             self._linear.use(matrix, keep_multigrid=in_part)
-        # The responses change slowly, so an iterative solve starts from the last ones.
-        with self.phases.timed("linear solves"):
-            self._responses = {
-                scalar: self._linear.solve(column, self._responses.get(scalar))
-                for scalar, column in border.columns.items()
-            }
+        if not in_part:
+            # They start from zero, so that a resumed run has the same ones.
+            with self.phases.timed("linear solves"):
+                self._responses = {
+                    scalar: self._linear.solve(column) for scalar, column in border.columns.items()
+                }
         self._row, self._corner = border.row, border.corner
         # h_u A^-1 R_V and h_u A^-1 R_I, which are zero for a scalar that does not enter R.
         self._h = [self._product(self._responses.get(scalar.name)) for scalar in SCALARS]
         self.alpha = alpha
         if not in_part:
             self.multigrid_alpha = alpha
+
+    @property
+    def relative_tolerance(self) -> float:
+        """Relative tolerance of the solves; 0 if they are direct."""
+        return self._linear.relative_tolerance
 
     @property
     def outdated(self) -> bool:

@@ -36,12 +36,14 @@ class LinearSolver:
 
     Attributes:
         iterative: whether solves are iterative.
+        relative_tolerance: as given, or 0 with the direct preset.
         iterations: number of Krylov iterations so far; 0 with the direct preset.
     """
 
     def __init__(self, layout: FieldLayout, preset: Preset, relative_tolerance: float) -> None:
-        self._layout, self._preset, self._tolerance = layout, preset, relative_tolerance
+        self._layout, self._preset = layout, preset
         self.iterative = preset == "fieldsplit"
+        self.relative_tolerance = relative_tolerance if self.iterative else 0.0
         self.iterations = 0
         self._fresh_iterations: int | None = None
         self._last_iterations = 0
@@ -140,7 +142,7 @@ class LinearSolver:
         ksp.setGMRESRestart(60)
         # FGMRES never raises the residual, so one far above the right-hand side's norm is due to
         # the initial guess and no reason to give up.
-        ksp.setTolerances(rtol=self._tolerance, atol=0.0, divtol=1e100, max_it=300)
+        ksp.setTolerances(rtol=self.relative_tolerance, atol=0.0, divtol=1e100, max_it=300)
         self._preconditioner = BlockGaussSeidel(self._layout, matrix, f"heterode_{id(self)}_")
         pc = ksp.getPC()
         pc.setType(PETSc.PC.Type.PYTHON)
