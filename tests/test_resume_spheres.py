@@ -43,7 +43,6 @@ def spheres(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_spheres_by_fieldsplit(spheres: Path, tmp_path: Path) -> None:
     words = [*SPHERES, "--quiet"]
-    # Where Krylov's method starts from is not kept, so that the last digits differ.
     assert difference(spheres, resumed_at(5, tmp_path / "broken", words)) <= TOLERANCE
     control = resumed_at(5, tmp_path / "control", words, forget_the_past)
     print(f"{difference(spheres, control):.1e}")

@@ -37,9 +37,6 @@ Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 DEFAULT_ACCURACY = 1e-3
 """Default of solver.accuracy, V, at which the tolerances are the defaults of their fields."""
 
-_VOLTAGE_ROUNDING = 1e-12
-"""Error of the voltage, V, below which Newton's method need not go: rounding is near."""
-
 _STOP = Physical("V", shown="V", at_least=VOLTAGE_RANGE[0], up_to=VOLTAGE_RANGE[1], example="4.2 V")
 
 _TABLES = "{ repeat = 3, steps = [...] } or { until = '4.5 V', steps = [...] }"
@@ -233,7 +230,8 @@ class Solver(Section):
     concentration_tolerance: Tolerance = 1e-3
     """Error of c_l / c_l,initial that is allowed in each time step."""
     newton_tolerance: Tolerance = 0.05
-    """Error that Newton's method may leave, as a fraction of the tolerances above."""
+    """Error that Newton's method may leave, as a fraction of the tolerances above. Charge, lithium
+    and salt are conserved to rounding whatever it is."""
     newton_iterations: Annotated[int, Field(ge=2, le=200)] = 20
     """Iterations after which Newton's method gives up, and the time step is shortened."""
     initial_step: Duration | None = None
@@ -275,7 +273,7 @@ def _following(data: dict[str, Any]) -> dict[str, float | str]:
     """Return the tolerances that are not given, as they follow from the accuracy.
 
     Those of time steps are proportional to it. Newton's and the linear solver's are fractions of
-    others and stay, until Newton's would come near rounding.
+    others and stay.
     """
     fields = Solver.model_fields
     try:
@@ -285,10 +283,6 @@ def _following(data: dict[str, Any]) -> dict[str, float | str]:
         return {}  # The field's own validation reports it.
     times = accuracy / DEFAULT_ACCURACY
     following = {name: times * fields[name].default for name in FOLLOWING_TOLERANCES}
-    following["newton_tolerance"] = max(
-        fields["newton_tolerance"].default,
-        _VOLTAGE_ROUNDING / following["voltage_tolerance"],
-    )
     written: dict[str, float | str] = dict(following)
     written["voltage_tolerance"] = f"{following['voltage_tolerance']!r} V"
     return {name: value for name, value in written.items() if name not in data}

@@ -212,7 +212,7 @@ class CellModel:
             self.tolerances,
             self.one_C,
             abandon,
-            self._closure(),
+            self.closure(),
         )
         return Stepper(
             self.newton,
@@ -226,13 +226,13 @@ class CellModel:
             resolves=self.parameters.solver.initial_step is None,
         )
 
-    def _closure(self) -> Closure | None:
+    def closure(self) -> Closure | None:
         """Return what closes the balances of a step; None if the table's terms rule it out."""
         if not Closure.applies(self.system):
             return None
-        components = particle_components(self.mesh, self.lithium.space)
-        of_point = components.of_particle[self.averages.particle_of_point]
-        return Closure(self.system, components, of_point)
+        found = particle_components(self.mesh, self.lithium.space)
+        of_point = found.of_particle[self.averages.particle_of_point]
+        return Closure(self.system, found.count, found.of_node, of_point)
 
     @property
     def surface_lithium(self) -> SurfaceLithium | None:

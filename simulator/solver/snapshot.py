@@ -48,6 +48,7 @@ class _Noted:
     balances: Mapping[str, Any]
     bounds: Memory
     counts: Mapping[str, int]
+    wear: tuple[int | None, int]
 
 
 class Snapshots:
@@ -80,6 +81,7 @@ class Snapshots:
             self._balances.memory,
             self._bounds.memory,
             self._counts(),
+            self._model.linear.wear,
         )
 
     def take(self) -> Snapshot | None:
@@ -105,6 +107,7 @@ class Snapshots:
             "balances": noted.balances,
             "clip": noted.bounds.clip.as_dict(),
             "counts": noted.counts,
+            "wear": noted.wear,
         }
         return Snapshot(entries, arrays)
 
@@ -148,6 +151,10 @@ class Snapshots:
         self._model.newton.relinearise(linearised)
         # This comes last, since linearising has just counted its own iterations.
         self._model.newton.iterations = counts["newton_iterations"]
+        # Older checkpoints do not have the following two.
+        self._model.newton.unclosed = counts.get("unclosed_iterations", 0)
+        fresh, last = entries.get("wear", self._model.linear.wear)
+        self._model.linear.wear = (fresh, last)
         self._model.linear.iterations = counts["krylov_iterations"]
         self._model.bordered.linearisations = counts["linearisations"]
         position = Position(**entries["position"])
@@ -165,6 +172,7 @@ class Snapshots:
             "steps": self._stepper.steps,
             "rejected_steps": self._stepper.rejected,
             "newton_iterations": self._model.newton.iterations,
+            "unclosed_iterations": self._model.newton.unclosed,
             "krylov_iterations": self._model.linear.iterations,
             "linearisations": self._model.bordered.linearisations,
         }

@@ -53,6 +53,15 @@ class LinearSolver:
         self._preconditioner: BlockGaussSeidel | None = None
 
     @property
+    def wear(self) -> tuple[int | None, int]:
+        """Iterations of the first solve with the present multigrids, if any, and of the last."""
+        return self._fresh_iterations, self._last_iterations
+
+    @wear.setter
+    def wear(self, iterations: tuple[int | None, int]) -> None:
+        self._fresh_iterations, self._last_iterations = iterations
+
+    @property
     def outdated(self) -> bool:
         """Whether solves need many more iterations than when the multigrids were made."""
         fresh = self._fresh_iterations

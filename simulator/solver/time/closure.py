@@ -26,7 +26,6 @@ from mpi4py import MPI
 
 from heterode.physics.balances import SCALARS
 from heterode.physics.kinetics import Flux
-from heterode.solver.discretisation.components import Components
 from heterode.solver.equations.system import APPLIED, CellSystem, SurfaceTerm
 from heterode.solver.time.terminal import TerminalControl
 
@@ -105,13 +104,14 @@ class Closure:
 
     Args:
         system: has the storage and surface terms.
-        components: the particles, or groups of them that share nodes.
-        of_point: component of each quadrature point of the reaction's surface.
+        count: number of particles, or of groups of them that share nodes.
+        of_node: (nodes,) particle or group of each local node, ghosts included.
+        of_point: (points,) that of each quadrature point of the reaction's surface.
     """
 
-    def __init__(self, system: CellSystem, components: Components, of_point: Ints) -> None:
+    def __init__(self, system: CellSystem, count: int, of_node: Ints, of_point: Ints) -> None:
         self._system, self._layout = system, system.layout
-        self._count, self._of_node, self._of_point = components.count, components.of_node, of_point
+        self._count, self._of_node, self._of_point = count, of_node, of_point
         table = self._layout.table
         self._lithium = table.lithium.field
         self._terms = system.surfaces
