@@ -1,4 +1,9 @@
-"""Time the heterogeneity statistics: python3 scripts/benchmark_heterogeneity.py [PARTICLES ...].
+"""Time and try the heterogeneity statistics: python3 scripts/benchmark_heterogeneity.py.
+
+    benchmark_heterogeneity.py [PARTICLES ...]   prints seconds and memory
+    benchmark_heterogeneity.py --tests [TABLES]  puts the share of tables that the test against
+                                                 randomly exchanged values rejects (2,000 null
+                                                 tables, 10 minutes) into docs/statistics.md
 
 The cases are jittered lattices with a smooth value and noise, 0.019 particles per um^2, pairs up to
 100 um, 199 permutations, 24 cluster sizes and 5 seeds. Compilation is done before the clock starts.
@@ -11,6 +16,7 @@ from __future__ import annotations
 import resource
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -23,6 +29,10 @@ from heterode.heterogeneity import (
     density_map,
     fit_variogram,
 )
+from verification import random_exchange
+from verification.pages import markdown, put_on_page
+
+PAGE = Path(__file__).parents[1] / "docs/statistics.md"
 
 DENSITY = 0.019
 PARTICLES = (1_000, 10_000, 100_000)
@@ -62,8 +72,20 @@ def row(particles: int) -> str:
     return f"{particles:>9}" + "".join(f"{s:>13.2f}" for s in seconds) + f"{memory:>8.2f}"
 
 
+def tests(arguments: list[str]) -> int:
+    """Print the share of tables that the test against randomly exchanged values rejects."""
+    found = []
+    for line in random_exchange.rows(int(arguments[0]) if arguments else 2000):
+        print(*line, sep=", ", flush=True)
+        found.append(line)
+    put_on_page(PAGE, "tests", markdown(random_exchange.HEADING, found))
+    return 0
+
+
 def main(arguments: list[str]) -> int:
     """Print the table; GB is the peak of the process so far."""
+    if arguments[:1] == ["--tests"]:
+        return tests(arguments[1:])
     analyse([random_field(200)], Settings(), np.random.default_rng(0))
     print(f"{'particles':>9}" + "".join(f"{phase + ' s':>13}" for phase in PHASES) + f"{'GB':>8}")
     for particles in [int(a) for a in arguments] or PARTICLES:

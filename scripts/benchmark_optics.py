@@ -23,7 +23,8 @@ import numpy as np
 from heterode.heterogeneity.clusters import cluster_curve
 from heterode.heterogeneity.marks import MarkedPoints
 from heterode.heterogeneity.scale import Scale, scale_of_heterogeneity
-from heterode.optics.analysis import Options, analyse, evaluate
+from heterode.optics.analysis import Options, analyse
+from heterode.optics.evaluation import evaluate
 from heterode.optics.scoring import score
 from heterode.optics.synthetic import Camera, draw, random_scene
 

@@ -13,6 +13,7 @@ Parameters      an input file, or tables; `with_values`, `toml`
 run, Results    the command `heterode run`, and what it wrote; `load` reads an earlier run's results
 prepare         a cell for a loop of your own: a `Prepared`, which yields one `Step` at a time
 Observer        watches a run: `Recorder`, `Progress`, `Balances`, `Checkpoint`, or one of your own
+particle_series the same particles in several states: rates, lag, inactive ones, persistence
 
 Each name loads what it needs when it is first used.
 """
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from heterode.base.errors import CompileError, InputError, ResumeError, SolveError
     from heterode.base.signals import StoppedError
     from heterode.parameters.model import Parameters
+    from heterode.reporting.series import particle_series
     from heterode.results.sample import FieldGrid, Sample
     from heterode.results.storage import AlteredError, OutputError
     from heterode.runs.loaded import Results, load
@@ -66,6 +68,7 @@ __all__ = [
     "StoppedError",
     "Wants",
     "load",
+    "particle_series",
     "prepare",
     "run",
 ]
@@ -74,6 +77,7 @@ _HOMES = {
     "base.errors": ("CompileError", "InputError", "ResumeError", "SolveError"),
     "base.signals": ("StoppedError",),
     "parameters.model": ("Parameters",),
+    "reporting.series": ("particle_series",),
     "results.sample": ("FieldGrid", "Sample"),
     "results.storage": ("AlteredError", "OutputError"),
     "runs.loaded": ("Results", "load"),

@@ -9,6 +9,7 @@ from scipy.special import ndtr
 from helpers.heterogeneity_cases import field, packing
 from heterode.base.errors import InputError
 from heterode.heterogeneity import MarkedPoints, density_map
+from heterode.heterogeneity.density import bandwidth
 
 
 def kernels(x: np.ndarray, y: np.ndarray, positions: np.ndarray, h: float) -> np.ndarray:
@@ -85,10 +86,33 @@ def test_three_dimensions_show_a_plane() -> None:
     assert np.nanmean(other.ratio) > np.nanmean(found.ratio) + 5
 
 
-def test_default_bandwidth_is_twice_the_spacing() -> None:
+@pytest.mark.parametrize(("count", "dimension", "averaged"), [
+    (20, 2, 4.0), (80, 2, 10.0), (300, 2, 37.5), (4000, 2, 50.0), (30, 3, 4.0), (900, 3, 50.0)
+])  # fmt: skip
+def test_a_local_mean_averages_a_share_of_the_particles(
+    count: int, dimension: int, averaged: float
+) -> None:
+    """The effective number is (sum of weights)^2 / sum of their squares, here in an endless field.
+
+    Values of unit variance then have local means of the variance 1 / averaged.
+    """
+    spacing = 7.0
+    h = bandwidth(count, spacing, dimension)
+    axes = [np.arange(-60.0, 60.0, spacing / 4)] * dimension
+    squared = sum(axis**2 for axis in np.meshgrid(*axes))
+    kernel = np.exp(-0.5 * squared / h**2)
+    density = (0.25**dimension) * kernel.sum() ** 2 / (kernel**2).sum()
+    assert density == pytest.approx(averaged, rel=1e-3)
+
+
+def test_the_default_bandwidth_is_that_of_the_rule() -> None:
     points = some_field()
     found = density_map(points, grid=16)
-    assert found.bandwidth_um == pytest.approx(2 * np.sqrt(120**2 / 300))
+    assert found.bandwidth_um == pytest.approx(bandwidth(300, np.sqrt(120**2 / 300), 2))
+    assert found.averaged == pytest.approx(37.5)
+    assert density_map(points, grid=16, bandwidth_um=4.0).averaged == pytest.approx(
+        4 * np.pi * 16 * 300 / 120**2
+    )
     # A coarse grid is refined until the kernel spans cells.
     assert np.diff(found.x_um)[0] <= found.bandwidth_um / 2
 

@@ -172,7 +172,14 @@ MISTAKES: dict[str, tuple[list[str], tuple[str, ...]]] = {
     "missing picture": (["optics", "none.tif"], ("none.tif", "no such file")),
     "not an image": (["optics", "text.png", "--pixel", "0.1um"], ("text.png", "not readable")),
     "not a format": (["optics", "truth.csv"], ("truth.csv", ".tif")),
-    "grey image": (["optics", "grey.png", "--pixel", "0.1um"], ("grey.png", "grey image")),
+    "a colour of a grey picture": (
+        ["optics", "grey.png", "--pixel", "0.1um", "--channel", "red"],
+        ("grey: is in grey", "--channel red", "allowed: grey"),
+    ),
+    "a flat field in colour for a grey picture": (
+        ["optics", "grey.png", "--pixel", "0.1um", "--flat", "colour.png"],
+        ("flat field colour is in colour", "grey in grey", "one camera"),
+    ),
     "no pixel size": (["optics", "colour.png"], ("colour.png", "--pixel", "0.1um")),
     "pixel without unit": (["optics", "state.tif", "--pixel", "0.1"], ("--pixel", "no unit")),
     "pixel in seconds": (["optics", "state.tif", "--pixel", "1 s"], ("--pixel", "time")),

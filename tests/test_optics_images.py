@@ -126,16 +126,7 @@ MISTAKES = {
     "another format": (lambda p: (p / "a.csv").write_text("x") and p / "a.csv", "formats read"),
     "no image": (lambda p: (p / "a.tif").write_text("x") and p / "a.tif", "not readable"),
     "a damaged png": (lambda p: (p / "a.png").write_bytes(b"\x89PNG") and p / "a.png", "not reada"),
-    "grey": (lambda p: write(p / "a.png", RGB8[..., 0]), "grey image"),
-    "grey as RGB": (
-        lambda p: write(p / "a.tif", np.repeat(RGB8[..., :1], 3, 2), photometric="rgb"),
-        "grey image",
-    ),
     "a stack": (lambda p: write(p / "a.tif", np.stack([RGB8] * 5), photometric="rgb"), "stack"),
-    "real numbers": (
-        lambda p: write(p / "a.tif", RGB8 / np.float32(255), photometric="rgb"),
-        "8 or 16 bit",
-    ),
     "tiny": (lambda p: write(p / "a.png", RGB8[:9]), "too few"),
 }
 

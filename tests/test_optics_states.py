@@ -11,8 +11,9 @@ from scipy.stats import kendalltau, spearmanr
 
 from helpers.pictures import SMALL, truth
 from heterode.base.errors import InputError
-from heterode.optics.analysis import Options, Picture, analyse, evaluate
+from heterode.optics.analysis import Options, Picture, analyse
 from heterode.optics.calibration import Curve, calibration_table, read_calibration
+from heterode.optics.evaluation import evaluate
 from heterode.optics.registration import match_particles
 from heterode.optics.scoring import score
 from heterode.optics.sections import ILLUSTRATIVE, disc_scene, read_colours

@@ -38,7 +38,7 @@ from heterode.viewing.evolution import evolution_figure
 from heterode.viewing.heterogeneity import Captions, heterogeneity_figure
 from heterode.viewing.style import new_figure
 
-TABLES = ("correlogram", "variogram", "clusters", "cluster_means", "particles")
+TABLES = ("correlogram", "variogram", "directions", "clusters", "cluster_means", "particles")
 
 
 @pytest.fixture(scope="module")

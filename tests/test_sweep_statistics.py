@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.markers import CARETUPBASE
 
 from helpers.sweeps import plan
 from heterode.sweep.findings import write_findings
@@ -16,6 +17,7 @@ from heterode.sweep.folder import Ended, SweepFolder
 from heterode.sweep.plan import SweepPlan
 from heterode.sweep.statistics import Split, indices, quantile, regression, summary, variance_split
 from heterode.sweep.table import collect, write_table
+from heterode.viewing.ensemble import Axis, effect_figure
 
 
 def test_quantiles_know_lower_bounds() -> None:
@@ -280,3 +282,42 @@ def test_designs_of_all_kinds_have_their_figures(tmp_path: Path) -> None:
         names = {path.stem for path in write_findings(found, folder, collect(found, folder)).files}
         # Four draws are too few for three coefficients.
         assert (figure in names) == (kind == "saltelli")
+
+
+def scales(bound: list[bool]) -> pd.DataFrame:
+    """The summary of a factor at four values; where `bound`, L* is a lower bound of 84 um."""
+    length = np.where(bound, 84.0, [60.0, 70.0, 75.0, 80.0])
+    numbers = {"L_star_um": length, "L_star_independent_um": 70.0, "field_um": 169.0}
+    numbers["peak_spread"] = np.array([0.05, 0.06, 0.07, 0.08])
+    rows = pd.DataFrame({"length": [2.0, 5.0, 10.0, 20.0], "L_star_um_is_bound": bound, **numbers})
+    for name in ("L_star_um", "peak_spread"):
+        rows = rows.assign(**{f"{name}_low": 0.9 * rows[name], f"{name}_high": 1.1 * rows[name]})
+    return rows
+
+
+@pytest.mark.parametrize("bound", [[True] * 4, [False, False, True, True], [False] * 4])
+def test_lower_bounds_are_arrows_below_the_field_and_no_medians(bound: list[bool]) -> None:
+    figure = effect_figure(scales(bound), Axis("length", "length / µm"), None, None, "sweep")
+    upper, lower = figure.axes
+    medians = [line for line in upper.lines if line.get_label() == "median, 16 to 84 %"]
+    known = [line.get_ydata()[np.isfinite(line.get_ydata())] for line in medians]
+    expected = scales(bound)["L_star_um"][~np.array(bound)].tolist()
+    assert [value for values in known for value in values] == expected
+    # Carets of matplotlib's error bars with lower limits.
+    carets = [line for line in upper.lines if line.get_marker() == CARETUPBASE]
+    arrows = [value for line in carets for value in line.get_ydata()]
+    assert len(arrows) == sum(bound)
+    assert all(value > 84.0 for value in arrows)
+    fields = [line for line in upper.lines if line.get_label() == "field"]
+    assert [line.get_ydata()[0] for line in fields] == ([169.0] if any(bound) else [])
+    (legend,) = figure.legends
+    texts = [text.get_text() for text in legend.get_texts()]
+    assert ("lower bound, not converged" in texts) == any(bound)
+    # The spread below has medians whatever became of L*.
+    assert "median, 16 to 84 %" in texts
+    assert all(np.isfinite(lower.lines[0].get_ydata()))
+
+
+def test_the_summary_holds_the_field() -> None:
+    table = pd.DataFrame({"status": "completed", "g": [1, 1, 2], "field_um": [100.0, 120.0, 90.0]})
+    assert summary(table, ["g"])["field_um"].tolist() == [110.0, 90.0]

@@ -338,7 +338,9 @@ def test_every_named_function_says_where_it_was_measured() -> None:
 def test_presets_say_only_that_they_leave_the_measured_curve() -> None:
     for preset in sorted((ROOT / "params").glob("*.toml")):
         p = load_parameters(preset)
-        assert codes(p).keys() == {"open_circuit_curve"}, preset
+        # scale.toml ends before its charge leaves the curve.
+        leaves = {"open_circuit_curve"} if preset.stem != "scale" else set()
+        assert codes(p).keys() == leaves, preset
         volts = open_circuit_potential(p.active_material.open_circuit_potential)
         assert volts.galleries.measured_voltage[1] < 4.5
 

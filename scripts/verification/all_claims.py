@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from verification import (
     accuracy,
+    clusters,
     conservation,
     dfn_protocols,
     fast_transport,
@@ -29,4 +30,5 @@ CLAIMS: tuple[Claim, ...] = (
     *dfn_protocols.claims(),
     *accuracy.claims(),
     *other_elements.claims(),
+    *clusters.claims(),
 )

@@ -12,7 +12,7 @@ from helpers import unit_flux
 from helpers.paths import ROOT
 from helpers.range_of_fields import largest_excess
 from helpers.unit_flux import TIMES, Answer
-from heterode import run
+from heterode import prepare, run
 from heterode.geometry.layers import Layers
 from heterode.parameters import load_parameters
 from heterode.solver.bounds import Bounds
@@ -88,6 +88,37 @@ def bounds(*, clipped: bool = True) -> Outcome:
     return Outcome(tuple(figures))
 
 
+SLOW = 'protocol.steps=["charge at C/10 for 2 min", "rest for 30 s", "discharge at 1C for 4 s"]'
+
+FEW = "solver.layers=3 from 44.19 nm, ratio 2.5"
+"""Layers that keep the voltage at C/10, but do not lead up to the size of the core's elements."""
+
+MOST_CLIPPED = 0.003
+"""Largest clip of discs at the default accuracy, q R / D."""
+
+
+def clips(*changes: str) -> Outcome:
+    """Measure how much of the lithium fractions of discs is clipped before they are handed out.
+
+    Args:
+        changes: changes to the presets.
+    """
+    figures = []
+    discs = [(preset, mesh) for preset, mesh in PRESETS.items() if mesh.endswith("2d")]
+    for preset, mesh in discs:
+        for protocol in (SLOW, FASTEST):
+            given = [f"geometry.mesh_file={ROOT / 'meshes' / mesh}.msh", protocol, *changes]
+            p = load_parameters(ROOT / "params" / f"{preset}.toml", given)
+            with prepare(p, []) as cell:
+                for _ in cell:
+                    pass
+                clipped = cell.cell.bounds.clip.of_flux_scale
+            rate = "5C" if protocol == FASTEST else "C/10"
+            name = f"{preset}, {rate}: largest clip, q R / D"
+            figures.append(at_most(name, clipped, MOST_CLIPPED))
+    return Outcome(tuple(figures))
+
+
 @contextmanager
 def _fields_as_they_are(unclipped: bool) -> Iterator[None]:
     kept = Bounds.clipped
@@ -116,6 +147,13 @@ def claims() -> tuple[Claim, ...]:
             "At 5C and its reversal lithium fractions stay in the range of start and surface",
             bounds,
             {"fields as the elements have them": partial(bounds, clipped=False)},
+            quick=False,
+        ),
+        Claim(
+            "clips",
+            "Discs: at C/10, after a rest and at 5C at most 0.003 q R / D is clipped",
+            clips,
+            {"3 layers that do for the voltage": partial(clips, FEW)},
             quick=False,
         ),
     )

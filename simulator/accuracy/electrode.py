@@ -21,6 +21,11 @@ SHARES = (0.1, 0.5, 0.9)
 """Shares of the particles' surface; those of the radii that bound them are planned for."""
 
 
+SIZES = 48
+"""Radii that are looked at where each particle counts, however small. Layers end at another share
+of the radius in each, so that few would miss the worst."""
+
+
 @dataclass(frozen=True)
 class Particles:
     """The particles of an electrode.
@@ -34,6 +39,7 @@ class Particles:
         one_C: current of 1C, A m^-2 of the collector.
         penalty: median factor on the exchange current.
         unevenness: mean square of these factors over their squared mean.
+        extremes: radii between which nearly all are, m; None for those that stand for all.
     """
 
     dimension: int
@@ -44,6 +50,14 @@ class Particles:
     one_C: float
     penalty: float
     unevenness: float = 1.0
+    extremes: tuple[float, float] | None = None
+
+    @property
+    def sizes(self) -> tuple[Floats, Floats]:
+        """Return (SIZES,) radii of small to large particles and their elements' sizes, both m."""
+        least, greatest = self.extremes or (float(self.radius[0]), float(self.radius[-1]))
+        radius: Floats = np.asarray(np.geomspace(least, greatest, SIZES), dtype=np.float64)
+        return radius, radius * np.interp(radius, self.radius, self.core_size / self.radius)
 
 
 def radii_by_surface(radius: Floats, surface: Floats) -> Floats:
@@ -132,10 +146,18 @@ class SurfaceLaw:
 
     def diffusivity(self, s: Floats) -> float:
         """Return the least diffusivity at some lithium fractions, m^2 s^-1."""
-        inside = np.clip(s, 0.0, 1.0)
-        material = self.parameters.active_material
+        return float(np.min(self._diffusivities(s)))
+
+    @cached_property
+    def diffusivities(self) -> tuple[float, float]:
+        """The least and the greatest diffusivity at any lithium fraction, m^2 s^-1."""
+        values = self._diffusivities(np.asarray(np.linspace(0.01, 0.99, 50), dtype=np.float64))
+        return float(np.min(values)), float(np.max(values))
+
+    def _diffusivities(self, s: Floats) -> Floats:
+        material, inside = self.parameters.active_material, np.clip(s, 0.0, 1.0)
         values = material.diffusivity_of_fraction(inside, self.parameters.temperature)
-        return float(np.min(values))
+        return np.asarray(values, dtype=np.float64)
 
     @cached_property
     def _curve(self) -> OpenCircuitPotential:

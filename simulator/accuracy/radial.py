@@ -10,6 +10,9 @@ all times at once, so that only the error of space remains: at the surface
 
 The error of the surface's lithium fraction after a step of the flux is the difference from the
 exact response times qR/D (heterode.accuracy.series).
+
+Before a front has reached it, a node moves the wrong way: the inverse of a consistent mass matrix
+has negative entries, most where an element is much larger than its neighbour.
 """
 
 from __future__ import annotations
@@ -34,6 +37,7 @@ class RadialModes:
     Attributes:
         rates: (K,) eigenvalues l_k above zero.
         weights: (K,) squares of the modes at the surface.
+        shapes: (N, K) modes at all degrees of freedom times those at the surface.
         dimension: 2 for a disc, 3 for a sphere.
     """
 
@@ -51,11 +55,12 @@ class RadialModes:
         factor = np.linalg.cholesky(mass * np.multiply.outer(scale, scale))
         inverse = np.linalg.inv(factor) * scale
         rates, vectors = np.linalg.eigh(inverse @ stiffness @ inverse.T)
-        surface = vectors.T @ inverse[:, -1]
+        modes = inverse.T @ vectors
         self.dimension = dimension
         # The first mode is the mean, whose rate is zero.
         self.rates: Floats = rates[1:]
-        self.weights: Floats = surface[1:] ** 2
+        self.weights: Floats = modes[-1, 1:] ** 2
+        self.shapes: Floats = modes[:, 1:] * modes[-1, 1:]
 
     def deviation(self, time: Floats) -> Floats:
         """Return the surface's response less the mean n T, for times T of any shape."""
@@ -63,6 +68,15 @@ class RadialModes:
         grown = -np.expm1(-np.multiply.outer(time, self.rates))
         value: Floats = grown @ (self.weights / self.rates)
         return value
+
+    def overshoot(self, time: Floats) -> float:
+        """Return how far fractions leave the range of start and surface at most, for times (T,).
+
+        The exact ones rise everywhere from 0 on; what falls below leaves the range.
+        """
+        grown = -np.expm1(-np.multiply.outer(time, self.rates)) / self.rates
+        least = np.min(grown @ self.shapes.T, axis=1) + self.dimension * time
+        return max(0.0, -float(np.min(least)))
 
     def error(self, time: Floats) -> Floats:
         """Return the surface's response less the exact one, for times T of any shape."""

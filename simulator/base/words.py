@@ -1,4 +1,4 @@
-"""Counts of things in English."""
+"""Counts of things and numbers as a reader expects them in English text."""
 
 from __future__ import annotations
 
@@ -25,3 +25,17 @@ def _plural(noun: str) -> str:
     if noun.endswith("y") and noun[-2] not in "aeiou":
         return f"{noun[:-1]}ies"
     return f"{noun}es" if noun.endswith(("s", "x", "ch", "sh")) else f"{noun}s"
+
+
+def spoken(value: float, digits: int = 3) -> str:
+    """Return a number with some significant digits, without exponent up to 999,999,999: "2,740".
+
+    Args:
+        value: the number; those not finite are "nan" and "inf".
+        digits: the significant digits that are kept; final zeros after the point are left out.
+    """
+    rounded = f"{value:.{digits}g}"
+    if not 1e-4 <= abs(value) < 1e9:
+        return rounded
+    number = float(rounded)
+    return f"{number:,.0f}" if number == round(number) else rounded

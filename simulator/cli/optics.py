@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 def add(commands: Any) -> None:
     """Add the command to the parser's commands."""
-    text = "RGB micrographs to the particle tables that heterode report reads"
+    text = "micrographs to the particle tables that heterode report reads"
     command = commands.add_parser("optics", help=text, description=text)
     command.set_defaults(command=_optics)
     command.add_argument(
-        "images", type=Path, nargs="*", metavar="IMAGE", help="TIFF, PNG or JPEG, 8 or 16 bit"
+        "images", type=Path, nargs="*", metavar="IMAGE", help="TIFF, PNG or JPEG, colour or grey"
     )
     command.add_argument(
         "--batch",
@@ -61,7 +61,9 @@ def add(commands: Any) -> None:
 def _add_segmentation(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("segmentation")
     group.add_argument(
-        "--channel", default="green", help="red, green (default) or blue: which becomes `value`"
+        "--channel",
+        help="red, green (default), blue, or grey (default of a grey picture): which becomes"
+        " `value`",
     )
     group.add_argument(
         "--threshold",
@@ -111,7 +113,8 @@ def _add_calibration(command: argparse.ArgumentParser) -> None:
         "--calibration",
         type=Path,
         metavar="CSV",
-        help="lithium_fraction and red, green or blue (ratios to pristine) of reference states",
+        help="lithium_fraction and red, green or blue, or grey (ratios to pristine), of reference"
+        " states",
     )
     group.add_argument(
         "--write-calibration",

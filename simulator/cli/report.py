@@ -9,6 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from heterode.cli.endings import DONE
 from heterode.cli.outputs import with_overwrite
+from heterode.cli.report_series import (
+    add_series_options,
+    check_series_options,
+    read_from,
+    report_series,
+)
 from heterode.cli.results_folder import add_accept_altered, reading
 from heterode.cli.values import intervals, length_in_um, positive_length_in_um, some_of, whole
 
@@ -17,6 +23,7 @@ if TYPE_CHECKING:
     from heterode.reporting.request import Request
 
 FORMATS = ("png", "pdf", "svg")
+MAPS = ("local-mean", "published")
 UNITS = ("nm", "um", "mm", "cm", "m", "px")
 _TEXT = (
     "heterogeneity statistics of a results folder or of any CSV table with x, y, value: "
@@ -44,9 +51,17 @@ def add(commands: Any) -> None:
     add_accept_altered(report)
     _add_run_options(report.add_argument_group("results folders"))
     _add_table_options(report.add_argument_group("tables"))
+    add_series_options(report.add_argument_group("series of states"))
     _add_choices(report.add_argument_group("statistics; lengths in um, or with a unit: 0.1mm"))
     report.set_defaults(
-        command=_report, option_names={"pixel_um": "--pixel-size", "weighting": "--weight"}
+        command=_report,
+        default_of=report.get_default,
+        option_names={
+            "pixel_um": "--pixel-size",
+            "weighting": "--weight",
+            "robust": "--robust-range",
+            "value_range": "--range",
+        },
     )
 
 
@@ -100,6 +115,25 @@ def _add_choices(group: Any) -> None:
         help="of values, whose 2 %% is the band of L* (default: that of the particles)",
     )
     group.add_argument(
+        "--robust-range",
+        action="store_true",
+        help="the band of L* is 2 %% of the range from the 1 to the 99 %% quantile, which a few "
+        "outliers do not widen",
+    )
+    group.add_argument(
+        "--depth",
+        choices=("x", "y", "z", "none"),
+        default="x",
+        help="coordinate that runs from the collector to the separator (default: x); none: it is "
+        "not in the table",
+    )
+    group.add_argument(
+        "--detrend",
+        choices=("none", "depth", "all"),
+        default="none",
+        help="remove the linear trend with the depth, or in all directions, before all else",
+    )
+    group.add_argument(
         "--weight",
         choices=("none", "area", "volume"),
         default="none",
@@ -118,10 +152,21 @@ def _add_choices(group: Any) -> None:
             positive_length_in_um,
             "of pairs (default: 100, or half the longest side)",
         ),
-        ("--bandwidth", positive_length_in_um, "of the maps (default: twice the mean spacing)"),
+        (
+            "--bandwidth",
+            positive_length_in_um,
+            "of the maps (default: local means of an eighth of the particles, 4 to 50)",
+        ),
     )
     for name, kind, text in lengths:
         group.add_argument(name, type=kind, metavar="LENGTH", help=text)
+    group.add_argument(
+        "--map",
+        choices=MAPS,
+        default="local-mean",
+        help="left map of the figure: local mean (default), or the published density, which falls "
+        "off at edges",
+    )
     group.add_argument(
         "--permutations",
         type=whole(0, 100_000),
@@ -145,6 +190,11 @@ def _report(options: argparse.Namespace, comm: Any) -> int:
     from heterode.base.ranks import on_root
 
     def work() -> None:
+        check_series_options(options, options.default_of)
+        if options.series:
+            with reading(options, read_from(options)):
+                report_series(options, _request(options), _print)
+            return
         with reading(options, options.inputs):
             _work(options)
 
@@ -211,6 +261,8 @@ def _request(options: argparse.Namespace) -> Request:
         max_um=options.max_distance,
         bandwidth_um=options.bandwidth,
         value_range=None if options.range is None else options.range[1] - options.range[0],
+        robust=options.robust_range,
+        detrend=options.detrend,
     )
     window = None if options.window is None else np.reshape(options.window, (-1, 2))
     reading = Reading(options.value, options.unit, options.pixel_size, window, options.drop_missing)
@@ -226,7 +278,9 @@ def _request(options: argparse.Namespace) -> Request:
         margin_um=options.edge_margin or 0.0,
         pool=options.pool,
         evolution=not options.no_evolution,
+        map=options.map,
         formats=options.format,
+        depth=options.depth,
     )
 
 

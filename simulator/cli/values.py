@@ -144,6 +144,24 @@ def numbers(*counts: int, form: str = "") -> Callable[[str], tuple[float, ...]]:
     return read
 
 
+def times_in_h(text: str) -> tuple[float, ...]:
+    """Convert times with units, separated by commas, to hours."""
+    from heterode.base.units import UnitError, quantity
+
+    try:
+        return tuple(quantity(part.strip(), "s") / 3600.0 for part in text.split(","))
+    except UnitError:
+        raise ArgumentTypeError(f"'{text}' is not times with units, as in 0h,30min,2h") from None
+
+
+def share(text: str) -> float:
+    """Convert a share from 0 up to, but not including, 1."""
+    (value,) = numbers(1)(text)
+    if not 0.0 <= value < 1.0:
+        raise ArgumentTypeError(f"'{text}' is not within 0 and 1 (1 left out)")
+    return value
+
+
 def direction(text: str) -> tuple[float, ...]:
     """Convert three finite numbers separated by commas to a direction that is not zero."""
     found = numbers(3)(text)

@@ -25,6 +25,9 @@ from heterode.parameters import Parameters
 
 Floats = npt.NDArray[np.float64]
 
+RARE = 0.005
+"""Share of the particles that are smaller, and larger, than those that a plan looks at."""
+
 
 def planned(parameters: Parameters, mesh: MeshData | None = None) -> Plan:
     """Return the plan of a run's layers.
@@ -44,8 +47,10 @@ def planned_particles(parameters: Parameters, mesh: MeshData | None = None) -> P
         diameter, share = geometry.size_law.nodes
         radius = radii_by_surface(0.5 * diameter, share * diameter ** (geometry.dimension - 1))
         size = core_size(parameters, radius)
+        extremes = _extremes(0.5 * diameter, share)
     else:
         radius, size = _of_mesh(mesh)
+        extremes = _extremes(1e-6 * mesh.particles.radius_um, np.ones(len(mesh.particles)))
     capacity = areal_capacity(parameters, summary)
     volume = _active_thickness(parameters, summary)
     return Particles(
@@ -57,7 +62,16 @@ def planned_particles(parameters: Parameters, mesh: MeshData | None = None) -> P
         one_C=capacity / 3600.0,
         penalty=median_penalty(parameters, summary),
         unevenness=penalty_unevenness(parameters, summary),
+        extremes=extremes,
     )
+
+
+def _extremes(radius: Floats, share: Floats) -> tuple[float, float]:
+    """Return the radii between which nearly all particles are, by their number."""
+    order = np.argsort(radius)
+    below = np.cumsum(share[order]) / np.sum(share)
+    first, last = np.searchsorted(below, (RARE, 1.0 - RARE))
+    return float(radius[order][first]), float(radius[order][min(last, len(radius) - 1)])
 
 
 def _active_thickness(parameters: Parameters, summary: MeshSummary | None) -> float:

@@ -27,6 +27,7 @@ from heterode.geometry.extent import refuse_other_units
 from heterode.geometry.mesh_data import MeshData
 from heterode.geometry.msh import read_msh, write_msh
 from heterode.geometry.packing import Packing, Progress, pack
+from heterode.geometry.pieces import require_reached
 from heterode.parameters.fields import Section
 from heterode.parameters.model import Parameters
 
@@ -34,6 +35,8 @@ Result = TypeVar("Result")
 
 MANY = 500
 """Number of particles from which packing and meshing take seconds and report their progress."""
+
+REPACK = "Widen the slab (geometry.width), take smaller particles, or change seeds.packing."
 
 
 def mesh_for(parameters: Parameters) -> MeshData:
@@ -70,6 +73,10 @@ def _made(parameters: Parameters, path: Path, name: str) -> MeshData:
     if progress is not None:
         progress(f"meshing {counted(len(packed.radii_um), 'particle')}")
     mesh = _named(parameters, lambda: meshing.build_mesh(packed, parameters.geometry, name))
+    # Whether particles conduct changes no mesh, and so neither whether it can be kept.
+    _named(
+        parameters, lambda: require_reached(mesh, remedy=REPACK), "the particles part the slab: "
+    )
     _store(path, mesh)
     return mesh
 
@@ -109,6 +116,8 @@ def _foreign_mesh(parameters: Parameters, file: Path) -> MeshData:
             f" geometry.mesh_file = {file} holds a mesh in {mesh.dimension}D."
             f" Set geometry.dimension to {mesh.dimension}, or name another mesh."
         )
+    conduct = parameters.active_material.electronic_conduction_in_particles
+    _named(parameters, lambda: require_reached(mesh, particles_conduct=conduct), name)
     return mesh
 
 

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
 
-from heterode.base.errors import InputError
+from heterode.base.errors import ArgumentError, InputError
 from heterode.distributions.gaussian_field import Correlation
 from heterode.heterogeneity import export
 from heterode.heterogeneity.clusters import ClusterCurve, cluster_curve
 from heterode.heterogeneity.correlogram import Correlogram, correlogram
 from heterode.heterogeneity.density import DensityMap, density_map
+from heterode.heterogeneity.directional import DirectionalCorrelogram, directional_correlogram
+from heterode.heterogeneity.envelope import EnvelopeTest, envelope_test
 from heterode.heterogeneity.marks import Floats, MarkedPoints, checked
 from heterode.heterogeneity.scale import Scale, scale_of_heterogeneity
+from heterode.heterogeneity.trend import Detrend, Trend, linear_trend, without_trend
+from heterode.heterogeneity.value_range import RangeCheck, checked_range
 from heterode.heterogeneity.variogram import VariogramFit, fit_variogram
 
 # Largest distance of the pairs shown if the field is larger, um.
@@ -42,9 +46,14 @@ class Settings:
         weighted: whether cluster means are weighted by area or volume.
         band: half-width of the band for L*, as a fraction of the range of values.
         value_range: range used instead of the particles' own.
-        bandwidth_um: bandwidth of the density maps; None for twice the mean spacing.
+        bandwidth_um: bandwidth of the density maps; None for that of `density.bandwidth`.
         grid: cells along a map's longer side.
         model: model of the variogram.
+        robust: whether the band of L* is a fraction of the range from the 1 to the 99 % quantile.
+        detrend: whether the linear trend is removed before all else: "none", "depth" for the
+            direction across the coating, or "all".
+        depth: number of the direction from the collector to the separator; None if it is not in
+            the fields.
 
     Raises:
         InputError: a width, a distance or a number is not above 0, or the model is unknown.
@@ -64,6 +73,9 @@ class Settings:
     bandwidth_um: float | None = None
     grid: int = 256
     model: Correlation | Literal["best"] = "best"
+    robust: bool = False
+    detrend: Detrend = "none"
+    depth: int | None = 0
 
     def __post_init__(self) -> None:
         for name in ("bin_um", "max_um", "min_pairs", "rank_pairs_cap", "seeds", "band"):
@@ -77,6 +89,14 @@ class Settings:
         models = ("best", "exponential", "spherical", "gaussian")
         if self.model not in models:
             raise InputError(f"model = {self.model!r}; allowed are {', '.join(models)}.")
+        if self.detrend not in get_args(Detrend):
+            raise InputError(f"detrend = {self.detrend!r}; allowed are none, depth, all.")
+        if self.robust and self.value_range is not None:
+            raise ArgumentError(
+                "{robust} and {value_range}: the range is either found or given. Leave one out",
+                robust=...,
+                value_range=self.value_range,
+            )
 
     def edges_um(self, fields: Sequence[MarkedPoints]) -> Floats:
         """Return (B+1,) edges of the distance bins."""
@@ -97,9 +117,14 @@ class Heterogeneity:
     """Result of `analyse`.
 
     Attributes:
-        fields: the fields that were analysed.
+        fields: the fields that were analysed, without the trend if it was removed.
         settings: the settings that were used.
         correlogram, variogram, curve, scale: the results for all fields pooled.
+        range_check: range of the values against outliers.
+        scale_full, scale_robust: L* with the band of the whole range, and of that from 1 to 99 %.
+        trend: linear trend of the values as they were given.
+        directional: pairs along and across the coating; None if the depth is not in the fields.
+        envelope: test of the cluster curve and the nearest pairs against randomly exchanged values.
         density: one map for each field.
         warnings: sentences that a reader must see.
     """
@@ -110,6 +135,12 @@ class Heterogeneity:
     variogram: VariogramFit
     curve: ClusterCurve
     scale: Scale
+    envelope: EnvelopeTest
+    range_check: RangeCheck
+    scale_full: Scale
+    scale_robust: Scale
+    trend: Trend
+    directional: DirectionalCorrelogram | None
     density: tuple[DensityMap, ...]
     warnings: tuple[str, ...]
 
@@ -125,6 +156,17 @@ class Heterogeneity:
             "variogram": export.variogram_dict(self.variogram, self.curve.dimension),
             "clusters": export.curve_dict(self.curve),
             "scale": export.jsonable(asdict(self.scale)),
+            "scale_by_range": {
+                name: {
+                    key: export.jsonable(getattr(scale, key))
+                    for key in ("value_range", "scale_um", "flag", "error_um")
+                }
+                for name, scale in (("full", self.scale_full), ("robust", self.scale_robust))
+            },
+            "range": export.jsonable(asdict(self.range_check)),
+            "trend": export.trend_dict(self.trend),
+            "directional": export.directional_dict(self.directional),
+            "envelope_test": export.jsonable(asdict(self.envelope)),
             "density": [export.density_dict(density) for density in self.density],
             "warnings": list(self.warnings),
         }
@@ -133,11 +175,13 @@ class Heterogeneity:
         """Return the curves as tables.
 
         "correlogram" has a row for each distance bin, "variogram" for each bin of the fit,
-        "clusters" for each cluster size, and "cluster_means" for each cluster.
+        "directions" for each distance bin along and across the coating, "clusters" for each cluster
+        size, and "cluster_means" for each cluster.
         """
         return {
             "correlogram": export.correlogram_table(self.correlogram),
             "variogram": export.variogram_table(self.variogram),
+            "directions": export.directions_table(self.directional),
             "clusters": export.clusters_table(self.curve),
             "cluster_means": export.cluster_means_table(self.curve),
         }
@@ -158,8 +202,16 @@ def analyse(
     Raises:
         InputError: there is no field, dimensions differ, or the fields do not allow the settings.
     """
-    listed = checked(fields)
-    pairs, clusters = rng.spawn(2)
+    given = checked(fields)
+    pairs, clusters, trends, directions = rng.spawn(4)
+    trend = linear_trend(
+        given,
+        permutations=settings.permutations,
+        level=settings.level,
+        depth=settings.depth,
+        rng=trends,
+    )
+    listed = without_trend(given, trend, settings.detrend)
     of_pairs = correlogram(
         listed,
         settings.edges_um(listed),
@@ -180,11 +232,31 @@ def analyse(
         seeds=settings.seeds,
         permutations=settings.permutations,
         weighted=settings.weighted,
+        near_um=_nearest(of_pairs),
         rng=clusters,
     )
-    scale = scale_of_heterogeneity(
-        curve, band=settings.band, value_range=settings.value_range, variogram=variogram
-    )
+    range_check = checked_range(np.concatenate([field.value for field in listed]))
+
+    def scale_in(width: float | None) -> Scale:
+        return scale_of_heterogeneity(
+            curve, band=settings.band, value_range=width, variogram=variogram
+        )
+
+    full, robust = scale_in(None), scale_in(range_check.robust or None)
+    scale = robust if settings.robust else full
+    if settings.value_range is not None:
+        scale = scale_in(settings.value_range)
+    directional = None
+    if settings.depth is not None:
+        directional = directional_correlogram(
+            listed,
+            of_pairs.edges_um,
+            depth=settings.depth,
+            permutations=settings.permutations,
+            level=settings.level,
+            min_pairs=settings.min_pairs,
+            rng=directions,
+        )
     density = tuple(
         density_map(field, bandwidth_um=settings.bandwidth_um, grid=settings.grid)
         for field in listed
@@ -196,9 +268,27 @@ def analyse(
         variogram=variogram,
         curve=curve,
         scale=scale,
+        envelope=envelope_test(curve, level=settings.level),
+        range_check=range_check,
+        scale_full=full,
+        scale_robust=robust,
+        trend=trend,
+        directional=directional,
         density=density,
-        warnings=tuple(_warnings(of_pairs, variogram, scale)),
+        warnings=(
+            *_warnings(of_pairs, variogram, scale),
+            *([range_check.warning] if range_check.warning and scale is full else []),
+        ),
     )
+
+
+def _nearest(of_pairs: Correlogram) -> tuple[float, float] | None:
+    """Return the first distance bin with enough pairs, or None."""
+    enough = np.flatnonzero(of_pairs.pairs >= of_pairs.min_pairs)
+    if not enough.size:
+        return None
+    lower, upper = of_pairs.edges_um[enough[0] : enough[0] + 2]
+    return float(lower), float(upper)
 
 
 def _warnings(of_pairs: Correlogram, variogram: VariogramFit, scale: Scale) -> list[str]:
@@ -216,8 +306,8 @@ def _warnings(of_pairs: Correlogram, variogram: VariogramFit, scale: Scale) -> l
         )
     if scale.p_value > 0.05:
         found.append(
-            "L* cannot be distinguished from that of randomly permuted values "
-            f"(p = {scale.p_value:.2g}, median {scale.null_quantiles_um[1]:.0f} um)."
+            "The values cannot be told from randomly exchanged values by the cluster curve and the"
+            f" nearest pairs (p = {scale.p_value:.2g})."
         )
     if scale.null_above > 0.05:
         found.append(

@@ -56,6 +56,9 @@ class ClusterCurve:
         value_range: largest minus smallest value.
         expected_sd: (S,) sqrt(S^2 mean(1/n_c)), the exact value for random marks.
         null_mean, null_sd: (permutations, S) the same curve for permuted marks.
+        near_um: (2,) distances between which the nearest pairs lie; NaN where none were asked for.
+        near_moran: Moran's I of these pairs; NaN without any.
+        null_near_moran: (permutations,) the same for the permuted marks.
         jackknife_mean, jackknife_sd: (blocks, S) without the clusters in one block (a sub-field);
             NaN where fewer than two clusters are left.
         field_size_um, field_mean, field_sd: (fields, S) for each field alone; NaN where it has
@@ -80,6 +83,9 @@ class ClusterCurve:
     expected_sd: Floats
     null_mean: Floats
     null_sd: Floats
+    near_um: Floats
+    near_moran: float
+    null_near_moran: Floats
     jackknife_mean: Floats
     jackknife_sd: Floats
     field_size_um: Floats
@@ -100,6 +106,7 @@ def cluster_curve(
     seeds: int = 5,
     permutations: int = 199,
     weighted: bool = False,
+    near_um: tuple[float, float] | None = None,
     rng: np.random.Generator,
 ) -> ClusterCurve:
     """Cluster the centres by k-means for a ladder of K and average the values in each cluster.
@@ -110,6 +117,8 @@ def cluster_curve(
         seeds: k-means starts for each K.
         permutations: permutations of the marks over all fields; 0 for none.
         weighted: whether means are weighted by area or volume.
+        near_um: distances of the nearest pairs, lower <= distance < upper, whose Moran's I is
+            found for the same permutations; None for no pairs.
         rng: generator for k-means and permutations.
 
     Raises:
@@ -122,6 +131,7 @@ def cluster_curve(
     numbers = _ladder(ladder, listed)
     k_means, marks = rng.spawn(2)
     permuted = pooled.permuted(permutations, marks)
+    moran = pooled.moran(near_um, permuted)
     counts = [_at_count(pooled, int(k), permuted, k_means.spawn(seeds)) for k in numbers]
     extent = sum(field.extent for field in listed)
     d = listed[0].dimension
@@ -149,6 +159,9 @@ def cluster_curve(
         expected_sd=rms("expected_sd"),
         null_mean=by_count("null_mean").mean(axis=0),
         null_sd=rms("null_sd"),
+        near_um=np.full(2, np.nan) if near_um is None else np.array(near_um),
+        near_moran=float(moran[0]),
+        null_near_moran=moran[1:],
         jackknife_mean=by_count("jackknife_mean").mean(axis=0),
         jackknife_sd=rms("jackknife_sd"),
         field_size_um=(extents[:, None] / shares.T) ** (1 / d),
@@ -169,6 +182,7 @@ class _PooledParticles:
     def __init__(self, fields: tuple[MarkedPoints, ...], weighted: bool) -> None:
         self.fields = fields
         orders = [PairGrid.of(field, 4 * field.spacing_um).order for field in fields]
+        self.orders = orders
         pairs = list(zip(fields, orders, strict=True))
         self.positions = [field.positions_um[order] for field, order in pairs]
         self.value = np.concatenate([field.value[order] for field, order in pairs])
@@ -189,6 +203,27 @@ class _PooledParticles:
         for m in range(permutations):
             found[:, m] = rng.permutation(self.value - self.global_mean)
         return found
+
+    def moran(self, near_um: tuple[float, float] | None, permuted: Floats) -> Floats:
+        """Return (1 + M,) Moran's I of the pairs at some distances, observed and permuted.
+
+        Particles count equally, as in the correlogram.
+        """
+        found = np.full(1 + permuted.shape[1], np.nan)
+        if near_um is None:
+            return found
+        edges = np.array(near_um)
+        marks = np.column_stack([self.value - self.global_mean, permuted])
+        marks -= marks.mean(axis=0)
+        pairs, products, begin = 0, np.zeros(1 + permuted.shape[1]), 0
+        for field, order in zip(self.fields, self.orders, strict=True):
+            grid = PairGrid.of(field, near_um[1])
+            # From the order of this field's particles here to that of the grid.
+            rows = np.argsort(order)[grid.order] + begin
+            pairs += int(grid.counts(edges).sum()) // 2
+            products += grid.products(np.ascontiguousarray(marks[rows]), edges)[0]
+            begin += len(field)
+        return products / pairs / marks.var(axis=0) if pairs else found
 
 
 @dataclass(frozen=True, eq=False)

@@ -78,7 +78,8 @@ def with_rank_statistics(
         InputError: some are 2D and others 3D.
     """
     comparable([result.curve.dimension for result in values], names)
-    plain = replace(settings, value_range=None)
+    # The fields of the results are without their trends, if these are to be removed.
+    plain = replace(settings, value_range=None, robust=False, detrend="none", depth=None)
     datasets = []
     for name, result in zip(names, values, strict=True):
         rng = np.random.default_rng(seed)

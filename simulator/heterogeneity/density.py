@@ -10,11 +10,20 @@ points and smoothed by convolution.
 
 In 3D the maps show a plane, as a polished section does, and the kernel includes the third
 direction. A projection would average the structure over the thickness.
+
+A local mean averages (integral K)^2 / integral K^2 per particle's share of space,
+
+    n = (4 pi)^(d/2) h^d lambda      with lambda particles per area or volume,
+
+particles effectively. The bandwidth is that at which n is an eighth of the field's particles, so
+that a field of any size shows about eight patches or more, but at least 4 and at most 50: fewer
+than 4 would show the single particles, and more than 50 would hide what large fields resolve.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from scipy.ndimage import gaussian_filter
@@ -22,6 +31,9 @@ from scipy.special import ndtr
 
 from heterode.base.errors import InputError
 from heterode.heterogeneity.marks import Floats, Ints, MarkedPoints
+
+MapKind = Literal["local-mean", "published"]
+"""Which map is shown: `ratio` or `value_density`."""
 
 # Reach of the kernel, in standard deviations.
 _TRUNCATE = 5.0
@@ -31,6 +43,10 @@ _CELLS_PER_BANDWIDTH = 2.0
 
 # Most cells along the longer side: 17 million cells in a square.
 _MOST_CELLS = 4096
+
+# The particles that a local mean averages: a share of all, and bounds.
+_SHARE_AVERAGED = 1 / 8
+_LEAST_AVERAGED, _MOST_AVERAGED = 4.0, 50.0
 
 # Least number of particles per squared bandwidth for which a local mean is meaningful.
 _FAINT = 1e-9
@@ -50,6 +66,7 @@ class DensityMap:
         ratio: (ny, nx) sum v K / sum K, the local mean value; NaN where no particle is near.
         edge: (ny, nx) mass E of the kernel inside the window, in (0, 1].
         bandwidth_um: standard deviation of the Gaussian kernel.
+        averaged: number of particles that a local mean averages effectively.
         plane_um: position of the map's plane along the third direction (3D), or None.
     """
 
@@ -62,7 +79,20 @@ class DensityMap:
     ratio: Floats
     edge: Floats
     bandwidth_um: float
+    averaged: float
     plane_um: float | None
+
+
+def bandwidth(count: int, spacing_um: float, dimension: int) -> float:
+    """Return the bandwidth for a field, by the rule in the module's docstring.
+
+    Args:
+        count: number of particles in the field.
+        spacing_um: mean spacing of the particles, (extent / count)^(1/d).
+        dimension: d, 2 or 3.
+    """
+    averaged = min(max(_SHARE_AVERAGED * count, _LEAST_AVERAGED), _MOST_AVERAGED)
+    return float(spacing_um * averaged ** (1 / dimension) / np.sqrt(4 * np.pi))
 
 
 def density_map(
@@ -77,8 +107,7 @@ def density_map(
 
     Args:
         points: the particles of the field.
-        bandwidth_um: twice the mean spacing by default, so that about fifty particles contribute
-            whatever the size of the field (with Scott's rule it would depend on that size).
+        bandwidth_um: None for that of `bandwidth`.
         grid: number of cells along the longer side; more where the bandwidth requires them.
         normal: direction normal to the map's plane in 3D (0, 1, 2).
         plane_um: position of the plane in 3D; half-way by default.
@@ -87,7 +116,10 @@ def density_map(
         InputError: the bandwidth is not above 0, there are fewer than 2 cells, or the plane is
             outside the field.
     """
-    h = 2 * points.spacing_um if bandwidth_um is None else float(bandwidth_um)
+    spacing = points.spacing_um
+    if bandwidth_um is None:
+        bandwidth_um = bandwidth(len(points), spacing, points.dimension)
+    h = float(bandwidth_um)
     if not (h > 0 and np.isfinite(h)) or grid < 2:
         raise InputError(f"bandwidth_um = {h:g} must be above 0, grid = {grid} at least 2.")
     axes, near, inside, plane = _plane(points, h, normal, plane_um)
@@ -126,6 +158,7 @@ def density_map(
             ratio=np.where(faint, np.nan, marked / plain),
             edge=edge,
             bandwidth_um=h,
+            averaged=float((np.sqrt(4 * np.pi) * h / spacing) ** points.dimension),
             plane_um=plane,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,9 @@ import pandas as pd
 from heterode.heterogeneity.clusters import ClusterCurve
 from heterode.heterogeneity.correlogram import BinnedStatistic, Correlogram
 from heterode.heterogeneity.density import DensityMap
+from heterode.heterogeneity.directional import GROUPS, DirectionalCorrelogram
 from heterode.heterogeneity.marks import Floats, MarkedPoints
+from heterode.heterogeneity.trend import Trend
 from heterode.heterogeneity.variogram import VariogramFit
 
 _QUANTILES = (0.025, 0.5, 0.975)
@@ -105,6 +108,31 @@ def variogram_dict(found: VariogramFit, dimension: int) -> dict[str, Any]:
     return {key: jsonable(item) for key, item in numbers.items()}
 
 
+def trend_dict(found: Trend) -> dict[str, Any]:
+    """Return the trend, with its slope per micrometre."""
+    numbers = asdict(found)
+    slope = numbers.pop("slope")
+    return {key: jsonable(item) for key, item in {"slope_per_um": slope, **numbers}.items()}
+
+
+def directional_dict(found: DirectionalCorrelogram | None) -> dict[str, Any] | None:
+    """Return the pairs along and across the coating."""
+    return None if found is None else dict(jsonable(asdict(found)))
+
+
+def directions_table(found: DirectionalCorrelogram | None) -> pd.DataFrame:
+    """Return a row for each distance bin, with Moran's I along and across; empty without depth."""
+    names = ("pairs", "moran", "envelope_lower", "envelope_upper", "band_lower", "band_upper")
+    if found is None:
+        both = [f"{group}_{name}" for group in GROUPS for name in names]
+        return pd.DataFrame(columns=["lower_um", "upper_um", *both])
+    columns: dict[str, Any] = {"lower_um": found.edges_um[:-1], "upper_um": found.edges_um[1:]}
+    for group, of in ((name, getattr(found, name)) for name in GROUPS):
+        values = (of.pairs, of.moran, *of.envelope, *of.band)
+        columns |= {f"{group}_{name}": v for name, v in zip(names, values, strict=True)}
+    return pd.DataFrame(columns)
+
+
 def curve_dict(found: ClusterCurve) -> dict[str, Any]:
     """Return the cluster curve, with quantiles of the permutations."""
     keys = (
@@ -154,6 +182,7 @@ def density_dict(found: DensityMap) -> dict[str, Any]:
     numbers = {
         "name": found.name,
         "bandwidth_um": found.bandwidth_um,
+        "particles_averaged": found.averaged,
         "plane_um": found.plane_um,
         "axes": found.axes,
         "cells": [found.x_um.size, found.y_um.size],

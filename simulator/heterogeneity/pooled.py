@@ -96,8 +96,6 @@ class Pooled:
         kendall = list(every)
         if np.any(self.pairs > self.cap):
             kendall.append(f"at most {self.cap:,} pairs of a bin, drawn at random")
-        if made and self.distinct > GRADES:
-            kendall.append(f"permutations with {GRADES} grades of the values")
         return {"": "; ".join(every), "kendall": "; ".join(kendall)}
 
     def observed(self) -> Curves:

@@ -26,6 +26,7 @@ import numpy as np
 from heterode.base.errors import InputError
 from heterode.heterogeneity.blocks import jackknife_error
 from heterode.heterogeneity.clusters import ClusterCurve
+from heterode.heterogeneity.envelope import envelope_test
 from heterode.heterogeneity.marks import Floats
 from heterode.heterogeneity.variogram import VariogramFit
 
@@ -45,7 +46,10 @@ class Scale:
         null_quantiles_um: (3,) 2.5, 50 and 97.5 % quantiles of L* under permuted marks, where
             permutations without convergence have the largest size; NaN without permutations.
         null_above: fraction of permutations that did not converge.
-        p_value: fraction of permutations and observation with an L* at least as large.
+        p_value: probability of so extreme a cluster curve under randomly exchanged values, by the
+            global test of `envelope`.
+        length_p_value: fraction of permutations and observation with an L* at least as large,
+            which says little where many of them do not converge.
         seed_sd_um: standard deviation of L* over the k-means seeds.
         jackknife_error_um: standard error over sub-fields; NaN where L* is not converged if one of
             them is left out.
@@ -68,6 +72,7 @@ class Scale:
     null_quantiles_um: Floats
     null_above: float
     p_value: float
+    length_p_value: float
     seed_sd_um: float
     jackknife_error_um: float
     error_um: float
@@ -122,7 +127,8 @@ def scale_of_heterogeneity(
         half_band=delta,
         null_quantiles_um=np.quantile(null_um, [0.025, 0.5, 0.975]) if null else np.full(3, np.nan),
         null_above=_fraction([f == "above" for _, f in null]),
-        p_value=_p_value(scale, null_um),
+        p_value=envelope_test(curve).p_value,
+        length_p_value=_p_value(scale, null_um),
         seed_sd_um=seed_sd,
         jackknife_error_um=jackknife,
         error_um=float(np.hypot(seed_sd / np.sqrt(len(seeds)), jackknife)),

@@ -5,7 +5,8 @@ rest, or from theory: heterode.optics.colour), and the ratio of each channel to 
 
     composition, direction, lens, lithium_fraction, red, green, blue [, red_sd, green_sd, blue_sd]
 
-The first three may be missing or empty, and then match any picture. Each channel of each series
+or grey [, grey_sd] for the colours, made of grey pictures. The first three may be missing or empty,
+and then match any picture. Each channel of each series
 gets a monotone (isotonic) fit, weighted by 1 / sd^2 where sd is given. Neighbouring states to which
 the fit gives equal values merge at their mean, and straight lines join the rest. The inverse is
 
@@ -29,12 +30,12 @@ from sklearn.isotonic import IsotonicRegression
 from heterode.base.csv_table import read_csv_table
 from heterode.base.csv_text import TableError
 from heterode.base.errors import InputError
+from heterode.optics.channels import ALL_CHANNELS, CHANNELS
 from heterode.optics.csv_columns import write_csv
 
 Floats = npt.NDArray[np.floating[Any]]
 Flags = npt.NDArray[np.bool_]
 
-CHANNELS = ("red", "green", "blue")
 KEYS = ("composition", "direction", "lens")
 
 
@@ -136,6 +137,18 @@ class Calibration:
             InputError: no curve matches, or several do and the picture does not say which.
         """
         wanted = (composition, direction, lens)
+        there = dict.fromkeys(key[3] for key in (*self.curves, *self.unfit))
+        if channel not in there:
+            remedy = (
+                "A grey picture's brightness is no colour of a colour camera: make a calibration"
+                " of grey pictures (--write-calibration)"
+                if channel == "grey"
+                else "Choose a channel that it has (--channel)"
+            )
+            raise InputError(
+                f"{self.source}: no calibration of {channel} (there is: {', '.join(there)})."
+                f" {remedy}"
+            )
         fitting = [
             key
             for key in (*self.curves, *self.unfit)
@@ -170,13 +183,13 @@ def read_calibration(path: Path | str) -> Calibration:
     """
     table = read_csv_table(path)
     heading = table.columns
-    channels = [c for c in CHANNELS if c in heading]
+    channels = [c for c in ALL_CHANNELS if c in heading]
     if "lithium_fraction" not in heading or not channels:
         raise TableError(
             path,
             table.described,
-            allowed="lithium_fraction with red, green or blue, all needed; besides"
-            f" {', '.join(KEYS)}, red_sd, green_sd, blue_sd",
+            allowed="lithium_fraction with red, green or blue, all needed, or with grey; besides"
+            f" {', '.join(KEYS)}, red_sd, green_sd, blue_sd, grey_sd",
         )
     lithium = table.numbers("lithium_fraction")
     if lithium.min() < 0.0 or lithium.max() > 1.0:
@@ -213,23 +226,25 @@ def calibration_table(
     colour: Floats,
     deviation: Floats | None = None,
     keys: Sequence[tuple[str, str, str]] | None = None,
+    channels: Sequence[str] = CHANNELS,
 ) -> bytes:
     """Return the CSV file of reference states as bytes.
 
     Args:
         lithium: (R,) lithium fractions.
-        colour: (R, 3) ratios to the pristine state.
-        deviation: (R, 3) standard deviations; None leaves the columns out.
+        colour: (R, channels) ratios to the pristine state.
+        deviation: (R, channels) standard deviations; None leaves the columns out.
         keys: composition, direction and lens of each state; None leaves the columns out.
+        channels: their names.
     """
     columns: dict[str, Sequence[object] | npt.NDArray[np.generic]] = {}
     if keys is not None:
         for index, name in enumerate(KEYS):
             columns[name] = [key[index] for key in keys]
     columns["lithium_fraction"] = lithium
-    for index, channel in enumerate(CHANNELS):
+    for index, channel in enumerate(channels):
         columns[channel] = colour[:, index]
     if deviation is not None:
-        for index, channel in enumerate(CHANNELS):
+        for index, channel in enumerate(channels):
             columns[f"{channel}_sd"] = deviation[:, index]
     return write_csv(columns)

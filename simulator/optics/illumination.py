@@ -28,20 +28,30 @@ _SAMPLES = 40_000
 
 
 def flat_gain(flat: Micrograph, like: Micrograph) -> Floats32:
-    """Return the gain (H, W, 3), of mean 1 in each channel, that evens out a flat field's picture.
+    """Return the gain (H, W, C), of mean 1 in each channel, that evens out a flat field's picture.
+
+    A flat field in grey evens out all channels of a picture in colour alike.
 
     Raises:
-        InputError: the flat field differs from the micrograph in size, or is dark or saturated.
+        InputError: the flat field differs from the micrograph in size, or is in colour for a
+            micrograph in grey, or is dark or saturated.
     """
     if flat.shape != like.shape:
         raise InputError(
             f"the flat field {flat.name} has {flat.shape[0]} x {flat.shape[1]} pixels, the"
             f" micrograph {like.name} {like.shape[0]} x {like.shape[1]}. Take both with one camera"
         )
+    if len(flat.channels) > len(like.channels):
+        raise InputError(
+            f"the flat field {flat.name} is in colour, the micrograph {like.name} in grey. Take"
+            " both with one camera"
+        )
     light = flat.intensity()
     if float((light >= 0.999).mean()) > 0.01:
         raise InputError(f"the flat field {flat.name} is saturated. Take it with less exposure")
-    smooth = np.stack([gaussian_filter(light[..., c], _SMOOTH_PX) for c in range(3)], axis=2)
+    smooth = np.stack(
+        [gaussian_filter(light[..., c], _SMOOTH_PX) for c in range(light.shape[2])], axis=2
+    )
     if float(smooth.min()) < _DARKEST:
         raise InputError(
             f"the flat field {flat.name} is black in places (below {_DARKEST:g} of full scale):"
@@ -52,16 +62,16 @@ def flat_gain(flat: Micrograph, like: Micrograph) -> Floats32:
 
 
 def corrected(micrograph: Micrograph, gain: Floats32 | None) -> Floats32:
-    """Return (H, W, 3) intensities as shares of full scale, corrected if there is a gain."""
+    """Return (H, W, C) intensities as shares of full scale, corrected if there is a gain."""
     intensity = micrograph.intensity()
     return intensity if gain is None else intensity * gain
 
 
 def self_gain(intensity: Floats32, particles: npt.NDArray[np.bool_], by: Flatten) -> Floats32:
-    """Return the gain (H, W, 3) that a quadratic fit to the logarithm of brightness gives.
+    """Return the gain (H, W, C) that a quadratic fit to the logarithm of brightness gives.
 
     Args:
-        intensity: (H, W, 3) shares of full scale.
+        intensity: (H, W, C) shares of full scale.
         particles: (H, W) True on particles.
         by: whether to fit the brightness of "particles" or of the "matrix".
 
@@ -83,7 +93,7 @@ def self_gain(intensity: Floats32, particles: npt.NDArray[np.bool_], by: Flatten
     basis = _quadratic(rows / height - 0.5, columns / width - 0.5)
     y, x = np.arange(height) / height - 0.5, np.arange(width) / width - 0.5
     gain = np.empty_like(intensity)
-    for channel in range(3):
+    for channel in range(intensity.shape[2]):
         brightness = np.log(np.maximum(intensity[rows, columns, channel], 1e-3))
         terms = np.linalg.lstsq(basis, brightness, rcond=None)[0]
         a, b, c, d, e, f = terms

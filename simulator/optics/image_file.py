@@ -57,7 +57,7 @@ class ImageFile:
         pixel_um, page_um: edge of a pixel along x and distance of pages; None where the file does
             not give them.
         aspect: ratio of a pixel's height to its width; 1 where the file does not give it.
-        bits: bits of the camera; None where the file does not give them.
+        bits: bits of a count; None where the file does not give fewer than the type has.
         lossy: name of the compression that may have changed pixels, or "".
         white_is_zero: whether small numbers are bright.
         encoding: encoding other than sRGB that the file names (ICC profile, gamma), or "".
@@ -216,8 +216,10 @@ def _tiff_pixels(file: Path, tiff: Any, series: Any) -> tuple[Array, str]:
                 " uncompressed or as ZIP, or install imagecodecs: pip install imagecodecs"
             ) from None
         return _frames(file, page.bitspersample), axes
-    # ImageJ and OME write colour planes one after another.
-    if array.ndim == 3 and axes[0] in "SC" and array.shape[0] in (3, 4):
+    # ImageJ and OME write colour planes one after another: C, of which three may be red, green
+    # and blue. Samples of one pixel (S) may have a transparency too.
+    samples = {"S": (2, 3, 4), "C": (3,)}.get(axes[:1], ())
+    if array.ndim == 3 and array.shape[0] in samples:
         return np.moveaxis(array, 0, 2), axes[1:] + axes[0]
     return array, axes
 
@@ -262,7 +264,9 @@ def _tiff_bits(tiff: Any, page: Any) -> int | None:
     else:
         bits = 0
     # Programs that know nothing about the camera write all bits of the type.
-    return bits if 0 < bits < page.bitspersample else None
+    if 0 < bits < page.bitspersample:
+        return bits
+    return int(page.bitspersample) if page.bitspersample not in (8, 16, 32, 64) else None
 
 
 # -- PNG and JPEG -----------------------------------------------------------------------------
@@ -285,15 +289,17 @@ def _read_png_or_jpeg(file: Path) -> ImageFile:
         if mode == "P" and image.palette is not None:
             colours = np.array(image.getpalette("RGB"), dtype=np.uint8)
             palette = colours.reshape(-1, 3)
-        if kind == "PNG" and mode in ("RGB", "RGBA") and _png_bits(file) == 16:
+        depth = _png_bits(file) if kind == "PNG" else 8
+        if mode in ("RGB", "RGBA", "LA") and depth == 16:
             pixels = _read_16_bit_png(file)
         else:
-            pixels = _numbers(image, _png_bits(file) if kind == "PNG" else 8)
+            pixels = _numbers(image, depth)
         lossy = "" if kind == "PNG" else "JPEG"
         return ImageFile(
             file,
             pixels,
             palette,
+            bits=depth if depth < 8 and palette is None else None,
             lossy=lossy,
             encoding=png_or_jpeg_encoding(image),
             aspect=png_or_jpeg_aspect(image),

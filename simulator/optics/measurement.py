@@ -42,10 +42,10 @@ class MeasuredParticles:
     Attributes:
         row, column: centroid; pixel centres are at whole numbers.
         area: number of pixels.
-        colour: (N, 3) median red, green and blue of the core, as shares of full scale.
-        mean: (N, 3) mean over the core.
-        deviation: (N, 3) standard deviation over the core.
-        histogram: (N, 3, bins) counts of all pixels over [0, 1].
+        colour: (N, C) median of each channel of the core, as shares of full scale.
+        mean: (N, C) mean over the core.
+        deviation: (N, C) standard deviation over the core.
+        histogram: (N, C, bins) counts of all pixels over [0, 1].
         focus: sigma of the edge; NaN where no part of the edge is free.
         at_border: whether the particle touches the picture's border.
         clipped: whether over 1 % of its core is at full scale.
@@ -79,7 +79,7 @@ def measure_particles(intensity: Floats32, labels: Labels) -> MeasuredParticles:
     """Measure each particle of a label image.
 
     Args:
-        intensity: (H, W, 3) corrected shares of full scale.
+        intensity: (H, W, C) corrected shares of full scale; C is 3, or 1 for grey.
         labels: (H, W); particles are 1 .. N, 0 is the matrix.
     """
     count = int(labels.max())
@@ -93,7 +93,7 @@ def measure_particles(intensity: Floats32, labels: Labels) -> MeasuredParticles:
     focus = edge_width(grey, labels, first.median(first.take(grey)))
     begin = np.clip(2.0 * np.nan_to_num(focus), CORE * deepest, DEEPEST_CORE * deepest)
     core = Groups(labels, count, _core(labels, whole, depth, begin))
-    planes = [np.ascontiguousarray(intensity[..., c]) for c in range(3)]
+    planes = [np.ascontiguousarray(intensity[..., c]) for c in range(intensity.shape[2])]
     inside = [core.take(plane) for plane in planes]
     border = np.zeros(count + 1, dtype=bool)
     for edge in (labels[0], labels[-1], labels[:, 0], labels[:, -1]):

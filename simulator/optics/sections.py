@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from heterode.base.csv_table import read_csv_table
 from heterode.base.errors import InputError
-from heterode.optics.calibration import CHANNELS
+from heterode.optics.channels import CHANNELS
 from heterode.optics.synthetic import Scene
 
 Floats = npt.NDArray[np.floating[Any]]

@@ -111,6 +111,42 @@ def find_columns(headers: Sequence[str], path: object, value: str | None) -> dic
     return found
 
 
+def find_value(headers: Sequence[str], path: object, value: str | None) -> str:
+    """Return the header of the values: the one that the caller names, or one of the usual names.
+
+    Raises:
+        InputError: there is none.
+    """
+    if value is not None:
+        return _named(headers, path, value)
+    known = {_name_and_unit(header): header for header in reversed(headers)}
+    for name in ROLES["value"]:
+        if (name, "") in known:
+            return known[name, ""]
+    raise ArgumentError(
+        f"{path}: no column 'value' (it has: {shown_columns(headers)}). Pass {{value}} with the "
+        "name of the column",
+        value=...,
+    )
+
+
+def find_time(headers: Sequence[str]) -> tuple[str, float] | None:
+    """Return the header of the times, such as time_s, and their unit in hours; None for none.
+
+    A time without unit is in seconds.
+    """
+    for header in headers:
+        words = [word for word in re.split(r"[\s_\-/.()\[\]]+", header.strip().lower()) if word]
+        if words[:1] in (["time"], ["t"]) and len(words) <= 2:
+            unit = _HOURS.get(words[1] if len(words) > 1 else "s")
+            if unit is not None:
+                return header, unit
+    return None
+
+
+_HOURS = {"s": 1 / 3600, "sec": 1 / 3600, "min": 1 / 60, "h": 1.0, "hours": 1.0, "d": 24.0}
+
+
 def _name_and_unit(header: str) -> tuple[str, str]:
     """Return a header in lower case without its unit, and the unit as "", "um" or "px2"."""
     text = header.strip().lower().replace("µ", "u").replace("μ", "u").replace("^", "")

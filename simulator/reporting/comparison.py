@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from heterode.base.words import spoken
 from heterode.heterogeneity.comparison import (
     ComparedDataset,
     agreement,
@@ -108,8 +109,8 @@ def shared(common: dict[tuple[str, str], Pairs]) -> list[str]:
     """Return a line for each pair of samples that hold the same particles."""
     return [
         f"{a} and {b} show the same particles: over {len(pairs.first)} of them the values'"
-        f" rank correlation is {pairs.spearman:.2f}, and they differ by {pairs.rms_difference:.3g}"
-        " (root mean square)"
+        f" rank correlation is {pairs.spearman:.2f}, and they differ by"
+        f" {spoken(pairs.rms_difference)} (root mean square)"
         for (a, b), pairs in common.items()
     ]
 
@@ -124,7 +125,7 @@ def findings(samples: Sequence[ComparedDataset]) -> list[str]:
         verdict = "not both converged" if apart is None else f"{apart:.2g} standard errors apart"
         first, second = scales["scale_um"]
         lines.append(
-            f"{a} against {b}, by ranks: L* {first:.3g} and {second:.3g} um ({verdict})"
+            f"{a} against {b}, by ranks: L* {spoken(first)} and {spoken(second)} um ({verdict})"
             + ("" if gap is None else f"; rank correlations differ by {gap:.2g}")
         )
     return lines

@@ -20,11 +20,12 @@ import numpy.typing as npt
 
 from heterode.base.errors import InputError
 from heterode.base.words import counted
-from heterode.optics.analysis import Columns
-from heterode.optics.calibration import CHANNELS, calibration_table
+from heterode.optics.calibration import calibration_table
+from heterode.optics.channels import CHANNELS
 from heterode.optics.colour import Illumination
 from heterode.optics.csv_columns import write_csv
 from heterode.optics.dielectric_tables import AbsorptionTable, read_dielectric_table
+from heterode.optics.evaluation import Columns
 from heterode.optics.interband import Line, interband_absorption, read_bands
 from heterode.optics.kramers_kronig import Rule
 from heterode.optics.oscillators import Drude

@@ -82,7 +82,7 @@ def brief_heterogeneity(folder: Path) -> str:
     request = Request()
     source = open_source(folder, request)
     report = write_report(source, request, source.folder, tables=False)
-    return "; ".join(line.strip() for line in report.lines())
+    return "; ".join(line.strip() for line in report.lines()[:4])
 
 
 def _one_line(error: Exception) -> str:

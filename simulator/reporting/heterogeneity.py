@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from heterode.base.words import counted
+from heterode.base.words import counted, spoken
 from heterode.heterogeneity import Correlogram, Heterogeneity, analyse, correlogram
-from heterode.heterogeneity.marks import MarkedPoints
+from heterode.heterogeneity.envelope import EnvelopeTest
+from heterode.heterogeneity.marks import Floats, MarkedPoints
 from heterode.points.evolution import evolution
-from heterode.reporting.request import COUNTED, NAME, Request, with_bins
+from heterode.reporting.request import COUNTED, NAME, Request, with_bins, with_depth
 from heterode.reporting.sources import Source
+from heterode.reporting.trend_text import range_line, trend_lines
 from heterode.results.manifest import PROGRAM, collect_versions, write_json
 from heterode.results.written import make_folder, write_output
 from heterode.viewing import style
@@ -50,22 +52,46 @@ class Report:
         low, middle, high = scale.null_quantiles_um
         chance = ""
         if low == high:
-            chance = f"; shuffled values do not converge either, p = {scale.p_value:.2g}"
+            chance = "; exchanged values do not converge either"
         elif np.isfinite(middle):
-            chance = f"; of shuffled values {low:.3g} to {high:.3g} um, p = {scale.p_value:.2g}"
+            chance = f"; of exchanged values {spoken(low)} to {spoken(high)} um"
         fit = result.variogram
         length = f"none identified ({fit.reason})"
         if fit.identified:
-            length = f"{fit.length_um:.3g} um ({fit.model})"
+            length = f"{spoken(fit.length_um)} um ({fit.model})"
         return [
             f"{self.source.title}: {counted(self.source.particles, 'particle')}{views}",
             f"  scale of heterogeneity {scale_text(scale).replace('µ', 'u')}{chance}",
-            f"  field {scale.field_um:.3g} um, correlation length {length}"
+            f"  field {spoken(scale.field_um)} um, correlation length {length}"
             f", pairs against chance: {result.correlogram.chance}",
+            f"  {random_text(result.envelope)}",
+            *(f"  {line}" for line in range_line(result)),
+            *(f"  {line}" for line in trend_lines(result, self.source.directions)),
         ]
 
 
-_CURVES = ("correlogram", "variogram", "clusters", "cluster_means", "particles")
+def random_text(test: EnvelopeTest) -> str:
+    """Return in words whether the values differ from randomly exchanged ones."""
+    if not test.permutations:
+        return "not compared with randomly exchanged values, as none were exchanged"
+    differ = test.p_value <= 1 - test.level + 1e-9
+    verdict = "differ from" if differ else "cannot be told from"
+    where = ""
+    if differ and test.outside_um.size:
+        where = f", at cluster sizes of {spanned_um(test.outside_um)}"
+    return (
+        f"values {verdict} randomly exchanged values (cluster curve and nearest pairs,"
+        f" p = {test.p_value:.2g}{where})"
+    )
+
+
+def spanned_um(sizes_um: Floats) -> str:
+    """Return the smallest and the largest of some sizes in words."""
+    low, high = sizes_um.min(), sizes_um.max()
+    return f"{low:.3g} um" if low == high else f"{low:.3g} to {high:.3g} um"
+
+
+_CURVES = ("correlogram", "variogram", "directions", "clusters", "cluster_means", "particles")
 """Tables of a report: those of `Heterogeneity.tables`, and the particles."""
 
 
@@ -92,17 +118,19 @@ def write_report(source: Source, request: Request, folder: Path, *, tables: bool
         InputError: the fields cannot be analysed.
         OutputError: the folder cannot be written.
     """
-    request = with_bins(request, source.fields)
+    request = with_depth(with_bins(request, source.fields), source.directions)
     result = analyse(source.fields, request.settings, np.random.default_rng(request.seed))
     alone = correlograms_alone(result)
     make_folder(folder)
     files = [folder / f"{NAME}.json"]
     write_json(files[0], content(source, result, alone, request))
+    removed = "" if request.settings.detrend == "none" else ", less their linear trend"
     captions = Captions(
-        f"{source.title}; {counted(source.particles, 'particle')}",
+        f"{source.title}; {counted(source.particles, 'particle')}{removed}",
         source.value,
         source.axes,
         COUNTED[request.weighting],
+        request.map,
     )
     files += save_figure(heterogeneity_figure(result, captions, alone), folder, NAME, request)
     if tables:
@@ -176,6 +204,7 @@ def content(
             }
             for field, found in zip(result.fields, alone, strict=False)
         ],
+        "directions": list(source.directions),
         **result.as_dict(),
     }
 

@@ -20,6 +20,7 @@ from heterode.geometry.label_stack import mesh_stack
 from heterode.geometry.meshing import mesh_sizes
 from heterode.geometry.packing import Progress
 from heterode.geometry.parting import ImageMesh
+from heterode.geometry.pieces import require_reached
 from heterode.optics.csv_columns import write_csv
 from heterode.optics.label_file import LabelImage, read_label_image
 from heterode.parameters import Parameters
@@ -67,6 +68,14 @@ def mesh_image(
     else:
         sizes = mesh_sizes(geometry.mesh)
         made = mesh_labels(image.labels, image.edges_um[0], separator, gap, sizes)
+    try:
+        require_reached(
+            made.mesh,
+            remedy="Raise geometry.minimum_gap, or part the labels there.",
+            name=lambda particle: f"label {image.numbers[made.labels[particle] - 1]}",
+        )
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
     return made, image
 
 

@@ -25,9 +25,11 @@ from heterode.base.csv_text import harmless
 from heterode.base.errors import InputError
 from heterode.base.units import UnitError, quantity
 from heterode.base.words import counted
-from heterode.optics.analysis import Columns, Options, Picture, Result, analyse, evaluate
-from heterode.optics.calibration import CHANNELS, Calibration, calibration_table
+from heterode.optics.analysis import Options, Picture, analyse
+from heterode.optics.calibration import Calibration, calibration_table
+from heterode.optics.channels import ALL_CHANNELS, chosen_channel
 from heterode.optics.csv_columns import write_csv
+from heterode.optics.evaluation import Columns, Result, evaluate
 from heterode.optics.label_file import read_labels
 from heterode.optics.micrograph import read_micrograph
 from heterode.reporting.names import unique_names
@@ -231,7 +233,8 @@ def _one(
         before = cache[key]
     curve = None
     if calibration is not None:
-        curve = calibration.curve(options.channel, job.composition, job.direction, job.lens)
+        channel = chosen_channel(name, picture.channels, options.channel)
+        curve = calibration.curve(channel, job.composition, job.direction, job.lens)
     result = evaluate(picture, options, pristine=before, curve=curve)
     _write(out, name, picture, result)
     return result
@@ -244,7 +247,7 @@ def _picture(
     even = given = None
     notes = list(micrograph.notes)
     if flat is not None:
-        even = read_micrograph(flat, micrograph.pixel_um, coloured=False, bits=options.bits)
+        even = read_micrograph(flat, micrograph.pixel_um, bits=options.bits)
         notes += [f"{flat.name}: {note}" for note in even.notes]
     if labels is not None:
         image = read_labels(labels, micrograph.shape)
@@ -272,7 +275,7 @@ def _write(out: Path, name: str, picture: Picture, result: Result) -> None:
         buffer,
         label=1 + np.flatnonzero(result.accepted),
         counts=picture.measured.histogram[result.accepted],
-        channels=np.array(CHANNELS),
+        channels=np.array(picture.channels),
     )
     write_output(out / f"{name}_histograms.npz", buffer.getvalue())
 
@@ -295,20 +298,22 @@ def _with_state(job: Job, name: str, summary: dict[str, Any]) -> dict[str, Any]:
 
 def _state(job: Job, name: str, result: Result) -> State:
     suffix = "_ratio" if result.match is not None else ""
-    mean = tuple(float(result.summary[f"{c}{suffix}"]) for c in CHANNELS)
-    sd = tuple(float(result.summary[f"{c}{suffix}_sd"]) for c in CHANNELS)
+    channels = tuple(c for c in ALL_CHANNELS if c in result.summary)
+    mean = tuple(float(result.summary[f"{c}{suffix}"]) for c in channels)
+    sd = tuple(float(result.summary[f"{c}{suffix}_sd"]) for c in channels)
     place = job.voltage_V if job.voltage_V is not None else job.lithium_fraction
     values = np.asarray(result.table["value"], dtype=np.float64)
     colours = np.column_stack(
-        [np.asarray(result.table[f"{c}{suffix}"], dtype=np.float64) for c in CHANNELS]
+        [np.asarray(result.table[f"{c}{suffix}"], dtype=np.float64) for c in channels]
     )
     return State(
         name,
         np.nan if place is None else place,
-        (mean[0], mean[1], mean[2]),
-        (sd[0], sd[1], sd[2]),
+        mean,
+        sd,
         values,
         colours,
+        channels,
     )
 
 
@@ -345,7 +350,7 @@ def _draw(
         by_voltage = all(job.voltage_V is not None for job in jobs)
         along = "voltage / V" if by_voltage else "lithium fraction"
     used = [summary for summary in summaries if "failed" not in summary]
-    ratios = all("green_ratio" in summary for summary in used)
+    ratios = all("residual_um" in summary for summary in used)
     kinds = {str(summary["value"]) for summary in used}
     draw_series(
         out / "series.png",
@@ -357,17 +362,24 @@ def _draw(
 
 
 def _write_calibration(path: Path, summaries: Sequence[dict[str, Any]]) -> None:
-    used = [s for s in summaries if "green_ratio" in s]
+    used = [s for s in summaries if "residual_um" in s]
     if len(used) < 2:
         raise InputError(f"{path}: a calibration needs at least two pictures with ratios")
+    kinds = {tuple(c for c in ALL_CHANNELS if f"{c}_ratio" in s) for s in used}
+    if len(kinds) > 1:
+        raise InputError(
+            f"{path}: some pictures are in colour and some in grey. Make a calibration of each"
+        )
+    channels = kinds.pop()
     count = np.sqrt([[s["particles"]] for s in used])
     table = calibration_table(
         np.array([s["lithium_fraction"] for s in used]),
-        np.array([[s[f"{c}_ratio"] for c in CHANNELS] for s in used]),
+        np.array([[s[f"{c}_ratio"] for c in channels] for s in used]),
         # This is the error of the mean; a pristine state compared with itself has none, hence the
         # floor.
-        np.maximum(np.array([[s[f"{c}_ratio_sd"] for c in CHANNELS] for s in used]) / count, 1e-4),
+        np.maximum(np.array([[s[f"{c}_ratio_sd"] for c in channels] for s in used]) / count, 1e-4),
         [(s.get("composition", ""), s.get("direction", ""), s.get("lens", "")) for s in used],
+        channels,
     )
     make_folder(path.absolute().parent)
     write_output(path, table)

@@ -23,7 +23,7 @@ from heterode.base.errors import InputError
 from heterode.base.reading import read_regular
 from heterode.base.run_warnings import RunWarning
 from heterode.base.toml_text import toml_text
-from heterode.base.words import counted
+from heterode.base.words import counted, spoken
 from heterode.reporting.accuracy import accuracy_rows
 from heterode.results.folder import ResultsFolder
 from heterode.results.heading import facts
@@ -223,6 +223,7 @@ def heterogeneity(report: Path) -> dict[str, Any] | None:
         "rows": [
             *_scale_rows(content.get("scale") or {}),
             *([("correlation of pairs against chance", str(pairs))] if pairs else []),
+            *_trend_rows(content),
             *_drawn_rows(content),
         ],
         "notes": [str(note) for note in content.get("notes") or []],
@@ -236,16 +237,40 @@ def _scale_rows(scale: Mapping[str, Any]) -> list[tuple[str, str]]:
     if length is not None:
         sign = {"below": "at most ", "above": "more than "}.get(str(flag), "")
         note = " (not converged: larger than the field allows)" if flag == "above" else ""
-        rows.append(("scale of heterogeneity L*", f"{sign}{length:.3g} µm{note}"))
+        rows.append(("scale of heterogeneity L*", f"{sign}{spoken(length)} µm{note}"))
     chance = scale.get("null_quantiles_um") or []
     if (scale.get("null_above") or 0.0) > 0.5:
         rows.append(("L* of the same values shuffled", "not converged either"))
     elif len(chance) == 3 and all(value is not None for value in chance):
-        rows.append(("L* of the same values shuffled", f"{chance[0]:.3g} to {chance[2]:.3g} µm"))
-    for key, name, unit in (("p_value", "p of L*", ""), ("field_um", "size of the field", " µm")):
+        between = f"{spoken(chance[0])} to {spoken(chance[2])} µm"
+        rows.append(("L* of the same values shuffled", between))
+    named = (
+        ("p_value", "p against randomly exchanged values", ""),
+        ("field_um", "size of the field", " µm"),
+    )
+    for key, name, unit in named:
         if scale.get(key) is not None:
-            rows.append((name, f"{scale[key]:.3g}{unit}"))
+            rows.append((name, f"{spoken(scale[key])}{unit}"))
     return rows
+
+
+def _trend_rows(content: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return (name, value) of the trends of the values over the field."""
+    trend = content.get("trend") or {}
+    depth = trend.get("depth")
+    found = []
+    if depth is not None:
+        keys = ("difference", "difference_in_sd", "p_value")
+        found.append(("trend with the depth", *(trend[key][depth] for key in keys)))
+    if trend:
+        keys = ("total", "total_in_sd", "total_p_value")
+        found.append(("trend in all directions", *(trend[key] for key in keys)))
+    removed = (content.get("settings") or {}).get("detrend", "none") != "none"
+    rows = []
+    for name, size, in_sd, p_value in found:
+        chance = "" if p_value is None else f", p = {p_value:.2g}"
+        rows.append((name, f"{size:+.3g} over the field, {in_sd:+.2g} s.d.{chance}"))
+    return [*rows, *([("linear trend", "removed from all else")] if removed else [])]
 
 
 def _drawn_rows(content: Mapping[str, Any]) -> list[tuple[str, str]]:

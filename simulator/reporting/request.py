@@ -7,7 +7,9 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import Literal
 
+from heterode.base.errors import InputError
 from heterode.heterogeneity import Settings
+from heterode.heterogeneity.density import MapKind
 from heterode.heterogeneity.marks import MarkedPoints
 from heterode.points.csv_points import Reading
 from heterode.points.run import WantedInstant
@@ -15,6 +17,7 @@ from heterode.points.sections import Planes
 
 Weighting = Literal["none", "area", "volume"]
 Format = Literal["png", "pdf", "svg"]
+Depth = Literal["x", "y", "z", "none"]
 
 COUNTED: Mapping[Weighting, str] = MappingProxyType(
     {"none": "by number", "area": "by area", "volume": "by volume"}
@@ -42,7 +45,9 @@ class Request:
             there.
         pool: whether several inputs are fields of view of one sample.
         evolution: whether a run is also followed from its first to its last moment.
+        map: what the left map of the figure shows: the local mean, or the published density.
         formats: formats of the figures.
+        depth: coordinate that runs from the collector to the separator.
     """
 
     settings: Settings = field(default_factory=Settings)
@@ -56,7 +61,9 @@ class Request:
     margin_um: float = 0.0
     pool: bool = False
     evolution: bool = True
+    map: MapKind = "local-mean"
     formats: tuple[Format, ...] = ("png",)
+    depth: Depth = "x"
 
 
 _WIDTHS_UM = (10.0, 5.0, 2.5, 1.0)
@@ -76,3 +83,23 @@ def with_bins(request: Request, fields: Sequence[MarkedPoints]) -> Request:
         fitting = (one for one in _WIDTHS_UM if reach >= _FEWEST_BINS * one)
         width = next(fitting, _WIDTHS_UM[-1])
     return replace(request, bin_um=width, settings=replace(request.settings, bin_um=width))
+
+
+def with_depth(request: Request, directions: Sequence[str]) -> Request:
+    """Return the request with the number of the direction across the coating, if it is there.
+
+    Args:
+        request: the choices for the report.
+        directions: names of the coordinates of the fields, in their order.
+
+    Raises:
+        InputError: the trend with the depth is to be removed, and the fields have no depth.
+    """
+    number = list(directions).index(request.depth) if request.depth in directions else None
+    if number is None and request.settings.detrend == "depth":
+        raise InputError(
+            f"--detrend depth: the depth ({request.depth}) is none of the fields' coordinates"
+            f" (allowed: {', '.join(directions) or 'none, as the planes differ'}). Name it with"
+            " --depth, or use --detrend all"
+        )
+    return replace(request, settings=replace(request.settings, depth=number))

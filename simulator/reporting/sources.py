@@ -57,6 +57,11 @@ class Source:
         """The number of particles in all fields."""
         return sum(len(field) for field in self.fields)
 
+    @property
+    def directions(self) -> tuple[str, ...]:
+        """Names of the fields' coordinates; none where the fields differ in them."""
+        return tuple(AXES) if self.fields[0].dimension == 3 else self.axes or ()
+
 
 def open_source(path: Path, request: Request) -> Source:
     """Open a results folder or a table.
@@ -115,6 +120,7 @@ def pooled(sources: Sequence[Source]) -> Source:
         about={"kind": "pooled", "inputs": [dict(source.about) for source in sources]},
         notes=tuple(note for source in sources for note in source.notes),
         folder=Path("pooled"),
+        axes=first.axes if len({source.axes for source in sources}) == 1 else None,
         run=None,
     )
 

@@ -270,10 +270,10 @@ def _shared_layers(
 ) -> dict[str, Any]:
     """Return the setting of the layers that all runs share, so that their results are comparable.
 
-    They are those of the run that needs most, among PLANNED points spread evenly over the design.
-    They are written out even if all need the same, so that a design that grows by points that need
-    no more keeps its runs. Nothing is shared if the sweep itself sets or varies the layers or the
-    accuracy from point to point.
+    They are those of the run that needs most and that do for all, among PLANNED points spread
+    evenly over the design. They are written out even if all need the same, so that a design that
+    grows by points that need no more keeps its runs. Nothing is shared if the sweep itself sets or
+    varies the layers or the accuracy from point to point.
     """
     step = max(1, -(-len(points) // PLANNED))
     chosen = [*points[::step], *points[-1:]]
@@ -282,8 +282,12 @@ def _shared_layers(
         return {}
     if len({p.solver.accuracy for p in parameters}) > 1:
         return {}
-    plans = [planned(p) for p in parameters]
-    return {"solver.layers": max(plans, key=lambda plan: plan.fineness).written}
+    plans = sorted((planned(p) for p in parameters), key=lambda plan: plan.fineness, reverse=True)
+    for written in dict.fromkeys(plan.written for plan in plans):
+        # Neither the count nor the first thickness alone says which layers are enough for others.
+        if all(planned(p.with_values({"solver.layers": written})).is_met for p in parameters):
+            return {"solver.layers": written}
+    return {"solver.layers": plans[0].written}
 
 
 def _loaded(

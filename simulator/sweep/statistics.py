@@ -29,6 +29,7 @@ SUMMARISED = (
     "L_star_independent_um",
     "L_star_null_median_um",
     "correlation_length_um",
+    "field_um",
     "peak_spread",
     "peak_lithium_fraction",
 )

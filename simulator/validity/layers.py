@@ -17,9 +17,8 @@ def planned_warnings(plan: Plan) -> Iterator[RunWarning]:
         return
     yield RunWarning(
         "space_accuracy",
-        f"the mesh is expected to change the voltage by {1e3 * plan.error:.2g} mV: "
-        f"{plan.shortfall_text}",
-        value=1e3 * plan.error,
+        f"the mesh may change the voltage by {1e3 * plan.bound:.2g} mV: {plan.shortfall_text}",
+        value=1e3 * plan.bound,
         unit="mV",
         allowed=(None, 500.0 * plan.accuracy),
         key="solver.accuracy" if plan.chosen else "solver.layers",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from matplotlib.figure import Figure
 
@@ -16,6 +17,7 @@ from heterode.viewing.legends import lay_out
 _COLOURS = (style.BLUE, style.VERMILLION, style.GREEN, style.PURPLE, style.ORANGE, style.SKY)
 MOST_LINES = len(_COLOURS)
 MOST_PANELS = 4
+_ARROW = 0.12  # length of the arrow from a lower bound, as a share of the largest value
 
 _LABELS = {"L_star_um": "L* / µm", "peak_spread": "peak s.d. of lithium\nfraction, by volume"}
 
@@ -50,8 +52,9 @@ def effect_figure(
 ) -> Figure:
     """Draw L* (above) and the peak of the spread (below) against one factor: medians and bands.
 
-    An open triangle is a lower bound: at least half of the runs there did not converge. Dashes show
-    the L* of independent marks.
+    An arrow begins at a lower bound: at least half of the runs there did not converge, so that
+    there is no median and no line. The field, which no L* can exceed, is drawn beside it. Dashes
+    show the L* of independent marks.
 
     Args:
         rows: the result of `heterode.sweep.statistics.summary` by these axes.
@@ -78,10 +81,19 @@ def effect_figure(
             grid[-1, place].set_xlabel(x.label)
         for axes, label in zip(grid[:, 0], shown.values(), strict=True):
             axes.set_ylabel(label)
-        handles, labels = grid[0, 0].get_legend_handles_labels()
-        if labels:
+        named = {
+            label: handle
+            for axes in grid.flat
+            for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+        }
+        if named:
             # Only two names fit below a panel.
-            figure.legend(handles, labels, loc="outside lower center", ncols=2 * len(columns))
+            figure.legend(
+                list(named.values()),
+                list(named),
+                loc="outside lower center",
+                ncols=2 * len(columns),
+            )
         _lay_out(figure, title)
     return figure
 
@@ -102,9 +114,19 @@ def _draw(axes: Any, rows: pd.DataFrame, x: Axis, lines: Axis | None, name: str)
         _line(axes, part, x, name, colour, label)
     if name == "L_star_um":
         axes.plot([], [], color=style.NEUTRAL, linestyle=(0, (3, 2)), label="independent marks")
-        if rows.get("L_star_um_is_bound", pd.Series(dtype=bool)).any():
-            look = {"marker": "^", "markerfacecolor": "white", "linestyle": ""}
-            axes.plot([], [], color=style.NEUTRAL, label="lower bound", **look)
+        if _bounds(rows, name).any():
+            look = {"marker": r"$\uparrow$", "linestyle": "", "markersize": 7}
+            axes.plot([], [], color=style.NEUTRAL, label="lower bound, not converged", **look)
+            field_um = rows.get("field_um", pd.Series(dtype=np.float64)).max()
+            if np.isfinite(field_um):
+                dots = (0, (1, 1.2))
+                axes.axhline(field_um, color=style.NEUTRAL, linestyle=dots, label="field")
+
+
+def _bounds(rows: pd.DataFrame, name: str) -> npt.NDArray[np.bool_]:
+    """Return, for each row, whether its number is a lower bound."""
+    known = rows.get(f"{name}_is_bound", pd.Series(False, index=rows.index))
+    return np.asarray(known.to_numpy(dtype=bool))
 
 
 def _line(axes: Any, rows: pd.DataFrame, x: Axis, name: str, colour: str, label: str) -> None:
@@ -117,14 +139,28 @@ def _line(axes: Any, rows: pd.DataFrame, x: Axis, name: str, colour: str, label:
     if x.log:
         # This formatter sets ticks of its own, which do not go with evenly spaced ones.
         axes.set_xscale("log")
-    middle = rows[name].to_numpy(dtype=np.float64)
-    axes.plot(place, middle, color=colour, label=label)
-    low, high = (rows[f"{name}{end}"].to_numpy(dtype=np.float64) for end in ("_low", "_high"))
-    # A band whose upper end is a lower bound has no upper edge.
-    axes.fill_between(place, low, high, color=colour, alpha=0.15, linewidth=0)
-    bound = rows.get(f"{name}_is_bound", pd.Series(False, index=rows.index)).to_numpy(dtype=bool)
-    axes.plot(place[~bound], middle[~bound], "o", color=colour, markersize=3.2)
-    axes.plot(place[bound], middle[bound], "^", color=colour, markerfacecolor="white", markersize=5)
+    bound = _bounds(rows, name)
+    value = rows[name].to_numpy(dtype=np.float64)
+    middle = np.where(bound, np.nan, value)
+    if np.isfinite(middle).any():
+        axes.plot(place, middle, color=colour, label=label, marker="o", markersize=3.2)
+        low, high = (rows[f"{name}{end}"].to_numpy(dtype=np.float64) for end in ("_low", "_high"))
+        # A band whose upper end is a lower bound has no upper edge; beside a bound there is none.
+        low, high = (np.where(bound, np.nan, edge) for edge in (low, high))
+        axes.fill_between(place, low, high, color=colour, alpha=0.15, linewidth=0)
+    if bound.any():
+        axes.errorbar(
+            place[bound],
+            value[bound],
+            np.full(int(bound.sum()), _ARROW * float(np.nanmax(value))),
+            lolims=True,
+            fmt="o",
+            color=colour,
+            markersize=3.2,
+            markerfacecolor="white",
+            elinewidth=1.0,
+            capsize=3.0,
+        )
     if name == "L_star_um":
         analytic = rows["L_star_independent_um"].to_numpy(dtype=np.float64)
         axes.plot(place, analytic, color=colour, linestyle=(0, (3, 2)), linewidth=0.9)

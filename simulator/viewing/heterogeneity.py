@@ -1,6 +1,6 @@
 """The four panels of a heterogeneity report.
 
-A   maps: density of the value, and its local mean
+A   maps: the local mean of the value, and the particles (see heterogeneity_maps)
 B   correlation of particle pairs by their distance, compared with random marks
 C   cluster means by the clusters' size, with the band that defines L*
 D   the same by the number of particles in a cluster
@@ -13,21 +13,18 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from matplotlib.collections import PatchCollection
-from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
-from matplotlib.patches import Circle
 from matplotlib.ticker import AutoMinorLocator, FuncFormatter, LogLocator, NullFormatter
 
-from heterode.base.words import counted
+from heterode.base.words import counted, spoken
 from heterode.heterogeneity import Correlogram, Heterogeneity
-from heterode.heterogeneity.density import DensityMap
-from heterode.heterogeneity.marks import Floats, MarkedPoints
+from heterode.heterogeneity.density import MapKind
+from heterode.heterogeneity.marks import Floats
 from heterode.heterogeneity.scale import Scale
 from heterode.viewing import style
+from heterode.viewing.heterogeneity_maps import draw_maps, lies_down
 from heterode.viewing.legends import lay_out
 
-_SIDE_BY_SIDE = 1.5  # width over height of a field below which its two maps stand side by side
 _MANY = 3000  # number of dots beyond which they are drawn fainter, and as pixels in vector formats
 
 
@@ -40,12 +37,14 @@ class Captions:
         value: the quantity that the particles carry, such as "lithium fraction".
         axes: names of the map's two directions.
         counted: how particles are weighted in the means of clusters.
+        map: what the left map of panel A shows.
     """
 
     title: str
     value: str = "value"
     axes: tuple[str, str] | None = None
     counted: str = "by number"
+    map: MapKind = "local-mean"
 
     @property
     def direction(self) -> str:
@@ -63,15 +62,14 @@ def heterogeneity_figure(
         captions: title and names.
         by_field: correlograms of each field alone, whose range is drawn; none draws no range.
     """
-    shown = result.density[len(result.density) // 2]
-    width, height = float(np.ptp(shown.x_um)), float(np.ptp(shown.y_um))
-    lying = max(width, height) / max(min(width, height), 1e-9) > _SIDE_BY_SIDE
+    lying = lies_down(result.density[len(result.density) // 2])
     with style.style():
-        figure = style.new_figure(style.DOUBLE_COLUMN_IN, 6.4)
+        figure = style.new_figure(style.DOUBLE_COLUMN_IN, 7.0)
         grid = figure.add_gridspec(2, 2, width_ratios=(1.12, 1.0))
         inner = grid[0, 0].subgridspec(*((2, 1) if lying else (1, 2)))
         maps = [figure.add_subplot(inner[k]) for k in range(2)]
-        _draw_maps(figure, maps, result, captions, lying=lying)
+        shown = captions.value, captions.direction, captions.axes, captions.map
+        draw_maps(figure, maps, result, *shown)
         _draw_correlogram(figure.add_subplot(grid[0, 1]), result, by_field)
         left, right = (figure.add_subplot(grid[1, k]) for k in range(2))
         _draw_clusters(left, result, captions, by_size=True)
@@ -82,103 +80,6 @@ def heterogeneity_figure(
         figure.suptitle(captions.title, fontsize=8)
         lay_out(figure)
     return figure
-
-
-# -- A ----------------------------------------------------------------------------------------
-
-
-def _draw_maps(
-    figure: Figure, maps: Sequence[Any], result: Heterogeneity, captions: Captions, *, lying: bool
-) -> None:
-    middle = len(result.fields) // 2
-    shown, points = result.density[middle], result.fields[middle]
-    # The longer side lies horizontally, since pages are wide.
-    turned = bool(np.ptp(shown.y_um) > _SIDE_BY_SIDE * np.ptp(shown.x_um))
-    # Where particles are drawn, the colours are those of the particles themselves.
-    values = points.value if points.dimension == 2 else shown.ratio
-    density, exponent = _scaled(shown.value_density)
-    power, space = ("2", "area") if points.dimension == 2 else ("3", "volume")
-    images = [
-        _draw_map(maps[0], shown, density, style.DENSITY_COLOURS, density, turned),
-        _draw_map(maps[1], shown, shown.ratio, style.FRACTION_COLOURS, values, turned),
-    ]
-    unit = f"µm$^{{-{power}}}$" if exponent == 0 else f"10$^{{{exponent}}}$ µm$^{{-{power}}}$"
-    labels = (
-        f"share of the summed value per {space}\n/ {unit} (yellow: more)",
-        f"{captions.value}\n(behind: local mean by number;\n{captions.direction})",
-    )
-    for axes, image, label in zip(maps, images, labels, strict=True):
-        length, gap = (30, 0.06) if lying else (18, 0.03)
-        bar = figure.colorbar(image, ax=axes, location="bottom", shrink=0.9, aspect=length, pad=gap)
-        bar.set_label(label, fontsize=6.5)
-        bar.locator = style.few_ticks()
-        bar.update_ticks()
-    _draw_particles(maps[1], points, images[1], turned)
-    names = captions.axes or shown.axes
-    across, along = names[::-1] if turned else names
-    for axes in maps:
-        axes.set_xlabel(f"${across}$ / µm")
-        axes.set_ylabel(f"${along}$ / µm")
-    if lying:
-        maps[0].set_xlabel("")
-        maps[0].tick_params(labelbottom=False)
-    else:
-        maps[1].set_ylabel("")
-        maps[1].tick_params(labelleft=False)
-    style.letter(maps[0], "A", f"density, bandwidth {shown.bandwidth_um:.3g} µm")
-    title = "particles" if points.dimension == 2 else f"plane at {shown.plane_um:.3g} µm"
-    if len(result.fields) > 1:
-        title = f"{points.name.replace(' um', ' µm')} (of {len(result.fields)})"
-    maps[1].set_title(title, loc="right")
-
-
-def _draw_map(
-    axes: Any, shown: DensityMap, values: Floats, colours: str, range_of: Floats, turned: bool
-) -> Any:
-    bounds = [*_ends(shown.x_um), *_ends(shown.y_um)]
-    image = axes.imshow(
-        values.T if turned else values,
-        origin="lower",
-        extent=bounds[2:] + bounds[:2] if turned else bounds,
-        cmap=colours,
-        norm=Normalize(float(np.nanmin(range_of)), float(np.nanmax(range_of))),
-        interpolation="bilinear",
-        aspect="equal",
-    )
-    axes.tick_params(direction="out", length=2.5)
-    axes.xaxis.set_major_locator(style.few_ticks())
-    axes.yaxis.set_major_locator(style.few_ticks())
-    return image
-
-
-def _ends(centres: Floats) -> tuple[float, float]:
-    """Return the outer bounds of evenly spaced cells."""
-    half = 0.5 * (centres[1] - centres[0]) if len(centres) > 1 else 0.5
-    return float(centres[0] - half), float(centres[-1] + half)
-
-
-def _draw_particles(axes: Any, points: MarkedPoints, image: Any, turned: bool) -> None:
-    """Draw each particle in the colour of its own value, and in its own size if that is known."""
-    if points.dimension == 3:
-        return
-    places = points.positions_um[:, ::-1] if turned else points.positions_um
-    rim = {"edgecolors": "white", "linewidths": min(0.4, 25.0 / len(points))}
-    look = {"cmap": image.get_cmap(), "norm": image.norm, "rasterized": len(points) > _MANY, **rim}
-    if points.radius_um is None:
-        axes.scatter(*places.T, s=min(14.0, 900.0 / len(points)), c=points.value, **look)
-        return
-    bounds = axes.axis()
-    discs = [Circle(place, radius) for place, radius in zip(places, points.radius_um, strict=True)]
-    axes.add_collection(PatchCollection(discs, array=points.value, **look))
-    axes.axis(bounds)
-
-
-def _scaled(values: Floats) -> tuple[Floats, int]:
-    """Return values over the largest one's power of ten (1 from 0.1 to 999), and the exponent."""
-    top = float(np.nanmax(np.abs(values)))
-    exponent = int(np.floor(np.log10(top))) if top > 0.0 else 0
-    exponent = 0 if -1 <= exponent <= 2 else exponent
-    return np.asarray(values / 10.0**exponent, dtype=np.float64), exponent
 
 
 # -- B ----------------------------------------------------------------------------------------
@@ -213,10 +114,10 @@ def _draw_correlogram(axes: Any, result: Heterogeneity, by_field: Sequence[Corre
     axes.set_xlim(0.0, float(edges[filled[-1] + 1]) if filled.size else float(edges[-1]))
     axes.set_xlabel("distance of the pair / µm")
     axes.set_ylabel("correlation coefficient")
-    # The legend needs room above everything that is drawn.
+    # No coefficient is beyond -1 or 1, so the legend finds its room below the panel.
     low, high = axes.get_ylim()
-    axes.set_ylim(low, high + 0.42 * (high - low))
-    axes.legend(loc="upper right")
+    axes.set_ylim(max(low, -1.0), min(high, 1.0))
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2, borderaxespad=0.0)
     style.finish(axes)
     if not filled.size:
         where = {"transform": axes.transAxes, "ha": "center", "va": "center"}
@@ -255,7 +156,7 @@ def _mark_length(axes: Any, result: Heterogeneity) -> None:
         return
     axes.axvline(fit.length_um, color=style.INK, linewidth=0.8, linestyle=(0, (2, 1.5)))
     axes.annotate(
-        f"length {fit.length_um:.3g} µm",
+        f"length {spoken(fit.length_um)} µm",
         (fit.length_um, 0.03),
         xycoords=("data", "axes fraction"),
         xytext=(3, 0),
@@ -327,12 +228,22 @@ def _draw_clusters(axes: Any, result: Heterogeneity, captions: Captions, *, by_s
         return
     axes.set_xscale("log")
     axes.set_xlabel("particles per cluster")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    decades = float(np.log10(np.ptp(axes.get_xlim()) / axes.get_xlim()[0] + 1.0))
+    axes.xaxis.set_major_locator(LogLocator(subs=_subdivisions(decades)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: spoken(value)))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.tick_params(which="both", top=True, right=True)
     axes.yaxis.set_minor_locator(AutoMinorLocator(2))
     style.letter(axes, "D", f"clusters by particles: {shown}")
+
+
+def _subdivisions(decades: float) -> tuple[float, ...]:
+    """Return the labelled parts of a decade, so few that labels like "2,000" do not touch."""
+    if decades <= 0.7:
+        return (1.0, 2.0, 3.0, 5.0, 7.0)
+    if decades <= 2.4:
+        return (1.0, 2.0, 5.0)
+    return (1.0, 3.0) if decades <= 4.0 else (1.0,)
 
 
 def _draw_fields(axes: Any, result: Heterogeneity) -> None:
@@ -359,7 +270,7 @@ _SIGNS = {"below": "≤", "ok": "=", "above": ">"}
 def scale_text(scale: Scale) -> str:
     """Return L* as text for a figure or a sentence."""
     note = ", not converged" if scale.flag == "above" else ""
-    return f"L* {_SIGNS[scale.flag]} {scale.scale_um:.3g} µm{note}"
+    return f"L* {_SIGNS[scale.flag]} {spoken(scale.scale_um)} µm{note}"
 
 
 def _mark_scale(axes: Any, scale: Scale, dimension: int, *, by_size: bool) -> str:
@@ -385,4 +296,4 @@ def _mark_scale(axes: Any, scale: Scale, dimension: int, *, by_size: bool) -> st
         )
     if by_size:
         return scale_text(scale).replace("L*", "$L$*")
-    return f"$L$* {_SIGNS[scale.flag]} {at:.3g}"
+    return f"$L$* {_SIGNS[scale.flag]} {spoken(at)}"

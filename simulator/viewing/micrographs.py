@@ -22,8 +22,9 @@ CHANNEL_LOOKS: Mapping[str, dict[str, Any]] = {
     "green": {"color": style.GREEN, "linestyle": "--"},
     "blue": {"color": style.BLUE, "linestyle": ":"},
 }
-"""A line style for each channel, and a colour like its own that suits the colour-blind."""
-_MARKS = {"red": "s", "green": "o", "blue": "^"}
+"""A line style for each colour channel, and a colour like its own that suits the colour-blind."""
+_LOOKS = {**CHANNEL_LOOKS, "grey": {"color": style.INK, "linestyle": "-."}}
+_MARKS = {"red": "s", "green": "o", "blue": "^", "grey": "D"}
 
 
 @dataclass(frozen=True)
@@ -33,18 +34,19 @@ class State:
     Attributes:
         name: the name of the picture.
         place: voltage or lithium fraction; NaN if neither is known.
-        mean, sd: red, green and blue of the particles: ratios, or brightness if there are no
-            ratios.
+        mean, sd: each channel of the particles: ratios, or brightness if there are no ratios.
         values: (N,) values of the particles.
-        colours: (N, 3) colours of the particles, of the same kind as mean and sd.
+        colours: (N, C) channels of the particles, of the same kind as mean and sd.
+        channels: names of the C channels.
     """
 
     name: str
     place: float
-    mean: tuple[float, float, float]
-    sd: tuple[float, float, float]
+    mean: tuple[float, ...]
+    sd: tuple[float, ...]
     values: Floats
     colours: Floats
+    channels: tuple[str, ...] = ("red", "green", "blue")
 
 
 def series_figure(states: Sequence[State], along: str, brightness: str, value: str) -> Figure:
@@ -66,11 +68,15 @@ def series_figure(states: Sequence[State], along: str, brightness: str, value: s
         if along:
             states = sorted(states, key=lambda state: state.place)
         x = np.array([s.place for s in states]) if along else np.arange(len(states), dtype=float)
-        for index, (channel, look) in enumerate(CHANNEL_LOOKS.items()):
+        for channel, look in _LOOKS.items():
+            shown = [k for k, state in enumerate(states) if channel in state.channels]
+            if not shown:
+                continue
+            places = [(states[k], states[k].channels.index(channel)) for k in shown]
             left.errorbar(
-                x,
-                [s.mean[index] for s in states],
-                [s.sd[index] for s in states],
+                x[shown],
+                [state.mean[index] for state, index in places],
+                [state.sd[index] for state, index in places],
                 **look,
                 marker=_MARKS[channel],
                 markersize=3.5,
@@ -92,7 +98,8 @@ def series_figure(states: Sequence[State], along: str, brightness: str, value: s
 
 def _draw_distributions(left: Axes, right: Axes, state: State, brightness: str, value: str) -> None:
     """Draw the distributions of brightness and value for one picture, which makes no series."""
-    for index, (channel, look) in enumerate(CHANNEL_LOOKS.items()):
+    for index, channel in enumerate(state.channels):
+        look = _LOOKS[channel]
         found = state.colours[:, index]
         label = f"{channel}, {state.mean[index]:.3f} ± {state.sd[index]:.3f}"
         left.hist(found, bins="auto", histtype="step", label=label, **look)

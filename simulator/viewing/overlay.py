@@ -40,7 +40,7 @@ def overlay(
     """Return the brightened picture with an outline round each particle.
 
     Args:
-        intensity: (H, W, 3) shares of full scale.
+        intensity: (H, W, C) shares of full scale, C = 3 or 1 for grey.
         labels: (H, W) particle numbers 1 .. N.
         refused: (N,) a key of `COLOURS` for each particle.
 
@@ -52,7 +52,7 @@ def overlay(
     # Particles are shown in middle grey, against which the outlines stand out.
     white = max(float(np.percentile(picture[::4, ::4], 99.0)), 1e-3) / 0.75
     shown = np.clip(picture / white, 0.0, 1.0) * 255.0
-    rgb = shown.astype(np.uint8)
+    rgb = np.broadcast_to(shown, (*small.shape, 3)).astype(np.uint8)
     edge = find_boundaries(small, mode="inner")
     if max(small.shape) > 1600:
         edge = dilation(edge, np.ones((2, 2), dtype=bool)) & (small > 0)

@@ -43,5 +43,6 @@ def parameters(seed: int = 1, **changes: Any) -> SimpleNamespace:
     return SimpleNamespace(
         source_file=Path("demo.toml"),
         geometry=geometry(**changes),
+        active_material=SimpleNamespace(electronic_conduction_in_particles=False),
         seeds=SimpleNamespace(packing=seed, penalty=1),
     )
