@@ -246,7 +246,7 @@ class Solver(Section):
     """Largest time step as a fraction of the duration of a full charge at the step's rate. The
     least value makes 100 000 time steps of a full charge: the time error is then far below the
     solver's tolerances, and a run of the smallest cell takes a quarter of an hour."""
-    krylov_tolerance: Tolerance = 0.01
+    krylov_tolerance: Tolerance = 3e-3
     """Relative tolerance of each linear solve; the nonlinear equations have their own."""
     direct_limit: Annotated[int, Field(ge=0)] = 60_000
     """Degrees of freedom up to which `auto` solves directly in 2D; see `preset`."""

@@ -20,16 +20,16 @@ from enum import Enum
 
 import numpy as np
 import numpy.typing as npt
-from mpi4py import MPI
 from scipy.optimize import brentq
 
-from heterode.physics.kinetics import LARGEST_EXPONENT, Flux
+from heterode.physics.kinetics import Flux
 from heterode.results.sample import Extremes
 from heterode.solver.algebra.bordered import BorderedSolver
 from heterode.solver.algebra.linear import LinearSolveError
 from heterode.solver.equations.norms import FieldNorms, Tolerances
 from heterode.solver.equations.system import CellSystem, Residual
 from heterode.solver.time.closure import STALLED, Closed, Closure, Instant
+from heterode.solver.time.limits import Limits
 from heterode.solver.time.terminal import TerminalControl
 
 Floats = npt.NDArray[np.float64]
@@ -154,7 +154,7 @@ class Newton:
         self._at: Linearised | None = None
         self._system, self._bordered, self._norms = system, bordered, norms
         self._tolerances, self._current_scale = tolerances, current_scale
-        self.layout = system.layout
+        self.layout, self._limits = system.layout, Limits(system)
         self.iterations = self.unclosed = 0
 
     def solve(
@@ -227,15 +227,13 @@ class Newton:
                 return Converged(vector, V, I, residual.fluxes, totals, error, iteration, extremes)
             # The first update does not show yet how fast updates shrink.
             shrinking = size < (SLOW * before if iteration > 1 else LARGE)
-            if shrinking and imbalance <= STALLED * imbalance_before:
-                renewal = Renewal.NONE
-            else:
-                renewal = self._next_renewal(renewal, first=iteration == 1)
+            keep = shrinking and imbalance <= STALLED * imbalance_before
+            renewal = Renewal.NONE if keep else Renewal.WHOLE
             before, imbalance_before = size, imbalance
         self._bordered.alpha = None
         raise StepRejectedError(
             f"Newton's method did not converge in {self._tolerances.iterations} iterations"
-            + (self._out_of_bounds(vector) or self._suspicion(vector))
+            + self._suspicion(vector, unconverged=True)
         )
 
     def _remaining(self, size: float, before: float, *, fresh: bool) -> float:
@@ -302,12 +300,6 @@ class Newton:
         if bordered.outdated or not 1 / OUTGROWN < ratio < OUTGROWN:
             return Renewal.WHOLE
         return Renewal.IN_PART
-
-    def _next_renewal(self, last: Renewal, *, first: bool) -> Renewal:
-        """Return the renewal after updates that do not shrink fast."""
-        if self._bordered.iterative and last is Renewal.NONE and not first:
-            return Renewal.IN_PART
-        return Renewal.WHOLE
 
     @property
     def linearised(self) -> Linearised | None:
@@ -404,53 +396,15 @@ class Newton:
     def _scale(self, I: float) -> float:
         return max(abs(I), 1e-3 * self._current_scale)
 
-    def _extremes(self, *parts: Floats) -> list[tuple[float, float]]:
-        """Return the least and largest value of each part over all ranks, by one reduction."""
-        ends = [(-np.min(part, initial=np.inf), np.max(part, initial=-np.inf)) for part in parts]
-        local = np.array(ends, dtype=np.float64)
-        extremes = np.empty_like(local)
-        self.layout.comm.Allreduce(local, extremes, op=MPI.MAX)
-        return [(-float(low), float(high)) for low, high in extremes]
-
     def _within_bounds(self, vector: Floats, fluxes: Mapping[str, Flux]) -> Extremes:
-        """Return the extremes of a converged state, with one reduction over all ranks.
-
-        A state that only exists because the equations are smoothed is refused.
-        """
-        layout, parts = self.layout, []
-        for row, watched in layout.table.all_watched:
-            if watched.surface is None:
-                parts.append(vector[layout.slices[row.field]])
-            else:
-                nodes = self._system.surfaces[watched.surface.name].trace.dofs[row.field]
-                parts.append(layout.functions[row.field].x.array[nodes])
-        parts.append(np.array([flux.largest_exponent for flux in fluxes.values()]))
-        *ranges, (_, exponent) = self._extremes(*parts)
-        extremes: dict[str, tuple[float, float]] = {}
-        for (_, watched), found in zip(layout.table.all_watched, ranges, strict=True):
-            if why := watched.refused(*found):
-                raise StepRejectedError(why)
-            extremes[watched.quantity] = found
-        if exponent > LARGEST_EXPONENT:
-            raise StepRejectedError("an overpotential left the range of the kinetic law (1.5 V)")
+        """Return the extremes of a converged state, which is refused if it is unphysical."""
+        extremes, why = self._limits.extremes(vector, fluxes)
+        if why:
+            raise StepRejectedError(why)
         return extremes
 
-    def _out_of_bounds(self, vector: Floats) -> str:
-        """Return why the last iterate would be refused even if it had converged, or ""."""
-        try:
-            self._within_bounds(vector, {})
-        except StepRejectedError as refused:
-            return f", and in the last one {refused}"
-        return ""
-
-    def _suspicion(self, vector: Floats) -> str:
-        """Return what the unconverged state suggests as a cause, for the message."""
-        shown = [(row, w.shown) for row, w in self.layout.table.all_watched if w.shown]
-        ranges = self._extremes(*(vector[self.layout.slices[row.field]] for row, _ in shown))
-        if not np.isfinite(ranges).all():
-            return ""
-        texts = [
-            text.format(low=low, high=high)
-            for (_, text), (low, high) in zip(shown, ranges, strict=True)
-        ]
-        return f" ({', '.join(texts)})"
+    def _suspicion(self, vector: Floats, *, unconverged: bool = False) -> str:
+        """Return what an iterate suggests as a cause of the failure, for the message, or ""."""
+        # The last iterate may be one that would be refused even if it had converged.
+        refused = self._limits.extremes(vector, {})[1] if unconverged else ""
+        return f", and in the last one {refused}" if refused else self._limits.shown(vector)
