@@ -4,6 +4,9 @@
     benchmark_heterogeneity.py --tests [TABLES]  puts the share of tables that the test against
                                                  randomly exchanged values rejects (2,000 null
                                                  tables, 10 minutes) into docs/statistics.md
+    benchmark_heterogeneity.py --coverage [--page] [PARTICLES ...]
+                                                 prints how often the interval of L* holds the true
+                                                 one; --page also puts it into docs/statistics.md
 
 The cases are jittered lattices with a smooth value and noise, 0.019 particles per um^2, pairs up to
 100 um, 199 permutations, 24 cluster sizes and 5 seeds. Compilation is done before the clock starts.
@@ -29,7 +32,7 @@ from heterode.heterogeneity import (
     density_map,
     fit_variogram,
 )
-from verification import random_exchange
+from verification import random_exchange, scale_coverage
 from verification.pages import markdown, put_on_page
 
 PAGE = Path(__file__).parents[1] / "docs/statistics.md"
@@ -82,10 +85,27 @@ def tests(arguments: list[str]) -> int:
     return 0
 
 
+def coverage(arguments: list[str]) -> int:
+    """Print how often the interval of L* holds the true one, for each number of particles."""
+    onto_page = "--page" in arguments
+    numbers = [int(a) for a in arguments if a != "--page"] or list(scale_coverage.DRAWS)
+    for particles in numbers:
+        found = []
+        for line in scale_coverage.rows(particles):
+            print(*line, sep=", ", flush=True)
+            found.append(line)
+        if onto_page:
+            table = markdown(scale_coverage.HEADING, found)
+            put_on_page(PAGE, f"coverage {particles}", table)
+    return 0
+
+
 def main(arguments: list[str]) -> int:
     """Print the table; GB is the peak of the process so far."""
     if arguments[:1] == ["--tests"]:
         return tests(arguments[1:])
+    if arguments[:1] == ["--coverage"]:
+        return coverage(arguments[1:])
     analyse([random_field(200)], Settings(), np.random.default_rng(0))
     print(f"{'particles':>9}" + "".join(f"{phase + ' s':>13}" for phase in PHASES) + f"{'GB':>8}")
     for particles in [int(a) for a in arguments] or PARTICLES:

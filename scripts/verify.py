@@ -37,7 +37,11 @@ def arguments() -> argparse.Namespace:
         help="measure each again with one thing damaged, which must be noticed",
     )
     parser.add_argument("--list", action="store_true", help="name the claims and measure nothing")
-    parser.add_argument("--page", type=Path, help="write the page here, whatever was measured")
+    parser.add_argument(
+        "--page",
+        type=Path,
+        help="write the page here; what it says of claims that are not measured is kept",
+    )
     options = parser.parse_args()
     known = {claim.name for claim in CLAIMS}
     unknown = [name for name in options.claims if name not in known]
@@ -60,8 +64,9 @@ def main() -> int:
     """Measure the claims and print the table; returns the exit code."""
     options = arguments()
     if options.list:
+        width = 2 + max(len(claim.name) for claim in CLAIMS)
         for claim in CLAIMS:
-            print(f"{claim.name:18s}{claim.text}")
+            print(f"{claim.name:{width}s}{claim.text}")
         return 0
     found = verify_all(chosen(options.claims), controls=options.damage, note=note)
     print(markdown(HEADING, rows(found)))
@@ -69,7 +74,7 @@ def main() -> int:
         print("\n" + markdown(CONTROL_HEADING, control_rows(found)))
     page = options.page or (None if options.claims else PAGE)
     if page is not None:
-        write_page(found, page)
+        write_page(found, page, [claim.name for claim in CLAIMS])
     return exit_code(found)
 
 

@@ -10,8 +10,9 @@ from scipy.interpolate import CubicSpline
 
 from helpers.cells import parameters
 from helpers.paths import ROOT
-from heterode.geometry.layers import Layers, layered
+from heterode.geometry.layers import layered
 from heterode.geometry.msh import read_msh
+from heterode.parameters.layering import Layers
 from heterode.solver.discretisation.electrode_mesh import distribute
 from heterode.solver.model import CellModel
 from heterode.solver.time.bdf import differentiation

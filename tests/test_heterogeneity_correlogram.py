@@ -87,6 +87,29 @@ def test_moran_and_geary_are_esdas() -> None:
     assert np.abs(found.moran.value - esda["moran_by_rows"]).max() > 1e-4
 
 
+@pytest.mark.parametrize("name", ["2D", "3D", "2D with ties"])
+def test_the_variogram_is_that_of_gstools(name: str) -> None:
+    table = json.loads((HELPERS / "gstools_values.json").read_text(encoding="utf-8"))
+    rng = np.random.default_rng(3)
+    positions = rng.uniform(0, 100, (150, 3 if name == "3D" else 2))
+    value = np.sin(positions[:, 0] / 20) + rng.standard_normal(150) + 5
+    value = np.round(value) if "ties" in name else value
+    assert table["edges_um"] == EDGES.tolist()
+    found = correlogram(
+        [MarkedPoints(name, positions, value)],
+        EDGES,
+        permutations=0,
+        rng=np.random.default_rng(0),
+        min_pairs=1,
+    )
+    expected = table["fields"][name]
+    assert found.pairs.tolist() == expected["pairs"]
+    assert found.variogram.value == pytest.approx(expected["gamma"], rel=1e-10)
+    # The values of another field are other ones.
+    others = [one["gamma"] for key, one in table["fields"].items() if key != name]
+    assert all(np.abs(found.variogram.value - other).max() > 1e-3 for other in others)
+
+
 def test_moran_expects_minus_one_over_n_minus_one() -> None:
     points = some_field(count=14)
     found = correlogram(

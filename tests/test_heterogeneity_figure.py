@@ -145,4 +145,4 @@ def test_numbers_are_written_as_they_are_read(value: float, text: str) -> None:
 def test_long_scales_have_no_exponent() -> None:
     found = analysed(600).scale
     long = type(found)(**{**vars(found), "scale_um": 2743.0, "flag": "ok"})
-    assert scale_text(long) == "L* = 2,740 µm"
+    assert scale_text(long) == f"L* = 2,740 µm ({spoken(found.low_um)} to {spoken(found.high_um)})"

@@ -7,6 +7,9 @@ from functools import cache
 
 import numpy as np
 import pytest
+from scipy.spatial.distance import pdist, squareform
+from scipy.special import digamma, polygamma
+from scipy.stats import chi2
 
 from helpers.heterogeneity_cases import exponential_marks, field, packing
 from heterode.base.errors import InputError
@@ -18,39 +21,89 @@ from heterode.heterogeneity import (
     fit_variogram,
     scale_of_heterogeneity,
 )
-from heterode.heterogeneity.scale import read_scale
+from heterode.heterogeneity.reading import Noise, Reader, chi_square_arms, log_excursion
 
-SIZES = np.geomspace(5.0, 160.0, 12)
+SIZES = np.geomspace(5.0, 60.0, 12)
+FIELD_UM = 324.0
+
+
+def reader(noise: float = 0.0) -> Reader:
+    """A reader of curves that fall like those of independent marks in a field of 324 um."""
+    clusters = FIELD_UM**2 / SIZES**2
+    covariance = noise**2 * np.minimum.outer(1 / clusters, 1 / clusters)
+    quiet = Noise(covariance, np.zeros(12))
+    return Reader(SIZES, clusters, FIELD_UM / 2, lambda size: -2 * np.log(size), quiet)
+
+
+def length(reader: Reader, mean: np.ndarray, sd: np.ndarray, half_band: float) -> float:
+    return float(reader.lengths(log_excursion(mean, sd, 0.4)[None], half_band)[0])
 
 
 def test_reading_a_power_law_is_exact() -> None:
-    sd = 3.0 / SIZES
     mean = np.full(12, 0.4)
-    length, flag = read_scale(SIZES, mean, sd, 0.4, 0.05)
-    assert flag == "ok"
-    assert length == pytest.approx(60.0, rel=1e-12)
+    assert length(reader(), mean, 3.0 / SIZES, 0.1) == pytest.approx(30.0, rel=1e-9)
+    # Beyond the last rung, the curve goes on by the expected power.
+    assert length(reader(), mean, 3.0 / SIZES, 0.03) == pytest.approx(100.0, rel=1e-9)
     # The mean alone, without its bars, is inside at every size.
-    assert read_scale(SIZES, mean, 0 * sd, 0.4, 0.05) == (5.0, "below")
+    assert length(reader(), mean, 0 * SIZES, 0.1) == 5.0
 
 
-def test_a_late_excursion_counts() -> None:
-    """All larger sizes must stay inside, not only the first ones that do."""
-    sd = 3.0 / SIZES
-    mean = np.full(12, 0.4)
-    mean[10] += 0.04
-    length, flag = read_scale(SIZES, mean, sd, 0.4, 0.05)
-    assert flag == "ok"
-    assert SIZES[10] < length < SIZES[11]
-    mean[11] -= 0.04
-    assert read_scale(SIZES, mean, sd, 0.4, 0.05) == (SIZES[11], "above")
+def test_an_offset_of_the_mean_counts() -> None:
+    """The band holds mean plus bar: an offset of half the band leaves half of it to the bar."""
+    mean = np.full(12, 0.45)
+    found = length(reader(), mean, 3.0 / SIZES, 0.1)
+    assert 45.0 < found < 75.0
+    assert length(reader(), np.full(12, 0.4), 3.0 / SIZES, 0.1) < 31.0
+
+
+def test_rungs_with_few_clusters_do_not_decide() -> None:
+    """K = 4 and 6 say nothing, whatever they say; a rung with 9 does."""
+    size: np.ndarray = np.array([20.0, 40.0, 60.0, 80.0, 108.0, 132.0, 162.0])
+    clusters = FIELD_UM**2 / size**2
+    quiet = Noise(np.zeros((7, 7)), np.zeros(7))
+    found = Reader(size, clusters, FIELD_UM / 2, lambda s: -2 * np.log(s), quiet)
+    assert found.last_um == 108.0
+    plain = log_excursion(np.full(7, 0.4), 3.0 / size, 0.4)
+    outside = plain.copy()
+    outside[-2:] += 3.0
+    assert found.lengths(outside[None], 0.05)[0] == found.lengths(plain[None], 0.05)[0]
+    outside[-3] += 3.0
+    # A single rung among several is averaged with its neighbours.
+    assert found.lengths(outside[None], 0.05)[0] > 1.05 * found.lengths(plain[None], 0.05)[0]
+
+
+def test_interval_inverts_the_chi_square() -> None:
+    """One rung alone has the textbook interval of a variance with K - 1 degrees of freedom."""
+    down, up = chi_square_arms(np.sqrt(polygamma(1, np.array([4.0, 50.0]))))
+    for k, freedom in enumerate((8, 100)):
+        mean = digamma(freedom / 2) - np.log(freedom / 2)
+        low, high = np.log(chi2(freedom).ppf([0.025, 0.975]) / freedom)
+        assert down[k] == pytest.approx(high - mean, rel=0.05)
+        assert up[k] == pytest.approx(mean - low, rel=0.05)
+    # Logarithms of variances are skewed: the variance may be much larger, but not much smaller.
+    assert up[0] > 1.2 * down[0]
+
+
+def test_interval_grows_with_the_noise() -> None:
+    excursion = log_excursion(np.full(12, 0.4), 3.0 / SIZES, 0.4)
+    widths = []
+    for noise in (1.0, 2.0):
+        found = reader(noise).read(excursion, 0.1)
+        assert found.low_um < found.length_um < found.high_um
+        widths.append(np.log(found.high_um / found.low_um))
+    assert widths[1] == pytest.approx(2 * widths[0], rel=0.1)
+
+
+def test_an_interval_without_end() -> None:
+    """Four times the largest size is tested; what may be outside there has no upper end."""
+    excursion = log_excursion(np.full(12, 0.4), 3.0 / SIZES, 0.4)
+    assert reader(1.0).read(excursion, 0.1).high_um < 60.0
+    assert reader(1.0).read(excursion, 0.004).high_um == np.inf
 
 
 def test_a_narrower_band_gives_a_larger_scale() -> None:
-    sd = 3.0 / SIZES
-    mean = np.zeros(12)
-    assert read_scale(SIZES, mean, sd, 0.0, 1.0) == (5.0, "below")
-    assert read_scale(SIZES, mean, sd, 0.0, 0.01) == (SIZES[11], "above")
-    assert read_scale(SIZES, mean, sd, 0.0, 0.03)[0] == pytest.approx(100.0)
+    found = [length(reader(), np.full(12, 0.4), 3.0 / SIZES, band) for band in (0.2, 0.1, 0.05)]
+    assert found == pytest.approx([15.0, 30.0, 60.0], rel=1e-9)
 
 
 def curve_of(points: list[MarkedPoints], permutations: int = 0, seed: int = 0) -> ClusterCurve:
@@ -105,6 +158,66 @@ def test_analytic_scale_with_the_fitted_length() -> None:
     assert np.isnan(scale_of_heterogeneity(curve, variogram=doubtful).correlated_um)
 
 
+def old_reading(curve: ClusterCurve, half_band: float) -> float:
+    """What a reading without smoothing gives, in which the last rung outside decides alone."""
+    reach = (np.abs(curve.mean - curve.global_mean) + curve.sd) / half_band
+    last = np.flatnonzero(reach > 1)[-1]
+    if last == len(reach) - 1:
+        return float(curve.size_um[-1])
+    part = np.log(reach[last]) / np.log(reach[last] / reach[last + 1])
+    return float(curve.size_um[last] * (curve.size_um[last + 1] / curve.size_um[last]) ** part)
+
+
+def test_interval_holds_the_true_scale_of_correlated_marks() -> None:
+    """L* = 97 um of 5 um correlation in a field of 324 um, by the covariance of the fit's inputs.
+
+    The truth is E[s_K^2] of the exact covariance at the drawn positions, for clusters as squares.
+    """
+    length_um, half_band = 5.0, 0.013
+    positions = packing()
+    truth = _true_scale(positions, length_um, half_band)
+    marks = exponential_marks(length_um, 8, seed=3)
+    held, old_held = [], []
+    for value in marks:
+        points = field(value, positions)
+        curve = cluster_curve(
+            [points], ladder=LADDER, seeds=2, permutations=39, rng=np.random.default_rng(1)
+        )
+        fit = fit_variogram([points], model="exponential", p_value=0.005)
+        found = scale_of_heterogeneity(curve, value_range=half_band / 0.02, variogram=fit)
+        held.append(found.low_um < truth < found.high_um or found.flag == "above")
+        old_held.append(abs(old_reading(curve, half_band) - truth) < 2 * 4.0)
+        assert found.flag in ("ok", "above")
+        # A lower bound is one.
+        assert found.flag == "ok" or found.scale_um < truth
+        # Without any correlation, the model is far off: the fit is what brings it here.
+        assert abs(np.log(found.model_um / truth)) < 0.35
+        assert found.independent_um < 0.75 * truth
+    assert sum(held) >= 7
+    # An interval of +-8 um about a reading of the last rung alone, as was given before.
+    assert sum(old_held) <= 4
+
+
+LADDER = tuple(int(k) for k in np.unique(np.geomspace(4, 1000, 24).round()))
+
+
+def _true_scale(positions: np.ndarray, length_um: float, half_band: float) -> float:
+    """Last size of squares at which the exact expected standard deviation of means is outside."""
+    covariance = 0.01 * np.exp(-squareform(pdist(positions)) / length_um)
+    sizes, variance = [], []
+    for side in range(2, 9):
+        place = np.floor(positions / (324.0 / side)).clip(0, side - 1).astype(int)
+        label = place[:, 0] * side + place[:, 1]
+        mean = (label == np.arange(side**2)[:, None]).astype(float)
+        mean /= mean.sum(axis=1, keepdims=True)
+        of_means = mean @ covariance @ mean.T
+        clusters = side**2
+        variance.append((np.trace(of_means) - of_means.mean() * clusters) / (clusters - 1))
+        sizes.append(324.0 / side)
+    logs = 0.5 * np.log(variance) - np.log(half_band)
+    return float(np.exp(np.interp(0.0, logs, np.log(sizes))))
+
+
 def test_three_dimensions() -> None:
     rng = np.random.default_rng(0)
     points = field(rng.standard_normal(4000), packing(4000, 160.0, 3), 160.0)
@@ -153,11 +266,14 @@ def test_resampling_particles_is_biased() -> None:
 
 
 def test_error_is_that_of_repeated_fields() -> None:
-    """The block jackknife against independent draws; 12 of them know their spread to a fifth."""
+    """Against independent draws; 12 of them know their spread to a fifth."""
     found = scales(0.0, 12)
     spread = np.std([s.scale_um for s in found], ddof=1)
     errors = np.array([s.error_um for s in found])
-    assert 0.6 < np.sqrt(np.nanmean(errors**2)) / spread < 1.7
+    jackknife = np.array([s.jackknife_error_um for s in found])
+    assert 0.6 < np.sqrt(np.nanmean(jackknife**2)) / spread < 1.7
+    # Half the longer arm of an interval, which without permutations takes no credit for seeds.
+    assert 0.8 < np.sqrt(np.nanmean(errors**2)) / spread < 2.2
     # Seeds of k-means alone understate it.
     seeds = np.array([s.seed_sd_um for s in found]) / np.sqrt(2)
     assert np.sqrt(np.mean(seeds**2)) < 0.6 * spread

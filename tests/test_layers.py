@@ -22,7 +22,7 @@ from heterode.geometry import tags
 from heterode.geometry.label_image import mesh_labels
 from heterode.geometry.label_stack import mesh_stack
 from heterode.geometry.layer_guard import Guard
-from heterode.geometry.layers import Layers, core_sizes, layer_counts, layered, spacing
+from heterode.geometry.layers import core_sizes, layer_counts, layered, spacing
 from heterode.geometry.mesh_data import MeshData, facet_mates, facets_of
 from heterode.geometry.meshing import build_mesh
 from heterode.geometry.msh import msh_bytes, read_msh, write_msh
@@ -31,6 +31,7 @@ from heterode.geometry.outline import MeshSizes
 from heterode.geometry.packing import pack
 from heterode.geometry.quality import worst_cells
 from heterode.geometry.simplex import FACETS, integrate_cells, jacobian_range
+from heterode.parameters.layering import Layers
 from heterode.results import read_history, read_manifest
 from heterode.validity.mesh import facts_of
 

@@ -11,8 +11,8 @@ from heterode.accuracy.electrode import SurfaceLaw
 from heterode.accuracy.overshoot import IRREGULAR, OVERSHOOT, Overshoots
 from heterode.accuracy.radial import RadialModes, matrices
 from heterode.forecast.planned import planned, planned_particles
-from heterode.geometry.layers import Layers
 from heterode.parameters import load_parameters
+from heterode.parameters.layering import Layers
 
 # Layers that keep the voltage at C/10, as plans had them before overshoots counted.
 FEW = Layers(3, 44.19e-9, 2.5)

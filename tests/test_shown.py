@@ -25,6 +25,7 @@ from heterode.cli import main
 from heterode.distributions.penalty_law import RestrictedWeibull
 from heterode.heterogeneity import Settings, analyse
 from heterode.heterogeneity.comparison import with_rank_statistics
+from heterode.heterogeneity.density import MapKind
 from heterode.heterogeneity.marks import MarkedPoints
 from heterode.homogenised.making import Comparison
 from heterode.parameters import load_parameters
@@ -241,17 +242,25 @@ def test_the_figure_of_a_report_says_it_too(tmp_path: Path) -> None:
     words = texts(heterogeneity_figure(result, Captions("title", "value", None, "by area")))
     assert "mean value of a cluster, by area" in words
     assert "global mean, by area" in words
-    assert any("local mean by number" in text for text in words)
-    # Map A is no number density: its integral is 1, and particles count by their value.
-    assert any(text.startswith("share of the summed value per area") for text in words)
+    assert any("value, mean by number" in text for text in words)
+    # The published map is no number density: its integral is 1, and particles count by their value.
+    captions = Captions("title", "value", None, "by area", "published")
+    published = texts(heterogeneity_figure(result, captions))
+    assert any(text.startswith("share of the summed value per") for text in published)
+    assert not any(text.startswith("share of the summed value per") for text in words)
 
 
 @pytest.mark.parametrize("height", [46.0, 58.0])
-def test_no_words_of_the_maps_are_cut_off_or_cross(height: float) -> None:
+@pytest.mark.parametrize(
+    ("kind", "left"),
+    [("local-mean", ", mean by number"), ("published", "share of the summed value")],
+)
+def test_no_words_of_the_maps_are_cut_off_or_cross(height: float, kind: MapKind, left: str) -> None:
     """A field that is narrow for its height has narrow maps, and their bars long labels."""
     points = MarkedPoints("a", rng().uniform(0.0, [46.0, height], (40, 2)), rng().uniform(size=40))
     result = analyse([points], Settings(permutations=0), rng())
-    figure = heterogeneity_figure(result, Captions("t", "lithium fraction", None, "by number"))
+    captions = Captions("t", "lithium fraction", None, "by number", kind)
+    figure = heterogeneity_figure(result, captions)
     figure.canvas.draw()
     inside = figure.bbox
     boxes = {
@@ -263,11 +272,11 @@ def test_no_words_of_the_maps_are_cut_off_or_cross(height: float) -> None:
     for words, box in boxes.items():
         assert inside.x0 - 1 <= box.x0, words
         assert box.x1 <= inside.x1 + 1, words
-    share, behind = (
+    mean, particles = (
         next(box for words, box in boxes.items() if part in words)
-        for part in ("share of the summed value", "behind: local mean")
+        for part in (left, "of each particle")
     )
-    assert not share.overlaps(behind)
+    assert not mean.overlaps(particles)
 
 
 # The same numbers from a run and from the command

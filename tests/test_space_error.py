@@ -21,10 +21,11 @@ from heterode.accuracy.radial_particles import RadialParticles
 from heterode.accuracy.record import SETTLED, ErrorRecord, Reached, sentence
 from heterode.accuracy.series import surface_response
 from heterode.accuracy.spacing import RadialMesh, mean_particle, radial_mesh, refined
-from heterode.geometry.layers import LayerReport, Layers, layered
+from heterode.geometry.layers import LayerReport, layered
 from heterode.geometry.mesh_data import MeshData
 from heterode.geometry.msh import read_msh, write_msh
 from heterode.parameters import Parameters
+from heterode.parameters.layering import Layers
 from heterode.physics.active_material import ActivePhase
 from heterode.reporting.accuracy import accuracy_rows
 from heterode.results.history import COLUMNS, History, read_history
@@ -366,7 +367,16 @@ class _Listener(Observer):
         self._lines.append(line)
 
 
-@pytest.mark.parametrize(("layers", "remedy"), [("auto", "Lower"), ("none", '"auto"'), ("2", "2")])
+@pytest.mark.parametrize(
+    ("layers", "remedy"),
+    [
+        ("auto", "Lower"),
+        ("none", '"auto"'),
+        ("2", "above 2"),
+        ("40", '"auto" in place of 40'),
+        ("6 from 20 nm, ratio 2", '"auto" in place of 6 from 20 nm, ratio 2'),
+    ],
+)
 def test_the_warning_names_the_remedy(layers: str, remedy: str) -> None:
     bound = space_bound(parameters([f"solver.layers={layers}"]))
     assert remedy in bound.message(3.0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from helpers import unit_flux
-from heterode.geometry.layers import Layers
+from heterode.parameters.layering import Layers
 
 LAYERS = Layers(3, 0.0625e-6, 2.0)
 

@@ -16,7 +16,13 @@ from helpers.voltage_curve import Difference, difference
 from verification.claim import Claim, Curve, Figure, Outcome, Plot, at_most
 
 MORE_KRYLOV = 1.10
-"""Largest ratio of the linear iterations in each of Newton's to those without layers."""
+"""Largest ratio of the linear iterations in each of Newton's to those without layers.
+
+Both runs control their time steps alike, by the default accuracy: shorter steps after a jump have
+other ratios of storage to diffusion, and so other iterations, whatever the mesh.
+"""
+
+NO_LAYERS = ("solver.layers=none",)
 
 ESTIMATE_OVER_TRUE = (0.8, 3.0)
 """Range of the largest estimate of the space error of a run, in the largest true one."""
@@ -59,7 +65,7 @@ def voltages(names: Sequence[str], *, layers: bool = True) -> Outcome:
         ratio = found.unknowns / without.unknowns
         figures.append(at_most(f"{name}: ratio of unknowns", ratio, case.unknowns))
         if found.krylov_per_newton > 0:
-            more = found.krylov_per_newton / without.krylov_per_newton
+            more = found.krylov_per_newton / run(name, NO_LAYERS).krylov_per_newton
             figures.append(at_most(f"{name}: ratio of linear iterations", more, MORE_KRYLOV))
         curves.append(_error_curve(case, against))
     plot = Plot("time, s", "error of the voltage, mV", tuple(curves), logarithmic=True)
@@ -93,6 +99,14 @@ def estimates(
     return Outcome(tuple(figures))
 
 
+ITERATIONS = """\
+Linear iterations are those of whole runs at the default accuracy. In short time steps layers take \
+more of them: 3C for 5 min, in 43 steps of the same lengths that double from 0.1 to 8 s whatever \
+their error, took 4.98 for each solve, 4.16 without layers. Complete factors of the particles' \
+block leave three quarters of that difference in the first minute, so that most of it lies in the \
+coupling of particles and potentials."""
+
+
 def claims() -> tuple[Claim, ...]:
     """Return the claims on the accuracy of the voltage."""
     planar = Claim(
@@ -114,6 +128,7 @@ def claims() -> tuple[Claim, ...]:
             f"no layers under the surfaces, {name}": partial(voltages, (name,), layers=False)
             for name in ("A-3d", "B-3d")
         },
+        note=ITERATIONS,
     )
     estimate = Claim(
         "space-error",

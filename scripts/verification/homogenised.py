@@ -36,13 +36,12 @@ def spheres(rate: str) -> tuple[CellModel, tuple[Sample, ...]]:
     return model, tuple(run(model)[0])
 
 
-def question(model: CellModel, samples: tuple[Sample, ...]) -> dict[str, Any]:
-    """Return the input of the DFN, with volume fraction and radius 3V/A as the mesh has them."""
+def composition(model: CellModel) -> dict[str, Any]:
+    """Return lengths and fractions for the DFN, volume fraction and radius 3V/A of the mesh."""
     p, area = model.parameters, model.mesh.collector_area
     volume, surface = float(model.averages.volumes.sum()), float(model.averages.surfaces.sum())
     active = volume / (area * p.geometry.coating_thickness)
     pores, binder = p.carbon_binder.electrolyte_fraction, p.carbon_binder
-    x = np.linspace(0.2, 0.985, 4501)
     return {
         "coating_thickness": p.geometry.coating_thickness,
         "separator_thickness": p.geometry.separator_thickness,
@@ -51,8 +50,17 @@ def question(model: CellModel, samples: tuple[Sample, ...]) -> dict[str, Any]:
         "porosity": (1 - active) * pores,
         "radius": 3 * volume / surface,
         "electronic_conductivity": binder.conductivity * ((1 - active) * (1 - pores)) ** 1.5,
-        "c_max": p.active_material.maximum_concentration,
         "x_0": p.active_material.initial_lithium_fraction,
+        "temperature": p.temperature,
+    }
+
+
+def question(model: CellModel, samples: tuple[Sample, ...]) -> dict[str, Any]:
+    """Return the input of the DFN, with the material in heterode's numbers."""
+    p = model.parameters
+    x = np.linspace(0.2, 0.985, 4501)
+    return composition(model) | {
+        "c_max": p.active_material.maximum_concentration,
         "diffusivity": p.active_material.diffusivity,
         "rate_constant": p.active_material.rate_constant_cathodic,
         "lithium": {
@@ -60,7 +68,6 @@ def question(model: CellModel, samples: tuple[Sample, ...]) -> dict[str, Any]:
             "concentration": p.lithium_metal.lithium_concentration,
         },
         "open_circuit": [x.tolist(), model.curve.potential(x).tolist()],
-        "temperature": p.temperature,
         "thermodynamic_factor": 1.0,
         "steps": [
             {

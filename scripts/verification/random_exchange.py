@@ -11,11 +11,12 @@ from scipy.spatial import cKDTree
 from scipy.spatial.distance import pdist, squareform
 from scipy.stats import binom
 
-from heterode.heterogeneity import ClusterCurve, MarkedPoints, cluster_curve, scale_of_heterogeneity
+from heterode.heterogeneity import ClusterCurve, MarkedPoints, cluster_curve
+from heterode.heterogeneity.envelope import envelope_test
 
 Floats = npt.NDArray[np.float64]
 
-HEADING = ("marks", "tables", "envelope", "Moran's I", "length", "envelope / Moran's I")
+HEADING = ("marks", "tables", "envelope", "Moran's I", "envelope / Moran's I")
 
 PARTICLES, SIDE_UM, NEAR_UM = 300, 126.0, (0.0, 10.0)
 LEVEL = 0.05
@@ -67,14 +68,13 @@ def rows(tables: int) -> Iterator[tuple[str, ...]]:
         )
 
 
-def _rejected(case: Case, rng: np.random.Generator) -> tuple[bool, bool, bool]:
-    """Return whether the envelope, Moran's I and the length of L* reject one table."""
+def _rejected(case: Case, rng: np.random.Generator) -> tuple[bool, bool]:
+    """Return whether the envelope and Moran's I reject one table."""
     positions = _positions(rng)
     window = np.array([[0.0, SIDE_UM]] * 2)
     points = MarkedPoints("drawn", positions, _marks(case, positions, rng), window_um=window)
     curve = cluster_curve([points], seeds=2, permutations=199, near_um=NEAR_UM, rng=rng)
-    scale = scale_of_heterogeneity(curve)
-    return scale.p_value <= LEVEL, _moran_p_value(curve) <= LEVEL, scale.length_p_value <= LEVEL
+    return envelope_test(curve).p_value <= LEVEL, _moran_p_value(curve) <= LEVEL
 
 
 def _moran_p_value(curve: ClusterCurve) -> float:

@@ -13,8 +13,8 @@ from helpers.paths import ROOT
 from helpers.range_of_fields import largest_excess
 from helpers.unit_flux import TIMES, Answer
 from heterode import prepare, run
-from heterode.geometry.layers import Layers
 from heterode.parameters import load_parameters
+from heterode.parameters.layering import Layers
 from heterode.solver.bounds import Bounds
 from verification.claim import Claim, Curve, Figure, Outcome, Plot, at_most
 

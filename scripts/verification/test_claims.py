@@ -144,7 +144,7 @@ def test_page_has_table_and_pictures(tmp_path: Path) -> None:
     assert "worse" in text
     assert "](verification/one.png)" in text
     assert (tmp_path / "verification" / "one.png").stat().st_size > 5_000
-    assert not stale.exists()
+    assert [file.name for file in (tmp_path / "verification").iterdir()] == ["one.png"]
     # A run without damages leaves their table on the page.
     write_page(verify_all([claim_of(0.4)], controls=False, note=lambda result: None), page)
     again = page.read_text()
@@ -157,6 +157,34 @@ def test_page_has_table_and_pictures(tmp_path: Path) -> None:
     assert "It is a note." not in again
     write_page(verify_all([noted], controls=False, note=lambda result: None), page)
     assert "\n\nIt is a note.\n\n![" in page.read_text().partition("\n## one")[2]
+
+
+def test_page_keeps_what_it_says_of_claims_that_were_not_measured(tmp_path: Path) -> None:
+    page = tmp_path / "verification.md"
+    order = ["one", "two|three"]
+    first, second = (replace(claim_of(0.5), name=name, note=f"Of {name}.") for name in order)
+
+    def written(*claims: Claim, controls: bool = True, order: list[str] = order) -> str:
+        found = verify_all(claims, controls=controls, note=lambda result: None)
+        write_page(found, page, order)
+        return page.read_text()
+
+    whole = written(first, second)
+    picture = tmp_path / "verification" / "one.png"
+    before = picture.read_bytes()
+    # What is measured anew is what was measured before: the page stays the same in all characters.
+    assert written(second) == whole
+    assert picture.read_bytes() == before
+    moved = replace(claim_of(0.4, damaged=8.0), name="two|three")
+    lines = set(written(moved).splitlines()) - set(whole.splitlines())
+    assert {line.split("|")[1].strip() for line in lines} == {"two\\"}
+    assert len(lines) == 2
+    again = written(moved, controls=False)
+    assert "| worse  | error: 8 V" in again
+    assert "Of one." in again
+    # Without their order claims that were not measured are left out.
+    assert "Of one." not in written(moved, order=[])
+    assert not picture.exists()
 
 
 def test_packages_that_cannot_be_had_are_said_to_be_missing(

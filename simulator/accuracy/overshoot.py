@@ -24,7 +24,8 @@ import numpy.typing as npt
 from heterode.accuracy.electrode import SurfaceLaw
 from heterode.accuracy.radial import RadialModes
 from heterode.accuracy.record import SETTLED
-from heterode.geometry.layers import Layers, spacing
+from heterode.geometry.layers import spacing
+from heterode.parameters.layering import Layers
 from heterode.parameters.operation import DEFAULT_ACCURACY
 
 Floats = npt.NDArray[np.float64]

@@ -33,9 +33,9 @@ from heterode.accuracy.jumps import Jump, jumps_of
 from heterode.accuracy.overshoot import Overshoots
 from heterode.accuracy.radial import RadialModes
 from heterode.accuracy.series import deviation
-from heterode.geometry.layers import Layers, layer_counts, spacing
+from heterode.geometry.layers import layer_counts, spacing
 from heterode.parameters import Parameters
-from heterode.parameters.layering import MOST_LAYERS, WrittenLayers, written_layers
+from heterode.parameters.layering import MOST_LAYERS, Layers, written_layers
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -105,7 +105,7 @@ class Plan:
         """The value of solver.layers that gives these layers to other runs."""
         if self.layers is None:
             return "none"
-        return WrittenLayers(self.layers.count, self.layers.first, self.layers.ratio).text
+        return self.layers.written
 
     @property
     def is_met(self) -> bool:
@@ -240,7 +240,7 @@ class _Search:
         if asked == "auto" and not (without <= goal and self._overshoots.are_small(None)):
             layers = self._fewest(goal)
         elif given := written_layers(asked):
-            layers = Layers(given.count, given.first, given.ratio)
+            layers = given
         elif isinstance(asked, int) and asked > 0:
             layers = self._best([one for one in self._ladder() if one.count >= asked], asked)
         error = self._whole(layers, crowded=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,24 +68,36 @@ def _add_segmentation(command: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--threshold",
-        type=number_or("otsu", "local"),
-        default="otsu",
-        help="otsu (default), local, or 0 to 1",
+        type=number_or("auto", "otsu", "local"),
+        default="auto",
+        help="otsu, local, 0 to 1, or auto (default): which of the first two suits the picture",
     )
     group.add_argument(
         "--polarity",
-        type=one_of("bright", "dark"),
-        default="bright",
-        help="particles bright (default) or dark",
+        type=one_of("auto", "bright", "dark"),
+        default="auto",
+        help="particles bright, dark, or auto (default): as which they are more compact",
     )
-    for name, default in (("smallest", "0.6um"), ("largest", "8um")):
-        group.add_argument(
-            f"--{name}",
-            type=length,
-            default=default,
-            metavar="LENGTH",
-            help=f"{name} radius (default: {default})",
-        )
+    group.add_argument(
+        "--surroundings",
+        type=length,
+        metavar="LENGTH",
+        help="width of the surroundings of a local threshold (default: twice the largest radius,"
+        " or what suits the picture)",
+    )
+    group.add_argument(
+        "--smallest",
+        type=length,
+        metavar="LENGTH",
+        help="smallest radius (default: 0.6um, and above the dust that the sizes set apart)",
+    )
+    group.add_argument(
+        "--largest",
+        type=length,
+        default="8um",
+        metavar="LENGTH",
+        help="largest radius (default: 8um)",
+    )
     group.add_argument(
         "--focus",
         type=number_or("off"),
@@ -188,11 +201,14 @@ def _options(options: argparse.Namespace) -> Options:
     segmentation = Segmentation(
         threshold=options.threshold,
         polarity=options.polarity,
-        smallest_um=options.smallest,
         largest_um=options.largest,
+        surroundings_um=options.surroundings,
     )
+    if options.smallest is not None:
+        segmentation = replace(segmentation, smallest_um=options.smallest)
     return Options(
         segmentation=segmentation,
+        dust=options.smallest is None,
         channel=options.channel,
         focus_px=None if options.focus == "off" else options.focus,
         flatten=options.flatten,

@@ -12,6 +12,7 @@ from heterode.cli.values import share, times_in_h
 _UNUSED = (
     *("pool", "section", "sections", "no_evolution", "unit", "pixel_size", "window", "range"),
     *("weight", "min_radius", "edge_margin", "bin", "max_distance", "bandwidth", "map"),
+    *("robust_range", "depth", "detrend"),
 )
 """Options of a report that mean nothing for a series."""
 

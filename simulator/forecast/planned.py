@@ -13,7 +13,7 @@ from heterode.accuracy.electrode import Particles, radii_by_surface
 from heterode.accuracy.plan import Plan, plan
 from heterode.forecast.estimate.unknowns import core_size, summarise
 from heterode.forecast.regimes import (
-    MeshSummary,
+    active_thickness,
     areal_capacity,
     effective_radius,
     median_penalty,
@@ -52,7 +52,7 @@ def planned_particles(parameters: Parameters, mesh: MeshData | None = None) -> P
         radius, size = _of_mesh(mesh)
         extremes = _extremes(1e-6 * mesh.particles.radius_um, np.ones(len(mesh.particles)))
     capacity = areal_capacity(parameters, summary)
-    volume = _active_thickness(parameters, summary)
+    volume = active_thickness(parameters, summary)
     return Particles(
         dimension=geometry.dimension,
         radius=radius,
@@ -72,14 +72,6 @@ def _extremes(radius: Floats, share: Floats) -> tuple[float, float]:
     below = np.cumsum(share[order]) / np.sum(share)
     first, last = np.searchsorted(below, (RARE, 1.0 - RARE))
     return float(radius[order][first]), float(radius[order][min(last, len(radius) - 1)])
-
-
-def _active_thickness(parameters: Parameters, summary: MeshSummary | None) -> float:
-    """Return the volume of active material per area of the collector, m."""
-    geometry = parameters.geometry
-    if summary is not None:
-        return summary.active_fraction * summary.coating_thickness
-    return geometry.active_fraction * geometry.coating_thickness
 
 
 def _of_mesh(mesh: MeshData) -> tuple[Floats, Floats]:

@@ -78,11 +78,16 @@ def areal_capacity(parameters: Parameters, mesh: MeshSummary | None = None) -> f
 
     It is F c_max (x_low - x_high) eps_AM L, and 3600 s times the 1C current density, A m^-2.
     """
-    material, geometry = parameters.active_material, parameters.geometry
+    material = parameters.active_material
     least, most = material.lithium_fraction_window
-    fraction = geometry.active_fraction if mesh is None else mesh.active_fraction
     stored = FARADAY * material.maximum_concentration * (most - least)
-    return stored * fraction * _thicknesses(parameters, mesh)[0]
+    return stored * active_thickness(parameters, mesh)
+
+
+def active_thickness(parameters: Parameters, mesh: MeshSummary | None = None) -> float:
+    """Return the volume of active material per collector area, eps_AM L, m."""
+    fraction = parameters.geometry.active_fraction if mesh is None else mesh.active_fraction
+    return fraction * _thicknesses(parameters, mesh)[0]
 
 
 def _thicknesses(p: Parameters, mesh: MeshSummary | None) -> tuple[float, float]:

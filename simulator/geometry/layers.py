@@ -30,6 +30,7 @@ from heterode.geometry.layer_guard import Guard
 from heterode.geometry.layer_rings import Rings, make_rings
 from heterode.geometry.layer_surface import Mask, Surface, facet_normals, find_surface
 from heterode.geometry.mesh_data import MeshData
+from heterode.parameters.layering import Layers
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -54,42 +55,6 @@ PASSES = 24
 
 WHOLE = 1.0 - 1e-9
 """Share of the thickness asked for that counts as all of it."""
-
-
-@dataclass(frozen=True)
-class Layers:
-    """Layers under a surface.
-
-    Attributes:
-        count: most layers of a particle.
-        first: thickness of the outermost, m.
-        ratio: of the thickness of each to that of the one above it.
-    """
-
-    count: int
-    first: float
-    ratio: float
-
-    def __post_init__(self) -> None:
-        if self.count < 0 or not self.first > 0.0 or not self.ratio >= 1.0:
-            raise ValueError(f"{self}: needs count >= 0, first > 0 and ratio >= 1")
-
-    @property
-    def thicknesses(self) -> Floats:
-        """Thickness of each layer from the surface inward, (count,) m."""
-        found: Floats = self.first * self.ratio ** np.arange(self.count, dtype=np.float64)
-        return found
-
-    @property
-    def total(self) -> float:
-        """Thickness of all of them together, m."""
-        return float(self.thicknesses.sum())
-
-    @property
-    def text(self) -> str:
-        """What they are, in words."""
-        said = f"{counted(self.count, 'layer')} from {1e9 * self.first:.3g} nm"
-        return f"{said}, ratio {self.ratio:g}"
 
 
 @dataclass(frozen=True, eq=False)

@@ -296,13 +296,19 @@ def _warnings(of_pairs: Correlogram, variogram: VariogramFit, scale: Scale) -> l
     found = []
     if scale.flag == "above":
         found.append(
-            f"L* is not converged: above {scale.scale_um:.0f} um, the largest cluster size in a"
-            f" field of {scale.field_um:.0f} um. A larger field is needed."
+            f"L* is not converged: above {scale.scale_um:.0f} um in a field of {scale.field_um:.0f}"
+            f" um, since {scale.reason}. A larger field is needed."
         )
     if scale.flag == "below":
         found.append(
             f"L* is below {scale.scale_um:.1f} um, the smallest cluster size: every cluster size"
             " keeps within the band."
+        )
+    if not scale.model_agrees:
+        found.append(
+            f"The fitted covariance gives L* = {scale.model_um:.0f} um ({scale.model_low_um:.0f} to"
+            f" {scale.model_high_um:.0f}), which disagrees with the counted clusters"
+            f" ({scale.counted_text}): a trend, another form of correlation, or chance."
         )
     if scale.p_value > 0.05:
         found.append(

@@ -61,6 +61,7 @@ class ClusterCurve:
         null_near_moran: (permutations,) the same for the permuted marks.
         jackknife_mean, jackknife_sd: (blocks, S) without the clusters in one block (a sub-field);
             NaN where fewer than two clusters are left.
+        field_clusters: (fields, S) numbers of clusters of each field.
         field_size_um, field_mean, field_sd: (fields, S) for each field alone; NaN where it has
             fewer than two clusters.
         field_global_mean: (fields,) mean over all particles of each field.
@@ -88,6 +89,7 @@ class ClusterCurve:
     null_near_moran: Floats
     jackknife_mean: Floats
     jackknife_sd: Floats
+    field_clusters: Ints
     field_size_um: Floats
     field_mean: Floats
     field_sd: Floats
@@ -135,7 +137,7 @@ def cluster_curve(
     counts = [_at_count(pooled, int(k), permuted, k_means.spawn(seeds)) for k in numbers]
     extent = sum(field.extent for field in listed)
     d = listed[0].dimension
-    shares = np.array([_shares(int(k), listed) for k in numbers], dtype=np.float64)
+    shares = np.array([_shares(int(k), listed) for k in numbers])
     extents = np.array([field.extent for field in listed])
 
     def by_count(name: str) -> Floats:
@@ -164,6 +166,7 @@ def cluster_curve(
         null_near_moran=moran[1:],
         jackknife_mean=by_count("jackknife_mean").mean(axis=0),
         jackknife_sd=rms("jackknife_sd"),
+        field_clusters=shares.T,
         field_size_um=(extents[:, None] / shares.T) ** (1 / d),
         field_mean=by_count("field_mean").mean(axis=0),
         field_sd=rms("field_sd"),

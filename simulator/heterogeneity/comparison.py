@@ -14,10 +14,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
+from scipy.stats import norm, rankdata
 
 from heterode.base.errors import InputError
 from heterode.heterogeneity.analysis import Heterogeneity, Settings, analyse
+from heterode.heterogeneity.equal_correlograms import equal_correlograms
+from heterode.heterogeneity.export import jsonable
 from heterode.heterogeneity.marks import Floats, MarkedPoints
 
 
@@ -104,7 +106,8 @@ def agreement(datasets: Sequence[ComparedDataset]) -> list[dict[str, Any]]:
     Returns:
         Dictionaries with the names, the root-mean-square difference of the rank correlations over
         the common distance bins, and L* of each by ranks and by values, with their difference in
-        units of its standard error (None where one is not converged).
+        units of its standard error and the p value of equal scales (None where one is not
+        converged), and the test of equal correlograms of the values.
     """
     pairs = list(pairwise(datasets))
     if len(datasets) > 2:
@@ -114,6 +117,7 @@ def agreement(datasets: Sequence[ComparedDataset]) -> list[dict[str, Any]]:
             "samples": [a.name, b.name],
             "spearman_rms_difference": _difference(a.values, b.values, "spearman"),
             "kendall_rms_difference": _difference(a.values, b.values, "kendall"),
+            "equal_correlogram": _equal(a.values, b.values),
             "scale_by_ranks": _scales(a.ranks, b.ranks),
             "scale_by_values": _scales(a.values, b.values),
         }
@@ -131,6 +135,14 @@ def _difference(a: Heterogeneity, b: Heterogeneity, name: str) -> float | None:
     return float(np.sqrt(np.mean(gap**2))) if gap.size else None
 
 
+def _equal(a: Heterogeneity, b: Heterogeneity) -> dict[str, Any]:
+    """Return the test of equal correlograms of the values, in the bins of the first."""
+    found = equal_correlograms(
+        a.fields, b.fields, a.correlogram.edges_um, min_pairs=a.settings.min_pairs
+    )
+    return {key: jsonable(getattr(found, key)) for key in ("upper_um", "t", "p_value")}
+
+
 def _scales(a: Heterogeneity, b: Heterogeneity) -> dict[str, Any]:
     first, second = a.scale, b.scale
     error = float(np.hypot(first.error_um, second.error_um))
@@ -140,6 +152,10 @@ def _scales(a: Heterogeneity, b: Heterogeneity) -> dict[str, Any]:
         "flag": [first.flag, second.flag],
         "error_um": [first.error_um, second.error_um],
         "difference_in_errors": (first.scale_um - second.scale_um) / error if read else None,
+        # Of equal scales, as far as their errors are normal.
+        "p_value": float(2 * norm.sf(abs(first.scale_um - second.scale_um) / error))
+        if read
+        else None,
     }
 
 

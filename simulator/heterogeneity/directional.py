@@ -17,7 +17,12 @@ import numpy.typing as npt
 from scipy.sparse import csr_array
 
 from heterode.heterogeneity.marks import Floats, Ints, MarkedPoints, checked
-from heterode.heterogeneity.null import global_p_value, pointwise_envelope, simultaneous_band
+from heterode.heterogeneity.null import (
+    exchanged,
+    global_p_value,
+    pointwise_envelope,
+    simultaneous_band,
+)
 from heterode.heterogeneity.pairs import PairGrid, checked_edges, drawn
 
 GROUPS = ("along", "across")
@@ -172,10 +177,9 @@ def _null(
     rng: np.random.Generator,
 ) -> Floats:
     """Return (permutations, 2, B) Moran's I of values exchanged within each field."""
-    parts = np.split(z, np.cumsum([len(field) for field in fields])[:-1])
+    ends = np.cumsum([len(field) for field in fields])[:-1]
     found: list[Floats] = [np.empty((0, 2, len(matrices[0])))]
     for begin in range(0, permutations, _AT_ONCE):
         sets = min(_AT_ONCE, permutations - begin)
-        marks = [rng.permuted(np.tile(part[:, None], (1, sets)), axis=0) for part in parts]
-        found.append(np.moveaxis(_moran(matrices, np.concatenate(marks)), -1, 0))
+        found.append(np.moveaxis(_moran(matrices, exchanged(z, ends, sets, rng)), -1, 0))
     return np.concatenate(found)

@@ -70,6 +70,7 @@ class MarkedPoints:
             bounding box of the centres, extended on every side by the mean radius, or without
             radii by half the mean spacing (extent / N)^(1/d), since the box of the centres alone
             is smaller than the field that holds the particles.
+        error: (N,) standard deviations of the values, NaN where none is stated; or None.
 
     Raises:
         InputError: shapes are wrong, values are not finite or all equal, two particles have one
@@ -82,6 +83,7 @@ class MarkedPoints:
     weight: Floats = field(default_factory=_unset)
     radius_um: Floats | None = None
     window_um: Floats = field(default_factory=_unset)
+    error: Floats | None = None
 
     def __post_init__(self) -> None:
         positions = np.array(self.positions_um, dtype=np.float64)
@@ -101,6 +103,8 @@ class MarkedPoints:
         self._keep("weight", self._column("weight", given if given.size else np.ones(len(self))))
         if self.radius_um is not None:
             self._keep("radius_um", self._column("radius_um", self.radius_um))
+        if self.error is not None:
+            self._keep("error", self._column("error", self.error))
         self._check_values()
         self._check_positions()
         window = np.array(self.window_um, dtype=np.float64)
@@ -173,6 +177,7 @@ class MarkedPoints:
             value=self.value[mask],
             weight=self.weight[mask],
             radius_um=None if self.radius_um is None else self.radius_um[mask],
+            error=None if self.error is None else self.error[mask],
             window_um=window,
         )
 

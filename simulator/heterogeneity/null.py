@@ -14,6 +14,21 @@ from heterode.base.errors import InputError
 from heterode.heterogeneity.marks import Floats
 
 
+def exchanged(
+    value: Floats, ends: NDArray[np.int64], times: int, rng: np.random.Generator
+) -> Floats:
+    """Return (N, times) values, exchanged at random within each field in each column.
+
+    Args:
+        value: (N,) values, one field after another.
+        ends: (fields - 1,) rows at which another field begins.
+        times: number of exchanges.
+        rng: generator.
+    """
+    parts = np.split(value, ends)
+    return np.concatenate([rng.permuted(np.tile(v[:, None], (1, times)), axis=0) for v in parts])
+
+
 def checked_permutations(permutations: int, level: float) -> None:
     """Refuse a number of permutations that is too small for an envelope of this level.
 

@@ -16,6 +16,7 @@ import pandas as pd
 from scipy.spatial import cKDTree
 from scipy.stats import kendalltau, spearmanr
 
+from heterode.heterogeneity.map_difference import MapDifference, map_difference
 from heterode.heterogeneity.marks import FEWEST, Floats, Ints, MarkedPoints
 
 CLOSE = 0.3
@@ -24,6 +25,9 @@ A quarter of random places would have a centroid of the other table within this 
 
 SHARE = 0.7
 """Least share of the smaller table's particles that must be in the other table."""
+
+_SEED = 1
+"""Seed of the random signs and exchanges."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,6 +38,7 @@ class Pairs:
         first, second: (M,) their rows in either table.
         spearman, kendall: rank correlations of their values.
         rms_difference: root mean square difference of their values.
+        noise: whether the differences are more than noise.
     """
 
     first: Ints
@@ -41,6 +46,7 @@ class Pairs:
     spearman: float
     kendall: float
     rms_difference: float
+    noise: MapDifference
 
 
 def same_particles(first: MarkedPoints, second: MarkedPoints) -> Pairs | None:
@@ -68,7 +74,22 @@ def same_particles(first: MarkedPoints, second: MarkedPoints) -> Pairs | None:
         float(spearmanr(a, b)[0]),
         float(kendalltau(a, b)[0]),
         float(np.sqrt(np.mean((a - b) ** 2))),
+        map_difference(
+            first.positions_um[rows],
+            a - b,
+            _errors(first, rows, second, others),
+            np.random.default_rng(_SEED),
+        ),
     )
+
+
+def _errors(first: MarkedPoints, rows: Ints, second: MarkedPoints, others: Ints) -> Floats:
+    """Return the errors of the differences; a table without errors is taken for exact."""
+    if first.error is None and second.error is None:
+        return np.full(rows.size, np.nan)
+    none = np.zeros(max(len(first), len(second)))
+    one, two = (none if points.error is None else points.error for points in (first, second))
+    return np.asarray(np.hypot(one[rows], two[others]))
 
 
 def paired(names: Sequence[str], fields: Sequence[MarkedPoints]) -> dict[tuple[str, str], Pairs]:

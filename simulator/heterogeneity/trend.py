@@ -23,6 +23,7 @@ from scipy.stats import t as student
 from heterode.base.errors import ArgumentError
 from heterode.heterogeneity.blocks import SubFields
 from heterode.heterogeneity.marks import Floats, Ints, MarkedPoints, checked
+from heterode.heterogeneity.null import exchanged
 
 Detrend = Literal["none", "depth", "all"]
 
@@ -197,13 +198,6 @@ class _Plane:
             t = np.where(error > 0, slope / error, np.sign(slope) * np.inf)
         return slope, t, explained
 
-    def exchanged(self, permutations: int, rng: np.random.Generator) -> Floats:
-        """Return (N, permutations) values exchanged within each field."""
-        parts = np.split(self.value, self.ends)
-        return np.concatenate(
-            [rng.permuted(np.tile(v[:, None], (1, permutations)), axis=0) for v in parts]
-        )
-
     def jackknife(self) -> tuple[Floats, int]:
         """Return the (d, d) covariance of the slopes over sub-fields, and their number."""
         without = []
@@ -239,7 +233,7 @@ def _exceedances(
     observed = np.append(t, explained)[:, None]
     reached: Ints = np.ones(t.size + 1, dtype=np.int64)
     for begin in range(0, permutations, _AT_ONCE):
-        values = plane.exchanged(min(_AT_ONCE, permutations - begin), rng)
+        values = exchanged(plane.value, plane.ends, min(_AT_ONCE, permutations - begin), rng)
         _, each, squares = plane.fitted(values)
         found = np.vstack([np.abs(each), squares])
         # Exchanges that give the same values only differ by rounding.

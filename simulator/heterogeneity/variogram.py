@@ -24,6 +24,7 @@ from heterode.base.errors import InputError
 from heterode.distributions.gaussian_field import CORRELATIONS, Correlation
 from heterode.heterogeneity.blocks import SubFields, jackknife_error
 from heterode.heterogeneity.marks import Floats, Ints, MarkedPoints, checked
+from heterode.heterogeneity.neighbours import Neighbours
 from heterode.heterogeneity.pairs import PairGrid
 
 
@@ -79,6 +80,8 @@ class VariogramFit:
         distance_um, gamma, pairs: (M,) the binned variogram that was fitted.
         weighted_residual: root mean square, relative to the sill, of each model tried.
         blocks: number of blocks of the jackknife.
+        without_block: (blocks, 3) nugget, sill and length of the fit without each block.
+        neighbours: numbers of a particle's neighbours by distance.
     """
 
     model: Correlation
@@ -96,6 +99,8 @@ class VariogramFit:
     pairs: Ints
     weighted_residual: dict[str, float]
     blocks: int
+    without_block: Floats
+    neighbours: Neighbours
 
     def __call__(self, distance_um: npt.ArrayLike) -> Floats:
         """Return the fitted gamma at the given distances."""
@@ -144,8 +149,10 @@ def fit_variogram(
     }
     best = min(tried, key=lambda name: tried[name].residual)
     found, shape = tried[best], MODELS[best]
-    logs = [np.log(_fit(best, *binned.curve(g), binned.lengths).length) for g in binned.kept()]
-    error = found.length * jackknife_error(np.array(logs))
+    left_out = [_fit(best, *binned.curve(g), binned.lengths) for g in binned.kept()]
+    without = np.array([(p.nugget, p.nugget + p.partial, p.length) for p in left_out])
+    without = without.reshape(-1, 3)
+    error = found.length * jackknife_error(np.log(without[:, 2]))
     sill = found.nugget + found.partial
     structured = found.partial / sill if sill > 0 else 0.0
     practical = shape.practical * found.length
@@ -166,7 +173,9 @@ def fit_variogram(
         gamma=gamma,
         pairs=pairs.astype(np.int64),
         weighted_residual={name: p.residual / (sill or 1.0) for name, p in tried.items()},
-        blocks=len(logs),
+        blocks=len(without),
+        without_block=without,
+        neighbours=Neighbours.of(listed),
     )
 
 

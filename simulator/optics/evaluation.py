@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from heterode.base.errors import InputError
 from heterode.base.words import counted
-from heterode.optics.analysis import Options, Picture
+from heterode.optics.analysis import Options, Picture, whole_particles
 from heterode.optics.calibration import Curve
 from heterode.optics.channels import GREY, chosen_channel
 from heterode.optics.measurement import MeasuredParticles
@@ -233,7 +233,7 @@ def _summary(
     match: Match | None,
 ) -> dict[str, Any]:
     m = picture.measured
-    whole = why != "border"
+    whole = whole_particles(why)
     area = picture.labels.size * picture.pixel_um**2
     summary: dict[str, Any] = {
         "image": picture.name,
@@ -252,6 +252,7 @@ def _summary(
     for index, channel in enumerate(picture.channels):
         summary[channel] = float(m.colour[accepted, index].mean())
         summary[f"{channel}_sd"] = float(m.colour[accepted, index].std())
+    summary |= _how_found(picture)
     if match is not None:
         for index, channel in enumerate(picture.channels):
             summary[f"{channel}_ratio"] = float(ratio[accepted, index].mean())
@@ -265,3 +266,17 @@ def _summary(
             "residual_um": match.residual_um,
         }
     return summary
+
+
+def _how_found(picture: Picture) -> dict[str, Any]:
+    """Return how the particles were found, as numbers and as sentences under "chosen"."""
+    if picture.choice is None:
+        return {}
+    said = list(picture.choice.said)
+    if picture.dust_um:
+        count = int((picture.refused == "dust").sum())
+        said.append(
+            f"{counted(count, 'particle')} below a radius of {picture.dust_um:.3g} um refused as"
+            " dust, which the histogram of sizes sets apart (--smallest)"
+        )
+    return picture.choice.record | {"dust_um": picture.dust_um, "chosen": said}

@@ -27,7 +27,7 @@ from heterode.base.errors import ArgumentError, InputError
 Floats32 = npt.NDArray[np.float32]
 Labels = npt.NDArray[np.int32]
 Mask = npt.NDArray[np.bool_]
-Polarity = Literal["bright", "dark"]
+Polarity = Literal["auto", "bright", "dark"]
 
 NECK = 0.1
 """Height h of the h-maxima: a neck of 90 % of the width or less separates two particles."""
@@ -38,11 +38,13 @@ class Segmentation:
     """Settings for finding particles.
 
     Attributes:
-        threshold: "otsu", "local" (against the surroundings), or a share of full scale.
-        polarity: particles are "bright" or "dark" against the matrix.
+        threshold: "otsu", "local" (against the surroundings), a share of full scale, or "auto",
+            which heterode.optics.choice replaces.
+        polarity: particles are "bright" or "dark" against the matrix, or "auto", replaced as well.
         smallest_um: radius of the smallest particle that counts.
         largest_um: radius of the largest particle, on which the surroundings of "local" and the
             overlap of tiles depend.
+        surroundings_um: width of the surroundings of "local"; None takes twice `largest_um`.
         neck: height h of the h-maxima; a larger one splits less.
         tile: edge of a tile in pixels.
     """
@@ -51,13 +53,14 @@ class Segmentation:
     polarity: Polarity = "bright"
     smallest_um: float = 0.6
     largest_um: float = 8.0
+    surroundings_um: float | None = None
     neck: float = NECK
     tile: int = 2048
 
     def __post_init__(self) -> None:
-        if isinstance(self.threshold, str) and self.threshold not in ("otsu", "local"):
+        if isinstance(self.threshold, str) and self.threshold not in ("auto", "otsu", "local"):
             raise ArgumentError(
-                "{threshold} is unknown (allowed: otsu, local, or a number between 0 and 1)",
+                "{threshold} is unknown (allowed: auto, otsu, local, or a number between 0 and 1)",
                 threshold=self.threshold,
             )
         if isinstance(self.threshold, float) and not 0.0 < self.threshold < 1.0:
@@ -67,6 +70,23 @@ class Segmentation:
                 f"particles from {self.smallest_um:g} to {self.largest_um:g} um: the smallest"
                 " radius must be above 0 and below the largest"
             )
+        if self.surroundings_um is not None:
+            if not self.surroundings_um > 0.0:
+                raise ArgumentError(
+                    "{surroundings_um} um must be above 0", surroundings_um=self.surroundings_um
+                )
+            if self.threshold not in ("auto", "local"):
+                raise ArgumentError(
+                    "{surroundings_um} um belongs to the local threshold, and {threshold} is"
+                    " another. Leave one of them out",
+                    surroundings_um=self.surroundings_um,
+                    threshold=self.threshold,
+                )
+
+    @property
+    def reach_um(self) -> float:
+        """Width of the surroundings of "local"."""
+        return 2.0 * self.largest_um if self.surroundings_um is None else self.surroundings_um
 
 
 def segment(grey: Floats32, pixel_um: float, settings: Segmentation) -> Labels:
@@ -75,7 +95,7 @@ def segment(grey: Floats32, pixel_um: float, settings: Segmentation) -> Labels:
     Args:
         grey: (H, W) brightness as a share of full scale.
         pixel_um: edge of a pixel.
-        settings: see `Segmentation`.
+        settings: see `Segmentation`; without "auto".
 
     Returns:
         (H, W) labels: 0 for the matrix, 1 .. N for particles in the order of their first pixels.
@@ -83,6 +103,8 @@ def segment(grey: Floats32, pixel_um: float, settings: Segmentation) -> Labels:
     Raises:
         InputError: the picture has the same brightness everywhere.
     """
+    if "auto" in (settings.polarity, settings.threshold):
+        raise ValueError("settings hold 'auto': heterode.optics.choice replaces it")
     if settings.polarity == "dark":
         grey = 1.0 - grey
     smoothing, level = smoothing_and_level(grey)
@@ -92,7 +114,8 @@ def segment(grey: Floats32, pixel_um: float, settings: Segmentation) -> Labels:
     height, width = grey.shape
     if max(height, width) <= settings.tile:
         return _numbered(_segment_tile(grey, pixel_um, settings, smoothing, level))
-    margin = int(np.ceil(2.5 * settings.largest_um / pixel_um)) + 16
+    reach_um = max(2.5 * settings.largest_um, settings.reach_um)
+    margin = int(np.ceil(reach_um / pixel_um)) + 16
     labels: Labels = np.zeros(grey.shape, dtype=np.int32)
     count = 0
     for outer, core in _tiles(height, width, settings.tile, margin):
@@ -141,7 +164,7 @@ def _segment_tile(
     smooth = ndimage.gaussian_filter(grey, smoothing)
     if settings.threshold == "local":
         # Surroundings wider than the picture would be the whole picture.
-        reach = min(2.0 * settings.largest_um / pixel_um, float(max(grey.shape)))
+        reach = min(settings.reach_um / pixel_um, float(max(grey.shape)))
         block = 2 * int(np.ceil(reach)) + 1
         mask = smooth > threshold_local(smooth, block, method="gaussian")
         # In a wide gap the surroundings are all matrix, half of which is above its own mean.

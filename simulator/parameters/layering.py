@@ -6,9 +6,12 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+import numpy as np
+import numpy.typing as npt
 from pydantic import BeforeValidator
 
 from heterode.base.units import UnitError, quantity
+from heterode.base.words import counted
 from heterode.parameters.fields import MistakeError
 
 MOST_LAYERS = 40
@@ -26,26 +29,49 @@ _FORMS = (
 
 
 @dataclass(frozen=True)
-class WrittenLayers:
-    """Layers as a parameter file gives them in full.
+class Layers:
+    """Layers under a surface.
 
     Attributes:
-        count: their number.
+        count: most layers of a particle.
         first: thickness of the outermost, m.
-        ratio: ratio of the thickness of each to that of the one above it.
+        ratio: of the thickness of each to that of the one above it.
     """
 
     count: int
     first: float
     ratio: float
 
+    def __post_init__(self) -> None:
+        if self.count < 0 or not self.first > 0.0 or not self.ratio >= 1.0:
+            raise ValueError(f"{self}: needs count >= 0, first > 0 and ratio >= 1")
+
+    @property
+    def thicknesses(self) -> npt.NDArray[np.float64]:
+        """Thickness of each layer from the surface inward, (count,) m."""
+        found: npt.NDArray[np.float64] = self.first * self.ratio ** np.arange(
+            self.count, dtype=np.float64
+        )
+        return found
+
+    @property
+    def total(self) -> float:
+        """Thickness of all of them together, m."""
+        return float(self.thicknesses.sum())
+
     @property
     def text(self) -> str:
+        """What they are, in words."""
+        said = f"{counted(self.count, 'layer')} from {1e9 * self.first:.3g} nm"
+        return f"{said}, ratio {self.ratio:g}"
+
+    @property
+    def written(self) -> str:
         """The text of `solver.layers` that says the same."""
         return f"{self.count} from {1e9 * self.first:.10g} nm, ratio {self.ratio:g}"
 
 
-def written_layers(value: Any) -> WrittenLayers | None:
+def written_layers(value: Any) -> Layers | None:
     """Read a value of `solver.layers`; None if it does not give layers in full."""
     found = _WHOLE.fullmatch(value) if isinstance(value, str) else None
     if found is None:
@@ -57,7 +83,7 @@ def written_layers(value: Any) -> WrittenLayers | None:
     count, ratio = int(found[1]), float(found[3])
     if not (1 <= count <= MOST_LAYERS and _THINNEST <= first <= _THICKEST):
         return None
-    return WrittenLayers(count, first, ratio) if 1.0 <= ratio <= _STEEPEST else None
+    return Layers(count, first, ratio) if 1.0 <= ratio <= _STEEPEST else None
 
 
 def _read(value: Any) -> Any:

@@ -82,7 +82,8 @@ def find_columns(headers: Sequence[str], path: object, value: str | None) -> dic
         value: header of the values if the caller names it, otherwise None.
 
     Returns:
-        The column of each role; x, y and value are always present.
+        The column of each role; x, y and value are always present. The role "error" has the column
+        named as the values with _sd or _error behind.
 
     Raises:
         InputError: one of these three is missing.
@@ -99,6 +100,11 @@ def find_columns(headers: Sequence[str], path: object, value: str | None) -> dic
                 break
     if value is not None:
         found["value"] = Column(_named(headers, path, value))
+    if "value" in found:
+        of_value = {f"{found['value'].header.strip().lower()}{end}" for end in ("_sd", "_error")}
+        errors = [header for header in headers if header.strip().lower() in of_value]
+        if errors:
+            found["error"] = Column(errors[0])
     missing = [role for role in ("x", "y", "value") if role not in found]
     if missing:
         remedy = "Name its columns x, y, value"

@@ -80,9 +80,12 @@ def read_table(path: Path | str, reading: Reading | None = None) -> Table:
     numbers = {
         role: _numbers(table, columns[role].header, reading) * scales.get(role, 1.0)
         for role in columns
-        if role != "field"
+        if role not in ("field", "error")
     }
     whole = np.all([np.isfinite(values) for values in numbers.values()], axis=0)
+    if "error" in columns:
+        # A particle without a stated error remains one.
+        numbers["error"] = table.numbers_or_nan(columns["error"].header)
     names, lines = _field_names(table, columns.get("field")), np.array(table.lines)
     fields = tuple(
         _field(path, name, {r: v[rows] for r, v in numbers.items()}, lines[rows], reading)
@@ -166,7 +169,8 @@ def _field(
             f"{where}: {{window_um}} has bounds for {len(reading.window_um)} of {axes}",
             window_um=...,
         )
-    return MarkedPoints(name, positions, numbers["value"], radius_um=radius, **window)
+    error = numbers.get("error")
+    return MarkedPoints(name, positions, numbers["value"], radius_um=radius, error=error, **window)
 
 
 def check_particles(where: str, positions: Floats, value: Floats, rows: Any) -> None:

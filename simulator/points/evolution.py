@@ -120,7 +120,9 @@ def _statistics(points: MarkedPoints, settings: Settings, seed: int) -> dict[str
     fit = fit_variogram(
         [points], model=settings.model, p_value=p_value if np.isfinite(p_value) else None
     )
-    scale = scale_of_heterogeneity(curve, band=settings.band, value_range=settings.value_range)
+    scale = scale_of_heterogeneity(
+        curve, band=settings.band, value_range=settings.value_range, variogram=fit
+    )
     return {
         "scale_um": scale.scale_um,
         "scale_flag": scale.flag,

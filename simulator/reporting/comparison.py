@@ -14,6 +14,7 @@ from heterode.heterogeneity.comparison import (
     comparison_table,
     with_rank_statistics,
 )
+from heterode.heterogeneity.export import jsonable
 from heterode.heterogeneity.same_particles import Pairs, pair_table, paired
 from heterode.reporting.heterogeneity import (
     Report,
@@ -28,6 +29,9 @@ from heterode.reporting.sources import Source
 from heterode.results.manifest import PROGRAM, collect_versions, write_json
 from heterode.results.written import make_folder
 from heterode.viewing.comparison import comparison_figure
+
+_LEVEL = 0.05
+"""p up to which a difference is called one."""
 
 
 def write_comparison(
@@ -82,6 +86,7 @@ def write_comparison(
                 "spearman": pairs.spearman,
                 "kendall": pairs.kendall,
                 "rms_difference": pairs.rms_difference,
+                "noise": jsonable(asdict(pairs.noise)),
             }
             for names, pairs in common.items()
         ],
@@ -110,9 +115,29 @@ def shared(common: dict[tuple[str, str], Pairs]) -> list[str]:
     return [
         f"{a} and {b} show the same particles: over {len(pairs.first)} of them the values'"
         f" rank correlation is {pairs.spearman:.2f}, and they differ by"
-        f" {spoken(pairs.rms_difference)} (root mean square)"
+        f" {spoken(pairs.rms_difference)} (root mean square){_noise(pairs)}"
         for (a, b), pairs in common.items()
     ]
+
+
+def _noise(pairs: Pairs) -> str:
+    """Return in words whether the differences are more than noise."""
+    noise = pairs.noise
+    text = f"; mean difference {noise.mean:+.2g} (p = {noise.mean_p_value:.2g})"
+    if noise.pattern_p_value <= _LEVEL:
+        text += f"; differences of neighbours are alike (p = {noise.pattern_p_value:.2g})"
+    elif noise.pattern_p_value > _LEVEL:
+        text += (
+            "; differences cannot be told from randomly exchanged ones"
+            f" (p = {noise.pattern_p_value:.2g})"
+        )
+    if noise.with_error:
+        more = "more than" if noise.noise_p_value <= _LEVEL else "no more than"
+        text += (
+            f"; {more} the stated errors explain: mean square {noise.chi_square:.3g} of them"
+            f" (p = {noise.noise_p_value:.2g})"
+        )
+    return text
 
 
 def findings(samples: Sequence[ComparedDataset]) -> list[str]:
@@ -121,11 +146,14 @@ def findings(samples: Sequence[ComparedDataset]) -> list[str]:
     for pair in agreement(samples):
         a, b = pair["samples"]
         gap, scales = pair["spearman_rms_difference"], pair["scale_by_ranks"]
-        apart = scales["difference_in_errors"]
-        verdict = "not both converged" if apart is None else f"{apart:.2g} standard errors apart"
+        apart, equal = scales["difference_in_errors"], pair["equal_correlogram"]["p_value"]
+        verdict = "not both converged"
+        if apart is not None:
+            verdict = f"{apart:.2g} standard errors apart, p = {scales['p_value']:.2g}"
         first, second = scales["scale_um"]
         lines.append(
             f"{a} against {b}, by ranks: L* {spoken(first)} and {spoken(second)} um ({verdict})"
             + ("" if gap is None else f"; rank correlations differ by {gap:.2g}")
+            + ("" if equal is None else f"; equal correlograms of the values: p = {equal:.2g}")
         )
     return lines

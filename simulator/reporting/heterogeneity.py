@@ -22,7 +22,7 @@ from heterode.results.manifest import PROGRAM, collect_versions, write_json
 from heterode.results.written import make_folder, write_output
 from heterode.viewing import style
 from heterode.viewing.evolution import evolution_figure
-from heterode.viewing.heterogeneity import Captions, heterogeneity_figure, scale_text
+from heterode.viewing.heterogeneity import Captions, heterogeneity_figure, model_text, scale_text
 
 
 @dataclass(frozen=True)
@@ -62,6 +62,7 @@ class Report:
         return [
             f"{self.source.title}: {counted(self.source.particles, 'particle')}{views}",
             f"  scale of heterogeneity {scale_text(scale).replace('µ', 'u')}{chance}",
+            f"  by the fitted covariance L* = {model_text(scale).replace('µ', 'u')}",
             f"  field {spoken(scale.field_um)} um, correlation length {length}"
             f", pairs against chance: {result.correlogram.chance}",
             f"  {random_text(result.envelope)}",

@@ -318,14 +318,15 @@ def _state(job: Job, name: str, result: Result) -> State:
 
 
 def _line(summary: dict[str, Any]) -> str:
-    """Return a line for a picture, and a line for each of its warnings."""
+    """Return a line for a picture, and a line for each choice and each warning."""
     text = (
         f"{summary['image']}: {summary['particles']} of "
         f"{counted(summary['particles_found'], 'particle')},"
         f" area {summary['area_fraction']:.2f}, in focus {summary['in_focus']:.0%},"
         f" {summary['value']} {summary['value_mean']:.4f} +- {summary['value_sd']:.4f}"
     )
-    return "\n".join([text, *(f"  warning: {warning}" for warning in summary["warnings"])])
+    chosen = (f"  {choice}" for choice in summary.get("chosen", ()))
+    return "\n".join([text, *chosen, *(f"  warning: {w}" for w in summary["warnings"])])
 
 
 def _write_summaries(out: Path, summaries: Sequence[dict[str, Any]]) -> None:
@@ -334,8 +335,7 @@ def _write_summaries(out: Path, summaries: Sequence[dict[str, Any]]) -> None:
     names = list(dict.fromkeys(name for summary in summaries for name in summary))
     columns: Columns = {
         name: [
-            "; ".join(s[name]) if name == "warnings" and name in s else s.get(name)
-            for s in summaries
+            "; ".join(s[name]) if isinstance(s.get(name), list) else s.get(name) for s in summaries
         ]
         for name in names
     }

@@ -237,7 +237,12 @@ def _scale_rows(scale: Mapping[str, Any]) -> list[tuple[str, str]]:
     if length is not None:
         sign = {"below": "at most ", "above": "more than "}.get(str(flag), "")
         note = " (not converged: larger than the field allows)" if flag == "above" else ""
+        if flag == "ok" and scale.get("high_um") is not None:
+            note = f" ({spoken(scale['low_um'])} to {spoken(scale['high_um'])})"
         rows.append(("scale of heterogeneity L*", f"{sign}{spoken(length)} µm{note}"))
+    if scale.get("model_um") is not None:
+        interval = f"{spoken(scale['model_low_um'])} to {spoken(scale['model_high_um'])}"
+        rows.append(("L* by the fitted covariance", f"{spoken(scale['model_um'])} µm ({interval})"))
     chance = scale.get("null_quantiles_um") or []
     if (scale.get("null_above") or 0.0) > 0.5:
         rows.append(("L* of the same values shuffled", "not converged either"))

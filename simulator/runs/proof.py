@@ -18,7 +18,7 @@ from heterode.accuracy.plan import Plan
 from heterode.accuracy.record import SETTLED
 from heterode.base.errors import InputError
 from heterode.parameters import Parameters
-from heterode.parameters.layering import MOST_LAYERS, WrittenLayers
+from heterode.parameters.layering import MOST_LAYERS, Layers
 from heterode.runs.layering import Layering
 from heterode.runs.whole import prepare
 
@@ -87,7 +87,7 @@ def prove(parameters: Parameters) -> Proof:
             f"{parameters.source_file}: solver.layers has {plan.layers_text}, of which twice as "
             f"many are needed to halve them (allowed: up to {MOST_LAYERS}). Leave out --mesh"
         )
-    finer = _Curve.of(_closer(parameters, halved.text))
+    finer = _Curve.of(_closer(parameters, halved.written))
     first, last = max(ours.times[0], finer.times[0]), min(ours.times[-1], finer.times[-1])
     if last <= SETTLED:
         raise InputError(
@@ -108,13 +108,13 @@ def prove(parameters: Parameters) -> Proof:
     )
 
 
-def halved_layers(plan: Plan) -> WrittenLayers:
+def halved_layers(plan: Plan) -> Layers:
     """Return layers that halve those of a plan, or the outermost elements where it has none."""
     if plan.layers is None:
-        return WrittenLayers(COARSE, 0.5 * plan.core_size, 1.0)
+        return Layers(COARSE, 0.5 * plan.core_size, 1.0)
     # Each layer is cut in two whose ratio is that of all: t = t' (1 + r') with r'^2 = r.
     ratio = math.sqrt(plan.layers.ratio)
-    return WrittenLayers(2 * plan.layers.count, plan.layers.first / (1.0 + ratio), ratio)
+    return Layers(2 * plan.layers.count, plan.layers.first / (1.0 + ratio), ratio)
 
 
 def _closer(parameters: Parameters, layers: str | None) -> Parameters:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from heterode.base.run_warnings import RunWarning
 from heterode.parameters import Parameters
+from heterode.parameters.layering import MOST_LAYERS
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,11 @@ def space_bound(p: Parameters) -> ErrorBound:
         remedy = 'Write solver.layers = "auto", or ask for less'
     elif layers == "auto":
         remedy = "Lower solver.accuracy, which makes finer layers, or give their number"
-    else:
+    elif isinstance(layers, int) and layers < MOST_LAYERS:
         remedy = f'Raise solver.layers above {layers}, or write solver.layers = "auto"'
+    else:
+        # Layers written in full, or as many as there can be.
+        remedy = f'Write solver.layers = "auto" in place of {layers}, or ask for less'
     what = "the mesh's error of the voltage"
     return ErrorBound(
         "space_error", 1e3 * p.solver.accuracy, what, remedy, "solver.layers, solver.accuracy"

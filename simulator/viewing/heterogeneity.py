@@ -205,6 +205,7 @@ def _draw_clusters(axes: Any, result: Heterogeneity, captions: Captions, *, by_s
         )
     if by_size:
         _draw_fields(axes, result)
+        _draw_reading(axes, result)
     axes.errorbar(
         place,
         curve.mean,
@@ -246,6 +247,41 @@ def _subdivisions(decades: float) -> tuple[float, ...]:
     return (1.0, 3.0) if decades <= 4.0 else (1.0,)
 
 
+def _draw_reading(axes: Any, result: Heterogeneity) -> None:
+    """Draw the interval of the standard deviation that L* was read off, and that of the fit."""
+    curve, scale = result.curve, result.scale
+    for sign in (-1.0, 1.0):
+        axes.fill_between(
+            curve.size_um,
+            curve.global_mean + sign * scale.smoothed_low,
+            curve.global_mean + sign * scale.smoothed_high,
+            color=style.BLUE,
+            alpha=0.22,
+            linewidth=0,
+            zorder=1.5,
+            label="± s.d., 95 % interval" if sign > 0 else None,
+        )
+        axes.plot(
+            curve.size_um,
+            curve.global_mean + sign * scale.model_sd,
+            color=style.GREEN,
+            linewidth=0.9,
+            linestyle=(0, (4, 1.5)),
+            zorder=2.3,
+            label="± s.d. of the fitted covariance" if sign > 0 else None,
+        )
+    if scale.model_um > curve.size_um[-1]:
+        return
+    axes.axvline(
+        scale.model_um,
+        color=style.GREEN,
+        linewidth=0.9,
+        linestyle=(0, (4, 1.5)),
+        zorder=2.4,
+        label="$L$* of the fitted covariance",
+    )
+
+
 def _draw_fields(axes: Any, result: Heterogeneity) -> None:
     """Draw mean and standard deviation of each field alone, as thin lines."""
     curve = result.curve
@@ -270,7 +306,15 @@ _SIGNS = {"below": "≤", "ok": "=", "above": ">"}
 def scale_text(scale: Scale) -> str:
     """Return L* as text for a figure or a sentence."""
     note = ", not converged" if scale.flag == "above" else ""
+    if scale.flag == "ok":
+        note = f" ({spoken(scale.low_um)} to {spoken(scale.high_um)})"
     return f"L* {_SIGNS[scale.flag]} {spoken(scale.scale_um)} µm{note}"
+
+
+def model_text(scale: Scale) -> str:
+    """Return L* of the fitted covariance, with its interval, as text."""
+    interval = f"{spoken(scale.model_low_um)} to {spoken(scale.model_high_um)}"
+    return f"{spoken(scale.model_um)} µm ({interval})"
 
 
 def _mark_scale(axes: Any, scale: Scale, dimension: int, *, by_size: bool) -> str:

@@ -19,6 +19,7 @@ COLOURS: Mapping[str, tuple[int, int, int]] = {
     "border": (255, 250, 190),
     "out_of_focus": (255, 130, 0),
     "unmatched": (140, 20, 20),
+    "dust": (0, 0, 32),
     "pristine_unfit": (60, 60, 230),
 }
 """Colour of an outline by the reason for which the particle was refused; "" is one that counts.

@@ -19,8 +19,9 @@ from helpers.paths import ROOT
 from helpers.voltage_curve import Floats, VoltageCurve, counted_rows
 from heterode import Recorder, prepare
 from heterode.geometry.cache import mesh_for
-from heterode.geometry.layers import Layers, layered
+from heterode.geometry.layers import layered
 from heterode.parameters import Parameters, load_parameters
+from heterode.parameters.layering import Layers
 from heterode.particles.drawn_penalties import penalty_factors
 from heterode.protocol.records import each_step
 from heterode.solver.discretisation.electrode_mesh import distribute

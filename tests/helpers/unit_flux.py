@@ -22,11 +22,12 @@ from helpers.paths import MESHES
 from heterode.accuracy.radial import RadialModes
 from heterode.accuracy.series import deviation
 from heterode.base.constants import FARADAY
-from heterode.geometry.layers import Layers, core_sizes, layered, spacing
+from heterode.geometry.layers import core_sizes, layered, spacing
 from heterode.geometry.mesh_data import MeshData
 from heterode.geometry.meshing_3d import mesh_spheres
 from heterode.geometry.msh import read_msh
 from heterode.geometry.packing import Packing
+from heterode.parameters.layering import Layers
 from heterode.solver.discretisation.electrode_mesh import distribute
 from heterode.solver.model import CellModel
 

@@ -32,10 +32,11 @@ import numpy.typing as npt
 from heterode.base.errors import InputError
 from heterode.forecast.regimes import MeshSummary, expected_particles, expected_width
 from heterode.geometry import tags
-from heterode.geometry.layers import Layers, layer_counts
+from heterode.geometry.layers import layer_counts
 from heterode.geometry.mesh_data import MeshData
 from heterode.geometry.simplex import EDGES
 from heterode.parameters import Parameters
+from heterode.parameters.layering import Layers
 from heterode.physics.balances import CELL
 from heterode.physics.weak_form import Domain
 
