@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from helpers.cells import cell
+from helpers.tracer import CHARGE, DISCS, charged, tracer
 from heterode.physics.balances import CELL, LITHIUM
+from heterode.solver.discretisation.components import particle_components
 from heterode.solver.model import CellModel
 from heterode.solver.time.bdf import differentiation
 from heterode.solver.time.closure import Closed, Closure, Instant
@@ -51,8 +53,7 @@ def disturbed(model: CellModel, control: TerminalControl) -> tuple[np.ndarray, f
     start, at = model.start(), instant(model, control)
     model.stepper(start)
     V = model.newton.consistent_voltage(start.vector, start.V, start.I, control)
-    relations = (at.control, at.alpha, at.beta, at.beta_V)
-    solved = model.newton.solve(start.vector, V, start.I, *relations)
+    solved = model.newton.solve(start.vector, V, start.I, control, at.rates)
     rng = np.random.default_rng(3)
     moved = solved.vector + 1e-6 * rng.standard_normal(solved.vector.size)
     return moved, solved.V + 1e-6, solved.I * (1 + 1e-5)
@@ -61,8 +62,7 @@ def disturbed(model: CellModel, control: TerminalControl) -> tuple[np.ndarray, f
 def instant(model: CellModel, control: TerminalControl, scale: float | None = None) -> Instant:
     start = model.start()
     scheme = differentiation(STEP, [0.0], 2)
-    beta, beta_V = scheme.past([start.vector]), float(scheme.past([start.V]))
-    return Instant(control, scheme.alpha, beta, beta_V, scale or model.one_C)
+    return Instant(control, scheme.rates([start.vector], [start.V]), scale or model.one_C)
 
 
 def closed(model: CellModel, control: TerminalControl) -> Closed:
@@ -78,8 +78,8 @@ def imbalances(
 ) -> dict[str, float]:
     """What the assembled equations leave of each balance, relative to 1C; particles one by one."""
     at = instant(model, control)
-    rate, rate_V = at.alpha * vector + at.beta, at.alpha * V + at.beta_V
-    residual = model.system.residual(vector, rate, V, I, rate_V)
+    rates = at.rates
+    residual = model.system.residual(vector, rates(vector), V, I, rates.of_voltage(V))
     found = {}
     for name, part in model.layout.slices.items():
         rows = residual.vector[part]
@@ -210,8 +210,6 @@ def test_without_closure_charge_is_lost_or_updates_are_made(
 
 
 def test_a_field_with_a_source_is_left_to_newtons_method() -> None:
-    from test_balances import CHARGE, DISCS, charged, tracer
-
     def decaying(c: Any) -> Any:
         given = tracer().forms(c)
         return replace(given, volume=given.volume + 1e-3 * given.storage)
@@ -229,8 +227,6 @@ def test_a_field_with_a_source_is_left_to_newtons_method() -> None:
 
 
 def test_particles_that_share_a_node_are_shifted_together() -> None:
-    from heterode.solver.discretisation.components import particle_components
-
     model = cell("five_discs_2d", (), PENALTY)
     apart = particle_components(model.mesh, model.lithium.space)
     assert apart.count == 5

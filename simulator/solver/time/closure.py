@@ -27,6 +27,7 @@ from mpi4py import MPI
 from heterode.physics.balances import SCALARS
 from heterode.physics.kinetics import Flux
 from heterode.solver.equations.system import APPLIED, CellSystem, SurfaceTerm
+from heterode.solver.time.bdf import Rates
 from heterode.solver.time.terminal import TerminalControl
 
 Floats = npt.NDArray[np.float64]
@@ -49,14 +50,12 @@ class Instant:
 
     Attributes:
         control: relation at the terminals.
-        alpha, beta, beta_V: coefficients of du/dt = alpha u + beta and dV/dt = alpha V + beta_V.
+        rates: du/dt and dV/dt of a state at that time.
         scale: current to which imbalances are relative, A.
     """
 
     control: TerminalControl
-    alpha: float
-    beta: Floats
-    beta_V: float
+    rates: Rates
     scale: float
 
 
@@ -147,7 +146,7 @@ class Closure:
             The state; None if the shifts are not finite.
         """
         at_points = self._at_points(vector, instant)
-        rate = instant.alpha * vector + instant.beta
+        rate, alpha = instant.rates(vector), instant.rates.alpha
         stored = self._by_balance(
             {f: basis * rate[self._layout.slices[f]] for f, basis in self._basis.items()},
             loads=True,
@@ -165,7 +164,7 @@ class Closure:
             )
             slopes = slopes or currents.slopes
             control = instant.control(now_V, now_I)
-            balances = self._balances(stored, shift, currents, now_I, control, instant.alpha)
+            balances = self._balances(stored, shift, currents, now_I, control, alpha)
             imbalance = self._imbalance(balances, control, instant.scale)
             if not np.isfinite(imbalance):
                 return None
@@ -176,7 +175,7 @@ class Closure:
                 stalled = True
             if imbalance <= CLOSED or stalled:
                 break
-            change = self._solved(balances, slopes, control, instant.alpha)
+            change = self._solved(balances, slopes, control, alpha)
             if change is None:
                 return None
             shift = {name: shift[name] + change[name] for name in shift}
@@ -219,7 +218,7 @@ class Closure:
             given = values
             if term.surface.of_rates:
                 if rates is None:
-                    rates = self._system.local_rates(instant.alpha * vector + instant.beta)
+                    rates = self._system.local_rates(instant.rates(vector))
                 given = rates
             found[name] = {f: term.trace.at_points(f, given[f]) for f in term.law.fields}
         collector = self._system.collector
@@ -240,13 +239,13 @@ class Closure:
         parts: list[Floats] = []
         places: list[tuple[str, str]] = []
         for name, term in self._terms.items():
-            pace = instant.alpha if term.surface.of_rates else 1.0
+            pace = instant.rates.alpha if term.surface.of_rates else 1.0
             at = {
                 field: values + pace * self._spread_shift(field, shift[field])
                 for field, values in at_points[name].items()
             }
             if term.surface.of_rates:
-                fluxes[name] = term.law(at, instant.alpha * V + instant.beta_V, 0.0)
+                fluxes[name] = term.law(at, instant.rates.of_voltage(V), 0.0)
             else:
                 fluxes[name] = term.law(at, V, I)
             parts.append(self._integrals(term, fluxes[name].value))

@@ -28,6 +28,7 @@ from heterode.solver.algebra.bordered import BorderedSolver
 from heterode.solver.algebra.linear import LinearSolveError
 from heterode.solver.equations.norms import FieldNorms, Tolerances
 from heterode.solver.equations.system import CellSystem, Residual
+from heterode.solver.time.bdf import Rates
 from heterode.solver.time.closure import STALLED, Closed, Closure, Instant
 from heterode.solver.time.limits import Limits
 from heterode.solver.time.terminal import TerminalControl
@@ -163,29 +164,24 @@ class Newton:
         V: float,
         I: float,
         control: TerminalControl,
-        alpha: float,
-        beta: Floats,
-        beta_V: float = 0.0,
+        rates: Rates,
     ) -> Converged:
-        """Find u, V, I with du/dt = alpha u + beta and dV/dt = alpha V + beta_V. Collective.
+        """Find u, V, I at a new time. Collective.
 
         Args:
             guess: (owned,) start of the fields.
             V, I: start of the scalars, V and A.
             control: relation at the terminals.
-            alpha: coefficient alpha, s^-1.
-            beta: (owned,) beta, s^-1.
-            beta_V: beta of the voltage, V s^-1.
+            rates: du/dt and dV/dt there.
 
         Raises:
             StepRejectedError: there is no convergence, or only to an unphysical state.
             StepAbandonedError: `abandon` returned true.
         """
-        vector = guess
+        vector, alpha = guess, rates.alpha
 
         def residual_at(vector: Floats, V: float, I: float) -> Residual:
-            rate, rate_V = alpha * vector + beta, alpha * V + beta_V
-            return self._residual(vector, rate, V, I, rate_V)
+            return self._residual(vector, rates(vector), V, I, rates.of_voltage(V))
 
         residual = residual_at(vector, V, I)
         renewal, before, imbalance_before = self._first_renewal(alpha), np.inf, np.inf
@@ -210,7 +206,7 @@ class Newton:
             fresh = renewal is not Renewal.NONE
             settled = self._remaining(size, before, fresh=fresh) < self._tolerances.update
             if settled and self._closure is not None:
-                instant = Instant(control, alpha, beta, beta_V, self._scale(I))
+                instant = Instant(control, rates, self._scale(I))
                 closed = self._closed(self._closure, vector, V, I, instant)
                 if closed is not None:
                     vector, V, I = closed.vector, closed.V, closed.I
@@ -263,7 +259,7 @@ class Newton:
         with self._bordered.phases.timed("assembly"):
             closed = closure.close(vector, V, I, instant)
         if closed is not None:
-            rounding = self._rounding(instant.alpha, closed.vector, closed.V, closed.I)
+            rounding = self._rounding(instant.rates.alpha, closed.vector, closed.V, closed.I)
             if closed.imbalance < max(self._tolerances.charge, rounding):
                 return closed
         self.unclosed += 1
