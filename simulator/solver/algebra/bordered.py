@@ -79,7 +79,6 @@ class BorderedSolver:
         with self.phases.timed("preconditioner"):
             self._linear.use(matrix, keep_multigrid=in_part)
         if not in_part:
-            # They start from zero, so that a resumed run has the same ones.
             with self.phases.timed("linear solves"):
                 self._responses = {
                     scalar: self._linear.solve(column) for scalar, column in border.columns.items()
@@ -91,10 +90,9 @@ class BorderedSolver:
         if not in_part:
             self.multigrid_alpha = alpha
 
-    @property
-    def relative_tolerance(self) -> float:
-        """Relative tolerance of the solves; 0 if they are direct."""
-        return self._linear.relative_tolerance
+    def tolerance(self, asked: float) -> float:
+        """Return the relative tolerance of an update for which a larger one may be enough."""
+        return self._linear.tolerance(asked)
 
     @property
     def outdated(self) -> bool:
@@ -107,20 +105,21 @@ class BorderedSolver:
         return float(self._system.layout.comm.allreduce(float(self._row @ vector)))
 
     def update(
-        self, residual: Residual, terminal: tuple[float, float, float]
+        self, residual: Residual, terminal: tuple[float, float, float], tolerance: float = 0.0
     ) -> tuple[Floats, float, float]:
         """Return du, dV, dI with which the linearised equations hold. Collective.
 
         Args:
             residual: the residual with R and h.
             terminal: g, dg/dV and dg/dI.
+            tolerance: relative tolerance of the solve, if larger than that of all.
 
         Raises:
             LinearSolveError: there is no finite update.
         """
         g, g_V, g_I = terminal
         with self.phases.timed("linear solves"):
-            free = self._linear.solve(-residual.vector)
+            free = self._linear.solve(-residual.vector, tolerance)
         h_V, h_I = self._h
         matrix = np.array([[-h_V, self._corner - h_I], [g_V, g_I]])
         rhs = np.array([-residual.constraint - self._product(free), -g])

@@ -30,6 +30,7 @@ from heterode.solver.equations.norms import FieldNorms, Tolerances
 from heterode.solver.equations.system import CellSystem, Residual
 from heterode.solver.time.bdf import Rates
 from heterode.solver.time.closure import STALLED, Closed, Closure, Instant
+from heterode.solver.time.forcing import Foreseen, forcing_term, remaining, solved_well_enough
 from heterode.solver.time.limits import Limits
 from heterode.solver.time.terminal import TerminalControl
 
@@ -51,12 +52,8 @@ larger if stored quantities change by less than their last digit in a time step 
 LARGE = 100.0
 """Size of a first update, in tolerances, from which a new linearisation is needed as well."""
 
-FIRST_RATE = 0.02
-"""Part of the first update of a step that counts as its error if the linearisation is new. Measured
-for lithium-ion half-cells at steps of 1/80 of a charge: 5e-4 to 2e-3."""
-
-QUADRATIC = 3.0
-"""Size of a first update, in tolerances, from which its error counts as quadratic."""
+FAR = 1.0
+"""Shift by which balances are closed, in tolerances, from which the iterate is not near enough."""
 
 HOPELESS = 1e8
 """Size of an update, in tolerances, that means divergence."""
@@ -139,6 +136,7 @@ class Newton:
         layout: positions of the fields.
         iterations: number of Newton iterations so far, including rejected steps.
         unclosed: number of iterates whose balances could not be closed.
+        foreseen: what is known of the next time step's first update; None after a jump.
     """
 
     def __init__(
@@ -157,6 +155,7 @@ class Newton:
         self._tolerances, self._current_scale = tolerances, current_scale
         self.layout, self._limits = system.layout, Limits(system)
         self.iterations = self.unclosed = 0
+        self.foreseen: Foreseen | None = None
 
     def solve(
         self,
@@ -183,7 +182,8 @@ class Newton:
         def residual_at(vector: Floats, V: float, I: float) -> Residual:
             return self._residual(vector, rates(vector), V, I, rates.of_voltage(V))
 
-        residual = residual_at(vector, V, I)
+        residual, allowed = residual_at(vector, V, I), self._tolerances.update
+        expected = np.inf if self.foreseen is None else self.foreseen.at(alpha)
         renewal, before, imbalance_before = self._first_renewal(alpha), np.inf, np.inf
         for iteration in range(1, self._tolerances.iterations + 1):
             if self._abandon():
@@ -195,7 +195,8 @@ class Newton:
                     self._bordered.linearise(residual.fluxes, alpha, in_part=in_part)
                     if not in_part:
                         self._at = Linearised(vector, V, I, alpha)
-                du, dV, dI = self._bordered.update(residual, control(V, I))
+                forcing = forcing_term(expected, allowed)
+                du, dV, dI = self._bordered.update(residual, control(V, I), forcing)
             except LinearSolveError as failure:
                 raise StepRejectedError(str(failure)) from failure
             vector, V, I = vector + du, V + dV, I + dI
@@ -204,14 +205,21 @@ class Newton:
                 self._bordered.alpha = None
                 raise StepRejectedError("Newton's method diverged" + self._suspicion(vector))
             fresh = renewal is not Renewal.NONE
-            settled = self._remaining(size, before, fresh=fresh) < self._tolerances.update
+            if iteration == 1:
+                self.foreseen = Foreseen(size, alpha)
+            left = remaining(size, before, fresh=fresh)
+            solved = solved_well_enough(self._bordered.tolerance(forcing), size, allowed)
+            settled = solved and left < allowed
+            # What is left is what the next update has to mend. Balances leave no such freedom.
+            expected = np.inf if settled else left
             if settled and self._closure is not None:
                 instant = Instant(control, rates, self._scale(I))
                 closed = self._closed(self._closure, vector, V, I, instant)
                 if closed is not None:
                     vector, V, I = closed.vector, closed.V, closed.I
-                    if self._shifted(closed) < self._tolerances.update:
+                    if self._shifted(closed) < FAR:
                         return self._finished(closed, iteration)
+                    settled = False
             residual = residual_at(vector, V, I)
             totals = self._system.totals(residual.fluxes)
             error = self._charge_error(totals, I)
@@ -231,23 +239,6 @@ class Newton:
             f"Newton's method did not converge in {self._tolerances.iterations} iterations"
             + self._suspicion(vector, unconverged=True)
         )
-
-    def _remaining(self, size: float, before: float, *, fresh: bool) -> float:
-        """Estimate the error after an update, in tolerances.
-
-        It follows from the rate at which updates shrink, if that is known already.
-
-        Source: Hairer and Wanner, Solving Ordinary Differential Equations II, 2nd ed., IV.8.
-
-        Args:
-            size, before: sizes of this update and of the one before, infinite for the first.
-            fresh: whether the linearisation is that at the iterate before.
-        """
-        if np.isinf(before):
-            rate = max(FIRST_RATE, 2.0 * self._bordered.relative_tolerance)
-            return rate * size * max(1.0, size / QUADRATIC) if fresh else size
-        rate = size / before
-        return size * rate / (1 - rate) if 0 < rate < 1 else size
 
     def _closed(
         self, closure: Closure, vector: Floats, V: float, I: float, instant: Instant

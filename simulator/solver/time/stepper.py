@@ -121,6 +121,7 @@ class Stepper:
         """Forget the past except the last state, since the terminals' control is about to jump."""
         self._past = self._past[:1]
         self._jump = self.state.time
+        self._newton.foreseen = None
 
     def jumped(self, step: float, control: TerminalControl) -> State | None:
         """Return the state after a change of control alone, from the interface. Collective.
