@@ -247,7 +247,8 @@ class Solver(Section):
     least value makes 100 000 time steps of a full charge: the time error is then far below the
     solver's tolerances, and a run of the smallest cell takes a quarter of an hour."""
     krylov_tolerance: Tolerance = 3e-3
-    """Relative tolerance of each linear solve; the nonlinear equations have their own."""
+    """Relative tolerance of each linear solve. It may be up to 0.1 where the solve then leaves no
+    more than Newton's method may."""
     direct_limit: Annotated[int, Field(ge=0)] = 60_000
     """Degrees of freedom up to which `auto` solves directly in 2D; see `preset`."""
 
