@@ -49,7 +49,7 @@ class _Noted:
     balances: Mapping[str, Any]
     bounds: Memory
     counts: Mapping[str, int]
-    wear: tuple[float | None, float]
+    wear: tuple[int | None, int]
     foreseen: Foreseen | None
 
 

@@ -7,8 +7,6 @@ fieldsplit   flexible GMRES, preconditioned by `BlockGaussSeidel`: memory and ti
 
 from __future__ import annotations
 
-from math import log
-
 import numpy as np
 import numpy.typing as npt
 from petsc4py import PETSc
@@ -47,23 +45,20 @@ class LinearSolver:
         self.iterative = preset == "fieldsplit"
         self.relative_tolerance = relative_tolerance if self.iterative else 0.0
         self.iterations = 0
-        self._fresh_iterations: float | None = None
-        self._last_iterations = 0.0
+        self._fresh_iterations: int | None = None
+        self._last_iterations = 0
         self._rhs = PETSc.Vec().createMPI((layout.owned, layout.total), comm=layout.comm)
         self._solution = self._rhs.duplicate()
         self._ksp: PETSc.KSP | None = None
         self._preconditioner: BlockGaussSeidel | None = None
 
     @property
-    def wear(self) -> tuple[float | None, float]:
-        """Iterations of the first solve with the present multigrids, if any, and of the last.
-
-        They are those that `relative_tolerance` would take.
-        """
+    def wear(self) -> tuple[int | None, int]:
+        """Iterations of the first solve with the present multigrids, if any, and of the last."""
         return self._fresh_iterations, self._last_iterations
 
     @wear.setter
-    def wear(self, iterations: tuple[float | None, float]) -> None:
+    def wear(self, iterations: tuple[int | None, int]) -> None:
         self._fresh_iterations, self._last_iterations = iterations
 
     @property
@@ -119,16 +114,16 @@ class LinearSolver:
             raise LinearSolveError(f"the linear solver broke down ({error})") from error
         reason = self._ksp.getConvergedReason()
         if self.iterative:
-            self._count(self._ksp.getIterationNumber(), tolerance)
+            self._count(self._ksp.getIterationNumber())
         if reason < 0:
             self._forget()
             raise LinearSolveError(f"the linear solver stopped unconverged (PETSc reason {reason})")
         return np.array(self._solution.array_r)
 
-    def _count(self, iterations: int, tolerance: float) -> None:
+    def _count(self, iterations: int) -> None:
         self.iterations += iterations
-        # As many as the solver's own tolerance would take, whatever that of this solve was.
-        self._last_iterations = iterations * log(self.relative_tolerance) / log(tolerance)
+        # Looser solves take fewer, so that new multigrids would gain less.
+        self._last_iterations = iterations
         if self._fresh_iterations is None:
             self._fresh_iterations = self._last_iterations
 

@@ -55,6 +55,10 @@ LARGE = 100.0
 FAR = 1.0
 """Shift by which balances are closed, in tolerances, from which the iterate is not near enough."""
 
+PROMISING = 5.0
+"""Estimated error of an iterate, as a multiple of what it may have, up to which its balances are
+closed to see whether the error is smaller."""
+
 HOPELESS = 1e8
 """Size of an update, in tolerances, that means divergence."""
 
@@ -212,12 +216,13 @@ class Newton:
             settled = solved and left < allowed
             # What is left is what the next update has to mend. Balances leave no such freedom.
             expected = np.inf if settled else left
-            if settled and self._closure is not None:
+            if solved and left < PROMISING * allowed and self._closure is not None:
                 instant = Instant(control, rates, self._scale(I))
                 closed = self._closed(self._closure, vector, V, I, instant)
                 if closed is not None:
                     vector, V, I = closed.vector, closed.V, closed.I
-                    if self._shifted(closed) < FAR:
+                    # The shifts are a part of the error, and a measured one.
+                    if self._shifted(closed) < (FAR if settled else allowed):
                         return self._finished(closed, iteration)
                     settled = False
             residual = residual_at(vector, V, I)
