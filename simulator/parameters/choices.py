@@ -5,10 +5,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, PlainSerializer, PlainValidator
+from pydantic import GetCoreSchemaHandler, PlainSerializer
+from pydantic_core import CoreSchema, core_schema
 
 from heterode.parameters.fields import MistakeError, Physical
 from heterode.parameters.tables import FractionTable, read_fraction_table
@@ -20,70 +22,112 @@ def nearest(word: str, names: Collection[str]) -> str:
     return f"Did you mean '{near[0]}'?" if near else ""
 
 
-def number_or_function(physical: Physical, names: Collection[str], what: str) -> BeforeValidator:
-    """Return the validator of a number with its unit, or of the name of a function."""
+@dataclass(frozen=True)
+class NumberOrFunction:
+    """Annotation of a number with its unit, or of the name of a function."""
 
-    def read(value: Any) -> float | str:
+    physical: Physical
+    names: Collection[str]
+    what: str
+
+    def allowed(self) -> str:
+        """Return the range of the number and the names, in words."""
+        return f"{self.physical.allowed()}, or a function: {', '.join(self.names)}"
+
+    def _read(self, value: Any) -> float | str:
         if isinstance(value, str) and value[:1].isalpha() and value.isidentifier():
-            if value not in names:
+            if value not in self.names:
                 raise MistakeError(
-                    f"is no known {what} function",
-                    allowed=", ".join(names) + ", or a number with a unit",
-                    remedy=nearest(value, names) or "Choose one of these.",
+                    f"is no known {self.what} function",
+                    allowed=", ".join(self.names) + ", or a number with a unit",
+                    remedy=nearest(value, self.names) or "Choose one of these.",
                 )
             return value
-        return physical.read(value)
+        return self.physical.read(value)
 
-    return BeforeValidator(read)
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(self._read, handler(source))
 
 
-def named(names: Collection[str], what: str) -> BeforeValidator:
-    """Return a validator that refuses a text outside `names` and suggests the nearest one."""
+@dataclass(frozen=True)
+class Named:
+    """Annotation of a text that is one of some names."""
 
-    def check(value: Any) -> Any:
-        if isinstance(value, str) and value not in names:
+    names: Collection[str]
+    what: str
+
+    def allowed(self) -> str:
+        """Return the names."""
+        return ", ".join(self.names)
+
+    def _check(self, value: Any) -> Any:
+        if isinstance(value, str) and value not in self.names:
             raise MistakeError(
-                f"is no known {what}",
-                allowed=", ".join(names),
-                remedy=nearest(value, names) or "Choose one of these.",
+                f"is no known {self.what}",
+                allowed=self.allowed(),
+                remedy=nearest(value, self.names) or "Choose one of these.",
             )
         return value
 
-    return BeforeValidator(check)
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(self._check, handler(source))
 
 
-def table_of(column: str, largest: float) -> PlainValidator:
-    """Return the validator of the path to a table of a function of the lithium fraction.
+@dataclass(frozen=True)
+class TableOf:
+    """Annotation of the path to a table of a function of the lithium fraction.
 
-    Args:
+    Attributes:
         column: name of the column of values.
         largest: largest value that is allowed.
     """
 
-    def read(value: Any) -> FractionTable:
+    column: str
+    largest: float
+
+    def allowed(self) -> str:
+        """Return what the file must hold, in words."""
+        return (
+            f"a CSV file with the columns stoichiometry, {self.column}; "
+            f"values above 0, up to {self.largest:g}"
+        )
+
+    @property
+    def example(self) -> str:
+        """A name of such a file."""
+        return f"{self.column.partition('_')[0]}.csv"
+
+    def _read(self, value: Any) -> FractionTable:
         if isinstance(value, FractionTable):
             return value
         if not isinstance(value, str):
             raise MistakeError("is not a path", remedy="Write the path in quotes.")
-        return read_fraction_table(Path(value), column, largest)
+        return read_fraction_table(Path(value), self.column, self.largest)
 
-    return PlainValidator(read)
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self._read)
 
 
 DiffusivityTable = Annotated[
     FractionTable,
-    table_of("diffusivity_m2_s", 1e-6),
+    TableOf("diffusivity_m2_s", 1e-6),
     PlainSerializer(FractionTable.as_dict),
 ]
 
 ExchangeTable = Annotated[
     FractionTable,
-    table_of("exchange_current_A_m2", 1e6),
+    TableOf("exchange_current_A_m2", 1e6),
     PlainSerializer(FractionTable.as_dict),
 ]
 
 ConductivityTable = Annotated[
     FractionTable,
-    table_of("conductivity_S_m", 1e8),
+    TableOf("conductivity_S_m", 1e8),
     PlainSerializer(FractionTable.as_dict),
 ]

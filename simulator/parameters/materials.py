@@ -23,8 +23,8 @@ from heterode.parameters.choices import (
     ConductivityTable,
     DiffusivityTable,
     ExchangeTable,
-    named,
-    number_or_function,
+    Named,
+    NumberOrFunction,
 )
 from heterode.parameters.fields import (
     ActivationEnergy,
@@ -38,14 +38,18 @@ from heterode.parameters.fields import (
     RateConstant,
     SaltConcentration,
     Section,
-    Shown,
     Voltage,
 )
+from heterode.parameters.notes import Example, Source, When
 
 Exponent = Annotated[float, Physical(at_least=0, up_to=6, example="1.5")]
 _DIFFUSIVITY = Physical("m^2/s", at_least=1e-22, up_to=1e-6, example="3e-15 m^2/s")
 _CONDUCTIVITY = Physical("S/m", at_least=1e-9, up_to=1e8, example="1e-2 S/m")
 
+_PAPER = "off: the paper's equations have none"
+_TRANSFER = "as in Chen 2020, Mohtat 2020 and Xu 2019"
+_XU = "Xu et al., J. Electrochem. Soc. 166, A3456 (2019)"
+_CONSTANT = When("electrolyte.model", ("constant",), needed=True)
 
 ELECTROLYTE_NUMBERS = (
     "diffusivity",
@@ -59,8 +63,12 @@ ELECTROLYTE_NUMBERS = (
 class VoltageWindow(Section):
     """The two voltages that define the capacity: x(high) to x(low) on the open-circuit curve."""
 
-    low: Voltage
+    low: Annotated[Voltage, Example("2.8 V")]
+    """Lower end of the window, where the particles count as full, V; the open-circuit curves begin
+    at 2.8 V."""
     high: Voltage
+    """Upper end of the window, where the particles count as empty, V; the open-circuit curves end
+    at 4.6 V."""
 
     @model_validator(mode="after")
     def _ordered(self) -> VoltageWindow:
@@ -95,55 +103,82 @@ class ActiveMaterial(Section):
     temperature according to the activation energies.
     """
 
-    open_circuit_potential: Annotated[str, named(GALLERIES, "material")]
+    open_circuit_potential: Annotated[str, Named(GALLERIES, "material")]
+    """Open-circuit curve U(x) of the particles against lithium metal, by its material's name."""
     maximum_concentration: Annotated[
         float, Physical("mol/m^3", at_least=1e3, up_to=1e5, example="49200 mol/m^3")
     ]
-    diffusivity: (
-        Annotated[
-            float | str,
-            number_or_function(_DIFFUSIVITY, DIFFUSIVITIES, "diffusivity"),
-            Shown(_DIFFUSIVITY),
-        ]
-        | None
+    """Concentration c_max of lithium in a full particle (x = 1), mol/m^3."""
+    diffusivity: Annotated[
+        Annotated[float | str, NumberOrFunction(_DIFFUSIVITY, DIFFUSIVITIES, "diffusivity")] | None,
+        When("active_material.diffusivity_table", needed=True),
+    ]
+    """Diffusivity D_s of lithium in the particles, m^2/s: a number, which holds at 298.15 K, or the
+    name of a function of lithium fraction and temperature."""
+    diffusivity_table: Annotated[DiffusivityTable | None, When("active_material.diffusivity")] = (
+        None
     )
-    """Number in m^2/s, or name of a function of lithium fraction and temperature, or None."""
-    diffusivity_table: DiffusivityTable | None = None
-    """CSV file with the columns stoichiometry, diffusivity_m2_s; it replaces the key above."""
-    diffusivity_activation_energy: ActivationEnergy = 0.0
+    """CSV file with the columns stoichiometry, diffusivity_m2_s, in place of `diffusivity`."""
+    diffusivity_activation_energy: Annotated[ActivationEnergy, Source(_PAPER, "F")] = 0.0
     """Activation energy of a number or table, J/mol; the named functions have their own."""
-    exchange_current: Annotated[str, named(EXCHANGE_CURRENTS, "exchange current")] = "power_law"
-    """Name of a law in heterode.materials.exchange_currents."""
-    exchange_current_table: ExchangeTable | None = None
-    exchange_current_prefactor: ExchangeDensity | None = None
-    """i0 of an empty particle at the reference concentration, A m^-2."""
-    rate_constant: RateConstant | None = None
-    """Value of both constants below, m/s."""
-    rate_constant_cathodic: RateConstant | None
-    """Rate constant k_c of equation (13), m/s."""
-    rate_constant_anodic: RateConstant | None
-    """Rate constant k_a of equation (13), m/s; both are None only if the law needs none."""
-    rate_constant_activation_energy: ActivationEnergy = 0.0
+    exchange_current: Annotated[
+        str, Named(EXCHANGE_CURRENTS, "exchange current"), Source("equation (13)", "F")
+    ] = "power_law"
+    """Law of the exchange current i0 over the lithium fraction at the surface: `power_law` is
+    equation (13), `table` reads it from a file, `autocatalytic` is slow in full particles."""
+    exchange_current_table: Annotated[
+        ExchangeTable | None, When("active_material.exchange_current", ("table",), needed=True)
+    ] = None
+    """CSV file of i0, A/m^2, over the lithium fraction, at the reference concentration and
+    298.15 K."""
+    exchange_current_prefactor: Annotated[
+        ExchangeDensity | None,
+        When("active_material.exchange_current", ("autocatalytic",), needed=True),
+    ] = None
+    """Exchange current i0 of an empty particle at the reference concentration, A/m^2."""
+    rate_constant: Annotated[
+        RateConstant | None, When("active_material.rate_constant_cathodic", needed=True)
+    ] = None
+    """Rate constant of equation (13) in both directions, k_c = k_a, m/s; it holds at 298.15 K."""
+    rate_constant_cathodic: Annotated[
+        RateConstant | None, When("active_material.rate_constant", needed=True)
+    ]
+    """Rate constant k_c of equation (13), m/s, where it differs from the anodic one."""
+    rate_constant_anodic: Annotated[
+        RateConstant | None, When("active_material.rate_constant", needed=True)
+    ]
+    """Rate constant k_a of equation (13), m/s, where it differs from the cathodic one."""
+    rate_constant_activation_energy: Annotated[ActivationEnergy, Source(_PAPER, "F")] = 0.0
     """Activation energy of the exchange current, J/mol, for every law."""
-    double_layer_capacitance: Capacitance = 0.0
+    double_layer_capacitance: Annotated[Capacitance, Source(_PAPER, "F")] = 0.0
     """Capacitance of the particles' reacting surface, F m^-2; 0 leaves the double layer out."""
-    # All sources of rate constants in the project's table use 0.5 and 0.5, except O'Regan's.
-    anodic_transfer: Fraction = 0.5
-    cathodic_transfer: Fraction = 0.5
-    """Transfer coefficients aa and ac; they sum to 1."""
-    reference_concentration: SaltConcentration = 1000.0
-    electronic_conduction_in_particles: bool = False
+    anodic_transfer: Annotated[Fraction, Source(_TRANSFER, "F")] = 0.5
+    """Anodic transfer coefficient aa; it and the cathodic one sum to 1."""
+    cathodic_transfer: Annotated[Fraction, Source(_TRANSFER, "F")] = 0.5
+    """Cathodic transfer coefficient ac; it and the anodic one sum to 1."""
+    reference_concentration: Annotated[
+        SaltConcentration, Source("published rate constants are converted with it", "F")
+    ] = 1000.0
+    """Salt concentration c_l,ref at which the exchange current has its size, mol/m^3."""
+    electronic_conduction_in_particles: Annotated[bool, Source(_PAPER, "F")] = False
     """Whether electrons flow through particles as well as through the carbon binder."""
     electronic_conductivity: Annotated[
         float | str,
-        number_or_function(_CONDUCTIVITY, ELECTRONIC_CONDUCTIVITIES, "conductivity"),
-        Shown(_CONDUCTIVITY),
+        NumberOrFunction(_CONDUCTIVITY, ELECTRONIC_CONDUCTIVITIES, "conductivity"),
+        Source("Amin and Chiang, J. Electrochem. Soc. 163, A1512 (2016)", "F"),
+        When("active_material.electronic_conductivity_table"),
     ] = "amin_nmc"
     """Conductivity of the particles, S/m, or the name of a function of lithium fraction."""
-    electronic_conductivity_table: ConductivityTable | None = None
-    """CSV file with the columns stoichiometry, conductivity_S_m; it replaces the key above."""
-    initial_lithium_fraction: Fraction
+    electronic_conductivity_table: Annotated[
+        ConductivityTable | None, When("active_material.electronic_conductivity")
+    ] = None
+    """CSV file with the columns stoichiometry, conductivity_S_m, in place of
+    `electronic_conductivity`."""
+    initial_lithium_fraction: Annotated[Fraction, Example(0.985)]
+    """Lithium fraction x of all particles at the start; 1 is the full host. It lies inside the
+    voltage window."""
     voltage_window: VoltageWindow
+    """The two voltages that define the capacity, and with it the C-rate."""
 
     @model_validator(mode="before")
     @classmethod
@@ -262,12 +297,20 @@ class ActiveMaterial(Section):
 class ElectrolyteSection(Section):
     """[electrolyte]: a named set of functions, or `constant` with its four numbers."""
 
-    model: Annotated[str, named(MODELS, "electrolyte")]
+    model: Annotated[str, Named(MODELS, "electrolyte")]
+    """Published set of property functions of concentration and temperature, or `constant`."""
     initial_concentration: SaltConcentration
-    diffusivity: Diffusivity | None = None
-    conductivity: Conductivity | None = None
-    transference_number: Fraction | None = None
-    thermodynamic_factor: Annotated[float, Physical(at_least=1e-3, up_to=1e3)] | None = None
+    """Salt concentration everywhere at the start, mol/m^3."""
+    diffusivity: Annotated[Diffusivity | None, _CONSTANT] = None
+    """Diffusivity of the salt in the electrolyte, m^2/s."""
+    conductivity: Annotated[Conductivity | None, _CONSTANT] = None
+    """Ionic conductivity of the electrolyte, S/m."""
+    transference_number: Annotated[Fraction | None, _CONSTANT] = None
+    """Transference number t+ of the cation."""
+    thermodynamic_factor: Annotated[
+        Annotated[float, Physical(at_least=1e-3, up_to=1e3, example="1.5")] | None, _CONSTANT
+    ] = None
+    """Thermodynamic factor of the salt, 1 + d ln f / d ln c; 1 is an ideal solution."""
 
     @model_validator(mode="after")
     def _numbers(self) -> ElectrolyteSection:
@@ -309,17 +352,28 @@ class CarbonBinder(Section):
     ("carbon_fraction") or f = electrolyte_fraction ("as_printed", as equation (9) is printed).
     """
 
-    electrolyte_fraction: Fraction
+    electrolyte_fraction: Annotated[Fraction, When("composition", needed=True, only=False)]
+    """Volume fraction of electrolyte in the carbon-binder domain; if left out, [composition] gives
+    it."""
     conductivity: Conductivity
-    bruggeman_exponent: Exponent = 1.5
-    bruggeman_carbon: Literal["carbon_fraction", "as_printed"] = "carbon_fraction"
+    """Electronic conductivity of the solid carbon and binder, S/m, before Bruggeman's factor."""
+    bruggeman_exponent: Annotated[Exponent, Source("equations (7) to (9)", "F")] = 1.5
+    """Exponent b of effective properties f^b in the carbon-binder domain."""
+    bruggeman_carbon: Annotated[
+        Literal["carbon_fraction", "as_printed"],
+        Source("equation (9) as printed lets carbon conduct best where there is least of it", "G"),
+    ] = "carbon_fraction"
+    """Fraction f with which carbon conducts, f^b: that of carbon and binder, or, `as_printed` in
+    equation (9), that of the electrolyte."""
 
 
 class Separator(Section):
     """[separator]: its pores; the thickness is in [geometry]."""
 
     porosity: Annotated[float, Physical(above=0, up_to=1, example="0.39")]
-    bruggeman_exponent: Exponent = 1.5
+    """Volume fraction of electrolyte in the separator."""
+    bruggeman_exponent: Annotated[Exponent, Source(_XU, "F")] = 1.5
+    """Exponent b of effective properties porosity^b in the separator."""
 
 
 class LithiumMetal(Section):
@@ -329,25 +383,36 @@ class LithiumMetal(Section):
     Defaults: Xu et al., J. Electrochem. Soc. 166, A3456 (2019).
     """
 
-    kinetics: Literal["butler_volmer", "ideal"] = "butler_volmer"
-    rate_constant: RateConstant = lithium_metal.RATE_CONSTANT
+    kinetics: Annotated[Literal["butler_volmer", "ideal"], Source(_XU, "F")] = "butler_volmer"
+    """Reaction at the lithium metal: Butler-Volmer, or `ideal`, which loses no voltage."""
+    rate_constant: Annotated[RateConstant, Source(_XU, "F")] = lithium_metal.RATE_CONSTANT
     """Rate constant at 298.15 K, m/s."""
-    rate_constant_activation_energy: ActivationEnergy = 0.0
+    rate_constant_activation_energy: Annotated[ActivationEnergy, Source(_XU, "F")] = 0.0
+    """Activation energy of the exchange current of lithium metal, J/mol."""
     lithium_concentration: Annotated[
-        float, Physical("mol/m^3", at_least=1, up_to=1e6, example="76923 mol/m^3")
+        float,
+        Physical("mol/m^3", at_least=1, up_to=1e6, example="76923 mol/m^3"),
+        Source("molar volume of lithium, 1.3e-5 m^3/mol", "F"),
     ] = lithium_metal.LITHIUM_CONCENTRATION
-    anodic_transfer: Fraction = lithium_metal.SALT_EXPONENT
-    symmetry: Fraction = 0.5
+    """Concentration c_Li of lithium in the metal, mol/m^3."""
+    anodic_transfer: Annotated[Fraction, Source(_XU, "F")] = lithium_metal.SALT_EXPONENT
+    """Exponent a of the salt concentration in the exchange current of lithium metal."""
+    symmetry: Annotated[Fraction, Source(_XU, "F")] = 0.5
+    """Symmetry factor of lithium metal's Butler-Volmer law."""
 
 
 class Collector(Section):
     """[collector]: how the current enters. The contact resistance is small compared with everything
     else (1e-6 ohm m^2: 10 uV at 10 A/m^2); it makes the prescribed current a boundary term."""
 
-    connection: Literal["equipotential", "uniform_flux"] = "equipotential"
+    connection: Annotated[
+        Literal["equipotential", "uniform_flux"], Source("metal foil has one potential", "G")
+    ] = "equipotential"
     """Either one potential along the collector behind the contact resistance, or the applied
     current distributed evenly over its contact with the carbon."""
     contact_resistance: Annotated[
         float,
         Physical("ohm*m^2", shown="ohm*cm^2", at_least=1e-8, up_to=1e3, example="0.01 ohm cm^2"),
+        Source("small beside all other losses: 10 uV at 10 A/m^2", "G"),
     ] = 1e-6
+    """Resistance between collector and coating times their area, ohm m^2."""
