@@ -45,7 +45,7 @@ def test_an_update_of_unknown_size_is_solved_as_exactly_as_the_solver_can() -> N
 
 def test_a_longer_step_is_expected_to_be_predicted_worse() -> None:
     last = Foreseen(0.5, 0.2)
-    assert last.at(0.1) == pytest.approx(8 * 0.5)
+    assert last.at(0.1) == 1.0
     # A shorter one may follow a jump of what is not smooth, and is not trusted to be better.
     assert last.at(0.4) == 0.5
 

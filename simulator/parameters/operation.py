@@ -286,7 +286,7 @@ class Solver(Section):
     krylov_tolerance: Annotated[Tolerance, Source("Newton's method corrects what is left", "G")] = (
         3e-3
     )
-    """Relative tolerance of each linear solve. It may be up to 0.1 where the solve then leaves no
+    """Relative tolerance of each linear solve. It may be up to 0.2 where the solve then leaves no
     more than Newton's method may."""
     direct_limit: Annotated[int, Field(ge=0), Source("measured in docs/performance.md", "G")] = (
         60_000

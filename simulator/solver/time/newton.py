@@ -56,8 +56,8 @@ FAR = 1.0
 """Shift by which balances are closed, in tolerances, from which the iterate is not near enough."""
 
 PROMISING = 5.0
-"""Estimated error of an iterate, as a multiple of what it may have, up to which its balances are
-closed to see whether the error is smaller."""
+"""Estimated error of a first iterate, as a multiple of what it may have, up to which its balances
+are closed to see whether the error is smaller."""
 
 HOPELESS = 1e8
 """Size of an update, in tolerances, that means divergence."""
@@ -216,7 +216,9 @@ class Newton:
             settled = solved and left < allowed
             # What is left is what the next update has to mend. Balances leave no such freedom.
             expected = np.inf if settled else left
-            if solved and left < PROMISING * allowed and self._closure is not None:
+            # The estimate after a first update is a pessimistic one.
+            closable = allowed * (PROMISING if fresh and iteration == 1 else 1.0)
+            if solved and left < closable and self._closure is not None:
                 instant = Instant(control, rates, self._scale(I))
                 closed = self._closed(self._closure, vector, V, I, instant)
                 if closed is not None:
