@@ -69,7 +69,10 @@ def test_help_of_a_command_is_that_of_the_command(
     told = capsys.readouterr().out
     assert "--ranks N" in told
     assert say("help", "check").out == told
-    assert "Did you mean 'check'?" in the_mistake(say("help", "chek"))
+    for words in (["help", "chek"], ["chek", "mine.toml"]):
+        assert "'chek' is no command. Did you mean 'check'?" in the_mistake(say(*words))
+    assert "`heterode help` lists them" in the_mistake(say("xyzzyxyzzy"))
+    assert "COMMAND" in the_mistake(say())
 
 
 def test_the_version_is_told_in_short(capsys: pytest.CaptureFixture[str]) -> None:

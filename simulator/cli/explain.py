@@ -82,7 +82,7 @@ def _told(word: str) -> str:
 
 
 def _unknown(word: str) -> str:
-    from heterode.parameters.choices import nearest
+    from heterode.base.words import nearest
     from heterode.parameters.reference import rows
 
     keys = [row.key for row in rows()]
@@ -109,7 +109,7 @@ def _of_section(section: Row) -> str:
 
     below = [row for row in rows() if row.key.rpartition(".")[0] == section.key]
     lines = [f"[{section.key}]", paragraph(section.description, 2)]
-    lines += [paragraph(f"{when.sentence}".capitalize() + ".", 2) for when in section.conditions]
+    lines += [paragraph(when.full_sentence, 2) for when in section.conditions]
     for variant in dict.fromkeys(row.variant for row in below):
         own = [(row.name, row.description) for row in below if row.variant == variant]
         lines += ["", paragraph(f"Keys with {variant}:" if variant else "Keys:"), two_columns(own)]

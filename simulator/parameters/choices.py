@@ -3,7 +3,6 @@ or a table of a function of the lithium fraction."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,14 +11,9 @@ from typing import Annotated, Any
 from pydantic import GetCoreSchemaHandler, PlainSerializer
 from pydantic_core import CoreSchema, core_schema
 
+from heterode.base.words import nearest
 from heterode.parameters.fields import MistakeError, Physical
 from heterode.parameters.tables import FractionTable, read_fraction_table
-
-
-def nearest(word: str, names: Collection[str]) -> str:
-    """Return ", did you mean 'x'?" for the nearest of `names`, or an empty text."""
-    near = difflib.get_close_matches(word, list(names), 1, 0.4)
-    return f"Did you mean '{near[0]}'?" if near else ""
 
 
 @dataclass(frozen=True)
