@@ -33,7 +33,9 @@ def difference(one: Path, other: Path) -> float:
         for i in range(min(len(a.times_s), len(b.times_s))):
             there = b.load(i)
             pairs += [(name, values, there[name]) for name, values in a.load(i).items()]
-    known = [_numbers(read_manifest(folder / "manifest.json")["accuracy"]) for folder in (one, other)]
+    known = [
+        _numbers(read_manifest(folder / "manifest.json")["accuracy"]) for folder in (one, other)
+    ]
     if known[0].keys() != known[1].keys():
         return np.inf
     pairs += [(name, np.array(value), np.array(known[1][name])) for name, value in known[0].items()]
