@@ -16,7 +16,7 @@ import pytest
 from packaging.requirements import Requirement
 
 import heterode
-from helpers.paths import ROOT
+from helpers.paths import PARAMS, ROOT
 from helpers.surroundings import PATIENCE
 
 PACKAGE = ROOT / "simulator"
@@ -67,13 +67,14 @@ def test_what_is_imported_is_declared_and_nothing_else() -> None:
 def test_every_room_is_packaged() -> None:
     folders = [path.parent.relative_to(PACKAGE) for path in PACKAGE.rglob("__init__.py")]
     names = sorted(".".join(["heterode", *folder.parts]) for folder in folders)
-    assert PROJECT["tool"]["setuptools"]["packages"] == names
+    assert PROJECT["tool"]["setuptools"]["packages"] == sorted([*names, "heterode.presets"])
 
 
 def copied(folder: Path) -> Path:
     """The project where building leaves nothing in the clone."""
     source = folder / "source"
     shutil.copytree(PACKAGE, source / "simulator", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(PARAMS, source / "params")
     for name in ("pyproject.toml", "README.md"):
         shutil.copy(ROOT / name, source)
     return source
@@ -112,6 +113,9 @@ def test_the_wheel_holds_heterode_with_its_data_and_no_simulator(wheel: Path) ->
         for path in PACKAGE.rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
+    sources |= {
+        f"heterode/presets/{path.relative_to(PARAMS).as_posix()}" for path in PARAMS.rglob("*.toml")
+    }
     # What a lock file is made from, and nothing at run time reads.
     assert sources - kept == {"heterode/homogenised/pybamm.in"}
     assert kept <= sources
@@ -144,6 +148,9 @@ def test_what_is_installed_can_be_imported_and_called(
         pip("install", "--no-deps", "--no-build-isolation", "-e", home, python=python)
     assert said(python, str(python.parent / "heterode"), "--version").endswith(heterode.__version__)
     assert said(python, str(python), "-m", "heterode", "--version").endswith(heterode.__version__)
+    assert said(python, str(python.parent / "heterode"), "preset", "nmc811") == (
+        (PARAMS / "nmc811.toml").read_text(encoding="utf-8").strip()
+    )
     file = said(python, str(python), "-c", "import heterode; print(heterode.__file__)")
     assert Path(file).is_relative_to(home)
     spec = "import importlib.util as u; print(u.find_spec('simulator'))"

@@ -14,11 +14,12 @@ from pydantic import TypeAdapter
 from helpers.paths import FIVE_DISCS, ROOT
 from heterode.base.errors import InputError
 from heterode.parameters import Parameters
+from heterode.parameters.docstrings import attribute_docstrings
 from heterode.parameters.fields import Physical, Section
 from heterode.parameters.idle import RULES
 from heterode.parameters.json_schema import section_schema
 from heterode.parameters.kinds import kind_of
-from heterode.parameters.notes import MARKS, Source, When, attribute_docstrings
+from heterode.parameters.notes import MARKS, Source, When
 from heterode.parameters.reference import Row, rows, rows_of
 from heterode.parameters.toml_file import read_toml
 from heterode.parameters.walking import all_keys, annotation_of
