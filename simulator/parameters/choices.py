@@ -1,40 +1,27 @@
-"""Values of the input file that offer a choice: a name from a list, a number or a named function,
-or a table of a function of the lithium fraction."""
+"""Values of the input file that offer a choice: a name from a list, a number, a named function or
+a function of the file itself."""
 
 from __future__ import annotations
 
 import difflib
 from collections.abc import Collection
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import BeforeValidator, PlainSerializer, PlainValidator
 
-from heterode.parameters.fields import MistakeError, Physical
-from heterode.parameters.tables import FractionTable, read_fraction_table
+from heterode.parameters.fields import MistakeError
+from heterode.parameters.function_values import (
+    is_number_with_unit,
+    read_function,
+    read_function_table,
+)
+from heterode.parameters.functions import MaterialFunction, Quantity
 
 
 def nearest(word: str, names: Collection[str]) -> str:
     """Return ", did you mean 'x'?" for the nearest of `names`, or an empty text."""
     near = difflib.get_close_matches(word, list(names), 1, 0.4)
     return f"Did you mean '{near[0]}'?" if near else ""
-
-
-def number_or_function(physical: Physical, names: Collection[str], what: str) -> BeforeValidator:
-    """Return the validator of a number with its unit, or of the name of a function."""
-
-    def read(value: Any) -> float | str:
-        if isinstance(value, str) and value[:1].isalpha() and value.isidentifier():
-            if value not in names:
-                raise MistakeError(
-                    f"is no known {what} function",
-                    allowed=", ".join(names) + ", or a number with a unit",
-                    remedy=nearest(value, names) or "Choose one of these.",
-                )
-            return value
-        return physical.read(value)
-
-    return BeforeValidator(read)
 
 
 def named(names: Collection[str], what: str) -> BeforeValidator:
@@ -52,38 +39,40 @@ def named(names: Collection[str], what: str) -> BeforeValidator:
     return BeforeValidator(check)
 
 
-def table_of(column: str, largest: float) -> PlainValidator:
-    """Return the validator of the path to a table of a function of the lithium fraction.
+def given_as(quantity: Quantity, *, number: bool = False) -> Any:
+    """Return the annotations of a key whose value is a name or a function of a file.
 
     Args:
-        column: name of the column of values.
-        largest: largest value that is allowed.
+        quantity: what the key gives.
+        number: whether it may be a number with its unit as well.
     """
 
-    def read(value: Any) -> FractionTable:
-        if isinstance(value, FractionTable):
-            return value
-        if not isinstance(value, str):
-            raise MistakeError("is not a path", remedy="Write the path in quotes.")
-        return read_fraction_table(Path(value), column, largest)
+    def read(value: Any) -> float | str | MaterialFunction:
+        text = value.strip() if isinstance(value, str) else ""
+        if text in quantity.names and text:
+            return text
+        if text[:1].isalpha() and text.isidentifier() and text not in quantity.variables:
+            raise MistakeError(
+                f"is no known {quantity.name}" + (" function" if number else ""),
+                allowed=", ".join(quantity.names)
+                + (", or a number with a unit" if number else "")
+                + ", or a formula",
+                remedy=nearest(value, quantity.names) or "Choose one of these.",
+            )
+        if number and is_number_with_unit(value, quantity):
+            return quantity.physical.read(value)
+        return read_function(value, quantity)
 
-    return PlainValidator(read)
+    return PlainValidator(read), PlainSerializer(_plain_function)
 
 
-DiffusivityTable = Annotated[
-    FractionTable,
-    table_of("diffusivity_m2_s", 1e-6),
-    PlainSerializer(FractionTable.as_dict),
-]
+def _plain_function(value: Any) -> Any:
+    return value.as_dict() if isinstance(value, MaterialFunction) else value
 
-ExchangeTable = Annotated[
-    FractionTable,
-    table_of("exchange_current_A_m2", 1e6),
-    PlainSerializer(FractionTable.as_dict),
-]
 
-ConductivityTable = Annotated[
-    FractionTable,
-    table_of("conductivity_S_m", 1e8),
-    PlainSerializer(FractionTable.as_dict),
-]
+def table_of(quantity: Quantity) -> Any:
+    """Return the annotations of a key whose value is the path of a function's table."""
+    return (
+        PlainValidator(lambda value: read_function_table(value, quantity)),
+        PlainSerializer(MaterialFunction.as_dict),
+    )

@@ -8,10 +8,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from heterode.parameters.functions import MaterialFunction
 from heterode.parameters.geometry import OF_THE_MESH, Geometry
 from heterode.parameters.messages import find_physical, typed
 from heterode.parameters.model import Parameters
-from heterode.parameters.tables import FractionTable
 
 
 def parameter_rows(parameters: Parameters) -> list[tuple[str, str]]:
@@ -52,6 +52,6 @@ def _text(value: Any, annotation: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, tuple):
         return "; ".join(getattr(item, "text", str(item)) for item in value) or "none"
-    if isinstance(value, FractionTable):
+    if isinstance(value, MaterialFunction):
         return value.text
     return str(value) if isinstance(value, str | int | Path) else f"{value:g}"
