@@ -331,9 +331,9 @@ def test_transfer_coefficients_need_not_sum_to_one_with_exponents_of_their_own()
 
 
 def test_exponents_without_effect_are_refused():
-    with pytest.raises(InputError, match="vacancy_exponent = 0.5 has no effect"):
+    with pytest.raises(InputError, match=r"vacancy_exponent = 0.5 has no effect"):
         loaded("exchange_current=2 * x * (1 - x)", "vacancy_exponent=0.5", steps="")
-    with pytest.raises(InputError, match="salt_exponent = 0.5 has no effect"):
+    with pytest.raises(InputError, match=r"salt_exponent = 0.5 has no effect"):
         loaded("exchange_current=2 * x * (1 - x) * c", "salt_exponent=0.5", steps="")
 
 
@@ -388,7 +388,7 @@ def test_an_electrolyte_of_a_table(tmp_path):
 
 def test_cold_is_refused_where_a_function_does_not_hold():
     assert electrolyte("temperature=243.15 K").temperature == 243.15
-    with pytest.raises(InputError, match="temperature.*range of the electrolyte functions"):
+    with pytest.raises(InputError, match=r"temperature.*range of the electrolyte functions"):
         electrolyte("temperature=243.15 K", conductivity="valoen_reimers")
     with pytest.raises(InputError, match=r"electrolyte.diffusivity.* is -.*at c = .*243.15 K"):
         electrolyte("temperature=243.15 K", diffusivity="1e-12 * (T - 250)")
@@ -398,7 +398,7 @@ def test_cold_is_refused_where_a_function_does_not_hold():
 
 
 def test_a_missing_or_needless_function_is_named():
-    with pytest.raises(InputError, match="electrolyte.diffusivity is missing"):
+    with pytest.raises(InputError, match=r"electrolyte.diffusivity is missing"):
         load_parameters(PRESET, ["electrolyte.model=functions"])
     with pytest.raises(InputError, match=r"conductivity = .*is given, but the model nyman"):
         load_parameters(PRESET, ["electrolyte.model=nyman", "electrolyte.conductivity=1 S/m"])

@@ -238,12 +238,14 @@ def test_tables_are_found_beside_the_file_and_from_the_working_folder(tmp_path, 
 def test_one_of_the_two_windows_is_needed(tmp_path):
     text = (PARAMS / "nmc532.toml").read_text(encoding="utf-8")
     (tmp_path / "demo.toml").write_text(re.sub("(?m)^voltage_window.*$", "", text))
-    with pytest.raises(InputError, match="voltage_window is missing .*stoichiometry_window"):
+    with pytest.raises(InputError, match=r"voltage_window is missing .*stoichiometry_window"):
         load_parameters(tmp_path / "demo.toml")
     window = "active_material.stoichiometry_window={ low = 0.3, high = 0.99 }"
     material = load_parameters(tmp_path / "demo.toml", [window]).active_material
     assert material.lithium_fraction_window == (0.3, 0.99)
-    assert material.window_voltages == pytest.approx((3.43, 4.38), abs=0.02)
+    low, high = material.window_voltages
+    assert material.curve().lithium_fraction(low) == pytest.approx(0.99, abs=1e-9)
+    assert material.curve().lithium_fraction(high) == pytest.approx(0.3, abs=1e-9)
 
 
 def test_defaults_are_not_invented():

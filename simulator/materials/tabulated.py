@@ -2,7 +2,8 @@
 
 Of a positive function, ln f is a piecewise cubic through the points (with Fritsch and Carlson's
 slopes as in SciPy's PCHIP), so f is positive, once continuously differentiable, and rises or falls
-only where the points do. Two points give a straight line in ln f. Beyond the ends, f becomes constant within LEVELLING:
+only where the points do. Two points give a straight line in ln f. Beyond the ends, f becomes
+constant within LEVELLING:
 
     ln f = ln f_end + slope w tanh((x - x_end) / w),    w = LEVELLING
 
