@@ -25,7 +25,7 @@ from heterode.geometry.packing import pack
 from heterode.parameters import Parameters, load_parameters
 from heterode.parameters.fields import Section
 from heterode.parameters.loading import parameters_from
-from heterode.parameters.messages import _all_keys
+from heterode.parameters.walking import all_keys
 from heterode.particles.drawn_penalties import factors_of_cycle, penalty_factors
 from heterode.solver.discretisation.electrode_mesh import distribute
 from heterode.solver.model import CellModel
@@ -304,8 +304,8 @@ def is_read(key: str, read: set[str], chosen: list[str]) -> bool:
 
 def test_every_key_of_the_schema_is_tried() -> None:
     """A new key must say in which contexts it has an effect."""
-    keys = {".".join(key) for key in _all_keys(Parameters)}
-    sections = {".".join(key[:-1]) for key in _all_keys(Parameters) if len(key) > 1}
+    keys = {".".join(key) for key in all_keys(Parameters)}
+    sections = {".".join(key[:-1]) for key in all_keys(Parameters) if len(key) > 1}
     known = set(SETTINGS) | CHOICES | WITHIN | sections
     assert {k for k in keys if k.split(".")[0] not in ELSEWHERE} - known == set()
 

@@ -11,7 +11,7 @@ from helpers.validity_cases import AUTOCATALYTIC, CONSTANT, codes, given, steps
 from heterode.base.errors import InputError
 from heterode.materials import electronic_conduction, open_circuit_potential, solid_diffusion
 from heterode.parameters import load_parameters
-from heterode.parameters.messages import physical_of
+from heterode.parameters.walking import physical_of
 from heterode.runs.description import (
     describe_derived,
     describe_regimes,

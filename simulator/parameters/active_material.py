@@ -13,7 +13,7 @@ from heterode.materials.arrhenius import REFERENCE_TEMPERATURE, arrhenius
 from heterode.materials.electronic_conduction import ELECTRONIC_CONDUCTIVITIES
 from heterode.materials.exchange_currents import EXCHANGE_CURRENTS, ExchangeLaw, of_function
 from heterode.materials.open_circuit import OpenCircuitPotential
-from heterode.parameters.choices import given_as, table_of
+from heterode.parameters.choices import GivenAs, TableOf
 from heterode.parameters.curves import curve_of
 from heterode.parameters.fields import (
     ActivationEnergy,
@@ -25,11 +25,11 @@ from heterode.parameters.fields import (
     RateConstant,
     SaltConcentration,
     Section,
-    Shown,
     Voltage,
 )
 from heterode.parameters.function_values import is_function
 from heterode.parameters.functions import MaterialFunction
+from heterode.parameters.notes import Example, Source, When
 from heterode.parameters.quantities import (
     ENTROPY,
     EXCHANGE,
@@ -41,6 +41,9 @@ from heterode.parameters.quantities import (
 Order = Annotated[float, Physical(at_least=0, up_to=3, example="0.5")]
 """Exponent of an occupancy or of the salt's concentration."""
 
+_PAPER = "off: the paper's equations have none"
+_TRANSFER = "as in Chen 2020, Mohtat 2020 and Xu 2019"
+
 EXPONENTS = ("vacancy_exponent", "occupancy_exponent", "salt_exponent")
 """Exponents of the exchange current, which are the transfer coefficients unless they are given."""
 
@@ -48,8 +51,10 @@ EXPONENTS = ("vacancy_exponent", "occupancy_exponent", "salt_exponent")
 class VoltageWindow(Section):
     """The two voltages that define the capacity: x(high) to x(low) on the open-circuit curve."""
 
-    low: Voltage
+    low: Annotated[Voltage, Example("2.8 V")]
+    """Lower end of the window, where the particles count as full, V."""
     high: Voltage
+    """Upper end of the window, where the particles count as empty, V."""
 
     @model_validator(mode="after")
     def _ordered(self) -> VoltageWindow:
@@ -66,8 +71,10 @@ class VoltageWindow(Section):
 class StoichiometryWindow(Section):
     """The two lithium fractions that define the capacity, where a curve is too flat for volts."""
 
-    low: Fraction
-    high: Fraction
+    low: Annotated[Fraction, Example(0.03)]
+    """Lithium fraction at which the particles count as empty."""
+    high: Annotated[Fraction, Example(0.91)]
+    """Lithium fraction at which the particles count as full."""
 
     @model_validator(mode="after")
     def _ordered(self) -> StoichiometryWindow:
@@ -96,71 +103,106 @@ class ActiveMaterial(Section):
     without T hold at 298.15 K and change with temperature by the activation energies.
     """
 
-    open_circuit_potential: Annotated[str | MaterialFunction, *given_as(OPEN_CIRCUIT)]
-    """Name of a curve, or a function of x that gives V against lithium."""
-    entropic_coefficient: (
-        Annotated[
-            float | MaterialFunction, *given_as(ENTROPY, number=True), Shown(ENTROPY.physical)
-        ]
-        | None
-    ) = None
-    """dU/dT, V/K, a number or a function of x; None leaves the curve as it is at 298.15 K."""
+    open_circuit_potential: Annotated[str | MaterialFunction, GivenAs(OPEN_CIRCUIT)]
+    """Open-circuit curve U(x) of the particles against lithium metal, V, by its material's name or
+    as a function."""
+    entropic_coefficient: Annotated[
+        Annotated[float | MaterialFunction, GivenAs(ENTROPY, number=True)] | None,
+        Example("-0.1 mV/K"),
+    ] = None
+    """Entropic coefficient dU/dT, V/K: a number or a function of the lithium fraction. Without it
+    the curve is that at 298.15 K."""
     maximum_concentration: Annotated[
         float, Physical("mol/m^3", at_least=1e3, up_to=1e6, example="49200 mol/m^3")
     ]
-    diffusivity: (
-        Annotated[
-            float | str | MaterialFunction,
-            *given_as(SOLID_DIFFUSIVITY, number=True),
-            Shown(SOLID_DIFFUSIVITY.physical),
-        ]
-        | None
-    )
-    """Number in m^2/s, name or function of lithium fraction and temperature, or None."""
-    diffusivity_table: Annotated[MaterialFunction, *table_of(SOLID_DIFFUSIVITY)] | None = None
-    """CSV file with the columns stoichiometry, diffusivity_m2_s; it replaces the key above."""
-    diffusivity_activation_energy: ActivationEnergy = 0.0
+    """Concentration c_max of lithium in a full particle (x = 1), mol/m^3."""
+    diffusivity: Annotated[
+        Annotated[float | str | MaterialFunction, GivenAs(SOLID_DIFFUSIVITY, number=True)] | None,
+        When("active_material.diffusivity_table", needed=True),
+    ]
+    """Diffusivity D_s of lithium in the particles, m^2/s: a number, which holds at 298.15 K, or the
+    name of a function or a function of lithium fraction and temperature."""
+    diffusivity_table: Annotated[
+        Annotated[MaterialFunction, TableOf(SOLID_DIFFUSIVITY)] | None,
+        When("active_material.diffusivity"),
+    ] = None
+    """CSV file with the columns stoichiometry, diffusivity_m2_s, in place of `diffusivity`."""
+    diffusivity_activation_energy: Annotated[ActivationEnergy, Source(_PAPER, "F")] = 0.0
     """Activation energy of a number or table, J/mol; the named functions have their own."""
-    exchange_current: Annotated[str | MaterialFunction, *given_as(EXCHANGE)] = "power_law"
-    """Name of a law in heterode.materials.exchange_currents, or a function of x, c and T."""
-    exchange_current_table: Annotated[MaterialFunction, *table_of(EXCHANGE)] | None = None
-    exchange_current_prefactor: ExchangeDensity | None = None
-    """i0 of an empty particle at the reference concentration, A m^-2."""
-    rate_constant: RateConstant | None = None
-    """Value of both constants below, m/s."""
-    rate_constant_cathodic: RateConstant | None
-    """Rate constant k_c of equation (13), m/s."""
-    rate_constant_anodic: RateConstant | None
-    """Rate constant k_a of equation (13), m/s; both are None only if the law needs none."""
-    rate_constant_activation_energy: ActivationEnergy = 0.0
+    exchange_current: Annotated[
+        str | MaterialFunction, GivenAs(EXCHANGE), Source("equation (13)", "F")
+    ] = "power_law"
+    """Exchange current i0, A/m^2, over the lithium fraction at the surface: `power_law` is equation
+    (13), `table` reads it from a file, `autocatalytic` is slow in full particles; or a function."""
+    exchange_current_table: Annotated[
+        Annotated[MaterialFunction, TableOf(EXCHANGE)] | None,
+        When("active_material.exchange_current", ("table",), needed=True),
+    ] = None
+    """CSV file of i0, A/m^2, over the lithium fraction, at the reference concentration and
+    298.15 K."""
+    exchange_current_prefactor: Annotated[
+        ExchangeDensity | None,
+        When("active_material.exchange_current", ("autocatalytic",), needed=True),
+    ] = None
+    """Exchange current i0 of an empty particle at the reference concentration, A/m^2."""
+    rate_constant: Annotated[
+        RateConstant | None, When("active_material.rate_constant_cathodic", needed=True)
+    ] = None
+    """Rate constant of equation (13) in both directions, k_c = k_a, m/s; it holds at 298.15 K."""
+    rate_constant_cathodic: Annotated[
+        RateConstant | None, When("active_material.rate_constant", needed=True)
+    ]
+    """Rate constant k_c of equation (13), m/s, where it differs from the anodic one."""
+    rate_constant_anodic: Annotated[
+        RateConstant | None, When("active_material.rate_constant", needed=True)
+    ]
+    """Rate constant k_a of equation (13), m/s, where it differs from the cathodic one."""
+    rate_constant_activation_energy: Annotated[ActivationEnergy, Source(_PAPER, "F")] = 0.0
     """Activation energy of the exchange current, J/mol, for every law."""
-    double_layer_capacitance: Capacitance = 0.0
+    double_layer_capacitance: Annotated[Capacitance, Source(_PAPER, "F")] = 0.0
     """Capacitance of the particles' reacting surface, F m^-2; 0 leaves the double layer out."""
-    # All sources of rate constants in the project's table use 0.5 and 0.5, except O'Regan's.
-    anodic_transfer: Fraction = 0.5
-    cathodic_transfer: Fraction = 0.5
-    """Transfer coefficients aa and ac; they sum to 1 unless the exponents below are given."""
-    vacancy_exponent: Order | None = None
-    occupancy_exponent: Order | None = None
-    salt_exponent: Order | None = None
-    """Exponents of 1 - x, x and the salt in i0, if they are not aa, ac and aa."""
-    reference_concentration: SaltConcentration = 1000.0
-    electronic_conduction_in_particles: bool = False
+    anodic_transfer: Annotated[Fraction, Source(_TRANSFER, "F")] = 0.5
+    """Anodic transfer coefficient aa; it and the cathodic one sum to 1 unless all three exponents
+    below are given."""
+    cathodic_transfer: Annotated[Fraction, Source(_TRANSFER, "F")] = 0.5
+    """Cathodic transfer coefficient ac; it and the anodic one sum to 1 unless all three exponents
+    below are given."""
+    vacancy_exponent: Annotated[Order | None, Example(0.57)] = None
+    """Exponent of 1 - x in the exchange current of the power law, where it is not aa."""
+    occupancy_exponent: Annotated[Order | None, Example(0.43)] = None
+    """Exponent of x in the exchange current of the power law, where it is not ac."""
+    salt_exponent: Annotated[Order | None, Example(0.57)] = None
+    """Exponent of the salt's concentration in the exchange current, where it is not aa."""
+    reference_concentration: Annotated[
+        SaltConcentration, Source("published rate constants are converted with it", "F")
+    ] = 1000.0
+    """Salt concentration c_l,ref at which the exchange current has its size, mol/m^3."""
+    electronic_conduction_in_particles: Annotated[bool, Source(_PAPER, "F")] = False
     """Whether electrons flow through particles as well as through the carbon binder."""
     electronic_conductivity: Annotated[
         float | str | MaterialFunction,
-        *given_as(SOLID_CONDUCTIVITY, number=True),
-        Shown(SOLID_CONDUCTIVITY.physical),
+        GivenAs(SOLID_CONDUCTIVITY, number=True),
+        Source("Amin and Chiang, J. Electrochem. Soc. 163, A1512 (2016)", "F"),
+        When("active_material.electronic_conductivity_table"),
     ] = "amin_nmc"
     """Conductivity of the particles, S/m, or a name or function of lithium fraction."""
-    electronic_conductivity_table: (
-        Annotated[MaterialFunction, *table_of(SOLID_CONDUCTIVITY)] | None
-    ) = None
-    """CSV file with the columns stoichiometry, conductivity_S_m; it replaces the key above."""
-    initial_lithium_fraction: Fraction
-    voltage_window: VoltageWindow | None = None
-    stoichiometry_window: StoichiometryWindow | None = None
-    """One of the two defines the capacity."""
+    electronic_conductivity_table: Annotated[
+        Annotated[MaterialFunction, TableOf(SOLID_CONDUCTIVITY)] | None,
+        When("active_material.electronic_conductivity"),
+    ] = None
+    """CSV file with the columns stoichiometry, conductivity_S_m, in place of
+    `electronic_conductivity`."""
+    initial_lithium_fraction: Annotated[Fraction, Example(0.985)]
+    """Lithium fraction x of all particles at the start; 1 is the full host. It lies inside the
+    voltage window."""
+    voltage_window: Annotated[
+        VoltageWindow | None, When("active_material.stoichiometry_window", needed=True)
+    ] = None
+    """The two voltages that define the capacity, and with it the C-rate."""
+    stoichiometry_window: Annotated[
+        StoichiometryWindow | None, When("active_material.voltage_window", needed=True)
+    ] = None
+    """The two lithium fractions that define the capacity, where a curve is too flat for volts."""
 
     # -- before the fields are read -----------------------------------------------------------
 

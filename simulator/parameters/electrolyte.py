@@ -15,9 +15,10 @@ from heterode.materials.electrolytes import (
     constant_electrolyte,
     given_electrolyte,
 )
-from heterode.parameters.choices import given_as, named
-from heterode.parameters.fields import MistakeError, SaltConcentration, Section, Shown, Temperature
+from heterode.parameters.choices import GivenAs, Named
+from heterode.parameters.fields import MistakeError, SaltConcentration, Section, Temperature
 from heterode.parameters.functions import MaterialFunction, Quantity
+from heterode.parameters.notes import When, Written
 from heterode.parameters.quantities import (
     SALT_CONDUCTIVITY,
     SALT_DIFFUSIVITY,
@@ -32,6 +33,8 @@ PROPERTIES: dict[str, Quantity] = {
     "thermodynamic_factor": THERMODYNAMIC,
 }
 """Keys of [electrolyte] that `constant` and `functions` need and every other model computes."""
+
+_GIVEN = When("electrolyte.model", ("constant", "functions"), needed=True)
 
 ELECTROLYTE_NUMBERS = tuple(PROPERTIES)
 
@@ -60,44 +63,43 @@ def _two_temperatures(value: Any) -> tuple[float, float]:
 class ElectrolyteSection(Section):
     """[electrolyte]: a named set of functions, `constant` with its four numbers, or `functions`."""
 
-    model: Annotated[str, named(MODELS, "electrolyte")]
+    model: Annotated[str, Named(MODELS, "electrolyte")]
+    """Published set of property functions of concentration and temperature, or `constant`, or
+    `functions` of the file."""
     initial_concentration: SaltConcentration
-    diffusivity: (
-        Annotated[
-            float | str | MaterialFunction,
-            *given_as(SALT_DIFFUSIVITY, number=True),
-            Shown(SALT_DIFFUSIVITY.physical),
-        ]
-        | None
-    ) = None
-    conductivity: (
-        Annotated[
-            float | str | MaterialFunction,
-            *given_as(SALT_CONDUCTIVITY, number=True),
-            Shown(SALT_CONDUCTIVITY.physical),
-        ]
-        | None
-    ) = None
-    transference_number: (
-        Annotated[
-            float | str | MaterialFunction,
-            *given_as(TRANSFERENCE, number=True),
-            Shown(TRANSFERENCE.physical),
-        ]
-        | None
-    ) = None
-    thermodynamic_factor: (
-        Annotated[
-            float | str | MaterialFunction,
-            *given_as(THERMODYNAMIC, number=True),
-            Shown(THERMODYNAMIC.physical),
-        ]
-        | None
-    ) = None
-    temperature_range: Annotated[tuple[float, float], PlainValidator(_two_temperatures)] | None = (
-        None
-    )
-    """Temperatures between which the functions were measured, K."""
+    """Salt concentration everywhere at the start, mol/m^3."""
+    diffusivity: Annotated[
+        Annotated[float | str | MaterialFunction, GivenAs(SALT_DIFFUSIVITY, number=True)] | None,
+        _GIVEN,
+    ] = None
+    """Diffusivity of the salt in the electrolyte, m^2/s."""
+    conductivity: Annotated[
+        Annotated[float | str | MaterialFunction, GivenAs(SALT_CONDUCTIVITY, number=True)] | None,
+        _GIVEN,
+    ] = None
+    """Ionic conductivity of the electrolyte, S/m."""
+    transference_number: Annotated[
+        Annotated[float | str | MaterialFunction, GivenAs(TRANSFERENCE, number=True)] | None,
+        _GIVEN,
+    ] = None
+    """Transference number t+ of the cation."""
+    thermodynamic_factor: Annotated[
+        Annotated[float | str | MaterialFunction, GivenAs(THERMODYNAMIC, number=True)] | None,
+        _GIVEN,
+    ] = None
+    """Thermodynamic factor of the salt, 1 + d ln f / d ln c; 1 is an ideal solution."""
+    temperature_range: Annotated[
+        Annotated[tuple[float, float], PlainValidator(_two_temperatures)] | None,
+        Written(
+            "list of two temperatures",
+            "two rising temperatures from 243.15 to 333.15 K",
+            ["263 K", "333 K"],
+            {"type": "array"},
+            "K",
+        ),
+        When("electrolyte.model", ("functions",)),
+    ] = None
+    """Temperatures between which the functions were measured, K; runs outside are refused."""
 
     @model_validator(mode="after")
     def _given_where_needed(self) -> ElectrolyteSection:
@@ -126,7 +128,7 @@ class ElectrolyteSection(Section):
                 )
         if self.model != "functions" and self.temperature_range is not None:
             raise MistakeError(
-                f"is given, but the model {self.model} has its own",
+                f"is given, but the model {self.model} has no use for it",
                 remedy='Remove the key, or set electrolyte.model = "functions".',
                 key=("temperature_range",),
             )

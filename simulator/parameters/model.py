@@ -6,7 +6,7 @@ import copy
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from pydantic import PrivateAttr, ValidationError, model_validator
 
@@ -20,6 +20,7 @@ from heterode.parameters.fields import MistakeError, Physical, Section, Temperat
 from heterode.parameters.functions import MaterialFunction
 from heterode.parameters.geometry import PACKING_LIMIT, Geometry
 from heterode.parameters.materials import CarbonBinder, Collector, LithiumMetal, Separator
+from heterode.parameters.notes import Example, Source
 from heterode.parameters.operation import Output, Protocol, Seeds, Solver
 from heterode.parameters.penalty import Penalty
 from heterode.parameters.protocol_check import Known, check_protocol, check_voltage
@@ -29,21 +30,37 @@ class Parameters(Section):
     """All parameters of a run. Floats are in SI; paths are those in the file, made absolute with
     respect to its folder."""
 
-    title: str = ""
+    title: Annotated[str, Example("My cell"), Source("none is needed", "G")] = ""
+    """Title of pictures and reports; a change by `--set` leaves it out."""
     temperature: Temperature
+    """Temperature of the cell, everywhere and always the same, K."""
     geometry: Geometry
+    """The slab, its particles and the mesh."""
     composition: Composition | None = None
+    """Masses and densities of the dry coating, from which geometry.active_fraction and
+    carbon_binder.electrolyte_fraction follow where they are left out."""
     active_material: ActiveMaterial
+    """The particles' material: open-circuit curve, diffusion, exchange current."""
     penalty: Penalty
+    """One factor per particle on its exchange current, which makes particles differ."""
     electrolyte: ElectrolyteSection
+    """The electrolyte in the pores of coating and separator."""
     carbon_binder: CarbonBinder
+    """The homogenised domain of carbon, binder and the pores between them."""
     separator: Separator
+    """The pores of the separator."""
     lithium_metal: LithiumMetal = LithiumMetal()
+    """The counter electrode."""
     collector: Collector = Collector()
+    """How the current enters the coating."""
     protocol: Protocol
+    """What current, voltage or power the cell is given."""
     solver: Solver = Solver()
+    """Accuracy, tolerances and the solvers of linear systems."""
     output: Output = Output()
+    """Where results go, and how often they are written."""
     seeds: Seeds = Seeds()
+    """Seeds of random numbers, one for each purpose: another packing draws the same penalties."""
     _source_file: Path = PrivateAttr(default=Path())
     _given: dict[str, Any] = PrivateAttr(default_factory=dict)
     _composition_gives: bool = PrivateAttr(default=False)
