@@ -417,3 +417,6 @@ def test_tables_of_sweeps_have_the_largest_error() -> None:
     assert cost(manifest)["voltage_space_error_V"] is None
     manifest["accuracy"] = {"voltage_space_error_V": {"largest": 2e-3, "rms": 1e-3, "at_s": 1.0}}
     assert cost(manifest)["voltage_space_error_V"] == 2e-3
+    assert cost(manifest)["voltage_time_error_V"] is None
+    manifest["accuracy"] = {"voltage_time_error_V": {"largest": 3e-4, "rms": 1e-4, "at_s": 1.0}}
+    assert cost(manifest)["voltage_time_error_V"] == 3e-4

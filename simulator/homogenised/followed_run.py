@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,9 @@ from heterode.results.history import read_history
 from heterode.results.json_record import content_of
 from heterode.results.manifest import read_manifest
 
+ERRORS = {"voltage_space_error_V": "mesh", "voltage_time_error_V": "time steps"}
+"""What makes the errors of the voltage that a run estimates of itself."""
+
 
 @dataclass(frozen=True)
 class FollowedRun:
@@ -34,6 +38,8 @@ class FollowedRun:
         history: history of at least two rows.
         title: title of the run; see `heterode.results.heading`.
         status, reason: status and reason in the manifest.
+        errors_V: largest errors of the voltage, V, that the run estimates of itself, by their names
+            in the manifest; empty if an earlier version wrote it.
     """
 
     path: Path
@@ -44,6 +50,7 @@ class FollowedRun:
     title: str
     status: str
     reason: str
+    errors_V: Mapping[str, float]
 
 
 def read_followed_run(folder: Path) -> FollowedRun:
@@ -66,6 +73,8 @@ def read_followed_run(folder: Path) -> FollowedRun:
     with content_of(results.manifest):
         parameters = _parameters(manifest, results)
         conditioned = bool(manifest["parameters"]["penalty"].get("conditioning"))
+        accuracy = manifest.get("accuracy") or {}
+        errors = {name: float(accuracy[name]["largest"]) for name in ERRORS if name in accuracy}
     return FollowedRun(
         path=results.path,
         parameters=parameters,
@@ -75,6 +84,7 @@ def read_followed_run(folder: Path) -> FollowedRun:
         title=heading(manifest, results.path),
         status=manifest["status"],
         reason=manifest["reason"],
+        errors_V=errors,
     )
 
 

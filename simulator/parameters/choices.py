@@ -3,7 +3,6 @@ a function of the file itself."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
+from heterode.base.words import nearest
 from heterode.parameters.fields import MistakeError
 from heterode.parameters.function_values import (
     is_number_with_unit,
@@ -18,12 +18,6 @@ from heterode.parameters.function_values import (
     read_function_table,
 )
 from heterode.parameters.functions import MaterialFunction, Quantity
-
-
-def nearest(word: str, names: Collection[str]) -> str:
-    """Return ", did you mean 'x'?" for the nearest of `names`, or an empty text."""
-    near = difflib.get_close_matches(word, list(names), 1, 0.4)
-    return f"Did you mean '{near[0]}'?" if near else ""
 
 
 @dataclass(frozen=True)

@@ -117,6 +117,20 @@ def with_values(parameters: Parameters, values: Mapping[str, Any]) -> Parameters
     return _made(parameters.given, file, folder, changes, "values")
 
 
+def parameters_in(tables: dict[str, Any], file: Path, folder: Path) -> Parameters:
+    """Make parameters from the tables of a file that need not be on disk yet.
+
+    Args:
+        tables: the tables, which are changed in place.
+        file: the name of the file, for messages.
+        folder: folder to which paths in it are relative.
+
+    Raises:
+        InputError: as in `load_parameters`.
+    """
+    return _made(tables, file, folder, [], "--set")
+
+
 def _made(
     data: dict[str, Any],
     file: Path,

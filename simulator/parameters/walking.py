@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import types
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
@@ -15,6 +16,13 @@ from heterode.parameters.model import Parameters
 Key = tuple[str, ...]
 Root = type[BaseModel]
 """The schema of a whole file."""
+
+_BOUNDS = {
+    "ge": ("at least", "minimum"),
+    "gt": ("above", "exclusiveMinimum"),
+    "le": ("up to", "maximum"),
+    "lt": ("below", "exclusiveMaximum"),
+}
 
 
 def sections_of(annotation: Any) -> list[type[BaseModel]]:
@@ -65,6 +73,22 @@ def metadata_of(annotation: Any) -> list[Any]:
     if get_origin(annotation) in (Union, types.UnionType):
         return [m for part in get_args(annotation) for m in metadata_of(part)]
     return []
+
+
+def whole_numbers(metadata: Sequence[Any]) -> str:
+    """Return the bounds of a whole number in words."""
+    bounds = [f"{word} {value:,}".replace(",", " ") for word, _, value in bounds_of(metadata)]
+    return "whole numbers " + ", ".join(dict.fromkeys(bounds))
+
+
+def bounds_of(metadata: Sequence[Any]) -> list[tuple[str, str, int]]:
+    """Return the bounds of a whole number: words, the name in JSON Schema, the value."""
+    return [
+        (word, name, getattr(item, bound))
+        for item in metadata
+        for bound, (word, name) in _BOUNDS.items()
+        if getattr(item, bound, None) is not None
+    ]
 
 
 def physical_of(key: str) -> Physical | None:

@@ -8,6 +8,9 @@ from heterode.base.run_warnings import RunWarning
 from heterode.parameters import Parameters
 from heterode.parameters.layering import MOST_LAYERS
 
+SPACE_ERROR = "space_error"
+"""Code of the warning about the error that the mesh makes."""
+
 
 @dataclass(frozen=True)
 class ErrorBound:
@@ -64,5 +67,5 @@ def space_bound(p: Parameters) -> ErrorBound:
         remedy = f'Write solver.layers = "auto" in place of {layers}, or ask for less'
     what = "the mesh's error of the voltage"
     return ErrorBound(
-        "space_error", 1e3 * p.solver.accuracy, what, remedy, "solver.layers, solver.accuracy"
+        SPACE_ERROR, 1e3 * p.solver.accuracy, what, remedy, "solver.layers, solver.accuracy"
     )
