@@ -63,11 +63,8 @@ class GivenAs:
         q = self.quantity
         forms = [q.physical.allowed()] if self.number else []
         forms += [f"a name: {', '.join(q.names)}"] if q.names else []
-        tables = ["table"] + (["galleries"] if q.column == "potential_V" else [])
-        forms += [
-            f"a formula in {', '.join(q.variables)}",
-            *(f"{{ {each} = ... }}" for each in tables),
-        ]
+        forms += [f"a formula in {', '.join(q.variables)}", "the table of a file"]
+        forms += ["MSMR galleries"] if q.column == "potential_V" else []
         return ", or ".join(forms)
 
     def _read(self, value: Any) -> float | str | MaterialFunction:

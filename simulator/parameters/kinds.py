@@ -69,7 +69,11 @@ def _by_note(notes: Sequence[Any]) -> Kind | None:
 
 def _given(note: GivenAs) -> Kind:
     number = _number(note.quantity.physical)
-    schemas = [{"type": "string"}, {"type": "object"}, *([number.schema] if note.number else [])]
+    # A word without arithmetic is a name, and a misspelt one no formula.
+    formula = {"type": "string", "pattern": r"[-+*/(]|^ *[xcT] *$"}
+    schemas: list[Mapping[str, Any]] = [formula, {"type": "object"}]
+    schemas += [{"enum": list(note.quantity.names)}] if note.quantity.names else []
+    schemas += [number.schema] if note.number else []
     if note.number:
         name, example = f"{number.name}, or a function", number.example
     else:
