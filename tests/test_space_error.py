@@ -400,10 +400,13 @@ def test_histories_of_earlier_versions_are_read_and_continued(tmp_path: Path) ->
 
 def test_the_page_shows_what_is_known_of_the_errors() -> None:
     error = {"largest": 3.6e-4, "rms": 1.7e-4, "at_s": 90.0}
-    layers = {"count": 6, "first_um": 0.0156, "ratio": 2.0}
+    layers = {"count": 6, "first_um": 0.0156, "ratio": 2.0, "particles_with_thinner": 0}
     section = {"asked_V": 1e-3, "layers": layers, "voltage_space_error_V": error}
     rows = dict(accuracy_rows({"accuracy": section}))
     assert "6 layers, from 15.6 nm, ratio 2" in rows.values()
+    uneven = {**section, "layers": {**layers, "particles_with_thinner": 2}}
+    said = dict(accuracy_rows({"accuracy": uneven})).values()
+    assert "6 layers, from 15.6 nm, ratio 2, thinner somewhere on 2 particles" in said
     (shown,) = (value for name, value in rows.items() if "by the mesh" in name)
     assert "0.36 mV" in shown
     assert "0.17 mV" in shown
