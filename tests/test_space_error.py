@@ -21,6 +21,7 @@ from heterode.accuracy.radial_particles import RadialParticles
 from heterode.accuracy.record import SETTLED, ErrorRecord, Reached, sentence
 from heterode.accuracy.series import surface_response
 from heterode.accuracy.spacing import RadialMesh, mean_particle, radial_mesh, refined
+from heterode.forecast.planned import planned
 from heterode.geometry.layers import LayerReport, layered
 from heterode.geometry.mesh_data import MeshData
 from heterode.geometry.msh import read_msh, write_msh
@@ -382,6 +383,22 @@ def test_the_warning_names_the_remedy(layers: str, remedy: str) -> None:
     assert remedy in bound.message(3.0)
     assert bound.excess(0.99) == 0.0
     assert bound.excess(1.01) > 0.0
+
+
+@pytest.mark.parametrize(
+    ("values", "remedy"),
+    [
+        ({"bound": 4e-4, "plunge": 4e-4}, "Lower"),
+        ({"bound": 7e-4, "plunge": 7e-4}, "ask for 1.4 mV"),
+        ({"bound": 4e-4, "plunge": 4e-3}, "gain little"),
+    ],
+)
+def test_the_remedy_is_one_that_helps(values: dict[str, float], remedy: str) -> None:
+    """Finer layers are no remedy where the plan knows that they do not do."""
+    p = parameters()
+    plan = replace(planned(p), accuracy=1e-3, **values)
+    assert remedy in space_bound(p, plan).message(3.0)
+    assert ("Lower" in space_bound(p, plan).message(3.0)) is (remedy == "Lower")
 
 
 def test_histories_of_earlier_versions_are_read_and_continued(tmp_path: Path) -> None:
