@@ -16,8 +16,9 @@ import jsonschema
 import pytest
 
 from helpers.commands import Ended, environment
-from helpers.paths import FIVE_DISCS, PARAMS
+from helpers.paths import FIVE_DISCS, PARAMS, ROOT
 from heterode.base.errors import InputError
+from heterode.base.warning_codes import MEANINGS as WARNINGS
 from heterode.cli import main
 from heterode.cli.completion import SHELLS, script
 from heterode.cli.main import command_parser
@@ -25,7 +26,9 @@ from heterode.parameters import load_parameters
 from heterode.parameters.presets import preset_names
 from heterode.parameters.reference import rows
 from heterode.parameters.starting import Case, starting_file
+from heterode.results.trust import CODE as ALTERED
 
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 PRESETS = sorted(PARAMS.glob("*.toml"))
 
 
@@ -69,7 +72,10 @@ def test_help_of_a_command_is_that_of_the_command(
     told = capsys.readouterr().out
     assert "--ranks N" in told
     assert say("help", "check").out == told
-    assert "Did you mean 'check'?" in the_mistake(say("help", "chek"))
+    for words in (["help", "chek"], ["chek", "mine.toml"]):
+        assert "'chek' is no command. Did you mean 'check'?" in the_mistake(say(*words))
+    assert "`heterode help` lists them" in the_mistake(say("xyzzyxyzzy"))
+    assert "COMMAND" in the_mistake(say())
 
 
 def test_the_version_is_told_in_short(capsys: pytest.CaptureFixture[str]) -> None:
@@ -115,6 +121,8 @@ def test_every_key_is_explained(
         (["voltage_V"], ["history.csv", "V"]),
         (["surface_um2"], ["particles.csv"]),
         (["particles"], ["Number of particles"]),
+        (["salt_depletion"], ["salt_depletion, a warning", "runs out of salt"]),
+        (["coating_thickness"], ["without the foil", "thicker than 1 mm"]),
         (["restriction", "seeds"], ["penalty.restriction", "[seeds]"]),
         ([], ["geometry", "solver", "heterode explain KEY"]),
     ],
@@ -132,6 +140,7 @@ def test_explain_finds(words: list[str], told: list[str], say: Callable[..., End
         ("penalty.restrcition", "penalty.restriction"),
         ("coatng_thickness", "geometry.coating_thickness"),
         ("voltag_V", "voltage_V"),
+        ("salt_depleton", "salt_depletion"),
     ],
 )
 def test_explain_names_what_is_nearest(word: str, near: str, say: Callable[..., Ended]) -> None:
@@ -140,7 +149,19 @@ def test_explain_names_what_is_nearest(word: str, near: str, say: Callable[..., 
 
 @pytest.mark.parametrize("word", ["", "xyzzy", "two\nlines", "é" * 300, "."])
 def test_explain_refuses_what_it_does_not_know(word: str, say: Callable[..., Ended]) -> None:
-    assert "is no key, section, value or column" in the_mistake(say("explain", word))
+    assert "is no key, section, value, column or warning" in the_mistake(say("explain", word))
+
+
+def test_every_warning_of_the_readme_is_explained() -> None:
+    section = README.partition("| code | bound |")[2].partition("\n\n")[0]
+    told = {
+        code
+        for row in re.findall(r"^\| (`.*?) \| ", section, re.MULTILINE)
+        for code in re.findall(r"`(\w+)`", row)
+    }
+    assert len(told) > 25
+    assert told | {ALTERED} == set(WARNINGS)
+    assert all(text.endswith(".") for text in WARNINGS.values())
 
 
 # -- preset ---------------------------------------------------------------------------------------

@@ -92,7 +92,7 @@ def _text(options: argparse.Namespace) -> str:
         name="params.toml" if options.output is None else options.output.name,
     )
     text = starting_file(case, everything=options.all)
-    _check(text, folder)
+    _check(text, folder, case.name)
     return text
 
 
@@ -119,11 +119,11 @@ def _refuse_odd(options: argparse.Namespace) -> None:
             raise InputError(f"--{name} {path}: no such file")
 
 
-def _check(text: str, folder: Path) -> None:
+def _check(text: str, folder: Path, name: str) -> None:
     from heterode.parameters.loading import parameters_in
     from heterode.parameters.toml_file import parse_toml
 
-    parameters = parameters_in(parse_toml(text), Path("heterode init"), folder)
+    parameters = parameters_in(parse_toml(text), Path(name), folder)
     if parameters.geometry.mesh_file is not None:
         from heterode.geometry.cache import mesh_for
 

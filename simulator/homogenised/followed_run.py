@@ -14,7 +14,7 @@ from heterode.base.errors import InputError
 from heterode.base.words import counted
 from heterode.parameters.loading import parameters_from
 from heterode.parameters.model import Parameters
-from heterode.parameters.tables import FractionTable
+from heterode.parameters.quantities import kept_function
 from heterode.particles.table import ParticleTable
 from heterode.results.folder import ResultsFolder
 from heterode.results.heading import heading
@@ -104,14 +104,11 @@ def _parameters(manifest: dict[str, Any], results: ResultsFolder) -> Parameters:
     tables["penalty"] = {"distribution": "none"}
     tables["protocol"] = {"steps": ["rest for 1 s"]}
     kept = manifest["parameters"]["active_material"]
-    for key in ("exchange_current_table", "electronic_conductivity_table"):
-        if kept.get(key) is not None:
-            tables["active_material"][key] = _table(kept[key])
+    for key, value in kept.items():
+        if isinstance(value, dict) and "file" in value:
+            tables["active_material"][key] = kept_function(value)
+    salt = manifest["parameters"]["electrolyte"]
+    for key, value in salt.items():
+        if isinstance(value, dict) and "file" in value:
+            tables["electrolyte"][key] = kept_function(value)
     return parameters_from(tables, results.manifest)
-
-
-def _table(kept: dict[str, Any]) -> FractionTable:
-    (column,) = set(kept) - {"file", "stoichiometry"}
-    return FractionTable(
-        Path(kept["file"]), column, tuple(kept["stoichiometry"]), tuple(kept[column])
-    )
