@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -62,6 +64,35 @@ def test_what_is_imported_is_declared_and_nothing_else() -> None:
     sources = "".join(path.read_text() for path in PACKAGE.rglob("*.py"))
     needed |= {name for name, call in CALLED_BY_NAME.items() if call in sources}
     assert needed == declared
+
+
+def test_how_to_cite_it_says_what_the_package_says() -> None:
+    project = PROJECT["project"]
+    # The few forms of YAML that the file has are read as lines.
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    single = dict(re.findall(r'^([\w-]+): "?(.+?)"?$', citation, re.MULTILINE))
+    lists = {
+        name: re.findall(r"- (.+)", lines)
+        for name, lines in re.findall(r"^([\w-]+):\n((?: +.+\n)+)", citation, re.MULTILINE)
+    }
+    meta = json.loads((ROOT / "codemeta.json").read_text(encoding="utf-8"))
+    assert single["title"] == meta["name"] == project["name"] == "heterode"
+    assert single["version"] == meta["version"] == heterode.__version__
+    assert single["abstract"] == meta["description"] == project["description"]
+    assert lists["keywords"] == meta["keywords"] == project["keywords"]
+    (author,) = project["authors"]
+    assert lists["authors"] == [f"name: {author['name']}"]
+    assert [one["name"] for one in meta["author"]] == [author["name"]]
+    licence = project["license"]["text"]
+    assert single["license"] == licence
+    assert meta["license"] == f"https://spdx.org/licenses/{licence}"
+    assert meta["softwareRequirements"] == project["dependencies"]
+    assert meta["runtimePlatform"] == f"Python {project['requires-python']}"
+    paper = meta["referencePublication"]["name"]
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    assert f"    title: {paper}\n" in citation
+    assert paper in readme
+    assert "[CITATION.cff](CITATION.cff)" in readme
 
 
 def test_every_room_is_packaged() -> None:

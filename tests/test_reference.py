@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import TypeAdapter
 
+from helpers import parameter_page
 from helpers.paths import FIVE_DISCS, ROOT
 from heterode.base.errors import InputError
 from heterode.parameters import Parameters
@@ -186,3 +187,14 @@ def test_the_json_schema_is_made_from_the_rows() -> None:
         "exclusiveMinimum": 0,
         "maximum": 1,
     }
+
+
+# -- the page -------------------------------------------------------------------------------------
+
+
+def test_the_page_of_parameters_is_made_from_the_rows() -> None:
+    text = parameter_page.PAGE.read_text(encoding="utf-8")
+    assert text == parameter_page.page(), "Run scripts/parameters, and commit the page."
+    for row in KEYS:
+        assert f"### {row.key}" in text
+        assert row.description in text

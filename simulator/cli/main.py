@@ -15,6 +15,7 @@ import atexit
 import gc
 import logging
 import os
+import re
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -27,6 +28,7 @@ from heterode import __version__
 from heterode.base.cores import one_thread_a_library
 from heterode.base.errors import ArgumentError, InputError, ResumeError
 from heterode.base.ranks import is_agreed, launched_as, launched_in_parallel, together
+from heterode.base.words import nearest
 from heterode.cli import (
     animate,
     check,
@@ -195,6 +197,15 @@ class _TopParser(_Parser):
 
     commands: dict[str, dict[str, overview.Command]]
     """The commands by their names, in groups."""
+
+    def error(self, message: str) -> NoReturn:
+        """Name the command that is nearest to a misspelt one, instead of all of them."""
+        wrong = re.match(r"argument COMMAND: invalid choice: '(.*)' \(choose from", message)
+        if wrong is None:
+            super().error(message)
+        names = [name for commands in self.commands.values() for name in commands]
+        hint = nearest(wrong[1], names) or "`heterode help` lists them."
+        raise InputError(f"'{wrong[1]}' is no command. {hint}")
 
     def format_help(self) -> str:
         """Return the list of commands, in groups."""

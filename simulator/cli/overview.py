@@ -9,6 +9,7 @@ from typing import Any
 
 from heterode.base.errors import InputError
 from heterode.base.ranks import on_root
+from heterode.base.words import nearest
 from heterode.cli.endings import DONE
 from heterode.cli.layout import paragraph, two_columns
 
@@ -67,8 +68,6 @@ def _of(name: str | None) -> str:
         return parser.format_help()
     commands = {key: one for named in parser.commands.values() for key, one in named.items()}
     if name not in commands:
-        from heterode.parameters.choices import nearest
-
         hint = nearest(name, commands) or "`heterode help` lists them."
         raise InputError(f"{name!r} is no command. {hint}")
     return commands[name].parser.format_help()

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from heterode.parameters.choices import Named, NumberOrFunction, TableOf
+from heterode.parameters.choices import GivenAs, Named, TableOf
 from heterode.parameters.fields import Physical
 from heterode.parameters.notes import Example, Written
 from heterode.parameters.walking import bounds_of, metadata_of, sections_of, whole_numbers
@@ -57,17 +57,28 @@ def _by_note(notes: Sequence[Any]) -> Kind | None:
             return Kind(note.kind, note.unit, note.allowed, note.example, note.schema)
         if isinstance(note, Physical):
             return _number(note)
-        if isinstance(note, NumberOrFunction):
-            number = _number(note.physical)
-            schema = {"anyOf": [number.schema, {"enum": list(note.names)}]}
-            name = f"{number.name}, or a name"
-            return Kind(name, number.unit, note.allowed(), number.example, schema, number.si_unit)
+        if isinstance(note, GivenAs):
+            return _given(note)
         if isinstance(note, Named):
             names = list(note.names)
             return Kind("text", "", note.allowed(), names[0], {"enum": names})
         if isinstance(note, TableOf):
             return Kind("path", "", note.allowed(), note.example, {"type": "string"})
     return None
+
+
+def _given(note: GivenAs) -> Kind:
+    number = _number(note.quantity.physical)
+    # A word without arithmetic is a name, and a misspelt one no formula.
+    formula = {"type": "string", "pattern": r"[-+*/(]|^ *[xcT] *$"}
+    schemas: list[Mapping[str, Any]] = [formula, {"type": "object"}]
+    schemas += [{"enum": list(note.quantity.names)}] if note.quantity.names else []
+    schemas += [number.schema] if note.number else []
+    if note.number:
+        name, example = f"{number.name}, or a function", number.example
+    else:
+        name, example = "name, or a function", next(iter(note.quantity.names), "")
+    return Kind(name, number.unit, note.allowed(), example, {"anyOf": schemas}, number.si_unit)
 
 
 def _number(physical: Physical) -> Kind:

@@ -15,7 +15,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from heterode.parameters.choices import nearest
+from heterode.base.words import nearest
 from heterode.parameters.fields import MistakeError
 from heterode.parameters.model import Parameters
 from heterode.parameters.walking import (

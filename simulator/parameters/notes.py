@@ -79,6 +79,11 @@ class When:
             return f"needed {link} {self.text}"
         return f"only {link} {self.text}" + (", and needed there" if self.needed else "")
 
+    @property
+    def full_sentence(self) -> str:
+        """The same with a capital and a full stop."""
+        return f"{self.sentence[0].upper()}{self.sentence[1:]}."
+
 
 @dataclass(frozen=True)
 class Written:

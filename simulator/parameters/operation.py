@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_serializer, field_validator, model_validator
 
-from heterode.materials.open_circuit import VOLTAGE_RANGE
 from heterode.parameters.fields import MistakeError, Order, Physical, Section
 from heterode.parameters.layering import Layering
 from heterode.parameters.notes import Example, Source, Written
@@ -41,7 +40,7 @@ _MEASURED = Source("errors are measured in docs/accuracy.md", "G")
 DEFAULT_ACCURACY = 1e-3
 """Default of solver.accuracy, V, at which the tolerances are the defaults of their fields."""
 
-_STOP = Physical("V", shown="V", at_least=VOLTAGE_RANGE[0], up_to=VOLTAGE_RANGE[1], example="4.2 V")
+_STOP = Physical("V", shown="V", above=0, up_to=10, example="4.2 V")
 
 _TABLES = "{ repeat = 3, steps = [...] } or { until = '4.5 V', steps = [...] }"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from heterode.base.errors import InputError
-from heterode.parameters.choices import nearest
+from heterode.base.words import nearest
 
 _HERE = Path(__file__)
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from heterode.parameters.choices import NumberOrFunction
+from heterode.parameters.choices import GivenAs
 from heterode.parameters.fields import Physical, Section
 from heterode.parameters.model import Parameters
 
@@ -98,7 +98,10 @@ def physical_of(key: str) -> Physical | None:
 
 def find_physical(annotation: Any) -> Physical | None:
     """Return unit and bounds of an annotation, or None without them."""
-    found = [m.physical if isinstance(m, NumberOrFunction) else m for m in metadata_of(annotation)]
+    found = [
+        m.quantity.physical if isinstance(m, GivenAs) and m.number else m
+        for m in metadata_of(annotation)
+    ]
     return next((m for m in found if isinstance(m, Physical)), None)
 
 
