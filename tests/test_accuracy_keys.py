@@ -55,10 +55,16 @@ def test_layers(layers):
 
 
 @pytest.mark.parametrize(
-    "layers", ["some", -1, 41, 3.0, True, [], "6 from 15.6 kg, ratio 2", "41 from 1 nm, ratio 2"]
+    "layers",
+    [
+        *("some", "Auto", -1, 41, 3.0, 1e9, True, []),
+        *("6 from 15.6 kg, ratio 2", "41 from 1 nm, ratio 2", "6 from 0 nm, ratio 2"),
+        *("6 from 1 m, ratio 2", "6 from 15 nm, ratio 0.5", "6 from 15 nm, ratio 11"),
+    ],
 )
 def test_no_number_of_layers(layers):
-    with pytest.raises(InputError, match=r"solver\.layers = .* whole number from 0 to 40"):
+    allowed = r"whole number from 0 to 40.* from 0\.1 nm to 100 um and ratio 1 to 10\)"
+    with pytest.raises(InputError, match=rf"solver\.layers = .* {allowed}"):
         load_parameters(PRESET, [f"solver.layers={json.dumps(layers)}"])
 
 

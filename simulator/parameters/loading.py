@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from heterode.base.errors import InputError, MistakesError, one_line
+from heterode.parameters.electrolyte import ELECTROLYTE_NUMBERS
 from heterode.parameters.idle import idle_keys, leave_out, mistake_of, switched_off
 from heterode.parameters.messages import first_line, mistake_line
 from heterode.parameters.model import Parameters
@@ -26,6 +27,17 @@ _PATH_KEYS: tuple[Key, ...] = (
     ("active_material", "diffusivity_table"),
     ("active_material", "exchange_current_table"),
     ("active_material", "electronic_conductivity_table"),
+    *(
+        ("active_material", key, "table")
+        for key in (
+            "open_circuit_potential",
+            "entropic_coefficient",
+            "diffusivity",
+            "exchange_current",
+            "electronic_conductivity",
+        )
+    ),
+    *(("electrolyte", key, "table") for key in ELECTROLYTE_NUMBERS),
 )
 
 _ALTERNATIVES: dict[Key, tuple[Key, ...]] = {
@@ -40,6 +52,8 @@ _ALTERNATIVES: dict[Key, tuple[Key, ...]] = {
     ("active_material", "electronic_conductivity"): (
         ("active_material", "electronic_conductivity_table"),
     ),
+    ("active_material", "voltage_window"): (("active_material", "stoichiometry_window"),),
+    ("active_material", "stoichiometry_window"): (("active_material", "voltage_window"),),
     ("active_material", "electronic_conductivity_table"): (
         ("active_material", "electronic_conductivity"),
     ),
@@ -101,6 +115,20 @@ def with_values(parameters: Parameters, values: Mapping[str, Any]) -> Parameters
     resolved_ = with_paths({".".join(key): value for key, value in changes}, folder)
     changes = [(key, resolved_[".".join(key)]) for key, _ in changes]
     return _made(parameters.given, file, folder, changes, "values")
+
+
+def parameters_in(tables: dict[str, Any], file: Path, folder: Path) -> Parameters:
+    """Make parameters from the tables of a file that need not be on disk yet.
+
+    Args:
+        tables: the tables, which are changed in place.
+        file: the name of the file, for messages.
+        folder: folder to which paths in it are relative.
+
+    Raises:
+        InputError: as in `load_parameters`.
+    """
+    return _made(tables, file, folder, [], "--set")
 
 
 def _made(

@@ -15,9 +15,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from heterode.parameters.choices import nearest
+from heterode.base.words import nearest
 from heterode.parameters.fields import MistakeError
-from heterode.parameters.kinds import whole_numbers
 from heterode.parameters.model import Parameters
 from heterode.parameters.walking import (
     Key,
@@ -29,6 +28,7 @@ from heterode.parameters.walking import (
     metadata_of,
     sections_of,
     typed,
+    whole_numbers,
 )
 
 _RANK = {"extra_forbidden": 0, "missing": 2}

@@ -8,7 +8,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_serializer, field_validator, model_validator
 
-from heterode.materials.open_circuit import VOLTAGE_RANGE
 from heterode.parameters.fields import MistakeError, Order, Physical, Section
 from heterode.parameters.layering import Layering
 from heterode.parameters.notes import Example, Source, Written
@@ -44,7 +43,7 @@ DEFAULT_ACCURACY = 1e-3
 _VOLTAGE_ROUNDING = 1e-12
 """Error of the voltage, V, below which Newton's method need not go: rounding is near."""
 
-_STOP = Physical("V", shown="V", at_least=VOLTAGE_RANGE[0], up_to=VOLTAGE_RANGE[1], example="4.2 V")
+_STOP = Physical("V", shown="V", above=0, up_to=10, example="4.2 V")
 
 _TABLES = "{ repeat = 3, steps = [...] } or { until = '4.5 V', steps = [...] }"
 

@@ -129,7 +129,7 @@ class CellModel:
     def _particle_restriction(self) -> ParticleRestriction | None:
         """Return phi_s on the particles if their conductivity depends on the lithium fraction."""
         material = self.parameters.active_material
-        given = material.electronic_conductivity_of_fraction
+        given = material.electronic_conductivity_at(self.parameters.temperature)
         if not material.electronic_conduction_in_particles or isinstance(given, float):
             return None
         (row,) = (row for row in self.table.rows if row.restricted)

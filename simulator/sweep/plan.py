@@ -44,7 +44,14 @@ and at the end.
 PLANNED = 6
 """Points of a design for which layers are planned; a plan takes some ten milliseconds."""
 
-_FILES = {"file", "mesh_file", "exchange_current_table", "electronic_conductivity_table"}
+_FILES = {
+    "file",
+    "mesh_file",
+    "table",
+    "diffusivity_table",
+    "exchange_current_table",
+    "electronic_conductivity_table",
+}
 
 
 @dataclass(frozen=True)
