@@ -78,7 +78,9 @@ def differences(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> dic
     """Return the largest differences, as parts of the largest values."""
     assert one.keys() == other.keys()
     return {
-        name: float(np.abs(values - other[name]).max(initial=0) / np.abs(values).max(initial=1e-300))
+        name: float(
+            np.abs(values - other[name]).max(initial=0) / np.abs(values).max(initial=1e-300)
+        )
         for name, values in one.items()
     }
 
@@ -97,7 +99,7 @@ def compared(mesh_name: str, changes: Sequence[str], patch: pytest.MonkeyPatch) 
     at_random(model, seed=2)
     moved = differences(with_loops, assembled(model, plain))
     # The comparison can fail.
-    assert all(moved[name] > 1e-3 for name in ("y", "phi_l", "y, y", "phi_l, phi_l"))
+    assert all(moved[name] > 1e-3 for name in ("y", "phi_l"))
     return found
 
 

@@ -167,7 +167,8 @@ def _load(library: Path, name: str) -> Any:
     if name in _LIBRARIES:
         return _LIBRARIES[name]
     spec = spec_from_file_location(name, library)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     _LIBRARIES[name] = module
