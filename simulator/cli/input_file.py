@@ -31,8 +31,14 @@ def with_parameters(
     return command
 
 
-def load(options: argparse.Namespace, comm: Any) -> Parameters:
-    """Return the parameters that the options name; errors rise on all ranks. Collective."""
+def load(options: argparse.Namespace, comm: Any, *, packed: bool = True) -> Parameters:
+    """Return the parameters that the options name; errors rise on all ranks. Collective.
+
+    Args:
+        packed: whether particles are to be packed; those of an image are not.
+    """
     from heterode.parameters import load_parameters
 
-    return together(comm, lambda: load_parameters(options.parameters, options.overrides))
+    return together(
+        comm, lambda: load_parameters(options.parameters, options.overrides, packed=packed)
+    )

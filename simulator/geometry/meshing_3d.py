@@ -118,7 +118,7 @@ def filled(
     reason = ""
     for algorithm in (HXT, DELAUNAY):
         try:
-            points_filled, cells, cell_tags = _tetrahedra(points, parts, algorithm)
+            points_filled, cells, cell_tags = tetrahedra(points, parts, algorithm)
         except Exception as error:  # gmsh raises bare Exception
             reason = " ".join(str(error).split())
             continue
@@ -132,7 +132,7 @@ def filled(
     )
 
 
-def _tetrahedra(points: Floats, parts: list[Part], algorithm: int) -> tuple[Floats, Ints, Tags]:
+def tetrahedra(points: Floats, parts: list[Part], algorithm: int) -> tuple[Floats, Ints, Tags]:
     options = {
         "General.NumThreads": THREADS,
         "Mesh.Algorithm3D": algorithm,

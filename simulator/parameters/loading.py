@@ -47,7 +47,9 @@ _ALTERNATIVES: dict[Key, tuple[Key, ...]] = {
 """Alternative keys: a `--set` of the first removes the others from those in the file."""
 
 
-def load_parameters(path: str | Path, overrides: Sequence[str] = ()) -> Parameters:
+def load_parameters(
+    path: str | Path, overrides: Sequence[str] = (), *, packed: bool = True
+) -> Parameters:
     """Read, override, validate and convert an input file.
 
     Args:
@@ -57,13 +59,15 @@ def load_parameters(path: str | Path, overrides: Sequence[str] = ()) -> Paramete
             as plain text if it is not TOML, so that quotes may be left out: "geometry.width=80 um".
             If they change what is run, the file's title is no longer right and is left out, unless
             they give one.
+        packed: whether particles are to be packed, so that lengths, gap and fraction must leave
+            room for them; those of an image are not.
 
     Raises:
         InputError: the error gives file, key, value, allowed values and remedy in one line.
     """
     file = Path(path)
     changes = [_parse_override(text) for text in overrides]
-    return _made(read_toml(file), file, file.parent, changes, "--set")
+    return _made(read_toml(file), file, file.parent, changes, "--set", packed)
 
 
 def parameters_of(tables: Mapping[str, Any], source: str | Path) -> Parameters:
@@ -109,6 +113,7 @@ def _made(
     folder: Path,
     changes: Sequence[tuple[Key, Any]],
     how: str,
+    packed: bool = True,
 ) -> Parameters:
     """Make parameters from the tables of a file and changes to them.
 
@@ -118,6 +123,7 @@ def _made(
         folder: folder to which paths in them are relative.
         changes: keys with their new values; later ones win, and None removes a key.
         how: source of the changes for messages, "--set" or "values".
+        packed: as in `load_parameters`.
     """
     given = copy.deepcopy(data)
     _resolve_paths(data, folder)
@@ -134,7 +140,7 @@ def _made(
     if ("title",) not in changed and _titled(written) != _titled(data):
         dropped = str(data.pop("title", ""))
         given.pop("title", None)
-    parameters = _validated(data, file, given, changed, dropped, how)
+    parameters = _validated(data, file, given, changed, dropped, how, packed)
     idle = list(idle_keys(parameters, data))
     for key, rule in idle:
         if not rule.makes_idle(key, changed):
@@ -146,7 +152,7 @@ def _made(
     for key, _ in idle:
         leave_out(data, key)
         leave_out(given, key)
-    return _validated(data, file, given, changed, dropped, how)
+    return _validated(data, file, given, changed, dropped, how, packed)
 
 
 def _validated(
@@ -156,9 +162,10 @@ def _validated(
     changed: set[Key],
     dropped_title: str = "",
     how: str = "--set",
+    packed: bool = True,
 ) -> Parameters:
     try:
-        return Parameters.of_file(data, file, given, dropped_title=dropped_title)
+        return Parameters.of_file(data, file, given, dropped_title=dropped_title, packed=packed)
     except ValidationError as error:
         raise MistakesError(first_line(error, data, file, changed, how=how)) from None
 
