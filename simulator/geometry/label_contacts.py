@@ -28,6 +28,9 @@ SHORTER = 0.6
 """Factor on the move of a copy each time that a cell of its particle would be bad."""
 
 MOVES = 12
+TWISTED = 0.05
+"""Least cosine of a copy's move with the inward normals below which a surface is twisted."""
+
 LEAST = 0.08
 """SICN below which a cell is bad."""
 
@@ -45,8 +48,13 @@ class _Corners:
     node: Ints
 
 
-def parted_at_contacts(mesh: Lattice, particles: int, gap_um: float) -> Lattice:
-    """Return the mesh with gaps between labels 1 .. `particles`, as wide as its cells allow."""
+def parted_at_contacts(mesh: Lattice, particles: int, gap_um: float) -> tuple[Lattice, Ints]:
+    """Part labels 1 .. `particles` by gaps as wide as the cells allow.
+
+    Returns:
+        the mesh, and (node, label) of it (S, 2) where a particle's surface is twisted, so that no
+        move of a copy leads behind all triangles round it.
+    """
     cells, labels = mesh.cells, mesh.labels
     mates = facet_mates(cells, 3)
     corners = _corners(cells, labels, mates, particles)
@@ -64,18 +72,24 @@ def parted_at_contacts(mesh: Lattice, particles: int, gap_um: float) -> Lattice:
     base = cells[surface[:, None] // 4, local]
     top = moved[surface[:, None] // 4, local]
     points = np.concatenate([mesh.points, mesh.points[corners.node[several]]])
-    move = _moves(points, base, top, len(mesh.points), gap_um)
+    move, behind = _moves(points, base, top, len(mesh.points), gap_um)
     points = _placed(points, moved[solid], move, len(mesh.points))
     with_copy = (base != top).any(axis=1)
     void = np.where(other[surface] > particles, other[surface], 0)
     prisms, of = _prisms(base[with_copy], top[with_copy])
-    fixed = np.concatenate([mesh.fixed, np.zeros(int(several.sum()), dtype=np.bool_)])
-    return Lattice(
+    nodes = corners.node[several]
+    twisted = np.flatnonzero(behind < TWISTED)
+    label = np.zeros(len(points), dtype=np.int64)
+    label[moved[solid]] = labels[solid][:, None]
+    found = np.column_stack([nodes[twisted], label[len(mesh.points) + twisted]])
+    made = Lattice(
         points,
         np.concatenate([moved, prisms]),
         np.concatenate([labels, void[with_copy][of]]),
-        fixed,
+        np.concatenate([mesh.fixed, np.zeros(len(nodes), dtype=np.bool_)]),
+        np.concatenate([mesh.cube, mesh.cube[nodes]]),
     )
+    return made, found
 
 
 def _corners(cells: Ints, labels: Ints, mates: Ints, particles: int) -> _Corners:
@@ -117,8 +131,13 @@ def _corners(cells: Ints, labels: Ints, mates: Ints, particles: int) -> _Corners
     return _Corners(of_slot, node)
 
 
-def _moves(points: Floats, base: Ints, top: Ints, old: int, gap_um: float) -> Floats:
-    """Return (P, 3) moves that take copies half a gap into their particles, 0 for other nodes."""
+def _moves(points: Floats, base: Ints, top: Ints, old: int, gap_um: float) -> tuple[Floats, Floats]:
+    """Return moves that take copies half a gap into their particles.
+
+    Returns:
+        (P, 3) moves, 0 for other nodes than copies, and (C,) for each copy the least cosine of its
+        move with the inward normals round it.
+    """
     a, b, c = (points[base[:, k]] for k in range(3))
     normal = np.cross(b - a, c - a)
     size = np.linalg.norm(normal, axis=1)
@@ -131,8 +150,9 @@ def _moves(points: Floats, base: Ints, top: Ints, old: int, gap_um: float) -> Fl
     number = len(points) - old
     first = np.searchsorted(copies[order], np.arange(number + 1))
     moves: Floats = np.zeros((len(points), 3))
-    moves[old:] = inward(normal, facet[order], first, 0.5 * gap_um)
-    return moves
+    found = inward(normal, facet[order], first, 0.5 * gap_um)
+    moves[old:] = found[:, :3]
+    return moves, found[:, 3]
 
 
 def _placed(points: Floats, solid: Ints, move: Floats, old: int) -> Floats:

@@ -8,6 +8,8 @@ not in the stack, becomes part of it.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
@@ -22,10 +24,50 @@ REPAIRS = 6
 """Most passes that join or part nodes of a particle; after them, nodes are only parted."""
 
 
+@dataclass(frozen=True, eq=False)
+class GridLabels:
+    """Labels of a grid's nodes; all arrays have the shape (nx + 1, ny + 1, nz + 1).
+
+    Attributes:
+        labels: 0 for binder, or that of a particle or void.
+        nearest: the nearest particle or void.
+        depth: the level function of that.
+    """
+
+    labels: Ints
+    nearest: Ints
+    depth: Floats
+
+    def settle(self) -> None:
+        """Part nodes of a particle that share a face of the grid but no edge."""
+        while _without_diagonals(self.labels, self.nearest, self.depth, adding=False):
+            _largest_pieces(self.labels)
+
+    def thin(self, cubes: Ints, labels: Ints) -> None:
+        """Take the shallowest node of a label in each of some cells of the grid, but not its last.
+
+        Args:
+            cubes: (S, 3) lowest corners of the cells.
+            labels: (S,).
+        """
+        present = np.bincount(self.labels.ravel())
+        for cube, label in zip(cubes, labels, strict=True):
+            part = tuple(slice(c, c + 2) for c in cube)
+            mine = self.labels[part] == label
+            if present[label] < 2 or not mine.any():
+                continue
+            depth = np.where(mine, self.depth[part], -np.inf)
+            at = np.unravel_index(int(np.argmax(depth)), depth.shape)
+            self.labels[part][at] = 0
+            present[label] -= 1
+        _largest_pieces(self.labels)
+        self.settle()
+
+
 def grid_labels(
     levels: Levels, extent: Floats, number: Ints, low: Floats, centres: Floats, owners: Ints
-) -> Ints:
-    """Return labels (nx + 1, ny + 1, nz + 1): 0 for binder, or that of a particle or void.
+) -> GridLabels:
+    """Return the labels of a grid's nodes.
 
     Args:
         levels: of the particles 1 .. N, and after them of their voids.
@@ -44,9 +86,9 @@ def grid_labels(
     _seed(grid, extent, number, centres)
     _walled(grid, len(centres) - len(owners), owners)
     _enclosed(grid, len(centres) - len(owners))
-    while _without_diagonals(grid, nearest, depth, adding=False):
-        _largest_pieces(grid)
-    return grid
+    found = GridLabels(grid, nearest, depth)
+    found.settle()
+    return found
 
 
 def _nearest(

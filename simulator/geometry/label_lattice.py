@@ -32,12 +32,14 @@ class Lattice:
         cells: (M, 4), of positive volume.
         labels: (M,) label of each cell.
         fixed: (P,) whether a node lies on a plane of the box.
+        cube: (P, 3) lowest corner, on the grid, of the cell in which a node was put; -1 for others.
     """
 
     points: Floats
     cells: Ints
     labels: Ints
     fixed: npt.NDArray[np.bool_]
+    cube: Ints
 
 
 def grid_places(extent: Floats, number: Ints) -> Floats:
@@ -82,8 +84,14 @@ def lattice_of(grid: Ints, extent: Floats) -> Lattice:
     points = np.concatenate([nodes, centres])
     fixed = np.concatenate([_on_planes(nodes, extent), ghost])
     used, renumbered = np.unique(cells, return_inverse=True)
+    cubes = np.stack(np.unravel_index(np.arange(len(centres)), tuple(beyond)), axis=-1) - 1
+    cube = np.concatenate([np.full((len(nodes), 3), -1), cubes]).astype(np.int64)
     return Lattice(
-        points[used], renumbered.reshape(cells.shape).astype(np.int64), labels, fixed[used]
+        points[used],
+        renumbered.reshape(cells.shape).astype(np.int64),
+        labels,
+        fixed[used],
+        cube[used],
     )
 
 

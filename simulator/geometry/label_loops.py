@@ -233,14 +233,17 @@ def mend(
 
 @compiled
 def inward(normal: Array, facet: Array, first: Array, depth: float) -> Array:
-    """Return (C, 3) moves of copies behind all their facets, by a depth if that is possible.
+    """Return moves of copies behind all their facets, by a depth if that is possible.
 
     Args:
         normal: (F, 3) outward unit normals.
         facet, first: facets of copy c are facet[first[c]:first[c + 1]].
         depth: distance behind the facets that is wanted.
+
+    Returns:
+        (C, 4): the move, and its least cosine with the facets' inward normals.
     """
-    found = np.zeros((len(first) - 1, 3))
+    found = np.zeros((len(first) - 1, 4))
     way = np.empty(3)
     for c in range(len(first) - 1):
         way[:] = 0.0
@@ -257,8 +260,9 @@ def inward(normal: Array, facet: Array, first: Array, depth: float) -> Array:
                     worst, least = k, behind
             if least > best + 1e-3:
                 best = least
-                found[c] = way
+                found[c, :3] = way
             way -= 0.15 * normal[facet[worst]]
             way /= max(np.sqrt((way * way).sum()), 1e-9)
-        found[c] *= depth / max(best, 0.5)
+        found[c, :3] *= depth / max(best, 0.5)
+        found[c, 3] = best
     return found

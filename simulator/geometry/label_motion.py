@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ Ints = npt.NDArray[np.int64]
 
 FIRST_SWEEPS = 5
 ROUNDS, SWEEPS = 8, 2
-GOOD = 0.25
+GOOD = 0.2
 """SICN up to which a move may make a cell worse."""
 
 WANTED = 0.15
@@ -34,7 +34,7 @@ RESTORING = 6
 LITTLE = 0.02
 """Relative lack of volume up to which a particle gets all of it in the end."""
 
-CROWDED = 0.3
+CROWDED = 0.4
 """Share of the gap by which the surface of a particle without other room may move into it."""
 
 
@@ -79,7 +79,7 @@ class Motion:
         touching = np.full(len(self.volumes), 0.5 * self.gap_um)
         shift = np.column_stack([self.levels.shift, touching])
         self._relax(points, mesh.cells, nodes, FIRST_SWEEPS, shift)
-        return Lattice(points, mesh.cells, mesh.labels, mesh.fixed)
+        return replace(mesh, points=points)
 
     def fitted(self, mesh: Lattice, progress: Progress | None = None) -> Lattice:
         """Move surfaces onto their levels, restore volumes and mend bad cells."""
@@ -98,7 +98,7 @@ class Motion:
             if not self._mend(points, mesh.cells, nodes, turn, shift, slack):
                 break
         self._restore(points, mesh, nodes, shift)
-        return Lattice(points, mesh.cells, mesh.labels, mesh.fixed)
+        return replace(mesh, points=points)
 
     def _space(self, shift: Floats) -> tuple[Floats, Floats, float, Fields]:
         """Return `space` of label_loops.py."""

@@ -52,6 +52,9 @@ LEAST_VOXELS = 30
 LEAST_SICN = 0.05
 """Least SICN of the cells of a mesh."""
 
+THINNINGS = 5
+"""Most attempts at a grid without nodes at which a particle's surface is twisted."""
+
 TYPICAL = 25.0
 """Percentile of the particles' radii that sets the spacing of the grid."""
 
@@ -169,9 +172,13 @@ def _meshed(
         )
     centres = _deepest(voxels.labels, spacing) + low
     grid = grid_labels(levels, extent, number, low, centres, voxels.owners)
-    mesh = lattice_of(grid, extent)
     motion = Motion(levels, voxels.volumes, low, extent, gap_um, step)
-    mesh = parted_at_contacts(motion.smoothed(mesh), particles, gap_um)
+    for _ in range(THINNINGS):
+        mesh = motion.smoothed(lattice_of(grid.labels, extent))
+        mesh, twisted = parted_at_contacts(mesh, particles, gap_um)
+        if not len(twisted):
+            break
+        grid.thin(mesh.cube[twisted[:, 0]], twisted[:, 1])
     mesh = motion.fitted(mesh, progress)
     _require_good(mesh, voxels)
     return _image_mesh(mesh, labels, voxels, spacing, separator_um, gap_um, settings, low)

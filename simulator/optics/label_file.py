@@ -236,12 +236,14 @@ def _how_to_split(labels: Labels, numbers: Numbers, edges: tuple[float, ...]) ->
     hints = [typical_diameter(labels == k + 1, edges) for k in range(len(numbers))]
     size = next((hint for hint in hints if hint is not None), None)
     which = "" if len(numbers) == 1 else f" --phase {numbers[0]}"
-    choose = "" if len(numbers) == 1 else ", with the number of the active material"
     example = f"{size:.2g}um" if size is not None else "5um"
-    hinted = ", to which distances to its outline hint" if size is not None else ""
+    why = [f"distances to outlines hint at {example}"] if size is not None else []
+    if which:
+        why.append("--phase is the number of the active material")
+    said = f" ({'; '.join(why)})" if why else ""
     return (
         f" Split it into particles of a typical diameter by --split{which and ' and --phase'},"
-        f" as in --split {example}{which}{hinted}{choose}"
+        f" as in --split {example}{which}{said}"
     )
 
 
