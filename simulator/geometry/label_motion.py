@@ -16,6 +16,7 @@ from heterode.geometry.simplex import FACETS, integrate_cells, tetrahedron_sicn
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
 
 FIRST_SWEEPS = 5
 ROUNDS, SWEEPS = 8, 2
@@ -30,7 +31,7 @@ TRIALS = 32
 REACH, SLACK = 0.4, 0.4
 """Longest trial move in units of the shortest edge at a node, and that off a surface in moves."""
 
-RESTORING = 6
+RESTORING = 10
 LITTLE = 0.02
 """Relative lack of volume up to which a particle gets all of it in the end."""
 
@@ -161,9 +162,11 @@ class Motion:
         free = (nodes.kind == SURFACE) & (
             between - shift[owner, 1] < near - shift[owner, 0] - 0.1 * self.gap_um
         )
+        before = tetrahedron_sicn(points[mesh.cells])
+        held: Mask = np.zeros(count, dtype=np.bool_)
         for _ in range(RESTORING):
             lacking = self.volumes - self._volumes(points, mesh)
-            lacking[np.abs(lacking) > LITTLE * self.volumes] = 0.0
+            lacking[held | (np.abs(lacking) > LITTLE * self.volumes)] = 0.0
             a, b, c = (points[nodes.facets[:, k]] for k in range(3))
             third = np.cross(b - a, c - a) / 6.0
             slope = np.column_stack(
@@ -176,10 +179,13 @@ class Motion:
             total = np.bincount(owner, (slope**2).sum(axis=1), count)
             gain = np.divide(lacking, total, out=np.zeros(count), where=total > 0.0)
             moved = points + gain[owner][:, None] * slope
-            quality = tetrahedron_sicn(moved[mesh.cells])
-            if quality.min() < min(WANTED, 0.9 * tetrahedron_sicn(points[mesh.cells]).min()):
-                return
-            points[:] = moved
+            bad = tetrahedron_sicn(moved[mesh.cells]) < np.minimum(WANTED, 0.9 * before)
+            if bad.any():
+                # Particles at which cells would become bad stay as they are.
+                touched = np.unique(mesh.cells[bad])
+                held[owner[touched[free[touched]]]] = True
+            else:
+                points[:] = moved
 
     def _mend(
         self,
