@@ -4,10 +4,11 @@ Of particle i, which fills the voxels of one label,
 
     G_i = max(d_i - e_i, (d_i - d_other) / 2 + gap / 2, gap - distance to the box)
 
-where d_i is the smoothed signed distance to the outline of its voxels and d_other that to the
-nearest other label. Each particle {G_i < 0} stays half a gap away from the places that are as near
-to another one, so that no two particles meet, however jagged their contact is. The shift e_i gives
-it the volume of its voxels: what it loses at contacts it regains where there is room.
+with its edges rounded over a gap, where d_i is the smoothed signed distance to the outline of its
+voxels and d_other that to the nearest other label. Each particle {G_i < 0} stays half a gap away
+from the places that are as near to another one, so that no two particles meet, however jagged their
+contact is. The shift e_i gives it the volume of its voxels: what it loses at contacts it regains
+where there is room.
 
 A closed void in a particle has a level function of its own, without neighbours.
 

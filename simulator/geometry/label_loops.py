@@ -63,7 +63,10 @@ def level(which: int, x: float, y: float, z: float, space: Arrays) -> float:
     """Return the level function of a particle at a point."""
     shift, box, gap, fields = space
     found: float = lookup(fields[0], fields, which, x, y, z) - shift[which, 0]
-    found = max(found, lookup(fields[1], fields, which, x, y, z) - shift[which, 1])
+    contact = lookup(fields[1], fields, which, x, y, z) - shift[which, 1]
+    # Where a contact meets the free surface, the edge is rounded.
+    bend = max(gap - abs(found - contact), 0.0)
+    found = max(found, contact) + 0.25 * bend * bend / gap
     wall = min(x - box[0, 0], box[1, 0] - x)
     wall = min(wall, min(y - box[0, 1], box[1, 1] - y))
     wall = min(wall, min(z - box[0, 2], box[1, 2] - z))
