@@ -77,7 +77,7 @@ class Guard:
         return found | self._above(bad, movable)
 
     def _above(self, bad: Mask, movable: Mask) -> Mask:
-        """Return the corners nearest to bad cells of the core that have a layer, and those between."""
+        """Return the corners near bad cells of the core, up to the nearest that have a layer."""
         nodes, total = self._surface.nodes, len(self._surface.held)
         found = np.zeros(total + len(self._surface.vertex), dtype=np.bool_)
         found[nodes[bad]] = True
