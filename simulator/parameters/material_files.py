@@ -149,7 +149,8 @@ def include(
     Raises:
         MistakeError: there is no such material, or it is one of another section.
     """
-    changes, found = set(changed), {}
+    changes = set(changed)
+    found: dict[Key, Path] = {}
     for section in SECTIONS:
         own = tables.get(section)
         name = own.get("material") if isinstance(own, dict) else None
