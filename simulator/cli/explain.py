@@ -1,4 +1,4 @@
-"""heterode explain: what a key of the parameter file means, or a column of the results."""
+"""heterode explain: what a key of the parameter file means, a column of results, a warning."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _TEXT = (
     "say what a key of the parameter file means: unit, range, default and its source, conditions, "
-    "an example; also of sections, values and columns of results"
+    "an example; also of sections, values, columns of results and codes of warnings"
 )
 
 
@@ -26,7 +26,8 @@ def add(commands: Any) -> None:
         "words",
         nargs="*",
         metavar="KEY",
-        help="a key, a section, a part of a key, a value or a column; none lists the sections",
+        help="a key, a section, a part of a key, a value, a column or the code of a warning; "
+        "none lists the sections",
     )
     command.set_defaults(command=_explain)
 
@@ -56,24 +57,25 @@ def _told(word: str) -> str:
     Raises:
         InputError: nothing is called so.
     """
+    from heterode.base.warning_codes import MEANINGS as WARNINGS
     from heterode.parameters.reference import rows
 
     word = word.strip().strip("[]")
     exact = [row for row in rows() if row.key == word]
     if exact:
-        return _of_section(exact[0]) if exact[0].is_section else _of_variants(exact)
+        return _of_rows(exact)
     ending = [row for row in rows() if row.key.endswith(f".{word}")]
-    columns = _columns().get(word, ())
-    if len({row.key for row in ending}) == 1 and not columns:
-        return _told(ending[0].key)
     part = word.lower() if any(letter.isalnum() for letter in word) and not ending else None
     near = [row for row in rows() if part is not None and part in row.key]
     values = [row for row in rows() if word in row.kind.schema.get("enum", ())]
     parts = [
-        _listed(f"Keys called {word}:", ending),
+        _of_rows(ending)
+        if len({row.key for row in ending}) == 1
+        else _listed(f"Keys called {word}:", ending),
+        _columns_told(word),
+        f"{word}, a warning\n{paragraph(WARNINGS[word], 2)}" if word in WARNINGS else "",
         _listed(f"Keys with {word} in their name:", near),
         _listed(f"Keys that may be {word}:", values) if not ending else "",
-        _columns_told(word, columns),
     ]
     found = "\n\n".join(part for part in parts if part)
     if not found:
@@ -82,6 +84,7 @@ def _told(word: str) -> str:
 
 
 def _unknown(word: str) -> str:
+    from heterode.base.warning_codes import MEANINGS as WARNINGS
     from heterode.base.words import nearest
     from heterode.parameters.reference import rows
 
@@ -90,11 +93,11 @@ def _unknown(word: str) -> str:
     ends = {key.rpartition(".")[2]: key for key in reversed(keys)}
     hint = nearest(word, keys) if "." in word else ""
     if not hint:
-        hint = nearest(word, [*ends, *_columns()])
+        hint = nearest(word, [*ends, *_columns(), *WARNINGS])
         name = hint.partition("'")[2].rpartition("'")[0]
         hint = f"Did you mean '{ends[name]}'?" if name in ends else hint
     hint = hint or "`heterode explain` lists the sections."
-    return f"{word!r} is no key, section, value or column. {hint}"
+    return f"{word!r} is no key, section, value, column or warning. {hint}"
 
 
 def _listed(heading: str, rows: list[Row]) -> str:
@@ -116,7 +119,10 @@ def _of_section(section: Row) -> str:
     return "\n".join(lines)
 
 
-def _of_variants(found: list[Row]) -> str:
+def _of_rows(found: list[Row]) -> str:
+    """Return what there is to say of a key, once for each table of a choice that has it."""
+    if found[0].is_section:
+        return _of_section(found[0])
     return "\n\n".join(_of_key(row) for row in found)
 
 
@@ -164,7 +170,8 @@ def _told_of(units: dict[str, str], meanings: dict[str, str]) -> dict[str, str]:
     return {name: f"{meanings[name]}; unit: {unit}" for name, unit in units.items()}
 
 
-def _columns_told(word: str, columns: Any) -> str:
+def _columns_told(word: str) -> str:
+    columns = _columns().get(word)
     if not columns:
         return ""
-    return f"{paragraph(f'Results that hold {word}:')}\n{two_columns(list(columns))}"
+    return f"{paragraph(f'Results that hold {word}:')}\n{two_columns(columns)}"

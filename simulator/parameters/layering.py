@@ -25,7 +25,7 @@ _WHOLE = re.compile(r"(\d{1,2}) (?:layers? )?from (.{1,40}), ratio (\d{1,2}(?:\.
 
 _FORMS = (
     f'"auto", "none", a whole number from 0 to {MOST_LAYERS}, or all of them like'
-    ' "6 from 15.625 nm, ratio 2"'
+    ' "6 from 15.625 nm, ratio 2", from 0.1 nm to 100 um and ratio 1 to 10'
 )
 
 
