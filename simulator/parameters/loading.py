@@ -76,8 +76,7 @@ def load_parameters(path: str | Path, overrides: Sequence[str] = ()) -> Paramete
         InputError: the error gives file, key, value, allowed values and remedy in one line.
     """
     file = Path(path)
-    changes = [_parse_override(text) for text in overrides]
-    return _made(read_toml(file), file, file.parent, changes, "--set")
+    return parameters_in(read_toml(file), file, file.parent, overrides)
 
 
 def parameters_of(tables: Mapping[str, Any], source: str | Path) -> Parameters:
@@ -117,18 +116,22 @@ def with_values(parameters: Parameters, values: Mapping[str, Any]) -> Parameters
     return _made(parameters.given, file, folder, changes, "values")
 
 
-def parameters_in(tables: dict[str, Any], file: Path, folder: Path) -> Parameters:
+def parameters_in(
+    tables: dict[str, Any], file: Path, folder: Path, overrides: Sequence[str] = ()
+) -> Parameters:
     """Make parameters from the tables of a file that need not be on disk yet.
 
     Args:
         tables: the tables, which are changed in place.
         file: the name of the file, for messages.
         folder: folder to which paths in it are relative.
+        overrides: as for `load_parameters`.
 
     Raises:
         InputError: as in `load_parameters`.
     """
-    return _made(tables, file, folder, [], "--set")
+    changes = [_parse_override(text) for text in overrides]
+    return _made(tables, file, folder, changes, "--set")
 
 
 def _made(
