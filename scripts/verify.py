@@ -1,7 +1,7 @@
 """Measures every claim that heterode's numbers rest on: scripts/verify [CLAIM ...] [--damage].
 
-Prints claim, figure, bound, pass, and writes docs/verification.md with plots, after each claim, when
-all claims are asked for. Exit code 0 when everything passed, 1 when anything failed or was not run.
+Prints claim, figure, bound, pass, and writes docs/verification.md with plots after each claim, when
+all are asked for. Exit code 0 when everything passed, 1 when anything failed or was not run.
 """
 
 from __future__ import annotations
