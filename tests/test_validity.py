@@ -11,7 +11,7 @@ from helpers.validity_cases import AUTOCATALYTIC, CONSTANT, codes, given, steps
 from heterode.base.errors import InputError
 from heterode.materials import electronic_conduction, open_circuit_potential, solid_diffusion
 from heterode.parameters import load_parameters
-from heterode.parameters.messages import physical_of
+from heterode.parameters.walking import physical_of
 from heterode.runs.description import (
     describe_derived,
     describe_regimes,
@@ -342,7 +342,7 @@ def test_presets_say_only_that_they_leave_the_measured_curve() -> None:
         leaves = {"open_circuit_curve"} if preset.stem != "scale" else set()
         assert codes(p).keys() == leaves, preset
         volts = open_circuit_potential(p.active_material.open_circuit_potential)
-        assert volts.galleries.measured_voltage[1] < 4.5
+        assert volts.measured_voltage[1] < 4.5
 
 
 def edges() -> list[str]:

@@ -19,6 +19,13 @@ def with_parameters(
     """Add a command that takes PARAMS and --set, and return its parser."""
     command: argparse.ArgumentParser = commands.add_parser(name, help=text, description=text)
     command.add_argument("parameters", type=Path, metavar="PARAMS", help="input file, TOML")
+    add_overrides(command)
+    command.set_defaults(command=action)
+    return command
+
+
+def add_overrides(command: argparse.ArgumentParser) -> None:
+    """Add --set to a command."""
     command.add_argument(
         "--set",
         action="append",
@@ -27,8 +34,6 @@ def with_parameters(
         dest="overrides",
         help="change a value of the file, as in --set geometry.coating_thickness='60 um'",
     )
-    command.set_defaults(command=action)
-    return command
 
 
 def load(options: argparse.Namespace, comm: Any, *, packed: bool = True) -> Parameters:

@@ -98,8 +98,8 @@ class LayerReport:
         worst = thinner[np.argmin(self.mean[thinner])]
         return (
             f"thinner somewhere on {counted(len(thinner), 'particle')}, most on particle"
-            f" {worst}: {100 * self.mean[worst]:.0f} % on average,"
-            f" {100 * self.least[worst]:.0f} % at least"
+            f" {worst}: {100 * self.mean[worst]:.0f} % of what was asked for on average,"
+            f" {100 * self.least[worst]:.0f} % where they are thinnest"
         )
 
 

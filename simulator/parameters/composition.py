@@ -19,6 +19,7 @@ from typing import Annotated
 from pydantic import model_validator
 
 from heterode.parameters.fields import Fraction, MistakeError, Physical, Section
+from heterode.parameters.notes import Example
 
 ArealMass = Annotated[
     float, Physical("kg/m^2", shown="mg/cm^2", at_least=0.001, up_to=500, example="10.8 mg/cm^2")
@@ -32,12 +33,19 @@ class Composition(Section):
     """Areal mass, mass fractions (which sum to 1) and densities of the dry coating."""
 
     areal_mass: ArealMass
-    active_mass_fraction: Fraction
-    carbon_mass_fraction: Fraction
-    binder_mass_fraction: Fraction
+    """Mass of the dry coating per area of the collector, kg/m^2, without the foil."""
+    active_mass_fraction: Annotated[Fraction, Example(0.94)]
+    """Mass fraction of active material in the dry coating; the three sum to 1."""
+    carbon_mass_fraction: Annotated[Fraction, Example(0.03)]
+    """Mass fraction of carbon in the dry coating; the three sum to 1."""
+    binder_mass_fraction: Annotated[Fraction, Example(0.03)]
+    """Mass fraction of binder in the dry coating; the three sum to 1."""
     active_density: Density
+    """Density of the active material, that of its crystal, kg/m^3."""
     carbon_density: Density
+    """Density of the carbon, without the pores between its grains, kg/m^3."""
     binder_density: Density
+    """Density of the binder, kg/m^3."""
 
     @model_validator(mode="after")
     def _sum(self) -> Composition:

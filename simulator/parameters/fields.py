@@ -11,10 +11,21 @@ import math
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, GetCoreSchemaHandler
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+)
+from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema, core_schema
 
 from heterode.base.units import UnitError, convert, quantity
+
+# Without looking ahead, which the expressions of some editors cannot do.
+QUANTITY = r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*[^\s\d.eE+-].*$"
+"""Regular expression of a number with a unit behind it, for JSON Schema."""
 
 
 class MistakeError(ValueError):
@@ -44,6 +55,16 @@ class Section(BaseModel):
     model_config = ConfigDict(
         frozen=True, extra="forbid", strict=True, validate_default=False, allow_inf_nan=False
     )
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        # What a file may hold is made from the rows of the reference: pydantic would describe the
+        # validated record, in which lengths are numbers in m and all derived values are present.
+        from heterode.parameters.json_schema import section_schema
+
+        return section_schema(cls)
 
 
 @dataclass(frozen=True)
@@ -90,6 +111,18 @@ class Physical:
     def _example(self) -> str:
         return f"{self.at_least or 1:g} {self.display_unit}"
 
+    def json_schema(self) -> JsonSchemaValue:
+        """Return what JSON Schema can say of the value: bounds only of a plain number."""
+        if self.unit:
+            return {"type": "string", "pattern": QUANTITY}
+        bounds = {
+            "exclusiveMinimum": self.above,
+            "minimum": self.at_least,
+            "exclusiveMaximum": self.below,
+            "maximum": self.up_to,
+        }
+        return {"type": "number"} | {k: v for k, v in bounds.items() if v is not None}
+
     def read(self, value: Any) -> float:
         """Validate one value of the input file.
 
@@ -104,6 +137,10 @@ class Physical:
             remedy = "Change the value, or its unit." if self.unit else "Change the value."
             raise MistakeError("is out of range", allowed=self.allowed(), remedy=remedy)
         return number
+
+    def holds(self, value: float) -> bool:
+        """Check whether an SI value is within the bounds."""
+        return self._inside(self.display(value))
 
     def _inside(self, shown: float) -> bool:
         # A value exactly at a bound must not fail because of rounding in the conversion.
@@ -120,12 +157,10 @@ class Physical:
     ) -> CoreSchema:
         return core_schema.no_info_plain_validator_function(self.read)
 
-
-@dataclass(frozen=True)
-class Shown:
-    """Gives a field with its own validation the unit and bounds with which it is listed."""
-
-    physical: Physical
+    def __get_pydantic_json_schema__(
+        self, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        return self.json_schema()
 
 
 def _plain(value: Any) -> float:
@@ -153,7 +188,7 @@ Order = Annotated[Literal[1, 2], BeforeValidator(_order)]
 Fraction = Annotated[float, Physical(at_least=1e-6, up_to=1 - 1e-6)]
 """A fraction so far from 0 and 1 that its powers, logarithms and 1 - x are finite numbers."""
 
-Temperature = Annotated[float, Physical("K", at_least=263.15, up_to=333.15, example="298.15 K")]
+Temperature = Annotated[float, Physical("K", at_least=243.15, up_to=333.15, example="298.15 K")]
 
 Voltage = Annotated[float, Physical("V", above=0, up_to=6, example="4.5 V")]
 

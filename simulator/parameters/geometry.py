@@ -17,6 +17,7 @@ from pydantic import (
 from heterode.base.reading import check_regular
 from heterode.distributions.size_law import SizeLaw
 from heterode.parameters.fields import MistakeError, Order, Physical, Section, SlabLength
+from heterode.parameters.notes import Example, Source, When, Written
 from heterode.parameters.sizes import ParticleSize, size_law_of
 
 Gap = Annotated[float, Physical("m", shown="um", at_least=0, up_to=100, example="0.1 um")]
@@ -24,6 +25,9 @@ ElementSize = Annotated[
     float, Physical("m", shown="um", at_least=0.001, up_to=1000, example="1 um")
 ]
 Factor = Annotated[float, Physical(at_least=0.05, up_to=1.5, example="0.35")]
+
+_MEASURED = Source("discretisation errors are measured in docs/accuracy.md", "G")
+_OWN = When("geometry.mesh_file", needed=True)
 
 PACKING_LIMIT = 0.65
 """Largest area fraction, gaps included, that the packing always reaches."""
@@ -36,18 +40,21 @@ class MeshSettings(Section):
     `gap_elements` only matters in 2D.
     """
 
-    surface_size_factor: Factor = 0.35
-    minimum_size: ElementSize = 0.15e-6
+    surface_size_factor: Annotated[Factor, _MEASURED] = 0.35
+    """Edge length at a particle's surface as a share of the particle's radius."""
+    minimum_size: Annotated[ElementSize, Source("0.3 of the paper's least radius", "D")] = 0.15e-6
     """Shortest edge length that is requested, m, however small a particle is."""
-    maximum_size: ElementSize = 3e-6
+    maximum_size: Annotated[ElementSize, _MEASURED] = 3e-6
     """Longest edge in the coating, m."""
-    separator_size: ElementSize = 4e-6
+    separator_size: Annotated[ElementSize, _MEASURED] = 4e-6
     """Edge length in the separator, m."""
-    gap_elements: Annotated[float, Physical(at_least=0, up_to=10, example="1")] = 1.0
+    gap_elements: Annotated[float, Physical(at_least=0, up_to=10, example="1"), _MEASURED] = 1.0
     """Refinement at gaps: there are 4 times this many edges along sqrt(2 R g), the length over
     which a gap of width g between particles of radius R doubles. With 0, the refinement is only
     what curved cells need to stay valid."""
-    order: Order = 2
+    order: Annotated[Order, Source("arcs in 2D; in 3D the default is 1", "G")] = 2
+    """Polynomial order of the cells' edges: 2 follows the circles of particles; in 3D edges are
+    straight, and 1 is the default and the only value."""
 
     @model_validator(mode="after")
     def _ordered(self) -> MeshSettings:
@@ -91,20 +98,48 @@ class Geometry(Section):
     are other keys for packing and meshing.
     """
 
-    dimension: int = 2
-    coating_thickness: SlabLength
-    separator_thickness: SlabLength
-    width: SlabLength | None = None
-    particles: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
+    dimension: Annotated[
+        int,
+        Written("whole number", "2, 3", 3, {"enum": [2, 3]}),
+        Source("3D takes many times the unknowns", "G"),
+    ] = 2
+    """2 for discs in a plane, 3 for spheres."""
+    coating_thickness: Annotated[SlabLength, When("geometry.mesh_file", needed=True, only=False)]
+    """Thickness of the cathode's coating, without the foil, m."""
+    separator_thickness: Annotated[SlabLength, _OWN, Example("25 um")]
+    """Thickness of the separator, m."""
+    width: Annotated[
+        SlabLength | None, Example("100 um"), When("geometry.particles", needed=True)
+    ] = None
+    """Lateral width of the slab, m; in 3D the side of its square cross-section."""
+    particles: Annotated[
+        Annotated[int, Field(ge=1, le=1_000_000)] | None,
+        Example(60),
+        When("geometry.width", needed=True),
+    ] = None
+    """Number of particles; the packing finds the width that holds them."""
     active_fraction: Annotated[
-        float, Physical(at_least=0.001, up_to=PACKING_LIMIT, example="0.465")
+        float,
+        Physical(at_least=0.001, up_to=PACKING_LIMIT, example="0.465"),
+        When("composition", needed=True, only=False),
     ]
     """Volume fraction of active material in the coating; if left out, [composition] gives it."""
-    minimum_gap: Gap = 0.1e-6
-    walls: Literal["inside", "cut"] = "inside"
-    particle_size: ParticleSize
-    mesh_file: Path | None = None
+    minimum_gap: Annotated[
+        Gap, Source("the thinnest film of carbon and binder that is meshed", "G")
+    ] = 0.1e-6
+    """Least distance between the surfaces of two particles, m."""
+    walls: Annotated[Literal["inside", "cut"], Source("every particle is whole then", "G")] = (
+        "inside"
+    )
+    """Whether particles lie inside the side walls, or the slab is periodic sideways and its walls
+    cut the particles on them."""
+    particle_size: Annotated[ParticleSize, _OWN]
+    """Law of the particles' diameters."""
+    mesh_file: Annotated[Path | None, Example("cells.msh")] = None
+    """Mesh file in place of a packing, relative to the parameter file: MSH 4.1, as `heterode mesh`
+    and gmsh write it."""
     mesh: MeshSettings = MeshSettings()
+    """Element sizes."""
 
     @field_validator("mesh_file", mode="before")
     @classmethod

@@ -9,17 +9,20 @@ key is a mistake, in a file or in a `--set`.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
 from heterode.materials.exchange_currents import EXCHANGE_CURRENTS
-from heterode.materials.solid_diffusion import DIFFUSIVITIES
+from heterode.parameters.electrolyte import ELECTROLYTE_NUMBERS
 from heterode.parameters.fields import MistakeError
+from heterode.parameters.functions import MaterialFunction
 from heterode.parameters.geometry import MeshSettings
-from heterode.parameters.materials import ELECTROLYTE_NUMBERS
 from heterode.parameters.model import Parameters
+from heterode.parameters.notes import When
+from heterode.parameters.quantities import SOLID_DIFFUSIVITY
 from heterode.parameters.sizes import SIZE_TABLES
 from heterode.protocol.records import each_step
 
@@ -34,15 +37,22 @@ class Rule:
         choice: the key that decides.
         keys: the keys without effect; a section stands for all keys in it.
         idle: returns whether the choice leaves them without effect.
-        remedy: sentence on what gives them an effect.
+        only: what gives them an effect.
+        advice: sentence on what to do, where it is not just to make `only` hold.
         also: other keys that decide together with it.
     """
 
     choice: Key
     keys: tuple[Key, ...]
     idle: Callable[[Parameters], bool]
-    remedy: str
+    only: When
+    advice: str = ""
     also: tuple[Key, ...] = ()
+
+    @property
+    def remedy(self) -> str:
+        """Sentence on what to do about a key without effect."""
+        return self.advice or f"Remove it, or set {self.only.text}."
 
     def makes_idle(self, key: Key, changed: AbstractSet[Key]) -> bool:
         """Check whether a `--set` of the choice left a key of the file without effect."""
@@ -61,13 +71,13 @@ def _composition_gives_nothing(p: Parameters) -> bool:
 
 
 def _law_needs_no(key: str) -> Callable[[Parameters], bool]:
-    return lambda p: EXCHANGE_CURRENTS[p.active_material.exchange_current].needs != key
+    return lambda p: p.active_material.law.needs != key
 
 
-def _set_a_law_with(key: str) -> str:
-    """The remedy for a key that another law of the exchange current needs."""
-    names = [f'"{name}"' for name, law in EXCHANGE_CURRENTS.items() if law.needs == key]
-    return f"Remove it, or set active_material.exchange_current = {' or '.join(names)}."
+def _a_law_with(key: str) -> When:
+    """The condition of a key that some laws of the exchange current need."""
+    names = tuple(name for name, law in EXCHANGE_CURRENTS.items() if law.needs == key)
+    return When("active_material.exchange_current", names)
 
 
 RULES: tuple[Rule, ...] = (
@@ -88,6 +98,7 @@ RULES: tuple[Rule, ...] = (
             ("seeds", "packing"),
         ),
         lambda p: p.geometry.mesh_file is not None,
+        When("geometry.mesh_file"),
         "The mesh has its own: remove the key, or geometry.mesh_file.",
     ),
     Rule(
@@ -95,18 +106,27 @@ RULES: tuple[Rule, ...] = (
         _below("geometry", "coating_thickness"),
         # The fractions that [composition] gives depend on it.
         lambda p: p.geometry.mesh_file is not None and not p.composition_gives,
+        When(
+            "geometry.mesh_file",
+            words="geometry.mesh_file is not given, or [composition] gives a fraction",
+        ),
         "The mesh has its own: remove the key, or geometry.mesh_file.",
     ),
     Rule(
         ("geometry", "dimension"),
         (("geometry", "mesh", "gap_elements"),),
         lambda p: p.geometry.dimension == 3,
+        When("geometry.dimension", (2,)),
         "It refines gaps of curved cells in 2D: remove it.",
     ),
     Rule(
         ("geometry", "active_fraction"),
         (("composition",),),
         _composition_gives_nothing,
+        When(
+            "geometry.active_fraction",
+            words="geometry.active_fraction or carbon_binder.electrolyte_fraction is not given",
+        ),
         "Remove [composition], or geometry.active_fraction or carbon_binder.electrolyte_fraction.",
         also=(("carbon_binder", "electrolyte_fraction"),),
     ),
@@ -116,25 +136,41 @@ RULES: tuple[Rule, ...] = (
             "active_material", "rate_constant", "rate_constant_cathodic", "rate_constant_anodic"
         ),
         _law_needs_no("rate_constant"),
-        _set_a_law_with("rate_constant"),
+        _a_law_with("rate_constant"),
     ),
     Rule(
         ("active_material", "exchange_current"),
         _below("active_material", "exchange_current_table"),
         _law_needs_no("exchange_current_table"),
-        _set_a_law_with("exchange_current_table"),
+        _a_law_with("exchange_current_table"),
     ),
     Rule(
         ("active_material", "exchange_current"),
         _below("active_material", "exchange_current_prefactor"),
         _law_needs_no("exchange_current_prefactor"),
-        _set_a_law_with("exchange_current_prefactor"),
+        _a_law_with("exchange_current_prefactor"),
+    ),
+    Rule(
+        ("active_material", "exchange_current"),
+        _below("active_material", "vacancy_exponent", "occupancy_exponent"),
+        lambda p: p.active_material.law.needs != "rate_constant",
+        _a_law_with("rate_constant"),
+    ),
+    Rule(
+        ("active_material", "exchange_current"),
+        _below("active_material", "salt_exponent", "reference_concentration"),
+        lambda p: (
+            isinstance(p.active_material.exchange_current, MaterialFunction)
+            and p.active_material.exchange_current.depends_on_salt
+        ),
+        When("active_material.exchange_current", words="exchange_current is no formula in c"),
+        "The formula has the salt in c: remove it.",
     ),
     Rule(
         ("active_material", "electronic_conduction_in_particles"),
         _below("active_material", "electronic_conductivity", "electronic_conductivity_table"),
         lambda p: not p.active_material.electronic_conduction_in_particles,
-        "Remove it, or set active_material.electronic_conduction_in_particles = true.",
+        When("active_material.electronic_conduction_in_particles", (True,)),
     ),
     Rule(
         ("penalty", "distribution"),
@@ -144,31 +180,33 @@ RULES: tuple[Rule, ...] = (
             ("seeds", "penalty"),
         ),
         lambda p: p.penalty.distribution != "weibull",
-        'Remove it, or set penalty.distribution = "weibull".',
+        When("penalty.distribution", ("weibull",)),
     ),
     Rule(
         ("penalty", "distribution"),
         _below("penalty", "file"),
         lambda p: p.penalty.distribution != "table",
-        'Remove it, or set penalty.distribution = "table".',
+        When("penalty.distribution", ("table",)),
     ),
     Rule(
         ("penalty", "distribution"),
         _below("penalty", "conditioning"),
         lambda p: p.penalty.distribution == "none",
+        When("penalty.distribution", ("weibull", "table")),
         "Remove it, or choose another penalty.distribution.",
     ),
     Rule(
         ("penalty", "correlation_length"),
         _below("penalty", "correlation"),
         lambda p: p.penalty.correlation_length == 0.0,
+        When("penalty.correlation_length", words="penalty.correlation_length is above 0"),
         "Remove it, or give penalty.correlation_length.",
     ),
     Rule(
         ("penalty", "conditioning", "rule"),
         _below("seeds", "conditioning"),
         lambda p: p.penalty.conditioning is None or p.penalty.conditioning.rule != "redraw",
-        'Remove it, or set penalty.conditioning.rule = "redraw".',
+        When("penalty.conditioning.rule", ("redraw",)),
     ),
     Rule(
         ("lithium_metal", "kinetics"),
@@ -181,25 +219,25 @@ RULES: tuple[Rule, ...] = (
             "symmetry",
         ),
         lambda p: p.lithium_metal.kinetics == "ideal",
-        'Remove it, or set lithium_metal.kinetics = "butler_volmer".',
+        When("lithium_metal.kinetics", ("butler_volmer",)),
     ),
     Rule(
         ("collector", "connection"),
         _below("collector", "contact_resistance"),
         lambda p: p.collector.connection == "uniform_flux",
-        'Remove it, or set collector.connection = "equipotential".',
+        When("collector.connection", ("equipotential",)),
     ),
     Rule(
         ("solver", "linear_solver"),
         _below("solver", "krylov_tolerance"),
         lambda p: p.solver.linear_solver == "direct",
-        'Remove it, or set solver.linear_solver = "fieldsplit" or "auto".',
+        When("solver.linear_solver", ("fieldsplit", "auto")),
     ),
     Rule(
         ("solver", "linear_solver"),
         _below("solver", "direct_limit"),
         lambda p: p.solver.linear_solver != "auto",
-        'Remove it, or set solver.linear_solver = "auto".',
+        When("solver.linear_solver", ("auto",)),
     ),
     Rule(
         ("protocol", "steps"),
@@ -207,6 +245,7 @@ RULES: tuple[Rule, ...] = (
         lambda p: (
             not any(step.kind in ("charge", "discharge") for step in each_step(p.protocol.steps))
         ),
+        When("protocol.steps", words="protocol.steps has a charge or a discharge"),
         "Remove it, or add a charge or a discharge.",
     ),
 )
@@ -248,16 +287,24 @@ def _of_other_rules(rule: Any) -> tuple[Key, ...]:
     return _below("penalty.conditioning", *others)
 
 
+def _warms_by_itself(value: Any) -> bool:
+    """Check whether a diffusivity is a name, or a formula in T."""
+    text = value.get("expression", "") if isinstance(value, dict) else value
+    if not isinstance(text, str):
+        return False
+    return text in SOLID_DIFFUSIVITY.names or re.search(r"\bT\b", text) is not None
+
+
 SWITCHES: dict[Key, Callable[[Any], tuple[Key, ...]]] = {
     ("geometry", "particle_size", "distribution"): _fields_of_others,
     ("geometry", "dimension"): lambda value: (("geometry", "mesh", "order"),) if value == 3 else (),
     ("active_material", "diffusivity"): lambda value: (
-        (("active_material", "diffusivity_activation_energy"),)
-        if isinstance(value, str) and value in DIFFUSIVITIES
-        else ()
+        (("active_material", "diffusivity_activation_energy"),) if _warms_by_itself(value) else ()
     ),
     ("electrolyte", "model"): lambda value: (
-        () if value == "constant" else _below("electrolyte", *ELECTROLYTE_NUMBERS)
+        ()
+        if value in ("constant", "functions")
+        else _below("electrolyte", *ELECTROLYTE_NUMBERS, "temperature_range")
     ),
     ("penalty", "distribution"): _without_penalties,
     ("penalty", "conditioning", "rule"): _of_other_rules,

@@ -13,6 +13,7 @@ from pydantic import BeforeValidator
 from heterode.base.units import UnitError, quantity
 from heterode.base.words import counted
 from heterode.parameters.fields import MistakeError
+from heterode.parameters.notes import Written
 
 MOST_LAYERS = 40
 """Largest number of layers under the particles' surfaces."""
@@ -24,7 +25,7 @@ _WHOLE = re.compile(r"(\d{1,2}) (?:layers? )?from (.{1,40}), ratio (\d{1,2}(?:\.
 
 _FORMS = (
     f'"auto", "none", a whole number from 0 to {MOST_LAYERS}, or all of them like'
-    ' "6 from 15.625 nm, ratio 2"'
+    ' "6 from 15.625 nm, ratio 2", from 0.1 nm to 100 um and ratio 1 to 10'
 )
 
 
@@ -97,5 +98,14 @@ def _read(value: Any) -> Any:
     )
 
 
-Layering = Annotated[str | int, BeforeValidator(_read)]
+Layering = Annotated[
+    str | int,
+    BeforeValidator(_read),
+    Written(
+        "text or whole number",
+        _FORMS,
+        "6 from 15.625 nm, ratio 2",
+        {"type": ["string", "integer"], "minimum": 0, "maximum": MOST_LAYERS},
+    ),
+]
 """The layers of thin elements under the particles' surfaces."""

@@ -8,10 +8,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from heterode.parameters.functions import MaterialFunction
 from heterode.parameters.geometry import OF_THE_MESH, Geometry
-from heterode.parameters.messages import find_physical, typed
 from heterode.parameters.model import Parameters
-from heterode.parameters.tables import FractionTable
+from heterode.parameters.walking import find_physical, typed
 
 
 def parameter_rows(parameters: Parameters) -> list[tuple[str, str]]:
@@ -40,11 +40,12 @@ def _rows(section: BaseModel, above: tuple[str, ...]) -> list[tuple[str, str]]:
         if isinstance(value, BaseModel):
             rows += _rows(value, (*above, name))
             continue
-        rows.append((".".join((*above, name)), _text(value, typed(field))))
+        rows.append((".".join((*above, name)), value_text(value, typed(field))))
     return rows
 
 
-def _text(value: Any, annotation: Any) -> str:
+def value_text(value: Any, annotation: Any) -> str:
+    """Return a value of a field with its unit, or as a file has it."""
     physical = find_physical(annotation)
     if physical is not None and isinstance(value, float):
         return f"{physical.display(value):.6g} {physical.display_unit}".rstrip()
@@ -52,6 +53,6 @@ def _text(value: Any, annotation: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, tuple):
         return "; ".join(getattr(item, "text", str(item)) for item in value) or "none"
-    if isinstance(value, FractionTable):
+    if isinstance(value, MaterialFunction):
         return value.text
     return str(value) if isinstance(value, str | int | Path) else f"{value:g}"

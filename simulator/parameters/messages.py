@@ -7,23 +7,30 @@ wrong> (allowed: RANGE); ... Also missing: KEY, ...
 from __future__ import annotations
 
 import json
-import types
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from types import MappingProxyType
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
-from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from heterode.parameters.choices import nearest
-from heterode.parameters.fields import MistakeError, Physical, Section, Shown
+from heterode.base.words import nearest
+from heterode.parameters.fields import MistakeError
 from heterode.parameters.model import Parameters
-
-Key = tuple[str, ...]
-Root = type[BaseModel]
-"""The schema of a whole file."""
+from heterode.parameters.walking import (
+    Key,
+    Root,
+    all_keys,
+    annotation_of,
+    choices_of,
+    find_physical,
+    metadata_of,
+    sections_of,
+    typed,
+    whole_numbers,
+)
 
 _RANK = {"extra_forbidden": 0, "missing": 2}
 """Order of findings: a misspelt key is usually missing as well, and its spelling comes first."""
@@ -46,6 +53,7 @@ def first_line(
     changed: AbstractSet[Key] = frozenset(),
     root: Root = Parameters,
     how: str = "--set",
+    origins: Mapping[Key, Path] = MappingProxyType({}),
 ) -> str:
     """Return the message of an InputError, with the first mistake in full and all others briefly.
 
@@ -54,6 +62,7 @@ def first_line(
         changed: keys that `--set` gave.
         root: the schema of the file.
         how: name of the source of these keys in messages, usually "--set".
+        origins: the files of included materials from which keys were taken.
     """
     found = sorted(error.errors(include_url=False), key=lambda e: _RANK.get(e["type"], 1))
     # A file can have a million mistakes.
@@ -69,7 +78,8 @@ def first_line(
     (details, mistake, key), *others = mistakes.values()
     unknown = details["type"] == "extra_forbidden"
     by_set = any(key[: len(c)] == c or (unknown and c[: len(key)] == key) for c in changed)
-    line = mistake_line(mistake, key, data, f"{file} with {how}" if by_set else str(file))
+    origin = next((origins[k] for k in origins if key[: len(k)] == k), file)
+    line = mistake_line(mistake, key, data, f"{file} with {how}" if by_set else str(origin))
     return line + _others([(mistake, key) for _, mistake, key in others], data, uncounted)
 
 
@@ -195,7 +205,7 @@ def _unknown(key: Key, root: Root, variant: str = "") -> MistakeError:
     if variant:
         # A key of another of the section's tables is not misspelt.
         tables = {
-            _choices(typed(table.model_fields["distribution"])): list(table.model_fields)
+            choices_of(typed(table.model_fields["distribution"])): list(table.model_fields)
             for table in _tables(key[:-1], root)
         }
         others = [name for name, fields in tables.items() if key[-1] in fields]
@@ -209,7 +219,7 @@ def _unknown(key: Key, root: Root, variant: str = "") -> MistakeError:
                 f"{' or '.join(json.dumps(name) for name in others)}.",
             )
     hint = nearest(key[-1], names)
-    elsewhere = [where for where in _all_keys(root) if where[-1] == key[-1]]
+    elsewhere = [where for where in all_keys(root) if where[-1] == key[-1]]
     if elsewhere:
         hint = f"Did you mean '{'.'.join(elsewhere[0])}'?"
     where = f"[{'.'.join(key[:-1])}]" if key[:-1] else "the file"
@@ -220,15 +230,15 @@ def _unknown(key: Key, root: Root, variant: str = "") -> MistakeError:
 
 def _missing(key: Key, kind: str, root: Root) -> MistakeError:
     relative = ("distribution",) if kind == "union_tag_not_found" else ()
-    annotation = _annotation(key, root)
-    if _sections(annotation):
+    annotation = annotation_of(key, root)
+    if sections_of(annotation):
         return MistakeError(_MISSING, remedy=f"Add a section [{'.'.join(key)}].", key=relative)
     physical = find_physical(annotation)
     if relative:
         tables = _tables(key[:-1], root)
-        choices = ", ".join(_choices(typed(table.model_fields[key[-1]])) for table in tables)
+        choices = ", ".join(choices_of(typed(table.model_fields[key[-1]])) for table in tables)
     else:
-        choices = _choices(annotation)
+        choices = choices_of(annotation)
     allowed = physical.allowed() if physical else choices
     remedy = physical.remedy() if physical else "Add it."
     if key in (("geometry", "active_fraction"), ("carbon_binder", "electrolyte_fraction")):
@@ -260,12 +270,7 @@ def _out_of_range(key: Key, root: Root) -> MistakeError:
 
 
 def _whole_numbers(key: Key, root: Root) -> str:
-    bounds = []
-    for item in _metadata(_annotation(key, root)):
-        for name, word in (("ge", "at least"), ("gt", "above"), ("le", "up to"), ("lt", "below")):
-            if getattr(item, name, None) is not None:
-                bounds.append(f"{word} {getattr(item, name):,}".replace(",", " "))
-    return "whole numbers " + ", ".join(dict.fromkeys(bounds))
+    return whole_numbers(metadata_of(annotation_of(key, root)))
 
 
 _TYPES = {
@@ -291,80 +296,10 @@ def _wrong_type(kind: str, key: Key, root: Root) -> MistakeError:
     return MistakeError("cannot be read", remedy="See the parameter files in params/.")
 
 
-# The schema, walked by key -------------------------------------------------------------------
-
-
-def _sections(annotation: Any) -> list[type[BaseModel]]:
-    """Return the section types that an annotation allows (several for a choice of tables)."""
-    if isinstance(annotation, type) and issubclass(annotation, Section):
-        return [annotation]
-    if get_origin(annotation) in (Annotated, Union, types.UnionType):
-        return [s for part in get_args(annotation) for s in _sections(part)]
-    return []
-
-
-def _annotation(key: Key, root: Root) -> Any:
-    """Return the annotation of a key with its metadata, or None."""
-    annotation: Any = root
-    for part in key:
-        fields = [s.model_fields[part] for s in _sections(annotation) if part in s.model_fields]
-        if not fields:
-            return None
-        annotation = typed(fields[0])
-    return annotation
-
-
-def typed(field: FieldInfo) -> Any:
-    """Return the annotation of a field with its metadata, which pydantic stores separately."""
-    annotation: Any = field.annotation
-    for item in field.metadata:
-        annotation = Annotated[annotation, item]
-    return annotation
-
-
 def _tables(key: Key, root: Root) -> list[type[BaseModel]]:
-    return _sections(_annotation(key, root))
+    return sections_of(annotation_of(key, root))
 
 
 def _names(key: Key, root: Root) -> list[str]:
     names = [n for s in _tables(key, root) for n in s.model_fields]
     return list(dict.fromkeys(names))
-
-
-def _all_keys(section: type[BaseModel], above: Key = ()) -> list[Key]:
-    keys: list[Key] = []
-    for name, field in section.model_fields.items():
-        below = _sections(field.annotation)
-        keys.append((*above, name))
-        for inner in below:
-            keys.extend(_all_keys(inner, (*above, name)))
-    return keys
-
-
-def _metadata(annotation: Any) -> list[Any]:
-    if get_origin(annotation) is Annotated:
-        inner, *items = get_args(annotation)
-        flat = [m for item in items for m in (item, *getattr(item, "metadata", ()))]
-        return flat + _metadata(inner)
-    if get_origin(annotation) in (Union, types.UnionType):
-        return [m for part in get_args(annotation) for m in _metadata(part)]
-    return []
-
-
-def physical_of(key: str) -> Physical | None:
-    """Return unit and bounds of a parameter key like "penalty.shape", or None without them."""
-    return find_physical(_annotation(tuple(key.split(".")), Parameters))
-
-
-def find_physical(annotation: Any) -> Physical | None:
-    """Return unit and bounds of an annotation, or None without them."""
-    found = [m.physical if isinstance(m, Shown) else m for m in _metadata(annotation)]
-    return next((m for m in found if isinstance(m, Physical)), None)
-
-
-def _choices(annotation: Any) -> str:
-    if get_origin(annotation) is Annotated:
-        return _choices(get_args(annotation)[0])
-    if get_origin(annotation) is Literal:
-        return ", ".join(str(value) for value in get_args(annotation))
-    return ""

@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_serializer, field_validator, model_validator
 
-from heterode.materials.open_circuit import VOLTAGE_RANGE
 from heterode.parameters.fields import MistakeError, Order, Physical, Section
 from heterode.parameters.layering import Layering
+from heterode.parameters.notes import Example, Source, Written
 from heterode.parameters.tables import read_current_table
 from heterode.protocol import FORMS, Group, Item, Step, StepError, parse_item
 from heterode.protocol.language import area_of, group_ends, is_stepwise, parse_repeat
@@ -34,13 +34,13 @@ Tolerance = Annotated[float, Physical(at_least=1e-14, up_to=0.1, example="1e-4")
 Duration = Annotated[float, Physical("s", at_least=1e-12, up_to=1e9, example="10 s")]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 
+_ANY = Source("any number serves", "G")
+_MEASURED = Source("errors are measured in docs/accuracy.md", "G")
+
 DEFAULT_ACCURACY = 1e-3
 """Default of solver.accuracy, V, at which the tolerances are the defaults of their fields."""
 
-_VOLTAGE_ROUNDING = 1e-12
-"""Error of the voltage, V, below which Newton's method need not go: rounding is near."""
-
-_STOP = Physical("V", shown="V", at_least=VOLTAGE_RANGE[0], up_to=VOLTAGE_RANGE[1], example="4.2 V")
+_STOP = Physical("V", shown="V", above=0, up_to=10, example="4.2 V")
 
 _TABLES = "{ repeat = 3, steps = [...] } or { until = '4.5 V', steps = [...] }"
 
@@ -48,10 +48,29 @@ _TABLES = "{ repeat = 3, steps = [...] } or { until = '4.5 V', steps = [...] }"
 class Protocol(Section):
     """[protocol]: the steps in order, which are texts and tables in the file and then records."""
 
-    steps: tuple[Item, ...]
-    repeat: Annotated[int, Field(ge=1, le=100_000)] = 1
+    steps: Annotated[
+        tuple[Item, ...],
+        Written(
+            "list of texts and tables",
+            f"{FORMS}; {_TABLES}",
+            ["charge at C/20 until 4.5 V", "rest for 1 h"],
+            {"type": "array", "minItems": 1, "items": {"type": ["string", "object"]}},
+        ),
+    ]
+    """Steps in their order: what current, voltage or power holds, and until when."""
+    repeat: Annotated[int, Field(ge=1, le=100_000), Source("once", "G")] = 1
     """Number of times that the list of steps is run."""
-    stops: tuple[float, ...] = ()
+    stops: Annotated[
+        tuple[float, ...],
+        Written(
+            "list of voltages",
+            _STOP.allowed(),
+            ["3.8 V", "4.2 V"],
+            {"type": "array", "items": _STOP.json_schema(), "uniqueItems": True},
+            "V",
+        ),
+        Source("none are needed", "G"),
+    ] = ()
     """Voltages, V, at which charges and discharges write a table of the particles and continue."""
 
     @field_validator("steps", mode="plain")
@@ -212,46 +231,68 @@ class Solver(Section):
     settings with defaults."""
 
     accuracy: Annotated[
-        float, Physical("V", shown="mV", at_least=0.01, up_to=100, example="1 mV")
+        float,
+        Physical("V", shown="mV", at_least=0.01, up_to=100, example="1 mV"),
+        Source("what it costs is measured in docs/accuracy.md", "G"),
     ] = DEFAULT_ACCURACY
     """Error that the voltage may have from 0.1 s after each jump of the current on, V: half for
     space, half for time. The tolerances below follow from it unless they are given; their defaults
     are those at 1 mV."""
-    layers: Layering = "auto"
+    layers: Annotated[Layering, _MEASURED] = "auto"
     """Layers of thin elements under the particles' surfaces: with `auto` as many as the accuracy
     requires, with `none` the mesh stays as it is. A number takes the best of that many, and a text
     like "6 from 15.625 nm, ratio 2" gives them in full."""
 
-    linear_solver: Literal["auto"] | Preset = "auto"
-    """`direct` factorises, `fieldsplit` iterates; `auto` chooses by size, see `preset`."""
-    degree: Order = 1
-    fraction_tolerance: Tolerance = 1e-4
-    """Error of the lithium fraction that is allowed in each time step."""
+    linear_solver: Annotated[
+        Literal["auto"] | Preset, Source("measured in docs/performance.md", "G")
+    ] = "auto"
+    """Solver of linear systems: `direct` factorises, `fieldsplit` iterates, and `auto` chooses by
+    the number of unknowns."""
+    degree: Annotated[Order, Source("layers make linear elements accurate enough", "G")] = 1
+    """Polynomial degree of all fields."""
+    fraction_tolerance: Annotated[Tolerance, _MEASURED] = 1e-4
+    """Error of the lithium fraction that is allowed in each time step; it is proportional to the
+    accuracy unless it is given."""
     voltage_tolerance: Annotated[
-        float, Physical("V", shown="mV", at_least=1e-9, up_to=100, example="0.1 mV")
+        float, Physical("V", shown="mV", at_least=1e-9, up_to=100, example="0.1 mV"), _MEASURED
     ] = 1e-4
-    concentration_tolerance: Tolerance = 1e-3
-    """Error of c_l / c_l,initial that is allowed in each time step."""
-    newton_tolerance: Tolerance = 1e-7
-    """Error that Newton's method may leave, as a fraction of the tolerances above."""
-    newton_iterations: Annotated[int, Field(ge=2, le=200)] = 20
+    """Error of the voltage that is allowed in each time step, V; it is proportional to the accuracy
+    unless it is given."""
+    concentration_tolerance: Annotated[Tolerance, _MEASURED] = 1e-3
+    """Error of c_l / c_l,initial that is allowed in each time step; it is proportional to the
+    accuracy unless it is given."""
+    newton_tolerance: Annotated[
+        Tolerance, Source("a twentieth of what time steps may leave", "G")
+    ] = 0.05
+    """Error that Newton's method may leave, as a fraction of the tolerances above. Charge, lithium
+    and salt are conserved to rounding whatever it is."""
+    newton_iterations: Annotated[
+        int, Field(ge=2, le=200), Source("more than steps that converge need", "G")
+    ] = 20
     """Iterations after which Newton's method gives up, and the time step is shortened."""
     initial_step: Duration | None = None
-    """First time step of a protocol step, s. With None it is as long as the accuracy allows, but at
-    most 1e-4 of the duration of a full charge at its rate, and at most 1 s. What is written is used
-    as it is, and later steps follow from their own errors alone."""
-    minimum_step: Duration = 1e-3
+    """First time step of a protocol step, s. If left out, it is as long as the accuracy allows, but
+    at most 1e-4 of the duration of a full charge at its rate, and at most 1 s. What is written is
+    used as it is, and later steps follow from their own errors alone."""
+    minimum_step: Annotated[Duration, Source("no process of the model is faster", "G")] = 1e-3
     """Shortest time step, s; a run ends if even this one cannot be solved."""
-    maximum_step_fraction: Annotated[float, Physical(at_least=1e-5, up_to=1, example="0.0125")] = (
-        1.0 / 80.0
-    )
+    maximum_step_fraction: Annotated[
+        float,
+        Physical(at_least=1e-5, up_to=1, example="0.0125"),
+        Source("80 points of each curve at least", "G"),
+    ] = 1.0 / 80.0
     """Largest time step as a fraction of the duration of a full charge at the step's rate. The
     least value makes 100 000 time steps of a full charge: the time error is then far below the
     solver's tolerances, and a run of the smallest cell takes a quarter of an hour."""
-    krylov_tolerance: Tolerance = 3e-3
-    """Relative tolerance of each linear solve; the nonlinear equations have their own."""
-    direct_limit: Annotated[int, Field(ge=0)] = 60_000
-    """Degrees of freedom up to which `auto` solves directly in 2D; see `preset`."""
+    krylov_tolerance: Annotated[Tolerance, Source("Newton's method corrects what is left", "G")] = (
+        3e-3
+    )
+    """Relative tolerance of each linear solve. It may be up to 0.2 where the solve then leaves no
+    more than Newton's method may."""
+    direct_limit: Annotated[int, Field(ge=0), Source("measured in docs/performance.md", "G")] = (
+        60_000
+    )
+    """Degrees of freedom up to which `auto` solves directly in 2D; in 3D a tenth of them."""
 
     @model_validator(mode="before")
     @classmethod
@@ -275,7 +316,7 @@ def _following(data: dict[str, Any]) -> dict[str, float | str]:
     """Return the tolerances that are not given, as they follow from the accuracy.
 
     Those of time steps are proportional to it. Newton's and the linear solver's are fractions of
-    others and stay, until Newton's would come near rounding.
+    others and stay.
     """
     fields = Solver.model_fields
     try:
@@ -285,10 +326,6 @@ def _following(data: dict[str, Any]) -> dict[str, float | str]:
         return {}  # The field's own validation reports it.
     times = accuracy / DEFAULT_ACCURACY
     following = {name: times * fields[name].default for name in FOLLOWING_TOLERANCES}
-    following["newton_tolerance"] = max(
-        fields["newton_tolerance"].default,
-        _VOLTAGE_ROUNDING / following["voltage_tolerance"],
-    )
     written: dict[str, float | str] = dict(following)
     written["voltage_tolerance"] = f"{following['voltage_tolerance']!r} V"
     return {name: value for name, value in written.items() if name not in data}
@@ -302,19 +339,22 @@ class Output(Section):
     """[output]: the folder (with None the command chooses), and how often fields and checkpoints
     are kept."""
 
-    directory: Path | None = None
-    """Results folder if the command line names none; with None the command chooses one."""
-    fields_every: Annotated[int, Field(ge=1)] = 1
+    directory: Annotated[Path | None, Example("results/mine")] = None
+    """Results folder if the command line names none, relative to the working folder; without it,
+    results/ and the name of the parameter file."""
+    fields_every: Annotated[int, Field(ge=1), Source("all are kept", "G")] = 1
     """Number of time steps between two samples of fields/; ends of protocol steps and voltage stops
     are always written."""
-    particles_every: Annotated[int, Field(ge=1)] = 1
+    particles_every: Annotated[int, Field(ge=1), Source("all are kept", "G")] = 1
     """Number of time steps between two samples of particles.h5, in the same way."""
     checkpoint_every: Annotated[
-        float, Physical("s", shown="min", at_least=0, up_to=1e5, example="10 min")
+        float,
+        Physical("s", shown="min", at_least=0, up_to=1e5, example="10 min"),
+        Source("what a kill may cost", "G"),
     ] = 600.0
     """Wall-clock time between checkpoints, s; with 0, only those at signals and at the ends of
     protocol steps remain."""
-    report: bool = True
+    report: Annotated[bool, Source("a run is to be looked at", "G")] = True
     """Whether figures are drawn and the page is written at the end of a run."""
 
     @field_validator("directory", mode="before")
@@ -334,6 +374,9 @@ class Output(Section):
 class Seeds(Section):
     """[seeds]: one for each purpose, so that a new packing does not change the drawn penalties."""
 
-    packing: Seed = 1
-    penalty: Seed = 1
-    conditioning: Seed = 1
+    packing: Annotated[Seed, _ANY] = 1
+    """Seed of the particles' sizes and places."""
+    penalty: Annotated[Seed, _ANY] = 1
+    """Seed of the penalty factors."""
+    conditioning: Annotated[Seed, _ANY] = 1
+    """Seed of the factors that are drawn again after each cycle."""

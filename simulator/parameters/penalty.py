@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import field_validator, model_validator
 
 from heterode.parameters.fields import MistakeError, Physical, Section
+from heterode.parameters.notes import Example, Source, When
 from heterode.parameters.tables import read_penalty_table
 
 
@@ -21,8 +22,18 @@ class Conditioning(Section):
     """
 
     rule: Literal["relax", "redraw", "uniform"]
-    fraction: Annotated[float, Physical(above=0, up_to=1, example="0.5")] | None = None
-    value: Annotated[float, Physical(at_least=1e-12, up_to=1, example="0.4")] | None = None
+    """How the factors change after each cycle."""
+    fraction: Annotated[
+        Annotated[float, Physical(above=0, up_to=1, example="0.5")] | None,
+        When("penalty.conditioning.rule", ("relax",), needed=True),
+    ] = None
+    """Share of each penalty, 1 - w, that is gone after a cycle."""
+    value: Annotated[
+        Annotated[float, Physical(at_least=1e-12, up_to=1, example="0.4")] | None,
+        When("penalty.conditioning.rule", ("uniform",)),
+    ] = None
+    """The one factor of all particles from the second cycle on; without it, the mean of the
+    first factors."""
 
     @model_validator(mode="after")
     def _complete(self) -> Conditioning:
@@ -58,17 +69,51 @@ class Penalty(Section):
     """
 
     distribution: Literal["weibull", "none", "table"]
-    shape: Annotated[float, Physical(at_least=0.05, up_to=100, example="1.5")] | None = None
-    scale: Annotated[float, Physical(at_least=1e-12, up_to=100, example="0.4")] | None = None
-    minimum: Annotated[float, Physical(at_least=1e-12, below=1, example="1e-3")] = 1e-3
-    restriction: Literal["truncate", "clip", "rescale"] = "truncate"
-    file: Path | None = None
+    """Where the factors come from: drawn from a Weibull distribution, 1 for all particles (`none`),
+    or read from a file (`table`)."""
+    shape: Annotated[
+        Annotated[float, Physical(at_least=0.05, up_to=100, example="1.5")] | None,
+        When("penalty.distribution", ("weibull",), needed=True),
+    ] = None
+    """Shape k of the Weibull distribution of equation (15): the larger, the narrower."""
+    scale: Annotated[
+        Annotated[float, Physical(at_least=1e-12, up_to=100, example="0.4")] | None,
+        When("penalty.distribution", ("weibull",), needed=True),
+    ] = None
+    """Scale lambda of the Weibull distribution of equation (15): 63 % of the factors lie below it
+    before they are restricted to [minimum, 1]."""
+    minimum: Annotated[
+        float,
+        Physical(at_least=1e-12, below=1, example="1e-3"),
+        Source("no particle is more than a thousand times slower", "G"),
+    ] = 1e-3
+    """Least factor that is drawn."""
+    restriction: Annotated[
+        Literal["truncate", "clip", "rescale"],
+        Source("it leaves the shape of the distribution below 1 as it is", "G"),
+    ] = "truncate"
+    """How factors are kept within [minimum, 1]: drawn from the distribution cut off there
+    (`truncate`), with values beyond moved to the ends (`clip`), or divided by the largest that was
+    drawn (`rescale`)."""
+    file: Annotated[
+        Path | None,
+        When("penalty.distribution", ("table",), needed=True),
+        Example("penalties.csv"),
+    ] = None
+    """CSV file of the factors, with the columns particle, penalty; relative to the parameter
+    file."""
     correlation_length: Annotated[
-        float, Physical("m", shown="um", at_least=0, up_to=10000, example="20 um")
+        float,
+        Physical("m", shown="um", at_least=0, up_to=10000, example="20 um"),
+        Source("off: each factor is drawn for itself", "G"),
     ] = 0.0
     """Distance at which the correlation of two factors is 1/e, m; with 0 they are independent."""
-    correlation: Literal["exponential", "gaussian"] = "exponential"
+    correlation: Annotated[
+        Literal["exponential", "gaussian"], Source("the usual first choice of variograms", "G")
+    ] = "exponential"
+    """How the correlation falls with the distance h of two centres: exp(-h/l) or exp(-(h/l)^2)."""
     conditioning: Conditioning | None = None
+    """How the factors change after each cycle; without it they are fixed for the run."""
 
     @field_validator("file", mode="before")
     @classmethod

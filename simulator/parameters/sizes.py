@@ -10,6 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from heterode.distributions.size_law import LEAST_SHARE, Discrete, Lognormal, SizeLaw
 from heterode.parameters.fields import MistakeError, ParticleLength, Physical, Section
+from heterode.parameters.notes import Example, Source
 from heterode.parameters.tables import read_size_table
 
 
@@ -17,10 +18,15 @@ class LognormalSize(Section):
     """Diameters with ln d normal about ln(median), deviation sigma, truncated at both ends."""
 
     distribution: Literal["lognormal"]
+    """The law of diameters: lognormal, counted by number."""
     median: ParticleLength
+    """Median diameter of the whole distribution, before it is cut off at both ends, m."""
     sigma: Annotated[float, Physical(above=0, up_to=2, example="0.4")]
-    minimum: ParticleLength
-    maximum: ParticleLength
+    """Standard deviation of ln d."""
+    minimum: Annotated[ParticleLength, Example("1 um")]
+    """Least diameter that is drawn, m."""
+    maximum: Annotated[ParticleLength, Example("10 um")]
+    """Largest diameter that is drawn, m."""
 
     @model_validator(mode="after")
     def _ordered(self) -> LognormalSize:
@@ -54,15 +60,22 @@ class MonodisperseSize(Section):
     """The same diameter for all particles."""
 
     distribution: Literal["monodisperse"]
+    """The law of diameters: one for all."""
     diameter: ParticleLength
+    """Diameter of all particles, m."""
 
 
 class TableSize(Section):
     """A measured distribution in a CSV file with the columns diameter_um, weight."""
 
     distribution: Literal["table"]
-    file: Path
-    weighting: Literal["number", "volume"] = "number"
+    """The law of diameters: a measured one."""
+    file: Annotated[Path, Example("sizes.csv")]
+    """CSV file of the distribution, with the columns diameter_um, weight; relative to the parameter
+    file."""
+    weighting: Annotated[
+        Literal["number", "volume"], Source("the other laws count by number as well", "G")
+    ] = "number"
     """Whether a weight counts particles or their volume as spheres."""
 
     @field_validator("file", mode="before")

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from heterode.base.units import UnitError, quantity
-from heterode.parameters.messages import physical_of
+from heterode.parameters.walking import physical_of
 
 Key = tuple[str, ...]
 

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from heterode.parameters.fields import MistakeError, Physical
-from heterode.parameters.messages import physical_of
+from heterode.parameters.walking import physical_of
 from heterode.sweep.schema import Range, SweepFile, Values
 
 Floats = npt.NDArray[np.float64]

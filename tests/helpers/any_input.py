@@ -217,16 +217,16 @@ def heterode_here(arguments: Sequence[str]) -> Ended:
 @functools.cache
 def schema_keys() -> tuple[str, ...]:
     """Every key of the parameter file, and of its sections."""
-    from heterode.parameters.messages import _all_keys
     from heterode.parameters.model import Parameters
+    from heterode.parameters.walking import all_keys
 
-    return tuple(".".join(key) for key in _all_keys(Parameters))
+    return tuple(".".join(key) for key in all_keys(Parameters))
 
 
 @functools.cache
 def edges() -> dict[str, tuple[str, ...]]:
     """Key -> values at the edges of its range, as TOML: each of them is allowed, or nearly."""
-    from heterode.parameters.messages import physical_of
+    from heterode.parameters.walking import physical_of
 
     found = {}
     for key in schema_keys():
@@ -256,9 +256,9 @@ def _down(number: float) -> float:
 @functools.cache
 def options_of(name: str) -> tuple[tuple[str, int], ...]:
     """(flag, number of values) of every option of a command that takes values."""
-    from heterode.cli.main import _parser
+    from heterode.cli.main import command_parser
 
-    parser = _parser()
+    parser = command_parser()
     commands = next(a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
     found = []
     for action in commands.choices[name]._actions:
