@@ -191,6 +191,8 @@ def test_every_warning_of_the_readme_is_explained() -> None:
 def test_presets_are_listed_and_printed_as_they_are(say: Callable[..., Ended]) -> None:
     listed = say("preset").out
     for path in PARAMS.rglob("*.toml"):
+        if path.parent.name == "materials":
+            continue  # `heterode materials` has those
         name = path.relative_to(PARAMS).with_suffix("").as_posix()
         assert re.search(rf"^{name} +\S", listed, re.MULTILINE)
         text = path.read_text(encoding="utf-8")
