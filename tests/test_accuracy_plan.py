@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from helpers.paths import PARAMS
+from heterode.accuracy import paths
 from heterode.accuracy.electrode import Particles, SurfaceLaw, radii_by_surface
 from heterode.accuracy.jumps import Jump, jumps_of
 from heterode.accuracy.plan import RATIOS, plan
@@ -192,6 +193,7 @@ B = (
     "active_material.rate_constant=1e-9 m/s",
 )
 C = (steps("charge at 3C for 5 min"), "active_material.initial_lithium_fraction=0.9")
+ALMOST = "active_material.initial_lithium_fraction=0.7"
 HALF = (steps("charge at C/2 until 4.5 V"),)
 
 # Case, accuracy, dimension; layers, first thickness in radii and ratio that were found by a search
@@ -330,6 +332,69 @@ def test_what_cannot_be_had_is_said():
     assert not found.is_met
     assert "cannot be had with up to" in found.shortfall_text
     assert plan(*one_size(*A)).shortfall_text == ""
+
+
+def test_where_it_cannot_be_had_the_last_layers_are_not_paid_for():
+    """Forty layers would be one fifth better than 35, and still miss what is asked for."""
+    changes = [steps("discharge at 1C until 3 V"), "solver.accuracy=0.01 mV", ALMOST]
+    found = planned(load_parameters(PARAMS / "nmc532.toml", changes))
+    most = found.written.replace(f"{found.layers.count} from", "40 from")
+    other = planned(load_parameters(PARAMS / "nmc532.toml", [*changes, f"solver.layers={most}"]))
+    assert not found.is_met
+    assert found.layers.count < 40
+    assert found.bound < 1.3 * other.bound
+    half = f"{found.layers.count // 2} from"
+    fewer = found.written.replace(f"{found.layers.count} from", half)
+    worse = planned(load_parameters(PARAMS / "nmc532.toml", [*changes, f"solver.layers={fewer}"]))
+    assert worse.bound > 1.5 * found.bound
+
+
+def test_many_layers_name_what_the_cheap_choice_would_take():
+    dear = planned(
+        load_parameters(PARAMS / "nmc532.toml", [steps("discharge at 1C until 3 V"), ALMOST])
+    )
+    accuracy, cheap = dear.cheaper
+    assert accuracy == pytest.approx(5e-3)
+    assert dear.layers.count > 12
+    assert cheap.count < 0.75 * dear.layers.count
+    assert dear.sentence(60_000, 28_000).endswith(f"accuracy 5 mV would take {cheap.count} layers")
+    few = planned(load_parameters(PARAMS / "nmc532.toml", [*A]))
+    assert few.cheaper is None
+    assert "would take" not in few.sentence(60_000, 28_000)
+
+
+def test_a_plunge_of_the_voltage_is_said():
+    """At the end of a discharge to 3 V, half a thousandth of its time is more than 1 mV."""
+    until = "discharge at 1C until {} V"
+    changes = [[steps(until.format(end)), ALMOST] for end in ("3", "3.6")]
+    plunging, flat = (planned(load_parameters(PARAMS / "nmc532.toml", one)) for one in changes)
+    assert plunging.is_met
+    assert plunging.plunge > 1e-3
+    assert "where the voltage plunges" in plunging.expected_text
+    assert flat.plunge < 1e-3
+    assert "plunges" not in flat.expected_text
+
+
+def test_no_particle_is_planned_beyond_the_potential_that_all_share(monkeypatch):
+    """At its share of 3C, a large particle would be where U of NMC622 falls by 500 V a unit."""
+    steep = [steps("charge at 3C until 4.5 V")]
+    p = load_parameters(PARAMS / "nmc622.toml", steep)
+    found = planned(p)
+    assert found.is_met
+    assert found.layers.count <= 12
+    assert found.without < 0.01
+    monkeypatch.setattr(paths, "_shared", lambda law, jump: np.linspace(0.0, 1.0, jump.after.size))
+    alone = planned(p)
+    assert not alone.is_met
+    assert alone.without > 0.3
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "shown"), [("100 mV", "100 mV"), ("0.3 mV", "0.3 mV"), ("0.01 mV", "0.01 mV")]
+)
+def test_accuracies_are_written_as_plain_numbers(accuracy, shown):
+    said = plan(*one_size(*A, f"solver.accuracy={accuracy}")).sentence(1000, 900)
+    assert said.startswith(f"accuracy {shown}: ")
 
 
 def test_a_protocol_without_jumps_needs_none():

@@ -9,6 +9,7 @@ import pytest
 from helpers.sweeps import plan
 from heterode.forecast.planned import planned
 from heterode.parameters import Parameters, load_parameters
+from heterode.sweep import plan as sweep_plan
 from heterode.sweep.plan import SweepPlan
 
 RATES = """
@@ -58,3 +59,20 @@ def test_what_the_sweep_says_of_layers_and_accuracy_stands(
     head, _, levels = RATES.partition("[levels")
     found = plan(tmp_path, f"{head}{own}\n[levels{levels}")
     assert {p.solver.layers for p in parameters_of(found)} == expected
+
+
+def test_no_point_is_loaded_twice_with_the_same_values(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Points are planned for without seeds and layers, and each is run with them."""
+    loaded: list[tuple[str, ...]] = []
+
+    def counted(base: Path, overrides: tuple[str, ...]) -> Parameters:
+        loaded.append(tuple(overrides))
+        return load_parameters(base, overrides)
+
+    monkeypatch.setattr(sweep_plan, "load_parameters", counted)
+    found = plan(tmp_path, RATES + "[seeds]\npacking = [1, 2]")
+    assert len(found.runs) == 6
+    assert len(loaded) == 3 + 6
+    assert len(set(loaded)) == len(loaded)

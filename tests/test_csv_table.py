@@ -23,9 +23,10 @@ from heterode.optics.colour import Illumination
 from heterode.optics.dielectric_tables import read_dielectric_table
 from heterode.optics.sections import read_colours
 from heterode.parameters.fields import MistakeError
+from heterode.parameters.function_values import read_function_table
+from heterode.parameters.quantities import SOLID_DIFFUSIVITY
 from heterode.parameters.tables import (
     read_current_table,
-    read_fraction_table,
     read_penalty_table,
     read_size_table,
 )
@@ -114,7 +115,7 @@ READERS: dict[str, tuple[Rows, Callable[[Path], Any]]] = {
     "material": (
         [["stoichiometry", "diffusivity_m2_s"], [0.25, 1.5e-14], [0.75, 2.5e-15]],
         lambda path: [
-            (t := read_fraction_table(path, "diffusivity_m2_s", 1e-6)).fractions,
+            (t := read_function_table(path, SOLID_DIFFUSIVITY)).arguments,
             t.values,
         ],
     ),

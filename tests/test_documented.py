@@ -10,7 +10,7 @@ import pytest
 
 import heterode
 from helpers.paths import ROOT
-from heterode.cli.main import _parser
+from heterode.cli.main import command_parser
 from heterode.particles import table
 from heterode.results import history
 from heterode.results.particle_series import ParticleHistory
@@ -21,7 +21,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def commands() -> dict[str, argparse.ArgumentParser]:
-    (found,) = (a for a in _parser()._actions if isinstance(a, argparse._SubParsersAction))
+    (found,) = (a for a in command_parser()._actions if isinstance(a, argparse._SubParsersAction))
     return dict(found.choices)
 
 

@@ -67,6 +67,11 @@ SETTINGS = {
     "active_material.electronic_conductivity": "1 S/m",
     "active_material.electronic_conductivity_table": "{table}",
     "active_material.initial_lithium_fraction": "0.9",
+    "active_material.entropic_coefficient": "0.1 mV/K",
+    "active_material.vacancy_exponent": "0.4",
+    "active_material.occupancy_exponent": "0.4",
+    "active_material.salt_exponent": "0.4",
+    "active_material.stoichiometry_window": "{low = 0.2, high = 0.99}",
     "active_material.voltage_window": '{low = "2.9 V", high = "4.4 V"}',
     "penalty.shape": "2",
     "penalty.scale": "0.5",
@@ -81,6 +86,7 @@ SETTINGS = {
     "electrolyte.conductivity": "1 S/m",
     "electrolyte.transference_number": "0.3",
     "electrolyte.thermodynamic_factor": "2.0",
+    "electrolyte.temperature_range": '["260 K", "330 K"]',
     "carbon_binder.electrolyte_fraction": "0.5",
     "carbon_binder.conductivity": "9 S/m",
     "carbon_binder.bruggeman_exponent": "1.6",
@@ -114,10 +120,12 @@ CHOICES = {
     # The choices themselves: what they change are the contexts below.
     "geometry.particle_size.distribution",
     "geometry.particle_size.weighting",
+    "active_material.material",
     "active_material.exchange_current",
     "active_material.electronic_conduction_in_particles",
     "penalty.distribution",
     "penalty.conditioning.rule",
+    "electrolyte.material",
     "electrolyte.model",
     "lithium_metal.kinetics",
     "collector.connection",
@@ -130,6 +138,8 @@ WITHIN = {
     "geometry.mesh",
     "active_material.voltage_window.low",
     "active_material.voltage_window.high",
+    "active_material.stoichiometry_window.low",
+    "active_material.stoichiometry_window.high",
     *(
         f"geometry.particle_size.{k}"
         for k in ("median", "sigma", "minimum", "maximum", "diameter", "file")

@@ -42,6 +42,7 @@ CONFINED = {
     "pybamm": {"homogenised"},
     "submitit": {"sweep"},
     "pyarrow": {"sweep"},
+    "shtab": {"cli"},
     "helpers": set(),
     "verification": set(),
 }

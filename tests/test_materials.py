@@ -11,7 +11,7 @@ from heterode.materials import (
     open_circuit_potential,
 )
 from heterode.materials.electrolytes import ELECTROLYTES
-from heterode.materials.open_circuit import GALLERIES
+from heterode.materials.galleries import GALLERIES
 from heterode.materials.solid_diffusion import DIFFUSIVITIES
 
 T0 = 298.15

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -16,7 +18,7 @@ import pytest
 from packaging.requirements import Requirement
 
 import heterode
-from helpers.paths import ROOT
+from helpers.paths import PARAMS, ROOT
 from helpers.surroundings import PATIENCE
 
 PACKAGE = ROOT / "simulator"
@@ -64,16 +66,46 @@ def test_what_is_imported_is_declared_and_nothing_else() -> None:
     assert needed == declared
 
 
+def test_how_to_cite_it_says_what_the_package_says() -> None:
+    project = PROJECT["project"]
+    # The few forms of YAML that the file has are read as lines.
+    citation = (ROOT / "CITATION.cff").read_text(encoding="utf-8")
+    single = dict(re.findall(r'^([\w-]+): "?(.+?)"?$', citation, re.MULTILINE))
+    lists = {
+        name: re.findall(r"- (.+)", lines)
+        for name, lines in re.findall(r"^([\w-]+):\n((?: +.+\n)+)", citation, re.MULTILINE)
+    }
+    meta = json.loads((ROOT / "codemeta.json").read_text(encoding="utf-8"))
+    assert single["title"] == meta["name"] == project["name"] == "heterode"
+    assert single["version"] == meta["version"] == heterode.__version__
+    assert single["abstract"] == meta["description"] == project["description"]
+    assert lists["keywords"] == meta["keywords"] == project["keywords"]
+    (author,) = project["authors"]
+    assert lists["authors"] == [f"name: {author['name']}"]
+    assert [one["name"] for one in meta["author"]] == [author["name"]]
+    licence = project["license"]["text"]
+    assert single["license"] == licence
+    assert meta["license"] == f"https://spdx.org/licenses/{licence}"
+    assert meta["softwareRequirements"] == project["dependencies"]
+    assert meta["runtimePlatform"] == f"Python {project['requires-python']}"
+    paper = meta["referencePublication"]["name"]
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    assert f"    title: {paper}\n" in citation
+    assert paper in readme
+    assert "[CITATION.cff](CITATION.cff)" in readme
+
+
 def test_every_room_is_packaged() -> None:
     folders = [path.parent.relative_to(PACKAGE) for path in PACKAGE.rglob("__init__.py")]
     names = sorted(".".join(["heterode", *folder.parts]) for folder in folders)
-    assert PROJECT["tool"]["setuptools"]["packages"] == names
+    assert PROJECT["tool"]["setuptools"]["packages"] == sorted([*names, "heterode.presets"])
 
 
 def copied(folder: Path) -> Path:
     """The project where building leaves nothing in the clone."""
     source = folder / "source"
     shutil.copytree(PACKAGE, source / "simulator", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(PARAMS, source / "params")
     for name in ("pyproject.toml", "README.md"):
         shutil.copy(ROOT / name, source)
     return source
@@ -112,6 +144,10 @@ def test_the_wheel_holds_heterode_with_its_data_and_no_simulator(wheel: Path) ->
         for path in PACKAGE.rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
+    sources |= {
+        f"heterode/presets/{path.relative_to(PARAMS).as_posix()}"
+        for path in (*PARAMS.rglob("*.toml"), *PARAMS.glob("materials/*.csv"))
+    }
     # What a lock file is made from, and nothing at run time reads.
     assert sources - kept == {"heterode/homogenised/pybamm.in"}
     assert kept <= sources
@@ -144,6 +180,9 @@ def test_what_is_installed_can_be_imported_and_called(
         pip("install", "--no-deps", "--no-build-isolation", "-e", home, python=python)
     assert said(python, str(python.parent / "heterode"), "--version").endswith(heterode.__version__)
     assert said(python, str(python), "-m", "heterode", "--version").endswith(heterode.__version__)
+    assert said(python, str(python.parent / "heterode"), "preset", "nmc811") == (
+        (PARAMS / "nmc811.toml").read_text(encoding="utf-8").strip()
+    )
     file = said(python, str(python), "-c", "import heterode; print(heterode.__file__)")
     assert Path(file).is_relative_to(home)
     spec = "import importlib.util as u; print(u.find_spec('simulator'))"

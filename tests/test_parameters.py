@@ -235,6 +235,19 @@ def test_tables_are_found_beside_the_file_and_from_the_working_folder(tmp_path, 
     assert p.geometry.size_law.bounds[1] == pytest.approx(6e-6)
 
 
+def test_one_of_the_two_windows_is_needed(tmp_path):
+    text = (PARAMS / "nmc532.toml").read_text(encoding="utf-8")
+    (tmp_path / "demo.toml").write_text(re.sub("(?m)^voltage_window.*$", "", text))
+    with pytest.raises(InputError, match=r"voltage_window is missing .*stoichiometry_window"):
+        load_parameters(tmp_path / "demo.toml")
+    window = "active_material.stoichiometry_window={ low = 0.3, high = 0.99 }"
+    material = load_parameters(tmp_path / "demo.toml", [window]).active_material
+    assert material.lithium_fraction_window == (0.3, 0.99)
+    low, high = material.window_voltages
+    assert material.curve().lithium_fraction(low) == pytest.approx(0.99, abs=1e-9)
+    assert material.curve().lithium_fraction(high) == pytest.approx(0.3, abs=1e-9)
+
+
 def test_defaults_are_not_invented():
     """What describes one electrode has no default: the fields below must stand in the file."""
     required = {
@@ -254,7 +267,6 @@ def test_defaults_are_not_invented():
         "active_material.diffusivity",
         "active_material.rate_constant_cathodic",
         "active_material.initial_lithium_fraction",
-        "active_material.voltage_window",
         "penalty.distribution",
         "electrolyte.model",
         "electrolyte.initial_concentration",

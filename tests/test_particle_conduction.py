@@ -118,7 +118,7 @@ def series_error(per_um: int, table: Path) -> float:
     fine = np.linspace(0.0, 2 * UM, 20001)
     profile = np.interp(fine, x[order], s.x.array[order])
     assert np.ptp(profile) > 0.05
-    sigma = model.parameters.active_material.electronic_conductivity_of_fraction
+    sigma = model.parameters.active_material.electronic_conductivity_at(298.15)
     integral = np.trapezoid(1 / sigma(profile), fine)
     density = state.I / model.mesh.collector_area
     expected = -density * (contact(model) + integral)

@@ -226,7 +226,7 @@ MISTAKES = {
     ),
     "stop out of range": (
         [(line("steps"), 'stops = ["4.0 V", "5 V"]\nsteps = ["rest for 1 h"]')],
-        ['protocol.stops[1] = "5 V"', "out of range", "2.8"],
+        ['protocol.stops[1] = "5 V"', "outside the range", "2.8"],
     ),
     "stop twice": (
         [(line("steps"), 'stops = ["4.0 V", "4000 mV"]\nsteps = ["rest for 1 h"]')],

@@ -11,14 +11,16 @@ from typing import Annotated, Any, Literal
 import pytest
 from pydantic import TypeAdapter
 
+from helpers import parameter_page
 from helpers.paths import FIVE_DISCS, ROOT
 from heterode.base.errors import InputError
 from heterode.parameters import Parameters
+from heterode.parameters.docstrings import attribute_docstrings
 from heterode.parameters.fields import Physical, Section
 from heterode.parameters.idle import RULES
 from heterode.parameters.json_schema import section_schema
 from heterode.parameters.kinds import kind_of
-from heterode.parameters.notes import MARKS, Source, When, attribute_docstrings
+from heterode.parameters.notes import MARKS, Source, When
 from heterode.parameters.reference import Row, rows, rows_of
 from heterode.parameters.toml_file import read_toml
 from heterode.parameters.walking import all_keys, annotation_of
@@ -185,3 +187,14 @@ def test_the_json_schema_is_made_from_the_rows() -> None:
         "exclusiveMinimum": 0,
         "maximum": 1,
     }
+
+
+# -- the page -------------------------------------------------------------------------------------
+
+
+def test_the_page_of_parameters_is_made_from_the_rows() -> None:
+    text = parameter_page.PAGE.read_text(encoding="utf-8")
+    assert text == parameter_page.page(), "Run scripts/parameters, and commit the page."
+    for row in KEYS:
+        assert f"### {row.key}" in text
+        assert row.description in text

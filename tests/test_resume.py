@@ -17,6 +17,7 @@ import pytest
 from helpers.broken_runs import (
     broken_at,
     broken_on,
+    forget_the_errors,
     forget_the_past,
     resumed_at,
     start,
@@ -155,6 +156,25 @@ def test_the_past_must_be_restored(unbroken: Path, tmp_path: Path) -> None:
     found = difference(unbroken, resumed_at(30, tmp_path / "out", arguments(), forget_the_past))
     print(f"{found:.1e}")
     assert found > TOLERANCE
+
+
+def test_errors_and_layers_are_those_of_the_whole_run(tmp_path: Path) -> None:
+    """The largest error is that of the first seconds, which the resumed part has not seen."""
+    words = [*short_run("charge at C/2 for 1 min", "rest for 1 min", solver__layers="auto")]
+    words += ["--quiet"]
+    assert main([*words, "--out", str(tmp_path / "whole")]) == 0
+    broken_at(35, tmp_path / "out", words)
+    part = read_manifest(tmp_path / "out" / "manifest.json")["accuracy"]
+    assert main([*words, "--out", str(tmp_path / "out"), "--resume"]) == 0
+    assert difference(tmp_path / "whole", tmp_path / "out") == 0.0
+    whole = read_manifest(tmp_path / "whole" / "manifest.json")["accuracy"]
+    for key in ("voltage_space_error_V", "voltage_time_error_V"):
+        assert 0.0 < part[key]["largest"] <= whole[key]["largest"], key
+        assert part[key]["rms"] != whole[key]["rms"], key
+    assert part["layers"] == whole["layers"]
+    assert whole["voltage_space_error_V"]["at_s"] < 1.0
+    forgetful = resumed_at(35, tmp_path / "forgetful", words, forget_the_errors)
+    assert difference(tmp_path / "whole", forgetful) > TOLERANCE
 
 
 def test_checkpoints_by_the_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

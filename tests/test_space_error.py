@@ -21,6 +21,7 @@ from heterode.accuracy.radial_particles import RadialParticles
 from heterode.accuracy.record import SETTLED, ErrorRecord, Reached, sentence
 from heterode.accuracy.series import surface_response
 from heterode.accuracy.spacing import RadialMesh, mean_particle, radial_mesh, refined
+from heterode.forecast.planned import planned
 from heterode.geometry.layers import LayerReport, layered
 from heterode.geometry.mesh_data import MeshData
 from heterode.geometry.msh import read_msh, write_msh
@@ -384,6 +385,22 @@ def test_the_warning_names_the_remedy(layers: str, remedy: str) -> None:
     assert bound.excess(1.01) > 0.0
 
 
+@pytest.mark.parametrize(
+    ("values", "remedy"),
+    [
+        ({"bound": 4e-4, "plunge": 4e-4}, "Lower"),
+        ({"bound": 7e-4, "plunge": 7e-4}, "ask for 1.4 mV"),
+        ({"bound": 4e-4, "plunge": 4e-3}, "gain little"),
+    ],
+)
+def test_the_remedy_is_one_that_helps(values: dict[str, float], remedy: str) -> None:
+    """Finer layers are no remedy where the plan knows that they do not do."""
+    p = parameters()
+    plan = replace(planned(p), accuracy=1e-3, **values)
+    assert remedy in space_bound(p, plan).message(3.0)
+    assert ("Lower" in space_bound(p, plan).message(3.0)) is (remedy == "Lower")
+
+
 def test_histories_of_earlier_versions_are_read_and_continued(tmp_path: Path) -> None:
     old = tmp_path / "history.csv"
     rows = [",".join(COLUMNS[:-1]), "0.0,3.5,0.0,0.0,0.9,0.0,0,0", "1.0,3.6,1.0,0.1,0.9,0.0,0,0"]
@@ -400,10 +417,13 @@ def test_histories_of_earlier_versions_are_read_and_continued(tmp_path: Path) ->
 
 def test_the_page_shows_what_is_known_of_the_errors() -> None:
     error = {"largest": 3.6e-4, "rms": 1.7e-4, "at_s": 90.0}
-    layers = {"count": 6, "first_um": 0.0156, "ratio": 2.0}
+    layers = {"count": 6, "first_um": 0.0156, "ratio": 2.0, "particles_with_thinner": 0}
     section = {"asked_V": 1e-3, "layers": layers, "voltage_space_error_V": error}
     rows = dict(accuracy_rows({"accuracy": section}))
     assert "6 layers, from 15.6 nm, ratio 2" in rows.values()
+    uneven = {**section, "layers": {**layers, "particles_with_thinner": 2}}
+    said = dict(accuracy_rows({"accuracy": uneven})).values()
+    assert "6 layers, from 15.6 nm, ratio 2, thinner somewhere on 2 particles" in said
     (shown,) = (value for name, value in rows.items() if "by the mesh" in name)
     assert "0.36 mV" in shown
     assert "0.17 mV" in shown
@@ -417,3 +437,6 @@ def test_tables_of_sweeps_have_the_largest_error() -> None:
     assert cost(manifest)["voltage_space_error_V"] is None
     manifest["accuracy"] = {"voltage_space_error_V": {"largest": 2e-3, "rms": 1e-3, "at_s": 1.0}}
     assert cost(manifest)["voltage_space_error_V"] == 2e-3
+    assert cost(manifest)["voltage_time_error_V"] is None
+    manifest["accuracy"] = {"voltage_time_error_V": {"largest": 3e-4, "rms": 1e-4, "at_s": 1.0}}
+    assert cost(manifest)["voltage_time_error_V"] == 3e-4

@@ -425,3 +425,21 @@ def test_the_warnings_of_runs_are_counted_for_the_reader(tmp_path: Path) -> None
     assert lines[1:] == ["warning: 2 of 4 runs have some: x (2), y (1)"]
     assert warning_lines((), table[table["run"] == "c"]) == []
     assert warning_lines((), table[["run"]]) == []
+
+
+def test_the_largest_error_of_a_sweep_reaches_its_reader() -> None:
+    """Errors below what was asked for carry no code, and are no matter."""
+    table = pd.DataFrame(
+        {
+            "run": ["a", "b", "c", "d"],
+            "warnings": ["space_error", "x; space_error", "x", None],
+            "voltage_space_error_V": [2e-3, 0.03021, 0.09, None],
+        }
+    )
+    counted, said = warning_lines((), table)
+    assert "space_error (2)" in counted
+    assert "up to 30.2 mV (run b)" in said
+    assert "solver.accuracy" in said
+    assert len(warning_lines((), table[table["run"] == "c"])) == 1
+    waiting = pd.DataFrame({"run": ["a"], "warnings": [np.nan], "voltage_space_error_V": [np.nan]})
+    assert warning_lines((), waiting) == []

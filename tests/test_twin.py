@@ -33,6 +33,7 @@ from heterode.homogenised.electrode import (
 from heterode.materials import open_circuit_potential
 from heterode.particles.table import ParticleTable
 from heterode.results.history import read_history
+from heterode.results.manifest import read_manifest
 from heterode.viewing.homogenised import counterpart_figure
 
 Heterode = Callable[..., Ended]
@@ -295,9 +296,17 @@ def test_compared_with_what_the_other_program_says(
 ) -> None:
     program = stand_in(tmp_path, "a remark", "# PyBaMM 1.2, ", *answer(results, voltage=-1e-3))
     assert main(["twin", str(results), "--python", str(program)]) == 0
-    assert "run minus DFN: 1.00 mV rms, 1.00 mV at most" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "run minus DFN: 1.00 mV rms, 1.00 mV at most" in said
+    own = read_manifest(results / "manifest.json")["accuracy"]
+    error = own["voltage_space_error_V"]["largest"]
+    assert error > 1e-3, "it has no layers"
+    assert f"the run's own errors are estimated at up to {1e3 * error:.2g} mV by its mesh" in said
     twin = json.loads((results / "report" / "twin.json").read_text())
     assert twin["comparison"]["rms voltage difference [mV]"] == pytest.approx(1.0)
+    assert twin["estimated errors of the run [V]"] == {
+        name: own[name]["largest"] for name in ("voltage_space_error_V", "voltage_time_error_V")
+    }
     assert twin["versions"]["pybamm"] == "1.2"
     table = pd.read_csv(results / "report" / "twin.csv")
     assert len(table) == len(read_history(results)) - 1

@@ -342,7 +342,7 @@ def test_presets_say_only_that_they_leave_the_measured_curve() -> None:
         leaves = {"open_circuit_curve"} if preset.stem != "scale" else set()
         assert codes(p).keys() == leaves, preset
         volts = open_circuit_potential(p.active_material.open_circuit_potential)
-        assert volts.galleries.measured_voltage[1] < 4.5
+        assert volts.measured_voltage[1] < 4.5
 
 
 def edges() -> list[str]:

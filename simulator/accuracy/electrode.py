@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from heterode.base.constants import FARADAY, GAS_CONSTANT
-from heterode.materials import open_circuit_potential
 from heterode.materials.exchange_currents import ExchangeCurrent
 from heterode.materials.open_circuit import OpenCircuitPotential
 from heterode.parameters import Parameters
@@ -161,7 +160,7 @@ class SurfaceLaw:
 
     @cached_property
     def _curve(self) -> OpenCircuitPotential:
-        return open_circuit_potential(self.parameters.active_material.open_circuit_potential)
+        return self.parameters.curve
 
     @cached_property
     def _exchange(self) -> ExchangeCurrent:

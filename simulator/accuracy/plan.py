@@ -14,9 +14,6 @@ power of the root of two in micrometres and their ratio one of RATIOS, so that r
 No particle may leave the range of start and surface values by more than OVERSHOOT (see
 heterode.accuracy.overshoot), which asks for layers that lead up to the size of the core's elements,
 and for a mass matrix that is lumped there for a share, the least of LUMPINGS that does.
-
-Where the voltage plunges at the end of a step, an error of the voltage says little: there it may be
-as large as the change of the voltage in TIME_SHIFT of the time since the jump.
 """
 
 from __future__ import annotations
@@ -25,6 +22,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import takewhile
 
 import numpy as np
 import numpy.typing as npt
@@ -32,9 +30,10 @@ import numpy.typing as npt
 from heterode.accuracy.electrode import Particles, SurfaceLaw
 from heterode.accuracy.jumps import Jump, jumps_of
 from heterode.accuracy.overshoot import CAREFUL, IRREGULAR, Overshoots
+from heterode.accuracy.paths import TIMES, Path, path_of
 from heterode.accuracy.radial import RadialModes
 from heterode.accuracy.series import deviation
-from heterode.accuracy.surface_path import SurfacePath
+from heterode.base.words import counted
 from heterode.geometry.layers import layer_counts, radial_elements
 from heterode.parameters import Parameters
 from heterode.parameters.layering import MOST_LAYERS, Layers, written_layers
@@ -62,21 +61,25 @@ ENOUGH, DEARER, WIDER = 6.0, 1.18, 1.4
 """Layers of spheres that overshoots may ask for, and how many times those that the voltage takes;
 beyond both their bound is widened in steps of the third."""
 
+DEAR = 12
+"""Layers above which a plan names what CHEAPER times its error would take: such layers more than
+double the unknowns in 2D."""
+
+CHEAPER = 5.0
+"""Ratio of the default accuracy to that of the cheap choice, and so of any to a cheaper one."""
+
+WORTH_SAYING = 0.75
+"""Share of the layers below which those of the cheaper accuracy are named."""
+
+NEARLY = 1.2
+"""Factor on the least error that can be had, where that is not enough: the last layers cost as many
+unknowns as all others, and gain next to nothing."""
+
 MOST_JUMPS = 48
 """Jumps that are planned for: those with the largest error without layers."""
 
-TIME_SHIFT = 5e-4
-"""Share of the time since a jump by which a voltage may come early or late."""
-
 LINEAR = 0.99
 """Share of the goal that errors may have in the search, which takes the voltage as linear."""
-
-PER_DECADE, DECADES = 16, (-11, 3)
-"""Times of the tables of errors, in D t/R^2: their number in a decade, and the decades."""
-
-_TIMES: Floats = np.asarray(
-    np.logspace(*DECADES, PER_DECADE * (DECADES[1] - DECADES[0]) + 1), dtype=np.float64
-)
 
 
 @dataclass(frozen=True)
@@ -93,6 +96,8 @@ class Plan:
         text: step of the protocol at whose begin the error is largest; "" without jumps.
         chosen: whether the plan chose the layers, and not the parameters.
         core_size: radial size of the elements without layers, in particles of median radius, m.
+        plunge: largest error if it counts in full where the voltage plunges, V.
+        cheaper: for many layers, a lower accuracy, V, and the layers that do for it.
     """
 
     accuracy: float
@@ -103,6 +108,8 @@ class Plan:
     text: str
     chosen: bool
     core_size: float
+    plunge: float = 0.0
+    cheaper: tuple[float, Layers | None] | None = None
 
     @property
     def fineness(self) -> tuple[int, float]:
@@ -129,10 +136,21 @@ class Plan:
     @property
     def expected_text(self) -> str:
         """What error of space is expected, in words."""
-        if self.layers is None:
-            return f"expected space error {_millivolts(self.error)}"
-        both = f"{_millivolts(self.error)}, without layers {_millivolts(self.without)}"
-        return f"expected space error {both}"
+        said = [f"expected space error {_millivolts(self.error)}"]
+        if self.plunge > max(self.accuracy, 1.5 * self.error):
+            said.append(f"{_millivolts(self.plunge)} where the voltage plunges")
+        if self.layers is not None:
+            said.append(f"without layers {_millivolts(self.without)}")
+        return ", ".join(said)
+
+    @property
+    def cheaper_text(self) -> str:
+        """What a lower accuracy would take, in words; "" where the layers are few."""
+        if self.cheaper is None:
+            return ""
+        accuracy, layers = self.cheaper
+        count = "no layers" if layers is None else counted(layers.count, "layer")
+        return f"accuracy {_millivolts(accuracy)} would take {count}"
 
     @property
     def shortfall_text(self) -> str:
@@ -155,7 +173,8 @@ class Plan:
         if self.layers is not None:
             size += f" ({_thousands(without)} without)"
         said = f"accuracy {_millivolts(self.accuracy)}: {self.layers_text}; {size}; "
-        return said + "; ".join(filter(None, [self.expected_text, self.shortfall_text]))
+        parts = [self.expected_text, self.shortfall_text, self.cheaper_text]
+        return said + "; ".join(filter(None, parts))
 
     @property
     def entries(self) -> dict[str, int | float | str]:
@@ -179,12 +198,20 @@ def _thousands(count: int) -> str:
 
 
 def _millivolts(volts: float) -> str:
-    return f"{1e3 * volts:.2g} mV"
+    return f"{float(f'{1e3 * volts:.2g}'):.6g} mV"
 
 
 def plan(parameters: Parameters, particles: Particles) -> Plan:
     """Plan the layers of a run; the same for the same arguments, in some tenths of a second."""
-    return _Search(SurfaceLaw(parameters, particles)).plan()
+    found = _Search(SurfaceLaw(parameters, particles)).plan()
+    if not found.chosen or found.layers is None or found.layers.count <= DEAR:
+        return found
+    accuracy = CHEAPER * found.accuracy
+    asked = parameters.with_values({"solver.accuracy": f"{1e3 * accuracy:.9g} mV"})
+    layers = _Search(SurfaceLaw(asked, particles)).plan().layers
+    if layers is not None and layers.count > WORTH_SAYING * found.layers.count:
+        return found
+    return replace(found, cheaper=(accuracy, layers))
 
 
 @dataclass
@@ -219,6 +246,7 @@ class _Search:
             error=float(error.max(initial=0.0)),
             without=self._largest_of(None, crowded=False),
             bound=self._largest_of(layers, crowded=True),
+            plunge=float(self._whole(layers, crowded=False, in_full=True).max(initial=0.0)),
             text=worst,
             chosen=asked == "auto",
             core_size=float(np.median(self.law.particles.core_size)),
@@ -234,7 +262,7 @@ class _Search:
         In 3D, where each layer takes an eighth of the unknowns, the bound of overshoots is widened
         as long as it takes more than ENOUGH layers, and DEARER times those of the voltage.
         """
-        found = self._search(goal, IRREGULAR) or self._best(self._ladder(), MOST)
+        found = self._search(goal, IRREGULAR) or self._nearly_best()
         if self.law.particles.dimension == 2 or self._rows(found) <= ENOUGH:
             return found
         alone = self._search(goal, None)
@@ -285,6 +313,18 @@ class _Search:
                 found = tried
         return found
 
+    def _nearly_best(self) -> Layers:
+        """Return the fewest layers whose error is at most NEARLY times the least."""
+        ladder = self._ladder()
+        errors = [self._error(layers) for layers in ladder]
+        enough = NEARLY * min(errors)
+        found: list[Layers] = []
+        for whole, error in zip(ladder, errors, strict=True):
+            if error <= enough:
+                fewer = takewhile(lambda one: self._error(one) <= enough, _shortened(whole))
+                found.append(list(fewer)[-1])
+        return min(found, key=self._dearness)
+
     def _dearness(self, layers: Layers) -> tuple[float, float]:
         """Return the order of layers by what they cost: their number, then their ratio."""
         return self._rows(layers), layers.ratio
@@ -322,26 +362,30 @@ class _Search:
         """Return the largest error of the voltage, V, or a bound if crowded."""
         return float(self._whole(layers, crowded=crowded).max(initial=0.0))
 
-    def _whole(self, layers: Layers | None, *, crowded: bool) -> Floats:
+    def _whole(self, layers: Layers | None, *, crowded: bool, in_full: bool = False) -> Floats:
         """Return the largest error, or bound, after each jump, (J,) V, for errors of any size."""
         law = self.law
         each = [
             path.voltages(self._table(i, layers), law, crowded=crowded)
             for i, path in enumerate(self._paths)
         ]
-        return self._largest(each)
+        return self._largest(each, in_full=in_full)
 
-    def _largest(self, each: Sequence[Floats]) -> Floats:
-        """Return the largest mean over the radii after each jump, (J,) V, of (J, T) errors."""
+    def _largest(self, each: Sequence[Floats], *, in_full: bool = False) -> Floats:
+        """Return the largest mean over the radii after each jump, (J,) V, of (J, T) errors.
+
+        What is allowed where the voltage plunges is left out unless they count in full.
+        """
         shares, paths = self._shares, self._paths
         mean = sum(share * error for share, error in zip(shares, each, strict=True))
-        allowed = sum(share * path.allowed for share, path in zip(shares, paths, strict=True))
+        # It is that of the potential, which particles of all sizes share.
+        allowed = 0.0 if in_full else paths[0].allowed
         error = np.where(paths[0].counts, np.abs(mean) - allowed, 0.0)
         largest: Floats = np.max(error, axis=1, initial=0.0)
         return largest
 
     def _table(self, number: int, layers: Layers | None) -> Floats:
-        """Return the errors of the response to a unit flux at _TIMES, for one of the radii."""
+        """Return the errors of the response to a unit flux at TIMES, for one of the radii."""
         radius = float(self.law.particles.radius[number])
         size = float(self.law.particles.core_size[number])
         lengths, lumping = radial_elements(radius, size, layers)
@@ -349,7 +393,7 @@ class _Search:
         key = (number, nodes.tobytes(), b"" if lumping is None else lumping.tobytes())
         if key not in self._tables:
             modes = RadialModes(nodes, self.law.particles.dimension, self._degree, lumping)
-            self._tables[key] = modes.deviation(_TIMES) - self._exact
+            self._tables[key] = modes.deviation(TIMES) - self._exact
         return self._tables[key]
 
     @cached_property
@@ -366,7 +410,7 @@ class _Search:
 
     @cached_property
     def _exact(self) -> Floats:
-        return deviation(_TIMES, self.law.particles.dimension)
+        return deviation(TIMES, self.law.particles.dimension)
 
     @cached_property
     def _jumps(self) -> list[Jump]:
@@ -375,50 +419,17 @@ class _Search:
         if len(jumps) <= MOST_JUMPS:
             return jumps
         middle = len(self.law.particles.radius) // 2
-        path = self._path(middle, jumps)
+        path = path_of(self.law, float(self.law.particles.radius[middle]), jumps)
         error = np.abs(path.bounds(self._table(middle, None))) - path.allowed
         errors = np.max(np.where(path.counts, error, 0.0), axis=1, initial=0.0)
         chosen = np.sort(np.argsort(-errors, kind="stable")[:MOST_JUMPS])
         return [jumps[i] for i in chosen]
 
     @cached_property
-    def _paths(self) -> list[SurfacePath]:
-        return [self._path(i, self._jumps) for i in range(len(self.law.particles.radius))]
-
-    def _path(self, number: int, jumps: Sequence[Jump]) -> SurfacePath:
-        law, radius = self.law, float(self.law.particles.radius[number])
-        T = max((jump.after.size for jump in jumps), default=0)
-        H = max((jump.changes.size for jump in jumps), default=0)
-        shape = (len(jumps), T)
-        times, scale = np.ones((*shape, H)), np.zeros((len(jumps), H))
-        exact, allowed, crowding = np.full(shape, 0.5), np.zeros(shape), np.ones(shape)
-        counts, slope = np.zeros(shape, dtype=bool), np.zeros(shape)
-        for j, jump in enumerate(jumps):
-            D = self._least_diffusivity(jump, radius)
-            t, h = jump.after.size, jump.changes.size
-            times[j, :t, :h] = D / radius**2 * jump.ages()
-            scale[j, :h] = -law.per_current * radius / D * jump.changes
-            exact[j, :t] = jump.surface(law, radius, D)
-            slope[j, :t] = law.slope(exact[j, :t], jump.current)
-            counts[j, :t] = True
-            risen = law.potential(exact[j, :t]) - law.potential(jump.means(law))
-            crowding[j, :t] = law.crowding(exact[j, :t], jump.current, risen)
-            if t > 1:
-                V = law.voltage(exact[j, :t], jump.current)
-                allowed[j, :t] = TIME_SHIFT * np.abs(np.gradient(V, np.log(jump.after)))
-        place = (np.log10(times) - DECADES[0]) * PER_DECADE
-        place = np.clip(place, 0.0, _TIMES.size - 1.000001)
-        row = place.astype(np.int64)
-        current = np.array([[jump.current] for jump in jumps])
-        return SurfacePath(
-            row, place - row, scale, crowding, exact, slope, allowed, current, counts
-        )
-
-    def _least_diffusivity(self, jump: Jump, radius: float) -> float:
-        """Return the least diffusivity at the lithium fractions after a jump."""
-        first = self.law.diffusivity(np.array([jump.fraction]))
-        reached = jump.surface(self.law, radius, first)
-        return self.law.diffusivity(np.concatenate([[jump.fraction], reached]))
+    def _paths(self) -> list[Path]:
+        return [
+            path_of(self.law, float(radius), self._jumps) for radius in self.law.particles.radius
+        ]
 
 
 def _shortened(layers: Layers) -> Iterator[Layers]:

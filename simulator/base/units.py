@@ -86,6 +86,7 @@ _KINDS = {
     "mol": "amount of substance",
     "J/mol": "molar energy",
     "F/m^2": "capacitance per area",
+    "V/K": "entropic coefficient",
 }
 
 

@@ -1,6 +1,9 @@
-"""Counts of things and numbers as a reader expects them in English text."""
+"""Counts, numbers and hints as a reader expects them in English text."""
 
 from __future__ import annotations
+
+import difflib
+from collections.abc import Collection
 
 
 def counted(number: int, noun: str, verb: str = "") -> str:
@@ -39,3 +42,9 @@ def spoken(value: float, digits: int = 3) -> str:
         return rounded
     number = float(rounded)
     return f"{number:,.0f}" if number == round(number) else rounded
+
+
+def nearest(word: str, names: Collection[str]) -> str:
+    """Return "Did you mean 'x'?" for the nearest of `names`, or an empty text."""
+    near = difflib.get_close_matches(word, list(names), 1, 0.4)
+    return f"Did you mean '{near[0]}'?" if near else ""

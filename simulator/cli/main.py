@@ -15,6 +15,7 @@ import atexit
 import gc
 import logging
 import os
+import re
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
@@ -27,39 +28,41 @@ from heterode import __version__
 from heterode.base.cores import one_thread_a_library
 from heterode.base.errors import ArgumentError, InputError, ResumeError
 from heterode.base.ranks import is_agreed, launched_as, launched_in_parallel, together
+from heterode.base.words import nearest
 from heterode.cli import (
     animate,
     check,
+    completion,
     dielectric,
+    explain,
     figures,
+    init,
+    materials,
     mesh,
     micrograph,
     optics,
+    overview,
+    preset,
     report,
     run,
+    schema,
     sweep,
     twin,
     verify,
 )
 from heterode.cli.endings import DONE, INTERRUPTED, SOLVE_FAILED, leave
-from heterode.cli.faults import check_descriptors, explain, show_traceback
+from heterode.cli.faults import check_descriptors, show_traceback
+from heterode.cli.faults import explain as line_and_code
 from heterode.cli.streams import lasting_streams, loss
 
-COMMANDS = (
-    run,
-    sweep,
-    check,
-    mesh,
-    report,
-    figures,
-    twin,
-    animate,
-    optics,
-    micrograph,
-    dielectric,
-    verify,
-)
-"""The modules of the commands, each with a function `add(commands)`."""
+GROUPS = {
+    "Begin": (init, preset, materials, explain, check),
+    "Compute": (run, sweep, mesh, twin),
+    "Look at results": (report, figures, animate, verify),
+    "Micrographs and optics": (optics, micrograph, dielectric),
+    "This command": (overview, schema, completion),
+}
+"""The modules of the commands, each with a function `add(commands)`, by what they are for."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -118,7 +121,7 @@ def _command(arguments: Sequence[str] | None) -> int:
 
 def _failed(error: Exception, comm: Any, options: argparse.Namespace | None) -> int:
     """Report an error and return the exit code; only rank 0 prints what all ranks know."""
-    line, code = explain(error)
+    line, code = line_and_code(error)
     if isinstance(error, ArgumentError):
         line = error.with_options(getattr(options, "option_names", {}))
     # All ranks raise these errors, either from what all of them know or after they have agreed.
@@ -158,7 +161,7 @@ def _silent_libraries() -> Iterator[None]:
 def _parse(arguments: Sequence[str] | None, *, silent: bool) -> argparse.Namespace:
     """Parse the arguments; --help and --version print, unless `silent`, and exit."""
     with redirect_stdout(StringIO()) if silent else nullcontext():
-        return _parser().parse_args(arguments)
+        return command_parser().parse_args(arguments)
 
 
 class _Alone:
@@ -190,13 +193,43 @@ def _communicator() -> Any:
     return MPI.COMM_WORLD
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+class _TopParser(_Parser):
+    """The parser of all commands, whose help lists them by what they are for."""
+
+    commands: dict[str, dict[str, overview.Command]]
+    """The commands by their names, in groups."""
+
+    def error(self, message: str) -> NoReturn:
+        """Name the command that is nearest to a misspelt one, instead of all of them."""
+        wrong = re.match(r"argument COMMAND: invalid choice: '(.*)' \(choose from", message)
+        if wrong is None:
+            super().error(message)
+        names = [name for commands in self.commands.values() for name in commands]
+        hint = nearest(wrong[1], names) or "`heterode help` lists them."
+        raise InputError(f"'{wrong[1]}' is no command. {hint}")
+
+    def format_help(self) -> str:
+        """Return the list of commands, in groups."""
+        return overview.text(str(self.description), self.commands)
+
+
+def command_parser() -> _TopParser:
+    """Return the parser of all commands."""
+    parser = _TopParser(
         prog="heterode",
         description="Reaction heterogeneity in composite battery electrodes, particle by particle.",
     )
-    parser.add_argument("--version", action="version", version=f"heterode {__version__}")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for module in COMMANDS:
-        module.add(commands)
+    parser.add_argument("-V", "--version", action="version", version=f"heterode {__version__}")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
+    parser.commands = {}
+    for group, modules in GROUPS.items():
+        before = set(commands.choices)
+        for module in modules:
+            module.add(commands)
+        told = {action.dest: action.help or "" for action in commands._get_subactions()}
+        parser.commands[group] = {
+            name: overview.Command(one, told[name])
+            for name, one in commands.choices.items()
+            if name not in before
+        }
     return parser

@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from heterode.base.constants import FARADAY, GAS_CONSTANT
-from heterode.materials import open_circuit_potential
 from heterode.parameters.model import Parameters
 from heterode.parameters.tables import read_penalty_table
 from heterode.particles.drawn_penalties import penalty_law
@@ -177,7 +176,7 @@ def _state(p: Parameters, mesh: MeshSummary | None) -> _State:
         D=float(p.active_material.diffusivity_of_fraction(x, p.temperature)),
         i0=exchange_current(p, x),
         pen=median_penalty(p, mesh),
-        slope=abs(float(open_circuit_potential(p.active_material.open_circuit_potential).slope(x))),
+        slope=abs(float(p.curve.slope(x))),
         f=FARADAY / (GAS_CONSTANT * p.temperature),
         sigma=binder.conductivity * carbon,
         kappa=float(p.electrolyte.functions.conductivity(c, p.temperature)) * pores,
@@ -305,7 +304,7 @@ def _of_state(p: Parameters, s: _State) -> list[Regime]:
 
 
 def _of_particle_conduction(p: Parameters, s: _State) -> Regime:
-    given = p.active_material.electronic_conductivity_of_fraction
+    given = p.active_material.electronic_conductivity_at(p.temperature)
     sigma = given if isinstance(given, float) else float(given(REFERENCE_FRACTION))
     value = s.R * s.pen * s.i0 * s.f / sigma
     return Regime(

@@ -101,8 +101,8 @@ class LayerReport:
         worst = thinner[np.argmin(self.mean[thinner])]
         return (
             f"thinner somewhere on {counted(len(thinner), 'particle')}, most on particle"
-            f" {worst}: {100 * self.mean[worst]:.0f} % on average,"
-            f" {100 * self.least[worst]:.0f} % at least"
+            f" {worst}: {100 * self.mean[worst]:.0f} % of what was asked for on average,"
+            f" {100 * self.least[worst]:.0f} % where they are thinnest"
         )
 
 
@@ -238,7 +238,8 @@ def _fitted(
     for attempt in range(10 * PASSES):
         depths = share[:, None] * asked[np.minimum(np.arange(most + 1), allowed[:, None])]
         made = curved_cells(mesh, rings, depths, inside.displacement(depths[:, -1]))
-        bad = guard.corners_at_fault(rings, depths, bad, *made) & (allowed > 0)
+        movable = allowed > 0
+        bad = guard.corners_at_fault(rings, depths, bad, *made, movable) & movable
         if not bad.any():
             return rings, depths, made
         share[bad] *= THINNING

@@ -34,7 +34,6 @@ import numpy as np
 import numpy.typing as npt
 
 from heterode.base.errors import InputError
-from heterode.materials import open_circuit_potential
 from heterode.materials.exchange_currents import ExchangeCurrent
 from heterode.parameters import Parameters
 from heterode.particles.table import ParticleTable
@@ -234,7 +233,7 @@ def _conditions(p: Parameters) -> dict[str, float]:
 
 def _particles(p: Parameters, m: MeshedElectrode) -> dict[str, Any]:
     material, T = p.active_material, p.temperature
-    curve = open_circuit_potential(material.open_circuit_potential)
+    curve = p.curve
     factor = CYLINDER if p.geometry.dimension == 2 else 1.0
     i0 = _exchange(p)(_FRACTIONS, np.ones_like(_FRACTIONS))
     exchange = _table("stoichiometry", _FRACTIONS, m.penalty * i0) | {

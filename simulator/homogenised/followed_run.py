@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,13 +14,16 @@ from heterode.base.errors import InputError
 from heterode.base.words import counted
 from heterode.parameters.loading import parameters_from
 from heterode.parameters.model import Parameters
-from heterode.parameters.tables import FractionTable
+from heterode.parameters.quantities import kept_function
 from heterode.particles.table import ParticleTable
 from heterode.results.folder import ResultsFolder
 from heterode.results.heading import heading
 from heterode.results.history import read_history
 from heterode.results.json_record import content_of
 from heterode.results.manifest import read_manifest
+
+ERRORS = {"voltage_space_error_V": "mesh", "voltage_time_error_V": "time steps"}
+"""What makes the errors of the voltage that a run estimates of itself."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +38,8 @@ class FollowedRun:
         history: history of at least two rows.
         title: title of the run; see `heterode.results.heading`.
         status, reason: status and reason in the manifest.
+        errors_V: largest errors of the voltage, V, that the run estimates of itself, by their names
+            in the manifest; empty if an earlier version wrote it.
     """
 
     path: Path
@@ -44,6 +50,7 @@ class FollowedRun:
     title: str
     status: str
     reason: str
+    errors_V: Mapping[str, float]
 
 
 def read_followed_run(folder: Path) -> FollowedRun:
@@ -66,6 +73,8 @@ def read_followed_run(folder: Path) -> FollowedRun:
     with content_of(results.manifest):
         parameters = _parameters(manifest, results)
         conditioned = bool(manifest["parameters"]["penalty"].get("conditioning"))
+        accuracy = manifest.get("accuracy") or {}
+        errors = {name: float(accuracy[name]["largest"]) for name in ERRORS if name in accuracy}
     return FollowedRun(
         path=results.path,
         parameters=parameters,
@@ -75,6 +84,7 @@ def read_followed_run(folder: Path) -> FollowedRun:
         title=heading(manifest, results.path),
         status=manifest["status"],
         reason=manifest["reason"],
+        errors_V=errors,
     )
 
 
@@ -94,14 +104,11 @@ def _parameters(manifest: dict[str, Any], results: ResultsFolder) -> Parameters:
     tables["penalty"] = {"distribution": "none"}
     tables["protocol"] = {"steps": ["rest for 1 s"]}
     kept = manifest["parameters"]["active_material"]
-    for key in ("exchange_current_table", "electronic_conductivity_table"):
-        if kept.get(key) is not None:
-            tables["active_material"][key] = _table(kept[key])
+    for key, value in kept.items():
+        if isinstance(value, dict) and "file" in value:
+            tables["active_material"][key] = kept_function(value)
+    salt = manifest["parameters"]["electrolyte"]
+    for key, value in salt.items():
+        if isinstance(value, dict) and "file" in value:
+            tables["electrolyte"][key] = kept_function(value)
     return parameters_from(tables, results.manifest)
-
-
-def _table(kept: dict[str, Any]) -> FractionTable:
-    (column,) = set(kept) - {"file", "stoichiometry"}
-    return FractionTable(
-        Path(kept["file"]), column, tuple(kept["stoichiometry"]), tuple(kept[column])
-    )

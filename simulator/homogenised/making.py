@@ -8,8 +8,8 @@ import json
 import re
 import shutil
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,7 @@ from heterode.homogenised.electrode import (
     meshed_electrode,
     not_represented,
 )
-from heterode.homogenised.followed_run import FollowedRun, read_followed_run
+from heterode.homogenised.followed_run import ERRORS, FollowedRun, read_followed_run
 from heterode.results.marks import marked
 from heterode.results.written import make_folder, write_output
 from heterode.viewing.homogenised import draw_counterpart
@@ -72,6 +72,7 @@ class Comparison:
         reached_s: time up to which the counterpart could be solved.
         ended_early: why it could not be solved to the end, or "".
         version: version of PyBaMM.
+        errors_V: largest errors of its voltage that the run estimates of itself, V.
     """
 
     table: pd.DataFrame
@@ -81,6 +82,7 @@ class Comparison:
     reached_s: float
     ended_early: str
     version: str
+    errors_V: Mapping[str, float] = field(default_factory=dict)
 
     def lines(self) -> list[str]:
         """Return lines for the user."""
@@ -95,6 +97,13 @@ class Comparison:
             f"mean lithium fractions agree within {away:.1e}; particles of the run differ by up "
             f"to {spread:.3g} (standard deviation, by volume)"
         )
+        if self.errors_V:
+            own = (
+                f"{1e3 * self.errors_V[name]:.2g} mV by its {what}"
+                for name, what in ERRORS.items()
+                if name in self.errors_V
+            )
+            lines.append(f"the run's own errors are estimated at up to {' and '.join(own)}")
         if self.ended_early:
             lines.append(f"the DFN ended at {self._unit.said(self.reached_s)}: {self.ended_early}")
         return lines
@@ -167,7 +176,8 @@ def make_counterpart(
     if python is None:
         return None
     say(f"following {len(run.history) - 1} time steps with PyBaMM")
-    comparison = compare_voltages(run.history, run_script([str(python), str(script)]))
+    answer = run_script([str(python), str(script)])
+    comparison = replace(compare_voltages(run.history, answer), errors_V=run.errors_V)
     write_output(place / "twin.csv", comparison.table.to_csv(index=False).encode())
     draw_counterpart(place / "twin.png", comparison.table, run.title, comparison.lines()[0])
     write_files(twin | _results(comparison), place)
@@ -197,6 +207,7 @@ def counterpart_of(run: FollowedRun, weighting: Weighting) -> dict[str, Any]:
             "current_A": (0.0 - followed.current_A_m2).tolist(),
             "jumps_s": followed.jumps_s.tolist(),
         },
+        "estimated errors of the run [V]": dict(run.errors_V),
         "output times [s]": run.history["time_s"].to_numpy(np.float64)[1:].tolist(),
         "not represented": notes,
     }

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from heterode.base.dual_numbers import Dual
+
 
 def is_expression(*arguments: Any) -> bool:
     """Return True if one of the arguments is a UFL expression, coefficient or constant."""
@@ -48,4 +50,6 @@ def clamp(value: Any, low: float, high: float) -> Any:
         import ufl
 
         return ufl.max_value(low, ufl.min_value(value, high))
+    if isinstance(value, Dual):
+        return np.maximum(np.minimum(value, high), low)
     return np.clip(value, low, high)

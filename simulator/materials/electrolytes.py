@@ -7,6 +7,7 @@
 | lundgren | EC:DEC 1:1 w/w | 0.2-1.5 M, 298.15 K only | Lundgren, Behm & Lindbergh, J. Electrochem. Soc. 162, A413 (2015), coefficients as in two open codes; measured from 0.5 to 1.5 M (recalled, not re-read) |
 | valoen_reimers | PC:EC:DMC 10:27:63 v/v | to 3.9 M, 263-333 K | Valoen & Reimers, J. Electrochem. Soc. 152, A882 (2005), as in PyBaMM and MPET; the range is recalled, not re-read |
 | constant | - | any | the numbers of the input file |
+| functions | - | as the input file says | functions of the input file |
 
 Concentrations are in mol m^-3 outside and in mol l^-1 inside the formulas. Outside the range of a
 fit the concentration is held at the end of the range, so that no Newton iterate reaches the part of
@@ -29,7 +30,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from heterode.base.constants import GAS_CONSTANT
 from heterode.materials._math import clamp, exp, power_of_ten, sqrt
@@ -86,21 +87,6 @@ class Electrolyte:
     def thermodynamic_factor(self, c: Any, T: Any) -> Any:
         """Return the dimensionless thermodynamic factor TDF = 1 + dln f/dln c."""
         return self._thermodynamic(self._molar(c), T)
-
-
-class ElectrolyteChoice(Protocol):
-    """The values that `electrolyte` reads from the input file's section."""
-
-    @property
-    def model(self) -> str: ...
-    @property
-    def diffusivity(self) -> float | None: ...
-    @property
-    def conductivity(self) -> float | None: ...
-    @property
-    def transference_number(self) -> float | None: ...
-    @property
-    def thermodynamic_factor(self) -> float | None: ...
 
 
 def _landesfeind_conductivity(c: Any, T: Any) -> Any:
@@ -231,7 +217,7 @@ ELECTROLYTES: dict[str, Electrolyte] = {
     ),
 }
 
-MODELS = (*ELECTROLYTES, "constant")
+MODELS = (*ELECTROLYTES, "constant", "functions")
 """Names that `electrolyte.model` may have in an input file."""
 
 
@@ -256,24 +242,62 @@ def constant_electrolyte(
     )
 
 
-def electrolyte(choice: str | ElectrolyteChoice) -> Electrolyte:
-    """Return the electrolyte with a name, or that of the input file's `[electrolyte]` section.
+@dataclass(frozen=True)
+class GivenProperty:
+    """One property of an electrolyte that the input file gives.
+
+    Attributes:
+        value: function of c, mol m^-3, and T, K.
+        range: least and greatest concentration, mol m^-3, at which it was measured.
+        constant: its value if it is one number.
+        warms: whether it depends on the temperature.
+    """
+
+    value: Property
+    range: tuple[float, float]
+    constant: float | None = None
+    warms: bool = False
+
+
+def given_electrolyte(
+    *,
+    diffusivity: GivenProperty,
+    conductivity: GivenProperty,
+    transference_number: GivenProperty,
+    thermodynamic_factor: GivenProperty,
+    temperature_range: tuple[float, float],
+    source: str,
+) -> Electrolyte:
+    """Return an electrolyte of four properties, between the concentrations that all have.
+
+    Raises:
+        ValueError: there is no such concentration.
+    """
+    every = (diffusivity, conductivity, transference_number, thermodynamic_factor)
+    low, high = max(p.range[0] for p in every), min(p.range[1] for p in every)
+    if not low < high:
+        raise ValueError(f"from {low:g} to {high:g} mol/m^3")
+
+    def of_molar(given: GivenProperty) -> Property:
+        return lambda c, T: given.value(1000.0 * c, T)
+
+    return Electrolyte(
+        name="functions",
+        range=(low, high),
+        temperature_range=temperature_range,
+        source=source,
+        constant_transference=transference_number.constant,
+        _diffusivity=of_molar(diffusivity),
+        _conductivity=of_molar(conductivity),
+        _transference=of_molar(transference_number),
+        _thermodynamic=of_molar(thermodynamic_factor),
+    )
+
+
+def electrolyte(name: str) -> Electrolyte:
+    """Return the electrolyte with a name.
 
     Raises:
         KeyError: there is no such name.
-        ValueError: a constant electrolyte lacks one of its four numbers.
     """
-    if isinstance(choice, str):
-        return ELECTROLYTES[choice]
-    if choice.model != "constant":
-        return ELECTROLYTES[choice.model]
-    numbers = {
-        "diffusivity": choice.diffusivity,
-        "conductivity": choice.conductivity,
-        "transference_number": choice.transference_number,
-        "thermodynamic_factor": choice.thermodynamic_factor,
-    }
-    given = {key: value for key, value in numbers.items() if value is not None}
-    if len(given) < len(numbers):
-        raise ValueError(f"a constant electrolyte needs {', '.join(numbers)}")
-    return constant_electrolyte(**given)
+    return ELECTROLYTES[name]

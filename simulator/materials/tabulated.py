@@ -1,10 +1,13 @@
-"""Positive, smooth functions of the lithium fraction through points, without oscillations.
+"""Smooth functions of the lithium fraction through points, without oscillations.
 
-ln f is a piecewise cubic through the points (with Fritsch and Carlson's slopes as in SciPy's
-PCHIP), so f is positive, once continuously differentiable, and rises or falls only where the points
-do. Two points give a straight line in ln f. Beyond the ends, f becomes constant within LEVELLING:
+Of a positive function, ln f is a piecewise cubic through the points (with Fritsch and Carlson's
+slopes as in SciPy's PCHIP), so f is positive, once continuously differentiable, and rises or falls
+only where the points do. Two points give a straight line in ln f. Beyond the ends, f becomes
+constant within LEVELLING:
 
     ln f = ln f_end + slope w tanh((x - x_end) / w),    w = LEVELLING
+
+A function that may be negative, such as an entropic coefficient, is itself the piecewise cubic.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from heterode.base.dual_numbers import Dual, with_slope
 from heterode.materials._math import clamp, is_expression
 
 Array = NDArray[np.float64]
@@ -24,20 +28,24 @@ LEVELLING = 0.05
 
 
 class TabulatedFunction:
-    """A function f(x) > 0 through K points, for NumPy arrays and UFL expressions.
+    """A function f(x) through K points, for NumPy arrays, dual numbers and UFL expressions.
 
     Args:
-        fractions: (K,) increasing lithium fractions; K is at least 2.
-        values: (K,) values above 0.
+        fractions: (K,) increasing lithium fractions, or other arguments; K is at least 2.
+        values: (K,) values.
+        positive: whether all values are above 0, as the function then is everywhere.
     """
 
-    def __init__(self, fractions: Sequence[float], values: Sequence[float]) -> None:
+    def __init__(
+        self, fractions: Sequence[float], values: Sequence[float], *, positive: bool = True
+    ) -> None:
         # Imported only here, since commands that read no table need no SciPy.
         from scipy.interpolate import PchipInterpolator
 
         self._x: Array = np.asarray(fractions, dtype=np.float64)
-        logarithms = np.log(np.asarray(values, dtype=np.float64))
-        pieces = PchipInterpolator(self._x, logarithms)
+        self._positive = positive
+        heights = np.asarray(values, dtype=np.float64)
+        pieces = PchipInterpolator(self._x, np.log(heights) if positive else heights)
         self._cubics: Array = np.asarray(pieces.c, dtype=np.float64).T
         slopes = np.asarray(pieces(self._x[[0, -1]], 1), dtype=np.float64)
         self._end_slopes = (float(slopes[0]), float(slopes[1]))
@@ -46,6 +54,8 @@ class TabulatedFunction:
         """Return f(x) in the shape of the argument."""
         if is_expression(x):
             return self._in_ufl(x)
+        if isinstance(x, Dual):
+            return with_slope(self.value_and_slope)(x)
         return self.value_and_slope(np.asarray(x, dtype=np.float64))[0]
 
     def value_and_slope(self, x: Array) -> tuple[Array, Array]:
@@ -59,8 +69,11 @@ class TabulatedFunction:
         first, final = self._end_slopes
         end_slope = np.where(beyond < 0, first, final)
         level = np.tanh(beyond)
-        value = np.exp(d + t * (c + t * (b + t * a)) + LEVELLING * end_slope * level)
+        value = d + t * (c + t * (b + t * a)) + LEVELLING * end_slope * level
         slope = np.where(beyond == 0, c + t * (2 * b + 3 * t * a), end_slope * (1 - level**2))
+        if not self._positive:
+            return value, slope
+        value = np.exp(value)
         return value, value * slope
 
     def _in_ufl(self, x: Any) -> Any:
@@ -73,11 +86,11 @@ class TabulatedFunction:
             t = inside - float(start)
             a, b, c, d = map(float, cubic)
             pieces.append(d + t * (c + t * (b + t * a)))
-        logarithm = pieces.pop()
+        value = pieces.pop()
         while pieces:
             end = float(self._x[len(pieces)])
-            logarithm = ufl.conditional(ufl.lt(inside, end), pieces.pop(), logarithm)
+            value = ufl.conditional(ufl.lt(inside, end), pieces.pop(), value)
         below, above = ufl.min_value(x - ends[0], 0.0), ufl.max_value(x - ends[1], 0.0)
         for slope, beyond in zip(self._end_slopes, (below, above), strict=True):
-            logarithm += LEVELLING * slope * ufl.tanh(beyond / LEVELLING)
-        return ufl.exp(logarithm)
+            value += LEVELLING * slope * ufl.tanh(beyond / LEVELLING)
+        return ufl.exp(value) if self._positive else value

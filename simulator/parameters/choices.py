@@ -1,54 +1,23 @@
-"""Values of the input file that offer a choice: a name from a list, a number or a named function,
-or a table of a function of the lithium fraction."""
+"""Values of the input file that offer a choice: a name from a list, a number, a named function or
+a function of the file itself."""
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Collection
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from pydantic import GetCoreSchemaHandler, PlainSerializer
+from pydantic import GetCoreSchemaHandler
 from pydantic_core import CoreSchema, core_schema
 
-from heterode.parameters.fields import MistakeError, Physical
-from heterode.parameters.tables import FractionTable, read_fraction_table
-
-
-def nearest(word: str, names: Collection[str]) -> str:
-    """Return ", did you mean 'x'?" for the nearest of `names`, or an empty text."""
-    near = difflib.get_close_matches(word, list(names), 1, 0.4)
-    return f"Did you mean '{near[0]}'?" if near else ""
-
-
-@dataclass(frozen=True)
-class NumberOrFunction:
-    """Annotation of a number with its unit, or of the name of a function."""
-
-    physical: Physical
-    names: Collection[str]
-    what: str
-
-    def allowed(self) -> str:
-        """Return the range of the number and the names, in words."""
-        return f"{self.physical.allowed()}, or a function: {', '.join(self.names)}"
-
-    def _read(self, value: Any) -> float | str:
-        if isinstance(value, str) and value[:1].isalpha() and value.isidentifier():
-            if value not in self.names:
-                raise MistakeError(
-                    f"is no known {self.what} function",
-                    allowed=", ".join(self.names) + ", or a number with a unit",
-                    remedy=nearest(value, self.names) or "Choose one of these.",
-                )
-            return value
-        return self.physical.read(value)
-
-    def __get_pydantic_core_schema__(
-        self, source: Any, handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
-        return core_schema.no_info_before_validator_function(self._read, handler(source))
+from heterode.base.words import nearest
+from heterode.parameters.fields import MistakeError
+from heterode.parameters.function_values import (
+    is_number_with_unit,
+    read_function,
+    read_function_table,
+)
+from heterode.parameters.functions import MaterialFunction, Quantity
 
 
 @dataclass(frozen=True)
@@ -78,56 +47,80 @@ class Named:
 
 
 @dataclass(frozen=True)
-class TableOf:
-    """Annotation of the path to a table of a function of the lithium fraction.
+class GivenAs:
+    """Annotation of a property: a name or a function of the file, and where it may be a number.
 
     Attributes:
-        column: name of the column of values.
-        largest: largest value that is allowed.
+        quantity: what the key gives.
+        number: whether it may be a number with its unit as well.
     """
 
-    column: str
-    largest: float
+    quantity: Quantity
+    number: bool = False
 
     def allowed(self) -> str:
-        """Return what the file must hold, in words."""
-        return (
-            f"a CSV file with the columns stoichiometry, {self.column}; "
-            f"values above 0, up to {self.largest:g}"
-        )
+        """Return all that may be written, in words."""
+        q = self.quantity
+        forms = [q.physical.allowed()] if self.number else []
+        forms += [f"a name: {', '.join(q.names)}"] if q.names else []
+        forms += [f"a formula in {', '.join(q.variables)}", "the table of a file"]
+        forms += ["MSMR galleries"] if q.column == "potential_V" else []
+        return ", or ".join(forms)
 
-    @property
-    def example(self) -> str:
-        """A name of such a file."""
-        return f"{self.column.partition('_')[0]}.csv"
-
-    def _read(self, value: Any) -> FractionTable:
-        if isinstance(value, FractionTable):
-            return value
-        if not isinstance(value, str):
-            raise MistakeError("is not a path", remedy="Write the path in quotes.")
-        return read_fraction_table(Path(value), self.column, self.largest)
+    def _read(self, value: Any) -> float | str | MaterialFunction:
+        quantity = self.quantity
+        text = value.strip() if isinstance(value, str) else ""
+        if text in quantity.names and text:
+            return text
+        if text[:1].isalpha() and text.isidentifier() and text not in quantity.variables:
+            raise MistakeError(
+                f"is no known {quantity.name}" + (" function" if self.number else ""),
+                allowed=", ".join(quantity.names)
+                + (", or a number with a unit" if self.number else "")
+                + ", or a formula",
+                remedy=nearest(value, quantity.names) or "Choose one of these.",
+            )
+        if self.number and is_number_with_unit(value, quantity):
+            return quantity.physical.read(value)
+        return read_function(value, quantity)
 
     def __get_pydantic_core_schema__(
         self, source: Any, handler: GetCoreSchemaHandler
     ) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(self._read)
+        return core_schema.no_info_plain_validator_function(
+            self._read,
+            serialization=core_schema.plain_serializer_function_ser_schema(_plain_function),
+        )
 
 
-DiffusivityTable = Annotated[
-    FractionTable,
-    TableOf("diffusivity_m2_s", 1e-6),
-    PlainSerializer(FractionTable.as_dict),
-]
+def _plain_function(value: Any) -> Any:
+    return value.as_dict() if isinstance(value, MaterialFunction) else value
 
-ExchangeTable = Annotated[
-    FractionTable,
-    TableOf("exchange_current_A_m2", 1e6),
-    PlainSerializer(FractionTable.as_dict),
-]
 
-ConductivityTable = Annotated[
-    FractionTable,
-    TableOf("conductivity_S_m", 1e8),
-    PlainSerializer(FractionTable.as_dict),
-]
+@dataclass(frozen=True)
+class TableOf:
+    """Annotation of the path to a table of a function."""
+
+    quantity: Quantity
+
+    def allowed(self) -> str:
+        """Return what the file must hold, in words."""
+        columns = f"{self.quantity.column_of_argument}, {self.quantity.column}"
+        most = self.quantity.physical.up_to
+        return f"a CSV file with the columns {columns}; values above 0, up to {most:g}"
+
+    @property
+    def example(self) -> str:
+        """A name of such a file."""
+        return f"{self.quantity.column.partition('_')[0]}.csv"
+
+    def _read(self, value: Any) -> MaterialFunction:
+        return read_function_table(value, self.quantity)
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(
+            self._read,
+            serialization=core_schema.plain_serializer_function_ser_schema(_plain_function),
+        )

@@ -138,6 +138,10 @@ class Physical:
             raise MistakeError("is out of range", allowed=self.allowed(), remedy=remedy)
         return number
 
+    def holds(self, value: float) -> bool:
+        """Check whether an SI value is within the bounds."""
+        return self._inside(self.display(value))
+
     def _inside(self, shown: float) -> bool:
         # A value exactly at a bound must not fail because of rounding in the conversion.
         slack = 1e-12 * abs(shown)
@@ -184,7 +188,7 @@ Order = Annotated[Literal[1, 2], BeforeValidator(_order)]
 Fraction = Annotated[float, Physical(at_least=1e-6, up_to=1 - 1e-6)]
 """A fraction so far from 0 and 1 that its powers, logarithms and 1 - x are finite numbers."""
 
-Temperature = Annotated[float, Physical("K", at_least=263.15, up_to=333.15, example="298.15 K")]
+Temperature = Annotated[float, Physical("K", at_least=243.15, up_to=333.15, example="298.15 K")]
 
 Voltage = Annotated[float, Physical("V", above=0, up_to=6, example="4.5 V")]
 

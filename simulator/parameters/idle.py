@@ -9,18 +9,20 @@ key is a mistake, in a file or in a `--set`.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
 from heterode.materials.exchange_currents import EXCHANGE_CURRENTS
-from heterode.materials.solid_diffusion import DIFFUSIVITIES
+from heterode.parameters.electrolyte import ELECTROLYTE_NUMBERS
 from heterode.parameters.fields import MistakeError
+from heterode.parameters.functions import MaterialFunction
 from heterode.parameters.geometry import MeshSettings
-from heterode.parameters.materials import ELECTROLYTE_NUMBERS
 from heterode.parameters.model import Parameters
 from heterode.parameters.notes import When
+from heterode.parameters.quantities import SOLID_DIFFUSIVITY
 from heterode.parameters.sizes import SIZE_TABLES
 from heterode.protocol.records import each_step
 
@@ -69,7 +71,7 @@ def _composition_gives_nothing(p: Parameters) -> bool:
 
 
 def _law_needs_no(key: str) -> Callable[[Parameters], bool]:
-    return lambda p: EXCHANGE_CURRENTS[p.active_material.exchange_current].needs != key
+    return lambda p: p.active_material.law.needs != key
 
 
 def _a_law_with(key: str) -> When:
@@ -147,6 +149,22 @@ RULES: tuple[Rule, ...] = (
         _below("active_material", "exchange_current_prefactor"),
         _law_needs_no("exchange_current_prefactor"),
         _a_law_with("exchange_current_prefactor"),
+    ),
+    Rule(
+        ("active_material", "exchange_current"),
+        _below("active_material", "vacancy_exponent", "occupancy_exponent"),
+        lambda p: p.active_material.law.needs != "rate_constant",
+        _a_law_with("rate_constant"),
+    ),
+    Rule(
+        ("active_material", "exchange_current"),
+        _below("active_material", "salt_exponent", "reference_concentration"),
+        lambda p: (
+            isinstance(p.active_material.exchange_current, MaterialFunction)
+            and p.active_material.exchange_current.depends_on_salt
+        ),
+        When("active_material.exchange_current", words="exchange_current is no formula in c"),
+        "The formula has the salt in c: remove it.",
     ),
     Rule(
         ("active_material", "electronic_conduction_in_particles"),
@@ -269,16 +287,24 @@ def _of_other_rules(rule: Any) -> tuple[Key, ...]:
     return _below("penalty.conditioning", *others)
 
 
+def _warms_by_itself(value: Any) -> bool:
+    """Check whether a diffusivity is a name, or a formula in T."""
+    text = value.get("expression", "") if isinstance(value, dict) else value
+    if not isinstance(text, str):
+        return False
+    return text in SOLID_DIFFUSIVITY.names or re.search(r"\bT\b", text) is not None
+
+
 SWITCHES: dict[Key, Callable[[Any], tuple[Key, ...]]] = {
     ("geometry", "particle_size", "distribution"): _fields_of_others,
     ("geometry", "dimension"): lambda value: (("geometry", "mesh", "order"),) if value == 3 else (),
     ("active_material", "diffusivity"): lambda value: (
-        (("active_material", "diffusivity_activation_energy"),)
-        if isinstance(value, str) and value in DIFFUSIVITIES
-        else ()
+        (("active_material", "diffusivity_activation_energy"),) if _warms_by_itself(value) else ()
     ),
     ("electrolyte", "model"): lambda value: (
-        () if value == "constant" else _below("electrolyte", *ELECTROLYTE_NUMBERS)
+        ()
+        if value in ("constant", "functions")
+        else _below("electrolyte", *ELECTROLYTE_NUMBERS, "temperature_range")
     ),
     ("penalty", "distribution"): _without_penalties,
     ("penalty", "conditioning", "rule"): _of_other_rules,

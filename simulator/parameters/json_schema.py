@@ -63,7 +63,7 @@ def _shown(row: Row) -> Schema:
     if row.is_section:
         return {"description": row.description}
     told = [row.description, f"Allowed: {row.kind.allowed}.", f"Default: {row.necessity}."]
-    told += [f"{when.sentence}.".capitalize() for when in row.conditions]
+    told += [when.full_sentence for when in row.conditions]
     return {"description": "\n\n".join(told), "examples": [row.kind.example]}
 
 

@@ -8,17 +8,10 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from heterode.parameters.choices import Named, NumberOrFunction, TableOf
+from heterode.parameters.choices import GivenAs, Named, TableOf
 from heterode.parameters.fields import Physical
 from heterode.parameters.notes import Example, Written
-from heterode.parameters.walking import metadata_of, sections_of
-
-_BOUNDS = {
-    "ge": ("at least", "minimum"),
-    "gt": ("above", "exclusiveMinimum"),
-    "le": ("up to", "maximum"),
-    "lt": ("below", "exclusiveMaximum"),
-}
+from heterode.parameters.walking import bounds_of, metadata_of, sections_of, whole_numbers
 
 
 @dataclass(frozen=True)
@@ -28,6 +21,7 @@ class Kind:
     Attributes:
         name: what is written: "number with its unit", "text", "section".
         unit: unit of messages and listings; "" for what has none.
+        si_unit: unit of the number once it is read.
         allowed: range or choices, in words.
         example: a value as it stands in a file; None for a section.
         schema: what JSON Schema says of it.
@@ -38,6 +32,7 @@ class Kind:
     allowed: str
     example: Any
     schema: Mapping[str, Any]
+    si_unit: str = ""
 
 
 def kind_of(annotation: Any) -> Kind:
@@ -55,21 +50,6 @@ def kind_of(annotation: Any) -> Kind:
     return replace(kind, example=given[0]) if given else kind
 
 
-def whole_numbers(metadata: Sequence[Any]) -> str:
-    """Return the bounds of a whole number in words."""
-    bounds = [f"{word} {value:,}".replace(",", " ") for word, _, value in _bounds(metadata)]
-    return "whole numbers " + ", ".join(dict.fromkeys(bounds))
-
-
-def _bounds(metadata: Sequence[Any]) -> list[tuple[str, str, int]]:
-    return [
-        (word, name, getattr(item, bound))
-        for item in metadata
-        for bound, (word, name) in _BOUNDS.items()
-        if getattr(item, bound, None) is not None
-    ]
-
-
 def _by_note(notes: Sequence[Any]) -> Kind | None:
     """Return the kind that the metadata tell, or None."""
     for note in notes:
@@ -77,11 +57,8 @@ def _by_note(notes: Sequence[Any]) -> Kind | None:
             return Kind(note.kind, note.unit, note.allowed, note.example, note.schema)
         if isinstance(note, Physical):
             return _number(note)
-        if isinstance(note, NumberOrFunction):
-            number = _number(note.physical)
-            schema = {"anyOf": [number.schema, {"enum": list(note.names)}]}
-            name = f"{number.name}, or a name"
-            return Kind(name, number.unit, note.allowed(), number.example, schema)
+        if isinstance(note, GivenAs):
+            return _given(note)
         if isinstance(note, Named):
             names = list(note.names)
             return Kind("text", "", note.allowed(), names[0], {"enum": names})
@@ -90,10 +67,31 @@ def _by_note(notes: Sequence[Any]) -> Kind | None:
     return None
 
 
+def _given(note: GivenAs) -> Kind:
+    number = _number(note.quantity.physical)
+    # A word without arithmetic is a name, and a misspelt one no formula.
+    formula = {"type": "string", "pattern": r"[-+*/(]|^ *[xcT] *$"}
+    schemas: list[Mapping[str, Any]] = [formula, {"type": "object"}]
+    schemas += [{"enum": list(note.quantity.names)}] if note.quantity.names else []
+    schemas += [number.schema] if note.number else []
+    if note.number:
+        name, example = f"{number.name}, or a function", number.example
+    else:
+        name, example = "name, or a function", next(iter(note.quantity.names), "")
+    return Kind(name, number.unit, note.allowed(), example, {"anyOf": schemas}, number.si_unit)
+
+
 def _number(physical: Physical) -> Kind:
     name = "number with its unit" if physical.unit else "number"
     example: str | float = physical.example if physical.unit else float(physical.example or "0.5")
-    return Kind(name, physical.display_unit, physical.allowed(), example, physical.json_schema())
+    return Kind(
+        name,
+        physical.display_unit,
+        physical.allowed(),
+        example,
+        physical.json_schema(),
+        physical.unit,
+    )
 
 
 def _by_type(annotation: Any, notes: Sequence[Any]) -> Kind:
@@ -106,7 +104,7 @@ def _by_type(annotation: Any, notes: Sequence[Any]) -> Kind:
     if plain is bool:
         return Kind("true or false", "", "true, false", True, {"type": "boolean"})
     if plain is int:
-        bounds = {name: value for _, name, value in _bounds(notes)}
+        bounds = {name: value for _, name, value in bounds_of(notes)}
         example = max(bounds.get("minimum", 1), 1)
         schema = {"type": "integer"} | bounds
         return Kind("whole number", "", whole_numbers(notes), example, schema)

@@ -8,9 +8,9 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from heterode.parameters.functions import MaterialFunction
 from heterode.parameters.geometry import OF_THE_MESH, Geometry
 from heterode.parameters.model import Parameters
-from heterode.parameters.tables import FractionTable
 from heterode.parameters.walking import find_physical, typed
 
 
@@ -53,6 +53,6 @@ def value_text(value: Any, annotation: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, tuple):
         return "; ".join(getattr(item, "text", str(item)) for item in value) or "none"
-    if isinstance(value, FractionTable):
+    if isinstance(value, MaterialFunction):
         return value.text
     return str(value) if isinstance(value, str | int | Path) else f"{value:g}"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,21 +12,18 @@ from pydantic import PrivateAttr, ValidationError, model_validator
 
 from heterode.base.toml_text import toml_text
 from heterode.distributions.gaussian_field import MOST_POINTS
+from heterode.materials.open_circuit import OpenCircuitPotential
+from heterode.parameters.active_material import ActiveMaterial
 from heterode.parameters.composition import Composition
+from heterode.parameters.electrolyte import ElectrolyteSection
 from heterode.parameters.fields import MistakeError, Physical, Section, Temperature
+from heterode.parameters.functions import MaterialFunction
 from heterode.parameters.geometry import PACKING_LIMIT, Geometry
-from heterode.parameters.materials import (
-    ActiveMaterial,
-    CarbonBinder,
-    Collector,
-    ElectrolyteSection,
-    LithiumMetal,
-    Separator,
-)
+from heterode.parameters.materials import CarbonBinder, Collector, LithiumMetal, Separator
 from heterode.parameters.notes import Example, Source
 from heterode.parameters.operation import Output, Protocol, Seeds, Solver
 from heterode.parameters.penalty import Penalty
-from heterode.parameters.protocol_check import Known, check_protocol
+from heterode.parameters.protocol_check import Known, check_protocol, check_voltage
 
 
 class Parameters(Section):
@@ -84,13 +82,28 @@ class Parameters(Section):
                 remedy="Change the temperature or electrolyte.model.",
                 key=("temperature",),
             )
+        _within("electrolyte", partial(self.electrolyte.check, self.temperature))
+        return self
+
+    @model_validator(mode="after")
+    def _functions_hold_at_the_temperature(self) -> Parameters:
+        material = self.active_material
+        for key in ("diffusivity", "exchange_current", "electronic_conductivity"):
+            given = getattr(material, key)
+            if isinstance(given, MaterialFunction):
+                _within(f"active_material.{key}", partial(given.check, self.temperature))
+        _within("active_material", partial(material.curve, self.temperature))
         return self
 
     @model_validator(mode="after")
     def _protocol_fits_material(self) -> Parameters:
-        material = self.active_material
-        start = Known(material.initial_potential, material.initial_lithium_fraction)
-        check_protocol(self.protocol.sequence, ("protocol", "steps"), start)
+        material, curve = self.active_material, self.curve
+        potential = material.initial_potential(self.temperature)
+        start = Known(potential, material.initial_lithium_fraction)
+        allowed = curve.cutoff_range
+        check_protocol(self.protocol.sequence, ("protocol", "steps"), start, allowed)
+        for index, volts in enumerate(self.protocol.stops):
+            check_voltage(volts, ("protocol", "stops", f"[{index}]"), allowed)
         return self
 
     @model_validator(mode="after")
@@ -104,6 +117,11 @@ class Parameters(Section):
                 key=("penalty", "correlation_length"),
             )
         return self
+
+    @property
+    def curve(self) -> OpenCircuitPotential:
+        """The open-circuit potential at the temperature of the run."""
+        return self.active_material.curve(self.temperature)
 
     # -- for Python -------------------------------------------------------------------------
 
@@ -198,6 +216,7 @@ class Parameters(Section):
         given: dict[str, Any] | None = None,
         *,
         dropped_title: str = "",
+        packed: bool = True,
     ) -> Parameters:
         """Validate the tables that were read from `file`, and remember where they came from.
 
@@ -206,11 +225,12 @@ class Parameters(Section):
             file: the file that messages name.
             given: the tables from which another run can be started; None for none.
             dropped_title: the file's title if it was written for other values.
+            packed: whether particles are to be packed; those of an image are not.
 
         Raises:
             pydantic.ValidationError: see `heterode.parameters.messages`.
         """
-        parameters = cls.model_validate(data)
+        parameters = cls.model_validate(data, context={"packed": packed})
         parameters._source_file, parameters._given = file, given or {}
         written = (data.get("geometry", {}), data.get("carbon_binder", {}))
         parameters._composition_gives = parameters.composition is not None and not (
@@ -242,6 +262,19 @@ class Parameters(Section):
     def to_si_dict(self) -> dict[str, Any]:
         """Return numbers, texts and lists, ready for JSON; floats are in SI, steps are texts."""
         return self.model_dump(mode="json")
+
+
+def _within(section: str, check: Callable[[], object]) -> None:
+    """Make a check, whose mistakes then name the keys of a section."""
+    try:
+        check()
+    except MistakeError as mistake:
+        raise MistakeError(
+            mistake.problem,
+            allowed=mistake.allowed,
+            remedy=mistake.remedy,
+            key=(*section.split("."), *mistake.key),
+        ) from None
 
 
 def derive_fractions(data: dict[str, Any]) -> dict[str, Any]:

@@ -13,14 +13,9 @@ keys that lack one.
 
 from __future__ import annotations
 
-import ast
-import inspect
 import json
-import textwrap
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cache
-from itertools import pairwise
 from typing import Any, Literal
 
 Mark = Literal["F", "D", "R", "G"]
@@ -84,6 +79,11 @@ class When:
             return f"needed {link} {self.text}"
         return f"only {link} {self.text}" + (", and needed there" if self.needed else "")
 
+    @property
+    def full_sentence(self) -> str:
+        """The same with a capital and a full stop."""
+        return f"{self.sentence[0].upper()}{self.sentence[1:]}."
+
 
 @dataclass(frozen=True)
 class Written:
@@ -102,31 +102,3 @@ class Written:
     example: Any
     schema: Mapping[str, Any] = field(default_factory=dict, hash=False)
     unit: str = ""
-
-
-@cache
-def attribute_docstrings(cls: type) -> dict[str, str]:
-    """Return the text that follows each annotated attribute of a class, as one paragraph.
-
-    pydantic can keep these texts itself (`use_attribute_docstrings`), but reads every source file
-    again at each start for it, which takes a tenth of the time of `heterode check`.
-    """
-    found: dict[str, str] = {}
-    for base in reversed(cls.__mro__):
-        if base.__module__.partition(".")[0] in ("builtins", "pydantic"):
-            continue
-        (tree,) = ast.parse(textwrap.dedent(inspect.getsource(base))).body
-        assert isinstance(tree, ast.ClassDef)
-        for node, after in pairwise(tree.body):
-            if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-                text = _text_of(after)
-                if text:
-                    found[node.target.id] = text
-    return found
-
-
-def _text_of(node: ast.stmt) -> str:
-    constant = node.value if isinstance(node, ast.Expr) else None
-    if isinstance(constant, ast.Constant) and isinstance(constant.value, str):
-        return " ".join(constant.value.split())
-    return ""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from heterode.materials.open_circuit import VOLTAGE_RANGE
 from heterode.parameters.fields import MistakeError
 from heterode.protocol import Cutoff, Group, Step
 
 Key = tuple[str, ...]
+Volts = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Known:
 UNKNOWN = Known()
 
 
-def check_protocol(group: Group, key: Key, start: Known) -> None:
+def check_protocol(group: Group, key: Key, start: Known, allowed: Volts) -> None:
     """Refuse steps outside the open-circuit curve, and a first step that begins beyond its end.
 
     The state at which a later step begins depends on the run. If its end is met at once, as may
@@ -37,6 +37,7 @@ def check_protocol(group: Group, key: Key, start: Known) -> None:
         group: the protocol, or a group of it.
         key: key of its list of steps.
         start: the state at its beginning, at rest.
+        allowed: least and greatest voltage that a step may ask for, V.
 
     Raises:
         MistakeError: there is such a step; the first one is named.
@@ -48,42 +49,48 @@ def check_protocol(group: Group, key: Key, start: Known) -> None:
             # A titration is one text, so its steps have no keys.
             inner = here if item.written else (*here, "steps")
             for cutoff in item.until:
-                _check_range(cutoff, here)
-            check_protocol(item, inner, known)
+                _check_range(cutoff, here, allowed)
+            check_protocol(item, inner, known, allowed)
         else:
-            check_step(item, here if not group.written else key, known)
+            check_step(item, here if not group.written else key, known, allowed)
         known = UNKNOWN
 
 
-def _check_range(cutoff: Cutoff, key: Key) -> None:
-    low, high = VOLTAGE_RANGE
-    value = cutoff.value
-    if cutoff.quantity == "voltage" and isinstance(value, float) and not low <= value <= high:
+def _check_range(cutoff: Cutoff, key: Key, allowed: Volts) -> None:
+    if cutoff.quantity == "voltage" and isinstance(cutoff.value, float):
+        check_voltage(cutoff.value, key, allowed)
+
+
+def check_voltage(value: float, key: Key, allowed: Volts) -> None:
+    """Refuse a voltage, V, outside those allowed, at a key of the file."""
+    low, high = allowed
+    if not low <= value <= high:
         raise MistakeError(
             f"asks for {value:g} V, outside the range of the open-circuit curve",
-            allowed=f"from {low:g} to {high:g} V",
+            allowed=f"from {low:.4g} to {high:.4g} V",
             remedy="Change the voltage.",
             key=key,
         )
 
 
-def check_step(step: Step, key: Key, start: Known) -> None:
+def check_step(step: Step, key: Key, start: Known, allowed: Volts) -> None:
     """Refuse a step outside the open-circuit curve, or that starts beyond its own end.
 
     Args:
         step: the step.
         key: key of the step.
         start: the state at its beginning.
+        allowed: least and greatest voltage that it may ask for, V.
     """
     if step.voltage is not None:
-        _check_range(Cutoff("voltage", step.voltage), key)
+        check_voltage(step.voltage, key, allowed)
     for cutoff in step.cutoffs:
-        _check_range(cutoff, key)
+        _check_range(cutoff, key, allowed)
     if step.kind not in ("charge", "discharge"):
         return
     # From rest, a charge raises the voltage and extracts lithium, however small its current.
     charging = step.kind == "charge"
-    low, high = VOLTAGE_RANGE
+    low, high = allowed
     end, at = step.cutoff("voltage"), start.potential
     if isinstance(end, float) and at is not None and (end <= at if charging else end >= at):
         raise MistakeError(

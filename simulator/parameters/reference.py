@@ -18,11 +18,12 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from heterode.parameters.docstrings import attribute_docstrings
 from heterode.parameters.idle import RULES
 from heterode.parameters.kinds import Kind, kind_of
 from heterode.parameters.listing import value_text
 from heterode.parameters.model import Parameters
-from heterode.parameters.notes import Example, Source, When, Written, attribute_docstrings
+from heterode.parameters.notes import Example, Source, When, Written
 from heterode.parameters.walking import Key, choices_of, metadata_of, sections_of, typed
 
 _OWN_EXAMPLES = {"number with its unit", "number", "text", "whole number", "true or false"}
@@ -71,6 +72,11 @@ class Row:
         return self.kind.unit or "none"
 
     @property
+    def si_unit(self) -> str:
+        """Unit of the number in Python and in the manifest; "" if it has none."""
+        return self.kind.si_unit
+
+    @property
     def necessity(self) -> str:
         """What the default is, or that there is none."""
         if self.default:
@@ -79,6 +85,19 @@ class Row:
             return "none, it must be given"
         needed = any(when.needed for when in self.conditions)
         return "none, see the conditions" if needed else "none, it may be left out"
+
+    @property
+    def default_line(self) -> str:
+        """The default as it may stand in a file; "" without one."""
+        if not self.default:
+            return ""
+        if isinstance(self.given_default, str):
+            value = json.dumps(self.given_default)
+        elif self.kind.name.startswith("number with its unit"):
+            value = json.dumps(self.default)
+        else:
+            value = "[]" if self.kind.name.startswith("list") else self.default
+        return f"{self.name} = {value}"
 
     @property
     def example(self) -> str:

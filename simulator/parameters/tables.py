@@ -1,4 +1,4 @@
-"""The small CSV files that an input file may name: sizes, penalties, currents, functions."""
+"""The small CSV files that an input file may name: sizes, penalties, currents."""
 
 from __future__ import annotations
 
@@ -6,19 +6,14 @@ import hashlib
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from heterode.base.csv_table import CsvTable, read_csv_table, with_columns
 from heterode.base.csv_text import TableError, read_cells
-from heterode.base.words import counted
-from heterode.materials.tabulated import TabulatedFunction
 from heterode.parameters.fields import MistakeError
 from heterode.protocol.records import SHORTEST_ROW, CurrentTable
 
@@ -31,15 +26,15 @@ def read_size_table(path: Path) -> tuple[Array, Array]:
     Raises:
         MistakeError: the file is missing, has other columns or no rows, or a value is out of range.
     """
-    rows = _columns(path, ("diameter_um", "weight"))
+    rows = columns_of(path, ("diameter_um", "weight"))
     for line, diameter, weight in rows:
         if not 0.0 < diameter <= 100.0:
-            raise _bad(path, line, f"diameter_um = {diameter:g}", "above 0, up to 100")
+            raise bad_value(path, line, f"diameter_um = {diameter:g}", "above 0, up to 100")
         if not weight >= 0.0:
-            raise _bad(path, line, f"weight = {weight:g}", "at least 0")
+            raise bad_value(path, line, f"weight = {weight:g}", "at least 0")
     table = np.array([row[1:] for row in rows], dtype=np.float64)
     if not table[:, 1].sum() > 0.0:
-        raise _bad(path, rows[-1][0], "the sum of all weights is 0", "above 0")
+        raise bad_value(path, rows[-1][0], "the sum of all weights is 0", "above 0")
     return table[:, 0], table[:, 1]
 
 
@@ -50,16 +45,16 @@ def read_penalty_table(path: Path) -> Array:
         MistakeError: the file is missing or has other columns, the numbers are not 0..N-1 once
             each, or a penalty is outside (0, 1].
     """
-    rows = _columns(path, ("particle", "penalty"))
+    rows = columns_of(path, ("particle", "penalty"))
     for line, particle, penalty in rows:
         if particle != int(particle):
-            raise _bad(path, line, f"particle = {particle:g}", "whole numbers from 0")
+            raise bad_value(path, line, f"particle = {particle:g}", "whole numbers from 0")
         if not 0.0 < penalty <= 1.0:
-            raise _bad(path, line, f"penalty = {penalty:g}", "above 0, up to 1")
+            raise bad_value(path, line, f"penalty = {penalty:g}", "above 0, up to 1")
     rows = sorted(rows, key=lambda row: row[1])
     for expected, (line, particle, _) in enumerate(rows):
         if int(particle) != expected:
-            raise _bad(path, line, f"particle = {particle:g}", "0, 1, 2, ... once each")
+            raise bad_value(path, line, f"particle = {particle:g}", "0, 1, 2, ... once each")
     return np.array([row[2] for row in rows], dtype=np.float64)
 
 
@@ -93,23 +88,23 @@ def read_current_table(path: Path, *, stepwise: bool, area: float | None = None)
     time_s, current_A_m2 = CURRENT_COLUMNS if area is None else (CELL_COLUMNS[0], "Current / area")
     line, first, _ = rows[0]
     if first != 0.0:
-        raise _bad(path, line, f"{time_s} = {first:g}", "0 in the first row")
+        raise bad_value(path, line, f"{time_s} = {first:g}", "0 in the first row")
     for (_, before, _), (line, time, _) in pairwise(rows):
         if not before + SHORTEST_ROW * (1 - 1e-9) <= time <= 1e9:
             least = f"at least {before + SHORTEST_ROW:.12g}, later than the row before; up to 1e9"
             what = f"{time_s} = {time:.12g}"
-            raise _bad(path, line, what, least, _jump(before, time, stepwise))
+            raise bad_value(path, line, what, least, _jump(before, time, stepwise))
     check = "Correct the table." if area is None else "Correct the table, or the area."
     for line, _, current in rows:
         if abs(current) > LARGEST_CURRENT:
             allowed = f"from {-LARGEST_CURRENT:g} to {LARGEST_CURRENT:g} A/m^2"
-            raise _bad(path, line, f"{current_A_m2} = {current:g}", allowed, check)
+            raise bad_value(path, line, f"{current_A_m2} = {current:g}", allowed, check)
     if len(rows) < 2:
-        raise _bad(path, line, "the only row", "two rows or more: the last one ends the table")
+        raise bad_value(path, line, "the only row", "two rows or more: the last one ends the table")
     line, _, peak = max(rows, key=lambda row: abs(row[2]))
     if 0.0 < abs(peak) < LEAST_PEAK:
         allowed = f"a current of {LEAST_PEAK:g} A/m^2 or more in one row at least, or zeros alone"
-        raise _bad(path, line, f"{current_A_m2} = {peak:g} is the largest", allowed, check)
+        raise bad_value(path, line, f"{current_A_m2} = {peak:g} is the largest", allowed, check)
     times, currents = (tuple(row[column] for row in rows) for column in (1, 2))
     digest = hashlib.sha256(repr((times, currents)).encode()).hexdigest()
     return CurrentTable(times, currents, stepwise, digest, area)
@@ -130,7 +125,7 @@ def _jump(before: float, time: float, stepwise: bool) -> str:
 def _current_rows(path: Path) -> list[tuple[int, float, float]]:
     """Read line numbers, times and currents; an error explains other programs' columns."""
     try:
-        return _columns(path, CURRENT_COLUMNS)
+        return columns_of(path, CURRENT_COLUMNS)
     except MistakeError as mistake:
         if not re.match(r"has the columns .*\bcurrent\b", mistake.problem, re.IGNORECASE):
             raise
@@ -171,76 +166,14 @@ def _rows_of_a_cell(path: Path, area: float) -> list[tuple[int, float, float]]:
     ]
 
 
-@dataclass(frozen=True)
-class FractionTable:
-    """A positive function of the lithium fraction, tabulated in a file.
-
-    Attributes:
-        file: the file.
-        column: name of the tabulated quantity, with its unit.
-        fractions: (K,) increasing lithium fractions.
-        values: (K,) values above 0.
-    """
-
-    file: Path
-    column: str
-    fractions: tuple[float, ...]
-    values: tuple[float, ...]
-
-    @cached_property
-    def function(self) -> TabulatedFunction:
-        """Return the smooth function through the points."""
-        return TabulatedFunction(self.fractions, self.values)
-
-    @property
-    def text(self) -> str:
-        """Text for listings."""
-        return f"{self.file} ({counted(len(self.values), 'point')})"
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the numbers for the manifest, since the file may change."""
-        return {
-            "file": str(self.file),
-            "stoichiometry": list(self.fractions),
-            self.column: list(self.values),
-        }
-
-
-def read_fraction_table(path: Path, column: str, largest: float) -> FractionTable:
-    """Read a function of the lithium fraction from the columns stoichiometry and `column`.
-
-    Args:
-        path: the file.
-        column: name of the second column.
-        largest: largest value that is allowed in it.
-
-    Raises:
-        MistakeError: the file is missing, has other columns or fewer than two rows, a lithium
-            fraction is outside [0, 1] or occurs twice, or a value is not in (0, largest].
-    """
-    rows = sorted(_columns(path, ("stoichiometry", column)), key=lambda row: row[1])
-    before = -1.0
-    for line, fraction, value in rows:
-        if not 0.0 <= fraction <= 1.0:
-            raise _bad(path, line, f"stoichiometry = {fraction:g}", "from 0 to 1")
-        if fraction == before:
-            raise _bad(path, line, f"stoichiometry = {fraction:g}", "each stoichiometry once")
-        if not 0.0 < value <= largest:
-            raise _bad(path, line, f"{column} = {value:g}", f"above 0, up to {largest:g}")
-        before = fraction
-    if len(rows) < 2:
-        raise _bad(path, rows[-1][0], "it is the only row", "two rows or more")
-    fractions, values = zip(*((row[1], row[2]) for row in rows), strict=True)
-    return FractionTable(path, column, fractions, values)
-
-
-def _bad(
+def bad_value(
     path: Path, line: int, what: str, allowed: str, remedy: str = "Correct the table."
 ) -> MistakeError:
+    """Return the mistake of a value in a line of a table."""
     return MistakeError(f"holds a bad value in line {line}: {what}", allowed=allowed, remedy=remedy)
 
 
-def _columns(path: Path, names: tuple[str, str]) -> list[tuple[int, float, float]]:
+def columns_of(path: Path, names: tuple[str, str]) -> list[tuple[int, float, float]]:
     """Return (line number, first, second) of every row; the two columns may be anywhere."""
     with _of_the_input_file():
         table = read_csv_table(path, names)

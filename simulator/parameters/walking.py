@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import types
+from collections.abc import Sequence
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from heterode.parameters.choices import NumberOrFunction
+from heterode.parameters.choices import GivenAs
 from heterode.parameters.fields import Physical, Section
 from heterode.parameters.model import Parameters
 
 Key = tuple[str, ...]
 Root = type[BaseModel]
 """The schema of a whole file."""
+
+_BOUNDS = {
+    "ge": ("at least", "minimum"),
+    "gt": ("above", "exclusiveMinimum"),
+    "le": ("up to", "maximum"),
+    "lt": ("below", "exclusiveMaximum"),
+}
 
 
 def sections_of(annotation: Any) -> list[type[BaseModel]]:
@@ -67,6 +75,22 @@ def metadata_of(annotation: Any) -> list[Any]:
     return []
 
 
+def whole_numbers(metadata: Sequence[Any]) -> str:
+    """Return the bounds of a whole number in words."""
+    bounds = [f"{word} {value:,}".replace(",", " ") for word, _, value in bounds_of(metadata)]
+    return "whole numbers " + ", ".join(dict.fromkeys(bounds))
+
+
+def bounds_of(metadata: Sequence[Any]) -> list[tuple[str, str, int]]:
+    """Return the bounds of a whole number: words, the name in JSON Schema, the value."""
+    return [
+        (word, name, getattr(item, bound))
+        for item in metadata
+        for bound, (word, name) in _BOUNDS.items()
+        if getattr(item, bound, None) is not None
+    ]
+
+
 def physical_of(key: str) -> Physical | None:
     """Return unit and bounds of a parameter key like "penalty.shape", or None without them."""
     return find_physical(annotation_of(tuple(key.split(".")), Parameters))
@@ -74,7 +98,10 @@ def physical_of(key: str) -> Physical | None:
 
 def find_physical(annotation: Any) -> Physical | None:
     """Return unit and bounds of an annotation, or None without them."""
-    found = [m.physical if isinstance(m, NumberOrFunction) else m for m in metadata_of(annotation)]
+    found = [
+        m.quantity.physical if isinstance(m, GivenAs) and m.number else m
+        for m in metadata_of(annotation)
+    ]
     return next((m for m in found if isinstance(m, Physical)), None)
 
 

@@ -16,16 +16,29 @@ from heterode.base.errors import InputError
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-COLUMNS = (
-    "particle",
-    "x_um",
-    "y_um",
-    "z_um",
-    "radius_um",
-    "volume_um3",
-    "surface_um2",
-    "penalty",
-)
+UNITS = {
+    "particle": "number from 0",
+    "x_um": "um",
+    "y_um": "um",
+    "z_um": "um",
+    "radius_um": "um",
+    "volume_um3": "um^3",
+    "surface_um2": "um^2",
+    "penalty": "1",
+}
+COLUMNS = tuple(UNITS)
+
+MEANINGS = {
+    "particle": "the order of the particles everywhere",
+    "x_um": "centroid; in 2D along the thickness, from the collector on",
+    "y_um": "centroid across the thickness",
+    "z_um": "centroid; in 3D along the thickness, from the collector on; in 2D 0",
+    "radius_um": "of the disc or sphere of the same area or volume",
+    "volume_um3": "volume; in 2D area times 1 um of depth",
+    "surface_um2": "surface that reacts; in 2D arc length times 1 um of depth",
+    "penalty": "factor on the exchange current; 1 where none was drawn",
+}
+"""What the columns mean, in a few words."""
 
 
 @dataclass(frozen=True)

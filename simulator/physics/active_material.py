@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 
 from heterode.base.constants import FARADAY
-from heterode.materials import open_circuit_potential
 from heterode.materials.open_circuit import OpenCircuitPotential
 from heterode.parameters import Parameters
 from heterode.physics.exchange import exchange_law
@@ -46,7 +45,7 @@ class ActivePhase:
     @cached_property
     def curve(self) -> OpenCircuitPotential:
         """Open-circuit potential U(x)."""
-        return open_circuit_potential(self.parameters.active_material.open_circuit_potential)
+        return self.parameters.curve
 
     @property
     def start(self) -> float:

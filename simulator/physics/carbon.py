@@ -39,7 +39,7 @@ def electronic_charge(c: Context) -> Weak:
     if not material.electronic_conduction_in_particles:
         sigma = c.constant("carbon", sigma_eff)
     else:
-        sigma_p: Any = material.electronic_conductivity_of_fraction
+        sigma_p: Any = material.electronic_conductivity_at(c.parameters.temperature)
         if callable(sigma_p):
             # A function of s is only known on the particles' own mesh, where phi_s is phi_p.
             phi_p, w_p = c.u["phi_p"], c.v["phi_p"]

@@ -31,6 +31,20 @@ UNITS = {
     "voltage_space_error_V": "V, estimated, what the particles' mesh adds to the voltage",
 }
 COLUMNS = tuple(UNITS)
+
+MEANINGS = {
+    "time_s": "time since the start of the run",
+    "voltage_V": "voltage of the collector against the lithium metal",
+    "current_A_m2": "current density",
+    "capacity_Ah_m2": "charge that has passed since the start of the run",
+    "lithium_fraction_mean": "mean lithium fraction of the particles",
+    "lithium_fraction_sd": "standard deviation of the particles' lithium fractions",
+    "cycle": "number of the cycle",
+    "step": "number of the protocol step",
+    "voltage_space_error_V": "error of the voltage by the mesh",
+}
+"""What the columns mean, in a few words."""
+
 EARLIER_COLUMNS = COLUMNS[:-1]
 """Columns of histories that were written before errors of the mesh were estimated."""
 

@@ -29,7 +29,7 @@ from heterode.results.hdf5 import UnreadableError, hdf5_bytes, read_hdf5
 from heterode.results.sample import Floats, Sample
 from heterode.results.storage import AlteredError, TruncatedError, write_atomically
 
-_UNITS = {
+UNITS = {
     "lithium_fraction": "1",
     "surface_lithium_fraction": "1",
     "current_A_m2": "A m^-2, positive when lithium leaves the particle",
@@ -83,7 +83,7 @@ class ParticleSeries:
         self._count = 0
         self._written = -1
         self._time: Floats = np.empty(64)
-        self._values = {name: np.empty((64, particles)) for name in _UNITS}
+        self._values = {name: np.empty((64, particles)) for name in UNITS}
         self._not_before = 0.0
         self._hash = hashlib.sha256()
         self._file_digest = ""
@@ -117,13 +117,13 @@ class ParticleSeries:
             sample.surface_lithium_fraction,
             sample.particle_current_A_m2,
         )
-        for name, array in zip(_UNITS, arrays, strict=True):
+        for name, array in zip(UNITS, arrays, strict=True):
             if np.shape(array) != (self.particles,):
                 raise ValueError(f"{name} has shape {np.shape(array)}, not ({self.particles},)")
         if self._count == len(self._time):
             self._grow()
         self._time[self._count] = sample.time_s
-        for name, array in zip(_UNITS, arrays, strict=True):
+        for name, array in zip(UNITS, arrays, strict=True):
             self._values[name][self._count] = array
         _add_sample(self._hash, self._time, self._values.values(), self._count)
         self._count += 1
@@ -150,7 +150,7 @@ class ParticleSeries:
     def _build(self, file: Any) -> None:
         file["time_s"] = self._time[: self._count]
         file["time_s"].attrs["unit"] = "s"
-        for name, unit in _UNITS.items():
+        for name, unit in UNITS.items():
             file[name] = self._values[name][: self._count]
             file[name].attrs["unit"] = unit
 
@@ -196,7 +196,7 @@ def first_samples(path: Path, count: int) -> ParticleHistory:
 def samples_digest(history: ParticleHistory) -> PrefixDigest:
     """Return the digest that `ParticleSeries.digest` has after these samples."""
     hashed = hashlib.sha256()
-    arrays = [getattr(history, name) for name in _UNITS]
+    arrays = [getattr(history, name) for name in UNITS]
     for index in range(len(history.time_s)):
         _add_sample(hashed, history.time_s, arrays, index)
     return PrefixDigest(len(history.time_s), hashed.hexdigest())
@@ -225,7 +225,7 @@ def read_particle_series(folder: Path | str) -> ParticleHistory:
 
 
 def _read(file: Any) -> ParticleHistory:
-    return ParticleHistory(*(_numbers(file, name) for name in ("time_s", *_UNITS)))
+    return ParticleHistory(*(_numbers(file, name) for name in ("time_s", *UNITS)))
 
 
 def _numbers(file: Any, name: str) -> Floats:

@@ -17,7 +17,6 @@ from heterode.forecast.regimes import (
     fastest_current,
     regime_numbers,
 )
-from heterode.materials import open_circuit_potential
 from heterode.parameters.listing import parameter_rows
 from heterode.parameters.model import Parameters
 from heterode.parameters.penalty import Penalty
@@ -136,12 +135,13 @@ def describe_derived(parameters: Parameters, mesh: MeshSummary | None = None) ->
     least, most = material.lithium_fraction_window
     capacity = areal_capacity(parameters, mesh)
     one_C = capacity / 3600.0
-    low, high = open_circuit_potential(material.open_circuit_potential).measured_range
+    low, high = parameters.curve.measured_range
+    volts = material.window_voltages
     lines = [
-        f"  open circuit at the start   {material.initial_potential:.4f} V "
+        f"  open circuit at the start   {material.initial_potential(parameters.temperature):.4f} V "
         f"(x = {material.initial_lithium_fraction:g})",
-        f"  lithium fraction            {most:.4f} at {material.voltage_window.low:g} V, "
-        f"{least:.4f} at {material.voltage_window.high:g} V (curve measured {low:.3f}-{high:.3f})",
+        f"  lithium fraction            {most:.4f} at {volts[0]:.4g} V, "
+        f"{least:.4f} at {volts[1]:.4g} V (curve measured {low:.3f}-{high:.3f})",
         f"  capacity                    {one_C:.2f} Ah/m^2 ({one_C / 10:.3f} mAh/cm^2)",
         f"  1C                          {one_C:.2f} A/m^2",
         f"  particle radius 3V/A        {effective_radius(parameters, mesh) * 1e6:.2f} um",

@@ -32,7 +32,7 @@ class FollowedErrors:
 
     def __init__(self, setting: Setting, cell: Cell, ledger: Ledger) -> None:
         self._setting, self._cell, self._ledger = setting, cell, ledger
-        self._bound = space_bound(setting.parameters)
+        self._bound = space_bound(setting.parameters, setting.layering.plan)
         self._voltage, self._current, self._mean = ErrorRecord(), ErrorRecord(), 0.0
         self._time = ErrorRecord()
         self._estimate: SpaceErrors | None = _estimate(setting, cell.model.material)

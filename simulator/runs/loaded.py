@@ -26,6 +26,7 @@ import pandas as pd
 from heterode.base.errors import ArgumentError, InputError
 from heterode.base.run_warnings import RunWarning
 from heterode.base.words import counted
+from heterode.particles.table import UNITS as PARTICLE_UNITS
 from heterode.particles.table import ParticleTable
 from heterode.physics.weak_form import DOMAINS
 from heterode.results.fields import UNITS as FIELD_UNITS
@@ -52,17 +53,6 @@ from heterode.viewing.section import mid_section
 from heterode.viewing.slab import layout_of
 from heterode.viewing.spread import plot_spread, spread_curves
 from heterode.viewing.voltage import plot_voltage
-
-PARTICLE_UNITS = {
-    "particle": "number from 0",
-    "x_um": "um",
-    "y_um": "um",
-    "z_um": "um",
-    "radius_um": "um",
-    "volume_um3": "um^3",
-    "surface_um2": "um^2",
-    "penalty": "1",
-}
 
 
 class Results:

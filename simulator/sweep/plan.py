@@ -44,7 +44,14 @@ and at the end.
 PLANNED = 6
 """Points of a design for which layers are planned; a plan takes some ten milliseconds."""
 
-_FILES = {"file", "mesh_file", "exchange_current_table", "electronic_conductivity_table"}
+_FILES = {
+    "file",
+    "mesh_file",
+    "table",
+    "diffusivity_table",
+    "exchange_current_table",
+    "electronic_conductivity_table",
+}
 
 
 @dataclass(frozen=True)
@@ -217,8 +224,8 @@ def lay_out(draft: Draft) -> SweepPlan:
     source, file = draft.source, draft.file
     base = source.parent / file.parameters
     rescaled = Rescaled()
-    shared = _shared_layers(source, base, file, draft.points)
-    runs = tuple(_runs(source, base, file, draft.points, rescaled, shared))
+    plain = _Plain(source, base, file, draft.points)
+    runs = tuple(_runs(plain, rescaled, _shared_layers(plain)))
     return SweepPlan(source, base, file, draft.data, draft.factors, runs, rescaled.warnings())
 
 
@@ -235,23 +242,49 @@ def _check_seeds(file: SweepFile, factors: Sequence[Factor]) -> None:
             )
 
 
-def _runs(
-    source: Path,
-    base: Path,
-    file: SweepFile,
-    points: Sequence[Point],
-    rescaled: Rescaled,
-    shared: Values,
-) -> Iterator[PlannedRun]:
-    idle = _idle_seeds(source, base, file, points)
+class _Plain:
+    """The parameters of a design's points, without the seeds and layers that are added to them.
+
+    Those of the points for which layers are planned are kept, so that none is loaded twice.
+    """
+
+    def __init__(self, source: Path, base: Path, file: SweepFile, points: Sequence[Point]) -> None:
+        self.source, self.base, self.file, self.points = source, base, file, points
+        step = max(1, -(-len(points) // PLANNED))
+        chosen = sorted({*range(0, len(points), step), len(points) - 1})
+        self._kept = {number: self.with_values(number, {})[1] for number in chosen}
+
+    @property
+    def planned(self) -> list[Parameters]:
+        """The parameters of the points for which layers are planned."""
+        return list(self._kept.values())
+
+    def of(self, number: int) -> Parameters:
+        """Return the parameters of a point."""
+        kept = self._kept.get(number)
+        return self.with_values(number, {})[1] if kept is None else kept
+
+    def with_values(self, number: int, values: Values) -> tuple[tuple[str, ...], Parameters]:
+        """Return the settings of a point with further values, and the resulting parameters."""
+        point = self.points[number]
+        settings = merged(DEFAULTS, self.file.set, point.settings, values)
+        overrides = override_texts(settings, self.source.parent)
+        try:
+            return overrides, load_parameters(self.base, overrides)
+        except InputError as error:
+            raise InputError(_at_point(self.source, point, str(error))) from None
+
+
+def _runs(plain: _Plain, rescaled: Rescaled, shared: Values) -> Iterator[PlannedRun]:
+    file, idle = plain.file, _idle_seeds(plain)
     seen: set[tuple[int, tuple[tuple[str, int], ...]]] = set()
     for seeds in file.seeds.pairs:
-        for number, point in enumerate(points):
+        for number, point in enumerate(plain.points):
             used = {key: seed for key, seed in seeds.items() if key not in idle[number]}
             if (number, tuple(used.items())) in seen:
                 continue
             seen.add((number, tuple(used.items())))
-            overrides, parameters = _loaded(source, base, file, point, used | shared)
+            overrides, parameters = plain.with_values(number, {**used, **shared})
             rescaled.see(parameters)
             yield PlannedRun(
                 fingerprint(parameters),
@@ -265,9 +298,7 @@ def _runs(
             )
 
 
-def _shared_layers(
-    source: Path, base: Path, file: SweepFile, points: Sequence[Point]
-) -> dict[str, Any]:
+def _shared_layers(plain: _Plain) -> dict[str, Any]:
     """Return the setting of the layers that all runs share, so that their results are comparable.
 
     They are those of the run that needs most and that do for all, among PLANNED points spread
@@ -275,9 +306,7 @@ def _shared_layers(
     grows by points that need no more keeps its runs. Nothing is shared if the sweep itself sets or
     varies the layers or the accuracy from point to point.
     """
-    step = max(1, -(-len(points) // PLANNED))
-    chosen = [*points[::step], *points[-1:]]
-    parameters = [_loaded(source, base, file, point, {})[1] for point in chosen]
+    parameters = plain.planned
     if any(p.solver.layers != "auto" or p.geometry.mesh_file for p in parameters):
         return {}
     if len({p.solver.accuracy for p in parameters}) > 1:
@@ -290,33 +319,19 @@ def _shared_layers(
     return {"solver.layers": plans[0].written}
 
 
-def _loaded(
-    source: Path, base: Path, file: SweepFile, point: Point, seeds: Values
-) -> tuple[tuple[str, ...], Parameters]:
-    """Return the settings of a point with its seeds, and the resulting parameters."""
-    settings = merged(DEFAULTS, file.set, point.settings, seeds)
-    overrides = override_texts(settings, source.parent)
-    try:
-        return overrides, load_parameters(base, overrides)
-    except InputError as error:
-        raise InputError(_at_point(source, point, str(error))) from None
-
-
-def _idle_seeds(
-    source: Path, base: Path, file: SweepFile, points: Sequence[Point]
-) -> list[frozenset[str]]:
+def _idle_seeds(plain: _Plain) -> list[frozenset[str]]:
     """Return for each point the keys of [seeds] that have no effect there, as in a control.
 
     A seed that has no effect at any point is a mistake; it is kept, so that validation refuses it
     with the reason.
     """
-    given = {f"seeds.{name}" for name in ("packing", "penalty") if getattr(file.seeds, name)}
+    seeds, count = plain.file.seeds, len(plain.points)
+    given = {f"seeds.{name}" for name in ("packing", "penalty") if getattr(seeds, name)}
     if not given:
-        return [frozenset()] * len(points)
+        return [frozenset()] * count
     found = []
-    for point in points:
-        _, parameters = _loaded(source, base, file, point, {})
-        idle = {".".join(key) for key in keys_without_effect(parameters)}
+    for number in range(count):
+        idle = {".".join(key) for key in keys_without_effect(plain.of(number))}
         found.append(frozenset(given & idle))
     everywhere = frozenset.intersection(*found) if found else frozenset()
     return [idle - everywhere for idle in found]

@@ -61,9 +61,9 @@ def numbers_of_run(
 
 
 def cost(manifest: Mapping[str, Any]) -> Numbers:
-    """Return what a run cost, and how far its mesh was off, from its manifest."""
-    wall = manifest["wall_s"]
-    error = (manifest.get("accuracy") or {}).get("voltage_space_error_V") or {}
+    """Return what a run cost, and how far its mesh and its time steps were off, by its manifest."""
+    wall, accuracy = manifest["wall_s"], manifest.get("accuracy") or {}
+    errors = ("voltage_space_error_V", "voltage_time_error_V")
     return {
         "particles": manifest["particles"],
         "unknowns": manifest["dofs"],
@@ -75,7 +75,7 @@ def cost(manifest: Mapping[str, Any]) -> Numbers:
         "solve_s": wall.get("solve"),
         "memory_bytes": manifest["peak_memory_bytes"],
         "mesh_hash": manifest["mesh_hash"],
-        "voltage_space_error_V": error.get("largest"),
+        **{name: (accuracy.get(name) or {}).get("largest") for name in errors},
         "warnings": codes_of(manifest.get("warnings") or []),
     }
 
@@ -135,4 +135,5 @@ def of_analysis(found: Heterogeneity) -> Numbers:
         "field_um": scale.field_um,
         "value_sd": found.curve.value_sd,
         "value_range": scale.value_range,
+        **found.trend.columns(),
     }

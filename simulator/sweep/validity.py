@@ -13,6 +13,7 @@ from heterode.base.words import counted
 from heterode.forecast.regimes import expected_particles
 from heterode.geometry.msh import read_msh
 from heterode.parameters import Parameters
+from heterode.validity import SPACE_ERROR
 
 
 class Rescaled:
@@ -72,4 +73,21 @@ def warning_lines(plan_warnings: Sequence[RunWarning], table: pd.DataFrame) -> l
             f"warning: {int((codes != '').sum())} of {counted(len(codes), 'run', 'has')} "
             f"some: {kinds}"
         )
-    return lines
+    return [*lines, *_error_lines(table)]
+
+
+def _error_lines(table: pd.DataFrame) -> list[str]:
+    """Return a line on the largest error of the voltage above what its run asked for, if any."""
+    if "voltage_space_error_V" not in table:
+        return []
+    codes = table["warnings"].fillna("").astype(str)
+    above = codes.map(lambda cell: SPACE_ERROR in cell.split("; "))
+    errors = table.loc[above, ["run", "voltage_space_error_V"]].dropna()
+    if errors.empty:
+        return []
+    worst = errors.loc[errors["voltage_space_error_V"].idxmax()]
+    return [
+        f"warning: the mesh's error of the voltage is estimated at up to "
+        f"{1e3 * worst['voltage_space_error_V']:.3g} mV (run {worst['run']}), above what "
+        "solver.accuracy asks for"
+    ]

@@ -11,13 +11,14 @@ mesh     the worst elements
 errors   the bound of the estimated error of the voltage
 """
 
-from heterode.validity.errors import ErrorBound, space_bound
+from heterode.validity.errors import SPACE_ERROR, ErrorBound, space_bound
 from heterode.validity.input import Before, before_run
 from heterode.validity.ledger import Ledger
 from heterode.validity.mesh import MeshFacts, facts_of
 from heterode.validity.ranges import ValidRange, valid_ranges
 
 __all__ = [
+    "SPACE_ERROR",
     "Before",
     "ErrorBound",
     "Ledger",

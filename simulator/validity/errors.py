@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from heterode.accuracy.plan import Plan
 from heterode.base.run_warnings import RunWarning
 from heterode.parameters import Parameters
 from heterode.parameters.layering import MOST_LAYERS
+
+SPACE_ERROR = "space_error"
+"""Code of the warning about the error that the mesh makes."""
 
 
 @dataclass(frozen=True)
@@ -50,11 +54,23 @@ class ErrorBound:
         )
 
 
-def space_bound(p: Parameters) -> ErrorBound:
-    """Return the bound of the error that the mesh makes."""
+def space_bound(p: Parameters, plan: Plan | None = None) -> ErrorBound:
+    """Return the bound of the error that the mesh makes.
+
+    Args:
+        p: the parameters of the run.
+        plan: the plan of its layers, by which the remedy is chosen.
+    """
     layers = p.solver.layers
     if layers == "none":
         remedy = 'Write solver.layers = "auto", or ask for less'
+    elif layers == "auto" and plan is not None and not plan.is_met:
+        remedy = f"Layers cannot do much better: ask for {2e3 * plan.bound:.2g} mV"
+    elif layers == "auto" and plan is not None and plan.plunge > plan.accuracy:
+        remedy = (
+            "It was expected where the voltage plunges, as a small shift in time; finer layers "
+            "gain little there"
+        )
     elif layers == "auto":
         remedy = "Lower solver.accuracy, which makes finer layers, or give their number"
     elif isinstance(layers, int) and layers < MOST_LAYERS:
@@ -64,5 +80,5 @@ def space_bound(p: Parameters) -> ErrorBound:
         remedy = f'Write solver.layers = "auto" in place of {layers}, or ask for less'
     what = "the mesh's error of the voltage"
     return ErrorBound(
-        "space_error", 1e3 * p.solver.accuracy, what, remedy, "solver.layers, solver.accuracy"
+        SPACE_ERROR, 1e3 * p.solver.accuracy, what, remedy, "solver.layers, solver.accuracy"
     )

@@ -9,6 +9,8 @@ from heterode.accuracy.plan import Plan
 from heterode.base.run_warnings import RunWarning
 from heterode.materials.arrhenius import REFERENCE_TEMPERATURE
 from heterode.parameters import Parameters
+from heterode.parameters.function_values import LARGEST_RISE
+from heterode.parameters.functions import MaterialFunction
 from heterode.validity.layers import planned_warnings, without_what_layers_resolve
 from heterode.validity.losses import loss_warnings
 from heterode.validity.mesh import MeshFacts
@@ -60,7 +62,7 @@ def before_run(p: Parameters, facts: MeshFacts | None = None, plan: Plan | None 
         facts: facts about its mesh, if there is one.
         plan: its layers; with None they are not looked at.
     """
-    found = [*_temperature(p), *_sizes(p, facts), *protocol_warnings(p)]
+    found = [*_temperature(p), *_curve(p), *_sizes(p, facts), *protocol_warnings(p)]
     if facts is not None:
         found += facts.warnings()
     slab = slab_of(p, facts)
@@ -75,9 +77,10 @@ def _temperature(p: Parameters) -> Iterator[RunWarning]:
     apart = abs(p.temperature - REFERENCE_TEMPERATURE)
     material = p.active_material
     constant = []
-    if not isinstance(material.diffusivity, str) and material.diffusivity_activation_energy == 0:
+    if not _warms(material.diffusivity) and material.diffusivity_activation_energy == 0:
         constant.append("active_material.diffusivity_activation_energy")
-    if material.rate_constant_activation_energy == 0:
+    own = not isinstance(material.exchange_current, str) and _warms(material.exchange_current)
+    if not own and material.rate_constant_activation_energy == 0:
         constant.append("active_material.rate_constant_activation_energy")
     metal = p.lithium_metal
     if metal.kinetics == "butler_volmer" and metal.rate_constant_activation_energy == 0:
@@ -97,17 +100,18 @@ def _temperature(p: Parameters) -> Iterator[RunWarning]:
             ),
             key=", ".join(constant),
         )
-    if p.electrolyte.model == "constant" and apart > SAME_TEMPERATURE:
+    if not p.electrolyte.warms and apart > SAME_TEMPERATURE:
         yield _outside(
             "temperature_of_electrolyte",
             "temperature",
             p.temperature,
             (REFERENCE_TEMPERATURE - SAME_TEMPERATURE, REFERENCE_TEMPERATURE + SAME_TEMPERATURE),
             "K",
-            'electrolyte.model = "constant" does not change with temperature: its numbers must '
-            "be those of this temperature",
+            f'electrolyte.model = "{p.electrolyte.model}" does not change with temperature: its '
+            "numbers must be those of this temperature",
         )
-    if apart > CURVE_TEMPERATURE:
+    own = _warms(material.open_circuit_potential, names=False)
+    if apart > CURVE_TEMPERATURE and not own and material.entropic_coefficient is None:
         yield _outside(
             "temperature_of_curve",
             "temperature",
@@ -115,6 +119,27 @@ def _temperature(p: Parameters) -> Iterator[RunWarning]:
             (REFERENCE_TEMPERATURE - CURVE_TEMPERATURE, REFERENCE_TEMPERATURE + CURVE_TEMPERATURE),
             "K",
             "the open-circuit curve holds at 298.15 K, and its change with temperature is left out",
+        )
+
+
+def _warms(given: float | str | MaterialFunction | None, *, names: bool = True) -> bool:
+    """Check whether a function has a temperature dependence of its own, as names may have."""
+    if isinstance(given, MaterialFunction):
+        return given.depends_on_temperature
+    return names and isinstance(given, str)
+
+
+def _curve(p: Parameters) -> Iterator[RunWarning]:
+    curve, key = p.curve, "active_material.open_circuit_potential"
+    if curve.correction > 0.0:
+        yield RunWarning(
+            "open_circuit_smoothed",
+            f"the open-circuit curve {curve.name} rises in places: it was changed by up to "
+            f"{1e3 * curve.correction:.3g} mV, by isotonic regression, so that it falls",
+            value=1e3 * curve.correction,
+            unit="mV",
+            allowed=(0.0, 1e3 * LARGEST_RISE),
+            key=key,
         )
 
 
@@ -163,7 +188,8 @@ def _sizes(p: Parameters, facts: MeshFacts | None) -> Iterator[RunWarning]:
         if not allowed[0] * (1 - 1e-9) <= value <= allowed[1] * (1 + 1e-9):
             yield _outside(code, key, value, allowed, unit, reason)
     c_max = material.maximum_concentration
-    nmc = material.open_circuit_potential.startswith("NMC")
+    curve = material.open_circuit_potential
+    nmc = isinstance(curve, str) and curve.startswith("NMC")
     if nmc and not NMC_CONCENTRATION[0] <= c_max <= NMC_CONCENTRATION[1]:
         yield _outside(
             "maximum_concentration",

@@ -31,7 +31,6 @@ from heterode.forecast.regimes import (
     exchange_current,
     median_penalty,
 )
-from heterode.materials.exchange_currents import EXCHANGE_CURRENTS
 from heterode.parameters import Parameters
 from heterode.physics.terminals import lithium_metal_exchange
 from heterode.validity.mesh import MeshFacts
@@ -135,7 +134,7 @@ def _losses(
         f"active_material.{_exchange_key(p)}, penalty",
     )
     if material.electronic_conduction_in_particles:
-        given = material.electronic_conductivity_of_fraction
+        given = material.electronic_conductivity_at(p.temperature)
         sigma = given if isinstance(given, float) else float(given(REFERENCE_FRACTION))
         yield (
             "loss_particles",
@@ -251,4 +250,4 @@ def _stored(p: Parameters, slab: Slab) -> RunWarning | None:
 
 def _exchange_key(p: Parameters) -> str:
     """Return the key of [active_material] that sets the size of the exchange current."""
-    return EXCHANGE_CURRENTS[p.active_material.exchange_current].needs or "exchange_current"
+    return p.active_material.law.needs or "exchange_current"

@@ -63,7 +63,7 @@ def _reach(p: Parameters) -> tuple[float, float]:
     Only a charge takes a cell above its start and the voltages at which it is held, up to the end
     of that charge; a rest reaches no new voltage. The reverse holds for discharges.
     """
-    lowest = highest = p.active_material.initial_potential
+    lowest = highest = p.active_material.initial_potential(p.temperature)
     for step, ends in _walk(p.protocol.sequence.steps):
         if step.voltage is not None:
             lowest, highest = min(lowest, step.voltage), max(highest, step.voltage)

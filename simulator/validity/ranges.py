@@ -5,14 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from heterode.base.run_warnings import RunWarning
-from heterode.materials import open_circuit_potential
 from heterode.materials.electrolytes import ELECTROLYTES
 from heterode.materials.electronic_conduction import MEASURED_RANGES as CONDUCTIVITY_RANGES
-from heterode.materials.exchange_currents import EXCHANGE_CURRENTS
 from heterode.materials.measured_range import MeasuredRange
 from heterode.materials.solid_diffusion import MEASURED_RANGES as DIFFUSIVITY_RANGES
 from heterode.parameters import Parameters
-from heterode.parameters.tables import FractionTable
+from heterode.parameters.active_material import ActiveMaterial
+from heterode.parameters.functions import MaterialFunction
 from heterode.physics.balances import CELL
 
 ROUNDING = 1e-9
@@ -86,11 +85,11 @@ def valid_ranges(parameters: Parameters) -> list[ValidRange]:
     found += _of_function(
         "diffusivity", INSIDE, material.diffusivity_table, material.diffusivity, DIFFUSIVITY_RANGES
     )
-    if EXCHANGE_CURRENTS[material.exchange_current].needs == "exchange_current_table":
+    if material.law.needs == "exchange_current_table":
         found += _of_function(
             "exchange_current", SURFACE, material.exchange_current_table, None, {}
         )
-    found += _of_law(material.exchange_current)
+    found += _of_law(material)
     if material.electronic_conduction_in_particles:
         found += _of_function(
             "electronic_conductivity",
@@ -147,18 +146,17 @@ def _of_electrolyte(parameters: Parameters) -> ValidRange:
 
 
 def _of_curve(parameters: Parameters) -> ValidRange:
-    name = parameters.active_material.open_circuit_potential
-    curve = open_circuit_potential(name)
+    curve = parameters.curve
     low, high = curve.measured_range
-    volts = curve.galleries.measured_voltage
+    volts = curve.measured_voltage
     return ValidRange(
         "open_circuit_curve",
         SURFACE,
         low,
         high,
         "the lithium fraction on particle surfaces",
-        f"the open-circuit curve {name} was measured from {volts[0]:g} to {volts[1]:g} V and is "
-        "extrapolated beyond",
+        f"the open-circuit curve {curve.name} was measured from {volts[0]:.4g} to {volts[1]:.4g} V "
+        "and is extrapolated beyond",
         "active_material.open_circuit_potential",
     )
 
@@ -166,14 +164,18 @@ def _of_curve(parameters: Parameters) -> ValidRange:
 def _of_function(
     key: str,
     quantity: str,
-    table: FractionTable | None,
-    given: str | float | None,
+    table: MaterialFunction | None,
+    given: str | float | MaterialFunction | None,
     known: dict[str, MeasuredRange],
 ) -> list[ValidRange]:
     """Return the ranges of a table or named function in [active_material]; a number has none."""
     if table is not None:
         key = f"{key}_table"
-        measured = MeasuredRange(table.fractions[0], table.fractions[-1], table.file.name)
+        measured = table.measured
+    elif isinstance(given, MaterialFunction):
+        if (given.low, given.high) == given.quantity.ends:
+            return []
+        measured = given.measured
     elif isinstance(given, str):
         measured = known[given]
     else:
@@ -193,11 +195,13 @@ def _of_function(
     ]
 
 
-def _of_law(name: str) -> list[ValidRange]:
+def _of_law(material: ActiveMaterial) -> list[ValidRange]:
     """Return the measured range of a law of the exchange current; a theory has none."""
-    measured = EXCHANGE_CURRENTS[name].measured
-    if measured is None:
+    measured, given = material.law.measured, material.exchange_current
+    if measured is None or (measured.low, measured.high) == (0.0, 1.0):
         return []
+    name = given if isinstance(given, str) else "formula"
+    beyond = "extrapolated" if isinstance(given, str) else "held beyond"
     return [
         ValidRange(
             "exchange_current_function",
@@ -205,7 +209,7 @@ def _of_law(name: str) -> list[ValidRange]:
             measured.low,
             measured.high,
             "the lithium fraction on particle surfaces",
-            f"the exchange current {name} ({measured.source}) ends there and is extrapolated",
+            f"the exchange current {name} ({measured.source}) ends there and is {beyond}",
             "active_material.exchange_current",
         )
     ]

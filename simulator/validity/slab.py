@@ -89,13 +89,14 @@ def slab_of(p: Parameters, facts: MeshFacts | None = None) -> Slab:
     D = float(p.electrolyte.functions.diffusivity(c, T))
     kappa = float(p.electrolyte.functions.conductivity(c, T))
     least, most = p.active_material.lithium_fraction_window
+    volts = p.active_material.window_voltages
     return Slab(
         L=L,
         L_separator=L_separator,
         R=R,
         a=sized(geometry.dimension * active / R),
         capacity=sized(capacity),
-        window=p.active_material.voltage_window.high - p.active_material.voltage_window.low,
+        window=volts[1] - volts[0],
         fractions=most - least,
         f=FARADAY / (GAS_CONSTANT * T),
         D=sized(float(p.active_material.diffusivity_of_fraction(REFERENCE_FRACTION, T))),

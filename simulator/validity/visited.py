@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
-from heterode.materials import open_circuit_potential
 from heterode.parameters import Parameters
 from heterode.protocol.records import Cutoff, Group, Item, Step
 
@@ -27,7 +26,7 @@ def visited_fractions(p: Parameters, capacity: float) -> Fractions:
 class _Walk:
     def __init__(self, p: Parameters, capacity: float) -> None:
         material = p.active_material
-        self._curve = open_circuit_potential(material.open_circuit_potential)
+        self._curve = p.curve
         least, most = material.lithium_fraction_window
         self._per_charge = (most - least) / capacity
         self._one_C, self._potential = capacity / 3600.0, material.mean_potential

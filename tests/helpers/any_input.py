@@ -256,9 +256,9 @@ def _down(number: float) -> float:
 @functools.cache
 def options_of(name: str) -> tuple[tuple[str, int], ...]:
     """(flag, number of values) of every option of a command that takes values."""
-    from heterode.cli.main import _parser
+    from heterode.cli.main import command_parser
 
-    parser = _parser()
+    parser = command_parser()
     commands = next(a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
     found = []
     for action in commands.choices[name]._actions:

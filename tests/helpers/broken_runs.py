@@ -13,9 +13,11 @@ import pytest
 
 from helpers.commands import command, environment
 from helpers.surroundings import PATIENCE
+from heterode.accuracy.record import ErrorRecord
 from heterode.cli import main
 from heterode.results import read_manifest
 from heterode.results.checkpoint import list_checkpoints
+from heterode.runs.followed_errors import FollowedErrors
 from heterode.runs.prepared import Prepared
 from heterode.solver.time.stepper import Stepper
 
@@ -92,3 +94,14 @@ def broken_on(ranks: int, rows: int, words: list[str], out: Path) -> None:
     _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 128 + signal.SIGUSR1, err
     assert list_checkpoints(out / "checkpoint")
+
+
+def forget_the_errors(patch: pytest.MonkeyPatch) -> None:
+    """Have a resumed run follow its errors further, but forget how large they have been."""
+    recall = FollowedErrors.recall
+
+    def recalling(self, memory, arrays):
+        recall(self, memory, arrays)
+        self._voltage, self._time, self._mean = ErrorRecord(), ErrorRecord(), 0.0
+
+    patch.setattr(FollowedErrors, "recall", recalling)

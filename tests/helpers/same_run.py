@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,6 +33,12 @@ def difference(one: Path, other: Path) -> float:
         for i in range(min(len(a.times_s), len(b.times_s))):
             there = b.load(i)
             pairs += [(name, values, there[name]) for name, values in a.load(i).items()]
+    known = [
+        _numbers(read_manifest(folder / "manifest.json")["accuracy"]) for folder in (one, other)
+    ]
+    if known[0].keys() != known[1].keys():
+        return np.inf
+    pairs += [(name, np.array(value), np.array(known[1][name])) for name, value in known[0].items()]
     tables = [sorted((folder / "stops").glob("*.csv")) for folder in (one, other)]
     if [path.name for path in tables[0]] != [path.name for path in tables[1]]:
         return np.inf
@@ -42,6 +50,17 @@ def difference(one: Path, other: Path) -> float:
 
 def _apart(x: np.ndarray, y: np.ndarray) -> float:
     return float(np.abs(x - y).max()) if x.shape == y.shape else np.inf
+
+
+def _numbers(section: Mapping[str, Any], name: str = "accuracy") -> dict[str, float]:
+    """Numbers of the section `accuracy` of a manifest; times in thousands of seconds."""
+    found: dict[str, float] = {}
+    for key, value in section.items():
+        if isinstance(value, Mapping):
+            found |= _numbers(value, f"{name}.{key}")
+        elif isinstance(value, int | float):
+            found[f"{name}.{key}"] = value / (1e3 if key == "at_s" else 1.0)
+    return found
 
 
 def check_completed(folder: Path) -> None:

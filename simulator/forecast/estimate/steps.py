@@ -13,7 +13,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from heterode.forecast.regimes import areal_capacity
-from heterode.materials import open_circuit_potential
 from heterode.parameters import Parameters
 from heterode.parameters.operation import Solver
 from heterode.protocol import Cutoff, Rate, Step
@@ -153,8 +152,7 @@ class _Walk:
             return math.inf
         goal = value
         if cutoff.quantity == "voltage":
-            name = self.parameters.active_material.open_circuit_potential
-            goal = float(open_circuit_potential(name).lithium_fraction(value))
+            goal = float(self.parameters.curve.lithium_fraction(value))
         return max(sign * (self.fraction - goal), 0.0) / self.width * full
 
     def _along(self, step: Step, full: float) -> int:
