@@ -1,6 +1,6 @@
 """The table of balances, and what it takes to add a field: a row and a weak form.
 
-The tracer is that of docs/developing/extending.md, whose blocks of code are run as they stand.
+The tracer is that of docs/developing/extending.md (`helpers.tracer`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import re
 import subprocess
 import sys
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +17,10 @@ import h5py
 import numpy as np
 import pytest
 
-from helpers.cells import parameters
 from helpers.commands import command, environment
 from helpers.paths import ROOT
 from helpers.surroundings import PATIENCE
+from helpers.tracer import CHARGE, DISCS, PAGE, SPHERES, charged, page, tracer
 from heterode.geometry import tags
 from heterode.physics.balances import (
     CELL,
@@ -35,9 +34,6 @@ from heterode.physics.balances import (
 from heterode.results.fields import FieldWriter, read_fields
 from heterode.solver.cell import Cell
 
-PAGE = ROOT / "docs" / "developing" / "extending.md"
-DISCS, SPHERES = (str(ROOT / "meshes" / f"{name}.msh") for name in ("five_discs_2d", "spheres_3d"))
-CHARGE = ('protocol.steps=["charge at 1C for 2 min", "rest for 1 min"]',)
 SHORT = ('protocol.steps=["charge at 1C for 5 s"]',)
 IN_SPACE = (
     'protocol.steps=["charge at 1C for 10 s"]',
@@ -51,27 +47,6 @@ IN_SPACE = (
 CONSERVED, LEAKED = 1e-10, 1e-8
 """Relative change of an amount that Newton's and the linear solver's tolerances leave to a balance
 that is met, and one that no balance which is met can have."""
-
-
-@cache
-def page() -> dict[str, Any]:
-    """What the page's blocks of code define, one after the other."""
-    names: dict[str, Any] = {"__name__": "extending"}
-    blocks = re.findall(r"^```python\n(.*?)^```", PAGE.read_text(encoding="utf-8"), re.S | re.M)
-    assert len(blocks) == 3
-    for block in blocks:
-        exec(compile(block, str(PAGE), "exec"), names)
-    return names
-
-
-def charged(mesh: str, settings: tuple[str, ...], table: Table) -> Cell:
-    found: Cell = page()["charged"](mesh, parameters(settings), table)
-    return found
-
-
-def tracer() -> Balance:
-    row: Balance = page()["TRACER"]
-    return row
 
 
 def part(cell: Cell, field: str) -> np.ndarray:

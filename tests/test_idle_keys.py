@@ -120,10 +120,12 @@ CHOICES = {
     # The choices themselves: what they change are the contexts below.
     "geometry.particle_size.distribution",
     "geometry.particle_size.weighting",
+    "active_material.material",
     "active_material.exchange_current",
     "active_material.electronic_conduction_in_particles",
     "penalty.distribution",
     "penalty.conditioning.rule",
+    "electrolyte.material",
     "electrolyte.model",
     "lithium_metal.kinetics",
     "collector.connection",

@@ -145,7 +145,8 @@ def test_the_wheel_holds_heterode_with_its_data_and_no_simulator(wheel: Path) ->
         if path.is_file() and "__pycache__" not in path.parts
     }
     sources |= {
-        f"heterode/presets/{path.relative_to(PARAMS).as_posix()}" for path in PARAMS.rglob("*.toml")
+        f"heterode/presets/{path.relative_to(PARAMS).as_posix()}"
+        for path in (*PARAMS.rglob("*.toml"), *PARAMS.glob("materials/*.csv"))
     }
     # What a lock file is made from, and nothing at run time reads.
     assert sources - kept == {"heterode/homogenised/pybamm.in"}

@@ -21,11 +21,14 @@ pytestmark = pytest.mark.mpi
 RANKS = (1, 2, 3)
 PROTOCOL = ("charge at C/2 for 4 min", "hold at 3.9 V for 1 min")
 
+# What an iterative solve and Newton's method leave differs between numbers of ranks.
+TIGHT = {"solver__newton_tolerance": "1e-7", "solver__krylov_tolerance": "1e-3"}
+
 CASES = {
     "five discs": short_run(*PROTOCOL, solver__linear_solver="direct"),
     "packed": packed_run(*PROTOCOL, solver__linear_solver="direct"),
-    "fieldsplit": short_run(*PROTOCOL, solver__linear_solver="fieldsplit"),
-    "packed by fieldsplit": packed_run(*PROTOCOL, solver__linear_solver="fieldsplit"),
+    "fieldsplit": short_run(*PROTOCOL, solver__linear_solver="fieldsplit", **TIGHT),
+    "packed by fieldsplit": packed_run(*PROTOCOL, solver__linear_solver="fieldsplit", **TIGHT),
     "conducting particles, double layer": short_run(
         *PROTOCOL,
         solver__linear_solver="direct",

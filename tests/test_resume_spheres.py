@@ -32,6 +32,9 @@ SPHERES = [
     ),
 ]
 
+# On other ranks an iterative solve differs by as much as it may leave.
+TIGHT = settings(solver__newton_tolerance="1e-7", solver__krylov_tolerance="1e-3")
+
 
 @pytest.fixture(scope="module")
 def spheres(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -43,7 +46,6 @@ def spheres(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_spheres_by_fieldsplit(spheres: Path, tmp_path: Path) -> None:
     words = [*SPHERES, "--quiet"]
-    # Where Krylov's method starts from is not kept, so that the last digits differ.
     assert difference(spheres, resumed_at(5, tmp_path / "broken", words)) <= TOLERANCE
     control = resumed_at(5, tmp_path / "control", words, forget_the_past)
     print(f"{difference(spheres, control):.1e}")
@@ -54,12 +56,17 @@ def test_spheres_by_fieldsplit(spheres: Path, tmp_path: Path) -> None:
 def test_spheres_by_fieldsplit_on_other_ranks(
     spheres: Path, tmp_path: Path, heterode: Callable[..., Ended]
 ) -> None:
-    words, out = [*SPHERES, "--quiet"], tmp_path / "out"
+    words, out, unbroken = [*SPHERES, *TIGHT, "--quiet"], tmp_path / "out", tmp_path / "unbroken"
+    assert main([*words, "--out", str(unbroken)]) == 0
     broken_on(2, 5, words, out)
     ended = heterode(*words, "--out", out, "--resume", ranks=3)
     assert ended.code == 0, ended.err
     check_completed(out)
     assert [piece["ranks"] for piece in read_manifest(out / "manifest.json")["pieces"]] == [2, 3]
-    found = difference(spheres, out)
+    found = difference(unbroken, out)
     print(f"{found:.1e}")
     assert found <= TOLERANCE
+    # Without them it differs by more, but by less than a hundredth of the time steps' tolerances.
+    loose = difference(spheres, unbroken)
+    print(f"{loose:.1e}")
+    assert loose > TOLERANCE

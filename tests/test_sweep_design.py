@@ -441,3 +441,5 @@ def test_the_largest_error_of_a_sweep_reaches_its_reader() -> None:
     assert "up to 30.2 mV (run b)" in said
     assert "solver.accuracy" in said
     assert len(warning_lines((), table[table["run"] == "c"])) == 1
+    waiting = pd.DataFrame({"run": ["a"], "warnings": [np.nan], "voltage_space_error_V": [np.nan]})
+    assert warning_lines((), waiting) == []

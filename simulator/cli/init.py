@@ -10,6 +10,7 @@ from typing import Any
 from heterode.base.errors import InputError
 from heterode.base.ranks import on_root
 from heterode.cli.endings import DONE
+from heterode.cli.input_file import add_overrides
 from heterode.cli.outputs import say_or_write, with_overwrite
 from heterode.cli.values import voxel
 
@@ -57,6 +58,7 @@ def add(commands: Any) -> None:
     command.add_argument(
         "--pixel", metavar="LENGTH", help="edge of a pixel of --picture, as for heterode mesh"
     )
+    add_overrides(command)
     command.add_argument(
         "--all", action="store_true", help="also the keys that may be left out, as comments"
     )
@@ -87,8 +89,9 @@ def _text(options: argparse.Namespace) -> str:
         thickness=options.thickness,
         temperature=options.temperature,
         mesh=None if options.mesh is None else os.path.relpath(options.mesh, folder),
-        picture=None if options.picture is None else str(options.picture),
+        picture=None if options.picture is None else os.path.relpath(options.picture, folder),
         pixel=options.pixel,
+        overrides=tuple(options.overrides),
         name="params.toml" if options.output is None else options.output.name,
     )
     text = starting_file(case, everything=options.all)
@@ -102,6 +105,9 @@ def _refuse_odd(options: argparse.Namespace) -> None:
         value = getattr(options, name)
         if value is not None and not str(value).isprintable():
             raise InputError(f"--{name} {str(value)!r} has characters that cannot be printed")
+    for text in options.overrides:
+        if not text.isprintable():
+            raise InputError(f"--set {text!r} has characters that cannot be printed")
     if options.mesh is not None:
         for name in ("picture", "particles"):
             if getattr(options, name) is not None:

@@ -37,6 +37,7 @@ from heterode.cli import (
     explain,
     figures,
     init,
+    materials,
     mesh,
     micrograph,
     optics,
@@ -55,7 +56,7 @@ from heterode.cli.faults import explain as line_and_code
 from heterode.cli.streams import lasting_streams, loss
 
 GROUPS = {
-    "Begin": (init, preset, explain, check),
+    "Begin": (init, preset, materials, explain, check),
     "Compute": (run, sweep, mesh, twin),
     "Look at results": (report, figures, animate, verify),
     "Micrographs and optics": (optics, micrograph, dielectric),

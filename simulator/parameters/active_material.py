@@ -103,6 +103,8 @@ class ActiveMaterial(Section):
     without T hold at 298.15 K and change with temperature by the activation energies.
     """
 
+    material: Annotated[str | None, Example("nmc811_chen2020")] = None
+    """Name of a shipped material, or path of the file of one, which has the keys not given here."""
     open_circuit_potential: Annotated[str | MaterialFunction, GivenAs(OPEN_CIRCUIT)]
     """Open-circuit curve U(x) of the particles against lithium metal, V, by its material's name or
     as a function."""

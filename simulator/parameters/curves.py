@@ -53,26 +53,27 @@ def curve_of(
     return _warmed(curve, entropic, temperature)
 
 
+def entropic_function(entropic: float | MaterialFunction, temperature: float) -> Analytic:
+    """Return dU/dT, V/K, and its slope as a function of the lithium fraction."""
+    if isinstance(entropic, MaterialFunction):
+        return _analytic_of(entropic, temperature)
+    number = entropic
+    return lambda x: (np.full_like(x, number), np.zeros_like(x))
+
+
 @lru_cache(maxsize=32)
 def _warmed(
     curve: OpenCircuitPotential, entropic: float | MaterialFunction, temperature: float
 ) -> OpenCircuitPotential:
     apart = temperature - REFERENCE_TEMPERATURE
-    knots: Array = np.zeros(0)
-    if isinstance(entropic, MaterialFunction):
-        coefficient = _analytic_of(entropic, temperature)
-        knots = np.array(entropic.arguments)
-    else:
-        number = entropic
-
-        def coefficient(x: Array) -> tuple[Array, Array]:
-            return np.full_like(x, number), np.zeros_like(x)
+    coefficient = entropic_function(entropic, temperature)
+    knots = entropic.arguments if isinstance(entropic, MaterialFunction) else ()
 
     def change(x: Array) -> tuple[Array, Array]:
         value, slope = coefficient(x)
         return apart * value, apart * slope
 
-    found = curve.changed_by(change, knots)
+    found = curve.changed_by(change, np.array(knots, dtype=np.float64))
     if found.correction > LARGEST_RISE:
         raise MistakeError(
             f"makes the open-circuit curve rise at {temperature:g} K (it would be changed by "

@@ -18,7 +18,7 @@ from heterode.materials.electrolytes import (
 from heterode.parameters.choices import GivenAs, Named
 from heterode.parameters.fields import MistakeError, SaltConcentration, Section, Temperature
 from heterode.parameters.functions import MaterialFunction, Quantity
-from heterode.parameters.notes import When, Written
+from heterode.parameters.notes import Example, When, Written
 from heterode.parameters.quantities import (
     SALT_CONDUCTIVITY,
     SALT_DIFFUSIVITY,
@@ -63,6 +63,9 @@ def _two_temperatures(value: Any) -> tuple[float, float]:
 class ElectrolyteSection(Section):
     """[electrolyte]: a named set of functions, `constant` with its four numbers, or `functions`."""
 
+    material: Annotated[str | None, Example("electrolyte_ecker2015")] = None
+    """Name of a shipped electrolyte, or path of the file of one, which has the keys not given
+    here."""
     model: Annotated[str, Named(MODELS, "electrolyte")]
     """Published set of property functions of concentration and temperature, or `constant`, or
     `functions` of the file."""
@@ -173,7 +176,7 @@ class ElectrolyteSection(Section):
         return given_electrolyte(
             **properties,
             temperature_range=self._temperatures(),
-            source="functions of the input file",
+            source=self.material or "functions of the input file",
         )
 
     def _temperatures(self) -> tuple[float, float]:

@@ -9,13 +9,17 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from heterode.parameters.material_files import is_path
 from heterode.parameters.model import Parameters
 
 
 def files_of(parameters: Parameters) -> list[Path]:
-    """Return the parameter file, and the mesh and tables that it names anywhere."""
+    """Return the parameter file, and the mesh, materials and tables that it names."""
     folder = parameters.output.directory
-    return [path for path in (parameters.source_file, *_paths(parameters)) if path != folder]
+    names = (parameters.active_material.material, parameters.electrolyte.material)
+    materials = [Path(name) for name in names if name is not None and is_path(name)]
+    found = (parameters.source_file, *materials, *_paths(parameters))
+    return [path for path in found if path != folder]
 
 
 def _paths(value: Any) -> Iterator[Path]:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import ValidationError
 
 from heterode.base.errors import InputError, MistakesError, one_line
 from heterode.parameters.electrolyte import ELECTROLYTE_NUMBERS
+from heterode.parameters.fields import MistakeError
 from heterode.parameters.idle import idle_keys, leave_out, mistake_of, switched_off
+from heterode.parameters.material_files import SECTIONS, include, is_path
 from heterode.parameters.messages import first_line, mistake_line
 from heterode.parameters.model import Parameters
 from heterode.parameters.toml_file import MOST_PARTS, parse_toml, read_toml
@@ -38,6 +41,7 @@ _PATH_KEYS: tuple[Key, ...] = (
         )
     ),
     *(("electrolyte", key, "table") for key in ELECTROLYTE_NUMBERS),
+    *((section, "material") for section in SECTIONS),
 )
 
 _ALTERNATIVES: dict[Key, tuple[Key, ...]] = {
@@ -60,8 +64,16 @@ _ALTERNATIVES: dict[Key, tuple[Key, ...]] = {
 }
 """Alternative keys: a `--set` of the first removes the others from those in the file."""
 
+_WHOLE: dict[Key, tuple[Key, ...]] = {
+    ("active_material", name): (("active_material", "rate_constant"),)
+    for name in ("rate_constant_cathodic", "rate_constant_anodic")
+}
+"""Keys of a file that stand in the place of a material's."""
 
-def load_parameters(path: str | Path, overrides: Sequence[str] = ()) -> Parameters:
+
+def load_parameters(
+    path: str | Path, overrides: Sequence[str] = (), *, packed: bool = True
+) -> Parameters:
     """Read, override, validate and convert an input file.
 
     Args:
@@ -71,13 +83,14 @@ def load_parameters(path: str | Path, overrides: Sequence[str] = ()) -> Paramete
             as plain text if it is not TOML, so that quotes may be left out: "geometry.width=80 um".
             If they change what is run, the file's title is no longer right and is left out, unless
             they give one.
+        packed: whether particles are to be packed, so that lengths, gap and fraction must leave
+            room for them; those of an image are not.
 
     Raises:
         InputError: the error gives file, key, value, allowed values and remedy in one line.
     """
     file = Path(path)
-    changes = [_parse_override(text) for text in overrides]
-    return _made(read_toml(file), file, file.parent, changes, "--set")
+    return parameters_in(read_toml(file), file, file.parent, overrides, packed=packed)
 
 
 def parameters_of(tables: Mapping[str, Any], source: str | Path) -> Parameters:
@@ -117,18 +130,27 @@ def with_values(parameters: Parameters, values: Mapping[str, Any]) -> Parameters
     return _made(parameters.given, file, folder, changes, "values")
 
 
-def parameters_in(tables: dict[str, Any], file: Path, folder: Path) -> Parameters:
+def parameters_in(
+    tables: dict[str, Any],
+    file: Path,
+    folder: Path,
+    overrides: Sequence[str] = (),
+    *,
+    packed: bool = True,
+) -> Parameters:
     """Make parameters from the tables of a file that need not be on disk yet.
 
     Args:
         tables: the tables, which are changed in place.
         file: the name of the file, for messages.
         folder: folder to which paths in it are relative.
+        overrides, packed: as for `load_parameters`.
 
     Raises:
         InputError: as in `load_parameters`.
     """
-    return _made(tables, file, folder, [], "--set")
+    changes = [_parse_override(text) for text in overrides]
+    return _made(tables, file, folder, changes, "--set", packed)
 
 
 def _made(
@@ -137,6 +159,7 @@ def _made(
     folder: Path,
     changes: Sequence[tuple[Key, Any]],
     how: str,
+    packed: bool = True,
 ) -> Parameters:
     """Make parameters from the tables of a file and changes to them.
 
@@ -146,26 +169,35 @@ def _made(
         folder: folder to which paths in them are relative.
         changes: keys with their new values; later ones win, and None removes a key.
         how: source of the changes for messages, "--set" or "values".
+        packed: as in `load_parameters`.
     """
     given = copy.deepcopy(data)
     _resolve_paths(data, folder)
     written = copy.deepcopy(data)
+    own = {(section, key) for section in SECTIONS for key in _table(data, (section,)) or {}}
     source = how if how == "--set" else f"{file} with {how}:"
     changed = _apply(data, changes, source)
     # The absolute path is kept, since another run may be started from another folder.
     _resolve_paths(given, folder.absolute())
     _apply(given, changes, source)
+    included = _included(data, changed, file, how)
+    _included(given, changed, file, how)
     for key in switched_off(data, changed):
         leave_out(data, key)
         leave_out(given, key)
+    # What the file chooses counts for the material's keys as what --set chooses does for its own.
+    for key in switched_off(data, changed | own) if included else ():
+        if key in included:
+            leave_out(data, key)
+            leave_out(given, key)
     dropped = ""
-    if ("title",) not in changed and _titled(written) != _titled(data):
+    if ("title",) not in changed and _is_other(written, data, file, how):
         dropped = str(data.pop("title", ""))
         given.pop("title", None)
-    parameters = _validated(data, file, given, changed, dropped, how)
+    parameters = _validated(data, file, given, changed, dropped, how, included, packed)
     idle = list(idle_keys(parameters, data))
     for key, rule in idle:
-        if not rule.makes_idle(key, changed):
+        if key not in included and not rule.makes_idle(key, changed):
             by_set = any(key[: len(c)] == c for c in changed)
             where = f"{file} with {how}" if by_set else str(file)
             raise InputError(mistake_line(mistake_of(key, rule, data), key, data, where))
@@ -174,7 +206,30 @@ def _made(
     for key, _ in idle:
         leave_out(data, key)
         leave_out(given, key)
-    return _validated(data, file, given, changed, dropped, how)
+    return _validated(data, file, given, changed, dropped, how, included, packed)
+
+
+def _included(
+    data: dict[str, Any], changed: set[Key], file: Path, how: str = "--set"
+) -> dict[Key, Path]:
+    """Put the keys of included materials into tables, and return the file of each."""
+    try:
+        return include(
+            data, changed, lambda key: (*_ALTERNATIVES.get(key, ()), *_WHOLE.get(key, ()))
+        )
+    except MistakeError as mistake:
+        by_set = any(c[: len(mistake.key)] == mistake.key for c in changed)
+        source = f"{file} with {how}" if by_set else str(file)
+        raise InputError(mistake_line(mistake, mistake.key, data, source)) from None
+
+
+def _is_other(written: dict[str, Any], data: dict[str, Any], file: Path, how: str) -> bool:
+    """Check whether changes made another run of what was written."""
+    if _titled(written) == _titled(data):
+        return False
+    before = copy.deepcopy(written)
+    _included(before, set(), file, how)
+    return _titled(before) != _titled(data)
 
 
 def _validated(
@@ -184,11 +239,14 @@ def _validated(
     changed: set[Key],
     dropped_title: str = "",
     how: str = "--set",
+    origins: Mapping[Key, Path] = MappingProxyType({}),
+    packed: bool = True,
 ) -> Parameters:
     try:
-        return Parameters.of_file(data, file, given, dropped_title=dropped_title)
+        return Parameters.of_file(data, file, given, dropped_title=dropped_title, packed=packed)
     except ValidationError as error:
-        raise MistakesError(first_line(error, data, file, changed, how=how)) from None
+        line = first_line(error, data, file, changed, how=how, origins=origins)
+        raise MistakesError(line) from None
 
 
 def _titled(data: dict[str, Any]) -> dict[str, Any]:
@@ -216,7 +274,7 @@ def _one_line(text: str) -> str:
 def _resolve_paths(data: dict[str, Any], folder: Path) -> None:
     for key in _PATH_KEYS:
         table = _table(data, key[:-1])
-        if table is not None and isinstance(table.get(key[-1]), str):
+        if table is not None and _is_path(key, table.get(key[-1])):
             table[key[-1]] = str(folder / table[key[-1]])
     protocol = _table(data, ("protocol",))
     if protocol is not None and "steps" in protocol:
@@ -228,12 +286,17 @@ def with_paths(values: Mapping[str, Any], folder: Path) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for key, value in values.items():
         parts = tuple(key.split("."))
-        if parts in _PATH_KEYS and isinstance(value, str):
+        if parts in _PATH_KEYS and _is_path(parts, value):
             value = str(folder / value)
         elif parts == ("protocol", "steps"):
             value = _resolve_steps(value, folder)
         found[key] = value
     return found
+
+
+def _is_path(key: Key, value: Any) -> bool:
+    """Check whether the value of a key for paths is one, and not the name of a material."""
+    return isinstance(value, str) and (key[-1] != "material" or is_path(value))
 
 
 def _resolve_steps(steps: Any, folder: Path) -> Any:

@@ -7,9 +7,10 @@ wrong> (allowed: RANGE); ... Also missing: KEY, ...
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -52,6 +53,7 @@ def first_line(
     changed: AbstractSet[Key] = frozenset(),
     root: Root = Parameters,
     how: str = "--set",
+    origins: Mapping[Key, Path] = MappingProxyType({}),
 ) -> str:
     """Return the message of an InputError, with the first mistake in full and all others briefly.
 
@@ -60,6 +62,7 @@ def first_line(
         changed: keys that `--set` gave.
         root: the schema of the file.
         how: name of the source of these keys in messages, usually "--set".
+        origins: the files of included materials from which keys were taken.
     """
     found = sorted(error.errors(include_url=False), key=lambda e: _RANK.get(e["type"], 1))
     # A file can have a million mistakes.
@@ -75,7 +78,8 @@ def first_line(
     (details, mistake, key), *others = mistakes.values()
     unknown = details["type"] == "extra_forbidden"
     by_set = any(key[: len(c)] == c or (unknown and c[: len(key)] == key) for c in changed)
-    line = mistake_line(mistake, key, data, f"{file} with {how}" if by_set else str(file))
+    origin = next((origins[k] for k in origins if key[: len(k)] == k), file)
+    line = mistake_line(mistake, key, data, f"{file} with {how}" if by_set else str(origin))
     return line + _others([(mistake, key) for _, mistake, key in others], data, uncounted)
 
 

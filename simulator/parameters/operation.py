@@ -40,9 +40,6 @@ _MEASURED = Source("errors are measured in docs/accuracy.md", "G")
 DEFAULT_ACCURACY = 1e-3
 """Default of solver.accuracy, V, at which the tolerances are the defaults of their fields."""
 
-_VOLTAGE_ROUNDING = 1e-12
-"""Error of the voltage, V, below which Newton's method need not go: rounding is near."""
-
 _STOP = Physical("V", shown="V", above=0, up_to=10, example="4.2 V")
 
 _TABLES = "{ repeat = 3, steps = [...] } or { until = '4.5 V', steps = [...] }"
@@ -264,8 +261,11 @@ class Solver(Section):
     concentration_tolerance: Annotated[Tolerance, _MEASURED] = 1e-3
     """Error of c_l / c_l,initial that is allowed in each time step; it is proportional to the
     accuracy unless it is given."""
-    newton_tolerance: Annotated[Tolerance, Source("far below the errors of time steps", "G")] = 1e-7
-    """Error that Newton's method may leave, as a fraction of the tolerances above."""
+    newton_tolerance: Annotated[
+        Tolerance, Source("a twentieth of what time steps may leave", "G")
+    ] = 0.05
+    """Error that Newton's method may leave, as a fraction of the tolerances above. Charge, lithium
+    and salt are conserved to rounding whatever it is."""
     newton_iterations: Annotated[
         int, Field(ge=2, le=200), Source("more than steps that converge need", "G")
     ] = 20
@@ -287,7 +287,8 @@ class Solver(Section):
     krylov_tolerance: Annotated[Tolerance, Source("Newton's method corrects what is left", "G")] = (
         3e-3
     )
-    """Relative tolerance of each linear solve; the nonlinear equations have their own."""
+    """Relative tolerance of each linear solve. It may be up to 0.2 where the solve then leaves no
+    more than Newton's method may."""
     direct_limit: Annotated[int, Field(ge=0), Source("measured in docs/performance.md", "G")] = (
         60_000
     )
@@ -315,7 +316,7 @@ def _following(data: dict[str, Any]) -> dict[str, float | str]:
     """Return the tolerances that are not given, as they follow from the accuracy.
 
     Those of time steps are proportional to it. Newton's and the linear solver's are fractions of
-    others and stay, until Newton's would come near rounding.
+    others and stay.
     """
     fields = Solver.model_fields
     try:
@@ -325,10 +326,6 @@ def _following(data: dict[str, Any]) -> dict[str, float | str]:
         return {}  # The field's own validation reports it.
     times = accuracy / DEFAULT_ACCURACY
     following = {name: times * fields[name].default for name in FOLLOWING_TOLERANCES}
-    following["newton_tolerance"] = max(
-        fields["newton_tolerance"].default,
-        _VOLTAGE_ROUNDING / following["voltage_tolerance"],
-    )
     written: dict[str, float | str] = dict(following)
     written["voltage_tolerance"] = f"{following['voltage_tolerance']!r} V"
     return {name: value for name, value in written.items() if name not in data}

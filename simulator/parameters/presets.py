@@ -26,7 +26,9 @@ def preset_folder() -> Path:
 def preset_names() -> list[str]:
     """Return the names of all presets, those of sweeps as "sweeps/first"."""
     folder = preset_folder()
-    found = [path.relative_to(folder).with_suffix("") for path in folder.rglob("*.toml")]
+    files = (path.relative_to(folder) for path in folder.rglob("*.toml"))
+    # `heterode materials` lists those.
+    found = [path.with_suffix("") for path in files if path.parts[0] != "materials"]
     return [name.as_posix() for name in sorted(found, key=lambda path: (len(path.parts), path))]
 
 

@@ -11,13 +11,17 @@ import re
 import shlex
 import textwrap
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from heterode.base.toml_text import toml_value
 from heterode.base.units import UnitError, quantity
+from heterode.parameters.loading import parameters_in
 from heterode.parameters.presets import preset_text
 from heterode.parameters.reference import Row, rows
+from heterode.parameters.toml_file import parse_toml
 
 MATERIALS = {"NMC532": "nmc532", "NMC622": "nmc622", "NMC811": "nmc811"}
 """Materials with a preset, by the names of their open-circuit curves."""
@@ -58,6 +62,7 @@ class Case:
         picture: path of a label image from which a mesh is to be made.
         pixel: edge of its pixels, as `heterode mesh --pixel` takes it.
         name: of the file, for the commands in its heading.
+        overrides: other values, as texts "section.key=value"; keys without effect are left out.
     """
 
     material: str = "NMC532"
@@ -71,6 +76,7 @@ class Case:
     picture: str | None = None
     pixel: str | None = None
     name: str = "params.toml"
+    overrides: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -88,9 +94,12 @@ def starting_file(case: Case, *, everything: bool = False) -> str:
     Args:
         case: what is asked for.
         everything: whether keys that may be left out stand there as comments.
+
+    Raises:
+        InputError: an override is wrong, in one line.
     """
     told = {(row.key, row.variant): row for row in rows()}
-    entries = _entries_of(case)
+    entries = _sorted(_changed(_entries_of(case), case))
     lines = _heading(case)
     section = ""
     for entry in entries:
@@ -115,8 +124,8 @@ def starting_file(case: Case, *, everything: bool = False) -> str:
 # -- values ---------------------------------------------------------------------------------------
 
 
-def _entries_of(case: Case) -> list[_Entry]:
-    """Return the keys of the file, in order."""
+def _entries_of(case: Case) -> dict[str, _Entry]:
+    """Return the keys of the file without overrides."""
     found = {entry.key: entry for entry in _read(preset_text(MATERIALS[case.material]))}
     if case.dimension == 3:
         cube = {entry.key: entry for entry in _read(preset_text("cube_50"))}
@@ -139,10 +148,49 @@ def _entries_of(case: Case) -> list[_Entry]:
     if case.mesh is not None:
         _ask(found, "geometry.mesh_file", case.mesh, "as asked for")
         found = {key: one for key, one in found.items() if not _below(key, _OF_A_PACKING)}
+    return found
+
+
+def _changed(found: dict[str, _Entry], case: Case) -> dict[str, _Entry]:
+    """Return the keys with the values of overrides, without those that have no effect then."""
+    if not case.overrides:
+        return found
+    tables: dict[str, Any] = {}
+    for entry in found.values():
+        inner = tables
+        *above, name = entry.key.split(".")
+        for part in above:
+            inner = inner.setdefault(part, {})
+        inner[name] = parse_toml(f"value = {entry.value}")["value"]
+    given = parameters_in(tables, Path(case.name), Path.cwd(), case.overrides).given
+    asked = [text.partition("=")[0].strip() for text in case.overrides]
+    sections = {row.key for row in rows() if row.is_section} - set(found)
+    changed: dict[str, _Entry] = {}
+    for key, value in _flat(given, sections):
+        if key in found and not any(_below(one, (key,)) or _below(key, (one,)) for one in asked):
+            changed[key] = found[key]
+        else:
+            _ask(changed, key, value, "as asked for")
+    return changed
+
+
+def _flat(
+    tables: dict[str, Any], sections: AbstractSet[str], above: str = ""
+) -> Iterator[tuple[str, Any]]:
+    """Yield the keys of tables, those of inner sections too; tables on one line stay whole."""
+    for name, value in tables.items():
+        key = f"{above}{name}"
+        if key in sections and isinstance(value, dict):
+            yield from _flat(value, sections, f"{key}.")
+        else:
+            yield key, value
+
+
+def _sorted(found: dict[str, _Entry]) -> list[_Entry]:
+    """Return the keys in the order of the schema, those of a section before its inner sections."""
     order: dict[str, int] = {}
     for place, row in enumerate(rows()):
         order.setdefault(row.key, place)
-    # A key of a section comes before the sections in it.
     return sorted(found.values(), key=lambda e: (_place(e.key, order), order[e.key]))
 
 
@@ -203,7 +251,10 @@ def _heading(case: Case) -> list[str]:
         ("heterode explain KEY", "says more of a key"),
     ]
     widest = max(len(command) for command, _ in told)
-    lines = [f"# {case.material} in {case.dimension}D, charged at {case.rate} to {case.until}", "#"]
+    told_of = f"{case.material} in {case.dimension}D, charged at {case.rate} to {case.until}"
+    if case.overrides:
+        told_of += f", changed by --set {' --set '.join(map(shlex.quote, case.overrides))}"
+    lines = [*_commented(told_of), "#"]
     lines += [f"# {command.ljust(widest)}   {text}" for command, text in told]
     if case.picture is not None:
         pixel = "" if case.pixel is None else f" --pixel {case.pixel}"
@@ -223,7 +274,9 @@ def _meaning(row: Row) -> str:
 
 def _of_variant(key: str, entries: Sequence[_Entry]) -> Row:
     """Return the row of a key of a section that can be one of several tables."""
-    chosen = {f"{entry.key.rpartition('.')[2]} = {entry.value}" for entry in entries}
+    above = key.rpartition(".")[0]
+    beside = [entry for entry in entries if entry.key.rpartition(".")[0] == above]
+    chosen = {f"{entry.key.rpartition('.')[2]} = {entry.value}" for entry in beside}
     return next(row for row in rows() if row.key == key and row.variant in chosen)
 
 

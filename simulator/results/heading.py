@@ -23,9 +23,22 @@ def heading(manifest: Mapping[str, Any], folder: Path) -> str:
 def facts(manifest: Mapping[str, Any]) -> str:
     """Return facts such as "NMC532, 60 particles in 2D, charge at C/10 until 4.5 V", or ""."""
     parameters = manifest.get("parameters") or {}
-    material = (parameters.get("active_material") or {}).get("open_circuit_potential")
-    parts = [str(material or ""), _particles(manifest), _protocol(parameters.get("protocol") or {})]
+    parts = [
+        _material(parameters.get("active_material") or {}),
+        _particles(manifest),
+        _protocol(parameters.get("protocol") or {}),
+    ]
     return ", ".join(part for part in parts if part)
+
+
+def _material(section: Mapping[str, Any]) -> str:
+    """Return the name of the included material, or of the open-circuit curve."""
+    curve, name = section.get("open_circuit_potential"), section.get("material")
+    if name:
+        return Path(str(name)).stem
+    if isinstance(curve, Mapping):
+        return Path(str(curve["file"])).stem if "file" in curve else str(curve.get("source") or "")
+    return str(curve or "")
 
 
 def _particles(manifest: Mapping[str, Any]) -> str:

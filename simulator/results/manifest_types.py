@@ -178,6 +178,7 @@ _KEYS: Mapping[str, Check] = {
     "steps": _or_null(_count),
     "rejected_steps": _or_null(_count),
     "newton_iterations": _or_null(_count),
+    "unclosed_iterations": _or_null(_count),
     "linearisations": _or_null(_count),
     "krylov_iterations": _or_null(_count),
     "linear_solver": _or_null(_text),

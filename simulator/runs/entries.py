@@ -122,6 +122,7 @@ def numbers_of(cell: Cell) -> dict[str, Any]:
         "steps": stepper.steps,
         "rejected_steps": stepper.rejected,
         "newton_iterations": model.newton.iterations,
+        "unclosed_iterations": model.newton.unclosed,
         "linearisations": model.bordered.linearisations,
         "krylov_iterations": model.linear.iterations,
         "solve_s": dict(model.phases.seconds),

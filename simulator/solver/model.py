@@ -26,6 +26,7 @@ from heterode.results.sample import Sample
 from heterode.solver.algebra.bordered import BorderedSolver
 from heterode.solver.algebra.linear import LinearSolver
 from heterode.solver.discretisation.averages import ParticleAverages
+from heterode.solver.discretisation.components import particle_components
 from heterode.solver.discretisation.constant_matrix import ConstantMatrix
 from heterode.solver.discretisation.electrode_mesh import ElectrodeMesh, with_conducting_particles
 from heterode.solver.discretisation.facets import FieldOnSubmesh
@@ -40,6 +41,7 @@ from heterode.solver.equations.norms import FieldNorms, Tolerances
 from heterode.solver.equations.surfaces import surface_terms, surface_traces
 from heterode.solver.equations.system import CellSystem
 from heterode.solver.equations.volume import VolumeTerms
+from heterode.solver.time.closure import Closure
 from heterode.solver.time.march import HOUR, Pace
 from heterode.solver.time.newton import Newton
 from heterode.solver.time.state import State
@@ -210,6 +212,7 @@ class CellModel:
             self.tolerances,
             self.one_C,
             abandon,
+            self.closure(),
         )
         return Stepper(
             self.newton,
@@ -222,6 +225,14 @@ class CellModel:
             # Who writes the first step gets the time steps that follow from it alone.
             resolves=self.parameters.solver.initial_step is None,
         )
+
+    def closure(self) -> Closure | None:
+        """Return what closes the balances of a step; None if the table's terms rule it out."""
+        if not Closure.applies(self.system):
+            return None
+        found = particle_components(self.mesh, self.lithium.space)
+        of_point = found.of_particle[self.averages.particle_of_point]
+        return Closure(self.system, found.count, found.of_node, of_point)
 
     @property
     def surface_lithium(self) -> SurfaceLithium | None:

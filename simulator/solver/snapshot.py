@@ -16,6 +16,7 @@ import numpy.typing as npt
 from heterode.solver.bounds import Bounds, Clip, Memory
 from heterode.solver.model import CellModel
 from heterode.solver.time.conservation import Conservation
+from heterode.solver.time.forcing import Foreseen
 from heterode.solver.time.march import BEGINNING, Position
 from heterode.solver.time.newton import Linearised
 from heterode.solver.time.state import Memory as Past
@@ -48,6 +49,8 @@ class _Noted:
     balances: Mapping[str, Any]
     bounds: Memory
     counts: Mapping[str, int]
+    wear: tuple[int | None, int]
+    foreseen: Foreseen | None
 
 
 class Snapshots:
@@ -80,6 +83,8 @@ class Snapshots:
             self._balances.memory,
             self._bounds.memory,
             self._counts(),
+            self._model.linear.wear,
+            self._model.newton.foreseen,
         )
 
     def take(self) -> Snapshot | None:
@@ -105,6 +110,8 @@ class Snapshots:
             "balances": noted.balances,
             "clip": noted.bounds.clip.as_dict(),
             "counts": noted.counts,
+            "wear": noted.wear,
+            "foreseen": None if noted.foreseen is None else asdict(noted.foreseen),
         }
         return Snapshot(entries, arrays)
 
@@ -148,6 +155,12 @@ class Snapshots:
         self._model.newton.relinearise(linearised)
         # This comes last, since linearising has just counted its own iterations.
         self._model.newton.iterations = counts["newton_iterations"]
+        # Older checkpoints do not have the following three.
+        self._model.newton.unclosed = counts.get("unclosed_iterations", 0)
+        fresh, last = entries.get("wear", self._model.linear.wear)
+        self._model.linear.wear = (fresh, last)
+        foreseen = entries.get("foreseen")
+        self._model.newton.foreseen = None if foreseen is None else Foreseen(**foreseen)
         self._model.linear.iterations = counts["krylov_iterations"]
         self._model.bordered.linearisations = counts["linearisations"]
         position = Position(**entries["position"])
@@ -165,6 +178,7 @@ class Snapshots:
             "steps": self._stepper.steps,
             "rejected_steps": self._stepper.rejected,
             "newton_iterations": self._model.newton.iterations,
+            "unclosed_iterations": self._model.newton.unclosed,
             "krylov_iterations": self._model.linear.iterations,
             "linearisations": self._model.bordered.linearisations,
         }

@@ -80,7 +80,8 @@ def _error_lines(table: pd.DataFrame) -> list[str]:
     """Return a line on the largest error of the voltage above what its run asked for, if any."""
     if "voltage_space_error_V" not in table:
         return []
-    above = table["warnings"].fillna("").str.split("; ").map(lambda codes: SPACE_ERROR in codes)
+    codes = table["warnings"].fillna("").astype(str)
+    above = codes.map(lambda cell: SPACE_ERROR in cell.split("; "))
     errors = table.loc[above, ["run", "voltage_space_error_V"]].dropna()
     if errors.empty:
         return []

@@ -50,6 +50,7 @@ from heterode.physics.balances import CELL
 from heterode.solver.algebra.bordered import BorderedSolver
 from heterode.solver.discretisation.electrode_mesh import Submesh, distribute, facet_vertices
 from heterode.solver.model import CellModel
+from heterode.solver.time.bdf import Rates
 from heterode.solver.time.newton import Converged, Newton
 from heterode.solver.time.terminal import TerminalControl
 
@@ -331,7 +332,9 @@ def solve(
     bordered = BorderedSolver(model.system, model.linear)
     newton = Newton(model.system, bordered, model.norms, tolerances, model.one_C)
     guess = interpolated(model)
-    return newton.solve(guess, V_EXACT, I, control, alpha, np.zeros_like(guess))
+    nothing = np.zeros_like(guess)
+    rates = Rates(alpha, nothing, 0.0, nothing, 0.0)
+    return newton.solve(guess, V_EXACT, I, control, rates)
 
 
 @dataclass(frozen=True)

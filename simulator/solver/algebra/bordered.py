@@ -7,7 +7,8 @@ With A = dR/du,
             g_V dV + g_I dI = -g      terminals
 
 is solved by one factorisation (or preconditioner) of A and one solve for each right-hand side. The
-responses A^-1 R_V and A^-1 R_I belong to the linearisation and are kept with it.
+responses A^-1 R_V and A^-1 R_I belong to the linearisation. They are kept with it, and with those
+that renew it in part, since they change slowly and the scalars' updates are small.
 """
 
 from __future__ import annotations
@@ -77,18 +78,21 @@ class BorderedSolver:
             matrix = self._system.jacobian(fluxes, alpha, keep_volume=in_part)
         with self.phases.timed("preconditioner"):
             self._linear.use(matrix, keep_multigrid=in_part)
-        # The responses change slowly, so an iterative solve starts from the last ones.
-        with self.phases.timed("linear solves"):
-            self._responses = {
-                scalar: self._linear.solve(column, self._responses.get(scalar))
-                for scalar, column in border.columns.items()
-            }
+        if not in_part:
+            with self.phases.timed("linear solves"):
+                self._responses = {
+                    scalar: self._linear.solve(column) for scalar, column in border.columns.items()
+                }
         self._row, self._corner = border.row, border.corner
         # h_u A^-1 R_V and h_u A^-1 R_I, which are zero for a scalar that does not enter R.
         self._h = [self._product(self._responses.get(scalar.name)) for scalar in SCALARS]
         self.alpha = alpha
         if not in_part:
             self.multigrid_alpha = alpha
+
+    def tolerance(self, asked: float) -> float:
+        """Return the relative tolerance of an update for which a larger one may be enough."""
+        return self._linear.tolerance(asked)
 
     @property
     def outdated(self) -> bool:
@@ -101,20 +105,21 @@ class BorderedSolver:
         return float(self._system.layout.comm.allreduce(float(self._row @ vector)))
 
     def update(
-        self, residual: Residual, terminal: tuple[float, float, float]
+        self, residual: Residual, terminal: tuple[float, float, float], tolerance: float = 0.0
     ) -> tuple[Floats, float, float]:
         """Return du, dV, dI with which the linearised equations hold. Collective.
 
         Args:
             residual: the residual with R and h.
             terminal: g, dg/dV and dg/dI.
+            tolerance: relative tolerance of the solve, if larger than that of all.
 
         Raises:
             LinearSolveError: there is no finite update.
         """
         g, g_V, g_I = terminal
         with self.phases.timed("linear solves"):
-            free = self._linear.solve(-residual.vector)
+            free = self._linear.solve(-residual.vector, tolerance)
         h_V, h_I = self._h
         matrix = np.array([[-h_V, self._corner - h_I], [g_V, g_I]])
         rhs = np.array([-residual.constraint - self._product(free), -g])

@@ -36,12 +36,14 @@ class LinearSolver:
 
     Attributes:
         iterative: whether solves are iterative.
+        relative_tolerance: as given, or 0 with the direct preset.
         iterations: number of Krylov iterations so far; 0 with the direct preset.
     """
 
     def __init__(self, layout: FieldLayout, preset: Preset, relative_tolerance: float) -> None:
-        self._layout, self._preset, self._tolerance = layout, preset, relative_tolerance
+        self._layout, self._preset = layout, preset
         self.iterative = preset == "fieldsplit"
+        self.relative_tolerance = relative_tolerance if self.iterative else 0.0
         self.iterations = 0
         self._fresh_iterations: int | None = None
         self._last_iterations = 0
@@ -49,6 +51,15 @@ class LinearSolver:
         self._solution = self._rhs.duplicate()
         self._ksp: PETSc.KSP | None = None
         self._preconditioner: BlockGaussSeidel | None = None
+
+    @property
+    def wear(self) -> tuple[int | None, int]:
+        """Iterations of the first solve with the present multigrids, if any, and of the last."""
+        return self._fresh_iterations, self._last_iterations
+
+    @wear.setter
+    def wear(self, iterations: tuple[int | None, int]) -> None:
+        self._fresh_iterations, self._last_iterations = iterations
 
     @property
     def outdated(self) -> bool:
@@ -77,19 +88,25 @@ class LinearSolver:
             self._forget()
             raise LinearSolveError(f"the matrix could not be factorised ({error})") from error
 
-    def solve(self, rhs: Floats, guess: Floats | None = None) -> Floats:
+    def tolerance(self, asked: float) -> float:
+        """Return the relative tolerance of a solve for which a larger one may be enough."""
+        return max(asked, self.relative_tolerance) if self.iterative else 0.0
+
+    def solve(self, rhs: Floats, tolerance: float = 0.0) -> Floats:
         """Return the owned part of A^-1 rhs. Collective.
 
         Args:
             rhs: (owned,) right-hand side.
-            guess: (owned,) start of an iterative solve; None for zero.
+            tolerance: relative tolerance of an iterative solve, if larger than that of all.
         """
         # An exception inside KSPSolve would leave its vectors locked, so NaN and inf stop here.
         if not self._layout.comm.allreduce(int(not np.all(np.isfinite(rhs)))) == 0:
             raise LinearSolveError("the residual is not finite")
         assert self._ksp is not None, "use() comes first"
         self._rhs.array[:] = rhs
-        self._start_from(guess)
+        tolerance = self.tolerance(tolerance)
+        if self.iterative:
+            self._ksp.setTolerances(rtol=tolerance)
         try:
             self._ksp.solve(self._rhs, self._solution)
         except PETSc.Error as error:
@@ -97,26 +114,18 @@ class LinearSolver:
             raise LinearSolveError(f"the linear solver broke down ({error})") from error
         reason = self._ksp.getConvergedReason()
         if self.iterative:
-            self._count(self._ksp.getIterationNumber(), from_zero=guess is None)
+            self._count(self._ksp.getIterationNumber())
         if reason < 0:
             self._forget()
             raise LinearSolveError(f"the linear solver stopped unconverged (PETSc reason {reason})")
         return np.array(self._solution.array_r)
 
-    def _start_from(self, guess: Floats | None) -> None:
-        assert self._ksp is not None
-        if guess is not None and self.iterative:
-            self._solution.array[:] = guess
-        else:
-            self._solution.set(0.0)
-        self._ksp.setInitialGuessNonzero(guess is not None and self.iterative)
-
-    def _count(self, iterations: int, *, from_zero: bool) -> None:
+    def _count(self, iterations: int) -> None:
         self.iterations += iterations
-        if from_zero:
-            self._last_iterations = iterations
-            if self._fresh_iterations is None:
-                self._fresh_iterations = iterations
+        # Looser solves take fewer, so that new multigrids would gain less.
+        self._last_iterations = iterations
+        if self._fresh_iterations is None:
+            self._fresh_iterations = self._last_iterations
 
     def _forget(self) -> None:
         # A solver that failed keeps a state that spoils later solves, so a new one is made.
@@ -138,9 +147,7 @@ class LinearSolver:
             return ksp
         ksp.setType(PETSc.KSP.Type.FGMRES)
         ksp.setGMRESRestart(60)
-        # FGMRES never raises the residual, so one far above the right-hand side's norm is due to
-        # the initial guess and no reason to give up.
-        ksp.setTolerances(rtol=self._tolerance, atol=0.0, divtol=1e100, max_it=300)
+        ksp.setTolerances(rtol=self.relative_tolerance, atol=0.0, max_it=300)
         self._preconditioner = BlockGaussSeidel(self._layout, matrix, f"heterode_{id(self)}_")
         pc = ksp.getPC()
         pc.setType(PETSc.PC.Type.PYTHON)

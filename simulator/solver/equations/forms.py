@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -87,7 +88,7 @@ def weak_forms(table: Table, context: CellContext) -> WeakForms:
     Raises:
         ValueError: a row says that its volume term is linear, but it is not.
     """
-    found = WeakForms()
+    found, sources = WeakForms(), False
     inside: dict[str, Any] = {}
     for row in table.rows:
         weak, unknown = row.forms(context), context.u[row.field]
@@ -102,10 +103,17 @@ def weak_forms(table: Table, context: CellContext) -> WeakForms:
             found.nonlinear[row.field] = weak.volume
         if weak.inside is not None:
             inside[row.restricted] = weak.inside
+            sources |= _has_source(weak.inside, context.v[row.restricted])
+        sources |= _has_source(weak.volume, context.v[row.field])
     found.nonlinear.update(inside)
     for name, residual in found.nonlinear.items():
         found.derivatives.update(_derivatives(name, residual, context))
-    return found
+    return replace(found, without_sources=not sources)
+
+
+def _has_source(form: Any, test: Any) -> bool:
+    """Check whether a form does not vanish for a constant test function, by its symbols."""
+    return bool(ufl.replace(form, {test: ufl.as_ufl(1.0)}).integrals())
 
 
 def _bilinear(form: Any, unknown: fem.Function) -> Any:

@@ -145,7 +145,7 @@ class CellSystem:
             rate_V: dV/dt, V s^-1; it is read if the interface has a double layer.
         """
         values = self.layout.spread(vector)
-        rates = self._local_rates(rate)
+        rates = self.local_rates(rate)
         self._clear()
         self.volume.add_nonlinear(self._accumulators)
         fluxes = {}
@@ -161,7 +161,7 @@ class CellSystem:
         self.volume.add_linear(residual, vector, rate)
         return Residual(residual, self._constraint(values, fluxes, I), fluxes)
 
-    def _local_rates(self, rate: Floats) -> dict[str, Floats]:
+    def local_rates(self, rate: Floats) -> dict[str, Floats]:
         """Return local values, ghosts included, of the rates on which surface terms depend."""
         for name, function in self._rates.items():
             part = self.layout.slices[name]
@@ -173,7 +173,7 @@ class CellSystem:
         self, values: Mapping[str, Floats], fluxes: Mapping[str, Flux], I: float
     ) -> float:
         collector = self.collector
-        if self._collector_kind == "current":
+        if self.collects_current:
             local = collector.integral(fluxes[collector.surface.name])
             return I + float(self.layout.comm.allreduce(local))
         potential = collector.trace.at_points(APPLIED.field, values[APPLIED.field])
@@ -243,7 +243,7 @@ class CellSystem:
                     self._add_load(self.surfaces[name], weight * derivative)
                 columns[scalar] = self._collect()
         surface, collector = self.collector.surface, self.collector.trace
-        if self._collector_kind == "current":
+        if self.collects_current:
             density, corner = fluxes[surface.name].derivatives[APPLIED.field], 1.0
         else:
             density, corner = np.ones(collector.weights.size), 0.0
@@ -292,6 +292,11 @@ class CellSystem:
         return self.surfaces[APPLIED.surface.name]
 
     @property
+    def collects_current(self) -> bool:
+        """Whether h means that I flows through the collector's contact."""
+        return self._collector_kind == "current"
+
+    @property
     def reactions(self) -> list[SurfaceTerm]:
         """The terms of the reactions, whose currents follow from the fields alone."""
         return [
@@ -326,7 +331,7 @@ class CellSystem:
 
         It is linear in its arguments; the fields' functions are not changed.
         """
-        term, values = self.double_layer, self._local_rates(vector)
+        term, values = self.double_layer, self.local_rates(vector)
         assert term is not None
         return np.asarray(term.flux(values, V, 0.0).value)
 

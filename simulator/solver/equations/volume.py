@@ -34,12 +34,15 @@ class WeakForms:
         constant: bilinear forms whose products with u are residuals.
         nonlinear: residuals that depend on the state.
         derivatives: derivatives of `nonlinear`, by (row, column).
+        without_sources: whether no volume term except storage holds a test function itself, so that
+            their integrals vanish for a constant one.
     """
 
     storage: dict[str, Any] = field(default_factory=dict)
     constant: dict[str, Any] = field(default_factory=dict)
     nonlinear: dict[str, Any] = field(default_factory=dict)
     derivatives: dict[Block, Any] = field(default_factory=dict)
+    without_sources: bool = True
 
 
 class _Together:
@@ -153,12 +156,16 @@ class VolumeTerms:
         layout: positions of the fields.
         forms: the weak forms.
         inner: phi_s on the particles, if forms contain it.
+
+    Attributes:
+        without_sources: as in `WeakForms`.
     """
 
     def __init__(
         self, layout: FieldLayout, forms: WeakForms, inner: ParticleRestriction | None = None
     ) -> None:
         self._layout, self._inner = layout, inner
+        self.without_sources = forms.without_sources
         functions = dict(layout.functions)
         if inner is not None:
             functions[inner.name] = inner.function

@@ -25,6 +25,34 @@ HIGHEST_ORDER = 2
 
 
 @dataclass(frozen=True)
+class Rates:
+    """du/dt = alpha (u - u_n) + rest of a state's vector at the new time, and dV/dt likewise.
+
+    Only differences are used, so that rounding is that of the change within the step: potentials
+    of some volts may change by a few of their last digits in a step of a millisecond.
+
+    Attributes:
+        alpha: d(du/dt)/du, s^-1.
+        vector, V: u_n and V_n, V, at the start of the step.
+        rest, rest_V: part of older values, s^-1 and V s^-1.
+    """
+
+    alpha: float
+    vector: Floats
+    V: float
+    rest: Floats
+    rest_V: float
+
+    def __call__(self, vector: Floats) -> Floats:
+        """Return du/dt."""
+        return self.alpha * (vector - self.vector) + self.rest
+
+    def of_voltage(self, V: float) -> float:
+        """Return dV/dt."""
+        return self.alpha * (V - self.V) + self.rest_V
+
+
+@dataclass(frozen=True)
 class Differentiation:
     """The derivative du/dt at the new time as alpha u + sum_j weights_j u_j.
 
@@ -48,6 +76,19 @@ class Differentiation:
         """Return beta, the past values' part of du/dt."""
         past = zip(self.weights, values, strict=False)
         return np.asarray(np.sum([weight * np.asarray(value) for weight, value in past], axis=0))
+
+    def rates(self, vectors: Sequence[Floats], voltages: Sequence[float]) -> Rates:
+        """Return du/dt and dV/dt at the new time as functions of u and V there.
+
+        Args:
+            vectors, voltages: past values, newest first.
+        """
+        # The weights sum to zero.
+        older = list(zip(self.weights[1:], vectors[1:], voltages[1:], strict=False))
+        now, V = vectors[0], voltages[0]
+        rest = sum((w * (vector - now) for w, vector, _ in older), np.zeros_like(now))
+        rest_V = sum(w * (voltage - V) for w, _, voltage in older)
+        return Rates(self.alpha, now, V, rest, rest_V)
 
     def slope(self, change: Callable[[float, float], float], times: Sequence[float]) -> float:
         """Return du/dt at the new time for a known u.

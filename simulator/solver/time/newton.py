@@ -5,6 +5,12 @@ answer. Assembling and factorising a matrix, or setting up its preconditioner, c
 everything else together. The linearisation is therefore kept from iteration to iteration and from
 step to step, as long as the updates shrink fast. The result is the same, since the residual alone
 decides when the equations are satisfied. For the same reason a Krylov solve need not be exact.
+
+The fields are only needed as well as the time scheme knows them, but charge, lithium and salt must
+not be lost. The last iterate's balances are therefore closed on their own (`closure`). A further
+update is made if that moves the iterate by more than a time step may be wrong, or, where the
+estimate of its error does not suffice, by more than Newton's method may leave. Where the balances
+cannot be closed, updates go on until they are met.
 """
 
 from __future__ import annotations
@@ -15,15 +21,18 @@ from enum import Enum
 
 import numpy as np
 import numpy.typing as npt
-from mpi4py import MPI
 from scipy.optimize import brentq
 
-from heterode.physics.kinetics import LARGEST_EXPONENT, Flux
+from heterode.physics.kinetics import Flux
 from heterode.results.sample import Extremes
 from heterode.solver.algebra.bordered import BorderedSolver
 from heterode.solver.algebra.linear import LinearSolveError
 from heterode.solver.equations.norms import FieldNorms, Tolerances
 from heterode.solver.equations.system import CellSystem, Residual
+from heterode.solver.time.bdf import Rates
+from heterode.solver.time.closure import STALLED, Closed, Closure, Instant
+from heterode.solver.time.forcing import Foreseen, forcing_term, remaining, solved_well_enough
+from heterode.solver.time.limits import Limits
 from heterode.solver.time.terminal import TerminalControl
 
 Floats = npt.NDArray[np.float64]
@@ -37,15 +46,19 @@ STALE = 0.3
 SLOW = 0.2
 """Ratio of an update to the one before from which a new linearisation is needed."""
 
-STALLED = 0.5
-"""Ratio of an imbalance to the one before from which it counts as rounding."""
-
 ROUNDED = 1e-7
 """Imbalance that rounding may cause, for example at currents far below the exchange current; it is
 larger if stored quantities change by less than their last digit in a time step (`_rounding`)."""
 
 LARGE = 100.0
 """Size of a first update, in tolerances, from which a new linearisation is needed as well."""
+
+FAR = 1.0
+"""Shift by which balances are closed, in tolerances, from which the iterate is not near enough."""
+
+PROMISING = 5.0
+"""Estimated error of a first iterate, as a multiple of what it may have, up to which its balances
+are closed to see whether the error is smaller."""
 
 HOPELESS = 1e8
 """Size of an update, in tolerances, that means divergence."""
@@ -111,15 +124,6 @@ class Converged:
     extremes: Extremes
 
 
-def _remaining(size: float, before: float) -> float:
-    """Estimate the error after an update from the rate at which updates shrink, if it is known.
-
-    Source: Hairer and Wanner, Solving Ordinary Differential Equations II, 2nd ed., IV.8.
-    """
-    rate = size / before
-    return size * rate / (1 - rate) if 0 < rate < 1 else size
-
-
 class Newton:
     """Solves the cell's equations at one time level.
 
@@ -129,12 +133,15 @@ class Newton:
         norms: norms of the fields.
         tolerances: tolerances of the fields and of charge.
         current_scale: current, A; charge errors are relative to I or a thousandth of this.
+        closure: closes the balances of the last iterate; None to update until they are met.
         abandon: called before each iteration; if true, `StepAbandonedError` is raised. It is
             collective.
 
     Attributes:
         layout: positions of the fields.
         iterations: number of Newton iterations so far, including rejected steps.
+        unclosed: number of iterates whose balances could not be closed.
+        foreseen: what is known of the next time step's first update; None after a jump.
     """
 
     def __init__(
@@ -145,13 +152,15 @@ class Newton:
         tolerances: Tolerances,
         current_scale: float,
         abandon: Callable[[], bool] = lambda: False,
+        closure: Closure | None = None,
     ) -> None:
-        self._abandon = abandon
+        self._abandon, self._closure = abandon, closure
         self._at: Linearised | None = None
         self._system, self._bordered, self._norms = system, bordered, norms
         self._tolerances, self._current_scale = tolerances, current_scale
-        self.layout = system.layout
-        self.iterations = 0
+        self.layout, self._limits = system.layout, Limits(system)
+        self.iterations = self.unclosed = 0
+        self.foreseen: Foreseen | None = None
 
     def solve(
         self,
@@ -159,31 +168,27 @@ class Newton:
         V: float,
         I: float,
         control: TerminalControl,
-        alpha: float,
-        beta: Floats,
-        beta_V: float = 0.0,
+        rates: Rates,
     ) -> Converged:
-        """Find u, V, I with du/dt = alpha u + beta and dV/dt = alpha V + beta_V. Collective.
+        """Find u, V, I at a new time. Collective.
 
         Args:
             guess: (owned,) start of the fields.
             V, I: start of the scalars, V and A.
             control: relation at the terminals.
-            alpha: coefficient alpha, s^-1.
-            beta: (owned,) beta, s^-1.
-            beta_V: beta of the voltage, V s^-1.
+            rates: du/dt and dV/dt there.
 
         Raises:
             StepRejectedError: there is no convergence, or only to an unphysical state.
             StepAbandonedError: `abandon` returned true.
         """
-        vector = guess
+        vector, alpha = guess, rates.alpha
 
         def residual_at(vector: Floats, V: float, I: float) -> Residual:
-            rate, rate_V = alpha * vector + beta, alpha * V + beta_V
-            return self._residual(vector, rate, V, I, rate_V)
+            return self._residual(vector, rates(vector), V, I, rates.of_voltage(V))
 
-        residual = residual_at(vector, V, I)
+        residual, allowed = residual_at(vector, V, I), self._tolerances.update
+        expected = np.inf if self.foreseen is None else self.foreseen.at(alpha)
         renewal, before, imbalance_before = self._first_renewal(alpha), np.inf, np.inf
         for iteration in range(1, self._tolerances.iterations + 1):
             if self._abandon():
@@ -195,7 +200,8 @@ class Newton:
                     self._bordered.linearise(residual.fluxes, alpha, in_part=in_part)
                     if not in_part:
                         self._at = Linearised(vector, V, I, alpha)
-                du, dV, dI = self._bordered.update(residual, control(V, I))
+                forcing = forcing_term(expected, allowed)
+                du, dV, dI = self._bordered.update(residual, control(V, I), forcing)
             except LinearSolveError as failure:
                 raise StepRejectedError(str(failure)) from failure
             vector, V, I = vector + du, V + dV, I + dI
@@ -203,28 +209,72 @@ class Newton:
             if not size < HOPELESS:
                 self._bordered.alpha = None
                 raise StepRejectedError("Newton's method diverged" + self._suspicion(vector))
+            fresh = renewal is not Renewal.NONE
+            if iteration == 1:
+                self.foreseen = Foreseen(size, alpha)
+            left = remaining(size, before, fresh=fresh)
+            solved = solved_well_enough(self._bordered.tolerance(forcing), size, allowed)
+            settled = solved and left < allowed
+            # What is left is what the next update has to mend. Balances leave no such freedom.
+            expected = np.inf if settled else left
+            # The estimate after a first update is a pessimistic one.
+            closable = allowed * (PROMISING if fresh and iteration == 1 else 1.0)
+            if solved and left < closable and self._closure is not None:
+                instant = Instant(control, rates, self._scale(I))
+                closed = self._closed(self._closure, vector, V, I, instant)
+                if closed is not None:
+                    vector, V, I = closed.vector, closed.V, closed.I
+                    # The shifts are a part of the error, and a measured one.
+                    if self._shifted(closed) < (FAR if settled else allowed):
+                        return self._finished(closed, iteration)
+                    settled = False
             residual = residual_at(vector, V, I)
             totals = self._system.totals(residual.fluxes)
             error = self._charge_error(totals, I)
             imbalance = max(error, self._leak(residual.vector, I))
-            fresh = renewal is not Renewal.NONE
-            if _remaining(size, before) < self._tolerances.update and (
+            if settled and (
                 self._balanced(imbalance, imbalance_before, alpha, vector, V, I, fresh=fresh)
             ):
                 extremes = self._within_bounds(vector, residual.fluxes)
                 return Converged(vector, V, I, residual.fluxes, totals, error, iteration, extremes)
             # The first update does not show yet how fast updates shrink.
             shrinking = size < (SLOW * before if iteration > 1 else LARGE)
-            if shrinking and imbalance <= STALLED * imbalance_before:
-                renewal = Renewal.NONE
-            else:
-                renewal = self._next_renewal(renewal, first=iteration == 1)
+            keep = shrinking and imbalance <= STALLED * imbalance_before
+            renewal = Renewal.NONE if keep else Renewal.WHOLE
             before, imbalance_before = size, imbalance
         self._bordered.alpha = None
         raise StepRejectedError(
             f"Newton's method did not converge in {self._tolerances.iterations} iterations"
-            + (self._out_of_bounds(vector) or self._suspicion(vector))
+            + self._suspicion(vector, unconverged=True)
         )
+
+    def _closed(
+        self, closure: Closure, vector: Floats, V: float, I: float, instant: Instant
+    ) -> Closed | None:
+        """Return the iterate with closed balances, or None if rounding does not explain the rest.
+
+        Collective.
+        """
+        with self._bordered.phases.timed("assembly"):
+            closed = closure.close(vector, V, I, instant)
+        if closed is not None:
+            rounding = self._rounding(instant.rates.alpha, closed.vector, closed.V, closed.I)
+            if closed.imbalance < max(self._tolerances.charge, rounding):
+                return closed
+        self.unclosed += 1
+        return None
+
+    def _shifted(self, closed: Closed) -> float:
+        """Return the largest shift by which balances were closed, in tolerances."""
+        allowed = {**self._tolerances.fields, "V": self._tolerances.voltage}
+        return max(closed.shifts[name] / allowed[name] for name in closed.shifts)
+
+    def _finished(self, closed: Closed, iteration: int) -> Converged:
+        """Return a closed iterate as a converged step, within its bounds. Collective."""
+        error = self._charge_error(closed.totals, closed.I)
+        extremes = self._within_bounds(closed.vector, closed.fluxes)
+        state = (closed.vector, closed.V, closed.I, closed.fluxes)
+        return Converged(*state, closed.totals, error, iteration, extremes)
 
     def _residual(
         self, vector: Floats, rate: Floats, V: float, I: float, rate_V: float
@@ -245,12 +295,6 @@ class Newton:
         if bordered.outdated or not 1 / OUTGROWN < ratio < OUTGROWN:
             return Renewal.WHOLE
         return Renewal.IN_PART
-
-    def _next_renewal(self, last: Renewal, *, first: bool) -> Renewal:
-        """Return the renewal after updates that do not shrink fast."""
-        if self._bordered.iterative and last is Renewal.NONE and not first:
-            return Renewal.IN_PART
-        return Renewal.WHOLE
 
     @property
     def linearised(self) -> Linearised | None:
@@ -347,53 +391,15 @@ class Newton:
     def _scale(self, I: float) -> float:
         return max(abs(I), 1e-3 * self._current_scale)
 
-    def _extremes(self, *parts: Floats) -> list[tuple[float, float]]:
-        """Return the least and largest value of each part over all ranks, by one reduction."""
-        ends = [(-np.min(part, initial=np.inf), np.max(part, initial=-np.inf)) for part in parts]
-        local = np.array(ends, dtype=np.float64)
-        extremes = np.empty_like(local)
-        self.layout.comm.Allreduce(local, extremes, op=MPI.MAX)
-        return [(-float(low), float(high)) for low, high in extremes]
-
     def _within_bounds(self, vector: Floats, fluxes: Mapping[str, Flux]) -> Extremes:
-        """Return the extremes of a converged state, with one reduction over all ranks.
-
-        A state that only exists because the equations are smoothed is refused.
-        """
-        layout, parts = self.layout, []
-        for row, watched in layout.table.all_watched:
-            if watched.surface is None:
-                parts.append(vector[layout.slices[row.field]])
-            else:
-                nodes = self._system.surfaces[watched.surface.name].trace.dofs[row.field]
-                parts.append(layout.functions[row.field].x.array[nodes])
-        parts.append(np.array([flux.largest_exponent for flux in fluxes.values()]))
-        *ranges, (_, exponent) = self._extremes(*parts)
-        extremes: dict[str, tuple[float, float]] = {}
-        for (_, watched), found in zip(layout.table.all_watched, ranges, strict=True):
-            if why := watched.refused(*found):
-                raise StepRejectedError(why)
-            extremes[watched.quantity] = found
-        if exponent > LARGEST_EXPONENT:
-            raise StepRejectedError("an overpotential left the range of the kinetic law (1.5 V)")
+        """Return the extremes of a converged state, which is refused if it is unphysical."""
+        extremes, why = self._limits.extremes(vector, fluxes)
+        if why:
+            raise StepRejectedError(why)
         return extremes
 
-    def _out_of_bounds(self, vector: Floats) -> str:
-        """Return why the last iterate would be refused even if it had converged, or ""."""
-        try:
-            self._within_bounds(vector, {})
-        except StepRejectedError as refused:
-            return f", and in the last one {refused}"
-        return ""
-
-    def _suspicion(self, vector: Floats) -> str:
-        """Return what the unconverged state suggests as a cause, for the message."""
-        shown = [(row, w.shown) for row, w in self.layout.table.all_watched if w.shown]
-        ranges = self._extremes(*(vector[self.layout.slices[row.field]] for row, _ in shown))
-        if not np.isfinite(ranges).all():
-            return ""
-        texts = [
-            text.format(low=low, high=high)
-            for (_, text), (low, high) in zip(shown, ranges, strict=True)
-        ]
-        return f" ({', '.join(texts)})"
+    def _suspicion(self, vector: Floats, *, unconverged: bool = False) -> str:
+        """Return what an iterate suggests as a cause of the failure, for the message, or ""."""
+        # The last iterate may be one that would be refused even if it had converged.
+        refused = self._limits.extremes(vector, {})[1] if unconverged else ""
+        return f", and in the last one {refused}" if refused else self._limits.shown(vector)

@@ -121,6 +121,7 @@ class Stepper:
         """Forget the past except the last state, since the terminals' control is about to jump."""
         self._past = self._past[:1]
         self._jump = self.state.time
+        self._newton.foreseen = None
 
     def jumped(self, step: float, control: TerminalControl) -> State | None:
         """Return the state after a change of control alone, from the interface. Collective.
@@ -155,14 +156,14 @@ class Stepper:
         time = now.time + step
         scheme = differentiation(time, times, self._highest)
         control = control.over(scheme, [time, *times])
-        beta = scheme.past([state.vector for state in self._past])
-        beta_V = float(scheme.past([state.V for state in self._past]))
+        past = self._past
+        rates = scheme.rates([state.vector for state in past], [state.V for state in past])
         guess, V, I = self._predicted(time)
         V_predicted = self._voltage_by_root(time) if self.resolves else V
         if now.time <= self._jump or _is_far(control, V, I):
             V = self._newton.consistent_voltage(guess, V, I, control)
             V_predicted = V
-        solved = self._newton.solve(guess, V, I, control, scheme.alpha, beta, beta_V)
+        solved = self._newton.solve(guess, V, I, control, rates)
         past_charge = float(scheme.past([state.charge for state in self._past]))
         past_energy = float(scheme.past([state.energy for state in self._past]))
         state = State(
