@@ -1,13 +1,14 @@
 """Measures every claim that heterode's numbers rest on: scripts/verify [CLAIM ...] [--damage].
 
-Prints claim, figure, bound, pass, and writes docs/verification.md with plots when all claims are
-measured. Exit code 0 when everything passed, 1 when anything failed or was not run.
+Prints claim, figure, bound, pass, and writes docs/verification.md with plots after each claim, when
+all are asked for. Exit code 0 when everything passed, 1 when anything failed or was not run.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 # The folder holds `helpers`.
@@ -68,13 +69,17 @@ def main() -> int:
         for claim in CLAIMS:
             print(f"{claim.name:{width}s}{claim.text}")
         return 0
-    found = verify_all(chosen(options.claims), controls=options.damage, note=note)
+    page = options.page or (None if options.claims else PAGE)
+
+    def keep(found: Sequence[Verified]) -> None:
+        if page is not None:
+            write_page(found, page, [claim.name for claim in CLAIMS])
+
+    claims = chosen(options.claims)
+    found = verify_all(claims, controls=options.damage, note=note, keep=keep)
     print(markdown(HEADING, rows(found)))
     if options.damage:
         print("\n" + markdown(CONTROL_HEADING, control_rows(found)))
-    page = options.page or (None if options.claims else PAGE)
-    if page is not None:
-        write_page(found, page, [claim.name for claim in CLAIMS])
     return exit_code(found)
 
 

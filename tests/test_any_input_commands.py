@@ -151,6 +151,7 @@ BASE = {
     "dielectric": ["few.csv"],
     "init": ["--particles=0"],
     "preset": [],
+    "materials": ["none.toml"],
     "schema": ["nothing"],
 }
 """What the options stand behind: inputs that a command gives up on when it has read its options,

@@ -163,6 +163,19 @@ def test_what_is_not_finite_is_not_closed() -> None:
     assert closure.close(vector, V, I, instant(model, control)) is None
 
 
+def test_rates_lose_no_digits_to_the_size_of_what_changes() -> None:
+    """Potentials of some volts change by a few of their last digits in a step of a millisecond."""
+    times, u = [2e-3, 1e-3, 0.0], [4 + 9 * 2.0**-50, 4 + 2.0**-50, 4.0]
+    scheme = differentiation(times[0], times[1:], 2)
+    rates = scheme.rates([np.array([u[1]]), np.array([u[2]])], u[1:])
+    # The derivative of the parabola through the three points, in whole numbers.
+    exact = (3 * 9 - 4 * 1) * 2.0**-50 / (2 * 1e-3)
+    assert rates.of_voltage(u[0]) == pytest.approx(exact, rel=1e-12)
+    assert rates(np.array([u[0]]))[0] == pytest.approx(exact, rel=1e-12)
+    in_full = scheme.alpha * u[0] + float(scheme.past(u[1:]))
+    assert abs(in_full - exact) > 1e-3 * exact
+
+
 # -- marching -------------------------------------------------------------------------------
 
 PROTOCOL = (

@@ -9,6 +9,7 @@ from helpers.own_venv import NotRunError
 from verification.claim import Claim, Measurement, Verified
 
 Note = Callable[[Verified], None]
+Keep = Callable[[list[Verified]], None]
 
 
 def verify(claim: Claim) -> Verified:
@@ -36,14 +37,25 @@ def _timed(claim: Claim, damage: str, measure: Measurement) -> Verified:
     return Verified(claim, damage, outcome, reason, time.perf_counter() - begin)
 
 
-def verify_all(claims: Iterable[Claim], *, controls: bool, note: Note) -> list[Verified]:
-    """Measure claims, and their controls on request; `note` is called with each result."""
-    found = []
+def verify_all(
+    claims: Iterable[Claim], *, controls: bool, note: Note, keep: Keep | None = None
+) -> list[Verified]:
+    """Measure claims, and their controls on request.
+
+    Args:
+        claims: the claims.
+        controls: whether their controls are measured as well.
+        note: called with each result.
+        keep: called after each claim with all results so far, so that an end in between loses none.
+    """
+    found: list[Verified] = []
     for claim in claims:
         results = [verify(claim), *(verify_controls(claim) if controls else ())]
         for result in results:
             note(result)
             found.append(result)
+        if keep is not None:
+            keep(found)
     return found
 
 

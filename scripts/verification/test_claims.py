@@ -125,6 +125,23 @@ def test_what_was_not_run_is_no_pass(measure) -> None:
     assert rows(found)[0][-1] == "not run"
 
 
+def test_an_end_in_between_loses_no_claim_that_was_measured(tmp_path: Path) -> None:
+    def ended() -> Outcome:
+        raise KeyboardInterrupt
+
+    page, lengths = tmp_path / "verification.md", []
+
+    def keep(found: list[Verified]) -> None:
+        lengths.append(len(found))
+        write_page(found, page)
+
+    last = replace(claim_of(0.5), name="two", measure=ended)
+    with pytest.raises(KeyboardInterrupt):
+        verify_all([claim_of(0.5), last], controls=True, note=lambda result: None, keep=keep)
+    assert lengths == [2]
+    assert "| one   | error: 0.5 V" in page.read_text()
+
+
 def test_nothing_measured_is_no_pass() -> None:
     assert exit_code([]) == 1
     assert not Outcome(()).holds

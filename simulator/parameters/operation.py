@@ -261,7 +261,9 @@ class Solver(Section):
     concentration_tolerance: Annotated[Tolerance, _MEASURED] = 1e-3
     """Error of c_l / c_l,initial that is allowed in each time step; it is proportional to the
     accuracy unless it is given."""
-    newton_tolerance: Annotated[Tolerance, Source("far below the errors of time steps", "G")] = 0.05
+    newton_tolerance: Annotated[
+        Tolerance, Source("a twentieth of what time steps may leave", "G")
+    ] = 0.05
     """Error that Newton's method may leave, as a fraction of the tolerances above. Charge, lithium
     and salt are conserved to rounding whatever it is."""
     newton_iterations: Annotated[

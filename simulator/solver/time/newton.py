@@ -7,9 +7,10 @@ step to step, as long as the updates shrink fast. The result is the same, since 
 decides when the equations are satisfied. For the same reason a Krylov solve need not be exact.
 
 The fields are only needed as well as the time scheme knows them, but charge, lithium and salt must
-not be lost. The last iterate's balances are therefore closed on their own (`closure`), and further
-updates are made only if that moves the iterate by more than Newton's method may leave. Where the
-balances cannot be closed, updates go on until they are met.
+not be lost. The last iterate's balances are therefore closed on their own (`closure`). A further
+update is made if that moves the iterate by more than a time step may be wrong, or, where the
+estimate of its error does not suffice, by more than Newton's method may leave. Where the balances
+cannot be closed, updates go on until they are met.
 """
 
 from __future__ import annotations
