@@ -170,9 +170,9 @@ def _points_of(curve: OpenCircuitPotential) -> Floats:
     if curve.voltage_range == VOLTAGE_RANGE:
         fractions = curve.lithium_fraction(np.linspace(4.99, 2.5, 1246, dtype=np.float64))
         # Near x = 1 the curve is so steep that its points would coincide.
-        return fractions[np.r_[True, np.diff(fractions) > 1e-7]]
-    x = np.unique(np.concatenate([curve.nodes, np.linspace(5e-4, 1.0 - 5e-4, 2000)]))
-    return x[np.r_[True, np.diff(x) > 1e-7]]
+        return np.asarray(fractions[np.r_[True, np.diff(fractions) > 1e-7]])
+    x: Floats = np.unique(np.concatenate([curve.nodes, np.linspace(5e-4, 1.0 - 5e-4, 2000)]))
+    return np.asarray(x[np.r_[True, np.diff(x) > 1e-7]])
 
 
 def _salt_is_a_power(p: Parameters) -> bool:
