@@ -1,14 +1,23 @@
-"""Pack and mesh spheres and print the cost: python3 scripts/benchmark_mesh.py [CASE ...].
+"""Pack and mesh spheres, or mesh stacks of labels, and print the cost.
+
+    benchmark_mesh.py [CASE ...]
+    benchmark_mesh.py --label-stacks [--draws 0:20] [--labels 200] [--kept FILE] [--page]
 
 A case is N:FRACTION:WALLS, such as 1000:0.53:inside, or N:FRACTION:WALLS:SIZE with the edge length
 on a particle's surface in radii (default: that of heterode). Seconds are wall-clock, so any number
 that is kept needs a note of the machine, which must be idle.
+
+Label stacks are made by watersheds (verification/label_stacks.py). A draw that --kept holds is not
+meshed again, so that --draws 0:20, then 20:40, and so on add up to one table; --page puts it on
+docs/performance.md.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 
@@ -17,6 +26,10 @@ from heterode.geometry.packing import pack
 from heterode.geometry.quality import mesh_quality
 from heterode.parameters.geometry import Geometry, MeshSettings
 from heterode.parameters.sizes import LognormalSize
+from verification import label_stacks
+from verification.pages import markdown, put_on_page
+
+PAGE = Path(__file__).resolve().parent.parent / "docs" / "performance.md"
 
 CASES = (
     "100:0.40:inside",
@@ -81,8 +94,34 @@ def row(case: str) -> str:
     )
 
 
+def stacks(arguments: list[str]) -> None:
+    """Mesh draws of label stacks and print the table of all that are kept."""
+    parser = argparse.ArgumentParser(prog="benchmark_mesh.py --label-stacks")
+    parser.add_argument("--draws", default="0:20", help="first:last, without the last")
+    parser.add_argument("--labels", type=int, default=200, help="in a stack, about")
+    parser.add_argument("--kept", type=Path, default=Path("results/label_stacks.csv"))
+    parser.add_argument("--page", action="store_true", help="put the table on the page")
+    options = parser.parse_args(arguments)
+    first, last = (int(text) for text in options.draws.split(":"))
+    kept = label_stacks.kept_rows(options.kept)
+    if not kept.keys() >= set(range(first, last)):
+        label_stacks.meshed(0, 3)  # compiles the loops
+    for draw in range(first, last):
+        if draw not in kept:
+            kept[draw] = label_stacks.meshed(draw, options.labels)
+            label_stacks.keep(options.kept, kept[draw])
+            print(" ".join(kept[draw].cells_of_table()), flush=True)
+    table = markdown(label_stacks.HEADING, [kept[draw].cells_of_table() for draw in sorted(kept)])
+    print(table)
+    if options.page:
+        put_on_page(PAGE, "label stacks", table)
+
+
 def main() -> None:
-    """Print the table of the named cases, or of all cases."""
+    """Print the table of the named cases, or of all cases, or that of label stacks."""
+    if sys.argv[1:2] == ["--label-stacks"]:
+        stacks(sys.argv[2:])
+        return
     print(COLUMNS)
     for case in sys.argv[1:] or CASES:
         print(row(case), flush=True)

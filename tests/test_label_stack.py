@@ -15,8 +15,7 @@ from helpers.geometry_cases import MONODISPERSE, geometry, mesh_settings
 from helpers.paths import ROOT
 from heterode.base.errors import InputError
 from heterode.cli import main
-from heterode.geometry.even_surface import enclosed_volume, even_triangles
-from heterode.geometry.label_stack import mesh_stack, solids_of
+from heterode.geometry.label_stack import mesh_stack
 from heterode.geometry.mesh_data import MeshData
 from heterode.geometry.msh import read_msh
 from heterode.geometry.packing import pack
@@ -120,36 +119,6 @@ def test_a_packing_comes_back() -> None:
     check(found, labels, voxel)
     np.testing.assert_allclose(found.mesh.particles.volume_um3, spheres.volumes_um3(), rtol=0.02)
     assert np.abs(centres(found.mesh) - spheres.centres_um - found.offset_um).max() < 0.1
-
-
-def test_before_it_is_moved_a_surface_lacks_volume(monkeypatch: pytest.MonkeyPatch) -> None:
-    labels = stack(ELLIPSOIDS[:2], EXTENT, (VOXEL,) * 3)
-    monkeypatch.setattr("heterode.geometry.label_stack.grown", lambda points, *_: points)
-    solids = solids_of(labels, (VOXEL,) * 3, GAP, 0.35, 3.0)
-    found = [enclosed_volume(s.points, s.triangles) for s in solids.surfaces]
-    assert (np.array(found) < 0.96 * solids.volumes).all()
-
-
-def test_even_triangles_of_a_ball_and_of_a_ring() -> None:
-    from skimage.measure import marching_cubes
-
-    grid = np.mgrid[-12:13, -12:13, -8:9].astype(float)
-    across = np.hypot(grid[0], grid[1])
-    ring = 3.0 - np.hypot(across - 7.0, grid[2])
-    for field, euler in ((7.0 - np.hypot(across, grid[2]), 2), (ring, 0)):
-        points, triangles, _, _ = marching_cubes(field, 0.0)
-        nodes, new = even_triangles(points.astype(float), triangles.astype(np.int64), 2.0)
-        assert len(nodes) - len(new) // 2 == euler
-        whole = abs(enclosed_volume(points.astype(float), triangles.astype(np.int64)))
-        assert abs(enclosed_volume(nodes, new)) == pytest.approx(whole, rel=0.08)
-        sides = nodes[new] - nodes[np.roll(new, 1, axis=1)]
-        lengths = np.linalg.norm(sides, axis=2)
-        assert np.percentile(lengths, 2) > 0.5 * np.median(lengths)
-    # A plate thinner than an edge would have its two sides in one cluster.
-    plate = np.minimum(np.minimum(10.0 - np.abs(grid[0]), 10.0 - np.abs(grid[1])), 0.6)
-    points, triangles, _, _ = marching_cubes(plate - np.abs(grid[2]), 0.0)
-    assert even_triangles(points.astype(float), triangles.astype(np.int64), 4.0) is None
-    assert even_triangles(points.astype(float), triangles.astype(np.int64), 0.3) is None
 
 
 class TestFiles:

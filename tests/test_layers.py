@@ -212,7 +212,8 @@ def test_the_first_layer_is_as_thick_as_the_report_says(kind: str) -> None:
     height, particle = heights(base, new)
     share = height / (1e6 * DEEP.first)
     # Bent boxes have no facets at right angles, and their corners a mean thickness.
-    tolerance = 0.1 if "touching" in kind else 0.05
+    # So have the nodes of a stack on the rounded edges of its contacts.
+    tolerance = 0.1 if "touching" in kind or kind == "stack" else 0.05
     for number in np.flatnonzero(report.counts):
         found = share[particle == number]
         if number in report.thinner:

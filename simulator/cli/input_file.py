@@ -36,8 +36,14 @@ def add_overrides(command: argparse.ArgumentParser) -> None:
     )
 
 
-def load(options: argparse.Namespace, comm: Any) -> Parameters:
-    """Return the parameters that the options name; errors rise on all ranks. Collective."""
+def load(options: argparse.Namespace, comm: Any, *, packed: bool = True) -> Parameters:
+    """Return the parameters that the options name; errors rise on all ranks. Collective.
+
+    Args:
+        packed: whether particles are to be packed; those of an image are not.
+    """
     from heterode.parameters import load_parameters
 
-    return together(comm, lambda: load_parameters(options.parameters, options.overrides))
+    return together(
+        comm, lambda: load_parameters(options.parameters, options.overrides, packed=packed)
+    )

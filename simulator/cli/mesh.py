@@ -11,7 +11,7 @@ from heterode.base.errors import InputError
 from heterode.cli.endings import DONE
 from heterode.cli.input_file import load, with_parameters
 from heterode.cli.outputs import with_overwrite
-from heterode.cli.values import voxel
+from heterode.cli.values import length, voxel
 
 
 def add(commands: Any) -> None:
@@ -32,10 +32,28 @@ def add(commands: Any) -> None:
         metavar="LENGTH",
         help="edge of a pixel of --labels, as in 0.1um; of a voxel also 0.1um,0.1um,0.2um (x,y,z)",
     )
+    mesh.add_argument(
+        "--split",
+        type=length,
+        metavar="DIAMETER",
+        help="part a phase of --labels into particles of about this diameter, as in 5um: numbers of"
+        " phases (0/1/2, 0/255) instead of a number a particle",
+    )
+    mesh.add_argument(
+        "--phase",
+        type=int,
+        metavar="NUMBER",
+        help="the number of the active material, for --split; may be left out where there is one",
+    )
+    mesh.add_argument(
+        "--drop-unmeshable",
+        action="store_true",
+        help="leave out particles of a stack that cannot be meshed, instead of refusing it",
+    )
 
 
 def _mesh(options: argparse.Namespace, comm: Any) -> int:
-    parameters = load(options, comm)
+    parameters = load(options, comm, packed=options.labels is None)
     from heterode.base.ranks import on_root
     from heterode.forecast.estimate import refuse_endless
     from heterode.geometry.cache import mesh_for
@@ -49,8 +67,7 @@ def _mesh(options: argparse.Namespace, comm: Any) -> int:
             raise InputError(f"--output {options.output} does not end in .msh, the format written")
         if not options.output.absolute().parent.is_dir():
             raise InputError(f"--output {options.output}: no such folder. Make it first")
-        if options.labels is None and options.pixel is not None:
-            raise InputError("--pixel belongs to --labels: pass both, or neither")
+        _refuse_idle(options)
         if options.labels is None:
             refuse_endless(parameters)
         outputs, inputs = [options.output], files_of(parameters)
@@ -61,10 +78,18 @@ def _mesh(options: argparse.Namespace, comm: Any) -> int:
             if options.labels is None:
                 mesh = mesh_for(parameters)
             else:
+                from heterode.optics.phases import Split
                 from heterode.reporting.labels import mesh_image, summary, table
 
                 progress = _tell if sys.stderr.isatty() else None
-                made, image = mesh_image(options.labels, options.pixel, parameters, progress)
+                made, image = mesh_image(
+                    options.labels,
+                    options.pixel,
+                    parameters,
+                    progress,
+                    split=None if options.split is None else Split(options.split, options.phase),
+                    drop_unmeshable=options.drop_unmeshable,
+                )
                 mesh = made.mesh
             write_output(options.output, msh_bytes(mesh))
             if options.labels is not None:
@@ -75,6 +100,24 @@ def _mesh(options: argparse.Namespace, comm: Any) -> int:
 
     on_root(comm, make)
     return DONE
+
+
+def _refuse_idle(options: argparse.Namespace) -> None:
+    """Refuse options that would change nothing."""
+    given = {
+        "--pixel": options.pixel is not None,
+        "--split": options.split is not None,
+        "--phase": options.phase is not None,
+        "--drop-unmeshable": options.drop_unmeshable,
+    }
+    idle = [option for option, is_given in given.items() if is_given]
+    if options.labels is None and idle:
+        raise InputError(f"{idle[0]} belongs to --labels: pass both, or neither")
+    if options.phase is not None and options.split is None:
+        raise InputError(
+            "--phase belongs to --split: pass the diameter of a typical particle too, as in"
+            " --split 5um"
+        )
 
 
 def _tell(text: str) -> None:

@@ -1,100 +1,101 @@
 """Conforming tetrahedral meshes of stacks of label images, with particles of any shape.
 
-Pages run along the thickness, the first one at the collector; rows are y and columns are x. A
-particle's surface is the iso-surface of its smoothed mask. It is sampled as finely as the wanted
-edge length requires, remeshed with even triangles of that length (even_surface.py), and moved along
-its normals until it encloses the volume of the voxels (parting.py). Where the border of the stack
-cuts a particle, the surface is closed there, and the box is made wider than the stack by the gap
-and a voxel. gmsh fills the volumes as it does for spheres. Closed voids in a particle have their
-own surface and stay empty, since neither electrolyte nor current reaches them.
+Pages run along the thickness, the first one at the collector; rows are y and columns are x. Where
+the border of the stack cuts a particle, the particle is closed there, and the box is made wider
+than the stack by the gap and a voxel.
+
+Surfaces are never handed to gmsh, which refuses those that meet, as the jagged contacts of a
+watershed do. The tetrahedra of a grid follow the labels at its nodes whatever their shape
+(label_lattice.py), contacts are parted by a layer of cells (label_contacts.py), and then all nodes
+move, those of surfaces onto the level functions of their particles (label_levels.py), as far as no
+cell becomes bad. gmsh fills the separator. Closed voids in a particle stay empty, since neither
+electrolyte nor current reaches them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 from scipy import ndimage
-from scipy.sparse import coo_matrix
+from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
-from scipy.spatial import cKDTree
-from skimage.measure import marching_cubes
 
 from heterode.base.errors import InputError
 from heterode.base.words import counted
-from heterode.geometry.box_surfaces import SLOPE, BoxSizes, empty_grid, mesh_box
-from heterode.geometry.even_surface import enclosed_volume, even_triangles, vertex_normals
-from heterode.geometry.mesh_data import MeshData
-from heterode.geometry.meshing_3d import filled
+from heterode.geometry import tags
+from heterode.geometry.label_contacts import parted_at_contacts
+from heterode.geometry.label_grid import grid_labels
+from heterode.geometry.label_lattice import Lattice, lattice_of
+from heterode.geometry.label_levels import levels_of
+from heterode.geometry.label_motion import Motion
+from heterode.geometry.mesh_data import MeshData, facet_mates
 from heterode.geometry.packing import Progress
 from heterode.geometry.parting import (
     ImageMesh,
     Labels,
     Mask,
     deviations,
-    grown,
     largest_piece,
-    margins,
-    parted,
     require_resolved,
 )
-from heterode.geometry.spheres import Surface
+from heterode.geometry.separator_fill import separator_above
+from heterode.geometry.simplex import tetrahedron_sicn
 from heterode.parameters.geometry import MeshSettings
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
 LEAST_VOXELS = 30
-SMOOTH = 1.0
-"""Standard deviation of the Gaussian that smooths masks, in longest edges of a voxel."""
+LEAST_SICN = 0.05
+"""Least SICN of the cells of a mesh."""
 
-SMOOTHED = 0.15
-"""Largest such standard deviation in radii: with more, small particles would vanish."""
+THINNINGS = 5
+"""Most attempts at a grid without nodes at which a particle's surface is twisted."""
 
-SAMPLES = 4.0
-"""Samples of the smoothed mask in an edge length."""
-
-EVERY = 50
-"""Number of particles between two lines of progress."""
-
-REFINEMENTS = 6
-RETRIES = 2
-FINER = 0.75
+TYPICAL = 25.0
+"""Percentile of the particles' radii that sets the spacing of the grid."""
 
 
 @dataclass(frozen=True, eq=False)
-class Solids:
-    """Particles cut out of a stack; lengths in um, (x, y, z).
+class _Voxels:
+    """The particles of a stack, ready to be meshed; axes are x, y, z.
 
     Attributes:
-        surfaces: closed surfaces that enclose the voxels' volumes as far as there is room.
-        voids: (particle, surface) pairs for the empty space inside particles.
-        labels: (N,) number of each particle in the stack.
-        volumes: (N,) volumes of their voxels without the voids.
-        extent: (3,) extents of the box, including the room added beyond the stack.
-        offset: (3,) position of the stack in the box.
-        dropped: numbers of the particles that are too small to keep.
-        filled: number of voxels of voids too small to keep, which count as particle.
-        cut: numbers of the particles that the gap cuts into pieces; the largest piece is kept.
+        labels: (X, Y, Z) particles 1 .. N, each in one piece, then the voids in them.
+        numbers: (N,) their numbers in the stack.
+        volumes: (N + V,) volumes of their voxels, um^3.
+        owners: (V,) the particle, 1 .. N, round each void.
+        dropped: number of particles too small to keep.
+        filled: number of voxels of voids too small to keep.
+        cut: numbers of the particles of several pieces, of which the largest is kept.
     """
 
-    surfaces: list[Surface]
-    voids: list[tuple[int, Surface]]
-    labels: tuple[int, ...]
+    labels: Labels
+    numbers: tuple[int, ...]
     volumes: Floats
-    extent: Floats
-    offset: Floats
+    owners: Ints
     dropped: int
     filled: int
     cut: tuple[int, ...]
 
-    @property
-    def hollow(self) -> tuple[int, ...]:
-        """Return the numbers in the stack of the particles with voids."""
-        return tuple(self.labels[k] for k in dict.fromkeys(index for index, _ in self.voids))
+
+class UnmeshableError(Exception):
+    """Particles round which no good cells can be made.
+
+    Attributes:
+        labels: their numbers in the stack.
+        reason: what is wrong with them.
+        remedy: what may help.
+    """
+
+    def __init__(self, labels: tuple[int, ...], reason: str, remedy: str) -> None:
+        super().__init__(f"{len(labels)} labels: {reason}")
+        self.labels = labels
+        self.reason = reason
+        self.remedy = remedy
 
 
 def mesh_stack(
@@ -104,6 +105,8 @@ def mesh_stack(
     gap_um: float,
     settings: MeshSettings,
     progress: Progress | None = None,
+    *,
+    drop_unmeshable: bool = False,
 ) -> ImageMesh:
     """Mesh a stack of label images with elements of order 1.
 
@@ -114,239 +117,232 @@ def mesh_stack(
         gap_um: gap kept between particles and to the box, um; at least a voxel.
         settings: `Parameters.geometry.mesh` (lengths in m).
         progress: called with a line of text from time to time.
-
-    Raises:
-        InputError: the gap is below a voxel, no particle is left, or gmsh failed.
-    """
-    sizes = BoxSizes(1e6 * settings.maximum_size, 1e6 * settings.separator_size)
-    factor = float(settings.surface_size_factor)
-    for attempt in range(RETRIES + 1):
-        solids = solids_of(labels, voxel_um, gap_um, factor, sizes.maximum, progress)
-        if progress is not None:
-            progress(f"filling the space between {counted(len(solids.labels), 'particle')}")
-        inner = [surface for _, surface in solids.voids]
-        grid = _size_grid([*solids.surfaces, *inner], solids.extent, separator_um, sizes)
-        try:
-            box = mesh_box(solids.extent, solids.surfaces, separator_um, grid)
-            points, cells, cell_tags = filled(box, solids.surfaces, solids.voids)
-        except InputError:
-            # Chords of two surfaces may cross in a gap, so finer ones are tried next.
-            if attempt == RETRIES:
-                break
-            factor *= FINER
-            continue
-        places = [surface.points - solids.offset for surface in solids.surfaces]
-        return ImageMesh(
-            MeshData.from_cells(points, cells, cell_tags, 1),
-            solids.labels,
-            solids.volumes,
-            deviations(labels, solids.labels, voxel_um[::-1], places),
-            gap_um,
-            solids.offset,
-            solids.dropped,
-            solids.hollow,
-            solids.filled,
-            solids.cut,
-        )
-    raise InputError(
-        "gmsh could not fill the space between the particles of the label stack. Raise"
-        " geometry.minimum_gap or lower geometry.mesh.surface_size_factor"
-    )
-
-
-def solids_of(
-    labels: Labels,
-    voxel_um: Sequence[float],
-    gap_um: float,
-    factor: float,
-    maximum: float,
-    progress: Progress | None = None,
-) -> Solids:
-    """Find the surfaces of a stack's particles, separated by the gap.
-
-    Args:
-        labels: (Z, Y, X).
-        voxel_um: edges of a voxel along x, y and z, um.
-        gap_um: gap between particles and to the box, um.
-        factor: ratio of the edge length to the radius of the sphere of the same volume.
-        maximum: greatest edge length, um.
-        progress: called with a line of text from time to time.
+        drop_unmeshable: leave out particles that cannot be meshed.
 
     Raises:
         InputError: the gap is below a voxel, or no particle is left.
+        UnmeshableError: the gap leaves nothing of some particles, or cells beside them are bad.
     """
     require_resolved(gap_um, max(voxel_um))
-    spacing = np.array(voxel_um[::-1], dtype=np.float64)
-    kept = parted(labels, list(spacing), gap_um)
-    counts = np.bincount(labels.ravel())
-    found: list[Surface] = []
-    voids: list[tuple[int, Surface]] = []
-    dense, numbers, volumes, cut, dropped, filled_voxels = [], [], [], [], 0, 0
-    for index, window in enumerate(ndimage.find_objects(labels), start=1):
+    left = labels
+    dropped: list[int] = []
+    while True:
+        try:
+            made = _meshed(left, voxel_um, separator_um, gap_um, settings, progress)
+        except UnmeshableError as error:
+            if not drop_unmeshable or not error.labels:
+                raise
+            dropped += error.labels
+            if progress is not None:
+                progress(f"{counted(len(error.labels), 'label')} left out: {error.reason}")
+            left = np.where(np.isin(left, error.labels), 0, left).astype(labels.dtype)
+        else:
+            return replace(made, unmeshable=tuple(sorted(dropped)))
+
+
+def _meshed(
+    labels: Labels,
+    voxel_um: Sequence[float],
+    separator_um: float,
+    gap_um: float,
+    settings: MeshSettings,
+    progress: Progress | None,
+) -> ImageMesh:
+    """Mesh a stack all of whose particles can be meshed."""
+    spacing = np.array(voxel_um, dtype=np.float64)
+    voxels = _voxels_of(labels, spacing)
+    particles = len(voxels.numbers)
+    radius = np.cbrt(0.75 * voxels.volumes[:particles] / np.pi)
+    size = settings.surface_size_factor * float(np.percentile(radius, TYPICAL))
+    size = min(max(size, 1e6 * settings.minimum_size), 1e6 * settings.maximum_size)
+    low, high = _room(voxels.labels, spacing, gap_um + float(spacing.max()))
+    extent = low + np.array(voxels.labels.shape) * spacing + high
+    number = np.maximum(np.ceil(extent / size - 1e-9).astype(np.int64), 3)
+    step = float((extent / number).max())
+    levels = levels_of(
+        voxels.labels, spacing, voxels.volumes, particles, gap_um, 1.5 * step, progress
+    )
+    gone = np.flatnonzero(levels.largest[:particles] <= 0.0)
+    if gone.size:
+        lost = tuple(voxels.numbers[k] for k in gone)
+        raise UnmeshableError(
+            lost,
+            f"nothing is left of them between gaps of {gap_um:.3g} um",
+            "Lower geometry.minimum_gap",
+        )
+    centres = _deepest(voxels.labels, spacing) + low
+    grid = grid_labels(levels, extent, number, low, centres, voxels.owners)
+    motion = Motion(levels, voxels.volumes, low, extent, gap_um, step)
+    for _ in range(THINNINGS):
+        mesh = motion.smoothed(lattice_of(grid.labels, extent))
+        mesh, twisted = parted_at_contacts(mesh, particles, gap_um)
+        if not len(twisted):
+            break
+        grid.thin(mesh.cube[twisted[:, 0]], twisted[:, 1])
+    mesh = motion.fitted(mesh, progress)
+    _require_good(mesh, voxels)
+    return _image_mesh(mesh, labels, voxels, spacing, separator_um, gap_um, settings, low)
+
+
+def _require_good(mesh: Lattice, voxels: _Voxels) -> None:
+    """Refuse bad cells, and name the particles at which they lie."""
+    count = len(voxels.numbers)
+    kept = mesh.labels <= count
+    quality = tetrahedron_sicn(mesh.points[mesh.cells])
+    bad = kept & (quality < LEAST_SICN)
+    if not bad.any():
+        return
+    owner = np.zeros(len(mesh.points), dtype=np.int64)
+    solid = kept & (mesh.labels > 0)
+    owner[mesh.cells[solid]] = mesh.labels[solid][:, None]
+    beside = np.unique(owner[mesh.cells[bad]])
+    labels = tuple(voxels.numbers[k - 1] for k in beside if k > 0)
+    least = float(quality[bad].min())
+    reason = f"cells beside them are bad (least SICN {least:.2g}, allowed {LEAST_SICN:g} or more)"
+    raise UnmeshableError(labels, reason, "Change geometry.mesh.surface_size_factor")
+
+
+def _voxels_of(labels: Labels, spacing: Floats) -> _Voxels:
+    """Sort out what of a stack can be meshed."""
+    turned = np.ascontiguousarray(labels.transpose(2, 1, 0))
+    kept = np.zeros_like(turned)
+    numbers: list[int] = []
+    counts: list[int] = []
+    cut: list[int] = []
+    voids: list[tuple[int, tuple[slice, ...], Mask]] = []
+    dropped = filled = 0
+    for index, window in enumerate(ndimage.find_objects(turned), start=1):
         if window is None:
             continue
-        if progress is not None and index % EVERY == 0:
-            progress(f"surface {index} of {len(counts) - 1}")
-        solid = largest_piece(kept[window] == index)
-        origin = np.array([s.start for s in window]) * spacing
-        voxels = float(counts[index])
-        if solid is not None and solid.beside >= LEAST_VOXELS:
-            # The kept piece gets its own volume: with that of all pieces it would be too large.
-            voxels *= solid.share
-        made = None
-        if solid is not None and solid.whole.sum() >= LEAST_VOXELS:
-            size = _edge(voxels * spacing.prod(), factor, maximum)
-            made = _surface(solid.whole, origin, spacing, size)
-        if solid is None or made is None:
+        solid = largest_piece(turned[window] == index)
+        if solid is None or int(solid.whole.sum()) < LEAST_VOXELS:
             dropped += 1
             continue
-        for void in solid.voids:
-            many = int(void.sum())
-            inner = None
-            if many >= LEAST_VOXELS:
-                size = _edge(many * spacing.prod(), factor, maximum)
-                inner = _surface(void, origin, spacing, size)
-            if inner is None:
-                voxels, filled_voxels = voxels + many, filled_voxels + many
-            else:
-                voids.append((len(found), inner[0]))
         if solid.beside >= LEAST_VOXELS:
             cut.append(index)
-        found.append(made[0])
-        dense.append(made[1])
         numbers.append(index)
-        volumes.append(float(voxels * spacing.prod()))
-    if not found:
-        raise InputError("the label stack holds no particle that is wider than the gaps around it")
-    size_um = np.array(labels.shape[::-1]) * np.array(voxel_um)
-    room = margins(dense, size_um, gap_um + max(voxel_um))
-    low, high = (np.asarray(side, dtype=np.float64) for side in room)
-    extent = low + size_um + high
-    target = np.array(volumes)
-    empty = np.zeros(len(target))
-    for owner, surface in voids:
-        empty[owner] += enclosed_volume(surface.points, surface.triangles)
-    surfaces = _with_volumes(
-        [Surface(s.points + low, s.triangles, s.size, ()) for s in found],
-        [points + low for points in dense],
-        target + empty,
-        extent,
+        mask = solid.whole.copy()
+        for void in solid.voids:
+            if int(void.sum()) < LEAST_VOXELS:
+                filled += int(void.sum())
+            elif (turned[window][void] == 0).all():
+                mask &= ~void
+                voids.append((len(numbers), window, void))
+        counts.append(int(mask.sum()))
+        kept[window][mask] = len(numbers)
+    if not numbers:
+        raise InputError(
+            f"the label stack holds no particle of {LEAST_VOXELS} voxels or more. Take an image of"
+            " more voxels"
+        )
+    for label, (_, window, void) in enumerate(voids, start=len(numbers) + 1):
+        kept[window][void] = label
+        counts.append(int(void.sum()))
+    return _Voxels(
+        kept,
+        tuple(numbers),
+        np.array(counts) * spacing.prod(),
+        np.array([owner for owner, _, _ in voids], dtype=np.int64),
+        dropped,
+        filled,
+        tuple(cut),
+    )
+
+
+def _room(labels: Labels, spacing: Floats, room_um: float) -> tuple[Floats, Floats]:
+    """Return the room to add below and above each axis so that all particles are well inside."""
+    low, high = np.zeros(3), np.zeros(3)
+    for axis in range(3):
+        across = tuple(k for k in range(3) if k != axis)
+        inside = np.flatnonzero((labels > 0).any(axis=across))
+        low[axis] = inside[0] * spacing[axis]
+        high[axis] = (labels.shape[axis] - 1 - inside[-1]) * spacing[axis]
+    return np.maximum(room_um - low, 0.0), np.maximum(room_um - high, 0.0)
+
+
+def _deepest(labels: Labels, spacing: Floats) -> Floats:
+    """Return (N, 3) the place in each particle that is farthest from its outline, um."""
+    found = []
+    for index, window in enumerate(ndimage.find_objects(labels), start=1):
+        inside = ndimage.distance_transform_edt(np.pad(labels[window] == index, 1))
+        place = np.unravel_index(int(np.argmax(inside)), inside.shape)
+        found.append([s.start + p - 0.5 for s, p in zip(window, place, strict=True)])
+    return np.array(found) * spacing
+
+
+def _image_mesh(
+    mesh: Lattice,
+    labels: Labels,
+    voxels: _Voxels,
+    spacing: Floats,
+    separator_um: float,
+    gap_um: float,
+    settings: MeshSettings,
+    low: Floats,
+) -> ImageMesh:
+    """Put the separator on top, and compare the mesh with the stack."""
+    count = len(voxels.numbers)
+    top = float(mesh.points[:, 2].max())
+    lid = _lid(mesh, top)
+    points, separator = separator_above(
+        mesh.points, lid, separator_um, 1e6 * settings.separator_size
+    )
+    inside = (mesh.labels <= count) & ~_pockets(mesh, count)
+    cells = np.concatenate([mesh.cells[inside], separator])
+    cell_tags = np.concatenate(
+        [
+            np.where(
+                mesh.labels[inside] == 0, tags.CBD, mesh.labels[inside] - 1 + tags.PARTICLE_OFFSET
+            ),
+            np.full(len(separator), tags.SEPARATOR),
+        ]
+    ).astype(np.int32)
+    outer = np.zeros(len(mesh.points), dtype=np.bool_)
+    outer[mesh.cells[mesh.labels == 0]] = True
+    surfaces = []
+    for k in range(count):
+        own = np.unique(mesh.cells[mesh.labels == k + 1])
+        surfaces.append(mesh.points[own[outer[own]]] - low)
+    inner = np.unique(mesh.labels[mesh.labels > count]) - count - 1
+    owners = np.unique(voxels.owners[inner])
+    hollow = tuple(voxels.numbers[k - 1] for k in owners)
+    return ImageMesh(
+        MeshData.from_cells(points, cells, cell_tags, 1),
+        voxels.numbers,
+        voxels.volumes[:count],
+        deviations(labels, voxels.numbers, tuple(map(float, spacing[::-1])), surfaces),
         gap_um,
+        low,
+        voxels.dropped,
+        hollow,
+        voxels.filled,
+        voxels.cut,
     )
-    inside = [(i, Surface(s.points + low, s.triangles, s.size, ())) for i, s in voids]
-    return Solids(
-        surfaces, inside, tuple(numbers), target, extent, low, dropped, filled_voxels, tuple(cut)
+
+
+def _pockets(mesh: Lattice, count: int) -> npt.NDArray[np.bool_]:
+    """Return the cells of binder that no way through others joins to the box: they stay empty."""
+    mates = facet_mates(mesh.cells, 3)
+    rows = np.flatnonzero(mates > np.arange(len(mates)))
+    binder = mesh.labels == 0
+    ends = rows // 4, mates[rows] // 4
+    both = binder[ends[0]] & binder[ends[1]]
+    size = len(mesh.cells)
+    links = coo_array(
+        (np.ones(int(both.sum()), dtype=np.int8), (ends[0][both], ends[1][both])),
+        shape=(size, size),
     )
+    _, piece = connected_components(links.tocsr(), directed=False)
+    outside = mesh.fixed[mesh.cells].any(axis=1)
+    reached = np.zeros(size, dtype=np.bool_)
+    reached[piece[outside]] = True
+    return np.asarray(binder & ~reached[piece], dtype=np.bool_)
 
 
-def _edge(volume: float, factor: float, maximum: float) -> float:
-    """Return the edge length on the surface of a body, from the sphere of the same volume."""
-    return min(factor * float(np.cbrt(0.75 * volume / np.pi)), maximum)
-
-
-def _surface(
-    mask: Mask, origin: Floats, spacing: Floats, size: float
-) -> tuple[Surface, Floats] | None:
-    """Return even triangles round a mask and their dense points; None if the mask is too thin."""
-    for _ in range(REFINEMENTS):
-        dense = _iso_surface(mask, origin, spacing, size / SAMPLES)
-        if dense is None:
-            return None
-        points, triangles = dense
-        made = even_triangles(points, triangles, size)
-        if made is not None:
-            return Surface(made[0], made[1], size, ()), points
-        size *= FINER
-    return None
-
-
-def _iso_surface(
-    mask: Mask, origin: Floats, spacing: Floats, step: float
-) -> tuple[Floats, Ints] | None:
-    """Return the dense closed surface (x, y, z) of a smoothed mask, sampled at the given step."""
-    radius = float(np.cbrt(0.75 * mask.sum() * spacing.prod() / np.pi))
-    sigma = max(min(SMOOTH * float(spacing.max()), SMOOTHED * radius), 0.5 * step)
-    pad = np.ceil(3.0 * sigma / spacing).astype(int) + 2
-    soft = ndimage.gaussian_filter(
-        np.pad(mask, [(p, p) for p in pad]).astype(np.float32), sigma / spacing, truncate=3.0
-    )
-    length = (np.array(soft.shape) - 1) * spacing
-    number = np.ceil(length / step).astype(int) + 1
-    axes = [np.linspace(0.0, n - 1.0, k) for n, k in zip(soft.shape, number, strict=True)]
-    sampled = ndimage.map_coordinates(soft, np.meshgrid(*axes, indexing="ij"), order=1)
-    if sampled.max() <= 0.5:
-        return None
-    vertices, faces, _, _ = marching_cubes(
-        sampled, 0.5, spacing=tuple(length / (number - 1)), allow_degenerate=False
-    )
-    points = vertices.astype(np.float64) + origin + (0.5 - pad) * spacing
-    points, triangles = _largest_part(points[:, ::-1], faces.astype(np.int64))
-    if enclosed_volume(points, triangles) < 0.0:
-        triangles = triangles[:, ::-1]
-    return points, triangles
-
-
-def _largest_part(points: Floats, triangles: Ints) -> tuple[Floats, Ints]:
-    """Return the connected part of a surface that has most points."""
-    a, b = triangles.ravel(), np.roll(triangles, 1, axis=1).ravel()
-    links = coo_matrix((np.ones(len(a), dtype=np.int8), (a, b)), shape=(len(points), len(points)))
-    count, part = connected_components(links, directed=False)
-    if count == 1:
-        return points, triangles
-    chosen = part == np.argmax(np.bincount(part))
-    number = np.cumsum(chosen) - 1
-    return points[chosen], number[triangles[chosen[triangles[:, 0]]]]
-
-
-def _with_volumes(
-    surfaces: list[Surface], dense: list[Floats], volumes: Floats, extent: Floats, gap_um: float
-) -> list[Surface]:
-    """Move nodes along their normals until each surface encloses its volume."""
-    low = np.array([points.min(axis=0) for points in dense])
-    high = np.array([points.max(axis=0) for points in dense])
-    made = []
-    for index, surface in enumerate(surfaces):
-        reach = gap_um + surface.size
-        near = np.all((low < high[index] + reach) & (high > low[index] - reach), axis=1)
-        near[index] = False
-        others = [dense[k] for k in np.flatnonzero(near)]
-        made.append(_grown(surface, others, extent, gap_um, float(volumes[index])))
-    return made
-
-
-def _grown(
-    surface: Surface, others: list[Floats], extent: Floats, gap_um: float, volume: float
-) -> Surface:
-    points, triangles = surface.points, surface.triangles
-    reach = gap_um + surface.size
-    apart: Floats = np.full(len(points), reach)
-    if others:
-        tree = cKDTree(np.concatenate(others))
-        apart = np.minimum(tree.query(points, distance_upper_bound=reach)[0], reach)
-    walls = np.minimum(points, extent - points).min(axis=1)
-
-    def room(share: float) -> Floats:
-        gap = share * gap_um
-        free: Floats = np.minimum(0.5 * (apart - gap), walls - gap)
-        return np.maximum(free, 0.0)
-
-    radius = float(np.cbrt(0.75 * volume / np.pi))
-    normals = vertex_normals(points, triangles)
-
-    def enclosed(places: npt.NDArray[np.floating[Any]]) -> float:
-        return enclosed_volume(np.asarray(places, dtype=np.float64), triangles)
-
-    placed = np.asarray(grown(points, normals, room, enclosed, volume, radius), dtype=np.float64)
-    return Surface(placed, triangles, surface.size, ())
-
-
-def _size_grid(
-    surfaces: Sequence[Surface], extent: Floats, separator_um: float, sizes: BoxSizes
-) -> Floats:
-    """Return edge lengths for `mesh_box`, which grow with the distance from each particle."""
-    axes, grid = empty_grid(extent, separator_um, sizes)
-    places = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
-    size = np.repeat([s.size for s in surfaces], [len(s.points) for s in surfaces])
-    away, near = cKDTree(np.concatenate([s.points for s in surfaces])).query(places)
-    wanted: Floats = np.minimum(grid, (size[near] + SLOPE * away).reshape(grid.shape))
-    return wanted
+def _lid(mesh: Lattice, top: float) -> Ints:
+    """Return the triangles of the plane towards the separator."""
+    on = mesh.points[:, 2] > top * (1.0 - 1e-9)
+    corner = on[mesh.cells]
+    rows = np.flatnonzero(corner.sum(axis=1) == 3)
+    found = mesh.cells[rows][corner[rows]]
+    return found.reshape(-1, 3)

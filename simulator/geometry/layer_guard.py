@@ -44,7 +44,14 @@ class Guard:
         self._particle = mesh.cell_tags[surface.cells].astype(np.int64) - tags.PARTICLE_OFFSET
 
     def corners_at_fault(
-        self, rings: Rings, depths: Floats, moved: Mask, points: Floats, core: Ints, cells: Ints
+        self,
+        rings: Rings,
+        depths: Floats,
+        moved: Mask,
+        points: Floats,
+        core: Ints,
+        cells: Ints,
+        movable: Mask,
     ) -> Mask:
         """Return which corners (S,) must have thinner layers.
 
@@ -52,6 +59,7 @@ class Guard:
             rings, depths: the layers.
             moved: (S,) corners with other depths than in the call before.
             points, core, cells: the new mesh.
+            movable: (S,) corners that have layers.
         """
         surface, each = self._surface, self._vertices
         bad = sicn(points[core[:, :each]]) < self._sicn
@@ -66,15 +74,15 @@ class Guard:
             flat |= _scaled(points, cells) < FOLDED
         found = np.zeros(len(surface.vertex), dtype=np.bool_)
         found[surface.facets[facet[flat]]] = True
-        return found | self._above(bad)
+        return found | self._above(bad, movable)
 
-    def _above(self, bad: Mask) -> Mask:
-        """Return the corners nearest to bad cells of the core."""
+    def _above(self, bad: Mask, movable: Mask) -> Mask:
+        """Return the corners near bad cells of the core, up to the nearest that have a layer."""
         nodes, total = self._surface.nodes, len(self._surface.held)
         found = np.zeros(total + len(self._surface.vertex), dtype=np.bool_)
         found[nodes[bad]] = True
         # Cells deep inside have no corner: widen until the surface is reached.
-        while found.any() and not found[total:].any():
+        while found.any() and not (found[total:] & movable).any():
             before = found.sum()
             found[nodes[found[nodes].any(axis=1)]] = True
             if found.sum() == before:

@@ -218,7 +218,8 @@ def _fitted(
     for attempt in range(10 * PASSES):
         depths = share[:, None] * asked[np.minimum(np.arange(most + 1), allowed[:, None])]
         made = curved_cells(mesh, rings, depths, inside.displacement(depths[:, -1]))
-        bad = guard.corners_at_fault(rings, depths, bad, *made) & (allowed > 0)
+        movable = allowed > 0
+        bad = guard.corners_at_fault(rings, depths, bad, *made, movable) & movable
         if not bad.any():
             return rings, depths, made
         share[bad] *= THINNING

@@ -10,8 +10,6 @@ surface areas are 0.6 % too small. geometry.mesh.order and gap_elements only mat
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
@@ -76,9 +74,7 @@ def mesh_spheres(
     return MeshData.from_cells(points, cells, cell_tags, 1, name)
 
 
-def _joined(
-    box: BoxSurfaces, surfaces: list[Surface], voids: Sequence[tuple[int, Surface]]
-) -> tuple[Floats, list[Part]]:
+def _joined(box: BoxSurfaces, surfaces: list[Surface]) -> tuple[Floats, list[Part]]:
     """Return all nodes, with those on the borders of cuts only once, and all surfaces."""
     points = [box.points]
     parts: list[Part] = [(plane.triangles, plane.domains) for plane in box.planes]
@@ -93,32 +89,24 @@ def _joined(
         count += int(own.sum())
         points.append(surface.points[own])
         parts.append((number[surface.triangles], (tags.CBD, tags.PARTICLE_OFFSET + index)))
-    for index, surface in voids:
-        # A void is empty, so the particle is the only domain that its surface bounds.
-        parts.append((surface.triangles + count, (tags.PARTICLE_OFFSET + index,)))
-        points.append(surface.points)
-        count += len(surface.points)
     return np.concatenate(points), parts
 
 
-def filled(
-    box: BoxSurfaces, surfaces: list[Surface], voids: Sequence[tuple[int, Surface]] = ()
-) -> tuple[Floats, Ints, Tags]:
+def filled(box: BoxSurfaces, surfaces: list[Surface]) -> tuple[Floats, Ints, Tags]:
     """Fill the volumes by the first algorithm that succeeds; return nodes, tetrahedra and tags.
 
     Args:
         box: the planes of the box.
         surfaces: one for each particle.
-        voids: (particle, surface) pairs for the empty space inside particles.
 
     Raises:
         InputError: no algorithm succeeds.
     """
-    points, parts = _joined(box, surfaces, voids)
+    points, parts = _joined(box, surfaces)
     reason = ""
     for algorithm in (HXT, DELAUNAY):
         try:
-            points_filled, cells, cell_tags = _tetrahedra(points, parts, algorithm)
+            points_filled, cells, cell_tags = tetrahedra(points, parts, algorithm)
         except Exception as error:  # gmsh raises bare Exception
             reason = " ".join(str(error).split())
             continue
@@ -132,7 +120,17 @@ def filled(
     )
 
 
-def _tetrahedra(points: Floats, parts: list[Part], algorithm: int) -> tuple[Floats, Ints, Tags]:
+def tetrahedra(points: Floats, parts: list[Part], algorithm: int) -> tuple[Floats, Ints, Tags]:
+    """Fill the domains that surfaces bound; return nodes, tetrahedra and their tags.
+
+    Args:
+        points: nodes of the surfaces.
+        parts: their triangles, and the domains on both sides.
+        algorithm: HXT or DELAUNAY.
+
+    Raises:
+        Exception: gmsh failed; it raises bare ones.
+    """
     options = {
         "General.NumThreads": THREADS,
         "Mesh.Algorithm3D": algorithm,

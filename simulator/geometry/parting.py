@@ -54,6 +54,7 @@ class ImageMesh:
         filled: number of pixels of voids too small to keep, which count as particle.
         cut: numbers in the image of the particles that the gap to their neighbours cuts into
             pieces, of which the largest is kept.
+        unmeshable: numbers in the image of the particles that could not be meshed and are left out.
     """
 
     mesh: MeshData
@@ -66,6 +67,7 @@ class ImageMesh:
     hollow: tuple[int, ...] = ()
     filled: int = 0
     cut: tuple[int, ...] = ()
+    unmeshable: tuple[int, ...] = ()
 
     def errors(self) -> Floats:
         """Relative errors of the areas or volumes, (N,)."""

@@ -30,6 +30,7 @@ from heterode.base.errors import InputError
 from heterode.base.words import counted
 from heterode.optics.background import without_zero
 from heterode.optics.image_file import ImageFile, read_image_file
+from heterode.optics.phases import Split, split_phase, typical_diameter
 from heterode.optics.pixel_size import NOT_SQUARE, squareness
 
 Labels = npt.NDArray[np.int32]
@@ -69,12 +70,15 @@ class LabelImage:
     notes: tuple[str, ...] = ()
 
 
-def read_label_image(path: Path | str, edges_um: Sequence[float] | None = None) -> LabelImage:
+def read_label_image(
+    path: Path | str, edges_um: Sequence[float] | None = None, split: Split | None = None
+) -> LabelImage:
     """Read a label image, or a stack of them, without a micrograph.
 
     Args:
         path: TIFF or PNG file; the pages of a TIFF are a stack.
         edges_um: edges of a pixel, one for all or along x, y, z; None takes the file's metadata.
+        split: how to part a phase into particles; None where each has a number.
 
     Raises:
         InputError: as in `read_labels`; or no pixel size is known, or a pixel is not square.
@@ -97,6 +101,8 @@ def read_label_image(path: Path | str, edges_um: Sequence[float] | None = None) 
     edges = tuple(edges_um) if len(edges_um) == 3 else (edges_um[0],) * 3
     if pixels.ndim == 2 and abs(edges[1] / edges[0] - 1.0) > NOT_SQUARE:
         raise InputError(f"{file}: an image needs square pixels. Pass one length as --pixel")
+    if split is not None:
+        return _split_image(file, pixels, edges[: pixels.ndim], notes, split)
     return _label_image(file, pixels, edges[: pixels.ndim], notes)
 
 
@@ -197,6 +203,7 @@ def _label_image(
     notes += said
     labels, numbers = _closed_up(whole)
     if len(numbers) == 1:
+        _refuse_phase(file, labels, edges, int(numbers[0]))
         labels = np.asarray(ndimage.label(labels)[0], dtype=np.int32)
         count = int(labels.max())
         notes.append(
@@ -206,10 +213,100 @@ def _label_image(
         numbers = np.arange(1, count + 1)
         pieces: Numbers = np.ones(count, dtype=np.int64)
     else:
-        labels, numbers, pieces, said = _split(file, labels, numbers)
+        labels, numbers, pieces, said = _split(file, labels, numbers, edges)
         notes += said
     _require_particles(file, labels, numbers)
     return LabelImage(labels, edges, numbers, pieces, tuple(notes))
+
+
+def _refuse_phase(file: Path, labels: Labels, edges: tuple[float, ...], number: int) -> None:
+    """Refuse a stack of one number most of whose pieces hold several particles."""
+    if labels.ndim == 3 and edges and typical_diameter(labels > 0, edges) is not None:
+        raise InputError(
+            f"{file}: holds only the number {number}, most of it in pieces of several particles"
+            " that touch: a phase, not particles (allowed: a number a particle, or a mask of"
+            f" separate ones).{_how_to_split(labels, np.array([number]), edges)}"
+        )
+
+
+def _how_to_split(labels: Labels, numbers: Numbers, edges: tuple[float, ...]) -> str:
+    """Say how a phase is split into particles; "" where the command cannot."""
+    if not edges:
+        return ""
+    hints = [typical_diameter(labels == k + 1, edges) for k in range(len(numbers))]
+    size = next((hint for hint in hints if hint is not None), None)
+    which = "" if len(numbers) == 1 else f" --phase {numbers[0]}"
+    example = f"{size:.2g}um" if size is not None else "5um"
+    why = [f"distances to outlines hint at {example}"] if size is not None else []
+    if which:
+        why.append("--phase is the number of the active material")
+    said = f" ({'; '.join(why)})" if why else ""
+    return (
+        f" Split it into particles of a typical diameter by --split{which and ' and --phase'},"
+        f" as in --split {example}{which}{said}"
+    )
+
+
+def _split_image(
+    file: Path,
+    pixels: npt.NDArray[Any],
+    edges: tuple[float, ...],
+    notes: list[str],
+    split: Split,
+) -> LabelImage:
+    """Part one phase of an image into particles; everything else is background."""
+    whole = _whole(file, pixels)
+    held = np.unique(whole)
+    phase = split.phase
+    if phase is None:
+        solid = held[held != 0]
+        if len(solid) != 1:
+            listed = ", ".join(str(n) for n in held[:6]) + (", ..." if len(held) > 6 else "")
+            raise InputError(
+                f"{file}: holds the numbers {listed}: --split needs the number of the active"
+                " material. Pass it as --phase, as in --phase 1"
+            )
+        phase = int(solid[0])
+    if phase not in held:
+        listed = ", ".join(str(n) for n in held[:6]) + (", ..." if len(held) > 6 else "")
+        raise InputError(f"{file}: --phase {phase} is not in it. Pass one of {listed}")
+    largest = float(max(n * e for n, e in zip(whole.shape[::-1], edges, strict=True)))
+    if not 2.0 * min(edges) <= split.diameter_um <= largest:
+        raise InputError(
+            f"{file}: --split {split.diameter_um:g}um is no diameter of particles in it (allowed:"
+            f" {2.0 * min(edges):.3g}um, two pixels, to {largest:.3g}um, its extent)"
+        )
+    labels = split_phase(whole == phase, edges, split.diameter_um)
+    labels = _without_crumbs(labels)
+    count = int(labels.max())
+    if count == 0:
+        raise InputError(f"{file}: --split leaves no particle of a size that can be meshed")
+    sizes = np.bincount(labels.ravel())[1:] * float(np.prod(edges))
+    middle = float(np.median(sizes))
+    diameter = np.cbrt(6.0 * middle / np.pi) if whole.ndim == 3 else np.sqrt(4.0 * middle / np.pi)
+    notes.append(
+        f"phase {phase} is split into {counted(count, 'particle')} by a watershed for a diameter of"
+        f" {split.diameter_um:g} um (half of them above {diameter:.3g} um); they are numbered from"
+        " the deepest on, and the rest is background"
+    )
+    ones: Numbers = np.ones(count, dtype=np.int64)
+    return LabelImage(labels, edges, np.arange(1, count + 1), ones, tuple(notes))
+
+
+def _without_crumbs(labels: Labels) -> Labels:
+    """Keep the largest piece of each particle, and particles of enough pixels, numbered anew."""
+    kept = np.zeros_like(labels)
+    count = 0
+    for index, window in enumerate(ndimage.find_objects(labels), start=1):
+        if window is None:
+            continue
+        found, _ = ndimage.label(labels[window] == index)
+        sizes = np.bincount(found.ravel())
+        sizes[0] = 0
+        if sizes.max() >= LEAST_PIECE[labels.ndim]:
+            count += 1
+            kept[window][found == int(np.argmax(sizes))] = count
+    return kept
 
 
 def _with_background(file: Path, whole: npt.NDArray[Any]) -> tuple[npt.NDArray[Any], list[str]]:
@@ -251,7 +348,7 @@ def _closed_up(whole: npt.NDArray[Any]) -> tuple[Labels, Numbers]:
 
 
 def _split(
-    file: Path, labels: Labels, numbers: Numbers
+    file: Path, labels: Labels, numbers: Numbers, edges: tuple[float, ...]
 ) -> tuple[Labels, Numbers, Numbers, list[str]]:
     """Separate the connected pieces; pixels that only share a corner are not connected."""
     labels = labels.copy()
@@ -288,8 +385,8 @@ def _split(
         each = "each in several pieces" if len(several) == len(numbers) else "one in many pieces"
         raise InputError(
             f"{file}: holds only the numbers {', '.join(str(n) for n in numbers)}, {each}: phases,"
-            " not particles (allowed: a number a particle, or a mask of one number). Label the"
-            " particles first"
+            " not particles (allowed: a number a particle, or a mask of one number)."
+            + (_how_to_split(labels, numbers, edges) or " Label the particles first")
         )
     notes = []
     if several:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import (
     Field,
     SerializerFunctionWrapHandler,
+    ValidationInfo,
     field_validator,
     model_serializer,
     model_validator,
@@ -217,8 +218,9 @@ class Geometry(Section):
         return self
 
     @model_validator(mode="after")
-    def _fits(self) -> Geometry:
-        if self.mesh_file is not None:
+    def _fits(self, info: ValidationInfo) -> Geometry:
+        # Particles of an image are not packed.
+        if self.mesh_file is not None or not (info.context or {}).get("packed", True):
             return self
         largest, typical = self.size_law.bounds[1], self.size_law.median
         if largest + self.minimum_gap >= self.coating_thickness:

@@ -71,7 +71,9 @@ _WHOLE: dict[Key, tuple[Key, ...]] = {
 """Keys of a file that stand in the place of a material's."""
 
 
-def load_parameters(path: str | Path, overrides: Sequence[str] = ()) -> Parameters:
+def load_parameters(
+    path: str | Path, overrides: Sequence[str] = (), *, packed: bool = True
+) -> Parameters:
     """Read, override, validate and convert an input file.
 
     Args:
@@ -81,12 +83,14 @@ def load_parameters(path: str | Path, overrides: Sequence[str] = ()) -> Paramete
             as plain text if it is not TOML, so that quotes may be left out: "geometry.width=80 um".
             If they change what is run, the file's title is no longer right and is left out, unless
             they give one.
+        packed: whether particles are to be packed, so that lengths, gap and fraction must leave
+            room for them; those of an image are not.
 
     Raises:
         InputError: the error gives file, key, value, allowed values and remedy in one line.
     """
     file = Path(path)
-    return parameters_in(read_toml(file), file, file.parent, overrides)
+    return parameters_in(read_toml(file), file, file.parent, overrides, packed=packed)
 
 
 def parameters_of(tables: Mapping[str, Any], source: str | Path) -> Parameters:
@@ -127,7 +131,12 @@ def with_values(parameters: Parameters, values: Mapping[str, Any]) -> Parameters
 
 
 def parameters_in(
-    tables: dict[str, Any], file: Path, folder: Path, overrides: Sequence[str] = ()
+    tables: dict[str, Any],
+    file: Path,
+    folder: Path,
+    overrides: Sequence[str] = (),
+    *,
+    packed: bool = True,
 ) -> Parameters:
     """Make parameters from the tables of a file that need not be on disk yet.
 
@@ -135,13 +144,13 @@ def parameters_in(
         tables: the tables, which are changed in place.
         file: the name of the file, for messages.
         folder: folder to which paths in it are relative.
-        overrides: as for `load_parameters`.
+        overrides, packed: as for `load_parameters`.
 
     Raises:
         InputError: as in `load_parameters`.
     """
     changes = [_parse_override(text) for text in overrides]
-    return _made(tables, file, folder, changes, "--set")
+    return _made(tables, file, folder, changes, "--set", packed)
 
 
 def _made(
@@ -150,6 +159,7 @@ def _made(
     folder: Path,
     changes: Sequence[tuple[Key, Any]],
     how: str,
+    packed: bool = True,
 ) -> Parameters:
     """Make parameters from the tables of a file and changes to them.
 
@@ -159,6 +169,7 @@ def _made(
         folder: folder to which paths in them are relative.
         changes: keys with their new values; later ones win, and None removes a key.
         how: source of the changes for messages, "--set" or "values".
+        packed: as in `load_parameters`.
     """
     given = copy.deepcopy(data)
     _resolve_paths(data, folder)
@@ -183,7 +194,7 @@ def _made(
     if ("title",) not in changed and _is_other(written, data, file, how):
         dropped = str(data.pop("title", ""))
         given.pop("title", None)
-    parameters = _validated(data, file, given, changed, dropped, how, included)
+    parameters = _validated(data, file, given, changed, dropped, how, included, packed)
     idle = list(idle_keys(parameters, data))
     for key, rule in idle:
         if key not in included and not rule.makes_idle(key, changed):
@@ -195,7 +206,7 @@ def _made(
     for key, _ in idle:
         leave_out(data, key)
         leave_out(given, key)
-    return _validated(data, file, given, changed, dropped, how, included)
+    return _validated(data, file, given, changed, dropped, how, included, packed)
 
 
 def _included(
@@ -229,9 +240,10 @@ def _validated(
     dropped_title: str = "",
     how: str = "--set",
     origins: Mapping[Key, Path] = MappingProxyType({}),
+    packed: bool = True,
 ) -> Parameters:
     try:
-        return Parameters.of_file(data, file, given, dropped_title=dropped_title)
+        return Parameters.of_file(data, file, given, dropped_title=dropped_title, packed=packed)
     except ValidationError as error:
         line = first_line(error, data, file, changed, how=how, origins=origins)
         raise MistakesError(line) from None

@@ -216,6 +216,7 @@ class Parameters(Section):
         given: dict[str, Any] | None = None,
         *,
         dropped_title: str = "",
+        packed: bool = True,
     ) -> Parameters:
         """Validate the tables that were read from `file`, and remember where they came from.
 
@@ -224,11 +225,12 @@ class Parameters(Section):
             file: the file that messages name.
             given: the tables from which another run can be started; None for none.
             dropped_title: the file's title if it was written for other values.
+            packed: whether particles are to be packed; those of an image are not.
 
         Raises:
             pydantic.ValidationError: see `heterode.parameters.messages`.
         """
-        parameters = cls.model_validate(data)
+        parameters = cls.model_validate(data, context={"packed": packed})
         parameters._source_file, parameters._given = file, given or {}
         written = (data.get("geometry", {}), data.get("carbon_binder", {}))
         parameters._composition_gives = parameters.composition is not None and not (

@@ -16,13 +16,14 @@ from heterode.base.errors import InputError
 from heterode.base.words import counted
 from heterode.geometry.extent import refuse_pixels
 from heterode.geometry.label_image import mesh_labels
-from heterode.geometry.label_stack import mesh_stack
+from heterode.geometry.label_stack import UnmeshableError, mesh_stack
 from heterode.geometry.meshing import mesh_sizes
 from heterode.geometry.packing import Progress
 from heterode.geometry.parting import ImageMesh
 from heterode.geometry.pieces import require_reached
 from heterode.optics.csv_columns import write_csv
 from heterode.optics.label_file import LabelImage, read_label_image
+from heterode.optics.phases import Split
 from heterode.parameters import Parameters
 
 TOLERANCE = {2: 0.01, 3: 0.02}
@@ -31,12 +32,18 @@ TOLERANCE = {2: 0.01, 3: 0.02}
 MOST_NAMED = 5
 """Largest number of particles that a line of the summary names."""
 
+MOST_REFUSED = 40
+"""Largest number of particles that a refusal names."""
+
 
 def mesh_image(
     path: Path,
     edges_um: Sequence[float] | None,
     parameters: Parameters,
     progress: Progress | None = None,
+    *,
+    split: Split | None = None,
+    drop_unmeshable: bool = False,
 ) -> tuple[ImageMesh, LabelImage]:
     """Read and mesh a label image or stack.
 
@@ -45,12 +52,14 @@ def mesh_image(
         edges_um: the edges of its pixels, um; None takes them from the metadata.
         parameters: supply the separator, the gap (at least one pixel) and the sizes of [geometry].
         progress: called with a line from time to time while a stack is meshed.
+        split: how to part a phase into particles; None where each has a number.
+        drop_unmeshable: leave out particles of a stack that cannot be meshed.
 
     Raises:
         InputError: the file is not such an image, geometry.dimension is another, or it cannot be
             meshed.
     """
-    image = read_label_image(path, edges_um)
+    image = read_label_image(path, edges_um, split)
     geometry, dimension = parameters.geometry, image.labels.ndim
     if geometry.dimension != dimension:
         what = "an image has 2" if dimension == 2 else "a stack has 3"
@@ -64,7 +73,25 @@ def mesh_image(
     # An image cannot show a gap narrower than a pixel.
     gap = max(1e6 * geometry.minimum_gap, *image.edges_um)
     if dimension == 3:
-        made = mesh_stack(image.labels, image.edges_um, separator, gap, geometry.mesh, progress)
+        try:
+            made = mesh_stack(
+                image.labels,
+                image.edges_um,
+                separator,
+                gap,
+                geometry.mesh,
+                progress,
+                drop_unmeshable=drop_unmeshable,
+            )
+        except UnmeshableError as error:
+            raise InputError(
+                f"{path}: {_named(error.labels, image, most=MOST_REFUSED)} cannot be meshed:"
+                f" {error.reason}. {error.remedy}, or leave them out by --drop-unmeshable"
+            ) from None
+    elif drop_unmeshable:
+        raise InputError(
+            f"{path}: --drop-unmeshable is for stacks, and this is one image: remove it"
+        )
     else:
         sizes = mesh_sizes(geometry.mesh)
         made = mesh_labels(image.labels, image.edges_um[0], separator, gap, sizes)
@@ -91,6 +118,13 @@ def summary(made: ImageMesh, image: LabelImage) -> list[str]:
         + (f"; {made.dropped} too small were left out" if made.dropped else "")
     ]
     lines += [f"assumed: {note}" for note in image.notes]
+    if not flat:
+        lines += _cut_by_the_border(made, image)
+    if made.unmeshable:
+        lines.append(
+            f"warning: left out, since they cannot be meshed:"
+            f" {_named(made.unmeshable, image, most=MOST_REFUSED)}"
+        )
     if made.hollow:
         lines.append(
             f"hollow ({_named(made.hollow, image)}): closed voids stay empty, and nothing flows"
@@ -127,11 +161,26 @@ def summary(made: ImageMesh, image: LabelImage) -> list[str]:
     return lines
 
 
-def _named(numbers: Sequence[int], image: LabelImage) -> str:
+def _named(numbers: Sequence[int], image: LabelImage, most: int = MOST_NAMED) -> str:
     """Return some of the image's particles by their labels in the image."""
-    labels = ", ".join(str(image.numbers[number - 1]) for number in numbers[:MOST_NAMED])
-    more = ", ..." if len(numbers) > MOST_NAMED else ""
+    labels = ", ".join(str(image.numbers[number - 1]) for number in numbers[:most])
+    more = ", ..." if len(numbers) > most else ""
     return f"{'label' if len(numbers) == 1 else 'labels'} {labels}{more}"
+
+
+def _cut_by_the_border(made: ImageMesh, image: LabelImage) -> list[str]:
+    """Say how many particles of a stack its border cuts."""
+    border = np.zeros(int(image.labels.max()) + 1, dtype=np.bool_)
+    for axis in range(3):
+        for side in (0, -1):
+            border[np.unique(np.take(image.labels, side, axis))] = True
+    cut = int(border[np.array(made.labels)].sum())
+    if not cut:
+        return []
+    return [
+        f"{counted(cut, 'particle')} cut by the border of the stack: closed there, so that the cut"
+        " faces react too"
+    ]
 
 
 def table(made: ImageMesh, image: LabelImage) -> bytes:
