@@ -4,9 +4,13 @@
     benchmark_heterogeneity.py --tests [TABLES]  puts the share of tables that the test against
                                                  randomly exchanged values rejects (2,000 null
                                                  tables, 10 minutes) into docs/statistics.md
-    benchmark_heterogeneity.py --coverage [--page] [PARTICLES ...]
+    benchmark_heterogeneity.py --equal [DRAWS]   puts how often two electrodes are told apart into
+                                                 docs/statistics.md
+    benchmark_heterogeneity.py --coverage [--page] [PARTICLES ...] [shapes]
                                                  prints how often the interval of L* holds the true
-                                                 one; --page also puts it into docs/statistics.md
+                                                 one, for numbers of particles or other shapes of
+                                                 correlation; --page also puts it into
+                                                 docs/statistics.md
 
 The cases are jittered lattices with a smooth value and noise, 0.019 particles per um^2, pairs up to
 100 um, 199 permutations, 24 cluster sizes and 5 seeds. Compilation is done before the clock starts.
@@ -32,7 +36,7 @@ from heterode.heterogeneity import (
     density_map,
     fit_variogram,
 )
-from verification import random_exchange, scale_coverage
+from verification import equal_electrodes, random_exchange, scale_coverage
 from verification.pages import markdown, put_on_page
 
 PAGE = Path(__file__).parents[1] / "docs/statistics.md"
@@ -85,18 +89,28 @@ def tests(arguments: list[str]) -> int:
     return 0
 
 
+def equal(arguments: list[str]) -> int:
+    """Print how often two electrodes are told apart by L* and by correlograms."""
+    found = []
+    for line in equal_electrodes.rows(int(arguments[0]) if arguments else 50):
+        print(*line, sep=", ", flush=True)
+        found.append(line)
+    put_on_page(PAGE, "equal", markdown(equal_electrodes.HEADING, found))
+    return 0
+
+
 def coverage(arguments: list[str]) -> int:
-    """Print how often the interval of L* holds the true one, for each number of particles."""
-    onto_page = "--page" in arguments
-    numbers = [int(a) for a in arguments if a != "--page"] or list(scale_coverage.DRAWS)
-    for particles in numbers:
+    """Print how often the interval of L* holds the true one, a table for each argument."""
+    named = [a for a in arguments if a != "--page"]
+    for name in named or [*map(str, scale_coverage.DRAWS), "shapes"]:
+        shapes = name == "shapes"
+        lines = scale_coverage.shape_rows() if shapes else scale_coverage.rows(int(name))
         found = []
-        for line in scale_coverage.rows(particles):
+        for line in lines:
             print(*line, sep=", ", flush=True)
             found.append(line)
-        if onto_page:
-            table = markdown(scale_coverage.HEADING, found)
-            put_on_page(PAGE, f"coverage {particles}", table)
+        if "--page" in arguments:
+            put_on_page(PAGE, f"coverage {name}", markdown(scale_coverage.HEADING, found))
     return 0
 
 
@@ -104,6 +118,8 @@ def main(arguments: list[str]) -> int:
     """Print the table; GB is the peak of the process so far."""
     if arguments[:1] == ["--tests"]:
         return tests(arguments[1:])
+    if arguments[:1] == ["--equal"]:
+        return equal(arguments[1:])
     if arguments[:1] == ["--coverage"]:
         return coverage(arguments[1:])
     analyse([random_field(200)], Settings(), np.random.default_rng(0))

@@ -133,6 +133,45 @@ def test_a_cut_library_is_compiled_again_on_several_ranks(
     assert (done.returncode, done.stderr) == (0, "")
 
 
+LOOPS = """
+import numpy as np
+import ufl
+from dolfinx import fem, mesh
+from mpi4py import MPI
+from heterode.solver.discretisation.cell_loops import LinearForm
+
+square = mesh.create_unit_square(MPI.COMM_WORLD, 2, 2)
+load = LinearForm(3.0 * ufl.TestFunction(fem.functionspace(square, ("Lagrange", 1))) * ufl.dx)
+assert load._loop is not None
+vector = np.zeros(load._loop.dofs.max() + 1)
+load.add_to(vector)
+assert abs(MPI.COMM_WORLD.allreduce(vector.sum()) - 3.0) < 1e-12
+"""
+
+
+@pytest.mark.mpi
+@pytest.mark.parametrize("ranks", [0, 2])
+def test_cut_loops_are_compiled_again(tmp_path: Path, ranks: int) -> None:
+    folder = tmp_path / "cache"
+    done = run_form(folder, ranks=ranks, text=LOOPS)
+    assert (done.returncode, done.stderr) == (0, "")
+    (library,) = folder.rglob("cell_loops_*.so")
+    before = library.stat().st_mtime_ns
+    assert run_form(folder, ranks=ranks, text=LOOPS).returncode == 0
+    assert library.stat().st_mtime_ns == before
+    cut(library)
+    done = run_form(folder, ranks=ranks, text=LOOPS)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert library.stat().st_mtime_ns != before
+    # What compiling needs is gone.
+    assert {file.name.partition(".")[2] for file in library.parent.glob("cell_loops_*")} == {
+        "c",
+        "c.cached",
+        "sha256",
+        library.name.partition(".")[2],
+    }
+
+
 def test_two_runs_at_once_mend_one_cache(form_cache: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(form_cache, tmp_path / "cache", symlinks=True)
     cut(library_in(folder))

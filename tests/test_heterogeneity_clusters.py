@@ -10,8 +10,8 @@ from sklearn.cluster import KMeans
 from helpers.heterogeneity_cases import exponential_marks, field, packing
 from heterode.base.errors import InputError
 from heterode.heterogeneity import MarkedPoints, cluster_curve
-from heterode.heterogeneity.clusters import _shares
 from heterode.heterogeneity.lloyd import balanced_start, kmeans
+from heterode.heterogeneity.partitions import Partitions, _shares
 
 
 def inertia_of(positions: np.ndarray, labels: np.ndarray) -> float:
@@ -112,6 +112,27 @@ def test_correlated_marks_follow_their_covariance() -> None:
         assert squares.mean() == pytest.approx(expected, abs=3.5 * error)
         # Random marks would give far less.
         assert expected > 3 * found[0].expected_sd[0] ** 2
+
+
+def test_sets_of_values_share_their_partitions() -> None:
+    positions = packing()
+    marks = exponential_marks(10.0, 2, seed=3)
+    options = {"ladder": [100, 9], "seeds": 2}
+    shared = Partitions.of(
+        [field(marks[0], positions)], rng=np.random.default_rng(4).spawn(2)[0], **options
+    )
+    for values in marks:
+        points = field(values, positions)
+        alone = cluster_curve([points], permutations=19, rng=np.random.default_rng(4), **options)
+        found = cluster_curve(
+            [points], permutations=19, partitions=shared, rng=np.random.default_rng(4)
+        )
+        assert found.clusters.tolist() == [100, 9]
+        assert np.array_equal(found.sd_by_seed, alone.sd_by_seed)
+        assert np.array_equal(found.null_sd, alone.null_sd)
+    # Other starts give other clusters.
+    other = cluster_curve([points], permutations=19, rng=np.random.default_rng(5), **options)
+    assert not np.array_equal(other.sd_by_seed, alone.sd_by_seed)
 
 
 def test_curve_by_hand() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +12,19 @@ import pytest
 from scipy.stats import binom
 
 from helpers.heterogeneity_cases import exponential_marks, field, packing
-from heterode.heterogeneity import MarkedPoints
+from heterode.heterogeneity import (
+    MarkedPoints,
+    Partitions,
+    Scale,
+    cluster_curve,
+    fit_variogram,
+    scale_of_heterogeneity,
+)
 from heterode.heterogeneity.equal_correlograms import equal_correlograms
+from heterode.heterogeneity.equal_scales import equal_scales
 from heterode.heterogeneity.map_difference import MapDifference, map_difference
 from heterode.heterogeneity.same_particles import Pairs, same_particles
+from heterode.heterogeneity.value_range import range_error
 from heterode.points.csv_points import read_table
 from heterode.reporting.comparison import shared
 
@@ -130,3 +140,77 @@ def test_different_correlograms_are_told_apart() -> None:
 def test_too_few_pairs() -> None:
     (a,), (b,) = fields_of(0.0, 1, 1), fields_of(0.0, 1, 2)
     assert np.isnan(equal_correlograms([a], [b], EDGES, min_pairs=10**9).p_value)
+
+
+@cache
+def scales_of(length_um: float, draws: int, seed: int) -> list[tuple[Scale, float]]:
+    """L* of draws, with the relative error of the range; a band of 7 % can be read here."""
+    found = []
+    positions = packing(500, 162.0)
+    shared_ = Partitions.of(
+        [field(positions[:, 0], positions, 162.0)], seeds=2, rng=np.random.default_rng(0)
+    )
+    for value in exponential_marks(length_um, draws, seed, count=500, side_um=162.0):
+        points = field(value, positions, 162.0)
+        rng = np.random.default_rng(seed)
+        curve = cluster_curve([points], permutations=39, partitions=shared_, rng=rng)
+        fit = fit_variogram([points], model="exponential", p_value=0.01 if length_um else 0.5)
+        scale = scale_of_heterogeneity(curve, band=0.07, variogram=fit)
+        found.append((scale, range_error(value, robust=False)))
+    return found
+
+
+def p_values(first: list[tuple[Scale, float]], second: list[tuple[Scale, float]]) -> np.ndarray:
+    """p of the pairs of which both are converged."""
+    pairs = zip(first, second, strict=True)
+    found = [equal_scales(a, b, (of_a, of_b)).p_value for (a, of_a), (b, of_b) in pairs]
+    return np.array([p for p in found if np.isfinite(p)])
+
+
+def test_equal_scales_are_seldom_told_apart() -> None:
+    p = p_values(scales_of(0.0, 60, 1), scales_of(0.0, 60, 2))
+    assert len(p) > 50
+    _, high = binom.interval(0.9999, len(p), 0.05)
+    assert np.count_nonzero(p <= 0.05) <= high
+    # Without the ranges, which two samples do not share, too many would be told apart.
+    pairs = zip(scales_of(0.0, 60, 1), scales_of(0.0, 60, 2), strict=True)
+    narrow = [equal_scales(a, b, (0.0, 0.0)).p_value for (a, _), (b, _) in pairs]
+    assert np.nanmean(narrow) < p.mean()
+
+
+def test_different_scales_are_told_apart() -> None:
+    p = p_values(scales_of(0.0, 20, 1), scales_of(8.0, 20, 2))
+    assert len(p) > 10
+    assert np.mean(p <= 0.05) > 0.8
+
+
+def test_the_ends_that_face_each_other_decide() -> None:
+    (one, error), *_ = scales_of(0.0, 60, 1)
+    short = replace(one, scale_um=50.0, low_um=10.0, high_um=55.0, flag="ok")
+    long = replace(one, scale_um=70.0, low_um=64.0, high_um=900.0, flag="ok")
+    found = equal_scales(short, long, (0.0, 0.0))
+    arms = np.hypot(np.log(55 / 50), np.log(70 / 64)) / 1.96
+    assert found.z == pytest.approx(np.log(70 / 50) / arms, rel=1e-3)
+    assert found.p_value < 0.001
+    assert found.apart
+    assert equal_scales(long, short, (0.0, 0.0)).z == pytest.approx(-found.z)
+    assert equal_scales(short, replace(long, low_um=40.0), (0.0, 0.0)).p_value > 0.05
+    assert equal_scales(short, long, (0.3, 0.3)).p_value > 0.05
+    # What is not converged has no p value, but a lower end.
+    above = replace(long, scale_um=64.0, high_um=np.inf, flag="above")
+    said_of = equal_scales(short, above, (error, error))
+    assert np.isnan(said_of.p_value)
+    assert said_of.apart
+    assert not equal_scales(replace(short, high_um=66.0), above, (error, error)).apart
+
+
+@pytest.mark.parametrize("robust", [False, True])
+def test_error_of_the_range(robust: bool) -> None:
+    """The spacings in the tails of one sample tell how much the range varies over samples."""
+    rng = np.random.default_rng(3)
+    for draw in (rng.standard_normal, rng.standard_exponential, lambda n: rng.weibull(3.0, n)):
+        samples = [np.asarray(draw(1000)) for _ in range(300)]
+        ends = [np.quantile(s, [0.01, 0.99]) if robust else (s.min(), s.max()) for s in samples]
+        logs = np.log(np.diff(ends, axis=1))
+        stated = np.sqrt(np.mean([range_error(s, robust=robust) ** 2 for s in samples]))
+        assert 0.85 < stated / logs.std() < 1.5

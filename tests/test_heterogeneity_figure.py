@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 from typing import Any
@@ -13,6 +14,7 @@ from matplotlib.figure import Figure
 from helpers.heterogeneity_cases import packing
 from heterode.base.words import spoken
 from heterode.heterogeneity import Heterogeneity, MarkedPoints, Settings, analyse
+from heterode.viewing.directions import directions_figure, sliced
 from heterode.viewing.heterogeneity import Captions, heterogeneity_figure, scale_text
 from heterode.viewing.heterogeneity_maps import MANY, in_plane
 
@@ -146,3 +148,39 @@ def test_long_scales_have_no_exponent() -> None:
     found = analysed(600).scale
     long = type(found)(**{**vars(found), "scale_um": 2743.0, "flag": "ok"})
     assert scale_text(long) == f"L* = 2,740 µm ({spoken(found.low_um)} to {spoken(found.high_um)})"
+
+
+def test_slices_of_the_depth_follow_the_values() -> None:
+    result = analysed(600)
+    points = result.fields[0]
+    place, mean, error = sliced(points.positions_um[:, 0], points.value)
+    assert len(place) == 12
+    assert mean == pytest.approx(0.4 + 0.2 * place / 200.0, abs=0.01)
+    # A slice of a twelfth of the rise, with 50 particles.
+    assert error == pytest.approx(np.hypot(0.2 / 12 / np.sqrt(12), 0.01) / np.sqrt(50), rel=0.4)
+    # Negative control: along y nothing rises.
+    _, flat, _ = sliced(points.positions_um[:, 1], points.value)
+    assert np.ptp(flat) < 0.05 < np.ptp(mean)
+    assert [part.size for part in sliced(points.positions_um[:20, 0], points.value[:20])] == [1] * 3
+
+
+def test_the_figure_of_the_directions() -> None:
+    result = analysed(600)
+    figure = directions_figure(result, "f", "lithium fraction", "x")
+    pairs, depth = figure.axes
+    assert pairs.get_ylabel() == "Moran's $I$ of pairs"
+    assert depth.get_xlabel() == "depth $x$ from the collector / µm"
+    assert "trend with the depth: +3.4 s.d." in depth.get_title(loc="left")
+    curves = {line.get_label(): np.asarray(line.get_ydata()) for line in pairs.lines}
+    assert result.directional is not None
+    for name in ("along", "across"):
+        expected = getattr(result.directional, name).moran
+        assert curves[f"pairs {name} the coating"] == pytest.approx(expected, nan_ok=True)
+    (line,) = (line for line in depth.lines if line.get_label() == "linear trend")
+    x, y = np.asarray(line.get_xdata()), np.asarray(line.get_ydata())
+    assert np.ptp(y) / np.ptp(x) == pytest.approx(result.trend.slope[0])
+    # Without a depth the figure says so, and draws no curve.
+    nowhere = replace(result, directional=None, settings=replace(result.settings, depth=None))
+    figure = directions_figure(nowhere, "f", "lithium fraction", "")
+    assert any("no depth" in text.get_text() for text in figure.texts)
+    assert not any(axes.lines for axes in figure.axes)

@@ -58,12 +58,13 @@ def report(*arguments: object) -> int:
 
 @pytest.fixture
 def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Empty ones in place of the four panels, where numbers are looked at: drawing is slow."""
+    """Empty ones in place of the panels, where numbers are looked at: drawing is slow."""
 
     def empty(*_: object) -> Figure:
         return new_figure(1.0, 1.0)
 
-    monkeypatch.setattr("heterode.reporting.heterogeneity.heterogeneity_figure", empty)
+    for name in ("heterogeneity_figure", "directions_figure"):
+        monkeypatch.setattr(f"heterode.reporting.heterogeneity.{name}", empty)
 
 
 def strict(path: Path) -> dict[str, Any]:
@@ -108,6 +109,15 @@ def test_what_is_no_moment(text: str) -> None:
         parse_instant(text)
 
 
+def test_a_run_reaches_the_value_that_ends_it(folder: Path) -> None:
+    """A charge until x = 0.7 ends at 0.70000000002."""
+    read = read_run_particles(folder)
+    lowest = int(read.mean.argmin())
+    assert index_of(folder, f"x={read.mean[lowest] - 1e-8:.12f}") == lowest
+    with pytest.raises(InputError, match="is not in the run"):
+        index_of(folder, f"x={read.mean[lowest] - 1e-4:.12f}")
+
+
 @pytest.mark.parametrize("text", ["900 h", "9 V", "x=0.01"])
 def test_a_moment_that_is_not_in_the_run(text: str, folder: Path) -> None:
     with pytest.raises(InputError, match=r"is not in the run \(from "):
@@ -138,6 +148,7 @@ def test_a_results_folder(
         "heterogeneity.png",
         "evolution.csv",
         "evolution.png",
+        "heterogeneity_directions.png",
         *(f"heterogeneity_{name}.csv" for name in TABLES),
     }
     # Looked at for a user's files before anything is computed.
@@ -428,6 +439,28 @@ def test_evolution_follows_the_charge_passed(folder: Path, run: SyntheticRun) ->
     chosen = evenly_charged(read, 5)
     passed = np.cumsum(np.abs(np.diff(read.mean, prepend=read.mean[0])))
     assert np.ptp(np.diff(passed[chosen])) < 0.45 * passed[-1]
+
+
+def test_evolution_has_the_trend_of_every_moment(folder: Path) -> None:
+    read = read_run_particles(folder)
+    given = evolution(read, Settings(), 1, count=4).iloc[1:]
+    last = read.points(len(read.series.time_s) - 1)
+    away = last.positions_um - last.positions_um.mean(axis=0)
+    slope = np.linalg.lstsq(away, last.value - last.value.mean(), rcond=None)[0]
+    row = given.iloc[-1]
+    assert row["trend_depth"] == pytest.approx(slope[0] * last.sides_um[0])
+    assert row["trend_depth_in_sd"] == pytest.approx(row["trend_depth"] / last.value.std(ddof=1))
+    towards = row[["trend_direction_x", "trend_direction_y"]].to_numpy(dtype=np.float64)
+    assert towards == pytest.approx(slope / np.linalg.norm(slope))
+    assert row["trend_total"] == pytest.approx(np.abs(slope) @ last.sides_um)
+    p_values = given[["trend_depth_p_value", "trend_p_value"]].to_numpy()
+    assert ((p_values >= 0.005) & (p_values <= 1)).all()
+    # Removed, it is still what is written, and pairs are those of the values that are left.
+    removed = evolution(read, Settings(detrend="all"), 1, count=4).iloc[1:]
+    assert removed["trend_total"].tolist() == given["trend_total"].tolist()
+    assert not np.allclose(removed["moran_10_20_um"], given["moran_10_20_um"])
+    nowhere = evolution(read, Settings(depth=None, permutations=0), 1, count=2)
+    assert nowhere[["trend_depth", "trend_depth_p_value", "trend_p_value"]].isna().all(axis=None)
 
 
 def test_axes_are_labelled_with_units(folder: Path, tmp_path: Path) -> None:

@@ -19,9 +19,10 @@ from heterode.viewing.style import new_figure
 @pytest.fixture(autouse=True)
 def without_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     """Numbers are looked at here, and drawing is slow."""
-    monkeypatch.setattr(
-        "heterode.reporting.heterogeneity.heterogeneity_figure", lambda *_: new_figure(1.0, 1.0)
-    )
+    for name in ("heterogeneity_figure", "directions_figure"):
+        monkeypatch.setattr(
+            f"heterode.reporting.heterogeneity.{name}", lambda *_: new_figure(1.0, 1.0)
+        )
 
 
 @pytest.fixture

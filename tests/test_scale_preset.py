@@ -1,7 +1,7 @@
 """params/scale.toml: a scale of heterogeneity that converges, and tells penalties apart.
 
 The particles are lumped ones at one potential (helpers.lumped), which the preset's header says is
-enough: carbon, electrolyte and depth hardly matter at C/10.
+enough: carbon, electrolyte and depth hardly matter at C/40.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from helpers.heterogeneity_cases import packing
 from helpers.lumped import F, Particles
 from helpers.paths import ROOT
 from heterode.heterogeneity import Heterogeneity, MarkedPoints, Settings, analyse
+from heterode.heterogeneity.equal_scales import equal_scales
+from heterode.heterogeneity.value_range import range_error
 from heterode.parameters.model import Parameters
 from heterode.particles.drawn_penalties import penalty_factors
 from heterode.particles.table import ParticleTable
@@ -36,7 +38,7 @@ def particles(p: Parameters) -> ParticleTable:
 
 @cache
 def at_the_peak(length: str) -> Heterogeneity:
-    """The statistics at the largest spread of a charge at C/10."""
+    """The statistics at the largest spread of a charge at C/40."""
     p = Parameters.load(ROOT / "params" / "scale.toml")
     if length:
         p = p.with_values({LENGTH: length})
@@ -51,15 +53,15 @@ def at_the_peak(length: str) -> Heterogeneity:
     )
     start = active.initial_lithium_fraction
     # 1C takes the fraction from its value at 2.8 V to that at 4.5 V.
-    current = F * c_max * cell.volume.sum() * (0.9988 - 0.2482) / 10 / 3600
+    current = F * c_max * cell.volume.sum() * (0.9988 - 0.2482) / 40 / 3600
     solved = solve_ivp(
         lambda _, x: cell.rate(x, current),
-        (0.0, 3.8 * 3600),
+        (0.0, 15.2 * 3600),
         np.full(len(table), start),
         method="RK23",
         rtol=1e-4,
         atol=1e-6,
-        t_eval=np.linspace(0.0, 3.8 * 3600, 20),
+        t_eval=np.linspace(0.0, 15.2 * 3600, 20),
     )
     value = solved.y[:, int(solved.y.std(axis=0).argmax())]
     places = np.column_stack([table.x_um, table.y_um])
@@ -85,5 +87,9 @@ def test_the_report_tells_correlated_penalties_from_independent_ones() -> None:
     assert alike.scale.scale_um > 1.3 * alike.scale.null_quantiles_um[2]
     assert alike.correlogram.spearman.p_value < 0.05
     assert alike.variogram.identified
+    errors = [range_error(found.fields[0].value, robust=False) for found in (alone, alike)]
+    different = equal_scales(alone.scale, alike.scale, (errors[0], errors[1]))
+    assert different.p_value < 0.05
+    assert different.z > 0
     # Whatever model fits best: 5 um of an exponential reach 15 um.
     assert 10.0 < alike.variogram.practical_um < 25.0

@@ -23,7 +23,8 @@ from heterode.results.written import RECORD, is_own
 
 CHART = ["report", "a.csv", "--permutations", "0", "--out", "out"]
 CURVES = ("correlogram", "variogram", "clusters", "cluster_means", "particles")
-REPORT = ("heterogeneity.json", "heterogeneity.png", *(f"heterogeneity_{c}.csv" for c in CURVES))
+FIGURES = ("heterogeneity.png", "heterogeneity_directions.png")
+REPORT = ("heterogeneity.json", *FIGURES, *(f"heterogeneity_{c}.csv" for c in CURVES))
 OF_PICTURE = (".csv", "_refused.csv", "_overlay.png", "_labels.tif", "_histograms.npz")
 
 

@@ -16,6 +16,7 @@ from heterode.heterogeneity.clusters import ClusterCurve, cluster_curve
 from heterode.heterogeneity.correlogram import BinnedStatistic, Correlogram, correlogram
 from heterode.heterogeneity.density import DensityMap, density_map
 from heterode.heterogeneity.marks import MarkedPoints
+from heterode.heterogeneity.partitions import Partitions
 from heterode.heterogeneity.scale import Scale, scale_of_heterogeneity
 from heterode.heterogeneity.variogram import VariogramFit, fit_variogram
 
@@ -26,6 +27,7 @@ __all__ = [
     "DensityMap",
     "Heterogeneity",
     "MarkedPoints",
+    "Partitions",
     "Scale",
     "Settings",
     "VariogramFit",

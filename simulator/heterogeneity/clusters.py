@@ -21,17 +21,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from heterode.base.errors import InputError
 from heterode.heterogeneity.blocks import SubFields
 from heterode.heterogeneity.compiled import compiled, on_threads
-from heterode.heterogeneity.lloyd import kmeans
 from heterode.heterogeneity.marks import Floats, Ints, MarkedPoints, checked
 from heterode.heterogeneity.pairs import PairGrid
-
-# Number of cluster sizes in the ladder, and the fewest clusters with a meaningful spread.
-_SIZES = 24
-_FEWEST = 4
+from heterode.heterogeneity.partitions import Partitions
 
 # Number of permutations whose cluster means are in memory at a time.
 _AT_ONCE = 32
@@ -109,6 +106,7 @@ def cluster_curve(
     permutations: int = 199,
     weighted: bool = False,
     near_um: tuple[float, float] | None = None,
+    partitions: Partitions | None = None,
     rng: np.random.Generator,
 ) -> ClusterCurve:
     """Cluster the centres by k-means for a ladder of K and average the values in each cluster.
@@ -121,6 +119,7 @@ def cluster_curve(
         weighted: whether means are weighted by area or volume.
         near_um: distances of the nearest pairs, lower <= distance < upper, whose Moran's I is
             found for the same permutations; None for no pairs.
+        partitions: partitions of these particles, with a ladder and seeds of their own.
         rng: generator for k-means and permutations.
 
     Raises:
@@ -129,15 +128,23 @@ def cluster_curve(
     listed = checked(fields)
     if seeds < 1 or permutations < 0:
         raise InputError(f"seeds = {seeds}, permutations = {permutations}: at least 1 and 0.")
-    pooled = _PooledParticles(listed, weighted)
-    numbers = _ladder(ladder, listed)
     k_means, marks = rng.spawn(2)
+    if partitions is None:
+        partitions = Partitions.of(listed, ladder=ladder, seeds=seeds, rng=k_means)
+    pooled = _PooledParticles(listed, partitions.orders, weighted)
+    numbers, shares = partitions.clusters, partitions.shares
     permuted = pooled.permuted(permutations, marks)
     moran = pooled.moran(near_um, permuted)
-    counts = [_at_count(pooled, int(k), permuted, k_means.spawn(seeds)) for k in numbers]
+    jobs = [
+        (labels, of_fields)
+        for of_seeds, of_fields in zip(partitions.labels, shares, strict=True)
+        for labels in of_seeds
+    ]
+    done = on_threads(lambda job: _partition_statistics(pooled, job[0], job[1], permuted), jobs)
+    seeds = partitions.labels.shape[1]
+    counts = [_ClusterCount.of(done[k : k + seeds]) for k in range(0, len(done), seeds)]
     extent = sum(field.extent for field in listed)
     d = listed[0].dimension
-    shares = np.array([_shares(int(k), listed) for k in numbers])
     extents = np.array([field.extent for field in listed])
 
     def by_count(name: str) -> Floats:
@@ -182,9 +189,10 @@ def cluster_curve(
 class _PooledParticles:
     """The particles of all fields, one field after another, each sorted by place."""
 
-    def __init__(self, fields: tuple[MarkedPoints, ...], weighted: bool) -> None:
+    def __init__(
+        self, fields: tuple[MarkedPoints, ...], orders: Sequence[Ints], weighted: bool
+    ) -> None:
         self.fields = fields
-        orders = [PairGrid.of(field, 4 * field.spacing_um).order for field in fields]
         self.orders = orders
         pairs = list(zip(fields, orders, strict=True))
         self.positions = [field.positions_um[order] for field, order in pairs]
@@ -244,36 +252,23 @@ class _ClusterCount:
     field_mean: Floats
     field_sd: Floats
 
-
-def _at_count(
-    pooled: _PooledParticles, clusters: int, permuted: Floats, rngs: Sequence[np.random.Generator]
-) -> _ClusterCount:
-    """Compute all results for one number of clusters."""
-    shares = _shares(clusters, pooled.fields)
-    partitions = on_threads(lambda rng: _partition(pooled, shares, rng), rngs)
-    done = [
-        _partition_statistics(pooled, labels, clusters, shares, permuted) for labels in partitions
-    ]
-    return _ClusterCount(
-        cluster_means=done[0]["cluster_means"],
-        **{k: np.stack([m[k] for m in done]) for k in done[0] if k != "cluster_means"},
-    )
-
-
-def _partition(pooled: _PooledParticles, shares: Ints, rng: np.random.Generator) -> Ints:
-    """Return (N,) cluster numbers, which continue from field to field."""
-    first = np.cumsum([0, *shares])
-    parts = [
-        first[f] + kmeans(positions, int(shares[f]), rng)[0]
-        for f, positions in enumerate(pooled.positions)
-    ]
-    return np.concatenate(parts)
+    @classmethod
+    def of(cls, done: Sequence[dict[str, Any]]) -> _ClusterCount:
+        """Collect the results of the partitions of each seed."""
+        return cls(
+            cluster_means=done[0]["cluster_means"],
+            **{k: np.stack([m[k] for m in done]) for k in done[0] if k != "cluster_means"},
+        )
 
 
 def _partition_statistics(
-    pooled: _PooledParticles, labels: Ints, clusters: int, shares: Ints, permuted: Floats
+    pooled: _PooledParticles,
+    labels: npt.NDArray[np.int32],
+    shares: Ints,
+    permuted: Floats,
 ) -> dict[str, Any]:
     """Return statistics of the means over one partition's clusters, observed and permuted."""
+    clusters = int(shares.sum())
     held = np.bincount(labels, weights=pooled.weight, minlength=clusters)
     share = pooled.weight / held[labels]
     deviation: Floats = np.asarray(
@@ -284,10 +279,11 @@ def _partition_statistics(
     kept_mean, kept_sd = _left_out(deviation, block, len(pooled.blocks))
     field = np.repeat(np.arange(len(shares)), shares)
     field_mean, field_sd = _grouped(deviation, field, len(shares))
-    parts = [
-        (m, min(m + _AT_ONCE, permuted.shape[1])) for m in range(0, permuted.shape[1], _AT_ONCE)
+    starts = range(0, permuted.shape[1], _AT_ONCE)
+    ends = (min(m + _AT_ONCE, permuted.shape[1]) for m in starts)
+    null = [
+        spread(labels, share, permuted, clusters, *part) for part in zip(starts, ends, strict=True)
     ]
-    null = on_threads(lambda part: spread(labels, share, permuted, clusters, *part), parts)
     null_mean, null_sd = np.concatenate([np.empty((2, 0)), *null], axis=1)
     g = pooled.global_mean
     return {
@@ -324,7 +320,9 @@ def spread(labels: Any, share: Any, marks: Any, clusters: int, begin: int, end: 
     return found
 
 
-def _blocks_of_clusters(pooled: _PooledParticles, labels: Ints, shares: Ints) -> Ints:
+def _blocks_of_clusters(
+    pooled: _PooledParticles, labels: npt.NDArray[np.int32], shares: Ints
+) -> Ints:
     """Return (K,) the sub-field in which each cluster's centre lies."""
     first = np.cumsum([0, *shares])
     offset = np.cumsum([0, *(len(p) for p in pooled.positions)])
@@ -356,35 +354,3 @@ def _power_sums(values: Floats, group: Ints, groups: int) -> Floats:
 def _mean_and_sd(n: Floats, s: Floats, q: Floats) -> tuple[Floats, Floats]:
     n = np.where(n > 1.5, n, np.nan)
     return s / n, np.sqrt(np.maximum((q - s**2 / n) / (n - 1), 0))
-
-
-def _ladder(given: Sequence[int] | None, fields: tuple[MarkedPoints, ...]) -> Ints:
-    """Return (S,) decreasing numbers of clusters."""
-    particles = sum(len(field) for field in fields)
-    if given is None:
-        steps = np.geomspace(max(_FEWEST, len(fields)), particles // 2, _SIZES)
-        return np.unique(np.round(steps).astype(np.int64))[::-1].copy()
-    numbers = np.unique(np.asarray(given, dtype=np.int64))
-    fewest = max(2, len(fields))
-    if numbers.size == 0 or numbers[0] < fewest or numbers[-1] > particles:
-        raise InputError(
-            f"ladder = {list(given)}: numbers of clusters must lie within {fewest} .. {particles}"
-            " (at least one per field, at most one per particle)."
-        )
-    return numbers[::-1].copy()
-
-
-def _shares(clusters: int, fields: tuple[MarkedPoints, ...]) -> Ints:
-    """Divide clusters among the fields by area, at least one and at most one for each particle."""
-    extents = np.array([field.extent for field in fields])
-    most = np.array([len(field) for field in fields])
-    wanted = clusters * extents / extents.sum()
-    shares: Ints = np.clip(np.floor(wanted), 1, most).astype(np.int64)
-    while shares.sum() != clusters:
-        # The field whose number is farthest from its share gains or loses one.
-        lack = wanted - shares
-        if shares.sum() < clusters:
-            shares[np.argmax(np.where(shares < most, lack, -np.inf))] += 1
-        else:
-            shares[np.argmin(np.where(shares > 1, lack, np.inf))] -= 1
-    return shares

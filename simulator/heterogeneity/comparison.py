@@ -14,13 +14,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm, rankdata
+from scipy.stats import rankdata
 
 from heterode.base.errors import InputError
 from heterode.heterogeneity.analysis import Heterogeneity, Settings, analyse
 from heterode.heterogeneity.equal_correlograms import equal_correlograms
+from heterode.heterogeneity.equal_scales import equal_scales
 from heterode.heterogeneity.export import jsonable
 from heterode.heterogeneity.marks import Floats, MarkedPoints
+from heterode.heterogeneity.value_range import range_error
 
 
 @dataclass(frozen=True)
@@ -105,9 +107,10 @@ def agreement(datasets: Sequence[ComparedDataset]) -> list[dict[str, Any]]:
 
     Returns:
         Dictionaries with the names, the root-mean-square difference of the rank correlations over
-        the common distance bins, and L* of each by ranks and by values, with their difference in
-        units of its standard error and the p value of equal scales (None where one is not
-        converged), and the test of equal correlograms of the values.
+        the common distance bins, and L* of each by ranks and by values, with the logarithm of
+        their ratio in units of its standard error and the p value of equal scales (None where one
+        is not converged), whether their intervals are apart, and the test of equal correlograms
+        of the values.
     """
     pairs = list(pairwise(datasets))
     if len(datasets) > 2:
@@ -145,18 +148,23 @@ def _equal(a: Heterogeneity, b: Heterogeneity) -> dict[str, Any]:
 
 def _scales(a: Heterogeneity, b: Heterogeneity) -> dict[str, Any]:
     first, second = a.scale, b.scale
-    error = float(np.hypot(first.error_um, second.error_um))
-    read = first.flag == second.flag == "ok" and np.isfinite(error) and error > 0.0
+    found = equal_scales(first, second, (_range_error(a), _range_error(b)))
     return {
         "scale_um": [first.scale_um, second.scale_um],
         "flag": [first.flag, second.flag],
         "error_um": [first.error_um, second.error_um],
-        "difference_in_errors": (first.scale_um - second.scale_um) / error if read else None,
-        # Of equal scales, as far as their errors are normal.
-        "p_value": float(2 * norm.sf(abs(first.scale_um - second.scale_um) / error))
-        if read
-        else None,
+        "difference_in_errors": jsonable(found.z),
+        "p_value": jsonable(found.p_value),
+        "apart": found.apart,
     }
+
+
+def _range_error(result: Heterogeneity) -> float:
+    settings = result.settings
+    if settings.value_range is not None:
+        return 0.0
+    values = np.concatenate([field.value for field in result.fields])
+    return range_error(values, robust=settings.robust)
 
 
 def comparison_table(datasets: Sequence[ComparedDataset]) -> pd.DataFrame:

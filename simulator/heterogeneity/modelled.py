@@ -1,9 +1,10 @@
 """L* and the cluster curve that the fitted covariance gives, without counting any clusters.
 
 Where a correlation is identified, it is the fit with its nugget, and the interval comes from
-leaving out one sub-field at a time. Otherwise the values count as independent; how much correlation
-may have stayed hidden follows from the number of near neighbours: the sum of the correlation over m
-neighbours has a standard error of sqrt(2 m / N), with N particles.
+leaving out one sub-field at a time. Otherwise the values count as independent, and the upper end
+has the correlation that may have stayed hidden: the sum R of the correlation over the m near
+neighbours of a particle is estimated from the variogram, with a standard error of sqrt(2 m / N) for
+N particles, and the variance of a large cluster's mean goes with 1 + R.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from heterode.heterogeneity.marks import Floats
 from heterode.heterogeneity.reading import student_arm
 from heterode.heterogeneity.variogram import VariogramFit
 
-# Mean spacings within which neighbours may have a correlation that is not identified.
+# Mean spacings within which neighbours may have a correlation that is not identified. Beyond them
+# the cluster curve and the correlogram see it.
 _HIDDEN_SPACINGS = 2.0
 
 # Fewest clusters with which a field's own mean is subtracted: larger clusters are imagined in an
@@ -104,7 +106,11 @@ def modelled_curves(
 
 
 def modelled_scale(
-    curve: ClusterCurve, whole: ModelledCurve, parts: list[ModelledCurve], half_band: float
+    curve: ClusterCurve,
+    fit: VariogramFit | None,
+    whole: ModelledCurve,
+    parts: list[ModelledCurve],
+    half_band: float,
 ) -> ModelledScale:
     """Return L* of the expected curve, with its interval."""
     length = whole.length_um(half_band)
@@ -114,9 +120,27 @@ def modelled_scale(
         logs = np.array([np.log(part.length_um(half_band)) for part in parts])
         half = student_arm(len(parts)) * float(np.hypot(jackknife_error(logs), of_variance))
         return ModelledScale(length, length * np.exp(-half), length * np.exp(half))
-    ball = np.pi if curve.dimension == 2 else 4 * np.pi / 3
-    near = ball * _HIDDEN_SPACINGS**curve.dimension
-    hidden = np.hypot(np.sqrt(2 * near / curve.particles) / curve.dimension, of_variance)
+    near, found = near_correlation(curve, fit)
     arm = student_arm(curve.particles)
-    low, high = length * np.exp(-arm * of_variance), length * np.exp(arm * hidden)
+    most = max(found, 0.0) + arm * np.sqrt(2 * near / curve.particles)
+    up = np.hypot(np.log1p(most) / curve.dimension, arm * of_variance)
+    low, high = length * np.exp(-arm * of_variance), length * np.exp(up)
     return ModelledScale(length, float(low), float(high))
+
+
+def near_correlation(curve: ClusterCurve, fit: VariogramFit | None) -> tuple[float, float]:
+    """Return the number of a particle's near neighbours, and the sum of the correlation over them.
+
+    Args:
+        curve: the counted curve.
+        fit: the binned variogram; without it the neighbours are those of an even density, and the
+            sum is 0.
+    """
+    if fit is None:
+        ball = np.pi if curve.dimension == 2 else 4 * np.pi / 3
+        return float(ball * _HIDDEN_SPACINGS**curve.dimension), 0.0
+    spacing = (curve.extent / curve.particles) ** (1 / curve.dimension)
+    near = fit.distance_um <= _HIDDEN_SPACINGS * spacing
+    neighbours = 2 * fit.pairs[near] / curve.particles
+    correlation = 1 - fit.gamma[near] / curve.value_sd**2
+    return float(neighbours.sum()), float(neighbours @ correlation)

@@ -18,6 +18,7 @@ that lambda times the integral of rho, on which correlated_um rests, is five tim
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -52,6 +53,7 @@ class Neighbours:
     distance_um: Floats
     number: Floats
     window_overlap: Floats
+    _kept: dict[bytes, Floats] = dataclasses.field(default_factory=dict, init=False, repr=False)
 
     @classmethod
     def of(cls, fields: Sequence[MarkedPoints]) -> Neighbours:
@@ -90,7 +92,7 @@ class Neighbours:
     def in_clusters(self, model: Correlation, length_um: float, size_um: Floats) -> Floats:
         """Return (S,) the sum of rho over a particle's neighbours in its cluster of each size."""
         rho = self._correlated(model, length_um)
-        return np.array([rho @ self._cell_overlap(float(size)) for size in size_um])
+        return np.asarray(self._cell_overlap(size_um) @ rho)
 
     def in_field(self, model: Correlation, length_um: float) -> float:
         """Return the sum of rho over a particle's neighbours in its field."""
@@ -102,13 +104,23 @@ class Neighbours:
         u: Floats = np.asarray(self.distance_um / length_um, dtype=np.float64)
         return np.asarray(CORRELATIONS[model](u) * self.number, dtype=np.float64)
 
-    def _cell_overlap(self, size_um: float) -> Floats:
-        """Return (Q,) the overlap of a disc or ball of a cluster's size with itself, moved by r."""
-        if self.dimension == 2:
-            x = np.clip(self.distance_um / (2 * size_um / np.sqrt(np.pi)), 0, 1)
-            return np.asarray(2 / np.pi * (np.arccos(x) - x * np.sqrt(1 - x**2)))
-        x = np.clip(self.distance_um / (size_um * (3 / (4 * np.pi)) ** (1 / 3)), 0, 2)
-        return np.asarray(1 - 0.75 * x + x**3 / 16)
+    def _cell_overlap(self, size_um: Floats) -> Floats:
+        """Return (S, Q) the overlap of discs or balls of a cluster's size with themselves, moved.
+
+        Many fits are compared at the same sizes, so that these overlaps are kept.
+        """
+        key = size_um.tobytes()
+        if key not in self._kept:
+            radius = size_um[:, None] / (
+                np.sqrt(np.pi) if self.dimension == 2 else (4 * np.pi / 3) ** (1 / 3)
+            )
+            if self.dimension == 2:
+                x = np.clip(self.distance_um / (2 * radius), 0, 1)
+                self._kept[key] = 2 / np.pi * (np.arccos(x) - x * np.sqrt(1 - x**2))
+            else:
+                x = np.clip(self.distance_um / radius, 0, 2)
+                self._kept[key] = 1 - 0.75 * x + x**3 / 16
+        return self._kept[key]
 
 
 def _box_overlap(sides_um: Floats, distance_um: Floats) -> Floats:

@@ -81,6 +81,7 @@ class Scale:
         field_sd_um: standard deviation over fields; NaN with fewer than two.
         field_um: (extent / fields)^(1/d), the size of a mean field.
         particles: number N of particles.
+        dimension: d.
         independent_um: analytic L* of independent marks.
         correlated_um: analytic L* with the fitted correlation; NaN where none is identified.
         model_um, model_low_um, model_high_um: L* of the fitted covariance at the particles'
@@ -115,6 +116,7 @@ class Scale:
     field_sd_um: float
     field_um: float
     particles: int
+    dimension: int
     independent_um: float
     correlated_um: float
     model_um: float
@@ -171,7 +173,7 @@ def scale_of_heterogeneity(
         [part.log_variance for part in parts],
     )
     reading = reader.read(log_excursion(curve.mean, curve.sd, curve.global_mean), delta)
-    modelled = modelled_scale(curve, whole, parts, delta)
+    modelled = modelled_scale(curve, variogram, whole, parts, delta)
     flag, reason = judged(reading, modelled, reader)
     scale = min(reading.low_um, limit) if flag == "above" else reading.length_um
     null_um = _null_lengths(curve, limit, noise, delta)
@@ -216,6 +218,7 @@ def scale_of_heterogeneity(
         field_sd_um=float(np.std(read, ddof=1)) if read.size > 1 else float("nan"),
         field_um=(curve.extent / curve.fields) ** (1 / d),
         particles=curve.particles,
+        dimension=d,
         independent_um=(reduced / density) ** (1 / d),
         correlated_um=(
             (reduced * (1 / density + variogram.integral)) ** (1 / d)

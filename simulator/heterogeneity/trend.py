@@ -74,6 +74,26 @@ class Trend:
     permutations: int
     depth: int | None
 
+    def columns(self) -> dict[str, float]:
+        """Return the numbers of the trend as columns of a table with a row for each sample.
+
+        Returns:
+            trend_depth, its trend_depth_in_sd and trend_depth_p_value (NaN without a depth);
+            trend_total, trend_total_in_sd and trend_p_value; trend_direction_x, _y and in 3D _z.
+        """
+        of_depth = (self.difference, self.difference_in_sd, self.p_value)
+        depth = [np.nan if self.depth is None else float(part[self.depth]) for part in of_depth]
+        towards = zip("xyz", self.direction, strict=False)
+        return {
+            "trend_depth": depth[0],
+            "trend_depth_in_sd": depth[1],
+            "trend_depth_p_value": depth[2],
+            "trend_total": self.total,
+            "trend_total_in_sd": self.total_in_sd,
+            "trend_p_value": self.total_p_value,
+            **{f"trend_direction_{axis}": float(part) for axis, part in towards},
+        }
+
 
 def linear_trend(
     fields: Sequence[MarkedPoints],

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.integrate import quad
-from scipy.special import ndtr
+from scipy.special import ndtr, zeta
 
 from heterode.base.words import counted
 from heterode.heterogeneity.marks import Floats
@@ -33,6 +33,7 @@ QUANTILES = (0.01, 0.99)
 
 _MOST_OUTLIERS = 5
 _TAIL = 20
+_TOP = 8
 _CHANCE = 1e-5
 
 
@@ -107,3 +108,28 @@ def outliers_above(value: Floats) -> int:
         if mean > 0 and (1 + spacing[m - 1] / mean / tail) ** -tail < _CHANCE:
             found = m
     return found
+
+
+def range_error(value: Floats, *, robust: bool) -> float:
+    """Return the standard error of the range, relative to it, over samples of as many particles.
+
+    With a tail of mean excess b, as the spacings in the tail tell it, the k-th value from the end
+    has the variance b^2 (1/k^2 + 1/(k+1)^2 + ...) (Renyi 1953). In tails lighter than exponential,
+    b falls towards the end, and the error is overestimated, by a fifth for 1,000 normal values.
+
+    Args:
+        value: (N,) values, which count as independent.
+        robust: whether the range is that from the 1 to the 99 % quantile.
+    """
+    first = max(1, round(QUANTILES[0] * value.size)) if robust else 1
+    rest = float(zeta(2.0, first))
+    variance = sum(_mean_excess(end, first) ** 2 * rest for end in (value, -value))
+    ends = np.quantile(value, QUANTILES) if robust else (value.min(), value.max())
+    return float(np.sqrt(variance) / (ends[1] - ends[0]))
+
+
+def _mean_excess(value: Floats, first: int) -> float:
+    """Return the mean of i D_i over the spacings in the upper tail, from the `first` on."""
+    down = np.sort(value)[::-1]
+    number = np.arange(first, min(first + _TOP, value.size))
+    return float(np.mean(number * (down[number - 1] - down[number])))

@@ -2,8 +2,8 @@
 
 The spread over particles grows if some react faster than others, whether all at the same time or
 one after another; `heterode.viewing.particle_currents` distinguishes these cases. The table also
-has the scale of that spread (L* and the correlation length) and the similarity of neighbours
-(Moran's I in the nearest bins).
+has the scale of that spread (L* and the correlation length), the similarity of neighbours
+(Moran's I in the nearest bins) and the linear trend.
 """
 
 from __future__ import annotations
@@ -17,7 +17,10 @@ from heterode.heterogeneity.analysis import Settings
 from heterode.heterogeneity.clusters import cluster_curve
 from heterode.heterogeneity.correlogram import correlogram
 from heterode.heterogeneity.marks import Ints, MarkedPoints
+from heterode.heterogeneity.partitions import Partitions
 from heterode.heterogeneity.scale import scale_of_heterogeneity
+from heterode.heterogeneity.trend import linear_trend, without_trend
+from heterode.heterogeneity.value_range import checked_range
 from heterode.heterogeneity.variogram import fit_variogram
 from heterode.points.run import LEAST_SPREAD, RunParticles
 
@@ -62,13 +65,14 @@ def evolution(
         lithium_fraction_mean, lithium_fraction_sd (both weighted by volume), value_range,
         scale_um, scale_flag, correlation_length_um (NaN where none is identified), and
         moran_A_B_um for the nearest distance bins, with the standard deviation of the nearest one
-        under permuted values. Where all particles are equal, the statistics
-        are NaN and the flag is "".
+        under permuted values; and the numbers of `Trend.columns`, of the values before a trend is
+        removed. Where all particles are equal, the statistics are NaN and the flag is "".
 
     Raises:
         InputError: there are fewer than 10 particles.
     """
     rows = []
+    partitions: Partitions | None = None
     for index in evenly_charged(run, count):
         instant = run.instant(int(index))
         row = {
@@ -87,7 +91,15 @@ def evolution(
             f"{moran_columns(settings)[0]}_sd": np.nan,
         }
         if np.std(run.series.lithium_fraction[index]) >= LEAST_SPREAD:
-            row |= _statistics(run.points(int(index)), settings, seed)
+            points = run.points(int(index))
+            if partitions is None:
+                partitions = Partitions.of(
+                    [points],
+                    ladder=settings.ladder or _ladder(len(points)),
+                    seeds=1,
+                    rng=np.random.default_rng(seed),
+                )
+            row |= _statistics(points, settings, partitions, seed)
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -98,8 +110,14 @@ def moran_columns(settings: Settings) -> list[str]:
     return [f"moran_{a:g}_{b:g}_um" for a, b in pairwise(edges)]
 
 
-def _statistics(points: MarkedPoints, settings: Settings, seed: int) -> dict[str, object]:
-    rng = np.random.default_rng(seed)
+def _statistics(
+    points: MarkedPoints, settings: Settings, partitions: Partitions, seed: int
+) -> dict[str, object]:
+    rng, trends = np.random.default_rng(seed).spawn(2)
+    trend = linear_trend(
+        [points], permutations=settings.permutations, depth=settings.depth, rng=trends
+    )
+    (points,) = without_trend([points], trend, settings.detrend)
     edges = settings.bin_um * np.arange(NEAREST_BINS + 1)
     pairs = correlogram(
         [points],
@@ -110,18 +128,21 @@ def _statistics(points: MarkedPoints, settings: Settings, seed: int) -> dict[str
     )
     curve = cluster_curve(
         [points],
-        ladder=settings.ladder or _ladder(len(points)),
-        seeds=1,
         permutations=0,
         weighted=settings.weighted,
+        partitions=partitions,
         rng=rng,
     )
     p_value = pairs.pearson.p_value
     fit = fit_variogram(
         [points], model=settings.model, p_value=p_value if np.isfinite(p_value) else None
     )
+    robust = checked_range(points.value).robust if settings.robust else None
     scale = scale_of_heterogeneity(
-        curve, band=settings.band, value_range=settings.value_range, variogram=fit
+        curve,
+        band=settings.band,
+        value_range=settings.value_range or robust or None,
+        variogram=fit,
     )
     return {
         "scale_um": scale.scale_um,
@@ -129,6 +150,7 @@ def _statistics(points: MarkedPoints, settings: Settings, seed: int) -> dict[str
         "correlation_length_um": fit.length_um if fit.identified else np.nan,
         **dict(zip(moran_columns(settings), pairs.moran.value, strict=True)),
         f"{moran_columns(settings)[0]}_sd": pairs.moran.sd[0],
+        **trend.columns(),
     }
 
 

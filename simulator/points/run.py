@@ -236,11 +236,19 @@ def _beyond(run: RunParticles, shown: str, values: Floats, unit: str) -> InputEr
     return ArgumentError(f"{run.path}: {{at}} is not in the run ({reach})", at=shown)
 
 
+# Lithium fraction or voltage, V, by which a run may miss a value that it has reached.
+_REACHED = 1e-6
+
+
 def _first_passage(values: Floats, target: float) -> int | None:
-    """Return the nearer of the first two neighbours with the target between them."""
+    """Return the nearer of the first two neighbours with the target between them.
+
+    A run that ends at a value misses it by its rounding or the solver's tolerance.
+    """
     away = values - target
     passed = np.flatnonzero(away[:-1] * away[1:] <= 0.0)
     if not passed.size:
-        return 0 if away.size == 1 and away[0] == 0.0 else None
+        nearest = int(np.abs(away).argmin())
+        return nearest if abs(away[nearest]) <= _REACHED else None
     first = int(passed[0])
     return first if abs(away[first]) <= abs(away[first + 1]) else first + 1

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from heterode.base.words import spoken
 from heterode.heterogeneity.comparison import (
@@ -141,19 +142,38 @@ def _noise(pairs: Pairs) -> str:
 
 
 def findings(samples: Sequence[ComparedDataset]) -> list[str]:
-    """Return a line for each pair of samples."""
+    """Return the lines for each pair of samples: L* by ranks, by values, and the correlograms."""
     lines = []
     for pair in agreement(samples):
         a, b = pair["samples"]
-        gap, scales = pair["spearman_rms_difference"], pair["scale_by_ranks"]
-        apart, equal = scales["difference_in_errors"], pair["equal_correlogram"]["p_value"]
-        verdict = "not both converged"
-        if apart is not None:
-            verdict = f"{apart:.2g} standard errors apart, p = {scales['p_value']:.2g}"
-        first, second = scales["scale_um"]
+        gap, equal = pair["spearman_rms_difference"], pair["equal_correlogram"]["p_value"]
         lines.append(
-            f"{a} against {b}, by ranks: L* {spoken(first)} and {spoken(second)} um ({verdict})"
+            f"{a} against {b}, by ranks: {scales_text(pair['scale_by_ranks'])}"
             + ("" if gap is None else f"; rank correlations differ by {gap:.2g}")
-            + ("" if equal is None else f"; equal correlograms of the values: p = {equal:.2g}")
         )
+        line = f"{a} against {b}, by values: {scales_text(pair['scale_by_values'])}"
+        if equal is not None:
+            differ = "differ" if equal <= _LEVEL else "cannot be told apart"
+            line += f"; correlograms {differ} (p = {equal:.2g})"
+        lines.append(line)
     return lines
+
+
+_SIGNS = {"below": "<= ", "ok": "", "above": "> "}
+
+
+def scales_text(scales: Mapping[str, Any]) -> str:
+    """Return in words whether two L* differ."""
+    first, second = (
+        f"{_SIGNS[flag]}{spoken(scale)}"
+        for flag, scale in zip(scales["flag"], scales["scale_um"], strict=True)
+    )
+    p = scales["p_value"]
+    if p is not None:
+        differ = "differ" if p <= _LEVEL else "cannot be told apart"
+        apart = abs(scales["difference_in_errors"])
+        verdict = f"{differ}: {apart:.2g} standard errors, p = {p:.2g}"
+    else:
+        verdict = "not both converged; their intervals "
+        verdict += "are apart" if scales["apart"] else "overlap"
+    return f"L* {first} and {second} um ({verdict})"

@@ -21,6 +21,7 @@ from heterode.reporting.trend_text import range_line, trend_lines
 from heterode.results.manifest import PROGRAM, collect_versions, write_json
 from heterode.results.written import make_folder, write_output
 from heterode.viewing import style
+from heterode.viewing.directions import directions_figure
 from heterode.viewing.evolution import evolution_figure
 from heterode.viewing.heterogeneity import Captions, heterogeneity_figure, model_text, scale_text
 
@@ -95,11 +96,15 @@ def spanned_um(sizes_um: Floats) -> str:
 _CURVES = ("correlogram", "variogram", "directions", "clusters", "cluster_means", "particles")
 """Tables of a report: those of `Heterogeneity.tables`, and the particles."""
 
+_DIRECTIONS = f"{NAME}_directions"
+"""Name of the figure that goes with the table of this name."""
+
 
 def report_outputs(folder: Path, request: Request, *, evolution: bool = False) -> list[Path]:
     """Return the files of `write_report` and, if `evolution`, those of `write_evolution`."""
     paths = [folder / f"{NAME}.{ending}" for ending in ("json", *request.formats)]
     paths += [folder / f"{NAME}_{name}.csv" for name in _CURVES]
+    paths += [folder / f"{_DIRECTIONS}.{ending}" for ending in request.formats]
     if evolution:
         paths += [folder / f"evolution.{ending}" for ending in ("csv", *request.formats)]
     return paths
@@ -113,7 +118,7 @@ def write_report(source: Source, request: Request, folder: Path, *, tables: bool
         request: the choices for the report.
         folder: where the files go, created if missing. Only files of an earlier report are
             replaced.
-        tables: whether the curves are also written as CSV.
+        tables: whether the curves are also written as CSV, and the figure of the directions.
 
     Raises:
         InputError: the fields cannot be analysed.
@@ -137,6 +142,9 @@ def write_report(source: Source, request: Request, folder: Path, *, tables: bool
     if tables:
         frames = {**result.tables(), "particles": particles_table(source.fields)}
         files += [write_csv(folder / f"{NAME}_{name}.csv", frame) for name, frame in frames.items()]
+        axis = source.directions[result.trend.depth] if result.trend.depth is not None else ""
+        by_direction = directions_figure(result, captions.title, source.value, axis)
+        files += save_figure(by_direction, folder, _DIRECTIONS, request)
     return Report(source, result, tuple(files))
 
 
@@ -149,7 +157,8 @@ def write_evolution(source: Source, request: Request, folder: Path) -> tuple[Pat
         folder: where the files go; it exists.
     """
     assert source.run is not None
-    request = with_bins(request, source.fields)
+    axes = ("x", "y", "z")[: source.run.dimension]
+    request = with_depth(with_bins(request, source.fields), axes)
     rows = evolution(source.run, request.settings, request.seed)
     files = [write_csv(folder / "evolution.csv", rows)]
     sides = np.diff(source.run.window_um, axis=1)

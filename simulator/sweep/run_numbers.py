@@ -135,4 +135,5 @@ def of_analysis(found: Heterogeneity) -> Numbers:
         "field_um": scale.field_um,
         "value_sd": found.curve.value_sd,
         "value_range": scale.value_range,
+        **found.trend.columns(),
     }

@@ -57,7 +57,7 @@ _ENDINGS = ("_s", "_um", "_V", "_bytes", "_value", "_converged", "_spread", "_fr
 
 def is_column(name: str) -> bool:
     """Whether the table has, or may have, a column of this name that is not a factor."""
-    return name in _COLUMNS or name.endswith(_ENDINGS)
+    return name in _COLUMNS or name.endswith(_ENDINGS) or name.startswith("trend_")
 
 
 def flat(table: Mapping[str, Any], above: str = "") -> Values:

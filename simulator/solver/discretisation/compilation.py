@@ -1,4 +1,4 @@
-"""Compiles forms, by one program at a time and with a separate cache folder for each form.
+"""Compiles forms and loops, by one program at a time and each with its own cache folder.
 
 DOLFINx keeps compiled forms on disk and trusts them. It marks a form that is being compiled by its
 C file and waits for the result, in vain if the compiling program was killed. It also loads any file
@@ -19,12 +19,15 @@ import fcntl
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from importlib.machinery import EXTENSION_SUFFIXES
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, TypeVar
 
-from cffi import VerificationError
+from cffi import FFI, VerificationError
 from dolfinx import fem, jit
 from ffcx.options import FFCX_DEFAULT_OPTIONS
 from mpi4py import MPI
@@ -33,7 +36,7 @@ from heterode.base import cache_folder as heterode_cache
 from heterode.base.cache_folder import own_folder, refuse_others, remove_entry
 from heterode.base.digests import file_digest
 from heterode.base.errors import CompileError, InputError
-from heterode.base.ranks import together
+from heterode.base.ranks import on_root, together
 from heterode.base.temporary import new_beside
 
 FLAGS = (
@@ -52,6 +55,14 @@ shares the cache folder (no -march=native)."""
 _NO_OPTIONS = (ValueError, TypeError)
 """Exceptions if an option file of DOLFINx or FFCx is not JSON, or not a table: such files are read
 although they are not used."""
+
+Made = TypeVar("Made")
+
+_ENDING = EXTENSION_SUFFIXES[0]
+"""Ending of the file name of a library that this Python can load."""
+
+_LIBRARIES: dict[str, Any] = {}
+"""The libraries of `compiled_library` that this process has loaded."""
 
 LOCK = "lock"
 DIGEST = ".sha256"
@@ -88,13 +99,97 @@ def compiled(form: Any) -> fem.Form:
     Raises:
         CompileError: the form cannot be compiled; it is raised on every rank.
     """
-    comm: MPI.Comm = form.ufl_domain().ufl_cargo().comm
     folder = folder_of(form)
+    return _from_cache(
+        form.ufl_domain().ufl_cargo().comm,
+        folder,
+        # Rank 0 compiles; the others wait for it inside and then read the cache.
+        lambda: fem.form(
+            form, form_compiler_options=_form_options(), jit_options=_jit_options(folder)
+        ),
+    )
+
+
+def compiled_library(comm: MPI.Comm, source: Path) -> Any:
+    """Return a library of C functions from the cache or from the compiler. Collective.
+
+    Args:
+        comm: the ranks that need it.
+        source: C file, which includes the header beside it; that has declarations alone.
+
+    Returns:
+        A module with the functions in `lib`, and CFFI's interface to them in `ffi`.
+
+    Raises:
+        CompileError: the functions cannot be compiled; it is raised on every rank.
+    """
+    header = source.with_suffix(".h").read_text(encoding="utf-8")
+    text = source.read_text(encoding="utf-8")
+    signature = hashlib.sha256("\0".join((header, text, *FLAGS)).encode()).hexdigest()[:32]
+    # A library of another Python or processor has another name, as that of a form has.
+    name = f"{source.stem}_{signature}"
+    folder = cache_folder() / signature
+
+    def build() -> None:
+        _build(folder, name, header, source)
+
+    def make() -> Any:
+        on_root(comm, build)
+        # Another node may have another disk.
+        build()
+        return _load(folder / f"{name}{_ENDING}", name)
+
+    return _from_cache(comm, folder, make)
+
+
+def _build(folder: Path, name: str, header: str, source: Path) -> None:
+    """Compile a library unless it is there."""
+    ready = folder / f"{name}.c.cached"
+    if ready.is_file() and (folder / f"{name}{_ENDING}").is_file():
+        return
+    _make(folder)
+    with TemporaryDirectory(dir=folder) as room:
+        builder = FFI()
+        builder.cdef(header)
+        builder.set_source(
+            name,
+            source.read_text(encoding="utf-8"),
+            include_dirs=[str(source.parent)],
+            extra_compile_args=["-std=c17", *FLAGS],
+        )
+        built = Path(builder.compile(tmpdir=room))
+        os.replace(built.with_name(f"{name}.c"), folder / f"{name}.c")
+        os.replace(built, folder / f"{name}{_ENDING}")
+    ready.touch()
+
+
+def _load(library: Path, name: str) -> Any:
+    if name in _LIBRARIES:
+        return _LIBRARIES[name]
+    spec = spec_from_file_location(name, library)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    _LIBRARIES[name] = module
+    return module
+
+
+def _from_cache(comm: MPI.Comm, folder: Path, make: Callable[[], Made]) -> Made:
+    """Return what `make` compiles in a folder, or finds there intact. Collective.
+
+    Args:
+        comm: the ranks.
+        folder: folder of a form or library.
+        make: compiles it on rank 0 before the others look for it, and loads it. Collective.
+
+    Raises:
+        CompileError: it cannot be compiled; it is raised on every rank.
+    """
     together(comm, _refuse_unsafe_cache)
 
-    def compile_it() -> fem.Form:
+    def compile_it() -> Made:
         try:
-            # Rank 0 compiles; the others wait for it inside and then read the cache.
             with ExitStack() as held:
                 if comm.rank == 0:
                     held.enter_context(_alone_in(folder))
@@ -105,9 +200,7 @@ def compiled(form: Any) -> fem.Form:
                     if comm.rank != 0:
                         remove_damaged(folder, locked=False)
                     comm.barrier()
-                found = fem.form(
-                    form, form_compiler_options=_form_options(), jit_options=_jit_options(folder)
-                )
+                found = make()
                 write_digests(folder)
                 return found
         except (OSError, RuntimeError, ImportError, VerificationError, *_NO_OPTIONS) as error:

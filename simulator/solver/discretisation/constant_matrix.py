@@ -13,11 +13,17 @@ from heterode.solver.discretisation.compilation import compiled
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+Indices = npt.NDArray[np.int32]
 
 
-def owned_rows(matrix: la.MatrixCSR) -> sparse.csr_matrix:
-    """Return the owned rows, which share memory; columns are those of `matrix.index_map(1)`."""
-    return matrix.to_scipy()
+def owned_pattern(matrix: la.MatrixCSR) -> tuple[Ints, Indices]:
+    """Return where each owned row starts, (rows + 1,), and the local column of each entry.
+
+    For a matrix of blocks these are its rows, columns and entries of blocks.
+    """
+    rows = int(matrix.index_map(0).size_local)
+    firsts = np.asarray(matrix.indptr)[: rows + 1]
+    return firsts, np.asarray(matrix.indices)[: firsts[-1]]
 
 
 def global_columns(matrix: la.MatrixCSR) -> Ints:
@@ -25,8 +31,8 @@ def global_columns(matrix: la.MatrixCSR) -> Ints:
 
     A matrix has more ghost columns than its space has ghosts, so its own map is used.
     """
-    local = owned_rows(matrix).indices
-    return np.asarray(matrix.index_map(1).local_to_global(local.astype(np.int32)), dtype=np.int64)
+    local = owned_pattern(matrix)[1].astype(np.int32)
+    return np.asarray(matrix.index_map(1).local_to_global(local), dtype=np.int64)
 
 
 def assembled(matrix: la.MatrixCSR, form: Any) -> la.MatrixCSR:
@@ -47,7 +53,8 @@ class ConstantMatrix:
     def __init__(self, form: Any) -> None:
         bilinear = compiled(form)
         self.matrix = assembled(fem.create_matrix(bilinear), bilinear)
-        self._rows = owned_rows(self.matrix)
+        # The owned rows share the matrix's memory; columns are those of `index_map(1)`.
+        self._rows: sparse.csr_matrix = self.matrix.to_scipy()
         self._columns = la.vector(self.matrix.index_map(1))
         self._owned_columns = self.matrix.index_map(1).size_local
 

@@ -15,6 +15,7 @@ import numpy.typing as npt
 from dolfinx import fem, la
 
 from heterode.physics.balances import Balance
+from heterode.solver.discretisation.constant_matrix import owned_pattern
 from heterode.solver.discretisation.facets import FieldOnSubmesh
 from heterode.solver.discretisation.layout import FieldLayout
 from heterode.solver.discretisation.numbering import local_dof_keys
@@ -80,4 +81,4 @@ class ParticleRestriction:
         # Integers below 2^53 are exact as floats.
         positions.array[: index_map.size_local] = self.owned_positions
         positions.scatter_forward()
-        return np.asarray(positions.array[matrix.to_scipy().indices], dtype=np.int64)
+        return np.asarray(positions.array[owned_pattern(matrix)[1]], dtype=np.int64)

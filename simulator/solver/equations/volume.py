@@ -11,12 +11,11 @@ import numpy.typing as npt
 import ufl
 from dolfinx import fem
 
-from heterode.solver.discretisation.compilation import compiled
+from heterode.solver.discretisation.cell_loops import BilinearForm, LinearForm
 from heterode.solver.discretisation.constant_matrix import (
     ConstantMatrix,
-    assembled,
     global_columns,
-    owned_rows,
+    owned_pattern,
 )
 from heterode.solver.discretisation.layout import FieldLayout
 from heterode.solver.discretisation.restriction import ParticleRestriction
@@ -46,58 +45,93 @@ class WeakForms:
     without_sources: bool = True
 
 
-class _StateMatrix:
-    """A matrix that is assembled in place at every linearisation."""
-
-    def __init__(self, form: Any) -> None:
-        self._form = form
-        self.matrix = fem.create_matrix(form)
-        self._rows = owned_rows(self.matrix)
-
-    def assemble(self) -> None:
-        assembled(self.matrix, self._form)
-
-    @property
-    def data(self) -> Floats:
-        return np.asarray(self._rows.data)
-
-
 class _Together:
-    """Residuals of fields in one space, which are assembled in one pass over the cells.
+    """Residuals of fields in one space and their derivatives, each assembled in one pass.
 
     Common parts of the fields' equations (coefficients, gradients, access to the cells' data) are
     then computed once. The residuals are the components of one form, whose vector is numbered by
-    node.
+    node, and the derivatives are the blocks of another, whose matrix has a small dense matrix for
+    each pair of nodes.
 
     Args:
         forms: residuals of the fields.
+        derivatives: derivatives of these residuals with respect to fields of the same space.
         space: the common space.
     """
 
-    def __init__(self, forms: Mapping[str, Any], space: fem.FunctionSpace) -> None:
+    def __init__(
+        self,
+        forms: Mapping[str, Any],
+        derivatives: Mapping[Block, Any],
+        space: fem.FunctionSpace,
+    ) -> None:
         self._names = list(forms)
-        count = len(self._names)
-        shape = (count,) if count > 1 else ()
-        degree = space.element.basix_element.degree
-        together = fem.functionspace(space.mesh, ("Lagrange", degree, shape))
-        if not np.array_equal(together.dofmap.list, space.dofmap.list):
-            raise RuntimeError("scalar and vector functions number the nodes differently")
-        test = ufl.TestFunction(together)
-        parts = [test[k] for k in range(count)] if count > 1 else [test]
-        self._form = compiled(
+        self._fields = list(dict.fromkeys([*forms, *(column for _, column in derivatives)]))
+        self._residual = LinearForm(
             sum(
-                ufl.replace(form, {form.arguments()[0]: part})
-                for form, part in zip(forms.values(), parts, strict=True)
+                ufl.replace(form, {form.arguments()[0]: test})
+                for form, test in zip(
+                    forms.values(),
+                    _components(ufl.TestFunction(_together(space, len(forms)))),
+                    strict=True,
+                )
             )
         )
         index_map = space.dofmap.index_map
-        self._vector = np.zeros(count * (index_map.size_local + index_map.num_ghosts))
+        self._vector = np.zeros(len(forms) * (index_map.size_local + index_map.num_ghosts))
+        self.blocks = list(derivatives)
+        if derivatives:
+            self._derivative = BilinearForm(self._whole(derivatives, space))
+            self.matrix = self._derivative.matrix
+
+    def _whole(self, derivatives: Mapping[Block, Any], space: fem.FunctionSpace) -> Any:
+        """Return the sum of the derivatives as one form of all fields."""
+        together = _together(space, len(self._fields))
+        tests, trials = (
+            dict(zip(self._fields, _components(argument), strict=True))
+            for argument in (ufl.TestFunction(together), ufl.TrialFunction(together))
+        )
+        whole = []
+        for (row, column), form in derivatives.items():
+            found = ufl.algorithms.expand_derivatives(form)
+            test, trial = found.arguments()
+            whole.append(ufl.replace(found, {test: tests[row], trial: trials[column]}))
+        return sum(whole)
 
     def add_to(self, accumulators: Mapping[str, fem.Function]) -> None:
+        """Add the residuals to local vectors, before ghost rows go to their owners."""
         self._vector[:] = 0.0
-        fem.assemble_vector(self._vector, self._form)
+        self._residual.add_to(self._vector)
         for k, name in enumerate(self._names):
             accumulators[name].x.array[:] += self._vector[k :: len(self._names)]
+
+    def linearise(self) -> None:
+        """Compute the derivatives. Collective."""
+        if self.blocks:
+            self._derivative.assemble()
+
+    def values(self, block: Block) -> Floats:
+        """Return (entries,) the values of a block in its owned rows."""
+        row, column = (self._fields.index(name) for name in block)
+        count = len(self._fields)
+        entries = owned_pattern(self.matrix)[1].size
+        return np.asarray(self.matrix.data).reshape(-1, count, count)[:entries, row, column]
+
+
+def _together(space: fem.FunctionSpace, count: int) -> fem.FunctionSpace:
+    """Return the space of several fields of a space, which are numbered by node."""
+    if count == 1:
+        return space
+    degree = space.element.basix_element.degree
+    together = fem.functionspace(space.mesh, ("Lagrange", degree, (count,)))
+    if not np.array_equal(together.dofmap.list, space.dofmap.list):
+        raise RuntimeError("scalar and vector functions number the nodes differently")
+    return together
+
+
+def _components(function: Any) -> list[Any]:
+    """Return the components of a vector function, or the function itself."""
+    return [function[k] for k in range(len(function))] if function.ufl_shape else [function]
 
 
 def _by_space(
@@ -138,11 +172,14 @@ class VolumeTerms:
         self._storage = {f: ConstantMatrix(a) for f, a in forms.storage.items()}
         self._constant = {f: ConstantMatrix(a) for f, a in forms.constant.items()}
         self._nonlinear = [
-            _Together(group, space) for group, space in _by_space(forms.nonlinear, functions)
+            _Together(
+                group, {(r, c): a for (r, c), a in forms.derivatives.items() if r in group}, space
+            )
+            for group, space in _by_space(forms.nonlinear, functions)
         ]
-        self._derivatives = {b: _StateMatrix(compiled(a)) for b, a in forms.derivatives.items()}
+        self._derivatives = {block: group for group in self._nonlinear for block in group.blocks}
         diagonal = dict.fromkeys([(f, f) for f in (*self._storage, *self._constant)])
-        self.blocks: list[Block] = list(diagonal | dict.fromkeys(self._derivatives))
+        self.blocks: list[Block] = list(diagonal | dict.fromkeys(forms.derivatives))
 
     def entries(self, block: Block) -> tuple[Ints, Ints]:
         """Return (row, column) of a block's entries, as positions in the global vector."""
@@ -151,7 +188,7 @@ class VolumeTerms:
             matrix = self._derivatives[block].matrix
         else:
             matrix = (self._storage.get(row) or self._constant[row]).matrix
-        counts = np.diff(owned_rows(matrix).indptr)
+        counts = np.diff(owned_pattern(matrix)[0])
         return np.repeat(self._owned_positions(row), counts), self._columns(column, matrix)
 
     def _owned_positions(self, name: str) -> Ints:
@@ -196,8 +233,8 @@ class VolumeTerms:
 
     def linearise(self) -> None:
         """Assemble the derivatives of the state-dependent terms at the current state."""
-        for matrix in self._derivatives.values():
-            matrix.assemble()
+        for group in self._nonlinear:
+            group.linearise()
 
     def block_values(self, block: Block, leading: float) -> Floats:
         """Return the values of a block of the Jacobian, in the order of `entries`.
@@ -214,6 +251,6 @@ class VolumeTerms:
         if row == column and row in self._constant:
             parts.append(self._constant[row].data)
         if block in self._derivatives:
-            parts.append(self._derivatives[block].data)
+            parts.append(self._derivatives[block].values(block))
         total: Floats = sum(parts[1:], start=parts[0])
         return total
