@@ -77,7 +77,7 @@ def test_a_front_that_does_not_reach_the_core_asks_for_nothing_there() -> None:
 @pytest.mark.parametrize("dimension", [2, 3])
 def test_lumping_ends_overshoots_and_keeps_lithium(dimension: int) -> None:
     nodes = np.concatenate([np.linspace(0.0, 0.7, 4), 1.0 - np.array([0.15, 0.05, 0.0])])
-    share = np.array([1.0, 1.0, 1.0, 0.65, 0.3, 0.0])
+    share = np.ones(6)
     times = np.geomspace(1e-4, 1.0, 50)
     consistent = RadialModes(nodes, dimension).overshoot(times)
     assert RadialModes(nodes, dimension, 1, share).overshoot(times) < 0.2 * consistent

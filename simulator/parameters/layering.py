@@ -31,8 +31,8 @@ _WHOLE = re.compile(
 
 _FORMS = (
     f'"auto", "none", a whole number from 0 to {MOST_LAYERS}, or all of them like'
-    ' "6 from 15.625 nm, ratio 2", from 0.1 nm to 100 um and ratio 1 to 10, with ", lumped 0.5"'
-    " behind it for a share from 0 to 1"
+    ' "6 from 15.625 nm, ratio 2" or "6 from 15.625 nm, ratio 2, lumped 0.5" (0 to 1),'
+    " from 0.1 nm to 100 um and ratio 1 to 10"
 )
 
 
