@@ -442,6 +442,22 @@ def test_a_composition_from_which_nothing_follows_is_refused(tmp_path: Path) -> 
     assert load_parameters(QUICKSTART, settings).composition is None
 
 
+def test_a_composition_beside_a_mesh_needs_the_thickness_that_was_weighed() -> None:
+    tables = load_parameters(QUICKSTART, [f"geometry.mesh_file={FIVE_DISCS}"]).given
+    assert Parameters.from_dict(tables).carbon_binder.electrolyte_fraction == pytest.approx(
+        0.857, abs=1e-3
+    )
+    del tables["geometry"]["coating_thickness"]
+    with pytest.raises(
+        InputError, match=r"geometry\.coating_thickness is missing: .* depend on it"
+    ):
+        Parameters.from_dict(tables)
+    # Nothing depends on it where the fraction is given.
+    del tables["composition"]
+    tables["carbon_binder"]["electrolyte_fraction"] = 0.8
+    assert Parameters.from_dict(tables).carbon_binder.electrolyte_fraction == 0.8
+
+
 def test_stops_without_a_charge_are_refused() -> None:
     rest = 'protocol.steps=["rest for 1 h"]'
     with pytest.raises(InputError, match=r"protocol\.stops.* has no effect with protocol\.steps"):

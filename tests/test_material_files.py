@@ -11,6 +11,7 @@ import pytest
 from helpers.paths import PRESET, ROOT
 from heterode.base.errors import InputError
 from heterode.cli import main
+from heterode.homogenised.electrode import MeshedElectrode, describe_electrode
 from heterode.parameters import Parameters
 from heterode.parameters.files import files_of
 from heterode.parameters.loading import load_parameters
@@ -184,6 +185,20 @@ def test_a_mistake_in_a_material_names_its_file(old, new, fragment, folder):
     assert "mine.toml" in line.partition(" ")[0] or "mine.toml: " in line
     assert fragment in line
     assert "\n" not in line
+
+
+def test_the_homogenised_counterpart_has_the_whole_curve_and_the_salt_s_exponent():
+    p = included("graphite_oregan2022", 0.5, "active_material.salt_exponent=0.3")
+    mesh = MeshedElectrode(
+        volume=2e-5, surface=2e1, area=1.0, penalty=1.0, coating=5e-5, separator=2e-5
+    )
+    functions = describe_electrode(p, mesh)["functions"]
+    curve = functions["Positive electrode OCP [V]"]
+    x = np.linspace(0.001, 0.999, 3001)
+    error = np.interp(x, curve["x"], curve["y"]) - p.curve.potential(x)
+    assert np.abs(error).max() < 1e-4
+    exchange = functions["Positive electrode exchange-current density [A.m-2]"]
+    assert exchange["order of the salt"] == 0.3
 
 
 # The command -----------------------------------------------------------------------------------

@@ -1,31 +1,24 @@
 """The active material of PyBaMM's set ORegan2022 (NMC811), as a user of heterode would have it.
 
-Diffusivity and exchange current are CSV tables of what PyBaMM's own functions give at the
-temperature of the run, and the transfer coefficient is the salt's exponent in the latter. Open-
-circuit potentials have names in heterode and are no tables: PyBaMM's is added to those with a name,
-as the inverse of what its function gives, entropic change included. The electrolyte, Landesfeind's,
-is heterode's own; the claim `electrolytes` compares it with this set's.
+Open-circuit potential, diffusivity and exchange current are CSV tables of what PyBaMM's own
+functions give at the temperature of the run, entropic change included, and the transfer coefficient
+is the salt's exponent in the exchange current. The electrolyte, Landesfeind's, is heterode's own;
+the claim `electrolytes` compares it with this set's.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.interpolate import CubicSpline
 
 from helpers.own_venv import ask, python_with
 from heterode.homogenised import PYBAMM
-from heterode.materials.open_circuit import (
-    GALLERIES,
-    Array,
-    Galleries,
-    open_circuit_potential,
-)
+from heterode.materials.open_circuit import through
 from heterode.materials.tabulated import TabulatedFunction
 
 Floats = npt.NDArray[np.float64]
@@ -39,6 +32,8 @@ FRACTIONS = np.linspace(0.005, 0.995, 9901)
 WINDOW = (0.2, 0.95)
 """Lithium fractions between which there are tables; runs stay inside."""
 ROWS = 61
+CURVE = (0.15, 0.98)
+"""Lithium fractions between which there is a table of the open-circuit potential."""
 
 
 @dataclass(frozen=True)
@@ -79,19 +74,6 @@ def material(temperature: float) -> Material:
     )
 
 
-@dataclass(frozen=True)
-class Inverse(Galleries):
-    """x(U) of a table of U(x), continued beyond its ends with their slopes."""
-
-    inverse: CubicSpline = field(kw_only=True)
-
-    def lithium_fraction_and_slope(self, potential: Array) -> tuple[Array, Array]:
-        """Return x(U) and dx/dU, V^-1, both in the shape of `potential`, V."""
-        inside = np.clip(potential, *self.inverse.x[[0, -1]])
-        slope = self.inverse(inside, 1)
-        return self.inverse(inside) + slope * (potential - inside), slope
-
-
 def rows_of(values: Floats) -> npt.NDArray[np.intp]:
     """Return the places in `FRACTIONS` of the rows of a table of these values.
 
@@ -108,27 +90,10 @@ def rows_of(values: Floats) -> npt.NDArray[np.intp]:
 
 
 @lru_cache(maxsize=len(TEMPERATURES))
-def potential(temperature: float) -> str:
-    """Add the potential to those with a name, and return the name."""
-    volts = material(temperature).open_circuit
-    name, order = f"{SET} at {temperature:g} K", np.argsort(volts)
-    GALLERIES[name] = Inverse(
-        name,
-        potentials=(),
-        fractions=(),
-        widths=(),
-        scale=1.0,
-        measured_voltage=(3.5, 4.4),
-        source=f"PyBaMM's set {SET}",
-        inverse=CubicSpline(volts[order], FRACTIONS[order]),
-    )
-    return name
-
-
-@lru_cache(maxsize=len(TEMPERATURES))
 def tables(temperature: float) -> dict[str, tuple[Floats, Floats]]:
-    """Return lithium fractions and values of the tables of `diffusivity`, `exchange_current`."""
-    found = {}
+    """Return lithium fractions and values of the tables of the three functions."""
+    curve = np.flatnonzero((CURVE[0] <= FRACTIONS) & (CURVE[1] >= FRACTIONS))[::10]
+    found = {"open_circuit": (FRACTIONS[curve], material(temperature).open_circuit[curve])}
     for quantity in ("diffusivity", "exchange_current"):
         values = getattr(material(temperature), quantity)
         rows = rows_of(values)
@@ -139,13 +104,17 @@ def tables(temperature: float) -> dict[str, tuple[Floats, Floats]]:
 def settings(temperature: float, folder: Path) -> tuple[str, ...]:
     """Write the tables into a folder, and return the settings of the material that use them."""
     found = material(temperature)
-    columns = {"diffusivity": "diffusivity_m2_s", "exchange_current": "exchange_current_A_m2"}
+    columns = {
+        "open_circuit": "potential_V",
+        "diffusivity": "diffusivity_m2_s",
+        "exchange_current": "exchange_current_A_m2",
+    }
     for quantity, column in columns.items():
         rows = zip(*tables(temperature)[quantity], strict=True)
         lines = [f"stoichiometry,{column}", *(f"{x:.17g},{value:.17g}" for x, value in rows)]
         (folder / f"{quantity}.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
     section = {
-        "open_circuit_potential": potential(temperature),
+        "open_circuit_potential": f'{{ table = "{folder / "open_circuit.csv"}" }}',
         "voltage_window": '{ low = "3.55 V", high = "4.3 V" }',
         "maximum_concentration": f"{found.maximum_concentration:.17g} mol/m^3",
         "diffusivity_table": folder / "diffusivity.csv",
@@ -163,8 +132,10 @@ def settings(temperature: float, folder: Path) -> tuple[str, ...]:
 
 def as_heterode_has_them(temperature: float) -> dict[str, tuple[list[float], list[float]]]:
     """Return the three functions as heterode interpolates them, for PyBaMM to take instead."""
-    x = FRACTIONS[(FRACTIONS >= 0.15) & (FRACTIONS <= 0.98)]
-    found = {"open_circuit": open_circuit_potential(potential(temperature)).potential(x)}
-    for quantity, rows in tables(temperature).items():
-        found[quantity] = TabulatedFunction(*map(list, rows))(x)
+    x = FRACTIONS[(CURVE[0] <= FRACTIONS) & (CURVE[1] >= FRACTIONS)]
+    rows = tables(temperature)
+    ends = {"name": "", "source": "", "measured_range": CURVE}
+    found = {"open_circuit": through(*rows["open_circuit"], None, **ends).potential(x)}
+    for quantity in ("diffusivity", "exchange_current"):
+        found[quantity] = TabulatedFunction(*map(list, rows[quantity]))(x)
     return {quantity: (x.tolist(), values.tolist()) for quantity, values in found.items()}

@@ -35,7 +35,9 @@ import numpy.typing as npt
 
 from heterode.base.errors import InputError
 from heterode.materials.exchange_currents import ExchangeCurrent
+from heterode.materials.open_circuit import VOLTAGE_RANGE, OpenCircuitPotential
 from heterode.parameters import Parameters
+from heterode.parameters.active_material import ActiveMaterial
 from heterode.particles.table import ParticleTable
 from heterode.physics.effective import bruggeman, carbon_factor
 from heterode.physics.exchange import exchange_law
@@ -146,18 +148,37 @@ def not_represented(p: Parameters) -> list[str]:
         lines.append("the collector is at one potential, where the run has a uniform current")
     if not _salt_is_a_power(p):
         lines.append(
-            f"the exchange current {material.exchange_current} depends on the salt otherwise than "
-            f"by (c_l/c_0)^{material.anodic_transfer:g}, with which it goes here"
+            f"the exchange current {law_name(material)} depends on the salt otherwise than "
+            f"by (c_l/c_0)^{_exchange(p).order:g}, with which it goes here"
         )
+    aa, ac = material.anodic_transfer, material.cathodic_transfer
+    if abs(aa + ac - 1.0) > 1e-9:
+        lines.append(f"the cathodic transfer coefficient is {1 - aa:g}, where the run has {ac:g}")
     if p.geometry.dimension == 2:
         lines.append("discs are spheres of the same volume and surface, with 1.2 times their D")
     return lines
 
 
+def law_name(material: ActiveMaterial) -> str:
+    """Return the law of the exchange current as it was given."""
+    given = material.exchange_current
+    return given if isinstance(given, str) else given.text
+
+
+def _points_of(curve: OpenCircuitPotential) -> Floats:
+    """Return lithium fractions between which a cubic spline follows an open-circuit curve."""
+    if curve.voltage_range == VOLTAGE_RANGE:
+        fractions = curve.lithium_fraction(np.linspace(4.99, 2.5, 1246, dtype=np.float64))
+        # Near x = 1 the curve is so steep that its points would coincide.
+        return np.asarray(fractions[np.r_[True, np.diff(fractions) > 1e-7]])
+    x: Floats = np.unique(np.concatenate([curve.nodes, np.linspace(5e-4, 1.0 - 5e-4, 2000)]))
+    return np.asarray(x[np.r_[True, np.diff(x) > 1e-7]])
+
+
 def _salt_is_a_power(p: Parameters) -> bool:
-    """Check that the exchange current depends on the salt as y^aa, which twin.py assumes."""
+    """Check that the exchange current is a power of the salt, which twin.py assumes."""
     law, ones = _exchange(p), np.ones_like(_FRACTIONS)
-    aa = p.active_material.anodic_transfer
+    aa = law.order
     return all(
         np.allclose(law(_FRACTIONS, y * ones), y**aa * law(_FRACTIONS, ones), rtol=1e-9)
         for y in (0.3, 2.0)
@@ -235,16 +256,13 @@ def _particles(p: Parameters, m: MeshedElectrode) -> dict[str, Any]:
     material, T = p.active_material, p.temperature
     curve = p.curve
     factor = CYLINDER if p.geometry.dimension == 2 else 1.0
-    i0 = _exchange(p)(_FRACTIONS, np.ones_like(_FRACTIONS))
+    law = _exchange(p)
+    i0 = law(_FRACTIONS, np.ones_like(_FRACTIONS))
     exchange = _table("stoichiometry", _FRACTIONS, m.penalty * i0) | {
         "at electrolyte concentration [mol.m-3]": p.electrolyte.initial_concentration,
-        "order of the salt": material.anodic_transfer,
+        "order of the salt": law.order,
     }
-    potentials = np.linspace(4.99, 2.5, 1246, dtype=np.float64)
-    fractions = curve.lithium_fraction(potentials)
-    # Near x = 1 the curve is so steep that its points would coincide.
-    apart = np.r_[True, np.diff(fractions) > 1e-7]
-    x = fractions[apart]
+    x = _points_of(curve)
     return {
         "Positive electrode OCP [V]": _table("stoichiometry", x, curve.potential(x)),
         "Positive particle diffusivity [m2.s-1]": _function(

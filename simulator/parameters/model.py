@@ -284,6 +284,13 @@ def derive_fractions(data: dict[str, Any]) -> dict[str, Any]:
         return data
     if "active_fraction" in geometry and "electrolyte_fraction" in binder:
         return data
+    if geometry.get("mesh_file") is not None and "coating_thickness" not in geometry:
+        raise MistakeError(
+            "is missing: the fractions that [composition] gives depend on it",
+            allowed="the thickness of the coating that was weighed",
+            remedy="Add it, or give carbon_binder.electrolyte_fraction instead of [composition].",
+            key=("geometry", "coating_thickness"),
+        )
     try:
         composition = Composition.model_validate(data["composition"])
         field = Geometry.model_fields["coating_thickness"]

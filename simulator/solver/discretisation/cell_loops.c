@@ -118,3 +118,10 @@ int64_t find_slots(int64_t cells, int32_t n, const int32_t *dof_of, const int64_
     }
     return missing;
 }
+
+void add_at(int64_t entries, const int32_t *slots, const double *values, double factor,
+            double *into)
+{
+    for (int64_t k = 0; k < entries; ++k)
+        into[slots[k]] += factor * values[k];
+}

@@ -27,3 +27,7 @@ int add_matrix(const cell_integral *form, const int32_t *slots, double *values);
    return the number of entries that it lacks. */
 int64_t find_slots(int64_t cells, int32_t n, const int32_t *dof_of, const int64_t *firsts,
                    const int32_t *columns, int32_t *slots);
+
+/* Add to into[slot] a multiple of each value. */
+void add_at(int64_t entries, const int32_t *slots, const double *values, double factor,
+            double *into);

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from dolfinx import fem, la
+from mpi4py import MPI
 
 from heterode.solver.discretisation.compat import cell_nodes
 from heterode.solver.discretisation.compilation import compiled, compiled_library
@@ -39,6 +40,11 @@ _ARGUMENTS = 6
 """Number of arguments of a compiled form's function; later versions of FFCx have one more."""
 
 
+def loops(comm: MPI.Comm) -> Any:
+    """Return the loops, in `lib`, and CFFI's interface to them, `ffi`. Collective."""
+    return compiled_library(comm, _SOURCE)
+
+
 class _CellLoop:
     """The compiled function of a form, and the arrays that it reads. Construction is collective.
 
@@ -50,7 +56,7 @@ class _CellLoop:
     def __init__(self, form: Any, binary: fem.Form) -> None:
         space = form.arguments()[0].ufl_function_space()
         mesh = space.mesh
-        library = compiled_library(mesh.comm, _SOURCE)
+        library = loops(mesh.comm)
         self.ffi, self.lib = library.ffi, library.lib
         self._form, self._binary = form, binary
         self.cells = int(mesh.topology.index_map(mesh.topology.dim).size_local)

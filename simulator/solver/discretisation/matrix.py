@@ -1,8 +1,8 @@
 """A distributed matrix assembled from coordinates, with repeated entries in the rows of any rank.
 
-The sparsity is determined once. Assembly then sends the values for other ranks' rows in one step
-and sums repeated entries in one pass, straight into the arrays that PETSc reads. Blocks of the
-matrix are separate matrices, whose values are copied on request.
+The sparsity is determined once. Values are then added straight to the arrays that PETSc reads, at
+places that are known for each entry, and those for other ranks' rows are sent in one step. Blocks
+of the matrix are separate matrices, whose values are copied on request.
 
 Why not PETSc's own assembly from coordinates (MatSetPreallocationCOO, MatSetValuesCOO): petsc4py
 3.22, which comes with DOLFINx 0.9, does not offer it. Called from C for comparison, it gives the
@@ -29,12 +29,14 @@ import numpy.typing as npt
 from mpi4py import MPI
 from petsc4py import PETSc
 
+from heterode.solver.discretisation.cell_loops import loops
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Indices = npt.NDArray[np.int32]
 
 
-def _distinct(keys: Ints) -> tuple[Ints, Ints]:
+def _distinct(keys: Ints) -> tuple[Ints, Indices]:
     """Return the distinct keys in order, and the index among them of each key.
 
     This is `numpy.unique` with its inverse in half the memory, which matters since the memory of
@@ -48,7 +50,7 @@ def _distinct(keys: Ints) -> tuple[Ints, Ints]:
     unique = ordered[first]
     del ordered
     which = np.cumsum(first, dtype=np.int32) - np.int32(1)
-    slots = np.empty(keys.size, dtype=np.int64)  # the type that bincount requires
+    slots = np.empty(keys.size, dtype=np.int32)
     slots[order] = which
     return unique, slots
 
@@ -125,9 +127,11 @@ class CoordinateMatrix:
         del keys
         place = self._lay_out(unique, start, owned, total)
         self._take_slots(place[slots], rows.size)
+        self._loops = loops(comm)
 
     def _plan_sending(self, rows: Indices) -> None:
         """Find which entries stay on this rank, and to which ranks the others go."""
+        self._sent: Ints = np.zeros(0, dtype=np.int64)
         if self._comm.size == 1:
             return
         owners = np.searchsorted(self._starts, rows, side="right") - 1
@@ -137,27 +141,27 @@ class CoordinateMatrix:
         self._send_counts = np.bincount(owners[sent], minlength=self._comm.size)
         self._receive_counts = np.array(self._comm.alltoall(self._send_counts.tolist()))
 
-    def _received(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Return the values that other ranks have for this rank's rows, in a fixed order."""
-        received = np.empty(int(self._receive_counts.sum()), dtype=values.dtype)
-        self._comm.Alltoallv(
-            [values[self._sent], self._send_counts], [received, self._receive_counts]
-        )
+    def _exchanged(self, sent: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Send values for rows of other ranks and return theirs for this rank's rows."""
+        received = np.empty(int(self._receive_counts.sum()), dtype=sent.dtype)
+        self._comm.Alltoallv([sent, self._send_counts], [received, self._receive_counts])
         return received
 
     def _gathered(self, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return the values of this rank's rows: its own ones, then those of other ranks."""
         if self._comm.size == 1:
             return values
-        return np.concatenate([values[self._kept], self._received(values)])
+        return np.concatenate([values[self._kept], self._exchanged(values[self._sent])])
 
-    def _lay_out(self, unique: Ints, start: int, owned: int, total: int) -> Ints:
+    def _lay_out(self, unique: Ints, start: int, owned: int, total: int) -> Indices:
         """Make the matrix on new arrays; return the place of each distinct entry in them."""
         rows, columns = np.divmod(unique, total)
         own = (columns >= start) & (columns < start + owned)
         # PETSc stores the columns of this rank's own unknowns separately from the others.
-        place = np.where(own, np.cumsum(own), own.sum() + np.cumsum(~own)) - 1
-        self._data = np.zeros(unique.size)
+        place = (np.where(own, np.cumsum(own), own.sum() + np.cumsum(~own)) - 1).astype(np.int32)
+        # Values for rows of other ranks stand behind this rank's own ones.
+        self._all = np.zeros(unique.size + self._sent.size)
+        self._data, self._outgoing = np.split(self._all, [unique.size])
         parts, at = [], 0
         for chosen, shift in ((own, start), (~own, 0)):
             pointers = np.searchsorted(rows[chosen], np.arange(owned + 1)).astype(PETSc.IntType)
@@ -172,27 +176,57 @@ class CoordinateMatrix:
         )
         return place
 
-    def _take_slots(self, slots: Ints, entries: int) -> None:
+    def _take_slots(self, slots: Indices, entries: int) -> None:
         """Store where the values of this rank's entries go, and those of other ranks."""
         self._slots, self._received_slots = slots, slots[:0]
         if self._comm.size > 1:
-            # Entries of other ranks' rows go to an extra place after the last one.
-            self._slots = np.full(entries, self._data.size, dtype=np.int64)
+            self._slots = np.empty(entries, dtype=np.int32)
             self._slots[self._kept] = slots[: self._kept.size]
+            self._slots[self._sent] = self._data.size + np.arange(self._sent.size)
             self._received_slots = slots[self._kept.size :]
             del self._kept
 
+    def begin(self) -> None:
+        """Set all values to zero."""
+        self._all[:] = 0.0
+
+    def add(self, first: int, values: Floats, factor: float = 1.0) -> int:
+        """Add a multiple of the values of some entries; repeated entries are summed.
+
+        Args:
+            first: number of the first of these entries in the given rows and columns.
+            values: (n,) values of this and the following entries.
+            factor: the multiple.
+
+        Returns:
+            The number of the entry after the last of them.
+        """
+        ffi, end = self._loops.ffi, first + values.size
+        slots, given = self._slots[first:end], np.ascontiguousarray(values)
+        self._loops.lib.add_at(
+            slots.size,
+            ffi.cast("int32_t *", slots.ctypes.data),
+            ffi.cast("double *", given.ctypes.data),
+            factor,
+            ffi.cast("double *", self._all.ctypes.data),
+        )
+        return end
+
+    def finish(self) -> PETSc.Mat:
+        """Return the matrix with the values added since `begin`, on all ranks."""
+        if self._comm.size > 1:
+            np.add.at(self._data, self._received_slots, self._exchanged(self._outgoing))
+        return _renewed(self.petsc)
+
     def assemble(self, values: Floats) -> PETSc.Mat:
-        """Return the matrix with these values of the entries; repeated entries are summed.
+        """Return the matrix with these values of all entries; repeated entries are summed.
 
         Args:
             values: (n,) values in the order of the given rows and columns.
         """
-        sums = np.bincount(self._slots, weights=values, minlength=self._data.size)
-        self._data[:] = sums[: self._data.size]
-        if self._comm.size > 1:
-            np.add.at(self._data, self._received_slots, self._received(values))
-        return _renewed(self.petsc)
+        self.begin()
+        self.add(0, values)
+        return self.finish()
 
     # -- blocks -----------------------------------------------------------------------------
 

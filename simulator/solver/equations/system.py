@@ -118,7 +118,7 @@ class CellSystem:
         }
         self.loads: Mapping[str, Floats] = {}
         self._rates = self._rate_functions()
-        self.matrix, self._values = self._create_matrix()
+        self.matrix = self._create_matrix()
 
     def _rate_functions(self) -> dict[str, fem.Function]:
         """Return functions for the rates of the fields on which surface terms depend."""
@@ -213,20 +213,17 @@ class CellSystem:
         """
         if not keep_volume:
             self.volume.linearise()
+        self.matrix.begin()
         position = 0
         for block in self.volume.blocks:
-            values = self.volume.block_values(block, leading)
-            self._values[position : position + values.size] = values
-            position += values.size
+            position = self.matrix.add(position, self.volume.block_values(block, leading))
         for name, term in self.surfaces.items():
+            weight = leading if term.surface.of_rates else 1.0
             for column in term.law.fields:
                 mass = term.trace.mass(fluxes[name].derivatives[column])
-                if term.surface.of_rates:
-                    mass = leading * mass
                 for factor in term.factors.values():
-                    self._values[position : position + mass.size] = factor * mass
-                    position += mass.size
-        self.matrix.assemble(self._values)
+                    position = self.matrix.add(position, mass, weight * factor)
+        self.matrix.finish()
         return self.matrix
 
     def border(self, fluxes: Mapping[str, Flux], leading: float) -> Border:
@@ -255,7 +252,7 @@ class CellSystem:
         self._accumulators[APPLIED.field].x.array[nodes] += collector.load(density)
         return Border(columns, self._collect(), corner)
 
-    def _create_matrix(self) -> tuple[CoordinateMatrix, Floats]:
+    def _create_matrix(self) -> CoordinateMatrix:
         """Make the matrix from the coordinates of all terms' entries; repeated ones are summed."""
         rows, columns = [], []
 
@@ -278,10 +275,9 @@ class CellSystem:
         all_rows, all_columns = np.concatenate(rows), np.concatenate(columns)
         rows.clear()
         columns.clear()
-        matrix = CoordinateMatrix(
+        return CoordinateMatrix(
             self.layout.comm, self.layout.owned, self.layout.total, all_rows, all_columns
         )
-        return matrix, np.zeros(all_rows.size)
 
     # -- integrals --------------------------------------------------------------------------
 
