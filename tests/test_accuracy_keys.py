@@ -46,7 +46,10 @@ def test_resolved_tolerances_are_what_manifest_and_listing_show():
     assert p.with_values({"solver.accuracy": "4 mV"}).solver.voltage_tolerance == 4e-4
 
 
-@pytest.mark.parametrize("layers", ["auto", "none", 0, 7, 40, "6 from 15.6 nm, ratio 1.5"])
+@pytest.mark.parametrize(
+    "layers",
+    ["auto", "none", 0, 7, 40, "6 from 15.6 nm, ratio 1.5", "6 from 15.6 nm, ratio 2, lumped 0.35"],
+)
 def test_layers(layers):
     p = load_parameters(PRESET, [f"solver.layers={json.dumps(layers)}"])
     assert p.solver.layers == layers
@@ -58,12 +61,20 @@ def test_layers(layers):
         *("some", "Auto", -1, 41, 3.0, 1e9, True, []),
         *("6 from 15.6 kg, ratio 2", "41 from 1 nm, ratio 2", "6 from 0 nm, ratio 2"),
         *("6 from 1 m, ratio 2", "6 from 15 nm, ratio 0.5", "6 from 15 nm, ratio 11"),
+        "6 from 15.6 nm, ratio 2, lumped 1.1",
     ],
 )
 def test_no_number_of_layers(layers):
     allowed = r"whole number from 0 to 40.* from 0\.1 nm to 100 um and ratio 1 to 10\)"
     with pytest.raises(InputError, match=rf"solver\.layers = .* {allowed}"):
         load_parameters(PRESET, [f"solver.layers={json.dumps(layers)}"])
+
+
+def test_quadratic_elements_are_not_lumped():
+    lumped = 'solver.layers="6 from 15.6 nm, ratio 2, lumped 0.5"'
+    with pytest.raises(InputError, match=r"solver\.layers = .* lumps .*Leave out the lumping"):
+        load_parameters(PRESET, [lumped, "solver.degree=2"])
+    assert load_parameters(PRESET, [lumped, "solver.degree=1"]).solver.degree == 1
 
 
 @pytest.mark.parametrize("accuracy", ["0.009 mV", "101 mV", "0 V", "-1 mV", "1", "1 s"])

@@ -111,7 +111,7 @@ def follow(lengths: list[float], flux: float = 1e-9) -> tuple[SurfaceLithium, li
     """Follow a disc of 2.5 um through time steps of these lengths, at a constant flux."""
     nodes = 2.5e-6 * (1.0 - np.linspace(1.0, 0.0, 81) ** 3)
     at = Interface(flux, -1.0, 3e-15)
-    surface = SurfaceLithium(nodes, 2, 1, lambda vector, fluxes: at, 1.0)
+    surface = SurfaceLithium(nodes, 2, 1, None, lambda vector, fluxes: at, 1.0)
     zeros = surface.at_rest(np.zeros(1), {})
     states, times = [zeros], [0.0]
     for length in lengths:

@@ -144,10 +144,10 @@ def test_a_run_measures_its_mesh_once_with_what_became_of_the_layers(
     assert report is not None
     assert report.ending.all()
     # The particle that is followed for the time error has the run's layers.
-    followed = mean_particle(setting.mesh.radial)
+    followed, _ = mean_particle(setting.mesh.radial)
     first = report.layers.first * float(report.mean.max())
     assert np.diff(followed)[-1] == pytest.approx(first, rel=0.05)
-    assert len(followed) < len(mean_particle(radial_mesh(mesh))) / 2
+    assert len(followed) < len(mean_particle(radial_mesh(mesh))[0]) / 2
 
 
 # -- the estimate -----------------------------------------------------------------------------

@@ -122,7 +122,7 @@ class SpaceErrors:
         self._mesh, self._reaction = mesh, reaction
         self._current = FARADAY * maximum_concentration
         self._thermal = GAS_CONSTANT * reaction.temperature / FARADAY
-        self._coarse = RadialParticles(mesh.ends, d, diffusivity, degree)
+        self._coarse = RadialParticles(mesh.ends, d, diffusivity, degree, mesh.lumping)
         fine = tuple(refined(radii) for radii in mesh.ends)
         self._fine = RadialParticles(fine, d, diffusivity, degree)
         begin = start[mesh.particles]

@@ -11,8 +11,9 @@ expected is that of an even current: 0.73 to 1.02 times the true ones without la
 docs/accuracy.md. The layers that do for the fewest unknowns are taken. Their first thickness is a
 power of the root of two in micrometres and their ratio one of RATIOS, so that runs share meshes.
 
-In 2D, no particle may leave the range of start and surface values by more than OVERSHOOT (see
-heterode.accuracy.overshoot), which asks for layers that lead up to the size of the core's elements.
+No particle may leave the range of start and surface values by more than OVERSHOOT (see
+heterode.accuracy.overshoot), which asks for layers that lead up to the size of the core's elements,
+and for a mass matrix that is lumped there for a share, the least of LUMPINGS that does.
 """
 
 from __future__ import annotations
@@ -28,12 +29,12 @@ import numpy.typing as npt
 
 from heterode.accuracy.electrode import Particles, SurfaceLaw
 from heterode.accuracy.jumps import Jump, jumps_of
-from heterode.accuracy.overshoot import Overshoots
+from heterode.accuracy.overshoot import CAREFUL, IRREGULAR, Overshoots
 from heterode.accuracy.paths import TIMES, Path, path_of
 from heterode.accuracy.radial import RadialModes
 from heterode.accuracy.series import deviation
 from heterode.base.words import counted
-from heterode.geometry.layers import layer_counts, spacing
+from heterode.geometry.layers import layer_counts, radial_elements
 from heterode.parameters import Parameters
 from heterode.parameters.layering import MOST_LAYERS, Layers, written_layers
 
@@ -44,6 +45,9 @@ RATIOS = (3.0, 2.5, 2.0, 1.8, 1.7, 1.6, 1.5, 1.4, 1.3, 1.2, 1.15)
 """Ratios of the thicknesses of successive layers that are tried. The error of the grading falls as
 the square of (ratio - 1)/(ratio + 1); the last two are what 0.1 mV takes."""
 
+LUMPINGS = (0.0, 0.25, 0.3, 0.35, 0.5, 0.7, 0.85)
+"""Lumped shares of the core's mass matrix that are tried, the least first."""
+
 THINNEST = 24
 """Largest j of the first thickness 2^(-j/2) um: 0.24 nm, of the size of an atom."""
 
@@ -52,6 +56,10 @@ SHARE_OF_RADIUS = (0.3, 0.4, 0.3)
 
 MOST = MOST_LAYERS
 """Most layers that a plan takes."""
+
+ENOUGH, DEARER, WIDER = 6.0, 1.18, 1.4
+"""Layers of spheres that overshoots may ask for, and how many times those that the voltage takes;
+beyond both their bound is widened in steps of the third."""
 
 DEAR = 12
 """Layers above which a plan names what CHEAPER times its error would take: such layers more than
@@ -175,6 +183,7 @@ class Plan:
         if self.layers is not None:
             first = 1e6 * self.layers.first
             made = {"count": self.layers.count, "first_um": first, "ratio": self.layers.ratio}
+            made |= {"lumping": self.layers.lumping} if self.layers.lumping else {}
         return {
             **made,
             "chosen_by": "accuracy" if self.chosen else "solver.layers",
@@ -227,7 +236,8 @@ class _Search:
         elif given := written_layers(asked):
             layers = given
         elif isinstance(asked, int) and asked > 0:
-            layers = self._best([one for one in self._ladder() if one.count >= asked], asked)
+            best = self._best([one for one in self._ladder() if one.count >= asked], asked)
+            layers = self._lumped(best, goal) or best
         error = self._whole(layers, crowded=False)
         worst = self._jumps[int(np.argmax(error))].text if error.size else ""
         return Plan(
@@ -246,22 +256,62 @@ class _Search:
     def _degree(self) -> int:
         return self.law.parameters.solver.degree
 
-    def _fewest(self, whole_goal: float) -> Layers:
-        """Return the fewest layers whose error is at most the goal, or the best there are."""
+    def _fewest(self, goal: float) -> Layers:
+        """Return the fewest layers whose error is at most the goal, or the best there are.
+
+        In 3D, where each layer takes an eighth of the unknowns, the bound of overshoots is widened
+        as long as it takes more than ENOUGH layers, and DEARER times those of the voltage.
+        """
+        found = self._search(goal, IRREGULAR) or self._nearly_best()
+        if self.law.particles.dimension == 2 or self._rows(found) <= ENOUGH:
+            return found
+        alone = self._search(goal, None)
+        irregular = IRREGULAR
+        while alone is not None and self._rows(found) > DEARER * self._rows(alone):
+            irregular /= WIDER
+            found = (irregular > 0.1 and self._search(goal, irregular)) or alone
+        return found
+
+    def _search(self, whole_goal: float, irregular: float | None) -> Layers | None:
+        """Return the fewest layers whose error is at most the goal; None if there are none.
+
+        Args:
+            whole_goal: the goal, V.
+            irregular: how much more particles overshoot than radial elements; None for no bound.
+        """
         goal = LINEAR * whole_goal
         found: Layers | None = None
         for whole in sorted(self._ladder(), key=lambda one: (one.count, -one.first)):
             if found is not None and whole.count > found.count + 3:
                 break
-            for layers in _shortened(whole):
-                if found is not None and self._dearness(layers) >= self._dearness(found):
+            for consistent in _shortened(whole):
+                if found is not None and self._dearness(consistent) >= self._dearness(found):
                     continue
-                if self._error(layers) > goal or not self._overshoots.are_small(layers):
+                layers = self._lumped(consistent, goal, irregular)
+                if layers is None:
                     break
                 # The goal is that of the whole voltage, which is not linear where errors are large.
                 if self._largest_of(layers, crowded=True) <= whole_goal:
                     found = layers
-        return found or self._nearly_best()
+        return found
+
+    def _lumped(
+        self, layers: Layers, goal: float, irregular: float | None = IRREGULAR
+    ) -> Layers | None:
+        """Return layers with the least lumping that keeps overshoots small; None if none does.
+
+        The error grows with the lumping, and may not exceed the goal.
+        """
+        found: Layers | None = None
+        for lumping in LUMPINGS if self._degree == 1 else LUMPINGS[:1]:
+            tried = replace(layers, lumping=lumping)
+            if self._error(tried) > goal:
+                break
+            if irregular is None or self._overshoots.are_small(tried, CAREFUL):
+                return tried
+            if found is None and self._overshoots.are_small(tried, irregular):
+                found = tried
+        return found
 
     def _nearly_best(self) -> Layers:
         """Return the fewest layers whose error is at most NEARLY times the least."""
@@ -276,16 +326,14 @@ class _Search:
         return min(found, key=self._dearness)
 
     def _dearness(self, layers: Layers) -> tuple[float, float]:
-        """Return the mean number of layers over the surface, or the number and ratio in 3D.
+        """Return the order of layers by what they cost: their number, then their ratio."""
+        return self._rows(layers), layers.ratio
 
-        There the iterative solver takes a quarter more iterations with a ratio of 2 than without
-        layers, and as many with 1.7.
-        """
+    def _rows(self, layers: Layers) -> float:
+        """Return the mean number of layers over the surface."""
         particles = self.law.particles
-        if particles.dimension == 3:
-            return layers.count, layers.ratio
         counts = layer_counts(particles.radius, particles.core_size, layers)
-        return float(self._shares @ counts), layers.ratio
+        return float(self._shares @ counts)
 
     def _best(self, ladder: Sequence[Layers], most: int) -> Layers:
         """Return the layers of at most a number that have the least error."""
@@ -340,10 +388,11 @@ class _Search:
         """Return the errors of the response to a unit flux at TIMES, for one of the radii."""
         radius = float(self.law.particles.radius[number])
         size = float(self.law.particles.core_size[number])
-        nodes: Floats = np.asarray(spacing(radius, size, layers) / radius, dtype=np.float64)
-        key = (number, nodes.tobytes())
+        lengths, lumping = radial_elements(radius, size, layers)
+        nodes: Floats = np.asarray(lengths / radius, dtype=np.float64)
+        key = (number, nodes.tobytes(), b"" if lumping is None else lumping.tobytes())
         if key not in self._tables:
-            modes = RadialModes(nodes, self.law.particles.dimension, self._degree)
+            modes = RadialModes(nodes, self.law.particles.dimension, self._degree, lumping)
             self._tables[key] = modes.deviation(TIMES) - self._exact
         return self._tables[key]
 

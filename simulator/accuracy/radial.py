@@ -3,8 +3,9 @@ r"""Radial finite elements: how a mesh with given spacing responds to a unit flu
     M du/dT + K u = f,   M_ij = int phi_i phi_j r^(n-1) dr,   K_ij = int phi_i' phi_j' r^(n-1) dr
 
 on 0 <= r <= 1 with a flux of 1 at r = 1: discs (n = 2) and spheres (n = 3), elements of degree 1 or
-2, mass matrix consistent, as in the cell's equations. The modes K v = l M v give the solution for
-all times at once, so that only the error of space remains: at the surface
+2. The mass matrix is consistent or, in some elements of degree 1, lumped for a share, as in the
+cell's equations: the share of each row's sum is put on the diagonal. The modes K v = l M v give the
+solution for all times at once, so that only the error of space remains: at the surface
 
     u = n T + sum_k v_k(1)^2 (1 - exp(-l_k T))/l_k
 
@@ -41,15 +42,18 @@ class RadialModes:
         dimension: 2 for a disc, 3 for a sphere.
     """
 
-    def __init__(self, nodes: Floats, dimension: int, degree: int = 1) -> None:
+    def __init__(
+        self, nodes: Floats, dimension: int, degree: int = 1, lumping: Floats | None = None
+    ) -> None:
         """Solve for the modes.
 
         Args:
             nodes: (N,) increasing ends of the elements in radii, from 0 to 1.
             dimension: 2 for a disc, 3 for a sphere.
             degree: degree of the elements, 1 or 2.
+            lumping: (N - 1,) lumped share of each element; None for none.
         """
-        mass, stiffness = matrices(nodes, dimension, degree)
+        mass, stiffness = matrices(nodes, dimension, degree, lumping)
         # Scaled to a unit diagonal, Cholesky's factor is accurate on any grading.
         scale = 1.0 / np.sqrt(np.diag(mass))
         factor = np.linalg.cholesky(mass * np.multiply.outer(scale, scale))
@@ -87,14 +91,16 @@ class RadialModes:
         return float(np.max(np.abs(self.error(times))))
 
 
-def matrices(nodes: Floats, dimension: int, degree: int) -> tuple[Floats, Floats]:
-    """Return the consistent mass and the stiffness matrix, (N, N) with the surface last."""
+def matrices(
+    nodes: Floats, dimension: int, degree: int, lumping: Floats | None = None
+) -> tuple[Floats, Floats]:
+    """Return the mass and the stiffness matrix, (N, N) with the surface last."""
     ends = np.asarray(nodes, dtype=np.float64)
     t, weights, shape, slope = basis(degree)
     length = np.diff(ends)
     r = ends[:-1, None] + length[:, None] * t
     measure = weights * length[:, None] * r ** (dimension - 1)
-    mass_of = np.einsum("eq,iq,jq->eij", measure, shape, shape)
+    mass_of = partly_lumped(np.einsum("eq,iq,jq->eij", measure, shape, shape), lumping)
     stiff_of = np.einsum("eq,iq,jq->eij", measure / length[:, None] ** 2, slope, slope)
     size = degree * length.size + 1
     numbers = degree * np.arange(length.size)[:, None] + np.arange(degree + 1)
@@ -103,6 +109,19 @@ def matrices(nodes: Floats, dimension: int, degree: int) -> tuple[Floats, Floats
     np.add.at(mass, (rows, columns), mass_of)
     np.add.at(stiffness, (rows, columns), stiff_of)
     return mass, stiffness
+
+
+def partly_lumped(masses: Floats, lumping: Floats | None) -> Floats:
+    """Return the elements' mass matrices (E, n, n) with a share (E,) of each row on its diagonal.
+
+    Rows keep their sums, so that no lithium is lost.
+    """
+    if lumping is None:
+        return masses
+    share = lumping[:, None, None]
+    diagonal = masses.sum(axis=2)[:, :, None] * np.eye(masses.shape[1])
+    mixed: Floats = (1.0 - share) * masses + share * diagonal
+    return mixed
 
 
 @cache

@@ -3,8 +3,8 @@ r"""Diffusion in N discs or spheres at once, by radial finite elements on given 
     r^(d-1) ds/dt = d/dr (D(s) r^(d-1) ds/dr),      -D ds/dr = q at the surface,
 
 with d = 2 for discs and 3 for spheres. q, m s^-1, is the current density out of the particle over
-F c_max. Masses are consistent, as in the cell's own equations, since a lumped mass doubles the
-error at the surface.
+F c_max. Masses are consistent, since a lumped mass doubles the error at the surface, but for the
+share that is lumped in the cell's own equations.
 
 The particles may have different nodes. Their equations follow each other in one banded matrix
 without entries between them, so that a single banded solve advances all of them.
@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.linalg import cho_solve_banded, cholesky_banded
 
-from heterode.accuracy.radial import basis
+from heterode.accuracy.radial import basis, partly_lumped
 
 Floats = npt.NDArray[np.float64]
 Diffusivity = float | Callable[[Floats], Floats]
@@ -59,6 +59,7 @@ class RadialParticles:
         dimension: 2 (discs) or 3 (spheres).
         diffusivity: D, m^2 s^-1, or D as a function of lithium fractions.
         degree: polynomial degree of the elements, 1 or 2.
+        lumping: for each particle, the lumped share of its elements; None for none.
 
     Attributes:
         size: number of degrees of freedom.
@@ -66,7 +67,12 @@ class RadialParticles:
     """
 
     def __init__(
-        self, ends: Sequence[Floats], dimension: int, diffusivity: Diffusivity, degree: int = 1
+        self,
+        ends: Sequence[Floats],
+        dimension: int,
+        diffusivity: Diffusivity,
+        degree: int = 1,
+        lumping: Sequence[Floats] | None = None,
     ) -> None:
         counts = degree * (np.array([len(radii) for radii in ends]) - 1) + 1
         self.size = int(counts.sum())
@@ -74,7 +80,9 @@ class RadialParticles:
         self._degree, self._diffusivity = degree, diffusivity
         at = _elements(ends, surface - counts + 1, dimension, degree)
         self._flux = np.array([radii[-1] for radii in ends]) ** (dimension - 1)
-        self._mass = self._band(at, np.einsum("eq,qi,qj->eij", at.weights, at.values, at.values))
+        masses = np.einsum("eq,qi,qj->eij", at.weights, at.values, at.values)
+        share = None if lumping is None else np.concatenate(lumping)
+        self._mass = self._band(at, partly_lumped(masses, share))
         self._stiffness = self._stiff(at, at.weights)
         # The elements are by far the largest arrays, and are only used again if D follows s.
         self._elements = at if callable(diffusivity) else None

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from heterode.geometry import tags
-from heterode.geometry.layers import LayerReport, core_sizes, spacing
+from heterode.geometry.layers import LayerReport, core_sizes, radial_elements
 from heterode.geometry.mesh_data import MeshData
 from heterode.geometry.simplex import integrate_cells
 
@@ -47,12 +47,14 @@ class RadialMesh:
         ends: (K,) increasing radii of the nodes, m, from 0 to d V/S.
         surfaces: (K,) reacting surfaces, m^2 (m in 2D).
         dimension: 2 or 3.
+        lumping: for each particle, the lumped share of the mass of its elements; None for none.
     """
 
     particles: npt.NDArray[np.int64]
     ends: tuple[Floats, ...]
     surfaces: Floats
     dimension: int
+    lumping: tuple[Floats, ...] | None = None
 
     @property
     def radii(self) -> Floats:
@@ -72,33 +74,47 @@ def radial_mesh(mesh: MeshData, report: LayerReport | None = None) -> RadialMesh
     """
     d, table = mesh.dimension, mesh.particles
     reacting = np.flatnonzero(table.surface_um2 > 0.0)
-    volumes, heights = _shells(mesh)
+    volumes, heights, shares = _shells(mesh)
     sizes = core_sizes(mesh)
-    ends = []
+    ends, lumping = [], []
     for particle in reacting:
         radius = d * table.volume_um3[particle] / table.surface_um2[particle]
         if report is not None and report.ending[particle]:
             share = float(report.mean[particle])
-            ends.append(spacing(radius * MICROMETRE, sizes[particle], report.layers, share))
+            nodes, lumped = radial_elements(
+                radius * MICROMETRE, sizes[particle], report.layers, share
+            )
+            ends.append(nodes)
+            lumping.append(np.zeros(len(nodes) - 1) if lumped is None else lumped)
             continue
-        ends.append(_nodes(radius, d, volumes[particle], heights[particle]) * MICROMETRE)
+        nodes, layers = _nodes(radius, d, volumes[particle], heights[particle])
+        ends.append(nodes * MICROMETRE)
+        lumping.append(_lumping(len(nodes) - 1, layers, volumes[particle], shares[particle]))
     surfaces = table.surface_um2[reacting] * MICROMETRE ** (d - 1)
-    return RadialMesh(reacting, tuple(ends), surfaces, d)
+    lumps = None if mesh.lumping is None else tuple(lumping)
+    return RadialMesh(reacting, tuple(ends), surfaces, d, lumps)
 
 
-def mean_particle(mesh: RadialMesh) -> Floats:
-    """Return the radial nodes of the particle whose radius is nearest the mean over the surface.
+def mean_particle(mesh: RadialMesh) -> tuple[Floats, Floats | None]:
+    """Return the nodes, and lumped shares, of the particle of the mean radius over the surface.
 
-    They are empty if no particle reacts.
+    It is the one whose radius is nearest; its nodes are empty if no particle reacts.
     """
     if not mesh.ends:
-        return np.zeros(0)
+        return np.zeros(0), None
     mean = float(mesh.surfaces @ mesh.radii) / float(mesh.surfaces.sum())
-    return mesh.ends[int(np.argmin(np.abs(mesh.radii - mean)))]
+    chosen = int(np.argmin(np.abs(mesh.radii - mean)))
+    return mesh.ends[chosen], None if mesh.lumping is None else mesh.lumping[chosen]
 
 
-def _nodes(radius: float, dimension: int, volumes: Floats, heights: Floats) -> Floats:
-    """Return the radial nodes of a particle from its shells, the outermost first."""
+def _nodes(radius: float, dimension: int, volumes: Floats, heights: Floats) -> tuple[Floats, int]:
+    """Return the radial nodes of a particle, and how many layers there are.
+
+    Args:
+        radius: its radius.
+        dimension: 2 or 3.
+        volumes, heights: those of its shells, the outermost first.
+    """
     # Summed from the centre outwards, so that thin outer shells keep their digits.
     inner = np.append(np.cumsum(volumes[::-1])[::-1], 0.0)
     fronts = radius * (inner / inner[0]) ** (1.0 / dimension)
@@ -110,28 +126,39 @@ def _nodes(radius: float, dimension: int, volumes: Floats, heights: Floats) -> F
     core = fronts[layers]
     cells = max(round(core / heights[layers]), 1) if core > 0.0 else 0
     uniform = core * np.arange(cells) / max(cells, 1)
-    return np.concatenate([uniform, fronts[: layers + 1][::-1]])
+    return np.concatenate([uniform, fronts[: layers + 1][::-1]]), layers
 
 
-def _shells(mesh: MeshData) -> tuple[Floats, Floats]:
-    """Return (N, shells) volumes, um^d, and heights, um, of shells, the outermost first."""
+def _lumping(elements: int, layers: int, volumes: Floats, shares: Floats) -> Floats:
+    """Return the lumped share of a particle's radial elements from those of its shells."""
+    inside = volumes[layers:].sum()
+    core = float(volumes[layers:] @ shares[layers:] / inside) if inside > 0.0 else 0.0
+    return np.concatenate([np.full(elements - layers, core), shares[:layers][::-1]])
+
+
+def _shells(mesh: MeshData) -> tuple[Floats, Floats, Floats]:
+    """Return (N, shells) volumes, um^d, heights, um, and lumped shares, the outermost first."""
     d, count = mesh.dimension, len(mesh.particles)
     inside = mesh.cell_tags >= tags.PARTICLE_OFFSET
     cells = mesh.cells[inside][:, : d + 1]
     particle = mesh.cell_tags[inside].astype(np.int64) - tags.PARTICLE_OFFSET
     volumes, _ = integrate_cells(mesh.points_um, mesh.cells[inside], mesh.order)
+    lumped = volumes * (0.0 if mesh.lumping is None else mesh.lumping[inside])
     # Contacts of sintered particles have nodes of both, through which the shells of one may reach
     # the other a shell too early, in the few cells at the contact's rim.
     reached = np.zeros(len(mesh.points_um), dtype=bool)
     reached[mesh.cells[mesh.cell_tags == tags.CBD][:, : d + 1]] = True
-    shells, heights = [], []
+    shells, heights, shares = [], [], []
     while len(cells):
         on_front = reached[cells]
         peeled = on_front.any(axis=1)
         if not peeled.any():
             # Nothing but particles without a reacting surface is left.
             break
-        shells.append(np.bincount(particle[peeled], volumes[peeled], count))
+        shell = np.bincount(particle[peeled], volumes[peeled], count)
+        shells.append(shell)
+        share = np.bincount(particle[peeled], lumped[peeled], count)
+        shares.append(np.divide(share, shell, out=np.zeros(count), where=shell > 0))
         standing = on_front.sum(axis=1) == d
         facets = cells[standing][on_front[standing]].reshape(-1, d)
         areas, _ = integrate_cells(mesh.points_um, facets, 1)
@@ -139,8 +166,9 @@ def _shells(mesh: MeshData) -> tuple[Floats, Floats]:
         stood = np.bincount(particle[standing], volumes[standing], count)
         heights.append(np.divide(d * stood, base, out=np.full(count, np.inf), where=base > 0))
         reached[cells[peeled]] = True
-        cells, particle, volumes = cells[~peeled], particle[~peeled], volumes[~peeled]
-    return np.stack(shells, axis=1), np.stack(heights, axis=1)
+        cells, particle = cells[~peeled], particle[~peeled]
+        volumes, lumped = volumes[~peeled], lumped[~peeled]
+    return np.stack(shells, axis=1), np.stack(heights, axis=1), np.stack(shares, axis=1)
 
 
 def refined(ends: Floats) -> Floats:

@@ -11,6 +11,9 @@ particles of all sizes. In each particle they stop before they pass DEEPEST radi
 than the elements of the core: small particles have fewer. Where a cell would turn inside out, or
 become much worse, the layers at the corners near it are thinner; the report says in which
 particles, and by how much.
+
+Layers also say how much of the mass matrix is to be lumped in the core and in the layers next to it
+(heterode.accuracy.overshoot has the reason).
 """
 
 from __future__ import annotations
@@ -142,6 +145,22 @@ def spacing(radius: float, core_size: float, layers: Layers | None, share: float
     return nodes
 
 
+def radial_elements(
+    radius: float, core_size: float, layers: Layers | None, share: float = 1.0
+) -> tuple[Floats, Floats | None]:
+    """Return the nodes of `spacing`, (N,), and the lumped share of the elements, (N - 1,) or None.
+
+    For the arguments see there.
+    """
+    nodes = spacing(radius, core_size, layers, share)
+    if layers is None or not layers.lumping:
+        return nodes, None
+    count = int(layer_counts(np.array([radius]), np.array([core_size]), layers)[0])
+    elements = len(nodes) - 1
+    place = np.maximum(np.arange(elements) - (elements - count) + 1, 0)
+    return nodes, layers.lumping_at(place) if count else np.zeros(elements)
+
+
 def core_sizes(mesh: MeshData) -> Floats:
     """Return the typical radial size of the elements in each particle, (N,) m.
 
@@ -195,6 +214,7 @@ def layered(mesh: MeshData, layers: Layers) -> tuple[MeshData, LayerReport]:
         cell_tags=cell_tags,
         hash=_layered_hash(mesh.hash, layers),
         layer_cells=len(cells),
+        lumping=_lumping(mesh, rings, counts, layers),
     )
     return result, _report(mesh, surface, rings, depths, counts, layers)
 
@@ -230,8 +250,22 @@ def _fitted(
     raise AssertionError("without layers the mesh is valid")
 
 
+def _lumping(mesh: MeshData, rings: Rings, counts: Ints, layers: Layers) -> Floats | None:
+    """Return the lumped share of each cell of the mesh with layers."""
+    if not layers.lumping:
+        return None
+    particle = np.concatenate([mesh.cell_tags, rings.tags]).astype(np.int64) - tags.PARTICLE_OFFSET
+    inside = particle >= 0
+    inside[inside] = counts[particle[inside]] > 0
+    place = np.zeros(len(particle), dtype=np.int64)
+    place[len(mesh.cells) :] = counts[particle[len(mesh.cells) :]] - rings.rings.min(axis=1)
+    return np.where(inside, layers.lumping_at(place), 0.0)
+
+
 def _layered_hash(base: str, layers: Layers) -> str:
     text = f"{base} layers {LAYERS_VERSION} {layers.count} {layers.first!r} {layers.ratio!r}"
+    if layers.lumping:
+        text += f" lumped {layers.lumping!r}"
     return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 

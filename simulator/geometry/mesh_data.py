@@ -43,6 +43,8 @@ class MeshData:
         hash: hash of what determined the mesh, or of its content if it comes from elsewhere.
         layer_cells: how many cells, the last ones, are thin layers under the particles' surfaces;
             see heterode.geometry.layers.
+        lumping: (M,) share of each cell's mass matrix that is lumped; None where none is. Files do
+            not keep it.
     """
 
     points_um: Floats
@@ -55,6 +57,7 @@ class MeshData:
     particles: ParticleTable
     hash: str
     layer_cells: int = 0
+    lumping: Floats | None = None
 
     @property
     def dimension(self) -> int:

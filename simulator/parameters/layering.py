@@ -21,11 +21,18 @@ MOST_LAYERS = 40
 _THINNEST, _THICKEST, _STEEPEST = 1e-10, 1e-4, 10.0
 """Thicknesses of the first layer, m, from an atom to a large particle; the largest ratio."""
 
-_WHOLE = re.compile(r"(\d{1,2}) (?:layers? )?from (.{1,40}), ratio (\d{1,2}(?:\.\d{1,6})?)")
+FALL = 0.35
+"""By how much less each element is lumped than the one below it, from the core outwards."""
+
+_WHOLE = re.compile(
+    r"(\d{1,2}) (?:layers? )?from (.{1,40}), ratio (\d{1,2}(?:\.\d{1,6})?)"
+    r"(?:, lumped (0(?:\.\d{1,6})?|1(?:\.0{1,6})?))?"
+)
 
 _FORMS = (
     f'"auto", "none", a whole number from 0 to {MOST_LAYERS}, or all of them like'
-    ' "6 from 15.625 nm, ratio 2", from 0.1 nm to 100 um and ratio 1 to 10'
+    ' "6 from 15.625 nm, ratio 2", from 0.1 nm to 100 um and ratio 1 to 10, with ", lumped 0.5"'
+    " behind it for a share from 0 to 1"
 )
 
 
@@ -37,13 +44,18 @@ class Layers:
         count: most layers of a particle.
         first: thickness of the outermost, m.
         ratio: of the thickness of each to that of the one above it.
+        lumping: share of the mass matrix that is lumped in the core below them, from 0 to 1; in
+            the layers it falls by FALL from one to the next.
     """
 
     count: int
     first: float
     ratio: float
+    lumping: float = 0.0
 
     def __post_init__(self) -> None:
+        if not 0.0 <= self.lumping <= 1.0:
+            raise ValueError(f"{self}: needs a lumping from 0 to 1")
         if self.count < 0 or not self.first > 0.0 or not self.ratio >= 1.0:
             raise ValueError(f"{self}: needs count >= 0, first > 0 and ratio >= 1")
 
@@ -64,12 +76,23 @@ class Layers:
     def text(self) -> str:
         """What they are, in words."""
         said = f"{counted(self.count, 'layer')} from {1e9 * self.first:.3g} nm"
-        return f"{said}, ratio {self.ratio:g}"
+        return f"{said}, ratio {self.ratio:g}{self._lumped}"
 
     @property
     def written(self) -> str:
         """The text of `solver.layers` that says the same."""
-        return f"{self.count} from {1e9 * self.first:.10g} nm, ratio {self.ratio:g}"
+        return f"{self.count} from {1e9 * self.first:.10g} nm, ratio {self.ratio:g}{self._lumped}"
+
+    @property
+    def _lumped(self) -> str:
+        return f", lumped {self.lumping:g}" if self.lumping else ""
+
+    def lumping_at(
+        self, place: npt.NDArray[np.int64] | npt.NDArray[np.float64]
+    ) -> npt.NDArray[np.float64]:
+        """Return the lumped share in elements at a place: 0 is the core, 1 the layer above it."""
+        share: npt.NDArray[np.float64] = np.maximum(self.lumping - FALL * place, 0.0)
+        return share
 
 
 def written_layers(value: Any) -> Layers | None:
@@ -84,7 +107,8 @@ def written_layers(value: Any) -> Layers | None:
     count, ratio = int(found[1]), float(found[3])
     if not (1 <= count <= MOST_LAYERS and _THINNEST <= first <= _THICKEST):
         return None
-    return Layers(count, first, ratio) if 1.0 <= ratio <= _STEEPEST else None
+    lumping = float(found[4] or 0.0)
+    return Layers(count, first, ratio, lumping) if 1.0 <= ratio <= _STEEPEST else None
 
 
 def _read(value: Any) -> Any:

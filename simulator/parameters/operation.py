@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, field_serializer, field_validator, model_validator
 
 from heterode.parameters.fields import MistakeError, Order, Physical, Section
-from heterode.parameters.layering import Layering
+from heterode.parameters.layering import Layering, written_layers
 from heterode.parameters.notes import Example, Source, Written
 from heterode.parameters.tables import read_current_table
 from heterode.protocol import FORMS, Group, Item, Step, StepError, parse_item
@@ -241,7 +241,8 @@ class Solver(Section):
     layers: Annotated[Layering, _MEASURED] = "auto"
     """Layers of thin elements under the particles' surfaces: with `auto` as many as the accuracy
     requires, with `none` the mesh stays as it is. A number takes the best of that many, and a text
-    like "6 from 15.625 nm, ratio 2" gives them in full."""
+    like "6 from 15.625 nm, ratio 2" gives them in full; ", lumped 0.5" behind it lumps that share
+    of the mass matrix below them."""
 
     linear_solver: Annotated[
         Literal["auto"] | Preset, Source("measured in docs/performance.md", "G")
@@ -298,6 +299,18 @@ class Solver(Section):
     @classmethod
     def _follow_accuracy(cls, data: Any) -> Any:
         return data | _following(data) if isinstance(data, dict) else data
+
+    @model_validator(mode="after")
+    def _lumps_linear_elements(self) -> Solver:
+        layers = written_layers(self.layers)
+        if layers is not None and layers.lumping and self.degree != 1:
+            raise MistakeError(
+                "lumps masses, which quadratic elements cannot have",
+                allowed="lumped layers with solver.degree = 1",
+                remedy="Leave out the lumping, or write degree = 1.",
+                key=("layers",),
+            )
+        return self
 
     @property
     def space_accuracy(self) -> float:

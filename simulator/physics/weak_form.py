@@ -60,6 +60,10 @@ class Context(Protocol):
     def flux_dx(self) -> Mapping[Domain, Any]:
         """Measure for products of two gradients with a coefficient that varies slowly."""
 
+    @property
+    def lumping(self) -> Any | None:
+        """Share of the particles' storage that is lumped, constant in each cell; None for none."""
+
     def constant(self, domain: Domain, value: float) -> Any:
         """Return a number on a domain; a change of its value does not change the compiled form."""
 
@@ -78,6 +82,8 @@ class Weak:
 
     Attributes:
         storage: integral of the stored quantity times v, linear in the field; None for none.
+        lumped: a further part of the storage, of whose matrix each row's sum is put on the
+            diagonal; None for none.
         volume: integral of -flux . grad v - source v.
         linear: whether the volume term contains no unknown except the field itself, and that
             linearly, so that its matrix can be assembled once.
@@ -88,3 +94,4 @@ class Weak:
     volume: Any
     linear: bool = False
     inside: Any | None = None
+    lumped: Any | None = None

@@ -45,6 +45,8 @@ def _layers(layers: Mapping[str, Any]) -> str:
         parts.append(f"from {1e3 * layers['first_um']:.3g} nm")
     if layers.get("ratio") is not None:
         parts.append(f"ratio {layers['ratio']:.3g}")
+    if layers.get("lumping") is not None:
+        parts.append(f"lumped {layers['lumping']:.3g}")
     if thinner := layers.get("particles_with_thinner"):
         parts.append(f"thinner somewhere on {counted(thinner, 'particle')}")
     return ", ".join(parts)

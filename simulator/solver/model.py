@@ -122,7 +122,8 @@ class CellModel:
         )
         self.one_C = self._one_C()
         self.preset: Preset = preset or parameters.solver.preset(self.layout.total, mesh.dimension)
-        self.linear = LinearSolver(self.layout, self.preset, parameters.solver.krylov_tolerance)
+        tolerance, fill = parameters.solver.krylov_tolerance, 0 if mesh.lumping is None else 1
+        self.linear = LinearSolver(self.layout, self.preset, tolerance, fill)
         self.norms = FieldNorms(self.layout, self._basis_volumes())
         self.phases = Phases()
         self.bordered = BorderedSolver(self.system, self.linear, self.phases)
@@ -237,13 +238,14 @@ class CellModel:
     @property
     def surface_lithium(self) -> SurfaceLithium | None:
         """Return the particle that is followed for the time error; None if no particle reacts."""
-        nodes = mean_particle(self.mesh.radial)
+        nodes, lumping = mean_particle(self.mesh.radial)
         if len(nodes) == 0:
             return None
         per_flux = FARADAY * self.parameters.active_material.maximum_concentration
         area = float(self.averages.surfaces.sum())
         degree, dimension = self.parameters.solver.degree, self.mesh.dimension
-        return SurfaceLithium(nodes, dimension, degree, self._interface, 1.0 / (per_flux * area))
+        per_current = 1.0 / (per_flux * area)
+        return SurfaceLithium(nodes, dimension, degree, lumping, self._interface, per_current)
 
     def _interface(self, vector: Floats, fluxes: Mapping[str, Flux]) -> Interface:
         """Return the interface's means at a state with these currents. Collective."""

@@ -22,7 +22,7 @@ from helpers.paths import MESHES
 from heterode.accuracy.radial import RadialModes
 from heterode.accuracy.series import deviation
 from heterode.base.constants import FARADAY
-from heterode.geometry.layers import core_sizes, layered, spacing
+from heterode.geometry.layers import core_sizes, layered, radial_elements
 from heterode.geometry.mesh_data import MeshData
 from heterode.geometry.meshing_3d import mesh_spheres
 from heterode.geometry.msh import read_msh
@@ -103,8 +103,9 @@ def answer(
     rates, modes = linalg.eigh(radius * K, M / radius)
     weights = (modes.T @ b)[1:] ** 2 / area
     grown = -np.expm1(-np.multiply.outer(TIMES, rates[1:]))
-    nodes = spacing(1e-6 * float(mesh.particles.radius_um[0]), float(core_sizes(mesh)[0]), planned)
-    error = RadialModes(nodes / nodes[-1], mesh.dimension).largest_error(TIMES)
+    size = float(core_sizes(mesh)[0])
+    nodes, share = radial_elements(1e-6 * float(mesh.particles.radius_um[0]), size, planned)
+    error = RadialModes(nodes / nodes[-1], mesh.dimension, 1, share).largest_error(TIMES)
     return Answer(grown @ (weights / rates[1:]), deviation(TIMES, mesh.dimension), error)
 
 

@@ -51,12 +51,16 @@ class BlockGaussSeidel:
         layout: positions of the fields.
         matrix: the matrix to precondition.
         prefix: unique prefix of the PETSc options.
+        fill: levels of fill of the incomplete factors.
 
     Attributes:
         keep_multigrid: whether the next set-up keeps the multigrids as they are.
     """
 
-    def __init__(self, layout: FieldLayout, matrix: CoordinateMatrix, prefix: str) -> None:
+    def __init__(
+        self, layout: FieldLayout, matrix: CoordinateMatrix, prefix: str, fill: int = 0
+    ) -> None:
+        self._fill = fill
         self._slices, self._fields = layout.slices, layout.fields
         self._kinds = {row.field: row.preconditioner for row in layout.table.rows}
         self._couplings = {
@@ -75,6 +79,8 @@ class BlockGaussSeidel:
         prefix = f"{prefix}{name}_"
         pc.setOptionsPrefix(prefix)
         options = PETSc.Options()
+        if self._kinds[name] == "incomplete factors" and self._fill:
+            options[prefix + "sub_pc_factor_levels"] = self._fill
         for key, value in _OPTIONS[self._kinds[name]].items():
             options[prefix + key] = value
         pc.setFromOptions()

@@ -33,6 +33,8 @@ class LinearSolver:
         layout: positions of the fields.
         preset: "direct" or "fieldsplit".
         relative_tolerance: relative tolerance of the iterative solve's residual.
+        fill: levels of fill of the incomplete factors; a level makes up for layers whose thickness
+            doubles from one to the next.
 
     Attributes:
         iterative: whether solves are iterative.
@@ -40,8 +42,10 @@ class LinearSolver:
         iterations: number of Krylov iterations so far; 0 with the direct preset.
     """
 
-    def __init__(self, layout: FieldLayout, preset: Preset, relative_tolerance: float) -> None:
-        self._layout, self._preset = layout, preset
+    def __init__(
+        self, layout: FieldLayout, preset: Preset, relative_tolerance: float, fill: int = 0
+    ) -> None:
+        self._layout, self._preset, self._fill = layout, preset, fill
         self.iterative = preset == "fieldsplit"
         self.relative_tolerance = relative_tolerance if self.iterative else 0.0
         self.iterations = 0
@@ -148,7 +152,9 @@ class LinearSolver:
         ksp.setType(PETSc.KSP.Type.FGMRES)
         ksp.setGMRESRestart(60)
         ksp.setTolerances(rtol=self.relative_tolerance, atol=0.0, max_it=300)
-        self._preconditioner = BlockGaussSeidel(self._layout, matrix, f"heterode_{id(self)}_")
+        self._preconditioner = BlockGaussSeidel(
+            self._layout, matrix, f"heterode_{id(self)}_", self._fill
+        )
         pc = ksp.getPC()
         pc.setType(PETSc.PC.Type.PYTHON)
         pc.setPythonContext(self._preconditioner)

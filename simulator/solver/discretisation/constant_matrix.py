@@ -58,6 +58,19 @@ class ConstantMatrix:
         self._columns = la.vector(self.matrix.index_map(1))
         self._owned_columns = self.matrix.index_map(1).size_local
 
+    def add_lumped(self, form: Any) -> None:
+        """Add the sums of the rows of another form's matrix to the diagonal. Collective.
+
+        Args:
+            form: UFL form on the same space.
+        """
+        other = ConstantMatrix(form)
+        sums = np.asarray(other._rows.sum(axis=1)).ravel()
+        rows, columns = self._rows.indptr, self._rows.indices
+        entries = np.flatnonzero(columns == np.repeat(np.arange(sums.size), np.diff(rows)))
+        # The rows share memory with the matrix.
+        self._rows.data[entries] += sums
+
     @property
     def data(self) -> Floats:
         """Entries of the owned rows, (entries,)."""

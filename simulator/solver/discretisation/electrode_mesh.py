@@ -85,6 +85,8 @@ class ElectrodeMesh:
         collector_area: area of the collector, m^2 (m^2 per metre of depth in 2D).
         mesh_hash: identifies the mesh file.
         radial: radial spacing of the mesh in each particle that reacts.
+        lumping: share of the mass matrix that is lumped in each local cell of `particles`; None
+            where none is.
     """
 
     comm: MPI.Comm
@@ -105,6 +107,7 @@ class ElectrodeMesh:
     collector_area: float
     mesh_hash: str
     radial: RadialMesh
+    lumping: Floats | None = None
 
     def domain(self, name: Domain) -> Submesh:
         """Return the submesh of a domain's fields."""
@@ -141,6 +144,7 @@ class _Header:
     width_um: tuple[float, ...]
     mesh_hash: str
     radial: RadialMesh
+    lumping: Floats | None
 
     @classmethod
     def of(cls, data: MeshData, report: LayerReport | None) -> _Header:
@@ -156,6 +160,7 @@ class _Header:
             width_um=data.width_um,
             mesh_hash=data.hash,
             radial=radial_mesh(data, report),
+            lumping=data.lumping,
         )
 
 
@@ -183,10 +188,14 @@ def distribute(
     thickness = (header.coating_um + header.separator_um) * MICROMETRE
     boundary = _BoundaryFacets(parent)
     carbon = _submesh(parent, parent_tags, parent_tags == tags.CBD)
+    particles = _submesh(parent, parent_tags, parent_tags >= tags.PARTICLE_OFFSET)
+    lumping = header.lumping
+    if lumping is not None:
+        lumping = lumping[parent.topology.original_cell_index][particles.parent_cells]
     return ElectrodeMesh(
         comm=comm,
         dimension=dimension,
-        particles=_submesh(parent, parent_tags, parent_tags >= tags.PARTICLE_OFFSET),
+        particles=particles,
         electrolyte=_submesh(parent, parent_tags, parent_tags < tags.PARTICLE_OFFSET),
         carbon=carbon,
         electronic=carbon,
@@ -202,6 +211,7 @@ def distribute(
         collector_area=float(np.prod(header.width_um) * MICROMETRE ** (dimension - 1)),
         mesh_hash=header.mesh_hash,
         radial=header.radial,
+        lumping=lumping,
     )
 
 

@@ -14,7 +14,7 @@ from heterode.geometry import tags
 from heterode.physics.active_material import ActivePhase
 from heterode.physics.balances import Balance, Table
 from heterode.physics.weak_form import DOMAINS, Domain, Floats, Region
-from heterode.solver.discretisation.electrode_mesh import ElectrodeMesh
+from heterode.solver.discretisation.electrode_mesh import ElectrodeMesh, Submesh
 from heterode.solver.discretisation.restriction import ParticleRestriction
 from heterode.solver.discretisation.spaces import Spaces
 from heterode.solver.equations.volume import Block, WeakForms
@@ -34,6 +34,7 @@ class CellContext:
         material: active material of the particles.
         u, v: unknowns and test functions.
         dx, flux_dx: integration measures.
+        lumping: share of the particles' storage that is lumped; None for none.
     """
 
     def __init__(
@@ -53,6 +54,7 @@ class CellContext:
         self.dx = {name: spaces.measure(part) for name, part in parts.items()}
         self.flux_dx = {name: spaces.gradient_measure(part) for name, part in parts.items()}
         self._properties: dict[tuple[Any, ...], fem.Function] = {}
+        self.lumping = None if mesh.lumping is None else _of_cells(mesh.particles, mesh.lumping)
 
     def constant(self, domain: Domain, value: float) -> fem.Constant:
         """Return a number on a domain."""
@@ -67,8 +69,6 @@ class CellContext:
 
     def _piecewise(self, domain: Domain, values: Mapping[Region, float | Floats]) -> fem.Function:
         part = self._mesh.domain(domain)
-        function = fem.Function(fem.functionspace(part.mesh, ("DG", 0)))
-        cells = np.asarray(function.function_space.dofmap.list).ravel()
         by_cell = np.full(part.cell_tags.size, np.nan)
         for tag, region in tags.REGIONS.items():
             by_cell[part.cell_tags == tag] = values.get(region, np.nan)
@@ -78,8 +78,14 @@ class CellContext:
         by_cell[inside] = of_particles if of_particles.ndim == 0 else of_particles[particle[inside]]
         if np.isnan(by_cell).any():
             raise ValueError(f"a property of the domain {domain} lacks one of its regions")
-        function.x.array[cells] = by_cell
-        return function
+        return _of_cells(part, by_cell)
+
+
+def _of_cells(part: Submesh, values: Floats) -> fem.Function:
+    """Return a function that is constant in each cell, from its values in the local cells."""
+    function = fem.Function(fem.functionspace(part.mesh, ("DG", 0)))
+    function.x.array[np.asarray(function.function_space.dofmap.list).ravel()] = values
+    return function
 
 
 def weak_forms(table: Table, context: CellContext) -> WeakForms:
@@ -96,6 +102,8 @@ def weak_forms(table: Table, context: CellContext) -> WeakForms:
             raise ValueError(f"the row of {row.field} and its form differ in whether it is stored")
         if weak.storage is not None:
             found.storage[row.field] = _bilinear(weak.storage, unknown)
+        if weak.lumped is not None:
+            found.lumped[row.field] = _bilinear(weak.lumped, unknown)
         if weak.linear:
             _refuse_others(row, weak.volume, context)
             found.constant[row.field] = _bilinear(weak.volume, unknown)

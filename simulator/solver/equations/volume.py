@@ -31,6 +31,7 @@ class WeakForms:
 
     Attributes:
         storage: bilinear forms whose products with du/dt are residuals.
+        lumped: parts of the storage whose matrices are lumped.
         constant: bilinear forms whose products with u are residuals.
         nonlinear: residuals that depend on the state.
         derivatives: derivatives of `nonlinear`, by (row, column).
@@ -39,6 +40,7 @@ class WeakForms:
     """
 
     storage: dict[str, Any] = field(default_factory=dict)
+    lumped: dict[str, Any] = field(default_factory=dict)
     constant: dict[str, Any] = field(default_factory=dict)
     nonlinear: dict[str, Any] = field(default_factory=dict)
     derivatives: dict[Block, Any] = field(default_factory=dict)
@@ -170,6 +172,8 @@ class VolumeTerms:
         if inner is not None:
             functions[inner.name] = inner.function
         self._storage = {f: ConstantMatrix(a) for f, a in forms.storage.items()}
+        for name, form in forms.lumped.items():
+            self._storage[name].add_lumped(form)
         self._constant = {f: ConstantMatrix(a) for f, a in forms.constant.items()}
         self._nonlinear = [
             _Together(

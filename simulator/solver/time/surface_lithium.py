@@ -102,16 +102,23 @@ class SurfaceLithium:
         nodes: (N,) radii between which its elements lie, m, from 0 to its surface.
         dimension: 2 for a disc, 3 for a sphere.
         degree: degree of its elements.
+        lumping: (N - 1,) lumped share of their mass; None for none.
         probe: reads a state of the cell.
         flux_of_current: flux q for a cell current of 1 A, m s^-1 A^-1.
     """
 
     def __init__(
-        self, nodes: Floats, dimension: int, degree: int, probe: Probe, flux_of_current: float
+        self,
+        nodes: Floats,
+        dimension: int,
+        degree: int,
+        lumping: Floats | None,
+        probe: Probe,
+        flux_of_current: float,
     ) -> None:
         radius = float(nodes[-1])
         ends: Floats = np.asarray(nodes / radius, dtype=np.float64)
-        modes = RadialModes(ends, dimension, degree)
+        modes = RadialModes(ends, dimension, degree, lumping)
         self._rates, self._weights = modes.rates / radius**2, modes.weights / radius
         self.probe, self.flux_of_current = probe, flux_of_current
 
