@@ -115,6 +115,10 @@ def test_options_that_exclude_each_other(table: Path, capsys: pytest.CaptureFixt
         ("--robust-range", "--range", "0,1"): "--robust-range and --range 1",
         ("--detrend", "depth", "--depth", "z"): "the depth (z) is none of the fields' coordinates",
         ("--detrend", "depth", "--depth", "none"): "(allowed: x, y)",
+        (
+            "--depth",
+            "z",
+        ): "--depth z: this is none of the fields' coordinates (allowed: x, y, none)",
     }
     for options, expected in wrong.items():
         assert report(table, *options) == (2, {})

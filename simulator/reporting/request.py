@@ -93,7 +93,8 @@ def with_depth(request: Request, directions: Sequence[str]) -> Request:
         directions: names of the coordinates of the fields, in their order.
 
     Raises:
-        InputError: the trend with the depth is to be removed, and the fields have no depth.
+        InputError: the depth was named and is none of the coordinates, or the trend with the depth
+            is to be removed, and the fields have no depth.
     """
     number = list(directions).index(request.depth) if request.depth in directions else None
     if number is None and request.settings.detrend == "depth":
@@ -101,5 +102,11 @@ def with_depth(request: Request, directions: Sequence[str]) -> Request:
             f"--detrend depth: the depth ({request.depth}) is none of the fields' coordinates"
             f" (allowed: {', '.join(directions) or 'none, as the planes differ'}). Name it with"
             " --depth, or use --detrend all"
+        )
+    # Sections across x have no depth by default; any other name was asked for.
+    if number is None and directions and request.depth not in ("x", "none"):
+        raise InputError(
+            f"--depth {request.depth}: this is none of the fields' coordinates (allowed:"
+            f" {', '.join(directions)}, none). Name the one that runs from the collector on"
         )
     return replace(request, settings=replace(request.settings, depth=number))

@@ -8,8 +8,8 @@ all others. In both cases the form defines what is computed. For the 134,998 cel
 electrolyte in params/cube_200.toml, where salt and charge are one form, a cell takes in ns
 
                                        DOLFINx    here
-    residual of both fields                300     150
-    their four derivatives, one form      1275     390    (four forms, without this: 3160)
+    residual of both fields                150     130
+    their four derivatives, one form      1275     330    (as four forms: 2500)
     of which the form's own function       250     250
 
 Why C and not numba: a loop in numba calls the same function, gives the same bits and takes the same
