@@ -98,8 +98,8 @@ FEW = "solver.layers=3 from 44.19 nm, ratio 2.5"
 
 HALF = 'protocol.steps=["charge at C/2 for 100 s"]'
 
-MOST_CLIPPED = {2: 0.003, 3: 0.0045}
-"""Largest clip of discs and of four coarse spheres at the default accuracy, q R / D."""
+MOST_CLIPPED = 0.003
+"""Largest clip at the default accuracy, q R / D."""
 
 
 def clips(*changes: str, consistent: bool = False) -> Outcome:
@@ -124,7 +124,7 @@ def clips(*changes: str, consistent: bool = False) -> Outcome:
                     pass
                 clipped = cell.cell.bounds.clip.of_flux_scale
             name = f"{preset}, {rate}: largest clip, q R / D"
-            figures.append(at_most(name, clipped, MOST_CLIPPED[p.geometry.dimension]))
+            figures.append(at_most(name, clipped, MOST_CLIPPED))
     return Outcome(tuple(figures))
 
 
@@ -160,8 +160,8 @@ def claims() -> tuple[Claim, ...]:
         ),
         Claim(
             "clips",
-            "At most 0.003 q R / D is clipped in discs at C/10, after a rest and at 5C; at most"
-            " 0.0045 in four coarse spheres at C/2",
+            "At most 0.003 q R / D is clipped: in discs at C/10, after a rest and at 5C; in spheres"
+            " at C/2",
             clips,
             {
                 "3 layers that do for the voltage": partial(clips, FEW),

@@ -85,6 +85,11 @@ class Overshoots:
         order = np.argsort(np.arange(len(radii)) % APART, kind="stable")
         return all(self.of(radii[k], sizes[k], layers) <= limit for k in order)
 
+    def largest(self, layers: Layers | None) -> float:
+        """Return the largest overshoot of all particles with some layers, qR/D."""
+        radii, sizes = self.law.particles.sizes
+        return max(self.of(*one, layers) for one in zip(radii, sizes, strict=True))
+
     def of(self, radius: float, core_size: float, layers: Layers | None) -> float:
         """Return the largest overshoot in a particle after a jump, qR/D.
 

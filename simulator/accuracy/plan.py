@@ -45,7 +45,7 @@ RATIOS = (3.0, 2.5, 2.0, 1.8, 1.7, 1.6, 1.5, 1.4, 1.3, 1.2, 1.15)
 """Ratios of the thicknesses of successive layers that are tried. The error of the grading falls as
 the square of (ratio - 1)/(ratio + 1); the last two are what 0.1 mV takes."""
 
-LUMPINGS = (0.0, 0.25, 0.3, 0.35, 0.5, 0.7, 0.85)
+LUMPINGS = (0.0, 0.15, 0.25, 0.35, 0.5, 0.7, 0.85, 1.0)
 """Lumped shares of the core's mass matrix that are tried, the least first."""
 
 THINNEST = 24
@@ -300,16 +300,21 @@ class _Search:
     ) -> Layers | None:
         """Return layers with the least lumping that keeps overshoots small; None if none does.
 
-        The error grows with the lumping, and may not exceed the goal.
+        The error grows with the lumping, and may not exceed the goal. Where the bound of overshoots
+        is widened, the lumping is that of the smallest.
         """
         found: Layers | None = None
+        overshoots = self._overshoots
         for lumping in LUMPINGS if self._degree == 1 else LUMPINGS[:1]:
             tried = replace(layers, lumping=lumping)
             if self._error(tried) > goal:
                 break
-            if irregular is None or self._overshoots.are_small(tried, CAREFUL):
+            if irregular is None or overshoots.are_small(tried, CAREFUL):
                 return tried
-            if found is None and self._overshoots.are_small(tried, irregular):
+            if not overshoots.are_small(tried, irregular):
+                continue
+            is_widened = irregular < IRREGULAR
+            if found is None or is_widened and overshoots.largest(tried) < overshoots.largest(found):
                 found = tried
         return found
 
