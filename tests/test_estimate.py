@@ -407,8 +407,8 @@ def test_check_estimates_and_a_warning_is_no_error(
         monkeypatch.delenv(name)
     assert main(["check", str(PRESET)]) == 0
     before = capsys.readouterr().out
-    assert "about 25 000 unknowns, direct linear solver" in before
-    assert "25k unknowns (17k without)" in before
+    assert "about 22 000 unknowns, direct linear solver" in before
+    assert "22k unknowns (17k without)" in before
     assert "on 1 rank, about" in before
     assert "warning" not in before.split("Validity")[0]
     monkeypatch.setenv("SLURM_MEM_PER_NODE", "64")

@@ -135,22 +135,20 @@ def test_a_piece_of_a_particle_counts_by_itself() -> None:
     assert "of particle_0000). Put some" in refusal(one)
 
 
-def test_newton_diverges_in_a_pocket_and_not_in_an_open_one() -> None:
+def test_nothing_fixes_the_potential_of_a_pocket() -> None:
     from mpi4py import MPI
 
-    ends = []
+    largest = []
     for particles in (RING, RING[:3]):
         given = load_parameters(PRESET, ['protocol.steps=["charge at 2C for 1 s"]'])
         electrode = distribute(MPI.COMM_SELF, blocks(*particles))
         model = CellModel(electrode, given, np.ones(len(particles)))
-        try:
-            for _ in march(model.stepper(model.start()), given.protocol.steps, model.pace):
-                pass
-            ends.append("done")
-        except Exception as error:
-            ends.append(str(error))
-    assert "Newton" in ends[0]
-    assert ends[1] == "done"
+        for _ in march(model.stepper(model.start()), given.protocol.steps, model.pace):
+            pass
+        largest.append(float(np.abs(model.layout.functions["phi_s"].x.array).max()))
+    # In the binder it falls by some 0.03 mV; that of a pocket ends wherever iterations take it.
+    assert largest[0] > 1e-2
+    assert largest[1] < 1e-4
 
 
 @pytest.fixture

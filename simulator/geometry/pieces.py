@@ -3,8 +3,8 @@
 Electrons come from the collector through the carbon-binder domain, and through the particles if
 they conduct; ions from the lithium metal through separator and carbon-binder domain; lithium enters
 particles from the carbon-binder domain. Of a piece without such a way, as of a pocket between three
-particles that have grown together, potentials are undetermined, and Newton's iteration diverges. A
-particle without one would keep its lithium for ever and count in every mean.
+particles that have grown together, potentials are undetermined: Newton's iteration diverges, or
+ends anywhere. A particle without one would keep its lithium for ever and count in every mean.
 
 Ways lead through facets. Nothing flows through a corner that two pieces share; on a mesh something
 would, less and less as elements shrink.
