@@ -313,8 +313,8 @@ class _Search:
                 return tried
             if not overshoots.are_small(tried, irregular):
                 continue
-            is_widened = irregular < IRREGULAR
-            if found is None or is_widened and overshoots.largest(tried) < overshoots.largest(found):
+            less = found is None or overshoots.largest(tried) < overshoots.largest(found)
+            if found is None or (less and irregular < IRREGULAR):
                 found = tried
         return found
 

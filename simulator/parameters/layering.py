@@ -24,7 +24,7 @@ _THINNEST, _THICKEST, _STEEPEST = 1e-10, 1e-4, 10.0
 FALL = 0.25
 """By how much less each element is lumped than the one below it, from the core outwards: for the
 same overshoot, the error of the surface is smallest with 0.2 to 0.3, in spheres with 5 to 8 layers
-of ratio 1.5 to 2, and with more, lumping does not reach the layers where small particles overshoot."""
+of ratio 1.5 to 2; with more, lumping does not reach the layers where small particles overshoot."""
 
 _WHOLE = re.compile(
     r"(\d{1,2}) (?:layers? )?from (.{1,40}), ratio (\d{1,2}(?:\.\d{1,6})?)"
