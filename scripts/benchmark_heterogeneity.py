@@ -23,6 +23,7 @@ from __future__ import annotations
 import resource
 import sys
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -79,22 +80,25 @@ def row(particles: int) -> str:
     return f"{particles:>9}" + "".join(f"{s:>13.2f}" for s in seconds) + f"{memory:>8.2f}"
 
 
-def tests(arguments: list[str]) -> int:
-    """Print the share of tables that the test against randomly exchanged values rejects."""
+def printed(rows: Iterable[tuple[str, ...]]) -> list[tuple[str, ...]]:
+    """Print rows as they come, and return them."""
     found = []
-    for line in random_exchange.rows(int(arguments[0]) if arguments else 2000):
+    for line in rows:
         print(*line, sep=", ", flush=True)
         found.append(line)
+    return found
+
+
+def tests(arguments: list[str]) -> int:
+    """Print the share of tables that the test against randomly exchanged values rejects."""
+    found = printed(random_exchange.rows(int(arguments[0]) if arguments else 2000))
     put_on_page(PAGE, "tests", markdown(random_exchange.HEADING, found))
     return 0
 
 
 def equal(arguments: list[str]) -> int:
     """Print how often two electrodes are told apart by L* and by correlograms."""
-    found = []
-    for line in equal_electrodes.rows(int(arguments[0]) if arguments else 50):
-        print(*line, sep=", ", flush=True)
-        found.append(line)
+    found = printed(equal_electrodes.rows(int(arguments[0]) if arguments else 50))
     put_on_page(PAGE, "equal", markdown(equal_electrodes.HEADING, found))
     return 0
 
@@ -104,11 +108,7 @@ def coverage(arguments: list[str]) -> int:
     named = [a for a in arguments if a != "--page"]
     for name in named or [*map(str, scale_coverage.DRAWS), "shapes"]:
         shapes = name == "shapes"
-        lines = scale_coverage.shape_rows() if shapes else scale_coverage.rows(int(name))
-        found = []
-        for line in lines:
-            print(*line, sep=", ", flush=True)
-            found.append(line)
+        found = printed(scale_coverage.shape_rows() if shapes else scale_coverage.rows(int(name)))
         if "--page" in arguments:
             put_on_page(PAGE, f"coverage {name}", markdown(scale_coverage.HEADING, found))
     return 0

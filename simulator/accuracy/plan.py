@@ -305,17 +305,15 @@ class _Search:
         """
         found: Layers | None = None
         overshoots = self._overshoots
+        widened = irregular is not None and irregular < IRREGULAR
         for lumping in LUMPINGS if self._degree == 1 else LUMPINGS[:1]:
             tried = replace(layers, lumping=lumping)
             if self._error(tried) > goal:
                 break
             if irregular is None or overshoots.are_small(tried, CAREFUL):
                 return tried
-            if not overshoots.are_small(tried, irregular):
-                continue
-            less = found is None or overshoots.largest(tried) < overshoots.largest(found)
-            if found is None or (less and irregular < IRREGULAR):
-                found = tried
+            if (found is None or widened) and overshoots.are_small(tried, irregular):
+                found = tried if found is None else min(found, tried, key=overshoots.largest)
         return found
 
     def _nearly_best(self) -> Layers:
